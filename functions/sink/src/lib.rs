@@ -1,1 +1,24 @@
-//! sink
+//! The sink: a batch of Kafka records in, JSON objects on S3 out.
+//!
+//! A batch arrives as the event that AWS Lambda's Kafka event source sends ([`event`]). Each record is
+//! checked ([`json`], [`columns`]) and becomes one line ([`line`]); lines are gathered by partition and
+//! group ([`plan`]), compressed ([`codec`]) and put under keys that depend on nothing but the records
+//! ([`layout`]). Only [`store`] and [`function`] do I/O.
+//!
+//! What the sink and the tools must agree on, object keys and record lines, is defined here and nowhere else.
+
+pub mod codec;
+pub mod columns;
+pub mod config;
+pub mod event;
+pub mod function;
+pub mod json;
+pub mod layout;
+pub mod line;
+pub mod metrics;
+pub mod plan;
+pub mod poison;
+pub mod store;
+
+pub use config::Config;
+pub use function::{BatchError, Sink};

@@ -1,2 +1,62 @@
-//! wires
-fn main() {}
+//! The Lambda function: settings from the environment, batches from the runtime.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use sink::{BatchError, Config, Sink, metrics, store};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_env_filter(log_filter()).init();
+    let sink = match sink().await {
+        Ok(sink) => sink,
+        Err(error) => {
+            tracing::error!("the sink cannot start: {error:#}");
+            return Err(error.into());
+        }
+    };
+    lambda_runtime::run(service_fn(|event| handle(&sink, event))).await
+}
+
+async fn sink() -> anyhow::Result<Sink> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let config = Config::from_variables(variable).context("a setting is wrong")?;
+    let client = store::client(&store::sdk_config().await, store::has_own_endpoint(variable));
+    Ok(Sink::new(config, client))
+}
+
+async fn handle(sink: &Sink, event: LambdaEvent<Box<RawValue>>) -> Result<(), Diagnostic> {
+    let started = Instant::now();
+    let (payload, context) = event.into_parts();
+    match sink.handle(payload.get()).await {
+        Ok(report) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let function = &context.env_config.function_name;
+            println!("{}", metrics::line(function, &context.request_id, now, started.elapsed(), &report));
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!(request_id = context.request_id, "batch failed: {error}");
+            Err(diagnostic(&error))
+        }
+    }
+}
+
+/// The error's kind becomes Lambda's `errorType`, by which logs and alarms tell them apart.
+fn diagnostic(error: &BatchError) -> Diagnostic {
+    let kind = match error {
+        BatchError::Event(_) => "Event",
+        BatchError::Plan(_) => "Records",
+        BatchError::Put(_) => "Storage",
+    };
+    Diagnostic { error_type: kind.to_owned(), error_message: error.to_string() }
+}
+
+/// Lambda's own variable first, then Rust's.
+fn log_filter() -> EnvFilter {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
+    level.ok().and_then(|level| level.to_lowercase().parse().ok()).unwrap_or_else(|| EnvFilter::new("info"))
+}

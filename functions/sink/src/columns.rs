@@ -1,0 +1,190 @@
+//! The table's columns, as `SINK_COLUMNS` gives them, and what each can hold.
+//!
+//! One value that its column cannot hold makes every Athena query over the object fail, so such a record
+//! is poison. Fields that no column names pass; a missing field and `null` suit every column.
+
+use std::str::FromStr;
+
+use time::Date;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use crate::json::{Field, Kind};
+use crate::poison::Poison;
+
+const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+
+/// A Hive column type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// Any scalar; a number or a boolean reads as its text.
+    String,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number of 32 bits.
+    Int,
+    /// A whole number of 64 bits.
+    Bigint,
+    /// A number within the range of an IEEE 754 double.
+    Double,
+    /// A calendar date, `YYYY-MM-DD`.
+    Date,
+}
+
+impl ColumnType {
+    fn wanted(self) -> &'static str {
+        match self {
+            ColumnType::String => "a scalar",
+            ColumnType::Boolean => "a boolean",
+            ColumnType::Int => "a whole number of 32 bits",
+            ColumnType::Bigint => "a whole number of 64 bits",
+            ColumnType::Double => "a number within a double's range",
+            ColumnType::Date => "a date (YYYY-MM-DD)",
+        }
+    }
+
+    fn holds(self, field: &Field<'_>) -> bool {
+        match (self, field.kind) {
+            (_, Kind::Null) | (ColumnType::Boolean, Kind::Boolean) => true,
+            (ColumnType::String, kind) => !matches!(kind, Kind::Object | Kind::Array),
+            (ColumnType::Int, Kind::Number) => field.text().parse::<i32>().is_ok(),
+            (ColumnType::Bigint, Kind::Number) => field.text().parse::<i64>().is_ok(),
+            (ColumnType::Double, Kind::Number) => field.text().parse::<f64>().is_ok_and(f64::is_finite),
+            (ColumnType::Date, Kind::String) => field.text().len() == 10 && Date::parse(&field.text(), DATE).is_ok(),
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for ColumnType {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "string" => ColumnType::String,
+            "boolean" => ColumnType::Boolean,
+            "int" => ColumnType::Int,
+            "bigint" => ColumnType::Bigint,
+            "double" => ColumnType::Double,
+            "date" => ColumnType::Date,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// The columns that are checked; none checks nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns(Vec<(String, ColumnType)>);
+
+impl Columns {
+    /// Checks one field against the column of its name, if there is one; case does not tell names apart.
+    ///
+    /// # Errors
+    /// [`Poison::Column`] when the column cannot hold the value.
+    pub fn check(&self, name: &str, field: &Field<'_>) -> Result<(), Poison> {
+        match self.0.iter().find(|(column, _)| column.eq_ignore_ascii_case(name)) {
+            Some((column, kind)) if !kind.holds(field) => {
+                Err(Poison::Column { column: column.clone(), found: shown(field), wanted: kind.wanted() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// There is nothing to check.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A value short enough for a reason.
+fn shown(field: &Field<'_>) -> String {
+    const MOST: usize = 40;
+    match field.kind {
+        Kind::Object | Kind::Array => field.kind.to_string(),
+        _ => {
+            let text = field.text();
+            let short: String = text.chars().take(MOST).collect();
+            let more = if short.len() < text.len() { "..." } else { "" };
+            if field.kind == Kind::String { format!("{short:?}{more}") } else { format!("{short}{more}") }
+        }
+    }
+}
+
+impl FromStr for Columns {
+    type Err = String;
+
+    /// Reads `close:double,trade_date:date`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut columns: Vec<(String, ColumnType)> = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (name, kind) = part.split_once(':').ok_or_else(|| format!("{part:?} is not NAME:TYPE"))?;
+            let (name, kind) = (name.trim().to_ascii_lowercase(), kind.trim());
+            let kind = kind.to_ascii_lowercase().parse().map_err(|()| {
+                format!("{kind:?} of column {name:?} is none of string, boolean, int, bigint, double, date")
+            })?;
+            if columns.iter().any(|(earlier, _)| *earlier == name) {
+                return Err(format!("column {name:?} stands twice"));
+            }
+            columns.push((name, kind));
+        }
+        Ok(Columns(columns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::check;
+
+    fn verdict(columns: &str, value: &str) -> Option<String> {
+        let columns: Columns = columns.parse().unwrap();
+        check(value, |field| columns.check(&field.name(), &field)).err().map(|poison: Poison| poison.to_string())
+    }
+
+    #[test]
+    fn each_type_holds_what_hive_reads_and_nothing_else() {
+        let cases = [
+            ("string", vec![r#""x""#, "1.5", "true", "null"], vec!["{}", "[1]"]),
+            ("boolean", vec!["true", "false", "null"], vec!["1", r#""true""#]),
+            ("int", vec!["0", "-2147483648", "null"], vec!["2147483648", "1.0", "1e2", r#""1""#]),
+            ("bigint", vec!["9223372036854775807"], vec!["9223372036854775808", "1.5"]),
+            ("double", vec!["1", "-1.5e10", "0.0000001", "null"], vec!["1e999", r#""1.5""#, "true", "[1]"]),
+            (
+                "date",
+                vec![r#""1986-12-31""#, r#""2000-02-29""#, "null"],
+                vec![r#""1900-02-29""#, r#""29/06/1979""#, r#""2000-1-1""#, r#""2000-01-01 ""#, r#""2000-01-01T00:00:00""#, "20000101"],
+            ),
+        ];
+        for (kind, good, bad) in cases {
+            for value in good {
+                assert_eq!(verdict(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")), None, "{kind} {value}");
+            }
+            for value in bad {
+                assert!(verdict(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")).is_some(), "{kind} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_compared_unescaped_and_without_case() {
+        assert!(verdict("close:double", r#"{"Close":"x"}"#).is_some());
+        assert!(verdict("close:double", r#"{"\u0063lose":"x"}"#).is_some());
+        assert_eq!(verdict("close:double", r#"{"closed":"x"}"#), None);
+    }
+
+    #[test]
+    fn the_reason_names_column_value_and_type() {
+        assert_eq!(
+            verdict("close:double", r#"{"close":"abc"}"#).unwrap(),
+            r#"column close: "abc" is not a number within a double's range"#
+        );
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_says_which_part() {
+        assert!("close".parse::<Columns>().unwrap_err().contains("\"close\" is not NAME:TYPE"));
+        assert!("close:float32".parse::<Columns>().unwrap_err().contains("\"float32\""));
+        assert!("a:int,A:double".parse::<Columns>().unwrap_err().contains("twice"));
+        assert!("".parse::<Columns>().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,486 @@
+//! A JSON checker for one record's value.
+//!
+//! A line that a JSON reader refuses fails every query over its object, so a value is checked in full
+//! before it is spliced: grammar (RFC 8259), surrogate pairs, nesting. The checker copies nothing and
+//! hands each field of the outermost object to its caller on the way.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Objects and arrays may be nested this deep, the outermost object counted.
+pub const MAX_DEPTH: usize = 128;
+
+/// What a JSON value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `{...}`
+    Object,
+    /// `[...]`
+    Array,
+    /// `"..."`
+    String,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// `null`
+    Null,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Object => "an object",
+            Kind::Array => "an array",
+            Kind::String => "a string",
+            Kind::Number => "a number",
+            Kind::Boolean => "a boolean",
+            Kind::Null => "null",
+        })
+    }
+}
+
+/// A field of the outermost object, as it stands in the text.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    name: &'a str,
+    value: &'a str,
+    /// What the value is.
+    pub kind: Kind,
+}
+
+impl<'a> Field<'a> {
+    /// The name with its escapes resolved.
+    pub fn name(&self) -> Cow<'a, str> {
+        unescape(self.name)
+    }
+
+    /// The value's text: of a string its content with the escapes resolved, of anything else its JSON.
+    pub fn text(&self) -> Cow<'a, str> {
+        match self.kind {
+            Kind::String => unescape(&self.value[1..self.value.len() - 1]),
+            _ => Cow::Borrowed(self.value),
+        }
+    }
+}
+
+/// Resolves the escapes of a string's content that the checker has accepted.
+fn unescape(content: &str) -> Cow<'_, str> {
+    if !content.contains('\\') {
+        return Cow::Borrowed(content);
+    }
+    // The checker has accepted every escape, so this does not fail; if it did, the raw text would stand.
+    serde_json::from_str(&format!("\"{content}\"")).map_or(Cow::Borrowed(content), Cow::Owned)
+}
+
+/// Why a text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not JSON: what was expected, and where (in bytes from the start).
+    #[error("not JSON: {expected} expected at byte {at}")]
+    NotJson {
+        /// What the grammar asks for there.
+        expected: &'static str,
+        /// Bytes from the start of the value.
+        at: usize,
+    },
+    /// A `\u` escape that is half of a surrogate pair.
+    #[error("lone surrogate at byte {at}")]
+    LoneSurrogate {
+        /// Bytes from the start of the value.
+        at: usize,
+    },
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH}")]
+    TooDeep,
+    /// JSON, but something else than an object.
+    #[error("not an object but {0}")]
+    NotObject(Kind),
+}
+
+/// A text that is one JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Object<'a> {
+    /// From the first brace to the last.
+    pub text: &'a str,
+    /// It has no field.
+    pub is_empty: bool,
+    /// Its white space holds a line feed or a carriage return.
+    pub has_line_breaks: bool,
+}
+
+/// Checks that `text` is one JSON object, and calls `field` for each of its own fields in turn.
+///
+/// # Errors
+/// The [`Refusal`] of the first fault, or the first error of `field`.
+pub fn check<'a, E: From<Refusal>>(
+    text: &'a str,
+    mut field: impl FnMut(Field<'a>) -> Result<(), E>,
+) -> Result<Object<'a>, E> {
+    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, line_breaks: false };
+    scanner.white_space();
+    let start = scanner.at;
+    if scanner.peek() != Some(b'{') {
+        let kind = scanner.value(0)?;
+        scanner.end()?;
+        return Err(Refusal::NotObject(kind).into());
+    }
+    scanner.line_breaks = false;
+    let is_empty = scanner.fields(1, |found| field(found))?;
+    let object = Object { text: &text[start..scanner.at], is_empty, has_line_breaks: scanner.line_breaks };
+    scanner.end()?;
+    Ok(object)
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    line_breaks: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn white_space(&mut self) {
+        while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.peek() {
+            self.line_breaks |= matches!(byte, b'\n' | b'\r');
+            self.at += 1;
+        }
+    }
+
+    fn expected<T>(&self, expected: &'static str) -> Result<T, Refusal> {
+        Err(Refusal::NotJson { expected, at: self.at })
+    }
+
+    fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), Refusal> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            self.expected(expected)
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Refusal> {
+        self.white_space();
+        if self.at == self.bytes.len() { Ok(()) } else { self.expected("end of the value") }
+    }
+
+    /// One value of any kind; `depth` is how many objects and arrays are open around it.
+    fn value(&mut self, depth: usize) -> Result<Kind, Refusal> {
+        match self.peek() {
+            Some(b'{') => {
+                self.fields(depth + 1, |_| Ok::<(), Refusal>(()))?;
+                Ok(Kind::Object)
+            }
+            Some(b'[') => self.array(depth + 1),
+            Some(b'"') => {
+                self.string()?;
+                Ok(Kind::String)
+            }
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Kind::Boolean),
+            Some(b'f') => self.word("false", Kind::Boolean),
+            Some(b'n') => self.word("null", Kind::Null),
+            _ => self.expected("a value"),
+        }
+    }
+
+    /// An object; tells whether it has no field.
+    fn fields<E: From<Refusal>>(
+        &mut self,
+        depth: usize,
+        mut visit: impl FnMut(Field<'a>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        if depth > MAX_DEPTH {
+            return Err(Refusal::TooDeep.into());
+        }
+        self.at += 1;
+        self.white_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(true);
+        }
+        loop {
+            let name_start = self.at + 1;
+            self.string()?;
+            let name = &self.text[name_start..self.at - 1];
+            self.white_space();
+            self.take(b':', "':'")?;
+            self.white_space();
+            let value_start = self.at;
+            let kind = self.value(depth)?;
+            visit(Field { name, value: &self.text[value_start..self.at], kind })?;
+            self.white_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(false);
+                }
+                _ => return Ok(self.expected("',' or '}'")?),
+            }
+            self.white_space();
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Kind, Refusal> {
+        if depth > MAX_DEPTH {
+            return Err(Refusal::TooDeep);
+        }
+        self.at += 1;
+        self.white_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Kind::Array);
+        }
+        loop {
+            self.value(depth)?;
+            self.white_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Kind::Array);
+                }
+                _ => return self.expected("',' or ']'"),
+            }
+            self.white_space();
+        }
+    }
+
+    fn word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, Refusal> {
+        if self.bytes[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            Ok(kind)
+        } else {
+            self.expected("a value")
+        }
+    }
+
+    fn string(&mut self) -> Result<(), Refusal> {
+        self.take(b'"', "'\"'")?;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => self.escape()?,
+                Some(0..=0x1f) => return self.expected("an escape instead of a control character"),
+                Some(_) => self.at += 1,
+                None => return self.expected("'\"'"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Refusal> {
+        let start = self.at;
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(b'u') => match self.unit()? {
+                0xDC00..=0xDFFF => Err(Refusal::LoneSurrogate { at: start }),
+                0xD800..=0xDBFF => {
+                    if !self.bytes[self.at..].starts_with(b"\\u") {
+                        return Err(Refusal::LoneSurrogate { at: start });
+                    }
+                    self.at += 1;
+                    match self.unit()? {
+                        0xDC00..=0xDFFF => Ok(()),
+                        _ => Err(Refusal::LoneSurrogate { at: start }),
+                    }
+                }
+                _ => Ok(()),
+            },
+            _ => self.expected("an escape"),
+        }
+    }
+
+    /// The four digits after the `u` that the scanner stands at.
+    fn unit(&mut self) -> Result<u32, Refusal> {
+        self.at += 1;
+        let mut unit = 0;
+        for _ in 0..4 {
+            let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
+                return self.expected("a hexadecimal digit");
+            };
+            unit = unit * 16 + digit;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    fn number(&mut self) -> Result<Kind, Refusal> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(Kind::Number)
+    }
+
+    fn digits(&mut self) -> Result<(), Refusal> {
+        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+            return self.expected("a digit");
+        }
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn checked(text: &str) -> Result<Object<'_>, Refusal> {
+        check(text, |_| Ok::<(), Refusal>(()))
+    }
+
+    fn nested(depth: usize) -> String {
+        format!("{}{}{}", "{\"a\":".repeat(depth - 1), "{}", "}".repeat(depth - 1))
+    }
+
+    #[test]
+    fn an_object_is_found_between_its_braces_and_its_white_space_described() {
+        let object = checked(" \n{\"a\": 1,\r\n\"b\":[]} \n").unwrap();
+        assert_eq!(object.text, "{\"a\": 1,\r\n\"b\":[]}");
+        assert!(object.has_line_breaks && !object.is_empty);
+        assert!(!checked("\n{ \"a\":1}\n").unwrap().has_line_breaks, "line breaks around it do not count");
+        assert!(checked("{ }").unwrap().is_empty);
+    }
+
+    #[test]
+    fn fields_come_unescaped_with_kind_and_text() {
+        let mut seen = Vec::new();
+        check(r#"{"a":"x\u0041\n","\u0062":-1.50e3,"c":[1, 2],"d":null,"e":true,"f":{}}"#, |field| {
+            seen.push((field.name().into_owned(), field.kind, field.text().into_owned()));
+            Ok::<(), Refusal>(())
+        })
+        .unwrap();
+        let expected = [
+            ("a", Kind::String, "xA\n"),
+            ("b", Kind::Number, "-1.50e3"),
+            ("c", Kind::Array, "[1, 2]"),
+            ("d", Kind::Null, "null"),
+            ("e", Kind::Boolean, "true"),
+            ("f", Kind::Object, "{}"),
+        ];
+        assert_eq!(seen, expected.map(|(name, kind, text)| (name.to_owned(), kind, text.to_owned())));
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_refused_by_name() {
+        for (text, kind) in
+            [("[1,2]", Kind::Array), ("\"x\"", Kind::String), ("1", Kind::Number), (" null ", Kind::Null)]
+        {
+            assert_eq!(checked(text), Err(Refusal::NotObject(kind)), "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_name_the_byte() {
+        for (text, expected, at) in [
+            ("", "a value", 0),
+            ("{", "'\"'", 1),
+            ("{\"a\"}", "':'", 4),
+            ("{\"a\":1,}", "'\"'", 7),
+            ("{\"a\":01}", "',' or '}'", 6),
+            ("{\"a\":1.}", "a digit", 7),
+            ("{\"a\":+1}", "a value", 5),
+            ("{\"a\":NaN}", "a value", 5),
+            ("{\"a\":1}x", "end of the value", 7),
+            ("{\"a\":\"\n\"}", "an escape instead of a control character", 6),
+            ("{\"a\":\"\\x\"}", "an escape", 7),
+            ("{\"a\":tru}", "a value", 5),
+            ("\u{feff}{}", "a value", 0),
+        ] {
+            assert_eq!(checked(text), Err(Refusal::NotJson { expected, at }), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_refused_and_a_whole_one_is_not() {
+        for lone in [r#"{"a":"\ud800"}"#, r#"{"a":"\udc00"}"#, r#"{"a":"\ud800\u0041"}"#, r#"{"\ud83d":1}"#] {
+            assert!(matches!(checked(lone), Err(Refusal::LoneSurrogate { .. })), "{lone}");
+        }
+        assert!(checked(r#"{"a":"\ud83d\ude00"}"#).is_ok());
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit() {
+        assert!(checked(&nested(MAX_DEPTH)).is_ok());
+        assert_eq!(checked(&nested(MAX_DEPTH + 1)), Err(Refusal::TooDeep));
+        let arrays = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(checked(&arrays), Err(Refusal::TooDeep), "no stack is left to overflow");
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_filter_map("finite", |n| serde_json::Number::from_f64(n).map(Into::into)),
+            any::<String>().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+                prop::collection::hash_map(any::<String>(), inner, 0..6)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn it_accepts_what_serde_json_writes_and_hands_over_every_field(value in json(), pretty: bool) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let mut names = Vec::new();
+            let result = check(&text, |field| { names.push(field.name().into_owned()); Ok::<(), Refusal>(()) });
+            match value.as_object() {
+                Some(object) => {
+                    prop_assert_eq!(result.unwrap().is_empty, object.is_empty());
+                    prop_assert_eq!(names, object.keys().cloned().collect::<Vec<_>>());
+                }
+                None => prop_assert!(matches!(result, Err(Refusal::NotObject(_)))),
+            }
+        }
+
+        #[test]
+        fn it_agrees_with_serde_json_on_damaged_objects(value in json(), at: prop::sample::Index, byte in prop::sample::select(b"{}[]\",:\\u0d1.e+-tfn \n".as_slice())) {
+            let mut text = serde_json::to_string(&serde_json::json!({ "a": value })).unwrap().into_bytes();
+            let at = at.index(text.len());
+            text[at] = byte;
+            if let Ok(text) = std::str::from_utf8(&text) {
+                let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
+                // A number beyond f64 is JSON all the same; serde_json refuses to hold it.
+                let out_of_range = theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
+                prop_assert!(checked(text).is_ok() == theirs.is_ok() || out_of_range, "{} {:?}", text, theirs);
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The line of a good record: its coordinates spliced in front of its own fields, byte for byte.
+
+use std::io::Write;
+
+use crate::event::Record;
+use crate::json::Object;
+
+/// The fields that the sink puts first into every line.
+pub const COORDINATES: [&str; 4] = ["kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation"];
+
+/// A field of a record that Athena could not tell from one of the sink's own.
+pub fn is_coordinate(name: &str) -> bool {
+    COORDINATES.iter().any(|coordinate| coordinate.eq_ignore_ascii_case(name))
+}
+
+/// Appends `{` + coordinates + the object's own fields + `}` and a line feed.
+pub fn data_line(record: &Record<'_>, generation: u32, object: &Object<'_>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    coordinates(record, generation, out);
+    if !object.is_empty {
+        out.push(b',');
+    }
+    let fields = &object.text.as_bytes()[1..];
+    if object.has_line_breaks {
+        on_one_line(fields, out);
+    } else {
+        out.extend_from_slice(fields);
+    }
+    out.push(b'\n');
+}
+
+/// Appends `"kafka_partition":3,"kafka_offset":41,"kafka_timestamp":1764028800123`, and the generation
+/// where it is not 0.
+pub(crate) fn coordinates(record: &Record<'_>, generation: u32, out: &mut Vec<u8>) {
+    let Record { partition, offset, timestamp, .. } = record;
+    // Writing into memory does not fail.
+    let _ = write!(out, r#""kafka_partition":{partition},"kafka_offset":{offset},"kafka_timestamp":{timestamp}"#);
+    if generation > 0 {
+        let _ = write!(out, r#","kafka_generation":{generation}"#);
+    }
+}
+
+/// Appends JSON with its line breaks, which can only be white space, as spaces.
+pub(crate) fn on_one_line(json: &[u8], out: &mut Vec<u8>) {
+    out.extend(json.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::tests::record;
+    use crate::json::{Refusal, check};
+
+    fn line(value: &str, generation: u32) -> String {
+        let object = check(value, |_| Ok::<(), Refusal>(())).unwrap();
+        let mut out = Vec::new();
+        data_line(&record(3, 41), generation, &object, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn coordinates_come_first_and_the_rest_stays_byte_for_byte() {
+        assert_eq!(
+            line(r#" {"symbol":"HSI","close":2568.300049, "x":1.0E+2} "#, 0),
+            "{\"kafka_partition\":3,\"kafka_offset\":41,\"kafka_timestamp\":1764028800123,\"symbol\":\"HSI\",\"close\":2568.300049, \"x\":1.0E+2}\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_object_gets_no_comma() {
+        assert_eq!(line("{}", 0), "{\"kafka_partition\":3,\"kafka_offset\":41,\"kafka_timestamp\":1764028800123}\n");
+        assert_eq!(line("{\n}", 0), "{\"kafka_partition\":3,\"kafka_offset\":41,\"kafka_timestamp\":1764028800123 }\n");
+    }
+
+    #[test]
+    fn raw_line_breaks_become_spaces() {
+        assert_eq!(line("{\r\n\"a\":1,\n\"b\":\"x\\n\"}", 0).matches('\n').count(), 1);
+        assert!(line("{\"a\":1,\n\"b\":\"x\\n\"}", 0).ends_with(",\"a\":1, \"b\":\"x\\n\"}\n"));
+    }
+
+    #[test]
+    fn a_generation_above_zero_is_told() {
+        assert!(line("{\"a\":1}", 7).contains("1764028800123,\"kafka_generation\":7,\"a\""));
+    }
+}

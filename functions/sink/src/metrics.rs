@@ -1,0 +1,91 @@
+//! One line a batch: its figures as a log line that CloudWatch also reads as metrics.
+//!
+//! The shape is CloudWatch's embedded metric format: whatever stands at the top level is a log field, and
+//! `_aws` names those that are metrics.
+
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+/// What a batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Records in the event.
+    pub records: u64,
+    /// Bytes put, compressed.
+    pub bytes: u64,
+    /// Objects put.
+    pub objects: u64,
+    /// Records sent to the quarantine.
+    pub quarantined: u64,
+    /// Records left out because they were there already.
+    pub skipped: u64,
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.bytes += other.bytes;
+        self.objects += other.objects;
+        self.quarantined += other.quarantined;
+        self.skipped += other.skipped;
+    }
+}
+
+/// The line, without its line feed; `now` since 1970.
+pub fn line(function: &str, request_id: &str, now: Duration, duration: Duration, report: &Report) -> String {
+    let metrics = [
+        ("records", "Count"),
+        ("bytes", "Bytes"),
+        ("objects", "Count"),
+        ("quarantined", "Count"),
+        ("skipped", "Count"),
+        ("duration", "Milliseconds"),
+    ];
+    json!({
+        "_aws": {
+            "Timestamp": u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+            "CloudWatchMetrics": [{
+                "Namespace": "Tickerlake",
+                "Dimensions": [["function"]],
+                "Metrics": metrics.map(|(name, unit)| json!({ "Name": name, "Unit": unit })),
+            }],
+        },
+        "level": "INFO",
+        "message": "batch stored",
+        "function": function,
+        "requestId": request_id,
+        "records": report.records,
+        "bytes": report.bytes,
+        "objects": report.objects,
+        "quarantined": report.quarantined,
+        "skipped": report.skipped,
+        "duration": duration.as_secs_f64() * 1e3,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn every_metric_that_the_line_declares_is_a_number_in_it() {
+        let report = Report { records: 10, bytes: 300, objects: 2, quarantined: 1, skipped: 0 };
+        let text = line("sink", "r-1", Duration::from_millis(1_700_000_000_123), Duration::from_micros(1500), &report);
+        assert!(!text.contains('\n'));
+        let line: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["_aws"]["Timestamp"], 1_700_000_000_123_u64);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let metrics = directive["Metrics"].as_array().unwrap();
+        assert_eq!(metrics.len(), 6);
+        for metric in metrics {
+            assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
+        }
+        assert!(line[directive["Dimensions"][0][0].as_str().unwrap()].is_string());
+        assert_eq!(line["duration"], 1.5);
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a record goes to the quarantine, and the line it becomes there.
+
+use crate::event::{Payload, Record};
+use crate::json::Refusal;
+
+/// What would make a record poison for a table. Its text is the `reason` of the quarantine line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Poison {
+    /// No value: in a compacted topic the mark of a deleted key.
+    #[error("tombstone: the record has no value")]
+    Tombstone,
+    /// The value is not base64, so what the producer sent is not known.
+    #[error("not base64")]
+    NotBase64,
+    /// The value is not UTF-8.
+    #[error("not UTF-8: invalid byte at {at}")]
+    NotUtf8 {
+        /// Bytes from the start of the value.
+        at: usize,
+    },
+    /// Not a JSON object that every reader takes.
+    #[error(transparent)]
+    Json(#[from] Refusal),
+    /// The record has no timestamp that names a day, so no partition to be stored in.
+    #[error("no usable timestamp: {0}")]
+    NoTimestamp(i64),
+    /// A field named like one of the coordinates; Athena ignores case and takes the last of a name.
+    #[error("field {0:?} is named like a coordinate of the record")]
+    CoordinateName(String),
+    /// A value that the table's column cannot hold.
+    #[error("column {column}: {found} is not {wanted}")]
+    Column {
+        /// The column's name.
+        column: String,
+        /// The value, shortened.
+        found: String,
+        /// What the column holds.
+        wanted: &'static str,
+    },
+    /// The field that names the partition is an object, an array or too long for an object key.
+    #[error("partition field {field:?}: {fault}")]
+    PartitionField {
+        /// The field's name.
+        field: String,
+        /// What is wrong with its value.
+        fault: &'static str,
+    },
+}
+
+/// Appends a record's quarantine line, its line feed included.
+pub fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Poison, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"kafka_topic\":");
+    json_string(&record.topic, out);
+    out.push(b',');
+    crate::line::coordinates(record, generation, out);
+    out.extend_from_slice(b",\"reason\":");
+    json_string(&reason.to_string(), out);
+    out.extend_from_slice(b",\"key\":");
+    payload(&record.key, out);
+    match (reason, &record.value) {
+        (Poison::NotBase64, Payload::Base64(raw)) => {
+            out.extend_from_slice(b",\"value\":null,\"value_raw\":");
+            json_string(raw, out);
+        }
+        (_, value) => {
+            out.extend_from_slice(b",\"value\":");
+            payload(value, out);
+        }
+    }
+    out.extend_from_slice(b",\"headers\":");
+    match record.headers {
+        Some(headers) => crate::line::on_one_line(headers.get().as_bytes(), out),
+        None => out.extend_from_slice(b"[]"),
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// A payload as it came: base64 stays base64. What a schema registry had decoded is encoded again, so
+/// that the column holds one type.
+fn payload(payload: &Payload<'_>, out: &mut Vec<u8>) {
+    match payload {
+        Payload::Absent => out.extend_from_slice(b"null"),
+        Payload::Base64(text) => json_string(text, out),
+        Payload::Json(json) => {
+            json_string(&base64_simd::STANDARD.encode_to_string(json.get()), out);
+        }
+    }
+}
+
+/// Writing JSON into memory does not fail.
+fn json_string(text: &str, out: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(out, text);
+}

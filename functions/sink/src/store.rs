@@ -1,0 +1,59 @@
+//! The rim towards S3.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::primitives::ByteStream;
+
+use crate::plan::Object;
+
+/// An object could not be put; the batch may succeed when it is delivered again.
+#[derive(Debug, thiserror::Error)]
+#[error("putting s3://{bucket}/{key} failed: {reason}")]
+pub struct PutError {
+    bucket: String,
+    key: String,
+    reason: String,
+}
+
+/// AWS's own settings: environment, profile, or the function's role.
+pub async fn sdk_config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+}
+
+/// A client for `config`. Servers other than S3 seldom resolve `bucket.host`, so an endpoint of one's
+/// own (`own_endpoint`) is addressed by path.
+pub fn client(config: &SdkConfig, own_endpoint: bool) -> Client {
+    Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint).build())
+}
+
+/// One of AWS's variables names an endpoint.
+pub fn has_own_endpoint(variable: impl Fn(&str) -> Option<String>) -> bool {
+    ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(|name| variable(name).is_some_and(|url| !url.is_empty()))
+}
+
+/// Puts an object.
+///
+/// # Errors
+/// [`PutError`] once the SDK's own retries are used up.
+pub(crate) async fn put(client: &Client, bucket: &str, object: Object) -> Result<(), PutError> {
+    let Object { key, body, records, last_offset, is_data } = object;
+    let mut request = client.put_object().bucket(bucket).key(&key).body(ByteStream::from(body));
+    if is_data {
+        request = request.metadata("last-offset", last_offset.to_string()).metadata("records", records.to_string());
+    }
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let reason = DisplayErrorContext(&error).to_string();
+            Err(PutError { bucket: bucket.to_owned(), key, reason })
+        }
+    }
+}
