@@ -1,1 +1,17 @@
-//! tickerlake
+//! Tickerlake on one machine: the parts of the pipeline in one process, and the operator's tools.
+//!
+//! [`run`] and [`up`] wire the parts together: the embedded [`broker`], the embedded S3 ([`storage`]) behind
+//! a [`lake`], the [`trigger`] that stands in for Lambda's event source mapping, the `sink` library, and
+//! the [`sql`] engine behind [`query`].
+
+pub mod broker;
+pub mod cli;
+pub mod feeding;
+pub mod lake;
+pub mod query;
+pub mod run;
+pub mod signal;
+pub mod sql;
+pub mod storage;
+pub mod trigger;
+pub mod up;

@@ -1,2 +1,31 @@
-//! wires
-fn main() {}
+//! `tickerlake`: reads the command line and wires.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tickerlake::cli::{Cli, Command};
+use tickerlake::{query, run, trigger, up};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tickerlake=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let done = match cli.command {
+        Command::Run(args) => run::run(*args).await,
+        Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::Trigger(args) => trigger::command::trigger(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("tickerlake: {error:#}");
+        ExitCode::FAILURE
+    })
+}

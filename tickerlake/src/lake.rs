@@ -1,0 +1,133 @@
+//! The lake that a command works on: a folder behind the embedded S3, or a bucket of a real one.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use aws_sdk_s3::Client;
+use clap::Args;
+use sink::Config;
+
+use crate::sql;
+use crate::storage::Storage;
+
+/// The bucket of the embedded S3: a folder of this name holds the objects.
+pub const FOLDER_BUCKET: &str = "tickerlake";
+
+/// Which lake.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Lake")]
+pub struct LakeArgs {
+    /// The folder of the lake; its objects are plain files below DIR/tickerlake/data
+    #[arg(long, value_name = "DIR", default_value = "./lake")]
+    pub dir: PathBuf,
+    /// A bucket of a real S3 instead of a folder; AWS's own variables say where and who
+    /// (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_S3, ...)
+    #[arg(long, value_name = "NAME", conflicts_with = "dir")]
+    pub bucket: Option<String>,
+    /// What every object key begins with
+    #[arg(long, value_name = "PATH", env = "SINK_PREFIX", hide_env_values = true)]
+    pub prefix: Option<String>,
+}
+
+/// A lake that this process writes to.
+pub struct Lake {
+    /// The client that objects are written with.
+    pub client: Client,
+    /// The bucket they are written to.
+    pub bucket: String,
+    /// The embedded S3, where it is one.
+    pub storage: Option<Storage>,
+    /// Held as long as this process uses the folder.
+    _lock: Option<File>,
+}
+
+impl LakeArgs {
+    /// Opens the lake for writing. Of a folder there is one writer at a time.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub async fn open(&self) -> anyhow::Result<Lake> {
+        if let Some(bucket) = &self.bucket {
+            let own_endpoint = sink::store::has_own_endpoint(|name| std::env::var(name).ok());
+            let client = sink::store::client(&sink::store::sdk_config().await, own_endpoint);
+            return Ok(Lake { client, bucket: bucket.clone(), storage: None, _lock: None });
+        }
+        let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
+        let lock = lock(&self.dir)?;
+        Ok(Lake { client: storage.client(), bucket: FOLDER_BUCKET.to_owned(), storage: Some(storage), _lock: Some(lock) })
+    }
+
+    /// The lake as the SQL engine sees it.
+    ///
+    /// # Errors
+    /// When there is no such folder, or no way to the bucket.
+    pub async fn tables(&self) -> anyhow::Result<sql::Lake> {
+        let store = match &self.bucket {
+            Some(bucket) => sql::store::bucket(bucket, &sink::store::sdk_config().await)?,
+            None => {
+                let folder = self.dir.join(FOLDER_BUCKET);
+                if !folder.is_dir() {
+                    bail!(
+                        "there is no lake in {}: fill one with `tickerlake run`, or name another with --dir",
+                        self.dir.display()
+                    );
+                }
+                sql::store::folder(&folder)?
+            }
+        };
+        let prefix = self.prefix.as_deref().map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty());
+        Ok(sql::Lake { store, prefix: prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default() })
+    }
+
+    /// The sink's settings: `SINK_*` from the environment as the function reads them, this lake's
+    /// bucket, and the columns of the table it is read through.
+    ///
+    /// # Errors
+    /// When a variable cannot be used.
+    pub fn sink_config(&self, bucket: &str) -> anyhow::Result<Config> {
+        let config = Config::from_variables(|name| match name {
+            "SINK_BUCKET" => Some(bucket.to_owned()),
+            "SINK_PREFIX" => self.prefix.clone(),
+            "SINK_COLUMNS" => std::env::var(name).ok().or_else(|| Some(sql::columns::sink_columns())),
+            _ => std::env::var(name).ok(),
+        })?;
+        Ok(config)
+    }
+}
+
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    let path = dir.join(".lock");
+    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("{} is in use by another `tickerlake run` or `up`: stop it, or name another folder with --dir", dir.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+    }
+}
+
+impl Lake {
+    /// The generation for a topic that begins anew: one more than the greatest that the lake holds
+    /// objects of, 0 where it holds none.
+    ///
+    /// # Errors
+    /// When the lake cannot be listed.
+    pub async fn next_generation(&self, prefix: &str, topic: &str) -> anyhow::Result<u32> {
+        let mut next = 0;
+        for kind in ["data", "quarantine"] {
+            let folder = format!("{prefix}{kind}/{topic}/");
+            let mut pages =
+                self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.with_context(|| format!("s3://{}/{folder} cannot be listed", self.bucket))?;
+                let names = page.contents().iter().filter_map(|object| object.key()?.rsplit('/').next());
+                for (generation, ..) in names.filter_map(sink::layout::parse_name) {
+                    next = next.max(generation + 1);
+                }
+            }
+        }
+        Ok(next)
+    }
+}

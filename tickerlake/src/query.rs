@@ -1,0 +1,76 @@
+//! `tickerlake query`: SQL over the objects of the lake.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::lake::LakeArgs;
+use crate::sql;
+
+/// Runs SQL over the stored objects.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Tables: one for each topic, `quarantine`, and the view quotes_latest (the newest record of each symbol
+and trade_date). The partition column dt is the day on which a record was sent.
+
+Examples:
+  tickerlake query 'SELECT symbol, count(*) FROM quotes GROUP BY symbol'
+  tickerlake query queries/01_daily_range.sql --format csv
+  tickerlake query --watch 1 'SELECT count(*) FROM quotes'")]
+pub struct QueryArgs {
+    /// SQL, or a file that ends in .sql
+    #[arg(value_name = "SQL|FILE.sql")]
+    query: String,
+    /// The topic that the table `quotes` stands for
+    #[arg(short, long, default_value = "quotes")]
+    topic: String,
+    /// How rows are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: sql::Format,
+    /// Run again every so many seconds until Ctrl-C
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    watch: Option<Duration>,
+    #[command(flatten)]
+    lake: LakeArgs,
+}
+
+/// Seconds, with a fraction, that a clock can count.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the query is wrong or an object cannot be read.
+pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
+    let text = statement(&args.query)?;
+    let lake = args.lake.tables().await?;
+    loop {
+        // A new session each time: a table's columns are those of the objects that are there.
+        let session = sql::session(&lake, &args.topic).await?;
+        let rows = sql::execute(&session, &text).await?;
+        let mut out = std::io::stdout().lock();
+        out.write_all(&sql::render(&rows, args.format)?)?;
+        out.flush()?;
+        drop(out);
+        let Some(wait) = args.watch else { return Ok(()) };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}
+
+fn statement(query: &str) -> anyhow::Result<String> {
+    let is_file = Path::new(query).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
+    if is_file {
+        std::fs::read_to_string(query).with_context(|| format!("{query} cannot be read"))
+    } else {
+        Ok(query.to_owned())
+    }
+}

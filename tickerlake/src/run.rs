@@ -1,0 +1,172 @@
+//! `tickerlake run`: from CSV files to answers in one command.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use producer::args::{FeedArgs, KafkaArgs};
+use producer::feed::Feed;
+use producer::input::Input;
+use producer::kafka::Settings as KafkaSettings;
+use producer::summary::Summary;
+use producer::topic::{Created, Topic};
+use sink::Sink;
+
+use crate::broker::Broker;
+use crate::lake::{Lake, LakeArgs};
+use crate::sql;
+use crate::trigger::Settings;
+use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running};
+use crate::trigger::function::Function;
+use crate::trigger::progress::{Counts, Progress};
+
+const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
+
+/// Records in a batch: Lambda's most, since few large objects are read faster than many small ones.
+pub const BATCH_SIZE: u16 = 10_000;
+
+/// Feeds CSV files through the whole pipeline: producer, Kafka, trigger, sink, objects, SQL.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in this
+process. A second run over the same folder appends: look at it with `tickerlake query`.
+
+Examples:
+  tickerlake run
+  tickerlake run indexProcessed.csv --partitions 8
+  tickerlake run --order sample --rate 50 --repeat forever
+  tickerlake run -b broker:9092 --bucket my-lake quotes.csv.gz
+
+Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected.")]
+pub struct RunArgs {
+    #[command(flatten)]
+    feed: FeedArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    /// The topic
+    #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
+    topic: Topic,
+    /// The topic's partitions, should it not be there yet
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
+    partitions: u32,
+    /// The consumer group on a real broker
+    #[arg(long, value_name = "ID", default_value = "tickerlake", help_heading = "Kafka")]
+    consumer_group_id: String,
+    #[command(flatten)]
+    batch: BatchArgs,
+    #[command(flatten)]
+    lake: LakeArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When a stage fails; what was stored stays.
+pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
+    let feed = Feed::or_sample(args.feed, sample)?;
+    let stop = crate::signal::on_ctrl_c();
+    let lake = args.lake.open().await?;
+    let (kafka, broker) = broker(args.kafka).await?;
+    let created = producer::topic::create(&kafka, &args.topic, args.partitions).await?;
+    let kind = if broker.is_some() { "embedded, " } else { "" };
+    let topic = match created {
+        Created::New => format!("topic {} with {} partitions", args.topic, args.partitions),
+        Created::Existed => format!("topic {}, which was there", args.topic),
+    };
+    say("broker", &format!("{kind}{}, {topic}", kafka.servers()));
+
+    let config = sink_config(&args.lake, &lake, args.topic.as_str(), broker.is_some()).await?;
+    say("lake", &format!("{}, {}", place(&args.lake, &lake), generation(config.layout.generation)));
+    let settings = Settings {
+        client: kafka.client_config(),
+        topics: vec![args.topic.to_string()],
+        group: args.consumer_group_id,
+        limits: args.batch.limits(BATCH_SIZE),
+        timeout: FUNCTION_TIMEOUT,
+    };
+    let progress = Arc::new(Progress::default());
+    let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
+    let mut trigger = Running::start(settings, function, Arc::clone(&progress))?;
+
+    let summary = crate::feeding::feed(feed, kafka, args.topic.clone(), stop.clone()).await?;
+    for line in summary.to_text().lines() {
+        say("producer", line);
+    }
+    tokio::select! {
+        () = stored(&progress, args.topic.as_str(), &summary) => {}
+        failed = trigger.failure() => failed.context("the trigger ended before everything was stored")?,
+    }
+    trigger.finish().await?;
+    let Counts { batches, records, retries, report } = progress.counts();
+    say("trigger", &format!("{records} records in {batches} batches, {retries} failed invocations"));
+    say(
+        "sink",
+        &format!("{} records in {} objects, {} bytes; {} quarantined", report.records, report.objects, report.bytes, report.quarantined),
+    );
+    answers(&args.lake, args.topic.as_str()).await?;
+    Ok(if summary.rejected > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// The broker that was named, or one of our own.
+async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
+    let names_one = args.bootstrap_server.is_some() || args.config.is_some() || args.set.iter().any(|set| set.starts_with("bootstrap.servers"));
+    let embedded = if names_one { None } else { Some(Broker::start(0).await?) };
+    if let Some(broker) = &embedded {
+        args.bootstrap_server = Some(broker.bootstrap_servers());
+    }
+    Ok((KafkaSettings::try_from(args)?, embedded))
+}
+
+/// The sink's settings. The embedded broker begins every topic anew, so each of its starts over the same
+/// lake is the next generation.
+///
+/// # Errors
+/// When a variable is wrong or the lake cannot be listed.
+pub async fn sink_config(args: &LakeArgs, lake: &Lake, topic: &str, embedded: bool) -> anyhow::Result<sink::Config> {
+    let mut config = args.sink_config(&lake.bucket)?;
+    if embedded {
+        config.layout.generation = lake.next_generation(&config.layout.prefix, topic).await?;
+    }
+    Ok(config)
+}
+
+fn place(args: &LakeArgs, lake: &Lake) -> String {
+    match &args.bucket {
+        Some(bucket) => format!("s3://{bucket}"),
+        None => args.dir.join(&lake.bucket).display().to_string(),
+    }
+}
+
+fn generation(number: u32) -> String {
+    match number {
+        0 => "the topic's first generation".to_owned(),
+        number => format!("generation {number} of the topic"),
+    }
+}
+
+/// Waits until every record that the broker confirmed is stored.
+async fn stored(progress: &Progress, topic: &str, summary: &Summary) {
+    for (&partition, delivery) in &summary.partitions {
+        progress.stored(topic, partition, delivery.last_offset).await;
+    }
+}
+
+/// The answers of `queries/`.
+async fn answers(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
+    let session = sql::session(&lake.tables().await?, topic).await?;
+    for query in sql::queries() {
+        let rows = sql::execute(&session, query.sql).await.with_context(|| format!("queries/{}", query.name))?;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "\n{} (queries/{}.sql)", query.title, query.name)?;
+        out.write_all(&sql::render(&rows, sql::Format::Text)?)?;
+    }
+    Ok(())
+}
+
+fn say(stage: &str, what: &str) {
+    println!("{stage:<10} {what}");
+}
+

@@ -1,0 +1,202 @@
+//! `tickerlake trigger`, and the arguments that `run` and `up` share with it.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use hyper::Uri;
+use producer::args::KafkaArgs;
+use producer::kafka::Settings as KafkaSettings;
+use sink::{Config, Sink};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{Limits, MAX_PAYLOAD};
+use super::function::Function;
+use super::progress::{Counts, Progress};
+use super::{Settings, Trigger};
+use crate::query::seconds;
+
+/// Lambda lets a function that a Kafka event source invokes run for 14 minutes at most.
+pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(14 * 60);
+
+/// What closes a batch.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Batches")]
+pub struct BatchArgs {
+    /// Most records in a batch, up to 10000 [default: 100, as AWS; run and up: 10000]
+    #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub batch_size: Option<u16>,
+    /// Longest wait for a batch to fill, from its first record on
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = window)]
+    pub maximum_batching_window_in_seconds: Duration,
+}
+
+impl BatchArgs {
+    /// The limits, with the batch size of the command that asks.
+    pub fn limits(&self, batch_size: u16) -> Limits {
+        Limits {
+            batch_size: usize::from(self.batch_size.unwrap_or(batch_size)),
+            window: self.maximum_batching_window_in_seconds,
+            payload: MAX_PAYLOAD,
+        }
+    }
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    seconds(text).and_then(|window| match window.as_secs() {
+        0..300 => Ok(window),
+        300 if window.subsec_nanos() == 0 => Ok(window),
+        _ => Err("at most 300 seconds".to_owned()),
+    })
+}
+
+/// Reads topics in batches and hands them to the sink or to a function, as Lambda's Kafka event source does.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without --function batches go to the sink in this process, which is told by the function's own variables
+(SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
+
+Examples:
+  SINK_BUCKET=my-lake tickerlake trigger -b broker:9092 -t quotes
+  tickerlake trigger -b localhost:9092 -t quotes --function http://localhost:9000/2015-03-31/functions/sink/invocations")]
+pub struct TriggerArgs {
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    /// The topic; may be repeated
+    #[arg(short, long, value_name = "TOPIC", default_value = "quotes", help_heading = "Kafka")]
+    topic: Vec<String>,
+    /// The consumer group; a new one begins at the start of the topic
+    #[arg(long, value_name = "ID", default_value = "tickerlake", help_heading = "Kafka")]
+    consumer_group_id: String,
+    #[command(flatten)]
+    batch: BatchArgs,
+    /// Where batches go, such as http://localhost:9000/2015-03-31/functions/sink/invocations
+    /// [default: the sink, in this process]
+    #[arg(long, value_name = "URL")]
+    function: Option<Uri>,
+}
+
+/// Runs the command until Ctrl-C.
+///
+/// # Errors
+/// When a setting is wrong or the broker refuses for good.
+pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
+    let settings = Settings {
+        client: KafkaSettings::try_from(args.kafka)?.client_config(),
+        topics: args.topic,
+        group: args.consumer_group_id,
+        limits: args.batch.limits(100),
+        timeout: FUNCTION_TIMEOUT,
+    };
+    let function = match args.function {
+        Some(url) => Function::http(url),
+        None => Function::Sink(Box::new(environment_sink().await?)),
+    };
+    println!("trigger    {} of {}, group {}", settings.topics.join(", "), servers(&settings), settings.group);
+    let stop = crate::signal::on_ctrl_c();
+    let progress = Arc::new(Progress::default());
+    let running = Running::start(settings, function, Arc::clone(&progress))?;
+    let watching = watch(Arc::clone(&progress), stop.clone());
+    running.until(stop).await?;
+    watching.await?;
+    Ok(())
+}
+
+fn servers(settings: &Settings) -> &str {
+    settings.client.get("bootstrap.servers").unwrap_or("(no broker)")
+}
+
+async fn environment_sink() -> anyhow::Result<Sink> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let config = Config::from_variables(variable).context("the sink's settings (or name a function with --function)")?;
+    let own_endpoint = sink::store::has_own_endpoint(variable);
+    Ok(Sink::new(config, sink::store::client(&sink::store::sdk_config().await, own_endpoint)))
+}
+
+/// A trigger on a thread of its own.
+pub struct Running {
+    stop: CancellationToken,
+    thread: tokio::task::JoinHandle<Result<(), super::TriggerError>>,
+}
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`super::TriggerError`] when librdkafka refuses a setting.
+    pub fn start(settings: Settings, function: Function, progress: Arc<Progress>) -> Result<Self, super::TriggerError> {
+        let trigger = Trigger::new(settings, function, progress)?;
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let thread = tokio::task::spawn_blocking(move || trigger.run(&Handle::current(), &token));
+        Ok(Running { stop, thread })
+    }
+
+    /// Waits for `stop`, lets the batch under way finish, and ends the trigger; sooner, if it fails.
+    ///
+    /// # Errors
+    /// Why the trigger failed.
+    pub async fn until(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        tokio::select! {
+            ended = &mut self.thread => Ok(ended??),
+            () = stop.cancelled() => self.finish().await,
+        }
+    }
+
+    /// Lets the batch under way finish, and ends the trigger.
+    ///
+    /// # Errors
+    /// Why the trigger had failed before.
+    pub async fn finish(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        Ok(self.thread.await??)
+    }
+
+    /// Completes when the trigger has ended of itself, which it does only when it fails.
+    ///
+    /// # Errors
+    /// Why the trigger failed.
+    pub async fn failure(&mut self) -> anyhow::Result<()> {
+        Ok((&mut self.thread).await??)
+    }
+}
+
+/// Prints a line for each second in which something was stored, until `stop`.
+pub fn watch(progress: Arc<Progress>, stop: CancellationToken) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut last = Counts::default();
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            let stopped = stop.run_until_cancelled(ticks.tick()).await.is_none();
+            let counts = progress.counts();
+            if counts != last {
+                println!("{}", line(&last, &counts));
+                // A reader of a pipe that has gone away is no reason to stop storing.
+                let _ = std::io::stdout().flush();
+                last = counts;
+            }
+            if stopped {
+                return;
+            }
+        }
+    })
+}
+
+fn line(before: &Counts, now: &Counts) -> String {
+    let mut line = format!(
+        "stored     {} records (+{}) in {} batches",
+        now.records,
+        now.records - before.records,
+        now.batches
+    );
+    if now.report.objects > 0 {
+        line += &format!(", {} objects, {} bytes, {} quarantined", now.report.objects, now.report.bytes, now.report.quarantined);
+    }
+    if now.retries > 0 {
+        line += &format!("; {} invocations failed", now.retries);
+    }
+    line
+}

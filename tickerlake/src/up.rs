@@ -1,0 +1,120 @@
+//! `tickerlake up`: the parts of the pipeline, kept up for other programs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use hyper::Uri;
+use producer::args::KafkaArgs;
+use producer::kafka::Settings as KafkaSettings;
+use producer::topic::Topic;
+use sink::Sink;
+
+use crate::broker::Broker;
+use crate::lake::LakeArgs;
+use crate::run::{BATCH_SIZE, sink_config};
+use crate::sql;
+use crate::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
+use crate::trigger::Settings;
+use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running, watch};
+use crate::trigger::function::Function;
+use crate::trigger::progress::Progress;
+
+/// Keeps a Kafka-compatible broker, an S3, the trigger and the sink up until Ctrl-C.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Then, in other terminals:
+  producer -b localhost:9092 quotes.csv
+  kcat -b localhost:9092 -t quotes -C
+  tickerlake query --watch 1 'SELECT count(*) FROM quotes'
+  cargo lambda watch -p sink --env-file lake/sink.env
+
+The broker keeps its records in memory and forgets them at its end; the lake stays.")]
+pub struct UpArgs {
+    /// The broker's port on this machine, 0 for any
+    #[arg(long, default_value = "9092", help_heading = "Kafka")]
+    port: u16,
+    /// The topic
+    #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
+    topic: Topic,
+    /// The topic's partitions
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
+    partitions: u32,
+    #[command(flatten)]
+    batch: BatchArgs,
+    /// Where batches go, such as http://localhost:9000/2015-03-31/functions/sink/invocations
+    /// [default: the sink, in this process]
+    #[arg(long, value_name = "URL")]
+    function: Option<Uri>,
+    /// The folder of the lake; its objects are plain files below DIR/tickerlake/data
+    #[arg(long, value_name = "DIR", default_value = "./lake", help_heading = "Lake")]
+    dir: PathBuf,
+    /// The S3's port on this machine, 0 for any
+    #[arg(long, default_value = "9900", help_heading = "Lake")]
+    s3_port: u16,
+}
+
+/// Runs the command until Ctrl-C.
+///
+/// # Errors
+/// When a port or the folder cannot be had, or the trigger fails.
+pub async fn up(args: UpArgs) -> anyhow::Result<()> {
+    let stop = crate::signal::on_ctrl_c();
+    let lake_args = LakeArgs { dir: args.dir, bucket: None, prefix: std::env::var("SINK_PREFIX").ok() };
+    let lake = lake_args.open().await?;
+    let storage = lake.storage.clone().context("a folder is served by the embedded S3")?;
+    let endpoint = storage.serve(args.s3_port).await?;
+    let broker = Broker::start(args.port).await?;
+    let kafka = KafkaSettings::try_from(KafkaArgs { bootstrap_server: Some(broker.bootstrap_servers()), ..KafkaArgs::default() })?;
+    producer::topic::create(&kafka, &args.topic, args.partitions).await?;
+    let config = sink_config(&lake_args, &lake, args.topic.as_str(), true).await?;
+    let env_file = lake_args.dir.join("sink.env");
+    std::fs::write(&env_file, environment(&endpoint, &config)).with_context(|| format!("{} cannot be written", env_file.display()))?;
+
+    let function = match args.function {
+        Some(url) => {
+            println!("function   {url}");
+            Function::http(url)
+        }
+        None => Function::Sink(Box::new(Sink::new(config, lake.client.clone()))),
+    };
+    println!("broker     {}, topic {}, {} partitions", broker.bootstrap_servers(), args.topic, args.partitions);
+    println!("s3         {}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket);
+    println!("lake       {}", lake_args.dir.join(&lake.bucket).display());
+    println!("settings   {}", env_file.display());
+    println!("Ctrl-C ends it");
+    let settings = Settings {
+        client: kafka.client_config(),
+        topics: vec![args.topic.to_string()],
+        group: "tickerlake".to_owned(),
+        limits: args.batch.limits(BATCH_SIZE),
+        timeout: FUNCTION_TIMEOUT,
+    };
+    let progress = Arc::new(Progress::default());
+    let running = Running::start(settings, function, Arc::clone(&progress))?;
+    let watching = watch(progress, stop.clone());
+    running.until(stop).await?;
+    watching.await?;
+    Ok(())
+}
+
+/// What the function needs to write to this S3, as `cargo lambda watch --env-file` and `docker` read it.
+fn environment(endpoint: &Endpoint, config: &sink::Config) -> String {
+    let layout = &config.layout;
+    format!(
+        "AWS_ENDPOINT_URL_S3={}\n\
+         AWS_REGION={REGION}\n\
+         AWS_ACCESS_KEY_ID={ACCESS_KEY}\n\
+         AWS_SECRET_ACCESS_KEY={SECRET_KEY}\n\
+         SINK_BUCKET={}\n\
+         SINK_PREFIX={}\n\
+         SINK_TOPIC_GENERATION={}\n\
+         SINK_COLUMNS={}\n",
+        endpoint.url(),
+        config.bucket,
+        layout.prefix,
+        layout.generation,
+        sql::columns::sink_columns(),
+    )
+}
