@@ -1,1 +1,9 @@
-//! tests
+//! CSV to SQL over real wires: a Kafka broker, the AWS SDK against an S3 service, Lambda's runtime API.
+
+mod cargo_lambda;
+mod commands;
+mod events;
+mod pipeline;
+mod runtime_api;
+mod trigger;
+mod up;

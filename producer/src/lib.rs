@@ -1,1 +1,31 @@
-//! producer
+//! Feeds a Kafka topic from CSV files of stock quotes: a row becomes one JSON object.
+//!
+//! [`feed::Feed`] says what is fed and [`kafka::Settings`] where to; [`run::run`] does it, moving the
+//! counters of [`progress::Progress`], and returns a [`summary::Summary`]; [`foreground`] adds a display and Ctrl-C. On the way,
+//! [`row`] splits the input, [`header`] maps its columns, [`encode`] writes the JSON with the help of
+//! [`number`] and [`date`], and [`pace`] says when a record is due; none of these does any I/O.
+
+pub mod args;
+pub mod date;
+pub mod delivery;
+pub mod display;
+pub mod encode;
+pub mod feed;
+pub mod foreground;
+pub mod header;
+mod held;
+pub mod input;
+pub mod jaas;
+pub mod java_properties;
+pub mod kafka;
+pub mod number;
+mod outlet;
+pub mod pace;
+pub mod progress;
+pub mod rejects;
+mod reports;
+pub mod row;
+pub mod run;
+pub mod source;
+pub mod summary;
+pub mod topic;

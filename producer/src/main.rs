@@ -1,2 +1,77 @@
-//! wires
-fn main() {}
+//! The `producer` command: arguments in, exit code out. The library does the work.
+
+mod cli;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use producer::feed::Feed;
+use producer::foreground;
+use producer::kafka::Settings;
+use producer::progress::Progress;
+use producer::run::Target;
+use producer::summary::Summary;
+use producer::topic;
+
+use crate::cli::{Cli, Format};
+
+const FAILED: u8 = 1;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let feed = Feed::try_from(cli.feed).unwrap_or_else(|error| usage(&error));
+    let target = match cli.dry_run {
+        true => Target::lines(std::io::stdout()),
+        false => {
+            let settings = Settings::try_from(cli.kafka).unwrap_or_else(|error| usage(&error));
+            Target::Kafka { settings, topic: cli.topic }
+        }
+    };
+    let progress = Arc::new(Progress::default());
+    let done = feed_to(feed, target, cli.create_topic, &progress).await;
+    let printed = done.and_then(|summary| print(&summary, cli.format, cli.dry_run).map(|()| summary));
+    match printed {
+        Ok(summary) => summary.exit_code().into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let delivered = progress.snapshot().delivered;
+            if delivered > 0 {
+                eprintln!("delivered until then: {delivered} records");
+            }
+            FAILED.into()
+        }
+    }
+}
+
+async fn feed_to(
+    feed: Feed,
+    target: Target,
+    create_topic: Option<u32>,
+    progress: &Arc<Progress>,
+) -> anyhow::Result<Summary> {
+    if let (Target::Kafka { settings, topic }, Some(partitions)) = (&target, create_topic) {
+        topic::create(settings, topic, partitions).await?;
+    }
+    Ok(foreground::run(feed, target, Arc::clone(progress), foreground::stop_on_signal()).await?)
+}
+
+/// On standard output, unless the records are there.
+fn print(summary: &Summary, format: Format, to_stderr: bool) -> anyhow::Result<()> {
+    let text = match format {
+        Format::Text => summary.to_text(),
+        Format::Json => summary.to_json()? + "\n",
+    };
+    match to_stderr {
+        true => std::io::stderr().write_all(text.as_bytes()),
+        false => std::io::stdout().write_all(text.as_bytes()),
+    }
+    .context("the summary cannot be printed")
+}
+
+fn usage(error: &dyn std::error::Error) -> ! {
+    Cli::command().error(ErrorKind::ValueValidation, error).exit()
+}

@@ -25,7 +25,9 @@ const NODE: i32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The port is taken, or not to be had.
-    #[error("the embedded broker cannot listen on {address}: {source}; choose another with --port, or --port 0 for any")]
+    #[error(
+        "the embedded broker cannot listen on {address}: {source}; choose another with --port, or --port 0 for any"
+    )]
     Listen {
         /// What was asked for.
         address: SocketAddr,
@@ -55,7 +57,8 @@ impl Broker {
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let storage = storage(address).await.map_err(BrokerError::Start)?;
-        let groups = Controller::with_storage(storage.clone()).map_err(|error| BrokerError::Start(error.to_string()))?;
+        let groups =
+            Controller::with_storage(storage.clone()).map_err(|error| BrokerError::Start(error.to_string()))?;
         let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(serve(listener, storage, groups)));
         Ok(Broker { address, _stop: stop.drop_guard() })

@@ -9,9 +9,12 @@ use crate::up::UpArgs;
 
 /// A stock-market feed from a CSV file to SQL on a data lake, on one machine
 #[derive(Parser, Debug)]
-#[command(version, after_help = "\
+#[command(
+    version,
+    after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (run) done, but rows of the CSV were rejected.
-Logging: RUST_LOG, for instance RUST_LOG=debug.")]
+Logging: RUST_LOG, for instance RUST_LOG=debug."
+)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]

@@ -22,7 +22,6 @@ pub struct LakeArgs {
     #[arg(long, value_name = "DIR", default_value = "./lake")]
     pub dir: PathBuf,
     /// A bucket of a real S3 instead of a folder; AWS's own variables say where and who
-    /// (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_S3, ...)
     #[arg(long, value_name = "NAME", conflicts_with = "dir")]
     pub bucket: Option<String>,
     /// What every object key begins with
@@ -55,7 +54,12 @@ impl LakeArgs {
         }
         let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
         let lock = lock(&self.dir)?;
-        Ok(Lake { client: storage.client(), bucket: FOLDER_BUCKET.to_owned(), storage: Some(storage), _lock: Some(lock) })
+        Ok(Lake {
+            client: storage.client(),
+            bucket: FOLDER_BUCKET.to_owned(),
+            storage: Some(storage),
+            _lock: Some(lock),
+        })
     }
 
     /// The lake as the SQL engine sees it.
@@ -102,7 +106,10 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("{} is in use by another `tickerlake run` or `up`: stop it, or name another folder with --dir", dir.display())
+            bail!(
+                "{} is in use by another `tickerlake run` or `up`: stop it, or name another folder with --dir",
+                dir.display()
+            )
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
     }
@@ -118,8 +125,7 @@ impl Lake {
         let mut next = 0;
         for kind in ["data", "quarantine"] {
             let folder = format!("{prefix}{kind}/{topic}/");
-            let mut pages =
-                self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder).into_paginator().send();
+            let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.with_context(|| format!("s3://{}/{folder} cannot be listed", self.bucket))?;
                 let names = page.contents().iter().filter_map(|object| object.key()?.rsplit('/').next());

@@ -6,11 +6,10 @@
 
 pub mod broker;
 pub mod cli;
-pub mod feeding;
 pub mod lake;
 pub mod query;
 pub mod run;
-pub mod signal;
+pub mod say;
 pub mod sql;
 pub mod storage;
 pub mod trigger;

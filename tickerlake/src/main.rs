@@ -4,6 +4,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use producer::feed::FeedError;
+use producer::kafka::SettingsError;
+use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::{query, run, trigger, up};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +29,11 @@ async fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         eprintln!("tickerlake: {error:#}");
-        ExitCode::FAILURE
+        if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
+}
+
+/// Arguments or settings that must be mended before anything is done.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<FeedError>() || error.is::<SettingsError>() || error.is::<ConfigError>()
 }

@@ -8,14 +8,17 @@ use anyhow::Context;
 use clap::Args;
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
+use producer::foreground::{self, stop_on_signal};
 use producer::input::Input;
 use producer::kafka::Settings as KafkaSettings;
+use producer::run::Target;
 use producer::summary::Summary;
 use producer::topic::{Created, Topic};
 use sink::Sink;
 
 use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
+use crate::say::{self, counted, say};
 use crate::sql;
 use crate::trigger::Settings;
 use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running};
@@ -67,7 +70,7 @@ pub struct RunArgs {
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
     let feed = Feed::or_sample(args.feed, sample)?;
-    let stop = crate::signal::on_ctrl_c();
+    let stop = stop_on_signal();
     let lake = args.lake.open().await?;
     let (kafka, broker) = broker(args.kafka).await?;
     let created = producer::topic::create(&kafka, &args.topic, args.partitions).await?;
@@ -91,28 +94,30 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
     let mut trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
-    let summary = crate::feeding::feed(feed, kafka, args.topic.clone(), stop.clone()).await?;
+    let target = Target::Kafka { settings: kafka, topic: args.topic.clone() };
+    let summary = foreground::run(feed, target, Arc::default(), stop).await?;
     for line in summary.to_text().lines() {
         say("producer", line);
     }
     tokio::select! {
         () = stored(&progress, args.topic.as_str(), &summary) => {}
-        failed = trigger.failure() => failed.context("the trigger ended before everything was stored")?,
+        failed = trigger.failure() => return Err(failed.context("the trigger ended before everything was stored")),
     }
     trigger.finish().await?;
     let Counts { batches, records, retries, report } = progress.counts();
-    say("trigger", &format!("{records} records in {batches} batches, {retries} failed invocations"));
-    say(
-        "sink",
-        &format!("{} records in {} objects, {} bytes; {} quarantined", report.records, report.objects, report.bytes, report.quarantined),
-    );
+    let records = counted(records, "record", "records");
+    let failures = counted(retries, "failed invocation", "failed invocations");
+    say("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
+    say("sink", &say::stored(&report));
     answers(&args.lake, args.topic.as_str()).await?;
-    Ok(if summary.rejected > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+    Ok(summary.exit_code().into())
 }
 
 /// The broker that was named, or one of our own.
 async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
-    let names_one = args.bootstrap_server.is_some() || args.config.is_some() || args.set.iter().any(|set| set.starts_with("bootstrap.servers"));
+    let names_one = args.bootstrap_server.is_some()
+        || args.config.is_some()
+        || args.set.iter().any(|set| set.starts_with("bootstrap.servers"));
     let embedded = if names_one { None } else { Some(Broker::start(0).await?) };
     if let Some(broker) = &embedded {
         args.bootstrap_server = Some(broker.bootstrap_servers());
@@ -165,8 +170,3 @@ async fn answers(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
     }
     Ok(())
 }
-
-fn say(stage: &str, what: &str) {
-    println!("{stage:<10} {what}");
-}
-

@@ -36,7 +36,9 @@ pub enum StorageError {
         reason: String,
     },
     /// The port is taken, or not to be had.
-    #[error("the embedded S3 cannot listen on {address}: {source}; choose another with --s3-port, or --s3-port 0 for any")]
+    #[error(
+        "the embedded S3 cannot listen on {address}: {source}; choose another with --s3-port, or --s3-port 0 for any"
+    )]
     Listen {
         /// What was asked for.
         address: SocketAddr,

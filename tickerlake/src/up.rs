@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use hyper::Uri;
 use producer::args::KafkaArgs;
+use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
 use producer::topic::Topic;
 use sink::Sink;
@@ -14,6 +15,7 @@ use sink::Sink;
 use crate::broker::Broker;
 use crate::lake::LakeArgs;
 use crate::run::{BATCH_SIZE, sink_config};
+use crate::say::{counted, say};
 use crate::sql;
 use crate::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use crate::trigger::Settings;
@@ -30,6 +32,9 @@ Then, in other terminals:
   tickerlake query --watch 1 'SELECT count(*) FROM quotes'
   cargo lambda watch -p sink --env-file lake/sink.env
 
+With that function in place of the sink in this process:
+  tickerlake up --function http://localhost:9000/2015-03-31/functions/sink/invocations
+
 The broker keeps its records in memory and forgets them at its end; the lake stays.")]
 pub struct UpArgs {
     /// The broker's port on this machine, 0 for any
@@ -43,8 +48,7 @@ pub struct UpArgs {
     partitions: u32,
     #[command(flatten)]
     batch: BatchArgs,
-    /// Where batches go, such as http://localhost:9000/2015-03-31/functions/sink/invocations
-    /// [default: the sink, in this process]
+    /// Where batches go: the address at which a function is invoked [default: the sink, in this process]
     #[arg(long, value_name = "URL")]
     function: Option<Uri>,
     /// The folder of the lake; its objects are plain files below DIR/tickerlake/data
@@ -60,30 +64,35 @@ pub struct UpArgs {
 /// # Errors
 /// When a port or the folder cannot be had, or the trigger fails.
 pub async fn up(args: UpArgs) -> anyhow::Result<()> {
-    let stop = crate::signal::on_ctrl_c();
+    let stop = stop_on_signal();
     let lake_args = LakeArgs { dir: args.dir, bucket: None, prefix: std::env::var("SINK_PREFIX").ok() };
     let lake = lake_args.open().await?;
     let storage = lake.storage.clone().context("a folder is served by the embedded S3")?;
     let endpoint = storage.serve(args.s3_port).await?;
     let broker = Broker::start(args.port).await?;
-    let kafka = KafkaSettings::try_from(KafkaArgs { bootstrap_server: Some(broker.bootstrap_servers()), ..KafkaArgs::default() })?;
+    let kafka = KafkaSettings::try_from(KafkaArgs {
+        bootstrap_server: Some(broker.bootstrap_servers()),
+        ..KafkaArgs::default()
+    })?;
     producer::topic::create(&kafka, &args.topic, args.partitions).await?;
     let config = sink_config(&lake_args, &lake, args.topic.as_str(), true).await?;
     let env_file = lake_args.dir.join("sink.env");
-    std::fs::write(&env_file, environment(&endpoint, &config)).with_context(|| format!("{} cannot be written", env_file.display()))?;
+    std::fs::write(&env_file, environment(&endpoint, &config))
+        .with_context(|| format!("{} cannot be written", env_file.display()))?;
 
     let function = match args.function {
         Some(url) => {
-            println!("function   {url}");
+            say("function", &url.to_string());
             Function::http(url)
         }
         None => Function::Sink(Box::new(Sink::new(config, lake.client.clone()))),
     };
-    println!("broker     {}, topic {}, {} partitions", broker.bootstrap_servers(), args.topic, args.partitions);
-    println!("s3         {}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket);
-    println!("lake       {}", lake_args.dir.join(&lake.bucket).display());
-    println!("settings   {}", env_file.display());
-    println!("Ctrl-C ends it");
+    let partitions = counted(args.partitions.into(), "partition", "partitions");
+    say("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));
+    say("s3", &format!("{}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket));
+    say("lake", &lake_args.dir.join(&lake.bucket).display().to_string());
+    say("settings", &env_file.display().to_string());
+    say("up", "Ctrl-C ends it");
     let settings = Settings {
         client: kafka.client_config(),
         topics: vec![args.topic.to_string()],

@@ -63,7 +63,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] for the first variable that cannot be used.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let get = |name: &'static str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let get =
+            |name: &'static str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let mut config = Config::new(get("SINK_BUCKET").ok_or(ConfigError::Missing {
             variable: "SINK_BUCKET",
             meaning: "the name of the bucket that the objects are written to",
@@ -85,7 +86,8 @@ impl Config {
             layout.generation = parsed("SINK_TOPIC_GENERATION", &value, |_| "a whole number from 0 on")?;
         }
         if let Some(value) = get("SINK_COLUMNS") {
-            config.columns = value.parse().map_err(|fault| ConfigError::Invalid { variable: "SINK_COLUMNS", value, fault })?;
+            config.columns =
+                value.parse().map_err(|fault| ConfigError::Invalid { variable: "SINK_COLUMNS", value, fault })?;
         }
         Ok(config)
     }
@@ -106,7 +108,10 @@ fn parsed<T: FromStr, D: Display>(
 /// A prefix that ends in a slash and does not begin with one, which S3 would take for a nameless folder.
 fn directory(prefix: String) -> Result<String, ConfigError> {
     let path = prefix.trim_matches('/');
-    if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.chars().any(char::is_control) {
+    if path.is_empty()
+        || path.split('/').any(|part| matches!(part, "" | "." | ".."))
+        || path.chars().any(char::is_control)
+    {
         let fault = "it can be a path like `lake` or `raw/quotes`".to_owned();
         return Err(ConfigError::Invalid { variable: "SINK_PREFIX", value: prefix, fault });
     }

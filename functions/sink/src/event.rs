@@ -248,7 +248,9 @@ pub(crate) mod tests {
         let text = event(
             r#"{"topic":"t","partition":0,"offset":1,"value":{"a":1},"valueSchemaMetadata":{"dataFormat":"JSON","schemaId":"1"}}"#,
         );
-        assert!(matches!(Event::parse(&text).unwrap().records[0].value, Payload::Json(json) if json.get() == r#"{"a":1}"#));
+        assert!(
+            matches!(Event::parse(&text).unwrap().records[0].value, Payload::Json(json) if json.get() == r#"{"a":1}"#)
+        );
     }
 
     #[test]
@@ -261,7 +263,8 @@ pub(crate) mod tests {
     fn records_of_all_lists_are_read() {
         let text = r#"{"records":{"a-0":[{"topic":"a","partition":0,"offset":1}],"b-1":[],"b-2":[{"topic":"b","partition":2,"offset":3},{"topic":"b","partition":2,"offset":4}]}}"#;
         let event = Event::parse(text).unwrap();
-        let seen: Vec<_> = event.records.iter().map(|record| (&*record.topic, record.partition, record.offset)).collect();
+        let seen: Vec<_> =
+            event.records.iter().map(|record| (&*record.topic, record.partition, record.offset)).collect();
         assert_eq!(seen, [("a", 0, 1), ("b", 2, 3), ("b", 2, 4)]);
         assert!(Event::parse(r#"{"records":{}}"#).unwrap().records.is_empty());
     }

@@ -126,7 +126,7 @@ pub fn check<'a, E: From<Refusal>>(
         return Err(Refusal::NotObject(kind).into());
     }
     scanner.line_breaks = false;
-    let is_empty = scanner.fields(1, |found| field(found))?;
+    let is_empty = scanner.fields(1, &mut field)?;
     let object = Object { text: &text[start..scanner.at], is_empty, has_line_breaks: scanner.line_breaks };
     scanner.end()?;
     Ok(object)

@@ -1,6 +1,6 @@
-//! One line a batch: its figures as a log line that CloudWatch also reads as metrics.
+//! One line a batch: its figures as a log line that `CloudWatch` also reads as metrics.
 //!
-//! The shape is CloudWatch's embedded metric format: whatever stands at the top level is a log field, and
+//! The shape is `CloudWatch`'s embedded metric format: whatever stands at the top level is a log field, and
 //! `_aws` names those that are metrics.
 
 use std::ops::AddAssign;

@@ -105,11 +105,7 @@ pub fn plan(event: &Event<'_>, layout: &Layout, columns: &Columns) -> Result<Pla
 }
 
 fn two_records(record: &Record<'_>) -> PlanError {
-    PlanError::TwoRecords {
-        topic: record.topic.to_string(),
-        partition: record.partition,
-        offset: record.offset,
-    }
+    PlanError::TwoRecords { topic: record.topic.to_string(), partition: record.partition, offset: record.offset }
 }
 
 fn is_same(a: &Record<'_>, b: &Record<'_>) -> bool {
@@ -235,7 +231,11 @@ mod tests {
     }
 
     fn lines(object: &Object) -> Vec<Value> {
-        String::from_utf8(object.body.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        String::from_utf8(object.body.clone())
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The only quarantine line of a batch of one record.
@@ -271,7 +271,10 @@ mod tests {
         for (record, reason) in &cases {
             let line = quarantined(record, &field, "close:double");
             assert!(line["reason"].as_str().unwrap().contains(reason), "{line}");
-            assert_eq!((&line["kafka_topic"], &line["kafka_partition"], &line["kafka_offset"]), (&json!("quotes"), &json!(3), &json!(42)));
+            assert_eq!(
+                (&line["kafka_topic"], &line["kafka_partition"], &line["kafka_offset"]),
+                (&json!("quotes"), &json!(3), &json!(42))
+            );
             assert_eq!(line["kafka_timestamp"], record["timestamp"]);
             assert_eq!((&line["key"], &line["value"]), (&record["key"], &record["value"]));
             assert_eq!(line["headers"], json!([]));
@@ -313,7 +316,10 @@ mod tests {
         let mut record = record(0, 1, "{}");
         record["value"] = json!({"a": 1});
         let plan = planned(&[record], &layout(), "").unwrap();
-        assert_eq!(lines(&plan.objects[0])[0], json!({"kafka_partition": 0, "kafka_offset": 1, "kafka_timestamp": MOMENT, "a": 1}));
+        assert_eq!(
+            lines(&plan.objects[0])[0],
+            json!({"kafka_partition": 0, "kafka_offset": 1, "kafka_timestamp": MOMENT, "a": 1})
+        );
     }
 
     #[test]

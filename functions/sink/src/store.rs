@@ -36,7 +36,9 @@ pub fn client(config: &SdkConfig, own_endpoint: bool) -> Client {
 
 /// One of AWS's variables names an endpoint.
 pub fn has_own_endpoint(variable: impl Fn(&str) -> Option<String>) -> bool {
-    ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(|name| variable(name).is_some_and(|url| !url.is_empty()))
+    ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
+        .into_iter()
+        .any(|name| variable(name).is_some_and(|url| !url.is_empty()))
 }
 
 /// Puts an object.

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use hyper::Uri;
 use producer::args::KafkaArgs;
+use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
 use sink::{Config, Sink};
 use tokio::runtime::Handle;
@@ -18,6 +19,7 @@ use super::function::Function;
 use super::progress::{Counts, Progress};
 use super::{Settings, Trigger};
 use crate::query::seconds;
+use crate::say::{self, counted, say};
 
 /// Lambda lets a function that a Kafka event source invokes run for 14 minutes at most.
 pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(14 * 60);
@@ -73,8 +75,7 @@ pub struct TriggerArgs {
     consumer_group_id: String,
     #[command(flatten)]
     batch: BatchArgs,
-    /// Where batches go, such as http://localhost:9000/2015-03-31/functions/sink/invocations
-    /// [default: the sink, in this process]
+    /// Where batches go: the address at which a function is invoked [default: the sink, in this process]
     #[arg(long, value_name = "URL")]
     function: Option<Uri>,
 }
@@ -84,8 +85,9 @@ pub struct TriggerArgs {
 /// # Errors
 /// When a setting is wrong or the broker refuses for good.
 pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
+    let kafka = KafkaSettings::try_from(args.kafka)?;
     let settings = Settings {
-        client: KafkaSettings::try_from(args.kafka)?.client_config(),
+        client: kafka.client_config(),
         topics: args.topic,
         group: args.consumer_group_id,
         limits: args.batch.limits(100),
@@ -95,8 +97,8 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
         Some(url) => Function::http(url),
         None => Function::Sink(Box::new(environment_sink().await?)),
     };
-    println!("trigger    {} of {}, group {}", settings.topics.join(", "), servers(&settings), settings.group);
-    let stop = crate::signal::on_ctrl_c();
+    say("trigger", &format!("{} of {}, group {}", settings.topics.join(", "), kafka.servers(), settings.group));
+    let stop = stop_on_signal();
     let progress = Arc::new(Progress::default());
     let running = Running::start(settings, function, Arc::clone(&progress))?;
     let watching = watch(Arc::clone(&progress), stop.clone());
@@ -105,13 +107,10 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn servers(settings: &Settings) -> &str {
-    settings.client.get("bootstrap.servers").unwrap_or("(no broker)")
-}
-
 async fn environment_sink() -> anyhow::Result<Sink> {
     let variable = |name: &str| std::env::var(name).ok();
-    let config = Config::from_variables(variable).context("the sink's settings (or name a function with --function)")?;
+    let config =
+        Config::from_variables(variable).context("the sink's settings (or name a function with --function)")?;
     let own_endpoint = sink::store::has_own_endpoint(variable);
     Ok(Sink::new(config, sink::store::client(&sink::store::sdk_config().await, own_endpoint)))
 }
@@ -155,12 +154,13 @@ impl Running {
         Ok(self.thread.await??)
     }
 
-    /// Completes when the trigger has ended of itself, which it does only when it fails.
-    ///
-    /// # Errors
-    /// Why the trigger failed.
-    pub async fn failure(&mut self) -> anyhow::Result<()> {
-        Ok((&mut self.thread).await??)
+    /// Completes when the trigger has ended of itself, which it does only when it fails; says why.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        match (&mut self.thread).await {
+            Ok(Ok(())) => anyhow::anyhow!("it was stopped"),
+            Ok(Err(error)) => error.into(),
+            Err(error) => error.into(),
+        }
     }
 }
 
@@ -173,7 +173,7 @@ pub fn watch(progress: Arc<Progress>, stop: CancellationToken) -> tokio::task::J
             let stopped = stop.run_until_cancelled(ticks.tick()).await.is_none();
             let counts = progress.counts();
             if counts != last {
-                println!("{}", line(&last, &counts));
+                say("stored", &line(&last, &counts));
                 // A reader of a pipe that has gone away is no reason to stop storing.
                 let _ = std::io::stdout().flush();
                 last = counts;
@@ -186,17 +186,14 @@ pub fn watch(progress: Arc<Progress>, stop: CancellationToken) -> tokio::task::J
 }
 
 fn line(before: &Counts, now: &Counts) -> String {
-    let mut line = format!(
-        "stored     {} records (+{}) in {} batches",
-        now.records,
-        now.records - before.records,
-        now.batches
-    );
+    let records = counted(now.records, "record", "records");
+    let mut line =
+        format!("{records} (+{}) in {}", now.records - before.records, counted(now.batches, "batch", "batches"));
     if now.report.objects > 0 {
-        line += &format!(", {} objects, {} bytes, {} quarantined", now.report.objects, now.report.bytes, now.report.quarantined);
+        line += &format!("; {}", say::stored(&now.report));
     }
     if now.retries > 0 {
-        line += &format!("; {} invocations failed", now.retries);
+        line += &format!("; {}", counted(now.retries, "failed invocation", "failed invocations"));
     }
     line
 }

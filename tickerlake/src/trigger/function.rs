@@ -22,7 +22,7 @@ pub enum Function {
         /// The function's invocation address.
         url: Uri,
         /// A connection pool.
-        client: Client<HttpConnector, Full<Bytes>>,
+        client: Box<Client<HttpConnector, Full<Bytes>>>,
     },
 }
 
@@ -43,7 +43,7 @@ pub enum InvokeError {
 impl Function {
     /// A function behind an HTTP address.
     pub fn http(url: Uri) -> Self {
-        Function::Http { url, client: Client::builder(TokioExecutor::new()).build_http() }
+        Function::Http { url, client: Box::new(Client::builder(TokioExecutor::new()).build_http()) }
     }
 
     /// Hands the function an event. The sink in this process tells what it stored; a function behind

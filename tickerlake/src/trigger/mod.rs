@@ -133,7 +133,11 @@ impl Trigger {
             match self.function.invoke(event.clone(), self.settings.timeout).await {
                 Ok(report) => {
                     if backoff.failures() > 0 {
-                        tracing::info!("the batch of {} records succeeded after {} failures", batch.records, backoff.failures());
+                        tracing::info!(
+                            "the batch of {} records succeeded after {} failures",
+                            batch.records,
+                            backoff.failures()
+                        );
                     }
                     self.commit(batch);
                     self.progress.succeeded(batch, report);

@@ -1,0 +1,95 @@
+//! The command line.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, ValueEnum};
+use producer::args::{FeedArgs, KafkaArgs};
+use producer::topic::Topic;
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+const AFTER: &str = "\
+A row becomes one JSON object on one line, and its symbol becomes the record's key:
+
+  Index,Date,Open,Close,Adj Close,Volume
+  HSI,1986-12-31,2568.300049,2568.300049,2568.300049,0.0
+
+  {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"open\":2568.300049,\"close\":2568.300049,\"adj_close\":2568.300049,\"volume\":0.0}
+
+Two columns are needed: the symbol (called Symbol, Ticker or Index) and the date (Date, Datetime or
+Timestamp). All others are kept, in snake_case. Numbers keep every digit, empty cells become null.
+A row that cannot be a quote goes to <FILE>.rejects.csv with its line number and the reason.
+
+A row counts as delivered when the broker has confirmed it. Ctrl-C stops reading, waits until what
+was sent is confirmed, and summarises; a second Ctrl-C stops at once.
+
+Examples:
+  See what would be sent, without Kafka:
+    producer quotes.csv --dry-run | head -3
+  Send a file to a topic of three partitions:
+    producer quotes.csv -b localhost:9092 --create-topic 3
+  Play history, a day a second, all symbols side by side:
+    producer *.csv.gz -b localhost:9092 --order date --speed 86400
+  A simulated live feed of 50 quotes a second, without end:
+    producer quotes.csv -b localhost:9092 --order sample --rate 50 --repeat forever
+  A broker with TLS and SCRAM, European dates, rows from another program:
+    export | producer - -b kafka:9096 --date-format %d/%m/%Y -X security.protocol=SASL_SSL \\
+      -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=me -X sasl.password=secret
+
+Exit codes:
+  0    all rows were delivered
+  1    failed: the error says why, and what was delivered until then
+  2    wrong usage: nothing was sent
+  3    delivered, but some rows were rejected
+  130  interrupted before the last row; what was sent is delivered";
+
+/// Feeds a Kafka topic from CSV files of stock quotes
+///
+/// Reads CSV files of stock quotes and sends each row to a Kafka topic, as JSON.
+#[derive(Debug, Parser)]
+#[command(name = "producer", version, styles = STYLES, after_long_help = AFTER, max_term_width = 100)]
+#[command(after_help = "--help has the details, examples and exit codes")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) feed: FeedArgs,
+
+    #[command(flatten)]
+    pub(crate) kafka: KafkaArgs,
+
+    /// The topic
+    #[arg(short, long, value_name = "TOPIC", default_value = "quotes", help_heading = "Kafka")]
+    pub(crate) topic: Topic,
+
+    /// Create the topic, unless it exists, with so many partitions
+    #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Kafka")]
+    pub(crate) create_topic: Option<u32>,
+
+    /// Print the JSON lines instead of sending them; needs no Kafka
+    #[arg(long, help_heading = "Output")]
+    pub(crate) dry_run: bool,
+
+    /// How the summary is written
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub(crate) format: Format,
+}
+
+/// The values of `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object on one line
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

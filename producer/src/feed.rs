@@ -1,0 +1,313 @@
+//! A feed: which rows are sent, in which order, how fast. Validated once.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::args::{FeedArgs, OrderArg, Repeat};
+use crate::date::{DateFormat, PatternError};
+use crate::header::field_name;
+use crate::input::Input;
+use crate::pace::Pace;
+
+/// The order of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As the inputs have them.
+    File,
+    /// By date across all inputs; rows of one moment stay in the inputs' order.
+    Date,
+    /// Random rows, drawn with replacement; a pass draws as many as there are.
+    Sample {
+        /// The same seed draws the same rows.
+        seed: u64,
+    },
+}
+
+/// A validated feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feed {
+    inputs: Vec<Input>,
+    order: Order,
+    repeat: Repeat,
+    pace: Pace,
+    dates: DateFormat,
+    numeric: BTreeSet<String>,
+    rejects: Option<PathBuf>,
+}
+
+/// Why arguments make no feed; each names the argument to change.
+#[derive(Debug, Error)]
+pub enum FeedError {
+    /// Nothing to feed.
+    #[error("no input: name CSV files, or `-` for standard input")]
+    NoInput,
+    /// A file that cannot be read.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is the matter.
+        problem: io::Error,
+    },
+    /// A folder where a file was expected.
+    #[error("{}: is a folder; name the CSV files in it", .0.display())]
+    Folder(PathBuf),
+    /// Standard input cannot be read twice at once.
+    #[error("`-`: standard input can be named once only")]
+    StdinTwice,
+    /// An input that gives its rows once only.
+    #[error(
+        "--repeat: {0} can be read once only; with --order date or sample its rows are held in memory and can be sent again"
+    )]
+    RepeatPipe(String),
+    /// A bad date format.
+    #[error("--date-format: {0}")]
+    DateFormat(PatternError),
+    /// Not the name of a number column.
+    #[error("--numeric: `{0}` cannot be a number column")]
+    Numeric(String),
+    /// Nothing is random.
+    #[error("--seed: applies to --order sample only")]
+    Seed,
+    /// Random rows have no course of time.
+    #[error("--speed: random rows do not follow their dates; use --rate with --order sample")]
+    SpeedOfSample,
+    /// No such folder.
+    #[error("--rejects: {} is not a folder", .0.display())]
+    Rejects(PathBuf),
+    /// Two inputs whose rejected rows would be mixed.
+    #[error("--rejects: {first} and {second} would both have their rejected rows in {}", path.display())]
+    SameRejects {
+        /// One input.
+        first: String,
+        /// The other.
+        second: String,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl TryFrom<FeedArgs> for Feed {
+    type Error = FeedError;
+
+    fn try_from(args: FeedArgs) -> Result<Self, FeedError> {
+        let inputs = inputs(&args.files)?;
+        Self::new(args, inputs)
+    }
+}
+
+impl Feed {
+    /// The feed of the arguments, or of `sample` if they name no file.
+    ///
+    /// # Errors
+    /// [`FeedError`] names the argument to change.
+    pub fn or_sample(args: FeedArgs, sample: Input) -> Result<Self, FeedError> {
+        let inputs = if args.files.is_empty() { vec![sample] } else { inputs(&args.files)? };
+        Self::new(args, inputs)
+    }
+
+    /// The feed of `inputs`, as the arguments say; their own files are not looked at.
+    ///
+    /// # Errors
+    /// [`FeedError`] names the argument to change.
+    pub fn new(args: FeedArgs, inputs: Vec<Input>) -> Result<Self, FeedError> {
+        if inputs.is_empty() {
+            return Err(FeedError::NoInput);
+        }
+        if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+            return Err(FeedError::StdinTwice);
+        }
+        let order = match (args.order, args.seed) {
+            (OrderArg::Sample, seed) => Order::Sample { seed: seed.unwrap_or_else(rand::random) },
+            (_, Some(_)) => return Err(FeedError::Seed),
+            (OrderArg::File, None) => Order::File,
+            (OrderArg::Date, None) => Order::Date,
+        };
+        let pace = match (args.rate, args.speed) {
+            (Some(rate), _) => Pace::Rate(rate),
+            (None, Some(_)) if matches!(order, Order::Sample { .. }) => {
+                return Err(FeedError::SpeedOfSample);
+            }
+            (None, Some(times)) => Pace::Speed(times),
+            (None, None) => Pace::Unlimited,
+        };
+        if order == Order::File
+            && args.repeat != Repeat::Times(1)
+            && let Some(pipe) = inputs.iter().find(|input| !input.can_be_read_again())
+        {
+            return Err(FeedError::RepeatPipe(pipe.name()));
+        }
+        let dates = match &args.date_format {
+            None => DateFormat::Iso,
+            Some(pattern) => DateFormat::strftime(pattern).map_err(FeedError::DateFormat)?,
+        };
+        if let Some(folder) = args.rejects.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(FeedError::Rejects(folder.clone()));
+        }
+        let feed = Self {
+            inputs,
+            order,
+            repeat: args.repeat,
+            pace,
+            dates,
+            numeric: numeric(&args.numeric)?,
+            rejects: args.rejects,
+        };
+        feed.refuse_shared_rejects()?;
+        Ok(feed)
+    }
+
+    /// The inputs, in order.
+    #[must_use]
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// The order of the rows.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// How often everything is sent.
+    #[must_use]
+    pub fn repeat(&self) -> Repeat {
+        self.repeat
+    }
+
+    /// How fast records are sent.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// How dates are written.
+    #[must_use]
+    pub fn dates(&self) -> &DateFormat {
+        &self.dates
+    }
+
+    /// The fields that are numbers besides the known ones.
+    #[must_use]
+    pub fn numeric(&self) -> &BTreeSet<String> {
+        &self.numeric
+    }
+
+    /// Where an input's rejected rows go.
+    #[must_use]
+    pub fn rejects_path(&self, input: &Input) -> PathBuf {
+        input.rejects_path(self.rejects.as_deref())
+    }
+
+    fn refuse_shared_rejects(&self) -> Result<(), FeedError> {
+        for (at, second) in self.inputs.iter().enumerate() {
+            let path = self.rejects_path(second);
+            let shares = |first: &&Input| *first != second && self.rejects_path(first) == path;
+            if let Some(first) = self.inputs[..at].iter().find(shares) {
+                return Err(FeedError::SameRejects { first: first.name(), second: second.name(), path });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn inputs(files: &[PathBuf]) -> Result<Vec<Input>, FeedError> {
+    files
+        .iter()
+        .map(|path| {
+            if path.as_os_str() == "-" {
+                return Ok(Input::Stdin);
+            }
+            match path.metadata() {
+                Ok(metadata) if metadata.is_dir() => Err(FeedError::Folder(path.clone())),
+                Ok(_) => Ok(Input::File(path.clone())),
+                Err(problem) => Err(FeedError::File { path: path.clone(), problem }),
+            }
+        })
+        .collect()
+}
+
+fn numeric(names: &[String]) -> Result<BTreeSet<String>, FeedError> {
+    names
+        .iter()
+        .map(|title| match field_name(title) {
+            Some(name) if name != "symbol" && name != "trade_date" => Ok(name),
+            _ => Err(FeedError::Numeric(title.clone())),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: Input = Input::Bytes { name: "sample", bytes: b"Symbol,Date\n" };
+
+    fn message(args: FeedArgs) -> String {
+        Feed::or_sample(args, SAMPLE).expect_err("refused").to_string()
+    }
+
+    fn files(names: &[&str]) -> Vec<PathBuf> {
+        names.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn the_sample_is_fed_when_no_file_is_named() {
+        let feed = Feed::or_sample(FeedArgs::default(), SAMPLE).expect("a feed");
+        assert_eq!((feed.inputs(), feed.order(), feed.pace()), (&[SAMPLE][..], Order::File, Pace::Unlimited));
+        assert!(matches!(Feed::try_from(FeedArgs::default()), Err(FeedError::NoInput)));
+    }
+
+    #[test]
+    fn arguments_that_contradict_each_other_are_named() {
+        let defaults = FeedArgs::default;
+        let sample = OrderArg::Sample;
+        let pipe = || files(&["-"]);
+        for (args, named) in [
+            (FeedArgs { seed: Some(1), ..defaults() }, "--seed"),
+            (FeedArgs { order: sample, speed: Some(1.0), ..defaults() }, "--speed"),
+            (FeedArgs { files: pipe(), repeat: Repeat::Forever, ..defaults() }, "--repeat: standard input"),
+            (FeedArgs { files: files(&["-", "-"]), ..defaults() }, "`-`"),
+            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
+            (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
+            (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
+            (FeedArgs { files: files(&["/nowhere.csv"]), ..defaults() }, "/nowhere.csv: No such file"),
+            (FeedArgs { files: files(&["/"]), ..defaults() }, "/: is a folder"),
+        ] {
+            let message = message(args);
+            assert!(message.starts_with(named), "{message}");
+        }
+        let held = FeedArgs { files: pipe(), order: sample, repeat: Repeat::Forever, ..defaults() };
+        assert!(Feed::try_from(held).is_ok());
+    }
+
+    #[test]
+    fn files_of_one_name_do_not_share_their_rejects() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths: Vec<PathBuf> = ["a", "b"]
+            .map(|name| {
+                let within = folder.path().join(name);
+                std::fs::create_dir(&within).expect("created");
+                let path = within.join("x.csv");
+                std::fs::write(&path, "Symbol,Date\n").expect("written");
+                path
+            })
+            .into();
+        let args = FeedArgs { files: paths.clone(), ..FeedArgs::default() };
+        assert!(Feed::try_from(args.clone()).is_ok());
+        let mixed = FeedArgs { rejects: Some(folder.path().into()), ..args.clone() };
+        assert!(matches!(Feed::try_from(mixed), Err(FeedError::SameRejects { .. })));
+        let twice = FeedArgs { files: vec![paths[0].clone(), paths[0].clone()], ..args };
+        assert!(Feed::try_from(twice).is_ok());
+    }
+
+    #[test]
+    fn numeric_names_are_taken_as_headers_are() {
+        let args = FeedArgs { numeric: vec!["Ex-Dividend".into(), "splitRatio".into()], ..FeedArgs::default() };
+        let feed = Feed::or_sample(args, SAMPLE).expect("a feed");
+        assert!(feed.numeric().iter().eq(["ex_dividend", "split_ratio"]));
+    }
+}

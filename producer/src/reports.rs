@@ -1,0 +1,244 @@
+//! What the Kafka client's own thread reports: confirmations, failures, brokers that are gone.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::ProducerContext;
+use rdkafka::types::RDKafkaErrorCode as Code;
+use serde::Serialize;
+
+use crate::delivery::DeliveryError;
+use crate::progress::Progress;
+
+/// How often it is said that a broker is being waited for.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// What one partition has confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PartitionDelivery {
+    /// How many records.
+    pub records: u64,
+    /// The smallest offset.
+    pub first_offset: i64,
+    /// The largest offset.
+    pub last_offset: i64,
+}
+
+/// Which row a record came from: input and line in one word, as Kafka's client carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowId(usize);
+
+const LINE_BITS: u32 = usize::BITS * 5 / 8;
+
+impl RowId {
+    pub(crate) fn new(input: usize, line: u64) -> Self {
+        let line = usize::try_from(line).unwrap_or(usize::MAX) & ((1 << LINE_BITS) - 1);
+        Self(input << LINE_BITS | line)
+    }
+
+    /// The word that travels with the record.
+    pub(crate) fn opaque(self) -> usize {
+        self.0
+    }
+
+    fn name(self, inputs: &[String]) -> String {
+        let (input, line) = (self.0 >> LINE_BITS, self.0 & ((1 << LINE_BITS) - 1));
+        format!("{} line {line}", inputs.get(input).map_or("input", String::as_str))
+    }
+}
+
+/// The client's context: its callbacks run in a thread of the client, its questions are the feed's.
+pub(crate) struct Reports {
+    progress: Arc<Progress>,
+    servers: String,
+    inputs: Vec<String>,
+    settled: AtomicU64,
+    failed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    partitions: BTreeMap<i32, PartitionDelivery>,
+    failure: Option<DeliveryError>,
+    last_reason: Option<String>,
+    connected: bool,
+    waiting_said: Option<Instant>,
+}
+
+impl Reports {
+    /// Reports on records that come from `inputs` and go to the brokers at `servers`.
+    pub(crate) fn new(progress: &Arc<Progress>, servers: &str, inputs: Vec<String>) -> Self {
+        Self {
+            progress: Arc::clone(progress),
+            servers: servers.to_owned(),
+            inputs,
+            settled: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    /// How many records have met their fate, good or bad.
+    pub(crate) fn settled(&self) -> u64 {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// From now on a broker that is gone is waited for.
+    pub(crate) fn connected(&self) {
+        let mut state = self.state();
+        state.connected = true;
+        state.last_reason = None;
+    }
+
+    /// What the client last complained about.
+    pub(crate) fn last_reason(&self) -> Option<String> {
+        self.state().last_reason.clone()
+    }
+
+    /// What has been confirmed.
+    pub(crate) fn take_partitions(&self) -> BTreeMap<i32, PartitionDelivery> {
+        std::mem::take(&mut self.state().partitions)
+    }
+
+    /// The first thing that went wrong for good, if anything did.
+    pub(crate) fn failure(&self) -> Option<DeliveryError> {
+        // Asked for each record, so the lock is for the worst case only.
+        if !self.failed.load(Ordering::Acquire) {
+            return None;
+        }
+        self.state().failure.clone()
+    }
+
+    /// The error of a record that `error` kept from being delivered.
+    pub(crate) fn not_delivered(&self, row: RowId, error: &KafkaError, why: Option<&str>) -> DeliveryError {
+        let code = error.rdkafka_error_code();
+        let said = code.map_or_else(|| error.to_string(), |code| code.to_string());
+        DeliveryError::NotDelivered {
+            row: row.name(&self.inputs),
+            servers: self.servers.clone(),
+            reason: why.map_or_else(|| said.clone(), |why| format!("{said} ({why})")),
+            code,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, state: &mut State, failure: DeliveryError) {
+        state.failure.get_or_insert(failure);
+        self.failed.store(true, Ordering::Release);
+    }
+
+    fn refused(&self, state: &mut State, reason: String, check: &'static str) {
+        let servers = self.servers.clone();
+        self.fail(state, DeliveryError::Refused { servers, reason, check });
+    }
+}
+
+impl ClientContext for Reports {
+    /// What matters comes as an error or as a failed delivery.
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut state = self.state();
+        let reason = reason.to_owned();
+        match error.rdkafka_error_code() {
+            Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
+                let check = "-X sasl.mechanism, sasl.username and sasl.password";
+                self.refused(&mut state, reason, check);
+            }
+            // Once connected, a failed handshake is a broken connection like any other.
+            Some(Code::SSL) if !state.connected => {
+                let check = "-X security.protocol, ssl.ca.location and --bootstrap-server";
+                self.refused(&mut state, reason, check);
+            }
+            Some(Code::Fatal) => {
+                let servers = self.servers.clone();
+                self.fail(&mut state, DeliveryError::Fatal { servers, reason });
+            }
+            Some(Code::AllBrokersDown) if state.connected => {
+                let now = Instant::now();
+                if state.waiting_said.is_none_or(|said| now - said > SAY_EVERY) {
+                    state.waiting_said = Some(now);
+                    let why = state.last_reason.clone().unwrap_or(reason);
+                    self.progress.notice(format!("waiting for the broker at {}: {why}", self.servers));
+                }
+            }
+            Some(Code::AllBrokersDown) => {}
+            _ => state.last_reason = Some(reason),
+        }
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, row: usize) {
+        let mut state = self.state();
+        match result {
+            Ok(record) => {
+                self.progress.add_delivered();
+                self.progress.add_bytes((record.key_len() + record.payload_len()) as u64);
+                confirm(&mut state.partitions, record.partition(), record.offset());
+                if state.waiting_said.take().is_some() {
+                    self.progress.notice("the broker is back".to_owned());
+                }
+            }
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code();
+                // A purge follows a failure that is known already.
+                if !matches!(code, Some(Code::PurgeQueue | Code::PurgeInflight)) {
+                    let timed_out = code == Some(Code::MessageTimedOut);
+                    let why = state.last_reason.as_deref().filter(|_| timed_out);
+                    let failure = self.not_delivered(RowId(row), error, why);
+                    self.fail(&mut state, failure);
+                }
+            }
+        }
+        drop(state);
+        self.settled.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A retried record whose first copy had arrived is confirmed without an offset.
+fn confirm(partitions: &mut BTreeMap<i32, PartitionDelivery>, partition: i32, offset: i64) {
+    let entry = partitions.entry(partition).or_insert(PartitionDelivery {
+        records: 0,
+        first_offset: offset,
+        last_offset: offset,
+    });
+    entry.records += 1;
+    if offset >= 0 {
+        entry.first_offset = if entry.first_offset < 0 { offset } else { entry.first_offset.min(offset) };
+        entry.last_offset = entry.last_offset.max(offset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_named_after_its_journey() {
+        let inputs = ["a.csv".to_owned(), "b.csv".to_owned()];
+        assert_eq!(RowId::new(1, 5_694).name(&inputs), "b.csv line 5694");
+        assert_eq!(RowId::new(0, 10_000_000_000).name(&inputs), "a.csv line 10000000000");
+    }
+
+    #[test]
+    fn confirmations_span_the_offsets_that_are_known() {
+        let mut partitions = BTreeMap::new();
+        for offset in [-1, 7, 5, -1, 6] {
+            confirm(&mut partitions, 3, offset);
+        }
+        assert_eq!(partitions[&3], PartitionDelivery { records: 5, first_offset: 5, last_offset: 7 });
+    }
+}

@@ -1,0 +1,40 @@
+-- Where does each symbol's close stand against its 20- and 50-session averages?
+-- Grain: one row per symbol and trade_date, the last five sessions of each symbol.
+-- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so a
+-- window of 20 rows is 20 sessions.
+-- An average is null until its window is full. Sums are taken in decimal, which is exact: an
+-- average does not depend on the order in which a window is added up.
+SELECT
+  symbol,
+  trade_date,
+  close,
+  CASE WHEN closes_20 = 20 THEN round(CAST(sum_20 AS double) / 20, 4) END AS avg_20,
+  CASE WHEN closes_50 = 50 THEN round(CAST(sum_50 AS double) / 50, 4) END AS avg_50,
+  CASE
+    WHEN closes_20 < 20 OR closes_50 < 50 THEN NULL
+    WHEN CAST(sum_20 AS double) / 20 > CAST(sum_50 AS double) / 50 THEN 'rising'
+    WHEN CAST(sum_20 AS double) / 20 < CAST(sum_50 AS double) / 50 THEN 'falling'
+    ELSE 'flat'
+  END AS trend
+FROM (
+  SELECT
+    symbol,
+    trade_date,
+    close,
+    row_number() OVER (PARTITION BY symbol ORDER BY trade_date DESC) AS recency,
+    count(close) OVER (
+      PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 19 PRECEDING AND CURRENT ROW
+    ) AS closes_20,
+    sum(CAST(close AS decimal(18, 6))) OVER (
+      PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 19 PRECEDING AND CURRENT ROW
+    ) AS sum_20,
+    count(close) OVER (
+      PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 49 PRECEDING AND CURRENT ROW
+    ) AS closes_50,
+    sum(CAST(close AS decimal(18, 6))) OVER (
+      PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 49 PRECEDING AND CURRENT ROW
+    ) AS sum_50
+  FROM quotes_latest
+) AS sessions
+WHERE recency <= 5
+ORDER BY symbol, trade_date DESC

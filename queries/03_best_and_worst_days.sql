@@ -1,0 +1,37 @@
+-- Which were each symbol's two best and two worst days?
+-- Grain: one row per symbol and place from either end; a day's change is that from the session
+-- before, in adjusted prices where the feed has them, so that a split is not taken for a crash.
+-- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so the
+-- row before is the session before. Equal changes are placed by date.
+SELECT
+  symbol,
+  CASE WHEN from_top <= 2 THEN 'best' ELSE 'worst' END AS side,
+  CASE WHEN from_top <= 2 THEN from_top ELSE from_bottom END AS place,
+  trade_date,
+  close,
+  round(100 * change, 2) AS change_pct
+FROM (
+  SELECT
+    symbol,
+    trade_date,
+    close,
+    change,
+    row_number() OVER (PARTITION BY symbol ORDER BY change DESC, trade_date) AS from_top,
+    row_number() OVER (PARTITION BY symbol ORDER BY change, trade_date) AS from_bottom
+  FROM (
+    SELECT
+      symbol,
+      trade_date,
+      close,
+      price / nullif(lag(price) OVER (PARTITION BY symbol ORDER BY trade_date), 0) - 1 AS change
+    FROM (
+      SELECT symbol, trade_date, close, coalesce(adj_close, close) AS price
+      FROM quotes_latest
+    ) AS prices
+    WHERE price IS NOT NULL
+  ) AS changes
+  WHERE change IS NOT NULL
+) AS placed
+WHERE from_top <= 2
+  OR from_bottom <= 2
+ORDER BY symbol, side, place

@@ -1,0 +1,71 @@
+-- What was each symbol's deepest fall from a peak, and how far below its peak is it now?
+-- Grain: one row per symbol, in adjusted prices where the feed has them.
+-- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so
+-- sessions can be counted. Of equally deep falls the first is shown; of equal peaks before it, the
+-- last.
+WITH prices AS (
+  SELECT
+    symbol,
+    trade_date,
+    coalesce(adj_close, close) AS price
+  FROM quotes_latest
+),
+peaks AS (
+  SELECT
+    symbol,
+    trade_date,
+    price,
+    row_number() OVER (PARTITION BY symbol ORDER BY trade_date) AS session_no,
+    max(price) OVER (
+      PARTITION BY symbol ORDER BY trade_date
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS peak
+  FROM prices
+  WHERE price > 0
+),
+falls AS (
+  SELECT
+    symbol,
+    trade_date,
+    price,
+    session_no,
+    peak,
+    price / peak - 1 AS fall,
+    max(CASE WHEN price = peak THEN trade_date END) OVER (
+      PARTITION BY symbol ORDER BY trade_date
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS peak_date,
+    max(CASE WHEN price = peak THEN session_no END) OVER (
+      PARTITION BY symbol ORDER BY trade_date
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS peak_no
+  FROM peaks
+),
+placed AS (
+  SELECT
+    symbol,
+    trade_date,
+    price,
+    session_no,
+    peak,
+    fall,
+    peak_date,
+    peak_no,
+    row_number() OVER (PARTITION BY symbol ORDER BY fall, trade_date) AS depth,
+    row_number() OVER (PARTITION BY symbol ORDER BY trade_date DESC) AS recency
+  FROM falls
+)
+SELECT
+  deepest.symbol,
+  deepest.peak_date,
+  deepest.trade_date AS trough_date,
+  deepest.session_no - deepest.peak_no AS sessions_down,
+  round(deepest.peak, 4) AS peak,
+  round(deepest.price, 4) AS trough,
+  round(100 * deepest.fall, 2) AS drawdown_pct,
+  round(100 * newest.fall, 2) AS now_pct
+FROM placed AS deepest
+INNER JOIN placed AS newest ON newest.symbol = deepest.symbol
+WHERE deepest.depth = 1
+  AND newest.recency = 1
+ORDER BY drawdown_pct, symbol

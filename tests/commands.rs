@@ -1,0 +1,129 @@
+//! `tickerlake run` and `query` as a user calls them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tickerlake_tests::programs::program;
+use tickerlake_tests::{lake, workspace};
+
+fn tickerlake(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(program("tickerlake").unwrap())
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("KAFKA_BOOTSTRAP_SERVERS")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Rows of a query as the fields of CSV lines, without the header.
+fn rows(folder: &Path, sql: &str) -> Vec<Vec<String>> {
+    let output = tickerlake(folder, &["query", "--format", "csv", sql]);
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout).lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn run_without_files_stores_the_sample_answers_every_query_and_a_second_run_appends() {
+    let folder = TempDir::new().unwrap();
+    let sample = std::fs::read_to_string(workspace().join("data/us-stocks-sample.csv")).unwrap();
+    let count = sample.lines().count() - 1;
+    for run in 1..=2 {
+        let output = tickerlake(folder.path(), &["run"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = text(&output.stdout);
+        for query in std::fs::read_dir(workspace().join("queries")).unwrap() {
+            let path = query.unwrap().path();
+            if path.is_file() {
+                assert!(
+                    said.contains(&format!("(queries/{})", path.file_name().unwrap().to_string_lossy())),
+                    "{path:?}"
+                );
+            }
+        }
+        assert_eq!(rows(folder.path(), "SELECT count(*) FROM quotes"), [[(run * count).to_string()]]);
+        assert_eq!(rows(folder.path(), "SELECT count(*) FROM quotes_latest"), [[count.to_string()]]);
+    }
+    let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();
+    let generations: Vec<bool> = objects.keys().map(|key| key.contains("/g1-")).collect();
+    assert!(generations.contains(&true) && generations.contains(&false), "{objects:?}");
+}
+
+#[test]
+fn sums_that_sql_gives_are_those_of_the_csv() {
+    let folder = TempDir::new().unwrap();
+    let path = workspace().join("data/us-stocks-sample.csv");
+    let output = tickerlake(folder.path(), &["run", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+
+    let sample = std::fs::read_to_string(&path).unwrap();
+    let mut lines = sample.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let (symbol, date, close, volume) = (column("Ticker"), column("Date"), column("Close"), column("Volume"));
+    let mut sums: BTreeMap<(String, String), (u64, f64, f64)> = BTreeMap::new();
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        let sum = sums.entry((cells[symbol].to_owned(), cells[date][..4].to_owned())).or_default();
+        *sum = (sum.0 + 1, sum.1 + cells[close].parse::<f64>().unwrap(), sum.2 + cells[volume].parse::<f64>().unwrap());
+    }
+
+    let sql = "SELECT symbol, extract(year FROM trade_date), count(*), sum(close), sum(volume) FROM quotes GROUP BY 1, 2 ORDER BY 1, 2";
+    let rows = rows(folder.path(), sql);
+    assert_eq!(rows.len(), sums.len());
+    for (row, ((symbol, year), (count, close, volume))) in rows.iter().zip(&sums) {
+        assert_eq!((&row[0], &row[1], &row[2]), (symbol, year, &count.to_string()));
+        for (told, sum) in [(&row[3], close), (&row[4], volume)] {
+            let told: f64 = told.parse().unwrap();
+            assert!((told - sum).abs() <= 1e-9 * sum.abs(), "{row:?}: {sum}");
+        }
+    }
+}
+
+#[test]
+fn rejected_rows_are_kept_aside_and_the_exit_code_says_so() {
+    let folder = TempDir::new().unwrap();
+    let csv = folder.path().join("some.csv");
+    std::fs::write(&csv, "Symbol,Date,Close\nA,2020-01-02,1.5\nB,29/06/1979,2\nC,2020-01-02,NaN\n").unwrap();
+    let output = tickerlake(folder.path(), &["run", "some.csv"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert_eq!(rows(folder.path(), "SELECT symbol FROM quotes"), [["A"]]);
+    let rejects = std::fs::read_to_string(folder.path().join("some.csv.rejects.csv")).unwrap();
+    assert!(rejects.contains("29/06/1979") && rejects.contains("NaN"), "{rejects}");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_what_cannot_be_done_with_1() {
+    let folder = TempDir::new().unwrap();
+    for (arguments, code, hint) in [
+        (&["run", "--partitions", "0"][..], 2, "--partitions"),
+        (&["run", "absent.csv"], 2, "absent.csv"),
+        (&["run", "--speed", "2", "--order", "sample"], 2, "--speed"),
+        (&["query", "SELECT 1"], 1, "tickerlake run"),
+        (&["trigger", "-b", "localhost:1"], 2, "SINK_BUCKET"),
+    ] {
+        let output = tickerlake(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?} {output:?}");
+        assert!(text(&output.stderr).contains(hint), "{arguments:?} {output:?}");
+    }
+}
+
+#[test]
+fn a_query_prints_json_and_csv_and_names_what_is_wrong_with_it() {
+    let folder = TempDir::new().unwrap();
+    assert!(tickerlake(folder.path(), &["run"]).status.success());
+    let sql = "SELECT symbol, count(*) AS records FROM quotes WHERE symbol = 'FB' GROUP BY symbol";
+    let json = tickerlake(folder.path(), &["query", "--format", "json", sql]);
+    let row: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(row["symbol"], "FB");
+    let csv = tickerlake(folder.path(), &["query", "--format", "csv", sql]);
+    assert_eq!(text(&csv.stdout), format!("symbol,records\nFB,{}\n", row["records"]));
+    let wrong = tickerlake(folder.path(), &["query", "SELECT clsoe FROM quotes"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("clsoe"), "{wrong:?}");
+}

@@ -1,0 +1,144 @@
+//! What each sample event becomes, through the real AWS SDK on an in-process S3.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use sink::{BatchError, Config, Sink};
+use tempfile::TempDir;
+use tickerlake::storage::Storage;
+use tickerlake_tests::{lake, sample_event};
+
+struct Bucket {
+    folder: TempDir,
+    sink: Sink,
+}
+
+impl Bucket {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let storage = Storage::open(folder.path(), "lake").unwrap();
+        let sink = Sink::new(Config::new("lake"), storage.client());
+        Bucket { folder, sink }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
+    fn objects(&self) -> BTreeMap<String, Vec<Value>> {
+        lake::objects(&self.path()).unwrap()
+    }
+}
+
+const DATA: &str = "data/sample/dt=2026-11-20/";
+const QUARANTINE: &str = "quarantine/sample/dt=2026-11-20/";
+
+fn offsets(lines: &[Value]) -> Vec<i64> {
+    lines.iter().map(|line| line["kafka_offset"].as_i64().unwrap()).collect()
+}
+
+/// Key to offsets, of everything that is stored.
+fn stored(bucket: &Bucket) -> BTreeMap<String, Vec<i64>> {
+    bucket.objects().into_iter().map(|(key, lines)| (key, offsets(&lines))).collect()
+}
+
+fn expected(objects: &[(&str, i32, i64, &[i64])]) -> BTreeMap<String, Vec<i64>> {
+    objects
+        .iter()
+        .map(|(folder, partition, first, offsets)| {
+            (format!("{folder}{partition:05}-{first:020}.json.gz"), offsets.to_vec())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn two_partitions_in_scrambled_order_become_an_object_each_in_order() {
+    let bucket = Bucket::new();
+    let report = bucket.sink.handle(&sample_event("two-partitions.json").unwrap()).await.unwrap();
+    assert_eq!((report.records, report.objects, report.quarantined), (8, 2, 0));
+    assert_eq!(stored(&bucket), expected(&[(DATA, 0, 15, &[15, 16, 17, 18, 19]), (DATA, 1, 7, &[7, 8, 9])]));
+    let line = &bucket.objects()[&format!("{DATA}00000-00000000000000000015.json.gz")][0];
+    assert_eq!(line["kafka_timestamp"], 1_795_176_015_123_i64);
+    assert_eq!((&line["symbol"], &line["trade_date"]), (&json!("AAPL"), &json!("2013-02-01")));
+}
+
+#[tokio::test]
+async fn a_redelivery_with_other_boundaries_writes_the_same_keys_where_objects_begin_alike() {
+    let bucket = Bucket::new();
+    for event in ["two-partitions.json", "redelivery.json"] {
+        bucket.sink.handle(&sample_event(event).unwrap()).await.unwrap();
+    }
+    // An object is put under its first offset, so of partition 0 nothing stands twice. Of partition 1
+    // the second delivery begins later, and offsets 8 and 9 do.
+    assert_eq!(
+        stored(&bucket),
+        expected(&[(DATA, 0, 15, &[15, 16, 17, 18, 19, 20]), (DATA, 1, 7, &[7, 8, 9]), (DATA, 1, 8, &[8, 9])])
+    );
+}
+
+#[tokio::test]
+async fn a_tombstone_is_quarantined_and_its_neighbour_stored() {
+    let bucket = Bucket::new();
+    let report = bucket.sink.handle(&sample_event("tombstone.json").unwrap()).await.unwrap();
+    assert_eq!((report.records, report.objects, report.quarantined), (2, 2, 1));
+    assert_eq!(stored(&bucket), expected(&[(DATA, 0, 31, &[31]), (QUARANTINE, 0, 30, &[30])]));
+    let line = &bucket.objects()[&format!("{QUARANTINE}00000-00000000000000000030.json.gz")][0];
+    assert_eq!(
+        line,
+        &json!({"kafka_topic": "sample", "kafka_partition": 0, "kafka_offset": 30, "kafka_timestamp": 1_795_176_030_123_i64,
+                "reason": "tombstone: the record has no value", "key": "RkI=", "value": null, "headers": []})
+    );
+}
+
+#[tokio::test]
+async fn each_kind_of_poison_is_quarantined_with_its_reason_and_the_good_record_stored() {
+    let bucket = Bucket::new();
+    let report = bucket.sink.handle(&sample_event("poison.json").unwrap()).await.unwrap();
+    assert_eq!((report.records, report.objects, report.quarantined), (5, 2, 4));
+    assert_eq!(stored(&bucket), expected(&[(DATA, 0, 44, &[44]), (QUARANTINE, 0, 40, &[40, 41, 42, 43])]));
+    let lines = &bucket.objects()[&format!("{QUARANTINE}00000-00000000000000000040.json.gz")];
+    let reasons: Vec<_> = lines.iter().map(|line| line["reason"].as_str().unwrap()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "not base64",
+            "not JSON: a value expected at byte 25",
+            "not UTF-8: invalid byte at 13",
+            "not an object but an array"
+        ]
+    );
+    assert_eq!(lines[0]["value_raw"], "not base64!");
+    assert_eq!(lines[3]["value"], "WyJBQVBMIiwxMTguNV0=");
+}
+
+#[tokio::test]
+async fn signed_header_bytes_hurt_no_record_and_stay_with_the_poison() {
+    let bucket = Bucket::new();
+    bucket.sink.handle(&sample_event("signed-headers.json").unwrap()).await.unwrap();
+    assert_eq!(stored(&bucket), expected(&[(DATA, 0, 51, &[51]), (QUARANTINE, 0, 50, &[50])]));
+    let lines = &bucket.objects()[&format!("{QUARANTINE}00000-00000000000000000050.json.gz")];
+    assert_eq!(lines[0]["headers"], json!([{"origin": [104, -61, -85]}, {"trace": [-128, 0, 127]}]));
+}
+
+#[tokio::test]
+async fn an_s3_that_fails_fails_the_batch_and_names_the_object() {
+    let bucket = Bucket::new();
+    std::fs::remove_dir(bucket.path()).unwrap();
+    std::fs::write(bucket.path(), "in the way of the bucket's folder").unwrap();
+    let error = bucket.sink.handle(&sample_event("tombstone.json").unwrap()).await.unwrap_err();
+    assert!(matches!(error, BatchError::Put(_)), "{error:?}");
+    assert!(error.to_string().contains("s3://lake/") && error.to_string().contains("sample/dt=2026-11-20/"), "{error}");
+}
+
+#[tokio::test]
+async fn an_object_tells_its_records_and_last_offset_in_its_metadata() {
+    let folder = TempDir::new().unwrap();
+    let client = Storage::open(folder.path(), "lake").unwrap().client();
+    let sink = Sink::new(Config::new("lake"), client.clone());
+    sink.handle(&sample_event("two-partitions.json").unwrap()).await.unwrap();
+    let key = format!("{DATA}00000-00000000000000000015.json.gz");
+    let head = client.head_object().bucket("lake").key(key).send().await.unwrap();
+    let metadata = head.metadata().unwrap();
+    assert_eq!((metadata["records"].as_str(), metadata["last-offset"].as_str()), ("5", "19"));
+}

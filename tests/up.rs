@@ -1,0 +1,110 @@
+//! `tickerlake up` with other programs beside it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tickerlake_tests::programs::{Running, part, program};
+use tickerlake_tests::{lake, workspace};
+
+pub(crate) const WAIT: Duration = Duration::from_secs(30);
+
+/// `tickerlake up` on free ports, over `folder/lake`; gives the broker's address.
+pub(crate) fn up(folder: &Path, arguments: &[&str]) -> (Running, String) {
+    let mut command = Command::new(program("tickerlake").unwrap());
+    command.args(["up", "--port", "0", "--s3-port", "0"]).args(arguments).current_dir(folder);
+    let mut up = Running::start(&mut command).unwrap();
+    let line = up.line("broker ", WAIT).unwrap();
+    let servers = line.split_whitespace().nth(1).unwrap().trim_end_matches(',').to_owned();
+    up.line("Ctrl-C ends it", WAIT).unwrap();
+    (up, servers)
+}
+
+fn query(folder: &Path, sql: &str) -> String {
+    let output = Command::new(program("tickerlake").unwrap())
+        .args(["query", "--format", "csv", sql])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().nth(1).unwrap_or_default().to_owned()
+}
+
+/// Asks again until the answer is `expected`.
+fn until(expected: &str, mut ask: impl FnMut() -> String) {
+    let limit = Instant::now() + WAIT;
+    loop {
+        let answer = ask();
+        if answer == expected {
+            return;
+        }
+        assert!(Instant::now() < limit, "{answer:?} is still not {expected:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn producers_feed_it_queries_see_it_and_ctrl_c_ends_it() {
+    let folder = TempDir::new().unwrap();
+    let (mut up, servers) = up(folder.path(), &[]);
+    let sample = workspace().join("data/us-stocks-sample.csv");
+    let rows = std::fs::read_to_string(&sample).unwrap().lines().count() - 1;
+    let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
+    assert_eq!(produced.status.code(), Some(0), "{produced:?}");
+    until(&rows.to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
+    up.line(&format!("{rows} records"), WAIT).unwrap();
+
+    let second = Command::new(program("tickerlake").unwrap()).arg("run").current_dir(folder.path()).output().unwrap();
+    assert_eq!(second.status.code(), Some(1), "one writer at a time: {second:?}");
+    assert!(String::from_utf8_lossy(&second.stderr).contains("--dir"), "{second:?}");
+
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM quotes"), rows.to_string(), "the lake stays");
+}
+
+#[test]
+fn the_settings_file_gives_the_function_all_it_needs() {
+    let folder = TempDir::new().unwrap();
+    let (_up, _) = up(folder.path(), &[]);
+    let settings = std::fs::read_to_string(folder.path().join("lake/sink.env")).unwrap();
+    let variable = |name: &str| {
+        let line = settings.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.map(str::to_owned)
+    };
+    let config = sink::Config::from_variables(variable).unwrap();
+    assert_eq!(config.bucket, "tickerlake");
+    assert!(!config.columns.is_empty());
+    let endpoint = variable("AWS_ENDPOINT_URL_S3").unwrap();
+    assert!(std::net::TcpStream::connect(endpoint.trim_start_matches("http://")).is_ok(), "{endpoint}");
+}
+
+#[test]
+#[ignore = "needs kcat: run tests/install-parts"]
+fn kcat_shows_keys_and_json_and_what_it_sends_is_stored_or_quarantined() {
+    let folder = TempDir::new().unwrap();
+    let (_up, servers) = up(folder.path(), &[]);
+    let csv = folder.path().join("a.csv");
+    std::fs::write(&csv, "Index,Date,Close\nHSI,1986-12-31,2568.300049\n").unwrap();
+    let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(&csv).output().unwrap();
+    assert!(produced.status.success(), "{produced:?}");
+    let kcat = part("kcat").unwrap();
+    let seen =
+        Command::new(&kcat).args(["-b", &servers, "-t", "quotes", "-C", "-e", "-q", "-f", "%k %s\n"]).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&seen.stdout),
+        "HSI {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"close\":2568.300049}\n"
+    );
+
+    let poison = folder.path().join("poison");
+    std::fs::write(&poison, "not json\n").unwrap();
+    let sent = Command::new(&kcat)
+        .args(["-b", &servers, "-t", "quotes", "-P", "-p", "0", "-l"])
+        .arg(&poison)
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    until("1", || query(folder.path(), "SELECT count(*) FROM quarantine WHERE reason LIKE 'not JSON%'"));
+    let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();
+    assert_eq!(objects.keys().filter(|key| key.starts_with("data/")).count(), 1);
+}

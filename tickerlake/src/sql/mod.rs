@@ -1,0 +1,41 @@
+//! SQL over the lake: the stored objects as tables of Apache `DataFusion`.
+//!
+//! `DataFusion` was chosen because it is a library (no server, no port), reads straight from an
+//! object store, and speaks a dialect close enough to Athena's that the files of `queries/` run
+//! unchanged on both. It and `object_store` are known to this module only.
+//!
+//! One table per topic, `quarantine` over all topics, the chosen topic as `quotes`, and the views
+//! of `queries/views/`. The partition columns of the keys (`dt`, and `hour` and `by_<field>` where
+//! the sink was told to add them) are string columns, as a Glue crawler makes them. Rows are
+//! listed and read anew by each query, so a session that stays open sees what arrives; only its
+//! columns are settled when it is made.
+//!
+//! Field names match column names exactly here, whereas Athena ignores case: a field `Close` is a
+//! column `"Close"` of its own here and `close` there. The producer writes `snake_case` only.
+
+mod codec;
+pub mod columns;
+mod error;
+mod execute;
+mod infer;
+mod json;
+mod listing;
+mod prune;
+mod render;
+mod rows;
+mod saved;
+mod scan;
+mod session;
+pub mod store;
+mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use error::SqlError;
+pub use execute::execute;
+pub use listing::Lake;
+pub use render::{Format, render};
+pub use saved::{SavedQuery, queries, views};
+pub use session::{QUARANTINE, QUOTES, session};

@@ -1,0 +1,166 @@
+//! What is read from the objects, and what is said of those that cannot be.
+
+use super::*;
+
+#[tokio::test]
+async fn codecs_stand_side_by_side() {
+    let session = open(&mixed().await, "quotes").await;
+    let sql = "SELECT kafka_offset, trade_date, close, open, dt FROM quotes ORDER BY 1";
+    assert_eq!(
+        csv(&session, sql).await,
+        "kafka_offset,trade_date,close,open,dt\n\
+         0,2026-01-02,1.5,,2026-02-01\n\
+         1,2026-01-03,,,2026-02-01\n\
+         2,2026-01-04,2.25,,2026-02-02\n\
+         3,2026-01-05,3.0,,2026-02-02\n\
+         4,2026-01-06,4.0,,2026-02-03\n"
+    );
+}
+
+#[tokio::test]
+async fn rows_are_counted_without_columns() {
+    let session = open(&mixed().await, "quotes").await;
+    assert_eq!(csv(&session, "SELECT count(*) AS n FROM quotes").await, "n\n5\n");
+    let sql = "SELECT dt, count(*) AS n FROM quotes GROUP BY dt ORDER BY dt";
+    assert_eq!(csv(&session, sql).await, "dt,n\n2026-02-01,2\n2026-02-02,2\n2026-02-03,1\n");
+}
+
+#[tokio::test]
+async fn declared_types_hold() {
+    let session = open(&mixed().await, "quotes").await;
+    let sql = "SELECT column_name, data_type FROM information_schema.columns \
+               WHERE table_name = 'quotes' ORDER BY ordinal_position";
+    assert_eq!(
+        csv(&session, sql).await,
+        "column_name,data_type\nkafka_partition,Int32\nkafka_offset,Int64\nkafka_timestamp,Int64\n\
+         kafka_generation,Int32\nsymbol,Utf8\ntrade_date,Date32\ntraded_at,Utf8\nopen,Float64\n\
+         high,Float64\nlow,Float64\nclose,Float64\nadj_close,Float64\nvolume,Float64\n\
+         close_usd,Float64\ndt,Utf8\n"
+    );
+    let sql = "SELECT count(*) AS n FROM quotes WHERE trade_date >= DATE '2026-01-04'";
+    assert_eq!(csv(&session, sql).await, "n\n3\n");
+}
+
+#[tokio::test]
+async fn partitions_that_a_query_rules_out_are_not_read() {
+    let store = Store::new();
+    for (day, hour, symbol) in [(1, "00", "A"), (1, "07", "A"), (1, "07", "B%2FC"), (2, "07", "A")] {
+        let key = format!("data/quotes/dt=2026-02-0{day}/hour={hour}/by_symbol={symbol}/0-0.json");
+        store.put(&key, &line(0, "2026-01-02", "1")).await;
+    }
+    let session = open(&store, "quotes").await;
+    for (condition, rows, reads) in [
+        ("dt = '2026-02-02'", 1, 1),
+        ("dt BETWEEN '2026-01-01' AND '2026-02-01'", 3, 3),
+        ("dt LIKE '2026-%' AND hour = '07' AND by_symbol = 'B/C'", 1, 1),
+        ("hour = '07' AND close > 0", 3, 3),
+        ("hour = '07' OR close > 0", 4, 4),
+        ("substr(dt, 1, 7) = '2027-01'", 0, 0),
+        ("dt = (SELECT max(dt) FROM quotes)", 1, 8),
+        ("dt = NULL", 0, 0),
+    ] {
+        let sql = format!("SELECT count(*) AS n FROM quotes WHERE {condition}");
+        assert_eq!(csv(&session, &sql).await, format!("n\n{rows}\n"), "{condition}");
+        assert_eq!(store.take_reads().len(), reads, "{condition}");
+    }
+    store.take_lists();
+    csv(&session, "SELECT count(*) FROM quotes WHERE dt > '2026-02-01' AND hour = '00'").await;
+    assert_eq!(store.take_lists(), ["data/quotes/dt=2026-02-02"]);
+    assert!(store.take_reads().is_empty());
+    let sql = "SELECT DISTINCT by_symbol, hour FROM quotes WHERE dt = '2026-02-01' ORDER BY 1, 2";
+    assert_eq!(csv(&session, sql).await, "by_symbol,hour\nA,00\nA,07\nB/C,07\n");
+}
+
+#[tokio::test]
+async fn a_limit_does_not_change_what_a_filter_means() {
+    let session = open(&mixed().await, "quotes").await;
+    let sql = "SELECT kafka_offset FROM quotes WHERE close > 3 AND dt > '2026-02-01' LIMIT 1";
+    assert_eq!(csv(&session, sql).await, "kafka_offset\n4\n");
+    assert_eq!(csv(&session, "SELECT symbol FROM quotes LIMIT 1").await, "symbol\nIBM\n");
+}
+
+#[tokio::test]
+async fn unknown_columns_are_found() {
+    let store = Store::new();
+    let line = r#"{"symbol":7,"lot":1,"note":"a","odd":true,"legs":[{"x":1}],"dt":"hidden"}"#;
+    let other = r#"{"symbol":true,"lot":2.5,"note":{"b":2},"odd":null,"legs":null,"late":1}"#;
+    store.put("data/quotes/dt=2026-02-01/0-0.json", &format!("{line}\n\n{other}")).await;
+    let session = open(&store, "quotes").await;
+    let sql = "SELECT symbol, lot, note, odd, legs, dt FROM quotes ORDER BY lot";
+    assert_eq!(
+        csv(&session, sql).await,
+        "symbol,lot,note,odd,legs,dt\n7,1.0,a,true,\"[{\"\"x\"\":1}]\",2026-02-01\n\
+         true,2.5,\"{\"\"b\"\":2}\",,,2026-02-01\n"
+    );
+    assert!(refusal(&session, "SELECT late FROM quotes").await.contains("late"));
+}
+
+#[tokio::test]
+async fn a_cut_object_is_named_whatever_is_asked() {
+    let store = mixed().await;
+    let key = "data/quotes/dt=2026-02-04/00000-5.json.gz";
+    let whole = gzip(&line(5, "2026-01-07", "5"));
+    store.put_bytes(key, whole[..whole.len() - 4].to_vec()).await;
+    let session = open(&store, "quotes").await;
+    for columns in ["count(*)", "max(close)", "symbol", "dt"] {
+        let text = refusal(&session, &format!("SELECT {columns} FROM quotes")).await;
+        assert!(text.starts_with(&format!("failed to decode the object {key}: ")), "{text}");
+    }
+    let sql = "SELECT count(*) AS n FROM quotes WHERE dt <> '2026-02-04'";
+    assert_eq!(csv(&session, sql).await, "n\n5\n");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_its_line() {
+    for (text, wrong) in [
+        (r#"{"close":"dear"}"#, "line 3: Json error: whilst decoding field 'close'"),
+        (r#"{"trade_date":"2026-02-30"}"#, "line 3: Json error: whilst decoding field 'trade_date'"),
+        (r#"{"close":1"#, "line 3: Json error: Truncated record"),
+        (r#"{"close":1} {"close":2}"#, "line 3: not one JSON object a line"),
+        (r#"[1]"#, "line 3: "),
+    ] {
+        let store = Store::new();
+        let lines = format!("{{\"close\":1}}\n\n{text}\n{{\"close\":2}}\n");
+        store.put("data/quotes/dt=2026-02-01/0-0.json", &lines).await;
+        let session = open(&store, "quotes").await;
+        let said = refusal(&session, "SELECT close, trade_date FROM quotes").await;
+        let object = "failed to decode the object data/quotes/dt=2026-02-01/0-0.json: ";
+        assert!(said.starts_with(&format!("{object}{wrong}")), "{said}");
+    }
+    let store = Store::new();
+    store.put("data/quotes/dt=2026-02-01/0-0.parquet", "PAR1").await;
+    let session = open(&store, "quotes").await;
+    let said = refusal(&session, "SELECT count(*) FROM quotes").await;
+    assert!(said.ends_with("its name ends in none of .json, .json.gz, .json.zst"), "{said}");
+}
+
+#[tokio::test]
+async fn a_folder_reads_like_a_bucket() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("lake/data/quotes/dt=2026-02-01/by_symbol=B%2FC %25");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("0-0.json.gz"), gzip(&line(0, "2026-01-02", "1"))).unwrap();
+    std::fs::write(folder.join(".partial.json.gz"), "cut").unwrap();
+    let store = object_store::local::LocalFileSystem::new_with_prefix(dir.path()).unwrap();
+    let lake = Lake { store: std::sync::Arc::new(store), prefix: "lake/".into() };
+    let session = session(&lake, "quotes").await.unwrap();
+    let sql = "SELECT by_symbol, close FROM quotes";
+    assert_eq!(csv(&session, sql).await, "by_symbol,close\nB/C %,1.0\n");
+    assert_eq!(csv(&session, "SELECT count(*) AS n FROM quarantine").await, "n\n0\n");
+}
+
+#[tokio::test]
+async fn an_object_of_many_batches_is_read_to_its_end() {
+    let store = Store::new();
+    let lines: Vec<_> = (0..20_000).map(|n| format!("{{\"kafka_offset\":{n},\"note\":\"{n}\"}}\n")).collect();
+    store.put_bytes("data/quotes/dt=2026-02-01/0-0.json.gz", gzip(&lines.concat())).await;
+    let session = open(&store, "quotes").await;
+    let sql = "SELECT count(*) AS n, sum(kafka_offset) AS s, sum(CAST(note AS bigint)) AS t FROM quotes";
+    assert_eq!(csv(&session, sql).await, "n,s,t\n20000,199990000,199990000\n");
+    assert_eq!(csv(&session, "SELECT count(*) AS n FROM quotes").await, "n\n20000\n");
+
+    let late = lines.concat().replace("{\"kafka_offset\":17000,", "{\"kafka_offset\":\"one\",");
+    store.put("data/quotes/dt=2026-02-02/0-0.json", &late).await;
+    let said = refusal(&session, "SELECT sum(kafka_offset) FROM quotes WHERE dt = '2026-02-02'").await;
+    assert!(said.contains("/dt=2026-02-02/0-0.json: line 17001: "), "{said}");
+}
