@@ -55,7 +55,7 @@ fn expected(objects: &[(&str, i32, i64, &[i64])]) -> BTreeMap<String, Vec<i64>> 
 #[tokio::test]
 async fn two_partitions_in_scrambled_order_become_an_object_each_in_order() {
     let bucket = Bucket::new();
-    let report = bucket.sink.handle(&sample_event("two-partitions.json").unwrap()).await.unwrap();
+    let report = bucket.sink.handle(&sample_event("1-two-partitions.json").unwrap()).await.unwrap();
     assert_eq!((report.records, report.objects, report.quarantined), (8, 2, 0));
     assert_eq!(stored(&bucket), expected(&[(DATA, 0, 15, &[15, 16, 17, 18, 19]), (DATA, 1, 7, &[7, 8, 9])]));
     let line = &bucket.objects()[&format!("{DATA}00000-00000000000000000015.json.gz")][0];
@@ -66,7 +66,7 @@ async fn two_partitions_in_scrambled_order_become_an_object_each_in_order() {
 #[tokio::test]
 async fn a_redelivery_with_other_boundaries_writes_the_same_keys_where_objects_begin_alike() {
     let bucket = Bucket::new();
-    for event in ["two-partitions.json", "redelivery.json"] {
+    for event in ["1-two-partitions.json", "2-redelivery.json"] {
         bucket.sink.handle(&sample_event(event).unwrap()).await.unwrap();
     }
     // An object is put under its first offset, so of partition 0 nothing stands twice. Of partition 1
@@ -80,7 +80,7 @@ async fn a_redelivery_with_other_boundaries_writes_the_same_keys_where_objects_b
 #[tokio::test]
 async fn a_tombstone_is_quarantined_and_its_neighbour_stored() {
     let bucket = Bucket::new();
-    let report = bucket.sink.handle(&sample_event("tombstone.json").unwrap()).await.unwrap();
+    let report = bucket.sink.handle(&sample_event("3-tombstone.json").unwrap()).await.unwrap();
     assert_eq!((report.records, report.objects, report.quarantined), (2, 2, 1));
     assert_eq!(stored(&bucket), expected(&[(DATA, 0, 31, &[31]), (QUARANTINE, 0, 30, &[30])]));
     let line = &bucket.objects()[&format!("{QUARANTINE}00000-00000000000000000030.json.gz")][0];
@@ -94,7 +94,7 @@ async fn a_tombstone_is_quarantined_and_its_neighbour_stored() {
 #[tokio::test]
 async fn each_kind_of_poison_is_quarantined_with_its_reason_and_the_good_record_stored() {
     let bucket = Bucket::new();
-    let report = bucket.sink.handle(&sample_event("poison.json").unwrap()).await.unwrap();
+    let report = bucket.sink.handle(&sample_event("4-poison.json").unwrap()).await.unwrap();
     assert_eq!((report.records, report.objects, report.quarantined), (5, 2, 4));
     assert_eq!(stored(&bucket), expected(&[(DATA, 0, 44, &[44]), (QUARANTINE, 0, 40, &[40, 41, 42, 43])]));
     let lines = &bucket.objects()[&format!("{QUARANTINE}00000-00000000000000000040.json.gz")];
@@ -115,7 +115,7 @@ async fn each_kind_of_poison_is_quarantined_with_its_reason_and_the_good_record_
 #[tokio::test]
 async fn signed_header_bytes_hurt_no_record_and_stay_with_the_poison() {
     let bucket = Bucket::new();
-    bucket.sink.handle(&sample_event("signed-headers.json").unwrap()).await.unwrap();
+    bucket.sink.handle(&sample_event("5-signed-headers.json").unwrap()).await.unwrap();
     assert_eq!(stored(&bucket), expected(&[(DATA, 0, 51, &[51]), (QUARANTINE, 0, 50, &[50])]));
     let lines = &bucket.objects()[&format!("{QUARANTINE}00000-00000000000000000050.json.gz")];
     assert_eq!(lines[0]["headers"], json!([{"origin": [104, -61, -85]}, {"trace": [-128, 0, 127]}]));
@@ -126,7 +126,7 @@ async fn an_s3_that_fails_fails_the_batch_and_names_the_object() {
     let bucket = Bucket::new();
     std::fs::remove_dir(bucket.path()).unwrap();
     std::fs::write(bucket.path(), "in the way of the bucket's folder").unwrap();
-    let error = bucket.sink.handle(&sample_event("tombstone.json").unwrap()).await.unwrap_err();
+    let error = bucket.sink.handle(&sample_event("3-tombstone.json").unwrap()).await.unwrap_err();
     assert!(matches!(error, BatchError::Put(_)), "{error:?}");
     assert!(error.to_string().contains("s3://lake/") && error.to_string().contains("sample/dt=2026-11-20/"), "{error}");
 }
@@ -136,7 +136,7 @@ async fn an_object_tells_its_records_and_last_offset_in_its_metadata() {
     let folder = TempDir::new().unwrap();
     let client = Storage::open(folder.path(), "lake").unwrap().client();
     let sink = Sink::new(Config::new("lake"), client.clone());
-    sink.handle(&sample_event("two-partitions.json").unwrap()).await.unwrap();
+    sink.handle(&sample_event("1-two-partitions.json").unwrap()).await.unwrap();
     let key = format!("{DATA}00000-00000000000000000015.json.gz");
     let head = client.head_object().bucket("lake").key(key).send().await.unwrap();
     let metadata = head.metadata().unwrap();

@@ -31,7 +31,7 @@ async fn the_built_function_stores_events_reports_metrics_and_fails_on_what_is_n
     )
     .unwrap();
 
-    let answer = api.invoke(sample_event("two-partitions.json").unwrap()).await.unwrap();
+    let answer = api.invoke(sample_event("1-two-partitions.json").unwrap()).await.unwrap();
     assert_eq!(answer, Answer::Response("null".to_owned()));
     let metrics: Value = serde_json::from_str(&function.line("\"_aws\"", WAIT).unwrap()).unwrap();
     assert_eq!(
@@ -44,7 +44,7 @@ async fn the_built_function_stores_events_reports_metrics_and_fails_on_what_is_n
     assert_eq!(error["errorType"], "Event");
     assert!(error["errorMessage"].as_str().unwrap().contains("not the event of a Kafka event source"), "{error}");
 
-    let answer = api.invoke(sample_event("poison.json").unwrap()).await.unwrap();
+    let answer = api.invoke(sample_event("4-poison.json").unwrap()).await.unwrap();
     assert_eq!(answer, Answer::Response("null".to_owned()), "an error does not end the function");
     let keys: Vec<_> = lake::objects(&folder.path().join("lake")).unwrap().into_keys().collect();
     assert_eq!(
