@@ -79,6 +79,13 @@ fn the_settings_file_gives_the_function_all_it_needs() {
     assert!(std::net::TcpStream::connect(endpoint.trim_start_matches("http://")).is_ok(), "{endpoint}");
 }
 
+/// kcat with the librdkafka that it was installed with: cargo lets tests find the one that it has built.
+fn kcat() -> Command {
+    let mut kcat = Command::new(part("kcat").unwrap());
+    kcat.env_remove("LD_LIBRARY_PATH");
+    kcat
+}
+
 #[test]
 #[ignore = "needs kcat: run tests/install-parts"]
 fn kcat_shows_keys_and_json_and_what_it_sends_is_stored_or_quarantined() {
@@ -88,9 +95,7 @@ fn kcat_shows_keys_and_json_and_what_it_sends_is_stored_or_quarantined() {
     std::fs::write(&csv, "Index,Date,Close\nHSI,1986-12-31,2568.300049\n").unwrap();
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(&csv).output().unwrap();
     assert!(produced.status.success(), "{produced:?}");
-    let kcat = part("kcat").unwrap();
-    let seen =
-        Command::new(&kcat).args(["-b", &servers, "-t", "quotes", "-C", "-e", "-q", "-f", "%k %s\n"]).output().unwrap();
+    let seen = kcat().args(["-b", &servers, "-t", "quotes", "-C", "-e", "-q", "-f", "%k %s\n"]).output().unwrap();
     assert_eq!(
         String::from_utf8_lossy(&seen.stdout),
         "HSI {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"close\":2568.300049}\n"
@@ -98,11 +103,7 @@ fn kcat_shows_keys_and_json_and_what_it_sends_is_stored_or_quarantined() {
 
     let poison = folder.path().join("poison");
     std::fs::write(&poison, "not json\n").unwrap();
-    let sent = Command::new(&kcat)
-        .args(["-b", &servers, "-t", "quotes", "-P", "-p", "0", "-l"])
-        .arg(&poison)
-        .status()
-        .unwrap();
+    let sent = kcat().args(["-b", &servers, "-t", "quotes", "-P", "-p", "0", "-l"]).arg(&poison).status().unwrap();
     assert!(sent.success());
     until("1", || query(folder.path(), "SELECT count(*) FROM quarantine WHERE reason LIKE 'not JSON%'"));
     let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();

@@ -27,8 +27,8 @@ use crate::trigger::progress::Progress;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Then, in other terminals:
-  producer -b localhost:9092 quotes.csv
-  kcat -b localhost:9092 -t quotes -C
+  producer -b 127.0.0.1:9092 quotes.csv
+  kcat -b 127.0.0.1:9092 -t quotes -C
   tickerlake query --watch 1 'SELECT count(*) FROM quotes'
   cargo lambda watch -p sink --env-file lake/sink.env
 

@@ -5,12 +5,13 @@
 //! thousand records a second on two cores. It forgets everything when it ends. Nothing outside this
 //! module knows it, so that another may take its place.
 
+mod service;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rama::Service;
 use rama::context::Context;
 use tansu_broker::coordinator::group::administrator::Controller;
-use tansu_broker::service::services;
 use tansu_storage::{BrokerRegistrationRequest, Storage, StorageContainer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -112,7 +113,7 @@ async fn connection(stream: TcpStream, storage: StorageContainer, groups: Contro
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("{error}");
     }
-    match services(CLUSTER, groups, storage, None) {
+    match service::connection(CLUSTER, storage, groups) {
         // A client that hangs up ends its connection with an error: nobody needs to hear of it.
         Ok(service) => match service.serve(Context::default(), stream).await {
             Ok(()) => {}
