@@ -33,3 +33,14 @@ pub enum Command {
     /// Run SQL over the stored objects
     Query(Box<QueryArgs>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -13,8 +13,8 @@ use crate::sql;
 /// Runs SQL over the stored objects.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Tables: one for each topic, `quarantine`, and the view quotes_latest (the newest record of each symbol
-and trade_date). The partition column dt is the day on which a record was sent.
+Tables: one for each topic, `quarantine`, and the view quotes_latest (the newest record of each
+symbol and trade_date). The partition column dt is the day on which a record was sent.
 
 Examples:
   tickerlake query 'SELECT symbol, count(*) FROM quotes GROUP BY symbol'

@@ -33,8 +33,8 @@ pub const BATCH_SIZE: u16 = 10_000;
 /// Feeds CSV files through the whole pipeline: producer, Kafka, trigger, sink, objects, SQL.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in this
-process. A second run over the same folder appends: look at it with `tickerlake query`.
+Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
+this process. A second run over the same folder appends: look at it with `tickerlake query`.
 
 Examples:
   tickerlake run

@@ -49,7 +49,7 @@ pub struct UpArgs {
     #[command(flatten)]
     batch: BatchArgs,
     /// Where batches go: the address at which a function is invoked [default: the sink, in this process]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Function")]
     function: Option<Uri>,
     /// The folder of the lake; its objects are plain files below DIR/tickerlake/data
     #[arg(long, value_name = "DIR", default_value = "./lake", help_heading = "Lake")]

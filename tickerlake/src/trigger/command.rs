@@ -58,12 +58,13 @@ fn window(text: &str) -> Result<Duration, String> {
 /// Reads topics in batches and hands them to the sink or to a function, as Lambda's Kafka event source does.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --function batches go to the sink in this process, which is told by the function's own variables
-(SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
+Without --function batches go to the sink in this process, which is told by the function's own
+variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
 
 Examples:
   SINK_BUCKET=my-lake tickerlake trigger -b broker:9092 -t quotes
-  tickerlake trigger -b localhost:9092 -t quotes --function http://localhost:9000/2015-03-31/functions/sink/invocations")]
+  tickerlake trigger -b 127.0.0.1:9092 \\
+    --function http://localhost:9000/2015-03-31/functions/sink/invocations")]
 pub struct TriggerArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
@@ -76,7 +77,7 @@ pub struct TriggerArgs {
     #[command(flatten)]
     batch: BatchArgs,
     /// Where batches go: the address at which a function is invoked [default: the sink, in this process]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Function")]
     function: Option<Uri>,
 }
 
