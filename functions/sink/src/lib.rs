@@ -1,7 +1,7 @@
 //! The sink: a batch of Kafka records in, JSON objects on S3 out.
 //!
 //! A batch arrives as the event that AWS Lambda's Kafka event source sends ([`event`]). Each record is
-//! checked ([`json`], [`columns`]) and becomes one line ([`line`]); lines are gathered by partition and
+//! checked ([`json`], [`columns`]) and becomes one line ([`mod@line`]); lines are gathered by partition and
 //! group ([`plan`]), compressed ([`codec`]) and put under keys that depend on nothing but the records
 //! ([`layout`]). Only [`store`] and [`function`] do I/O.
 //!
