@@ -2,7 +2,7 @@
 //!
 //! `s3s` speaks S3's protocol and `s3s-fs` keeps the objects as plain files, so that a user can look at
 //! them with `ls` and `zcat`. Nothing outside this module knows either. Within the process the AWS SDK's
-//! real client talks to the service without a port (`s3s-aws`); [`serve`] opens one for other programs.
+//! real client talks to the service without a port (`s3s-aws`); [`Storage::serve`] opens one for other programs.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
