@@ -6,6 +6,7 @@
 mod cargo_lambda;
 mod commands;
 mod events;
+mod faults;
 mod pipeline;
 mod runtime_api;
 mod trigger;

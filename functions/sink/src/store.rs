@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::plan::Object;
@@ -17,6 +18,38 @@ pub struct PutError {
     bucket: String,
     key: String,
     reason: String,
+}
+
+impl PutError {
+    fn new(bucket: &str, key: String, error: &SdkError<PutObjectError>) -> Self {
+        let reason = match error.as_service_error() {
+            // S3 has answered: its own words, and what to do where that is known.
+            Some(answer) => {
+                let code = answer.code().unwrap_or("no error code");
+                let message = answer.message().unwrap_or("no message");
+                match remedy(code) {
+                    Some(remedy) => format!("{code}: {message}; {remedy}"),
+                    None => format!("{code}: {message}"),
+                }
+            }
+            None => DisplayErrorContext(error).to_string(),
+        };
+        PutError { bucket: bucket.to_owned(), key, reason }
+    }
+}
+
+/// What a user can do about an error that a retry does not mend.
+fn remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "NoSuchBucket" => "create the bucket or mend SINK_BUCKET",
+        "AccessDenied" => "allow the function's role s3:PutObject on this key",
+        "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" | "SignatureDoesNotMatch" => {
+            "mend the credentials: the function's role, AWS_PROFILE, or AWS_ACCESS_KEY_ID and its siblings"
+        }
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" => "set AWS_REGION to the bucket's region",
+        "KMS.DisabledException" | "KMS.NotFoundException" => "enable the bucket's KMS key",
+        _ => return None,
+    })
 }
 
 /// AWS's own settings: environment, profile, or the function's role.
@@ -53,9 +86,6 @@ pub(crate) async fn put(client: &Client, bucket: &str, object: Object) -> Result
     }
     match request.send().await {
         Ok(_) => Ok(()),
-        Err(error) => {
-            let reason = DisplayErrorContext(&error).to_string();
-            Err(PutError { bucket: bucket.to_owned(), key, reason })
-        }
+        Err(error) => Err(PutError::new(bucket, key, &error)),
     }
 }

@@ -1,0 +1,141 @@
+//! The sink against an S3 that fails: what a retry mends is mended, the rest fails the batch and says what to do.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use serde_json::{Value, json};
+use sink::{BatchError, Config, Sink};
+use tempfile::TempDir;
+use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
+use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
+use tickerlake_tests::{lake, sample_event};
+
+struct Rig {
+    folder: TempDir,
+    _endpoint: Endpoint,
+    s3: FaultyS3,
+    sink: Sink,
+}
+
+impl Rig {
+    async fn new(faults: impl Fn(usize) -> Option<Fault> + Send + Sync + 'static) -> Self {
+        let folder = TempDir::new().unwrap();
+        let endpoint = Storage::open(folder.path(), "lake").unwrap().serve(0).await.unwrap();
+        let s3 = FaultyS3::start(endpoint.url(), faults).await.unwrap();
+        let client = Client::from_conf(
+            aws_sdk_s3::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::from_static(REGION))
+                .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
+                .endpoint_url(&s3.url)
+                .force_path_style(true)
+                .build(),
+        );
+        Rig { folder, _endpoint: endpoint, s3, sink: Sink::new(Config::new("lake"), client) }
+    }
+
+    fn lines(&self) -> usize {
+        lake::objects(&self.folder.path().join("lake")).unwrap().values().map(Vec::len).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passing_fault_is_retried_and_the_batch_succeeds() {
+    for fault in [
+        Fault::Answer(500, "InternalError"),
+        Fault::Answer(503, "SlowDown"),
+        Fault::Reset,
+        Fault::ResetAfterWrite,
+        Fault::Slow(Duration::from_millis(500)),
+    ] {
+        let rig = Rig::new(move |ordinal| (ordinal == 0).then_some(fault)).await;
+        let report = rig.sink.handle(&sample_event("1-two-partitions.json").unwrap()).await.unwrap();
+        assert_eq!((report.records, rig.lines()), (8, 8), "{fault:?}");
+        let puts = if matches!(fault, Fault::Slow(_)) { 2 } else { 3 };
+        assert_eq!(rig.s3.seen().len(), puts, "{fault:?}: two objects, one of them put twice");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lasting_fault_fails_the_batch_naming_the_object_and_what_to_do() {
+    for (status, code, remedy, attempts) in [
+        (404, "NoSuchBucket", "SINK_BUCKET", 1),
+        (403, "AccessDenied", "s3:PutObject", 1),
+        (403, "InvalidAccessKeyId", "credentials", 1),
+        (400, "ExpiredToken", "credentials", 1),
+        (500, "InternalError", "told to fail", 3),
+        (503, "SlowDown", "told to fail", 3),
+    ] {
+        let rig = Rig::new(move |_| Some(Fault::Answer(status, code))).await;
+        let event = one_record("{}");
+        let error = rig.sink.handle(&event).await.unwrap_err();
+        assert!(matches!(error, BatchError::Put(_)), "{code}: {error:?}");
+        let text = error.to_string();
+        assert!(text.contains("s3://lake/data/t/dt=2026-11-20/00000-00000000000000000001.json.gz"), "{text}");
+        assert!(text.contains(code) && text.contains(remedy), "{text}");
+        assert_eq!(rig.s3.seen().len(), attempts, "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_fails_the_batch_with_the_cause() {
+    let rig = Rig::new(|_| Some(Fault::Reset)).await;
+    let text = rig.sink.handle(&one_record("{}")).await.unwrap_err().to_string();
+    assert!(text.contains("s3://lake/data/t/") && text.contains("connection"), "{text}");
+}
+
+fn record(offset: u64, timestamp: u64, value: &str) -> Value {
+    json!({"topic": "t", "partition": 0, "offset": offset, "timestamp": timestamp,
+           "value": base64_simd::STANDARD.encode_to_string(value)})
+}
+
+const MOMENT: u64 = 1_795_176_000_123; // 2026-11-20
+
+fn event(records: &[Value]) -> String {
+    json!({"eventSource": "SelfManagedKafka", "records": {"t-0": records}}).to_string()
+}
+
+fn one_record(value: &str) -> String {
+    event(&[record(1, MOMENT, value)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_at_the_limits_of_lambda_are_stored_whole() {
+    let rig = Rig::new(|_| None).await;
+    let records: Vec<Value> =
+        (0..10_000).map(|offset| record(offset, MOMENT, &format!("{{\"n\":{offset}}}"))).collect();
+    let report = rig.sink.handle(&event(&records)).await.unwrap();
+    assert_eq!((report.records, report.objects, rig.lines()), (10_000, 1, 10_000));
+
+    let rig = Rig::new(|_| None).await;
+    let padding = "x".repeat(4_000);
+    let value = format!("{{\"padding\":\"{padding}\"}}");
+    let mut records = Vec::new();
+    let mut size = 0;
+    while size < 6 * 1024 * 1024 - 8_000 {
+        let record = record(records.len() as u64, MOMENT, &value);
+        size += record.to_string().len() + 1;
+        records.push(record);
+    }
+    let text = event(&records);
+    assert!((6_200_000..=6 * 1024 * 1024).contains(&text.len()), "{} bytes", text.len());
+    assert_eq!(rig.sink.handle(&text).await.unwrap().records, records.len() as u64);
+    assert_eq!(rig.lines(), records.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_groups_in_one_batch_become_five_hundred_objects() {
+    let rig = Rig::new(|_| None).await;
+    let day = 86_400_000;
+    let records: Vec<Value> = (0..500).map(|n| record(n, MOMENT - n * day, "{}")).collect();
+    let report = rig.sink.handle(&event(&records)).await.unwrap();
+    assert_eq!((report.objects, rig.lines(), rig.s3.seen().len()), (500, 500, 500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_batch_succeeds_and_puts_nothing() {
+    let rig = Rig::new(|_| None).await;
+    let report = rig.sink.handle(r#"{"eventSource":"SelfManagedKafka","records":{}}"#).await.unwrap();
+    assert_eq!((report.records, report.objects, rig.s3.seen().len()), (0, 0, 0));
+}
