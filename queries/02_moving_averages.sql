@@ -25,13 +25,13 @@ FROM (
     count(close) OVER (
       PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 19 PRECEDING AND CURRENT ROW
     ) AS closes_20,
-    sum(CAST(close AS decimal(18, 6))) OVER (
+    sum(TRY_CAST(close AS decimal(38, 6))) OVER (
       PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 19 PRECEDING AND CURRENT ROW
     ) AS sum_20,
     count(close) OVER (
       PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 49 PRECEDING AND CURRENT ROW
     ) AS closes_50,
-    sum(CAST(close AS decimal(18, 6))) OVER (
+    sum(TRY_CAST(close AS decimal(38, 6))) OVER (
       PARTITION BY symbol ORDER BY trade_date ROWS BETWEEN 49 PRECEDING AND CURRENT ROW
     ) AS sum_50
   FROM quotes_latest

@@ -7,7 +7,7 @@ SELECT
   place,
   symbol,
   sessions,
-  CAST(round(volume) AS bigint) AS volume,
+  TRY_CAST(round(volume) AS bigint) AS volume,
   round(100 * volume / nullif(volume_of_all, 0), 2) AS share_pct
 FROM (
   SELECT

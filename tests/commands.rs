@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use tickerlake_tests::programs::program;
@@ -95,6 +95,55 @@ fn rejected_rows_are_kept_aside_and_the_exit_code_says_so() {
     assert_eq!(rows(folder.path(), "SELECT symbol FROM quotes"), [["A"]]);
     let rejects = std::fs::read_to_string(folder.path().join("some.csv.rejects.csv")).unwrap();
     assert!(rejects.contains("29/06/1979") && rejects.contains("NaN"), "{rejects}");
+}
+
+#[test]
+fn a_feed_that_fails_ends_the_run_and_nothing_is_stored() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("semicolons.csv"), "Symbol;Date;Close\nA;2020-01-02;1.5\n").unwrap();
+    let output = tickerlake(folder.path(), &["run", "semicolons.csv"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("semicolons.csv"), "{output:?}");
+    assert_eq!(rows(folder.path(), "SELECT count(*) FROM quotes"), [["0"]]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let folder = TempDir::new().unwrap();
+    let mut child = Command::new(program("tickerlake").unwrap())
+        .arg("run")
+        .current_dir(folder.path())
+        .env_remove("KAFKA_BOOTSTRAP_SERVERS")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert_ne!(rows(folder.path(), "SELECT count(*) FROM quotes"), [["0"]]);
+}
+
+#[test]
+fn the_answers_about_the_sample_are_the_checked_ones_and_repeated_rows_do_not_change_them() {
+    let folder = TempDir::new().unwrap();
+    // Checked against exact arithmetic over the CSV and against Trino when they were written down.
+    let expected = std::fs::read_to_string(workspace().join("tests/expected/answers.txt")).unwrap();
+    for run in 1..=3 {
+        let output = tickerlake(folder.path(), &["run", "--order", ["file", "date", "sample"][run - 1]]);
+        let said = text(&output.stdout);
+        let (_, answers) = said.split_once("\n\n").unwrap();
+        assert_eq!(answers, expected, "run {run}");
+    }
+}
+
+#[test]
+fn numbers_that_sums_cannot_hold_are_stored_and_stop_no_answer() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("huge.csv"), "Symbol,Date,Close,Volume\nA,2020-01-02,1e300,1e300\n").unwrap();
+    let output = tickerlake(folder.path(), &["run", "huge.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(rows(folder.path(), "SELECT close FROM quotes"), [["1e300"]]);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn producers_feed_it_queries_see_it_and_ctrl_c_ends_it() {
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
     assert_eq!(produced.status.code(), Some(0), "{produced:?}");
     until(&rows.to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
-    up.line("1,200 records in 3 objects", WAIT).unwrap();
+    up.line("stored", WAIT).unwrap();
 
     let second = Command::new(program("tickerlake").unwrap()).arg("run").current_dir(folder.path()).output().unwrap();
     assert_eq!(second.status.code(), Some(1), "one writer at a time: {second:?}");
@@ -61,6 +61,56 @@ fn producers_feed_it_queries_see_it_and_ctrl_c_ends_it() {
 
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
     assert_eq!(query(folder.path(), "SELECT count(*) FROM quotes"), rows.to_string(), "the lake stays");
+}
+
+#[test]
+fn a_watched_query_answers_again_and_again_until_ctrl_c() {
+    let folder = TempDir::new().unwrap();
+    let (_up, _) = up(folder.path(), &[]);
+    let mut command = Command::new(program("tickerlake").unwrap());
+    command.args(["query", "--watch", "0.01", "--format", "csv", "SELECT count(*) AS records FROM quotes"]);
+    let mut watch = Running::start(command.current_dir(folder.path())).unwrap();
+    for _ in 0..3 {
+        watch.line("records", WAIT).unwrap();
+        watch.forget();
+    }
+    assert_eq!(watch.interrupt(WAIT).unwrap(), Some(0));
+}
+
+#[test]
+fn run_and_query_and_trigger_work_on_a_broker_and_a_bucket_elsewhere() {
+    let folder = TempDir::new().unwrap();
+    let (_up, servers) = up(folder.path(), &["--topic", "other"]);
+    let settings = std::fs::read_to_string(folder.path().join("lake/sink.env")).unwrap();
+    let aws: Vec<(&str, &str)> =
+        settings.lines().filter(|line| line.starts_with("AWS_")).filter_map(|line| line.split_once('=')).collect();
+    let elsewhere = TempDir::new().unwrap();
+    let tickerlake = |arguments: &[&str]| {
+        let mut command = Command::new(program("tickerlake").unwrap());
+        command.args(arguments).envs(aws.iter().copied()).current_dir(elsewhere.path());
+        command
+    };
+    let bucket = ["--bucket", "tickerlake", "--prefix", "deep/down"];
+    let ran =
+        tickerlake(&[&["run", "-b", &servers, "--consumer-group-id", "run"][..], &bucket].concat()).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    let count = |sql: &str| {
+        let output = tickerlake(&[&["query", "--format", "csv", sql][..], &bucket].concat()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(count("SELECT count(*) FROM quotes"), "1200");
+    assert!(folder.path().join("lake/tickerlake/deep/down/data/quotes").is_dir());
+
+    let mut command = tickerlake(&["trigger", "-b", &servers, "-t", "quotes", "--consumer-group-id", "trigger"]);
+    let mut trigger = Running::start(
+        command.env("SINK_BUCKET", "tickerlake").env("SINK_PREFIX", "again").env("SINK_COMPRESSION", "zstd"),
+    )
+    .unwrap();
+    trigger.line("1,200 records (", WAIT).unwrap();
+    assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
+    let objects = lake::objects(&folder.path().join("lake/tickerlake/again")).unwrap();
+    assert!(objects.keys().all(|key| key.ends_with(".json.zst")), "{objects:?}");
+    assert_eq!(objects.values().map(Vec::len).sum::<usize>(), 1_200);
 }
 
 #[test]

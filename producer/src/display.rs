@@ -115,7 +115,7 @@ fn say(text: &str) {
 }
 
 fn line(now: &Snapshot, since: Duration) -> String {
-    let records = now.delivered.max(if now.delivered == 0 { now.sent } else { 0 });
+    let records = if now.delivered == 0 { now.sent } else { now.delivered };
     let verb = if now.delivered == 0 { "sent" } else { "delivered" };
     let rate = records as f64 / since.as_secs_f64().max(0.001);
     let mut line = format!("{} read, {} {verb}", grouped(now.read), grouped(records));

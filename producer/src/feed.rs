@@ -78,6 +78,14 @@ pub enum FeedError {
     /// No such folder.
     #[error("--rejects: {} is not a folder", .0.display())]
     Rejects(PathBuf),
+    /// An input that would be overwritten with the rejected rows of another.
+    #[error("{}: the rejected rows of {input} would overwrite this input; leave it out, or name a folder with --rejects", path.display())]
+    RejectsIsInput {
+        /// The input whose rejected rows go there.
+        input: String,
+        /// The other input.
+        path: PathBuf,
+    },
     /// Two inputs whose rejected rows would be mixed.
     #[error("--rejects: {first} and {second} would both have their rejected rows in {}", path.display())]
     SameRejects {
@@ -208,6 +216,9 @@ impl Feed {
             let shares = |first: &&Input| *first != second && self.rejects_path(first) == path;
             if let Some(first) = self.inputs[..at].iter().find(shares) {
                 return Err(FeedError::SameRejects { first: first.name(), second: second.name(), path });
+            }
+            if self.inputs.contains(&Input::File(path.clone())) {
+                return Err(FeedError::RejectsIsInput { input: second.name(), path });
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Rows of a CSV stream, each with its line number and its very bytes.
 //!
 //! The parsing is csv-core's. What is added here is what a report of bad rows needs and the csv
-//! crate's reader does not give: exact line numbers whatever the line ends, the row as it was
+//! crate's reader does not give: exact line numbers (a line ends with LF or CRLF), the row as it was
 //! written, empty lines, whether the last line was ended, and a bound on a row's length.
 
 use std::io::{self, BufRead};

@@ -82,8 +82,8 @@ pub fn run(
     shutdown: CancellationToken,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    let rejects = prepare_rejects(feed)?;
     check_headers(feed, progress, &shutdown)?;
+    let rejects = prepare_rejects(feed)?;
     expect_bytes(feed, progress);
     let outlet = Outlet::open(feed, target, progress, &shutdown)?;
     let mut runner = Runner {

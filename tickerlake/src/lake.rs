@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
-use sink::Config;
+use sink::config::{Config, ConfigError};
+use sink::layout;
 
 use crate::sql;
 use crate::storage::Storage;
@@ -52,8 +53,10 @@ impl LakeArgs {
             let client = sink::store::client(&sink::store::sdk_config().await, own_endpoint);
             return Ok(Lake { client, bucket: bucket.clone(), storage: None, _lock: None });
         }
-        let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
+        std::fs::create_dir_all(&self.dir).with_context(|| format!("{} cannot be made", self.dir.display()))?;
+        // The lock first: opening the storage clears away what a writer that died has left half written.
         let lock = lock(&self.dir)?;
+        let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
         Ok(Lake {
             client: storage.client(),
             bucket: FOLDER_BUCKET.to_owned(),
@@ -80,24 +83,36 @@ impl LakeArgs {
                 sql::store::folder(&folder)?
             }
         };
-        let prefix = self.prefix.as_deref().map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty());
-        Ok(sql::Lake { store, prefix: prefix.map(|prefix| format!("{prefix}/")).unwrap_or_default() })
+        let prefix = match self.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
+            None => String::new(),
+            Some(prefix) => layout::prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
+        };
+        Ok(sql::Lake { store, prefix })
     }
 
-    /// The sink's settings: `SINK_*` from the environment as the function reads them, this lake's
-    /// bucket, and the columns of the table it is read through.
+    /// The sink's settings for this lake.
     ///
     /// # Errors
     /// When a variable cannot be used.
-    pub fn sink_config(&self, bucket: &str) -> anyhow::Result<Config> {
-        let config = Config::from_variables(|name| match name {
+    pub fn sink_config(&self, bucket: &str) -> Result<Config, ConfigError> {
+        sink_config(|name| match name {
             "SINK_BUCKET" => Some(bucket.to_owned()),
             "SINK_PREFIX" => self.prefix.clone(),
-            "SINK_COLUMNS" => std::env::var(name).ok().or_else(|| Some(sql::columns::sink_columns())),
             _ => std::env::var(name).ok(),
-        })?;
-        Ok(config)
+        })
     }
+}
+
+/// The sink's settings as the function reads them; where no columns are named, those of the table that
+/// `tickerlake query` reads through.
+///
+/// # Errors
+/// When a variable cannot be used.
+pub fn sink_config(variable: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    Config::from_variables(|name| match variable(name).filter(|value| !value.is_empty()) {
+        None if name == "SINK_COLUMNS" => Some(sql::columns::sink_columns()),
+        value => value,
+    })
 }
 
 fn lock(dir: &Path) -> anyhow::Result<File> {
@@ -123,14 +138,14 @@ impl Lake {
     /// When the lake cannot be listed.
     pub async fn next_generation(&self, prefix: &str, topic: &str) -> anyhow::Result<u32> {
         let mut next = 0;
-        for kind in ["data", "quarantine"] {
+        for kind in [layout::DATA, layout::QUARANTINE] {
             let folder = format!("{prefix}{kind}/{topic}/");
             let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.with_context(|| format!("s3://{}/{folder} cannot be listed", self.bucket))?;
                 let names = page.contents().iter().filter_map(|object| object.key()?.rsplit('/').next());
-                for (generation, ..) in names.filter_map(sink::layout::parse_name) {
-                    next = next.max(generation + 1);
+                for (generation, ..) in names.filter_map(layout::parse_name) {
+                    next = next.max(generation.saturating_add(1));
                 }
             }
         }

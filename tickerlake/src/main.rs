@@ -1,6 +1,6 @@
 //! `tickerlake`: reads the command line and wires.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -28,6 +28,14 @@ async fn main() -> ExitCode {
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
+        // Whoever reads the output has seen enough, as `head` does.
+        if error
+            .root_cause()
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|cause| cause.kind() == ErrorKind::BrokenPipe)
+        {
+            return ExitCode::SUCCESS;
+        }
         eprintln!("tickerlake: {error:#}");
         if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
     })

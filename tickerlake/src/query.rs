@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use producer::foreground::stop_on_signal;
+use producer::topic::Topic;
 
 use crate::lake::LakeArgs;
 use crate::sql;
@@ -26,12 +28,12 @@ pub struct QueryArgs {
     query: String,
     /// The topic that the table `quotes` stands for
     #[arg(short, long, default_value = "quotes")]
-    topic: String,
+    topic: Topic,
     /// How rows are printed
     #[arg(long, value_enum, default_value_t)]
     format: sql::Format,
     /// Run again every so many seconds until Ctrl-C
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = interval)]
     watch: Option<Duration>,
     #[command(flatten)]
     lake: LakeArgs,
@@ -43,6 +45,10 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+fn interval(text: &str) -> Result<Duration, String> {
+    seconds(text).and_then(|wait| if wait.is_zero() { Err("more than 0".to_owned()) } else { Ok(wait) })
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -50,20 +56,26 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     let text = statement(&args.query)?;
     let lake = args.lake.tables().await?;
-    loop {
-        // A new session each time: a table's columns are those of the objects that are there.
-        let session = sql::session(&lake, &args.topic).await?;
-        let rows = sql::execute(&session, &text).await?;
-        let mut out = std::io::stdout().lock();
-        out.write_all(&sql::render(&rows, args.format)?)?;
-        out.flush()?;
-        drop(out);
-        let Some(wait) = args.watch else { return Ok(()) };
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
+    let Some(wait) = args.watch else {
+        return answer(&lake, &args.topic, &text, args.format).await;
+    };
+    let stop = stop_on_signal();
+    let watching = async {
+        loop {
+            answer(&lake, &args.topic, &text, args.format).await?;
+            tokio::time::sleep(wait).await;
         }
-    }
+    };
+    stop.run_until_cancelled(watching).await.unwrap_or(Ok(()))
+}
+
+/// Runs the statement once. A session of its own: a table's columns are those of the objects that are there.
+async fn answer(lake: &sql::Lake, topic: &Topic, text: &str, format: sql::Format) -> anyhow::Result<()> {
+    let session = sql::session(lake, topic.as_str()).await?;
+    let rows = sql::render(&sql::execute(&session, text).await?, format)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(&rows)?;
+    Ok(out.flush()?)
 }
 
 fn statement(query: &str) -> anyhow::Result<String> {

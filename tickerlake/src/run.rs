@@ -3,23 +3,27 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::bail;
 use clap::Args;
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
 use producer::foreground::{self, stop_on_signal};
 use producer::input::Input;
-use producer::kafka::Settings as KafkaSettings;
+use producer::kafka::{Settings as KafkaSettings, SettingsError};
 use producer::run::Target;
 use producer::summary::Summary;
 use producer::topic::{Created, Topic};
 use sink::Sink;
+use sink::layout::Hour;
+use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
 use crate::say::{self, counted, say};
 use crate::sql;
+use crate::storage::LONGEST_KEY;
 use crate::trigger::Settings;
 use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running};
 use crate::trigger::function::Function;
@@ -29,6 +33,9 @@ const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
 /// Records in a batch: Lambda's most, since few large objects are read faster than many small ones.
 pub const BATCH_SIZE: u16 = 10_000;
+
+/// How long nothing need be said while records are being stored.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Feeds CSV files through the whole pipeline: producer, Kafka, trigger, sink, objects, SQL.
 #[derive(Args, Debug)]
@@ -42,7 +49,8 @@ Examples:
   tickerlake run --order sample --rate 50 --repeat forever
   tickerlake run -b broker:9092 --bucket my-lake quotes.csv.gz
 
-Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected.")]
+Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected,
+130 interrupted before the last row; what was delivered is stored.")]
 pub struct RunArgs {
     #[command(flatten)]
     feed: FeedArgs,
@@ -86,7 +94,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings {
         client: kafka.client_config(),
         topics: vec![args.topic.to_string()],
-        group: args.consumer_group_id,
+        group: args.consumer_group_id.clone(),
         limits: args.batch.limits(BATCH_SIZE),
         timeout: FUNCTION_TIMEOUT,
     };
@@ -95,13 +103,16 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let mut trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
     let target = Target::Kafka { settings: kafka, topic: args.topic.clone() };
-    let summary = foreground::run(feed, target, Arc::default(), stop).await?;
+    let summary = foreground::run(feed, target, Arc::default(), stop.clone()).await?;
     for line in summary.to_text().lines() {
         say("producer", line);
     }
+    // A Ctrl-C that has ended the feed does not end the storing of what was delivered.
+    let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
     tokio::select! {
-        () = stored(&progress, args.topic.as_str(), &summary) => {}
+        () = stored(&progress, args.topic.as_str(), &args.consumer_group_id, &summary) => {}
         failed = trigger.failure() => return Err(failed.context("the trigger ended before everything was stored")),
+        () = stop.cancelled() => bail!("stopped before everything was stored: {} of {} delivered records are", progress.counts().records, summary.delivered),
     }
     trigger.finish().await?;
     let Counts { batches, records, retries, report } = progress.counts();
@@ -115,14 +126,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 
 /// The broker that was named, or one of our own.
 async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
-    let names_one = args.bootstrap_server.is_some()
-        || args.config.is_some()
-        || args.set.iter().any(|set| set.starts_with("bootstrap.servers"));
-    let embedded = if names_one { None } else { Some(Broker::start(0).await?) };
-    if let Some(broker) = &embedded {
-        args.bootstrap_server = Some(broker.bootstrap_servers());
+    match KafkaSettings::try_from(args.clone()) {
+        Err(SettingsError::NoServers) => {
+            let broker = Broker::start(0).await?;
+            args.bootstrap_server = Some(broker.bootstrap_servers());
+            Ok((KafkaSettings::try_from(args)?, Some(broker)))
+        }
+        named => Ok((named?, None)),
     }
-    Ok((KafkaSettings::try_from(args)?, embedded))
 }
 
 /// The sink's settings. The embedded broker begins every topic anew, so each of its starts over the same
@@ -134,6 +145,13 @@ pub async fn sink_config(args: &LakeArgs, lake: &Lake, topic: &str, embedded: bo
     let mut config = args.sink_config(&lake.bucket)?;
     if embedded {
         config.layout.generation = lake.next_generation(&config.layout.prefix, topic).await?;
+    }
+    let layout = &config.layout;
+    let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
+    if lake.storage.is_some() && longest > LONGEST_KEY {
+        bail!(
+            "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {LONGEST_KEY}: give the topic or the prefix a shorter name"
+        );
     }
     Ok(config)
 }
@@ -152,21 +170,49 @@ fn generation(number: u32) -> String {
     }
 }
 
-/// Waits until every record that the broker confirmed is stored.
-async fn stored(progress: &Progress, topic: &str, summary: &Summary) {
-    for (&partition, delivery) in &summary.partitions {
-        progress.stored(topic, partition, delivery.last_offset).await;
+/// Waits until every record that the broker confirmed is stored: as many of them, and the last of each
+/// partition.
+async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary) {
+    let all = async {
+        for (&partition, delivery) in &summary.partitions {
+            progress.stored(topic, partition, delivery.last_offset).await;
+        }
+        progress.stored_records(summary.delivered).await;
+    };
+    let patience = async {
+        loop {
+            tokio::time::sleep(PATIENCE).await;
+            let records = progress.counts().records;
+            tracing::warn!(
+                "waiting: {records} of {} delivered records are stored here; another member of group {group} may have the rest",
+                summary.delivered
+            );
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        () = patience => {}
     }
 }
 
-/// The answers of `queries/`.
+/// The answers of `queries/`. One that fails does not keep the others from being given.
 async fn answers(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
     let session = sql::session(&lake.tables().await?, topic).await?;
+    let mut failed = Vec::new();
     for query in sql::queries() {
-        let rows = sql::execute(&session, query.sql).await.with_context(|| format!("queries/{}", query.name))?;
-        let mut out = std::io::stdout().lock();
+        let mut out = Vec::new();
         writeln!(out, "\n{} (queries/{}.sql)", query.title, query.name)?;
-        out.write_all(&sql::render(&rows, sql::Format::Text)?)?;
+        match sql::execute(&session, query.sql).await {
+            Ok(rows) => out.extend(sql::render(&rows, sql::Format::Text)?),
+            Err(error) => {
+                writeln!(out, "{error}")?;
+                failed.push(query.name);
+            }
+        }
+        std::io::stdout().lock().write_all(&out)?;
+    }
+    if !failed.is_empty() {
+        bail!("everything is stored, but {} could not be answered", failed.join(", "));
     }
     Ok(())
 }

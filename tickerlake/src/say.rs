@@ -1,11 +1,14 @@
 //! The lines that a command prints about its stages.
 
+use std::io::Write;
+
 use producer::summary::{grouped, size};
 use sink::metrics::Report;
 
-/// Prints what a stage has to say.
+/// Prints what a stage has to say. A reader of a pipe that has gone away is no reason to stop storing.
 pub fn say(stage: &str, what: &str) {
-    println!("{stage:<10} {what}");
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{stage:<10} {what}").and_then(|()| out.flush());
 }
 
 /// `1 batch`, `1,200 batches`.

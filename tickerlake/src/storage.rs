@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
@@ -23,6 +24,12 @@ pub const REGION: &str = "us-east-1";
 pub const ACCESS_KEY: &str = "tickerlake";
 /// See [`REGION`].
 pub const SECRET_KEY: &str = "tickerlake";
+
+/// Out of file descriptors, say: trying again at once would not help.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// The longest key that the embedded S3 takes: s3s-fs names a file of metadata after the key, in base64.
+pub const LONGEST_KEY: usize = 150;
 
 /// Why the embedded S3 did not start.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +129,10 @@ async fn serve(listener: TcpListener, service: S3Service) {
                         }
                     });
                 }
-                Err(error) => tracing::warn!("accepting an S3 connection failed: {error}"),
+                Err(error) => {
+                    tracing::warn!("accepting an S3 connection failed: {error}");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
             },
             Some(_) = connections.join_next() => {}
         }

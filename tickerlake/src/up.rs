@@ -16,7 +16,6 @@ use crate::broker::Broker;
 use crate::lake::LakeArgs;
 use crate::run::{BATCH_SIZE, sink_config};
 use crate::say::{counted, say};
-use crate::sql;
 use crate::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use crate::trigger::Settings;
 use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running, watch};
@@ -32,6 +31,7 @@ Then, in other terminals:
   tickerlake query --watch 1 'SELECT count(*) FROM quotes'
   cargo lambda watch -p sink --env-file lake/sink.env
 
+Start that again after each start of this: the settings change with the topic's generation.
 With that function in place of the sink in this process:
   tickerlake up --function http://localhost:9000/2015-03-31/functions/sink/invocations
 
@@ -108,22 +108,13 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the function needs to write to this S3, as `cargo lambda watch --env-file` and `docker` read it.
+/// What the function needs to write to this S3, as `cargo lambda watch --env-file` reads it.
 fn environment(endpoint: &Endpoint, config: &sink::Config) -> String {
-    let layout = &config.layout;
-    format!(
-        "AWS_ENDPOINT_URL_S3={}\n\
-         AWS_REGION={REGION}\n\
-         AWS_ACCESS_KEY_ID={ACCESS_KEY}\n\
-         AWS_SECRET_ACCESS_KEY={SECRET_KEY}\n\
-         SINK_BUCKET={}\n\
-         SINK_PREFIX={}\n\
-         SINK_TOPIC_GENERATION={}\n\
-         SINK_COLUMNS={}\n",
-        endpoint.url(),
-        config.bucket,
-        layout.prefix,
-        layout.generation,
-        sql::columns::sink_columns(),
-    )
+    let aws = [
+        ("AWS_ENDPOINT_URL_S3", endpoint.url()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+    ];
+    aws.into_iter().chain(config.to_variables()).map(|(name, value)| format!("{name}={value}\n")).collect()
 }

@@ -3,6 +3,7 @@
 //! One value that its column cannot hold makes every Athena query over the object fail, so such a record
 //! is poison. Fields that no column names pass; a missing field and `null` suit every column.
 
+use std::fmt;
 use std::str::FromStr;
 
 use time::Date;
@@ -32,6 +33,18 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// Hive's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ColumnType::String => "string",
+            ColumnType::Boolean => "boolean",
+            ColumnType::Int => "int",
+            ColumnType::Bigint => "bigint",
+            ColumnType::Double => "double",
+            ColumnType::Date => "date",
+        }
+    }
+
     fn wanted(self) -> &'static str {
         match self {
             ColumnType::String => "a scalar",
@@ -60,15 +73,8 @@ impl FromStr for ColumnType {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Ok(match text {
-            "string" => ColumnType::String,
-            "boolean" => ColumnType::Boolean,
-            "int" => ColumnType::Int,
-            "bigint" => ColumnType::Bigint,
-            "double" => ColumnType::Double,
-            "date" => ColumnType::Date,
-            _ => return Err(()),
-        })
+        use ColumnType::{Bigint, Boolean, Date, Double, Int, String};
+        [String, Boolean, Int, Bigint, Double, Date].into_iter().find(|kind| kind.name() == text).ok_or(())
     }
 }
 
@@ -107,6 +113,17 @@ fn shown(field: &Field<'_>) -> String {
             let more = if short.len() < text.len() { "..." } else { "" };
             if field.kind == Kind::String { format!("{short:?}{more}") } else { format!("{short}{more}") }
         }
+    }
+}
+
+impl fmt::Display for Columns {
+    /// Writes `close:double,trade_date:date`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, kind)) in self.0.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            write!(f, "{comma}{name}:{}", kind.name())?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::codec::Codec;
 use crate::columns::Columns;
-use crate::layout::{Layout, PartitionBy};
+use crate::layout::{self, Layout, PartitionBy};
 use crate::line;
 
 /// What the sink is told by its environment variables.
@@ -93,6 +93,22 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The variables that [`Config::from_variables`] reads this from.
+    pub fn to_variables(&self) -> Vec<(&'static str, String)> {
+        let Layout { prefix, codec, partition_by, partition_field, generation } = &self.layout;
+        vec![
+            ("SINK_BUCKET", self.bucket.clone()),
+            ("SINK_PREFIX", prefix.clone()),
+            ("SINK_COMPRESSION", codec.name().to_owned()),
+            ("SINK_PARTITION_BY", partition_by.name().to_owned()),
+            ("SINK_PARTITION_FIELD", partition_field.clone().unwrap_or_default()),
+            ("SINK_TOPIC_GENERATION", generation.to_string()),
+            ("SINK_COLUMNS", self.columns.to_string()),
+        ]
+    }
+}
+
 fn parsed<T: FromStr, D: Display>(
     variable: &'static str,
     value: &str,
@@ -105,17 +121,12 @@ fn parsed<T: FromStr, D: Display>(
     })
 }
 
-/// A prefix that ends in a slash and does not begin with one, which S3 would take for a nameless folder.
-fn directory(prefix: String) -> Result<String, ConfigError> {
-    let path = prefix.trim_matches('/');
-    if path.is_empty()
-        || path.split('/').any(|part| matches!(part, "" | "." | ".."))
-        || path.chars().any(char::is_control)
-    {
-        let fault = "it can be a path like `lake` or `raw/quotes`".to_owned();
-        return Err(ConfigError::Invalid { variable: "SINK_PREFIX", value: prefix, fault });
-    }
-    Ok(format!("{path}/"))
+fn directory(value: String) -> Result<String, ConfigError> {
+    layout::prefix(&value).ok_or_else(|| ConfigError::Invalid {
+        variable: "SINK_PREFIX",
+        value,
+        fault: "it can be a path like `lake` or `raw/quotes`".to_owned(),
+    })
 }
 
 fn partition_field(field: String) -> Result<String, ConfigError> {
@@ -161,6 +172,12 @@ mod tests {
         assert_eq!(config.layout.partition_field.as_deref(), Some("sector"));
         assert_eq!(config.layout.generation, 3);
         assert!(!config.columns.is_empty());
+        for config in [config, Config::new("b")] {
+            let variables = config.to_variables();
+            let variable =
+                |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
+            assert_eq!(Config::from_variables(variable).as_ref(), Ok(&config), "what is written is read as it was");
+        }
     }
 
     #[test]

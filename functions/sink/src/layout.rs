@@ -13,6 +13,12 @@ use crate::codec::Codec;
 use crate::json::{Field, Kind};
 use crate::poison::Poison;
 
+/// The folder of good records, below the prefix.
+pub const DATA: &str = "data";
+
+/// The folder of poison, below the prefix.
+pub const QUARANTINE: &str = "quarantine";
+
 /// What Hive calls the partition of the records that lack its field.
 pub const NO_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -28,15 +34,21 @@ pub enum PartitionBy {
     Hour,
 }
 
+impl PartitionBy {
+    /// As `SINK_PARTITION_BY` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            PartitionBy::Day => "day",
+            PartitionBy::Hour => "hour",
+        }
+    }
+}
+
 impl FromStr for PartitionBy {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "day" => Ok(PartitionBy::Day),
-            "hour" => Ok(PartitionBy::Hour),
-            _ => Err(()),
-        }
+        [PartitionBy::Day, PartitionBy::Hour].into_iter().find(|by| by.name() == text).ok_or(())
     }
 }
 
@@ -114,10 +126,10 @@ impl Layout {
         let mut path = self.prefix.clone();
         // Writing into a String does not fail.
         let _ = match group {
-            Group::Quarantine { hour } => write!(path, "quarantine/{topic}/dt={}/", hour.date_and_hour().0),
+            Group::Quarantine { hour } => write!(path, "{QUARANTINE}/{topic}/dt={}/", hour.date_and_hour().0),
             Group::Data { hour, .. } => {
                 let (date, hour_of_day) = hour.date_and_hour();
-                write!(path, "data/{topic}/dt={date}/").and_then(|()| match self.partition_by {
+                write!(path, "{DATA}/{topic}/dt={date}/").and_then(|()| match self.partition_by {
                     PartitionBy::Day => Ok(()),
                     PartitionBy::Hour => write!(path, "hour={hour_of_day:02}/"),
                 })
@@ -167,6 +179,16 @@ impl Layout {
             }
         }
     }
+}
+
+/// A prefix as keys begin with it: without a slash in front, which S3 would take for a nameless folder,
+/// and with one at the end. None where it is not a path.
+pub fn prefix(path: &str) -> Option<String> {
+    let path = path.trim_matches('/');
+    let is_path = !path.is_empty()
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        && !path.chars().any(char::is_control);
+    is_path.then(|| format!("{path}/"))
 }
 
 /// What an object's name tells: generation, partition, first offset. None where it is not one of ours.

@@ -109,7 +109,11 @@ fn two_records(record: &Record<'_>) -> PlanError {
 }
 
 fn is_same(a: &Record<'_>, b: &Record<'_>) -> bool {
-    a.timestamp == b.timestamp && a.value.text() == b.value.text() && a.key.text() == b.key.text()
+    let headers = |record: &Record<'_>| record.headers.map(|headers| headers.get().to_owned());
+    a.timestamp == b.timestamp
+        && a.value.text() == b.value.text()
+        && a.key.text() == b.key.text()
+        && headers(a) == headers(b)
 }
 
 /// An object in the making.
@@ -290,6 +294,17 @@ mod tests {
         assert_eq!((&line["reason"], &line["value"]), (&json!("not base64"), &Value::Null));
         assert_eq!(line["value_raw"], record["value"]);
         assert_eq!(line["headers"], record["headers"]);
+    }
+
+    #[test]
+    fn headers_that_no_reader_would_take_are_kept_as_text() {
+        for headers in [r#"[{"\ud800":[1]}]"#, r#"{"h":[1]}"#] {
+            let text = format!(
+                r#"{{"records":{{"t-0":[{{"topic":"t","partition":0,"offset":1,"timestamp":{MOMENT},"headers":{headers}}}]}}}}"#
+            );
+            let plan = plan(&Event::parse(&text).unwrap(), &layout(), &Columns::default()).unwrap();
+            assert_eq!(lines(&plan.objects[0])[0]["headers"], headers);
+        }
     }
 
     #[test]

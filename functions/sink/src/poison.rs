@@ -1,5 +1,7 @@
 //! Why a record goes to the quarantine, and the line it becomes there.
 
+use std::collections::HashMap;
+
 use crate::event::{Payload, Record};
 use crate::json::Refusal;
 
@@ -69,10 +71,16 @@ pub fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Poison, ou
     }
     out.extend_from_slice(b",\"headers\":");
     match record.headers {
-        Some(headers) => crate::line::on_one_line(headers.get().as_bytes(), out),
+        Some(headers) if are_headers(headers.get()) => crate::line::on_one_line(headers.get().as_bytes(), out),
+        Some(other) => json_string(other.get(), out),
         None => out.extend_from_slice(b"[]"),
     }
     out.extend_from_slice(b"}\n");
+}
+
+/// Headers as Lambda sends them. Anything else would have to be checked like a value, and is kept as text.
+fn are_headers(json: &str) -> bool {
+    serde_json::from_str::<Vec<HashMap<String, Option<Vec<i16>>>>>(json).is_ok()
 }
 
 /// A payload as it came: base64 stays base64. What a schema registry had decoded is encoded again, so

@@ -8,6 +8,7 @@
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use rama::Service;
 use rama::context::Context;
@@ -21,6 +22,9 @@ use uuid::Uuid;
 
 const CLUSTER: &str = "tickerlake";
 const NODE: i32 = 1;
+
+/// Out of file descriptors, say: trying again at once would not help.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why the broker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +106,10 @@ async fn serve(listener: TcpListener, storage: StorageContainer, groups: Control
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, storage.clone(), groups.clone()));
                 }
-                Err(error) => tracing::warn!("accepting a Kafka connection failed: {error}"),
+                Err(error) => {
+                    tracing::warn!("accepting a Kafka connection failed: {error}");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
             },
             Some(_) = connections.join_next() => {}
         }

@@ -10,15 +10,14 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
+use sink::layout::{self, NO_PARTITION};
+
 use super::codec::Codec;
 use super::columns::DT;
 use super::error::SqlError;
 
 /// Folders listed at a time: enough to hide a store's latency, too few to be throttled.
 const LISTS_AT_ONCE: usize = 8;
-
-/// Hive's name for the partition of records without the field; it reads as null.
-const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Where the objects lie.
 #[derive(Clone, Debug)]
@@ -141,8 +140,8 @@ impl Lake {
 
     fn path(&self, area: Area, topic: Option<&str>) -> Result<Path, SqlError> {
         let area = match area {
-            Area::Data => "data",
-            Area::Quarantine => "quarantine",
+            Area::Data => layout::DATA,
+            Area::Quarantine => layout::QUARANTINE,
         };
         let key = match topic {
             Some(topic) => format!("{}{area}/{topic}", self.prefix),
@@ -155,7 +154,7 @@ impl Lake {
 /// A folder's name as Hive reads it: `name=value`, the value percent-encoded.
 fn partition(folder: &str) -> Option<(String, Option<String>)> {
     let (name, value) = folder.split_once('=')?;
-    let value = (value != NO_VALUE).then(|| percent_decode(value));
+    let value = (value != NO_PARTITION).then(|| percent_decode(value));
     Some((name.to_owned(), value))
 }
 
@@ -238,7 +237,7 @@ mod tests {
         let store = Store::new();
         let folder = "data/q/dt=2026-01-02/hour=07";
         store.put(&format!("{folder}/by_symbol=BRK%2FB%20é%/a.json"), "{}").await;
-        store.put(&format!("{folder}/by_symbol={NO_VALUE}/a.json"), "{}").await;
+        store.put(&format!("{folder}/by_symbol={NO_PARTITION}/a.json"), "{}").await;
         let lake = store.lake("");
         let days = lake.days(Area::Data, "q").await.unwrap();
         let objects = lake.objects(days).await.unwrap();

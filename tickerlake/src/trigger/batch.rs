@@ -1,7 +1,8 @@
 //! When a batch closes, and the event that is made of it: without Kafka, clock or network.
 //!
 //! A record is written into the event's JSON as it arrives, so that the payload limit is kept on the very
-//! bytes that are sent, and nothing of a record is held twice.
+//! bytes that are sent, and nothing of a record is held twice. `aws_lambda_events` has types for this event,
+//! but they write a field that AWS does not send (`eventSourceArn`) and hold a String for each value.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -1,6 +1,5 @@
 //! `tickerlake trigger`, and the arguments that `run` and `up` share with it.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,10 @@ use hyper::Uri;
 use producer::args::KafkaArgs;
 use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
-use sink::{Config, Sink};
+use producer::topic::Topic;
+use sink::Sink;
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::batch::{Limits, MAX_PAYLOAD};
 use super::function::Function;
@@ -70,7 +70,7 @@ pub struct TriggerArgs {
     kafka: KafkaArgs,
     /// The topic; may be repeated
     #[arg(short, long, value_name = "TOPIC", default_value = "quotes", help_heading = "Kafka")]
-    topic: Vec<String>,
+    topic: Vec<Topic>,
     /// The consumer group; a new one begins at the start of the topic
     #[arg(long, value_name = "ID", default_value = "tickerlake", help_heading = "Kafka")]
     consumer_group_id: String,
@@ -89,7 +89,7 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
     let kafka = KafkaSettings::try_from(args.kafka)?;
     let settings = Settings {
         client: kafka.client_config(),
-        topics: args.topic,
+        topics: args.topic.iter().map(Topic::to_string).collect(),
         group: args.consumer_group_id,
         limits: args.batch.limits(100),
         timeout: FUNCTION_TIMEOUT,
@@ -111,14 +111,14 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
 async fn environment_sink() -> anyhow::Result<Sink> {
     let variable = |name: &str| std::env::var(name).ok();
     let config =
-        Config::from_variables(variable).context("the sink's settings (or name a function with --function)")?;
+        crate::lake::sink_config(variable).context("the sink's settings (or name a function with --function)")?;
     let own_endpoint = sink::store::has_own_endpoint(variable);
     Ok(Sink::new(config, sink::store::client(&sink::store::sdk_config().await, own_endpoint)))
 }
 
-/// A trigger on a thread of its own.
+/// A trigger on a thread of its own; it ends when this is dropped.
 pub struct Running {
-    stop: CancellationToken,
+    stop: DropGuard,
     thread: tokio::task::JoinHandle<Result<(), super::TriggerError>>,
 }
 
@@ -132,7 +132,7 @@ impl Running {
         let stop = CancellationToken::new();
         let token = stop.clone();
         let thread = tokio::task::spawn_blocking(move || trigger.run(&Handle::current(), &token));
-        Ok(Running { stop, thread })
+        Ok(Running { stop: stop.drop_guard(), thread })
     }
 
     /// Waits for `stop`, lets the batch under way finish, and ends the trigger; sooner, if it fails.
@@ -151,7 +151,7 @@ impl Running {
     /// # Errors
     /// Why the trigger had failed before.
     pub async fn finish(self) -> anyhow::Result<()> {
-        self.stop.cancel();
+        drop(self.stop);
         Ok(self.thread.await??)
     }
 
@@ -175,8 +175,6 @@ pub fn watch(progress: Arc<Progress>, stop: CancellationToken) -> tokio::task::J
             let counts = progress.counts();
             if counts != last {
                 say("stored", &line(&last, &counts));
-                // A reader of a pipe that has gone away is no reason to stop storing.
-                let _ = std::io::stdout().flush();
                 last = counts;
             }
             if stopped {

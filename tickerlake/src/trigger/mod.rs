@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientConfig, Offset, Timestamp, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Offset, Timestamp, TopicPartitionList};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +63,7 @@ pub enum TriggerError {
 pub struct Trigger {
     settings: Settings,
     servers: String,
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
     function: Function,
     progress: Arc<Progress>,
 }
@@ -83,7 +84,7 @@ impl Trigger {
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
             .set("max.poll.interval.ms", "86400000");
-        let consumer: BaseConsumer = client.create().map_err(kafka)?;
+        let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(kafka)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(kafka)?;
         Ok(Trigger { settings, servers, consumer, function, progress })
@@ -95,6 +96,7 @@ impl Trigger {
     /// [`TriggerError`] when the broker refuses for good.
     pub fn run(self, runtime: &Handle, stop: &CancellationToken) -> Result<(), TriggerError> {
         let mut batcher = Batcher::new(self.settings.limits, &self.servers);
+        let mut complaints = Complaints { servers: &self.servers, last: None };
         while !stop.is_cancelled() {
             let closed = match self.next(&batcher) {
                 Some(Ok(message)) => add(&mut batcher, &message),
@@ -102,7 +104,7 @@ impl Trigger {
                     return Err(TriggerError::Kafka { servers: self.servers, source });
                 }
                 Some(Err(error)) => {
-                    tracing::warn!("reading from {}: {error}", self.servers);
+                    complaints.hear(&error, Instant::now());
                     None
                 }
                 None if batcher.due().is_some_and(|due| due <= Instant::now()) => batcher.take(),
@@ -165,6 +167,38 @@ impl Trigger {
         }
         if let Err(error) = self.consumer.commit(&offsets, CommitMode::Sync) {
             tracing::warn!("the offsets of a stored batch were not committed: {error}");
+        }
+    }
+}
+
+/// librdkafka tells each trouble several times a second; what a user should know comes from `poll`.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!("librdkafka: {facility}: {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+/// Troubles that pass, told at once and then every ten seconds.
+struct Complaints<'a> {
+    servers: &'a str,
+    last: Option<Instant>,
+}
+
+impl Complaints<'_> {
+    const EVERY: Duration = Duration::from_secs(10);
+
+    fn hear(&mut self, error: &KafkaError, now: Instant) {
+        if self.last.is_none_or(|last| now.saturating_duration_since(last) >= Self::EVERY) {
+            tracing::warn!("waiting for the broker {} (--bootstrap-server): {error}", self.servers);
+            self.last = Some(now);
         }
     }
 }

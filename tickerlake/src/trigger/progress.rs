@@ -67,6 +67,18 @@ impl Progress {
         }
     }
 
+    /// Waits until so many records have been stored.
+    pub async fn stored_records(&self, count: u64) {
+        loop {
+            // Listen before looking, or a change between the two would be missed.
+            let changed = self.changed.notified();
+            if self.records.load(Ordering::Relaxed) >= count {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Waits until the partition has been stored up to and with `offset`.
     pub async fn stored(&self, topic: &str, partition: i32, offset: i64) {
         let key = (topic.to_owned(), partition);
