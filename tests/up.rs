@@ -64,6 +64,19 @@ fn producers_feed_it_queries_see_it_and_ctrl_c_ends_it() {
 }
 
 #[test]
+fn ctrl_c_waits_for_what_the_broker_holds_and_a_second_one_does_not() {
+    let folder = TempDir::new().unwrap();
+    let nobody = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
+    let (mut up, servers) = up(folder.path(), &["--function", nobody]);
+    let sample = workspace().join("data/us-stocks-sample.csv");
+    let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
+    assert!(produced.status.success(), "{produced:?}");
+    assert!(up.interrupt(Duration::from_millis(500)).is_err(), "it waits");
+    up.line("1,200 records in the broker not stored yet", WAIT).unwrap();
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(130));
+}
+
+#[test]
 fn a_watched_query_answers_again_and_again_until_ctrl_c() {
     let folder = TempDir::new().unwrap();
     let (_up, _) = up(folder.path(), &[]);

@@ -14,7 +14,7 @@ use crate::up::UpArgs;
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (run) done, but rows of the CSV
 were rejected, 130 (run) interrupted before the last row.
-Logging: RUST_LOG, for instance RUST_LOG=debug."
+Logging: RUST_LOG, for instance RUST_LOG=tickerlake=debug."
 )]
 pub struct Cli {
     /// What to do

@@ -36,9 +36,20 @@ async fn main() -> ExitCode {
         {
             return ExitCode::SUCCESS;
         }
-        eprintln!("tickerlake: {error:#}");
+        eprintln!("tickerlake: {}", told(&error));
         if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
+}
+
+/// An error and its causes; a cause that the text before it tells already is left out.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Arguments or settings that must be mended before anything is done.

@@ -42,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[command(after_help = "\
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder appends: look at it with `tickerlake query`.
+Ctrl-C ends the feed; what was delivered is stored, and the answers are given.
 
 Examples:
   tickerlake run

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -10,7 +11,9 @@ use producer::args::KafkaArgs;
 use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
 use producer::topic::Topic;
+use rdkafka::ClientConfig;
 use sink::Sink;
+use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::lake::LakeArgs;
@@ -19,8 +22,12 @@ use crate::say::{counted, say};
 use crate::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use crate::trigger::Settings;
 use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running, watch};
+use crate::trigger::ends::last_offsets;
 use crate::trigger::function::Function;
 use crate::trigger::progress::Progress;
+
+/// How long nothing need be said about what is still to be stored.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Keeps a Kafka-compatible broker, an S3, the trigger and the sink up until Ctrl-C.
 #[derive(Args, Debug)]
@@ -35,7 +42,8 @@ Start that again after each start of this: the settings change with the topic's 
 With that function in place of the sink in this process:
   tickerlake up --function http://localhost:9000/2015-03-31/functions/sink/invocations
 
-The broker keeps its records in memory and forgets them at its end; the lake stays.")]
+The broker keeps its records in memory and forgets them at its end; the lake stays. Ctrl-C stores what
+is in the broker before it ends.")]
 pub struct UpArgs {
     /// The broker's port on this machine, 0 for any
     #[arg(long, default_value = "9092", help_heading = "Kafka")]
@@ -101,11 +109,42 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         timeout: FUNCTION_TIMEOUT,
     };
     let progress = Arc::new(Progress::default());
-    let running = Running::start(settings, function, Arc::clone(&progress))?;
-    let watching = watch(progress, stop.clone());
-    running.until(stop).await?;
+    let client = settings.client.clone();
+    let mut running = Running::start(settings, function, Arc::clone(&progress))?;
+    let watching = watch(Arc::clone(&progress), stop.clone());
+    tokio::select! {
+        failed = running.failure() => return Err(failed),
+        () = drain(&stop, client, &args.topic, &progress) => {}
+    }
+    running.finish().await?;
     watching.await?;
     Ok(())
+}
+
+/// Waits for `stop`, and then until what the broker held at that moment is stored, since the broker
+/// forgets it.
+async fn drain(stop: &CancellationToken, client: ClientConfig, topic: &Topic, progress: &Progress) {
+    stop.cancelled().await;
+    let name = topic.to_string();
+    let last = tokio::task::spawn_blocking(move || last_offsets(&client, &name)).await;
+    let last = match last {
+        Ok(Ok(last)) => last,
+        Ok(Err(error)) => return tracing::warn!("whether everything is stored is not known: {error}"),
+        Err(error) => return tracing::warn!("whether everything is stored is not known: {error}"),
+    };
+    let stored = async {
+        for (partition, offset) in &last {
+            progress.stored(topic.as_str(), *partition, *offset).await;
+        }
+    };
+    tokio::pin!(stored);
+    if tokio::time::timeout(AT_ONCE, &mut stored).await.is_err() {
+        let records: i64 = last.iter().map(|(_, offset)| offset + 1).sum();
+        let left = u64::try_from(records).unwrap_or(0).saturating_sub(progress.counts().records);
+        let left = counted(left, "record", "records");
+        tracing::warn!("{left} in the broker not stored yet: waiting; another Ctrl-C ends at once and loses them");
+        stored.await;
+    }
 }
 
 /// What the function needs to write to this S3, as `cargo lambda watch --env-file` reads it.

@@ -1,24 +1,31 @@
 //! The Lambda function: settings from the environment, batches from the runtime.
 
+use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use sink::{BatchError, Config, Sink, metrics, store};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_env_filter(log_filter()).init();
     let sink = match sink().await {
         Ok(sink) => sink,
         Err(error) => {
             tracing::error!("the sink cannot start: {error:#}");
-            return Err(error.into());
+            return ExitCode::FAILURE;
         }
     };
-    lambda_runtime::run(service_fn(|event| handle(&sink, event))).await
+    match lambda_runtime::run(service_fn(|event| handle(&sink, event))).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the runtime ended: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn sink() -> anyhow::Result<Sink> {

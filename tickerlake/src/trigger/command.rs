@@ -173,7 +173,7 @@ pub fn watch(progress: Arc<Progress>, stop: CancellationToken) -> tokio::task::J
         loop {
             let stopped = stop.run_until_cancelled(ticks.tick()).await.is_none();
             let counts = progress.counts();
-            if counts != last {
+            if counts.records != last.records {
                 say("stored", &line(&last, &counts));
                 last = counts;
             }

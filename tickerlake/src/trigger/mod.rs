@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod command;
+pub mod ends;
 pub mod function;
 pub mod progress;
 pub mod retry;
