@@ -104,7 +104,28 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let mut trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
     let target = Target::Kafka { settings: kafka, topic: args.topic.clone() };
-    let summary = foreground::run(feed, target, Arc::default(), stop.clone()).await?;
+    let fed = Arc::new(producer::progress::Progress::default());
+    let summary = match foreground::run(feed, target, Arc::clone(&fed), stop.clone()).await {
+        Ok(summary) => summary,
+        Err(error) => {
+            let delivered = fed.snapshot().delivered;
+            // A real broker keeps them for the next run; our own forgets them when this process ends.
+            if broker.is_some() {
+                tokio::select! {
+                    () = progress.stored_records(delivered) => {}
+                    failed = trigger.failure() => {
+                        return Err(failed.context(format!("{error}; then the trigger failed")));
+                    }
+                }
+                // Before the broker goes, or it would be missed aloud.
+                trigger.finish().await?;
+            }
+            return Err(match delivered {
+                0 => error.into(),
+                _ => anyhow::anyhow!("{error}; delivered until then: {}", counted(delivered, "record", "records")),
+            });
+        }
+    };
     for line in summary.to_text().lines() {
         say("producer", line);
     }
