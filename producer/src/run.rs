@@ -114,6 +114,7 @@ pub fn run(
     let mut summary = Summary::new(progress.snapshot(), printed, started.elapsed());
     summary.interrupted = flow == Flow::Stop && shutdown.is_cancelled() && feed.repeat() != Repeat::Forever;
     summary.partitions = partitions;
+    summary.dry_run = matches!(target, Target::Lines(_));
     summary.warnings = warnings;
     if let Order::Sample { seed } = feed.order() {
         summary.seed = Some(seed);
@@ -148,14 +149,14 @@ fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RunError> {
 fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), RunError> {
     let uncounted = Arc::new(Progress::default());
     let mut columns = Vec::new();
-    for input in feed.inputs() {
-        if !input.can_be_read_again() {
-            return Ok(());
-        }
+    let (known, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.can_be_read_again());
+    for input in known {
         let source = open(input, feed, &uncounted, shutdown)?;
         columns.extend(source.header().columns().iter().map(|column| column.name.clone()));
     }
-    for name in feed.numeric().iter().filter(|name| !columns.contains(name)) {
+    // A pipe's columns are known only once its rows are sent.
+    let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
+    for name in feed.numeric().iter().filter(unknown) {
         progress.notice(format!("--numeric {name}: no input has such a column"));
     }
     Ok(())
@@ -512,6 +513,15 @@ mod tests {
         let error = bench.run().expect_err("refused").to_string();
         assert!(error.contains("c.csv: no column for trade_date"), "{error}");
         assert_eq!(bench.progress.snapshot().sent, 0);
+    }
+
+    #[test]
+    fn a_pipe_does_not_hide_the_header_of_a_file_after_it() {
+        let mut bench = Bench::new(&[("c.csv", "Symbol,Open\nA,1\n")]);
+        bench.args.files.insert(0, "-".into());
+        bench.args.rejects = Some(bench.folder.path().into());
+        let error = bench.run().expect_err("refused").to_string();
+        assert!(error.contains("c.csv: no column for trade_date"), "{error}");
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Summary {
     pub delivered: u64,
     /// Records printed instead of sent.
     pub printed: u64,
+    /// Whether records were printed, even if there were none.
+    #[serde(skip)]
+    pub dry_run: bool,
     /// Rows that could not be quotes.
     pub rejected: u64,
     /// Blank lines.
@@ -51,6 +54,7 @@ impl Summary {
             read: counts.read,
             delivered: counts.delivered,
             printed,
+            dry_run: false,
             rejected: counts.rejected,
             blank: counts.blank,
             bytes: counts.bytes,
@@ -77,7 +81,7 @@ impl Summary {
     /// The summary for a reader, each line ended.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let (records, verb) = if self.printed > 0 { (self.printed, "printed") } else { (self.delivered, "delivered") };
+        let (records, verb) = if self.dry_run { (self.printed, "printed") } else { (self.delivered, "delivered") };
         let mut text = format!(
             "{} rows read, {} {verb}, {} rejected, {} blank; {} in {:.1} s, {}/s\n",
             grouped(self.read),
