@@ -75,7 +75,7 @@ impl Input {
         let mut buffered = BufReader::with_capacity(BUFFER, Counted { raw, progress: Arc::clone(progress) });
         // Not the name but the first bytes tell, so that a pipe may be gzipped as well.
         if buffered.fill_buf()?.starts_with(b"\x1f\x8b") {
-            let plain = MultiGzDecoder::new(buffered);
+            let plain = Gunzip(MultiGzDecoder::new(buffered));
             return Ok(Box::new(BufReader::with_capacity(BUFFER, plain)));
         }
         Ok(Box::new(buffered))
@@ -108,6 +108,24 @@ impl Read for Counted {
         let read = self.raw.read(into)?;
         self.progress.add_input_bytes(read as u64);
         Ok(read)
+    }
+}
+
+/// A decompressor whose errors say whose they are.
+struct Gunzip<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Gunzip<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into).map_err(|error| {
+            let problem = match error.kind() {
+                io::ErrorKind::UnexpectedEof => "its gzip stream is cut short".to_owned(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                    format!("its gzip stream is damaged ({error})")
+                }
+                _ => return error,
+            };
+            io::Error::new(error.kind(), problem)
+        })
     }
 }
 

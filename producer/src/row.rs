@@ -110,7 +110,7 @@ impl<R: BufRead> RowReader<R> {
             source,
             again: Vec::new(),
             again_from: 0,
-            parser: csv_core::Reader::new(),
+            parser: parser(),
             line: 1,
             after_return: false,
             at_start: true,
@@ -247,7 +247,7 @@ impl<R: BufRead> RowReader<R> {
         rest.extend_from_slice(&self.again[self.again_from..]);
         self.again = rest;
         self.again_from = 0;
-        self.parser.reset();
+        self.parser = parser();
         self.line = row.line + 1;
         if !self.again.is_empty() {
             self.unended = None;
@@ -258,12 +258,20 @@ impl<R: BufRead> RowReader<R> {
     }
 }
 
+/// A parser at the start of a row. A fresh one would pass over a byte-order mark, which is text anywhere but at the
+/// very start, where [`RowReader`] has seen to it; an empty line makes the parser forget that it is fresh.
+fn parser() -> csv_core::Reader {
+    let mut parser = csv_core::Reader::new();
+    let _ = parser.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
+    parser
+}
+
 /// Whether the row ends inside a quoted cell: there, a comma would end nothing.
 fn opens_a_quote(raw: &[u8]) -> bool {
     if memchr(b'"', raw).is_none() {
         return false;
     }
-    let mut parser = csv_core::Reader::new();
+    let mut parser = parser();
     let (mut text, mut ends) = ([0; 4096], [0; 256]);
     let mut rest = raw;
     while !rest.is_empty() {
@@ -325,6 +333,14 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_passed_over_once() {
         assert_eq!(rows("\u{feff}a,b\nc\n"), [row(1, &["a", "b"]), row(2, &["c"])]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_elsewhere_is_text() {
+        let mark = |text: &str| row(1, &["\u{feff}a", text]);
+        assert_eq!(rows("\u{feff}\u{feff}a,b\n"), [mark("b")]);
+        let kinds: Vec<(Read, u64)> = rows("a\n\u{feff}\",\"\n,").into_iter().map(|seen| (seen.0, seen.1)).collect();
+        assert_eq!(kinds, [(Read::Row, 1), (Read::OpenQuote, 2), (Read::Blank, 3)]);
     }
 
     #[test]
