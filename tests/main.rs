@@ -3,8 +3,10 @@
 // Clippy's allowance for tests does not reach the helpers beside them.
 #![allow(clippy::unwrap_used)]
 
+mod bad_inputs;
 mod cargo_lambda;
 mod commands;
+mod csv_accounting;
 mod events;
 mod faults;
 mod pipeline;

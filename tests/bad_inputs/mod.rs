@@ -1,0 +1,162 @@
+//! Bad inputs, as a user meets them: every case of the table, by `producer` and by `tickerlake run`.
+
+mod page;
+mod table;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use serde_json::Value;
+use table::{Case, FILE, Input};
+use tempfile::TempDir;
+use tickerlake_tests::lake;
+use tickerlake_tests::programs::program;
+
+/// A program that has failed must also end.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// A case's folder, with what it needs in it.
+fn prepared(case: &Case) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(FILE);
+    match &case.input {
+        Input::File(bytes) => std::fs::write(path, bytes).unwrap(),
+        Input::Folder => std::fs::create_dir(path).unwrap(),
+        Input::Absent | Input::Piped(_) => {}
+    }
+    if let Some(name) = case.in_the_way {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+fn called(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
+    let piped = if let Input::Piped(bytes) = &case.input { Some(bytes) } else { None };
+    let mut child = Command::new(program(name).unwrap())
+        .args([first, if piped.is_some() { "-" } else { FILE }])
+        .args(case.arguments)
+        .current_dir(folder)
+        .env_remove("KAFKA_BOOTSTRAP_SERVERS")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Dropped at once, which ends it.
+    child.stdin.take().unwrap().write_all(piped.map_or(&[], Vec::as_slice)).unwrap();
+    let id = child.id().to_string();
+    let (sender, output) = channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    output.recv_timeout(LONGEST).map_or_else(
+        |_| {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+            panic!("{}: {name} did not end", case.title)
+        },
+        |output| output.unwrap(),
+    )
+}
+
+/// The lines of a text; of the counts, what does not depend on the time; of wrong usage, not the reminder of it.
+fn said(bytes: &[u8]) -> Vec<String> {
+    let counts = |line: &str| match line.split_once(';') {
+        Some((counts, _)) if counts.contains(" rows read, ") => counts.to_owned(),
+        _ => line.to_owned(),
+    };
+    String::from_utf8_lossy(bytes).lines().take_while(|line| !line.is_empty()).map(counts).collect()
+}
+
+fn check_rejects(case: &Case, folder: &Path) {
+    let name = if matches!(case.input, Input::Piped(_)) { "stdin" } else { FILE };
+    let path = folder.join(format!("{name}.rejects.csv"));
+    if case.rejects.is_empty() {
+        assert!(!path.is_file(), "{}: there is a rejects file", case.title);
+        return;
+    }
+    let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("line,reason,row"), "{}", case.title);
+    let lines: Vec<&str> = lines.collect();
+    assert_eq!(lines.len(), case.rejects.len() + case.more_rejects, "{}", case.title);
+    for (line, &expected) in lines.iter().zip(case.rejects) {
+        match line.len() {
+            0..1_000 => assert_eq!(*line, expected, "{}", case.title),
+            _ => assert!(line.starts_with(expected), "{}: {}...", case.title, &line[..200]),
+        }
+    }
+}
+
+#[test]
+fn the_producer_says_what_is_wrong_and_keeps_the_rest() {
+    for case in table::cases() {
+        let folder = prepared(&case);
+        let output = called("producer", "--dry-run", &case, folder.path());
+        assert_eq!(said(&output.stderr), case.says, "{}", case.title);
+        assert_eq!(said(&output.stdout), case.records, "{}", case.title);
+        assert_eq!(output.status.code(), Some(case.exit), "{}", case.title);
+        check_rejects(&case, folder.path());
+    }
+}
+
+#[test]
+fn run_says_the_same_and_stores_what_the_dry_run_prints() {
+    let cases = table::cases();
+    let (even, odd): (Vec<_>, Vec<_>) = cases.iter().enumerate().partition(|(at, _)| at % 2 == 0);
+    // Each takes its time to start a broker; two at once use a small machine well.
+    std::thread::scope(|scope| {
+        for half in [even, odd] {
+            scope.spawn(move || half.iter().for_each(|(_, case)| check_run(case)));
+        }
+    });
+}
+
+fn check_run(case: &Case) {
+    let folder = prepared(case);
+    let output = called("tickerlake", "run", case, folder.path());
+    assert_eq!(output.status.code(), Some(case.exit), "{}: {output:?}", case.title);
+    let (mut errors, stages) = (said(&output.stderr), said(&output.stdout));
+    let of_the_producer: Vec<&str> =
+        stages.iter().filter_map(|line| line.strip_prefix("producer")).map(str::trim_start).collect();
+    let (mut of_stderr, mut of_stdout) = (Vec::new(), Vec::new());
+    for line in case.says {
+        if line.contains(" rows read, ") || line.starts_with("rejected rows") {
+            of_stdout.push(line.replace("printed", "delivered"));
+        } else {
+            of_stderr.push(line.replacen("error: ", "tickerlake: ", 1));
+        }
+    }
+    // What a dry run has printed before it failed, everyone sees; of what was delivered, the error tells.
+    if case.exit == 1 && !case.records.is_empty() {
+        let told = format!("; delivered until then: {} record", case.records.len());
+        let error = errors.last_mut().unwrap();
+        let cut = error.find(&told).unwrap_or_else(|| panic!("{}: {error} does not hold {told}", case.title));
+        error.truncate(cut);
+    }
+    assert_eq!(errors, of_stderr, "{}", case.title);
+    assert_eq!(of_the_producer, of_stdout, "{}", case.title);
+    check_rejects(case, folder.path());
+
+    let lake = folder.path().join("lake/tickerlake");
+    let objects = if lake.is_dir() { lake::objects(&lake).unwrap() } else { Default::default() };
+    let mut stored: Vec<String> = objects
+        .into_iter()
+        .filter(|(key, _)| key.starts_with("data/"))
+        .flat_map(|(_, lines)| lines)
+        .map(bare)
+        .collect();
+    let mut printed: Vec<String> =
+        case.records.iter().map(|record| bare(serde_json::from_str(record).unwrap())).collect();
+    stored.sort();
+    printed.sort();
+    assert_eq!(stored, printed, "{}", case.title);
+}
+
+/// A record without its coordinates.
+fn bare(mut record: Value) -> String {
+    for coordinate in sink::line::COORDINATES {
+        record.as_object_mut().unwrap().remove(coordinate);
+    }
+    record.to_string()
+}
