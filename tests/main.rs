@@ -10,6 +10,7 @@ mod csv_accounting;
 mod events;
 mod faults;
 mod pipeline;
+mod quality;
 mod runtime_api;
 mod trigger;
 mod up;

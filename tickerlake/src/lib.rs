@@ -2,11 +2,12 @@
 //!
 //! [`run`] and [`up`] wire the parts together: the embedded [`broker`], the embedded S3 ([`storage`]) behind
 //! a [`lake`], the [`trigger`] that stands in for Lambda's event source mapping, the `sink` library, and
-//! the [`sql`] engine behind [`query`].
+//! the [`sql`] engine behind [`query`] and the [`quality`] report.
 
 pub mod broker;
 pub mod cli;
 pub mod lake;
+pub mod quality;
 pub mod query;
 pub mod run;
 pub mod say;

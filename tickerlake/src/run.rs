@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
+use crate::quality;
 use crate::say::{self, counted, say};
 use crate::sql;
 use crate::storage::LONGEST_KEY;
@@ -143,6 +144,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     say("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
     say("sink", &say::stored(&report));
     answers(&args.lake, args.topic.as_str()).await?;
+    quality(&args.lake, args.topic.as_str()).await?;
     Ok(summary.exit_code().into())
 }
 
@@ -235,6 +237,21 @@ async fn answers(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
     }
     if !failed.is_empty() {
         bail!("everything is stored, but {} could not be answered", failed.join(", "));
+    }
+    Ok(())
+}
+
+/// What the questions of `queries/quality/` find in the whole lake, earlier runs included.
+async fn quality(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
+    let report = quality::report(lake, topic).await?;
+    let mut out = String::from("\nData quality (queries/quality/)\n");
+    for line in report.lines {
+        out += &line;
+        out.push('\n');
+    }
+    std::io::stdout().lock().write_all(out.as_bytes())?;
+    if !report.failed.is_empty() {
+        bail!("everything is stored, but {} could not be answered", report.failed.join(", "));
     }
     Ok(())
 }

@@ -36,6 +36,6 @@ mod tests;
 pub use error::SqlError;
 pub use execute::execute;
 pub use listing::Lake;
-pub use render::{Format, render};
-pub use saved::{SavedQuery, queries, views};
+pub use render::{Format, first_row, render};
+pub use saved::{SavedQuery, quality, queries, views};
 pub use session::{QUARANTINE, QUOTES, session};

@@ -35,6 +35,21 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlErr
     Ok(tables.join(between))
 }
 
+/// The names and cells of the first row, if there is one; null is empty.
+pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>>, SqlError> {
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+        return Ok(None);
+    };
+    let options = FormatOptions::new();
+    let schema = batch.schema();
+    let cells = schema.fields().iter().zip(batch.columns()).map(|(field, array)| {
+        let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
+        Ok((field.name().clone(), formatter.value(0).try_to_string()?))
+    });
+    let cells: Result<_, ArrowError> = cells.collect();
+    cells.map(Some).map_err(|source| SqlError::Render { format: Format::Text, source })
+}
+
 fn lines(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let builder = json::WriterBuilder::new().with_explicit_nulls(true);
     let mut writer = builder.build::<_, LineDelimited>(Vec::new());
@@ -141,6 +156,14 @@ mod tests {
         assert_eq!(shown(std::slice::from_ref(&empty), Format::Csv), "name,close\n");
         assert_eq!(shown(&[empty], Format::Json), "");
         assert_eq!(shown(&[], Format::Text), "");
+    }
+
+    #[test]
+    fn the_first_row_is_that_of_the_first_batch_that_has_one() {
+        let own = |name: &str, cell: &str| (name.to_owned(), cell.to_owned());
+        let batches = [batch(&[], &[]), batch(&[Some("a"), Some("b")], &[None, Some(1.0)])];
+        assert_eq!(first_row(&batches).unwrap().unwrap(), [own("name", "a"), own("close", "")]);
+        assert_eq!(first_row(&batches[..1]).unwrap(), None);
     }
 
     #[test]

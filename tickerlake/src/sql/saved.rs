@@ -29,11 +29,27 @@ static QUERIES: &[SavedQuery] = saved![
     "06_coverage",
 ];
 
+static QUALITY: &[SavedQuery] = saved![
+    "quality/duplicates",
+    "quality/gaps",
+    "quality/jumps",
+    "quality/low_above_high",
+    "quality/nulls",
+    "quality/outside_low_high",
+    "quality/quarantined",
+];
+
 static VIEWS: &[SavedQuery] = saved!["views/quotes_latest"];
 
 /// The saved queries, in the order of their names.
 pub fn queries() -> &'static [SavedQuery] {
     QUERIES
+}
+
+/// The data-quality questions, in the order of their names: a row is a finding, and its column
+/// `findings` says how many there are where not all of them are shown.
+pub fn quality() -> &'static [SavedQuery] {
+    QUALITY
 }
 
 /// The views that the saved queries read; each session has them.
@@ -72,16 +88,24 @@ mod tests {
     fn every_file_is_built_in() {
         let names = |all: &[SavedQuery]| all.iter().map(|q| q.name.to_owned()).collect::<Vec<_>>();
         assert_eq!(names(queries()), files(""));
+        assert_eq!(names(quality()), files("quality/"));
         assert_eq!(names(views()), files("views/"));
     }
 
     #[test]
     fn each_header_says_what_a_reader_needs() {
-        for query in queries() {
+        for query in queries().iter().chain(quality()) {
             assert!(query.sql.starts_with("-- ") && query.title.ends_with('?'), "{query:?}");
-            for word in ["-- Grain: ", "-- Repeats: ", "ORDER BY", "FROM quotes_latest"] {
+            for word in ["-- Grain: ", "-- Repeats: ", "ORDER BY", "quotes_latest"] {
                 assert!(query.sql.contains(word), "{} lacks {word:?}", query.name);
             }
+        }
+    }
+
+    #[test]
+    fn a_quality_query_counts_what_its_limit_hides() {
+        for query in quality() {
+            assert!(query.sql.contains(" AS findings\n") && query.sql.ends_with("LIMIT 20\n"), "{}", query.name);
         }
     }
 }

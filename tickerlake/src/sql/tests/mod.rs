@@ -6,6 +6,7 @@ use super::testing::{Store, gzip, zstd};
 use super::*;
 
 mod objects;
+mod quality;
 mod tables;
 
 async fn open(store: &Store, topic: &str) -> SessionContext {

@@ -11,7 +11,7 @@ async fn an_empty_lake_has_empty_tables() {
         let sql = format!("SELECT count(*) AS n FROM {table}");
         assert_eq!(csv(&session, &sql).await, "n\n0\n", "{table}");
     }
-    for query in queries() {
+    for query in queries().iter().chain(quality()) {
         let rows = execute(&session, query.sql).await.unwrap();
         assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 0, "{}", query.name);
         assert!(!render(&rows, Format::Text).unwrap().is_empty(), "{}", query.name);
