@@ -12,5 +12,6 @@ mod faults;
 mod pipeline;
 mod quality;
 mod runtime_api;
+mod trace;
 mod trigger;
 mod up;

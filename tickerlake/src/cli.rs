@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::query::QueryArgs;
 use crate::run::RunArgs;
+use crate::trace::TraceArgs;
 use crate::trigger::command::TriggerArgs;
 use crate::up::UpArgs;
 
@@ -33,6 +34,8 @@ pub enum Command {
     Trigger(Box<TriggerArgs>),
     /// Run SQL over the stored objects
     Query(Box<QueryArgs>),
+    /// Tell where a record of the topic went: object, line, or why it is in the quarantine
+    Trace(Box<TraceArgs>),
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! [`run`] and [`up`] wire the parts together: the embedded [`broker`], the embedded S3 ([`storage`]) behind
 //! a [`lake`], the [`trigger`] that stands in for Lambda's event source mapping, the `sink` library, and
-//! the [`sql`] engine behind [`query`] and the [`quality`] report.
+//! the [`sql`] engine behind [`query`] and the [`quality`] report. [`trace`] finds one record.
 
 pub mod broker;
 pub mod cli;
@@ -13,5 +13,6 @@ pub mod run;
 pub mod say;
 pub mod sql;
 pub mod storage;
+pub mod trace;
 pub mod trigger;
 pub mod up;

@@ -8,7 +8,7 @@ use producer::feed::FeedError;
 use producer::kafka::SettingsError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
-use tickerlake::{query, run, trigger, up};
+use tickerlake::{query, run, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -26,6 +26,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trigger(args) => trigger::command::trigger(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::Trace(args) => trace::trace(*args).await,
     };
     done.unwrap_or_else(|error| {
         // Whoever reads the output has seen enough, as `head` does.

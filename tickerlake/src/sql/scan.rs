@@ -68,7 +68,8 @@ impl PartitionStream for Share {
     }
 }
 
-async fn read(store: &dyn ObjectStore, object: &Object) -> Result<Bytes, SqlError> {
+/// An object's bytes as they are stored.
+pub(super) async fn read(store: &dyn ObjectStore, object: &Object) -> Result<Bytes, SqlError> {
     let wrong = |source| SqlError::Read { key: object.key().to_string(), source };
     let found = store.get(object.key()).await.map_err(wrong)?;
     found.bytes().await.map_err(wrong)
