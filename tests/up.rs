@@ -77,6 +77,21 @@ fn ctrl_c_waits_for_what_the_broker_holds_and_a_second_one_does_not() {
 }
 
 #[test]
+fn a_producer_that_is_stopped_confirms_what_it_sent_even_when_the_signal_comes_twice() {
+    let folder = TempDir::new().unwrap();
+    let (_up, servers) = up(folder.path(), &[]);
+    let mut command = Command::new(program("producer").unwrap());
+    command.args(["-b", &servers, "--order", "sample", "--rate", "50", "--repeat", "forever", "--format", "json"]);
+    let mut producer = Running::start(command.arg(workspace().join("data/us-stocks-sample.csv"))).unwrap();
+    until("true", || query(folder.path(), "SELECT count(*) > 0 FROM quotes"));
+    producer.signal().unwrap();
+    assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
+    let summary: serde_json::Value = serde_json::from_str(&producer.line("delivered", WAIT).unwrap()).unwrap();
+    assert_eq!(summary["read"], summary["delivered"]);
+    until(&summary["delivered"].to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
+}
+
+#[test]
 fn a_watched_query_answers_again_and_again_until_ctrl_c() {
     let folder = TempDir::new().unwrap();
     let (_up, _) = up(folder.path(), &[]);

@@ -1,6 +1,7 @@
 //! A feed in the foreground of a terminal: shown while it runs, ended by Ctrl-C.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,9 @@ use crate::summary::Summary;
 
 /// Exit code of a program that a signal has stopped before its work was done.
 pub const INTERRUPTED: u8 = 130;
+
+/// Signals this close together are one: `timeout`, for instance, sends its own twice.
+const ONE_SIGNAL: Duration = Duration::from_millis(500);
 
 /// Runs a feed on a thread of its own and shows its progress until it has ended.
 ///
@@ -41,6 +45,7 @@ pub fn stop_on_signal() -> CancellationToken {
         signal().await;
         eprintln!("\nstopping: finishing what is under way; once more stops at once");
         token.cancel();
+        tokio::time::sleep(ONE_SIGNAL).await;
         signal().await;
         std::process::exit(INTERRUPTED.into());
     });
