@@ -49,8 +49,7 @@ impl LakeArgs {
     /// When the folder cannot be used.
     pub async fn open(&self) -> anyhow::Result<Lake> {
         if let Some(bucket) = &self.bucket {
-            let own_endpoint = sink::store::has_own_endpoint(|name| std::env::var(name).ok());
-            let client = sink::store::client(&sink::store::sdk_config().await, own_endpoint);
+            let client = sink::store::client().await;
             return Ok(Lake { client, bucket: bucket.clone(), storage: None, _lock: None });
         }
         std::fs::create_dir_all(&self.dir).with_context(|| format!("{} cannot be made", self.dir.display()))?;

@@ -2,7 +2,6 @@
 
 use producer::summary::grouped;
 
-use crate::lake::LakeArgs;
 use crate::sql;
 
 /// The column in which a quality query counts its findings.
@@ -18,14 +17,10 @@ pub struct Report {
 }
 
 /// Asks every question of a lake. One that fails does not keep the others from being answered.
-///
-/// # Errors
-/// When the lake cannot be opened.
-pub async fn report(lake: &LakeArgs, topic: &str) -> anyhow::Result<Report> {
-    let session = sql::session(&lake.tables().await?, topic).await?;
+pub async fn report(session: &sql::Session) -> Report {
     let mut report = Report::default();
     for query in sql::quality() {
-        let first = sql::execute(&session, query.sql).await.and_then(|rows| sql::first_row(&rows));
+        let first = sql::execute(session, query.sql).await.and_then(|rows| sql::first_row(&rows));
         report.lines.push(match first {
             Ok(first) => line(query.name, first),
             Err(error) => {
@@ -34,7 +29,7 @@ pub async fn report(lake: &LakeArgs, topic: &str) -> anyhow::Result<Report> {
             }
         });
     }
-    Ok(report)
+    report
 }
 
 /// `quality/low_above_high` as words.

@@ -143,8 +143,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let failures = counted(retries, "failed invocation", "failed invocations");
     say("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
     say("sink", &say::stored(&report));
-    answers(&args.lake, args.topic.as_str()).await?;
-    quality(&args.lake, args.topic.as_str()).await?;
+    let session = sql::session(&args.lake.tables().await?, args.topic.as_str()).await?;
+    answers(&session).await?;
+    quality(&session).await?;
     Ok(summary.exit_code().into())
 }
 
@@ -220,13 +221,12 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
 }
 
 /// The answers of `queries/`. One that fails does not keep the others from being given.
-async fn answers(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
-    let session = sql::session(&lake.tables().await?, topic).await?;
+async fn answers(session: &sql::Session) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for query in sql::queries() {
         let mut out = Vec::new();
         writeln!(out, "\n{} (queries/{}.sql)", query.title, query.name)?;
-        match sql::execute(&session, query.sql).await {
+        match sql::execute(session, query.sql).await {
             Ok(rows) => out.extend(sql::render(&rows, sql::Format::Text)?),
             Err(error) => {
                 writeln!(out, "{error}")?;
@@ -242,8 +242,8 @@ async fn answers(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
 }
 
 /// What the questions of `queries/quality/` find in the whole lake, earlier runs included.
-async fn quality(lake: &LakeArgs, topic: &str) -> anyhow::Result<()> {
-    let report = quality::report(lake, topic).await?;
+async fn quality(session: &sql::Session) -> anyhow::Result<()> {
+    let report = quality::report(session).await;
     let mut out = String::from("\nData quality (queries/quality/)\n");
     for line in report.lines {
         out += &line;

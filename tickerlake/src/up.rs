@@ -127,9 +127,8 @@ async fn drain(stop: &CancellationToken, client: ClientConfig, topic: &Topic, pr
     stop.cancelled().await;
     let name = topic.to_string();
     let last = tokio::task::spawn_blocking(move || last_offsets(&client, &name)).await;
-    let last = match last {
-        Ok(Ok(last)) => last,
-        Ok(Err(error)) => return tracing::warn!("whether everything is stored is not known: {error}"),
+    let last = match last.map_err(anyhow::Error::from).and_then(|last| Ok(last?)) {
+        Ok(last) => last,
         Err(error) => return tracing::warn!("whether everything is stored is not known: {error}"),
     };
     let stored = async {

@@ -29,10 +29,8 @@ async fn main() -> ExitCode {
 }
 
 async fn sink() -> anyhow::Result<Sink> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let config = Config::from_variables(variable).context("a setting is wrong")?;
-    let client = store::client(&store::sdk_config().await, store::has_own_endpoint(variable));
-    Ok(Sink::new(config, client))
+    let config = Config::from_variables(|name| std::env::var(name).ok()).context("a setting is wrong")?;
+    Ok(Sink::new(config, store::client().await))
 }
 
 async fn handle(sink: &Sink, event: LambdaEvent<Box<RawValue>>) -> Result<(), Diagnostic> {

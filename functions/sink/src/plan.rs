@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 
 use base64_simd::STANDARD;
+use serde_json::value::RawValue;
 
 use crate::codec::Encoder;
 use crate::columns::Columns;
@@ -109,11 +110,10 @@ fn two_records(record: &Record<'_>) -> PlanError {
 }
 
 fn is_same(a: &Record<'_>, b: &Record<'_>) -> bool {
-    let headers = |record: &Record<'_>| record.headers.map(|headers| headers.get().to_owned());
     a.timestamp == b.timestamp
         && a.value.text() == b.value.text()
         && a.key.text() == b.key.text()
-        && headers(a) == headers(b)
+        && a.headers.map(RawValue::get) == b.headers.map(RawValue::get)
 }
 
 /// An object in the making.

@@ -61,17 +61,13 @@ pub async fn sdk_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
 }
 
-/// A client for `config`. Servers other than S3 seldom resolve `bucket.host`, so an endpoint of one's
-/// own (`own_endpoint`) is addressed by path.
-pub fn client(config: &SdkConfig, own_endpoint: bool) -> Client {
-    Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(own_endpoint).build())
-}
-
-/// One of AWS's variables names an endpoint.
-pub fn has_own_endpoint(variable: impl Fn(&str) -> Option<String>) -> bool {
-    ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
-        .into_iter()
-        .any(|name| variable(name).is_some_and(|url| !url.is_empty()))
+/// A client as the environment says. Servers other than S3 seldom resolve `bucket.host`, so an endpoint
+/// of one's own is addressed by path.
+pub async fn client() -> Client {
+    let names_endpoint = |name| std::env::var_os(name).is_some_and(|url| !url.is_empty());
+    let own_endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(names_endpoint);
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config().await);
+    Client::from_conf(config.force_path_style(own_endpoint).build())
 }
 
 /// Puts an object.

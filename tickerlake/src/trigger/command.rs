@@ -109,11 +109,9 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
 }
 
 async fn environment_sink() -> anyhow::Result<Sink> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let config =
-        crate::lake::sink_config(variable).context("the sink's settings (or name a function with --function)")?;
-    let own_endpoint = sink::store::has_own_endpoint(variable);
-    Ok(Sink::new(config, sink::store::client(&sink::store::sdk_config().await, own_endpoint)))
+    let config = crate::lake::sink_config(|name| std::env::var(name).ok())
+        .context("the sink's settings (or name a function with --function)")?;
+    Ok(Sink::new(config, sink::store::client().await))
 }
 
 /// A trigger on a thread of its own; it ends when this is dropped.

@@ -69,24 +69,24 @@ impl Progress {
 
     /// Waits until so many records have been stored.
     pub async fn stored_records(&self, count: u64) {
-        loop {
-            // Listen before looking, or a change between the two would be missed.
-            let changed = self.changed.notified();
-            if self.records.load(Ordering::Relaxed) >= count {
-                return;
-            }
-            changed.await;
-        }
+        self.until(|| self.records.load(Ordering::Relaxed) >= count).await;
     }
 
     /// Waits until the partition has been stored up to and with `offset`.
     pub async fn stored(&self, topic: &str, partition: i32, offset: i64) {
         let key = (topic.to_owned(), partition);
+        self.until(|| {
+            let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+            stored.next_offsets.get(&key).is_some_and(|next| *next > offset)
+        })
+        .await;
+    }
+
+    async fn until(&self, reached: impl Fn() -> bool) {
         loop {
             // Listen before looking, or a change between the two would be missed.
             let changed = self.changed.notified();
-            let next = self.stored.lock().unwrap_or_else(PoisonError::into_inner).next_offsets.get(&key).copied();
-            if next.is_some_and(|next| next > offset) {
+            if reached() {
                 return;
             }
             changed.await;
