@@ -39,12 +39,11 @@ fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
 fn settings(servers: &str, batch_size: usize) -> Settings {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", servers);
+    let window = Duration::from_millis(100);
+    let limits = Limits { batch_size, window, payload: MAX_PAYLOAD };
     Settings {
-        client,
-        topics: vec!["quotes".to_owned()],
-        group: "tickerlake".to_owned(),
-        limits: Limits { batch_size, window: Duration::from_millis(100), payload: MAX_PAYLOAD },
         timeout: Duration::from_secs(30),
+        ..Settings::new(client, vec!["quotes".to_owned()], "tickerlake", limits)
     }
 }
 

@@ -93,13 +93,9 @@ fn response(reply: Reply) -> Response<Full<Bytes>> {
 fn settings(servers: &str, batch_size: usize) -> Settings {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", servers);
-    Settings {
-        client,
-        topics: vec!["t".to_owned()],
-        group: "g".to_owned(),
-        limits: Limits { batch_size, window: Duration::from_millis(200), payload: MAX_PAYLOAD },
-        timeout: WAIT,
-    }
+    let window = Duration::from_millis(200);
+    let limits = Limits { batch_size, window, payload: MAX_PAYLOAD };
+    Settings { timeout: WAIT, ..Settings::new(client, vec!["t".to_owned()], "g", limits) }
 }
 
 /// A broker with a topic of one partition that holds this many records.
@@ -126,7 +122,7 @@ async fn a_failed_batch_is_delivered_again_whole_and_nothing_overtakes_it() {
     trigger.finish().await.unwrap();
     assert_eq!(function.seen(), [vec![0, 1, 2], vec![0, 1, 2], vec![0, 1, 2], vec![3, 4]]);
     let counts = progress.counts();
-    assert_eq!((counts.batches, counts.records, counts.retries), (2, 5, 2));
+    assert_eq!((counts.batches, counts.records, counts.failures), (2, 5, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +133,7 @@ async fn a_trigger_that_ends_before_success_leaves_the_batch_to_the_next_and_a_s
     let progress = Arc::new(Progress::default());
     let trigger = Running::start(settings(&servers, 2), failing.function(), Arc::clone(&progress)).unwrap();
     tokio::time::timeout(WAIT, async {
-        while progress.counts().retries == 0 {
+        while progress.counts().failures == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
@@ -163,7 +159,7 @@ async fn a_function_that_is_not_there_is_waited_for() {
     let trigger =
         Running::start(settings(&broker.bootstrap_servers(), 1), Function::http(url), Arc::clone(&progress)).unwrap();
     tokio::time::timeout(WAIT, async {
-        while progress.counts().retries < 2 {
+        while progress.counts().failures < 2 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::delivery::{DeliveryError, connect};
 use crate::kafka::Settings;
-use crate::progress::Progress;
 
 /// A name that Kafka takes for a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -79,12 +78,7 @@ pub async fn create(settings: &Settings, topic: &Topic, partitions: u32) -> Resu
     let refused =
         |reason: String| TopicError::Refused { servers: settings.servers().to_owned(), topic: topic.clone(), reason };
     // The admin client would time out where this says what is wrong.
-    let (ours, no_progress) = (settings.clone(), Arc::new(Progress::default()));
-    tokio::task::spawn_blocking(move || {
-        connect(&ours, None, Vec::new(), &no_progress, &CancellationToken::new()).map(drop)
-    })
-    .await
-    .map_err(|panicked| refused(panicked.to_string()))??;
+    connects(settings, None, &CancellationToken::new()).await?;
     let admin: AdminClient<DefaultClientContext> =
         settings.client_config().create().map_err(|error| refused(error.to_string()))?;
     let options = AdminOptions::new()
@@ -105,6 +99,27 @@ pub async fn create(settings: &Settings, topic: &Topic, partitions: u32) -> Resu
         }
     }
     Err(refused(last.map_or_else(|| "no answer".to_owned(), |code| code.to_string())))
+}
+
+/// Makes sure that a client of these settings reaches the broker and may see the topic; gives up when
+/// `shutdown` is cancelled.
+///
+/// # Errors
+/// [`DeliveryError`] names the setting to mend.
+pub async fn reach(settings: &Settings, topic: &Topic, shutdown: &CancellationToken) -> Result<(), DeliveryError> {
+    connects(settings, Some(topic.clone()), shutdown).await
+}
+
+async fn connects(
+    settings: &Settings,
+    topic: Option<Topic>,
+    shutdown: &CancellationToken,
+) -> Result<(), DeliveryError> {
+    let (settings, shutdown) = (settings.clone(), shutdown.clone());
+    let connecting = tokio::task::spawn_blocking(move || {
+        connect(&settings, topic.as_ref(), Vec::new(), &Arc::default(), &shutdown).map(drop)
+    });
+    connecting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 #[cfg(test)]

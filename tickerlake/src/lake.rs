@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
 use sink::config::{Config, ConfigError};
-use sink::layout;
+use sink::layout::{self, Hour};
 
 use crate::sql;
-use crate::storage::Storage;
+use crate::storage::{LONGEST_KEY, Storage};
 
 /// The bucket of the embedded S3: a folder of this name holds the objects.
 pub const FOLDER_BUCKET: &str = "tickerlake";
@@ -149,5 +149,25 @@ impl Lake {
             }
         }
         Ok(next)
+    }
+
+    /// The sink's settings for a topic of this lake. The embedded broker begins every topic anew, so each of
+    /// its starts over the same lake is the next generation.
+    ///
+    /// # Errors
+    /// When a variable is wrong or the lake cannot be listed.
+    pub async fn sink_config(&self, args: &LakeArgs, topic: &str, embedded_broker: bool) -> anyhow::Result<Config> {
+        let mut config = args.sink_config(&self.bucket)?;
+        if embedded_broker {
+            config.layout.generation = self.next_generation(&config.layout.prefix, topic).await?;
+        }
+        let layout = &config.layout;
+        let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
+        if self.storage.is_some() && longest > LONGEST_KEY {
+            bail!(
+                "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {LONGEST_KEY}: give the topic or the prefix a shorter name"
+            );
+        }
+        Ok(config)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`run`] and [`up`] wire the parts together: the embedded [`broker`], the embedded S3 ([`storage`]) behind
 //! a [`lake`], the [`trigger`] that stands in for Lambda's event source mapping, the `sink` library, and
-//! the [`sql`] engine behind [`query`] and the [`quality`] report. [`trace`] finds one record.
+//! the [`sql`] engine behind [`query`] and the [`quality`] report. [`view`] shows how things stand,
+//! [`trace`] finds one record.
 
 pub mod broker;
 pub mod cli;
@@ -16,3 +17,4 @@ pub mod storage;
 pub mod trace;
 pub mod trigger;
 pub mod up;
+pub mod view;

@@ -8,6 +8,7 @@ use producer::feed::FeedError;
 use producer::kafka::SettingsError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
+use tickerlake::view::screen;
 use tickerlake::{query, run, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
 
@@ -17,7 +18,7 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tickerlake=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| screen::Log)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();

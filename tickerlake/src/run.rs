@@ -9,26 +9,28 @@ use anyhow::bail;
 use clap::Args;
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
-use producer::foreground::{self, stop_on_signal};
+use producer::foreground::stop_on_signal;
 use producer::input::Input;
 use producer::kafka::{Settings as KafkaSettings, SettingsError};
-use producer::run::Target;
+use producer::run::{RunError, Target};
 use producer::summary::Summary;
 use producer::topic::{Created, Topic};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 use sink::Sink;
-use sink::layout::Hour;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
 use crate::quality;
-use crate::say::{self, counted, say};
+use crate::say::{self, Format, Say, counted};
 use crate::sql;
-use crate::storage::LONGEST_KEY;
 use crate::trigger::Settings;
-use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running};
+use crate::trigger::command::{BatchArgs, Running};
 use crate::trigger::function::Function;
 use crate::trigger::progress::{Counts, Progress};
+use crate::view::{View, Watched};
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
@@ -37,6 +39,9 @@ pub const BATCH_SIZE: u16 = 10_000;
 
 /// How long nothing need be said while records are being stored.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a line tells in a pipe how things stand.
+const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Feeds CSV files through the whole pipeline: producer, Kafka, trigger, sink, objects, SQL.
 #[derive(Args, Debug)]
@@ -71,6 +76,9 @@ pub struct RunArgs {
     batch: BatchArgs,
     #[command(flatten)]
     lake: LakeArgs,
+    /// How the output is written
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    format: Format,
 }
 
 /// Runs the command.
@@ -83,70 +91,119 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal();
     let lake = args.lake.open().await?;
     let (kafka, broker) = broker(args.kafka).await?;
+    let say = Say { format: args.format };
     let created = producer::topic::create(&kafka, &args.topic, args.partitions).await?;
-    let kind = if broker.is_some() { "embedded, " } else { "" };
-    let topic = match created {
+    let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
+    let told = match created {
         Created::New => format!("topic {} with {} partitions", args.topic, args.partitions),
         Created::Existed => format!("topic {}, which was there", args.topic),
     };
-    say("broker", &format!("{kind}{}, {topic}", kafka.servers()));
+    say.stage("broker", &format!("{kind}{}, {told}", kafka.servers()));
 
-    let config = sink_config(&args.lake, &lake, args.topic.as_str(), broker.is_some()).await?;
-    say("lake", &format!("{}, {}", place(&args.lake, &lake), generation(config.layout.generation)));
-    let settings = Settings {
-        client: kafka.client_config(),
-        topics: vec![args.topic.to_string()],
-        group: args.consumer_group_id.clone(),
-        limits: args.batch.limits(BATCH_SIZE),
-        timeout: FUNCTION_TIMEOUT,
-    };
+    let config = lake.sink_config(&args.lake, &topic, broker.is_some()).await?;
+    let (place, number) = (place(&args.lake, &lake), config.layout.generation);
+    say.stage("lake", &format!("{place}, {}", generation(number)));
+    say.event(
+        "started",
+        json!({"broker": kafka.servers(), "embedded_broker": broker.is_some(), "topic": topic,
+               "lake": place, "generation": number}),
+    );
+    let (client, group) = (kafka.client_config(), &args.consumer_group_id);
+    let settings = Settings::new(client, vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
     let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
-    let mut trigger = Running::start(settings, function, Arc::clone(&progress))?;
+    let trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
-    let target = Target::Kafka { settings: kafka, topic: args.topic.clone() };
     let fed = Arc::new(producer::progress::Progress::default());
-    let summary = match foreground::run(feed, target, Arc::clone(&fed), stop.clone()).await {
-        Ok(summary) => summary,
-        Err(error) => {
-            let delivered = fed.snapshot().delivered;
-            // A real broker keeps them for the next run; our own forgets them when this process ends.
-            if broker.is_some() {
-                tokio::select! {
-                    () = progress.stored_records(delivered) => {}
-                    failed = trigger.failure() => {
-                        return Err(failed.context(format!("{error}; then the trigger failed")));
-                    }
-                }
-                // Before the broker goes, or it would be missed aloud.
-                trigger.finish().await?;
-            }
-            return Err(match delivered {
-                0 => error.into(),
-                _ => anyhow::anyhow!("{error}; delivered until then: {}", counted(delivered, "record", "records")),
-            });
-        }
-    };
-    for line in summary.to_text().lines() {
-        say("producer", line);
-    }
-    // A Ctrl-C that has ended the feed does not end the storing of what was delivered.
-    let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
-    tokio::select! {
-        () = stored(&progress, args.topic.as_str(), &args.consumer_group_id, &summary) => {}
-        failed = trigger.failure() => return Err(failed.context("the trigger ended before everything was stored")),
-        () = stop.cancelled() => bail!("stopped before everything was stored: {} of {} delivered records are", progress.counts().records, summary.delivered),
-    }
-    trigger.finish().await?;
-    let Counts { batches, records, retries, report } = progress.counts();
+    let watched = Watched { fed: Some(Arc::clone(&fed)), trigger: Arc::clone(&progress), line_every: LINE_EVERY };
+    let view = View::start(watched, say);
+    let target = Target::Kafka { settings: kafka, topic: args.topic };
+    let pipeline = Pipeline { target, trigger, group: args.consumer_group_id, fed, progress: Arc::clone(&progress) };
+    let stored = pipeline.feed_and_store(feed, stop, broker.is_some(), say).await;
+    view.end().await;
+    let summary = stored?;
+
+    let Counts { batches, records, failures, report, .. } = progress.counts();
+    say.event("fed", &summary);
+    say.event(
+        "stored",
+        json!({"records": records, "batches": batches, "failed_invocations": failures, "sink": report}),
+    );
     let records = counted(records, "record", "records");
-    let failures = counted(retries, "failed invocation", "failed invocations");
-    say("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
-    say("sink", &say::stored(&report));
-    let session = sql::session(&args.lake.tables().await?, args.topic.as_str()).await?;
-    answers(&session).await?;
-    quality(&session).await?;
+    let failures = counted(failures, "failed invocation", "failed invocations");
+    say.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
+    say.stage("sink", &say::stored(&report));
+    let session = sql::session(&args.lake.tables().await?, &topic).await?;
+    answers(&session, say).await?;
+    quality(&session, say).await?;
     Ok(summary.exit_code().into())
+}
+
+/// What is between the CSV and the lake.
+struct Pipeline {
+    target: Target,
+    trigger: Running,
+    group: String,
+    fed: Arc<producer::progress::Progress>,
+    progress: Arc<Progress>,
+}
+
+impl Pipeline {
+    /// Feeds, and waits until all that was delivered is stored.
+    async fn feed_and_store(
+        mut self,
+        feed: Feed,
+        stop: CancellationToken,
+        embedded_broker: bool,
+        say: Say,
+    ) -> anyhow::Result<Summary> {
+        let Target::Kafka { topic, .. } = &self.target else { bail!("a run feeds a topic") };
+        let topic = topic.to_string();
+        let summary = match feed_to(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
+            Ok(summary) => summary,
+            Err(error) => {
+                let delivered = self.fed.snapshot().delivered;
+                // A real broker keeps them for the next run; our own forgets them when this process ends.
+                if embedded_broker {
+                    tokio::select! {
+                        () = self.progress.stored_records(delivered) => {}
+                        failed = self.trigger.failure() => {
+                            return Err(failed.context(format!("{error}; then the trigger failed")));
+                        }
+                    }
+                    // Before the broker goes, or it would be missed aloud.
+                    self.trigger.finish().await?;
+                }
+                return Err(match delivered {
+                    0 => error.into(),
+                    _ => anyhow::anyhow!("{error}; delivered until then: {}", counted(delivered, "record", "records")),
+                });
+            }
+        };
+        for line in summary.to_text().lines() {
+            say.stage("producer", line);
+        }
+        // A Ctrl-C that has ended the feed does not end the storing of what was delivered.
+        let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
+        tokio::select! {
+            () = stored(&self.progress, &topic, &self.group, &summary) => {}
+            failed = self.trigger.failure() => return Err(failed.context("the trigger ended before everything was stored")),
+            () = stop.cancelled() => bail!("stopped before everything was stored: {} of {} delivered records are", self.progress.counts().records, summary.delivered),
+        }
+        self.trigger.finish().await?;
+        Ok(summary)
+    }
+}
+
+/// Runs the feed on a thread of its own.
+async fn feed_to(
+    feed: Feed,
+    target: Target,
+    progress: Arc<producer::progress::Progress>,
+    stop: CancellationToken,
+) -> Result<Summary, RunError> {
+    let feeding = tokio::task::spawn_blocking(move || producer::run::run(&feed, &target, &progress, stop)).await;
+    feeding.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// The broker that was named, or one of our own.
@@ -159,26 +216,6 @@ async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Br
         }
         named => Ok((named?, None)),
     }
-}
-
-/// The sink's settings. The embedded broker begins every topic anew, so each of its starts over the same
-/// lake is the next generation.
-///
-/// # Errors
-/// When a variable is wrong or the lake cannot be listed.
-pub async fn sink_config(args: &LakeArgs, lake: &Lake, topic: &str, embedded: bool) -> anyhow::Result<sink::Config> {
-    let mut config = args.sink_config(&lake.bucket)?;
-    if embedded {
-        config.layout.generation = lake.next_generation(&config.layout.prefix, topic).await?;
-    }
-    let layout = &config.layout;
-    let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
-    if lake.storage.is_some() && longest > LONGEST_KEY {
-        bail!(
-            "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {LONGEST_KEY}: give the topic or the prefix a shorter name"
-        );
-    }
-    Ok(config)
 }
 
 fn place(args: &LakeArgs, lake: &Lake) -> String {
@@ -221,19 +258,22 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
 }
 
 /// The answers of `queries/`. One that fails does not keep the others from being given.
-async fn answers(session: &sql::Session) -> anyhow::Result<()> {
+async fn answers(session: &sql::Session, say: Say) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for query in sql::queries() {
-        let mut out = Vec::new();
-        writeln!(out, "\n{} (queries/{}.sql)", query.title, query.name)?;
+        let mut told = Answer { query: query.name, title: query.title, rows: None, error: None };
+        let mut text = format!("\n{} (queries/{}.sql)\n", query.title, query.name).into_bytes();
         match sql::execute(session, query.sql).await {
-            Ok(rows) => out.extend(sql::render(&rows, sql::Format::Text)?),
+            Ok(rows) if say.format == Format::Json => told.rows = Some(objects(&rows)?),
+            Ok(rows) => text.extend(sql::render(&rows, sql::Format::Text)?),
             Err(error) => {
-                writeln!(out, "{error}")?;
+                writeln!(text, "{error}")?;
+                told.error = Some(error.to_string());
                 failed.push(query.name);
             }
         }
-        std::io::stdout().lock().write_all(&out)?;
+        say.text(&text);
+        say.event("answer", &told);
     }
     if !failed.is_empty() {
         bail!("everything is stored, but {} could not be answered", failed.join(", "));
@@ -241,17 +281,33 @@ async fn answers(session: &sql::Session) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The answer of a saved query, for scripts.
+#[derive(Serialize)]
+struct Answer {
+    query: &'static str,
+    title: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<Vec<Box<RawValue>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+fn objects(rows: &[sql::RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
+    let lines = String::from_utf8(sql::render(rows, sql::Format::Json)?)?;
+    Ok(lines.lines().map(|line| RawValue::from_string(line.to_owned())).collect::<Result<_, _>>()?)
+}
+
 /// What the questions of `queries/quality/` find in the whole lake, earlier runs included.
-async fn quality(session: &sql::Session) -> anyhow::Result<()> {
-    let report = quality::report(session).await;
-    let mut out = String::from("\nData quality (queries/quality/)\n");
-    for line in report.lines {
-        out += &line;
-        out.push('\n');
+async fn quality(session: &sql::Session, say: Say) -> anyhow::Result<()> {
+    let answers = quality::report(session).await;
+    say.text(b"\nData quality (queries/quality/)\n");
+    for answer in &answers {
+        say.text(format!("{}\n", answer.line).as_bytes());
+        say.event("quality", answer);
     }
-    std::io::stdout().lock().write_all(out.as_bytes())?;
-    if !report.failed.is_empty() {
-        bail!("everything is stored, but {} could not be answered", report.failed.join(", "));
+    let failed: Vec<_> = answers.iter().filter(|answer| answer.error.is_some()).map(|answer| answer.query).collect();
+    if !failed.is_empty() {
+        bail!("everything is stored, but {} could not be answered", failed.join(", "));
     }
     Ok(())
 }

@@ -6,25 +6,26 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use hyper::Uri;
 use producer::args::KafkaArgs;
 use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
 use producer::topic::Topic;
 use rdkafka::ClientConfig;
+use serde_json::json;
 use sink::Sink;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::lake::LakeArgs;
-use crate::run::{BATCH_SIZE, sink_config};
-use crate::say::{counted, say};
+use crate::run::BATCH_SIZE;
+use crate::say::{Format, Say, counted};
 use crate::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use crate::trigger::Settings;
-use crate::trigger::command::{BatchArgs, FUNCTION_TIMEOUT, Running, watch};
+use crate::trigger::command::{BatchArgs, FunctionArgs, LINE_EVERY, Running};
 use crate::trigger::ends::last_offsets;
 use crate::trigger::function::Function;
 use crate::trigger::progress::Progress;
+use crate::view::{View, Watched};
 
 /// How long nothing need be said about what is still to be stored.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -56,15 +57,17 @@ pub struct UpArgs {
     partitions: u32,
     #[command(flatten)]
     batch: BatchArgs,
-    /// Where batches go: the address at which a function is invoked [default: the sink, in this process]
-    #[arg(long, value_name = "URL", help_heading = "Function")]
-    function: Option<Uri>,
+    #[command(flatten)]
+    function: FunctionArgs,
     /// The folder of the lake; its objects are plain files below DIR/tickerlake/data
     #[arg(long, value_name = "DIR", default_value = "./lake", help_heading = "Lake")]
     dir: PathBuf,
     /// The S3's port on this machine, 0 for any
     #[arg(long, default_value = "9900", help_heading = "Lake")]
     s3_port: u16,
+    /// How the output is written
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    format: Format,
 }
 
 /// Runs the command until Ctrl-C.
@@ -83,42 +86,41 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         ..KafkaArgs::default()
     })?;
     producer::topic::create(&kafka, &args.topic, args.partitions).await?;
-    let config = sink_config(&lake_args, &lake, args.topic.as_str(), true).await?;
+    let config = lake.sink_config(&lake_args, args.topic.as_str(), true).await?;
     let env_file = lake_args.dir.join("sink.env");
     std::fs::write(&env_file, environment(&endpoint, &config))
         .with_context(|| format!("{} cannot be written", env_file.display()))?;
 
-    let function = match args.function {
-        Some(url) => {
-            say("function", &url.to_string());
-            Function::http(url)
-        }
-        None => Function::Sink(Box::new(Sink::new(config, lake.client.clone()))),
-    };
+    let say = Say { format: args.format };
+    let place = lake_args.dir.join(&lake.bucket).display().to_string();
+    let function = args.function.http();
+    let function = function.unwrap_or_else(|| Function::Sink(Box::new(Sink::new(config, lake.client.clone()))));
     let partitions = counted(args.partitions.into(), "partition", "partitions");
-    say("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));
-    say("s3", &format!("{}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket));
-    say("lake", &lake_args.dir.join(&lake.bucket).display().to_string());
-    say("settings", &env_file.display().to_string());
-    say("up", "Ctrl-C ends it");
-    let settings = Settings {
-        client: kafka.client_config(),
-        topics: vec![args.topic.to_string()],
-        group: "tickerlake".to_owned(),
-        limits: args.batch.limits(BATCH_SIZE),
-        timeout: FUNCTION_TIMEOUT,
-    };
+    say.stage("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));
+    say.stage("s3", &format!("{}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket));
+    say.stage("function", &function.to_string());
+    say.stage("lake", &place);
+    say.stage("settings", &env_file.display().to_string());
+    say.stage("up", "Ctrl-C ends it");
+    say.event(
+        "started",
+        json!({"broker": broker.bootstrap_servers(), "topic": args.topic.as_str(), "partitions": args.partitions,
+               "s3": endpoint.url(), "bucket": lake.bucket, "function": function.to_string(), "lake": place,
+               "settings": env_file}),
+    );
+    let topics = vec![args.topic.to_string()];
+    let mut settings = Settings::new(kafka.client_config(), topics, "tickerlake", args.batch.limits(BATCH_SIZE));
+    args.function.apply(&mut settings).await?;
     let progress = Arc::new(Progress::default());
     let client = settings.client.clone();
     let mut running = Running::start(settings, function, Arc::clone(&progress))?;
-    let watching = watch(Arc::clone(&progress), stop.clone());
-    tokio::select! {
-        failed = running.failure() => return Err(failed),
-        () = drain(&stop, client, &args.topic, &progress) => {}
-    }
-    running.finish().await?;
-    watching.await?;
-    Ok(())
+    let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
+    let done = tokio::select! {
+        failed = running.failure() => Err(failed),
+        () = drain(&stop, client, &args.topic, &progress) => running.finish().await,
+    };
+    view.end().await;
+    done
 }
 
 /// Waits for `stop`, and then until what the broker held at that moment is stored, since the broker

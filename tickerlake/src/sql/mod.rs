@@ -34,6 +34,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::prelude::SessionContext as Session;
 pub use error::SqlError;
 pub use execute::execute;

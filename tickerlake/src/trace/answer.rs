@@ -6,16 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::search::{Around, Neighbour};
-
-/// How the answer is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For the eye.
-    #[default]
-    Text,
-    /// One JSON object for each place.
-    Json,
-}
+use crate::say::Format;
 
 /// A place where the record is stored.
 #[derive(Debug, Serialize)]

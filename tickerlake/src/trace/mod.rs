@@ -15,9 +15,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::lake::LakeArgs;
+use crate::say::Format;
 use crate::sql::{self, Stored};
 
-pub use answer::{Format, Place, Status};
+pub use answer::{Place, Status};
 pub use search::{Around, Contents, Hit, Neighbour, Wanted};
 
 const READS_AT_ONCE: usize = 8;

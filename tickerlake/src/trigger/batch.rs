@@ -1,56 +1,17 @@
-//! When a batch closes, and the event that is made of it: without Kafka, clock or network.
+//! Records on their way to the function: by partition, in order, written as JSON already.
 //!
 //! A record is written into the event's JSON as it arrives, so that the payload limit is kept on the very
-//! bytes that are sent, and nothing of a record is held twice. `aws_lambda_events` has types for this event,
-//! but they write a field that AWS does not send (`eventSourceArn`) and hold a String for each value.
+//! bytes that are sent, and nothing of a record is held twice. What is to be tried again is cut out of a
+//! batch as it stands.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::ops::Range;
+use std::time::Duration;
 
-use base64_simd::STANDARD;
+use super::event::{SourceRecord, TAIL, head};
 
 /// Lambda's limit for the payload of a synchronous invocation, in bytes.
 pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
-
-/// A record as the broker gives it.
-#[derive(Clone, Copy, Debug)]
-pub struct SourceRecord<'a> {
-    /// The topic's name.
-    pub topic: &'a str,
-    /// The partition's number.
-    pub partition: i32,
-    /// The record's place in its partition.
-    pub offset: i64,
-    /// Milliseconds since 1970; -1 where the record has none.
-    pub timestamp: i64,
-    /// Who set the timestamp.
-    pub timestamp_type: TimestampType,
-    /// The record's key.
-    pub key: Option<&'a [u8]>,
-    /// The record's value.
-    pub value: Option<&'a [u8]>,
-}
-
-/// Who set a record's timestamp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    /// Its producer.
-    CreateTime,
-    /// The broker.
-    LogAppendTime,
-    /// Nobody.
-    None,
-}
-
-impl TimestampType {
-    fn name(self) -> &'static str {
-        match self {
-            TimestampType::CreateTime => "CREATE_TIME",
-            TimestampType::LogAppendTime => "LOG_APPEND_TIME",
-            TimestampType::None => "NO_TIMESTAMP_TYPE",
-        }
-    }
-}
 
 /// What closes a batch; the first to be reached does.
 #[derive(Clone, Copy, Debug)]
@@ -63,37 +24,114 @@ pub struct Limits {
     pub payload: usize,
 }
 
-/// The records of one partition within a batch.
-#[derive(Debug)]
-struct Part {
+/// What is known of a record once it is written.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Where its JSON ends in that of its part.
+    end: usize,
+    offset: i64,
+    timestamp: i64,
+}
+
+/// The records of one partition within a batch, in the order of their offsets; at least one.
+#[derive(Clone, Debug)]
+pub struct Part {
     topic: String,
     partition: i32,
     /// `{...},{...}`
     json: Vec<u8>,
-    next_offset: i64,
+    entries: Vec<Entry>,
 }
 
 impl Part {
+    /// The topic's name.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The partition's number.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The offset and the timestamp (milliseconds since 1970) of each record.
+    pub fn records(&self) -> impl DoubleEndedIterator<Item = (i64, i64)> + ExactSizeIterator {
+        self.entries.iter().map(|entry| (entry.offset, entry.timestamp))
+    }
+
+    /// The offset after the last record: what is committed once the part is done.
+    pub fn next_offset(&self) -> i64 {
+        self.entries.last().map_or(0, |entry| entry.offset + 1)
+    }
+
+    fn is(&self, topic: &str, partition: i32) -> bool {
+        self.partition == partition && self.topic == topic
+    }
+
     /// What this part adds to the event beyond its records: `"topic-0":[` `]` and a comma.
     fn overhead(topic: &str, partition: i32) -> usize {
         topic.len() + (partition.checked_ilog10().unwrap_or(0) as usize + 1) + "\"-\":[],".len()
     }
+
+    fn size(&self) -> usize {
+        Self::overhead(&self.topic, self.partition) + self.json.len()
+    }
+
+    fn push(&mut self, json: &[u8], offset: i64, timestamp: i64) {
+        if !self.entries.is_empty() {
+            self.json.push(b',');
+        }
+        self.json.extend_from_slice(json);
+        self.entries.push(Entry { end: self.json.len(), offset, timestamp });
+    }
+
+    fn json_of(&self, index: usize) -> &[u8] {
+        // A comma stands between two records.
+        let start = if index == 0 { 0 } else { self.entries[index - 1].end + 1 };
+        &self.json[start..self.entries[index].end]
+    }
+
+    /// The records of that range; none if it is empty.
+    fn slice(&self, range: Range<usize>) -> Option<Part> {
+        self.pick(|index| range.contains(&index))
+    }
+
+    fn pick(&self, wanted: impl Fn(usize) -> bool) -> Option<Part> {
+        let mut part =
+            Part { topic: self.topic.clone(), partition: self.partition, json: Vec::new(), entries: Vec::new() };
+        for index in (0..self.entries.len()).filter(|&index| wanted(index)) {
+            part.push(self.json_of(index), self.entries[index].offset, self.entries[index].timestamp);
+        }
+        (!part.entries.is_empty()).then_some(part)
+    }
 }
 
-/// A closed batch.
-#[derive(Debug)]
+/// Records that are handed to the function in one event.
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     parts: Vec<Part>,
-    /// Records in it; at least one.
-    pub records: usize,
-    size: usize,
 }
 
 impl Batch {
+    /// Its partitions.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Records in it.
+    pub fn records(&self) -> usize {
+        self.parts.iter().map(|part| part.entries.len()).sum()
+    }
+
+    /// Whether nothing is left in it.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// The event, as Lambda's event source sends it.
     pub fn event(&self, bootstrap_servers: &str) -> Vec<u8> {
-        let mut event = Vec::with_capacity(self.size);
-        event.extend_from_slice(&head(bootstrap_servers));
+        let mut event = head(bootstrap_servers);
+        event.reserve(self.parts.iter().map(Part::size).sum::<usize>() + TAIL.len());
         for (index, part) in self.parts.iter().enumerate() {
             if index > 0 {
                 event.push(b',');
@@ -109,244 +147,155 @@ impl Batch {
 
     /// The offset after the last record, by topic and partition: what is committed once the batch is done.
     pub fn next_offsets(&self) -> impl Iterator<Item = (&str, i32, i64)> {
-        self.parts.iter().map(|part| (&*part.topic, part.partition, part.next_offset))
-    }
-}
-
-const TAIL: &[u8] = b"}}";
-
-fn head(bootstrap_servers: &str) -> Vec<u8> {
-    let servers = serde_json::Value::from(bootstrap_servers);
-    format!(r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":{servers},"records":{{"#).into_bytes()
-}
-
-/// Collects records into batches.
-#[derive(Debug)]
-pub struct Batcher {
-    limits: Limits,
-    /// Bytes of an event without records.
-    empty_size: usize,
-    open: Option<(Batch, Instant)>,
-    record: Vec<u8>,
-}
-
-impl Batcher {
-    /// A batcher for events that name these servers.
-    pub fn new(limits: Limits, bootstrap_servers: &str) -> Self {
-        let empty_size = head(bootstrap_servers).len() + TAIL.len();
-        Batcher { limits, empty_size, open: None, record: Vec::new() }
+        self.parts.iter().map(|part| (&*part.topic, part.partition, part.next_offset()))
     }
 
-    /// Adds a record; gives the batch that this closes, if it does. A record that does not fit into the
-    /// open batch closes it and begins the next; one that fits into none stands alone in its batch.
-    pub fn add<'h>(
-        &mut self,
-        record: &SourceRecord<'_>,
-        headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
-        now: Instant,
-    ) -> Option<Batch> {
-        self.record.clear();
-        write_record(record, headers, &mut self.record);
-        let mut closed = None;
-        if let Some((batch, _)) = &self.open
-            && batch.size + self.added_size(batch, record) > self.limits.payload
-        {
-            closed = self.take();
-        }
-        let (mut batch, opened) =
-            self.open.take().unwrap_or_else(|| (Batch { parts: Vec::new(), records: 0, size: self.empty_size }, now));
-        batch.size += self.added_size(&batch, record);
-        batch.records += 1;
-        match batch.parts.iter_mut().find(|part| part.partition == record.partition && part.topic == record.topic) {
-            Some(part) => {
-                part.json.push(b',');
-                part.json.extend_from_slice(&self.record);
-                part.next_offset = record.offset + 1;
+    /// The latest of its records' timestamps, in milliseconds since 1970.
+    pub fn newest(&self) -> Option<i64> {
+        self.parts.iter().flat_map(Part::records).map(|(_, timestamp)| timestamp).max()
+    }
+
+    /// Bytes that a record of `json` adds to the event.
+    pub(super) fn added_size(&self, record: &SourceRecord<'_>, json: usize) -> usize {
+        let known = self.parts.iter().any(|part| part.is(record.topic, record.partition));
+        json + if known { 1 } else { Part::overhead(record.topic, record.partition) }
+    }
+
+    pub(super) fn push(&mut self, record: &SourceRecord<'_>, json: &[u8]) {
+        let part = match self.parts.iter_mut().position(|part| part.is(record.topic, record.partition)) {
+            Some(at) => &mut self.parts[at],
+            None => {
+                let (topic, partition) = (record.topic.to_owned(), record.partition);
+                self.parts.push(Part { topic, partition, json: Vec::new(), entries: Vec::new() });
+                let last = self.parts.len() - 1;
+                &mut self.parts[last]
             }
-            None => batch.parts.push(Part {
-                topic: record.topic.to_owned(),
-                partition: record.partition,
-                json: self.record.clone(),
-                next_offset: record.offset + 1,
-            }),
-        }
-        let full = batch.records >= self.limits.batch_size;
-        self.open = Some((batch, opened));
-        // A batch of one has closed when it was full, so never are two closed at once.
-        if full && closed.is_none() { self.take() } else { closed }
+        };
+        part.push(json, record.offset, record.timestamp);
     }
 
-    /// Bytes that the record in `self.record` adds to the event of `batch`.
-    fn added_size(&self, batch: &Batch, record: &SourceRecord<'_>) -> usize {
-        let known = batch.parts.iter().any(|part| part.partition == record.partition && part.topic == record.topic);
-        let around = if known { 1 } else { Part::overhead(record.topic, record.partition) };
-        self.record.len() + around
+    /// Cuts it after so many records. Of a partition that is cut, the first half has the smaller offsets.
+    pub fn split(&self, at: usize) -> (Batch, Batch) {
+        let (mut first, mut second) = (Batch::default(), Batch::default());
+        let mut left = at;
+        for part in &self.parts {
+            let count = part.entries.len();
+            let cut = left.min(count);
+            first.parts.extend(part.slice(0..cut));
+            second.parts.extend(part.slice(cut..count));
+            left -= cut;
+        }
+        (first, second)
     }
 
-    /// When the open batch's window ends.
-    pub fn due(&self) -> Option<Instant> {
-        self.open.as_ref().map(|(_, opened)| *opened + self.limits.window)
+    /// Parts it in two: each partition up to the offset that `from` gives for it, and from there on; a
+    /// partition without one is in the first as a whole.
+    pub fn part_from(&self, from: impl Fn(&Part) -> Option<i64>) -> (Batch, Batch) {
+        let (mut before, mut rest) = (Batch::default(), Batch::default());
+        for part in &self.parts {
+            let count = part.entries.len();
+            let cut = from(part).map_or(count, |offset| part.entries.partition_point(|entry| entry.offset < offset));
+            before.parts.extend(part.slice(0..cut));
+            rest.parts.extend(part.slice(cut..count));
+        }
+        (before, rest)
     }
 
-    /// Closes the open batch.
-    pub fn take(&mut self) -> Option<Batch> {
-        self.open.take().map(|(batch, _)| batch)
+    /// Parts it in two: the records whose timestamp is `matching`, and the others.
+    pub fn part_by_timestamp(&self, matching: impl Fn(i64) -> bool) -> (Batch, Batch) {
+        let pick = |wanted: bool| {
+            let parts = self.parts.iter();
+            let picked = parts.filter_map(|part| part.pick(|index| matching(part.entries[index].timestamp) == wanted));
+            Batch { parts: picked.collect() }
+        };
+        (pick(true), pick(false))
     }
-}
 
-/// Appends `{"topic":...,"headers":[...]}` as Lambda writes it: no field for an absent key or value, and
-/// header bytes signed, as Java has them.
-fn write_record<'h>(
-    record: &SourceRecord<'_>,
-    headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
-    out: &mut Vec<u8>,
-) {
-    let SourceRecord { topic, partition, offset, timestamp, timestamp_type, key, value } = record;
-    let kind = timestamp_type.name();
-    // Writing into memory does not fail. Kafka's topic names need no escape.
-    let _ = write!(
-        out,
-        r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":{timestamp},"timestampType":"{kind}""#
-    );
-    for (name, bytes) in [("key", key), ("value", value)] {
-        if let Some(bytes) = bytes {
-            let _ = write!(out, ",\"{name}\":\"");
-            STANDARD.encode_append(bytes, out);
-            out.push(b'"');
-        }
+    /// Takes a partition's records out.
+    pub fn drop_partition(&mut self, topic: &str, partition: i32) {
+        self.parts.retain(|part| !part.is(topic, partition));
     }
-    out.extend_from_slice(b",\"headers\":[");
-    for (index, (name, bytes)) in headers.enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.push(b'{');
-        let _ = serde_json::to_writer(&mut *out, name);
-        out.push(b':');
-        match bytes {
-            None => out.extend_from_slice(b"null"),
-            Some(bytes) => {
-                let signed: Vec<i8> = bytes.iter().map(|byte| byte.cast_signed()).collect();
-                let _ = serde_json::to_writer(&mut *out, &signed);
-            }
-        }
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"]}");
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::event::TimestampType;
     use super::*;
     use proptest::prelude::*;
-    use sink::event::Event;
 
-    const SERVERS: &str = "127.0.0.1:9092";
-
-    fn record<'a>(partition: i32, offset: i64, value: &'a [u8]) -> SourceRecord<'a> {
-        SourceRecord {
-            topic: "quotes",
-            partition,
-            offset,
-            timestamp: 1_764_028_800_123,
-            timestamp_type: TimestampType::CreateTime,
-            key: Some(b"HSI"),
-            value: Some(value),
+    /// A batch of such partitions, offsets and timestamps.
+    pub(crate) fn batch(records: &[(i32, i64, i64)]) -> Batch {
+        let mut batch = Batch::default();
+        for &(partition, offset, timestamp) in records {
+            let record = SourceRecord {
+                topic: "quotes",
+                partition,
+                offset,
+                timestamp,
+                timestamp_type: TimestampType::CreateTime,
+                key: None,
+                value: None,
+            };
+            batch.push(&record, format!("{{\"offset\":{offset}}}").as_bytes());
         }
+        batch
     }
 
-    fn limits(batch_size: usize, payload: usize) -> Limits {
-        Limits { batch_size, window: Duration::from_millis(500), payload }
+    /// The partition and offset of each record, as they stand in the batch.
+    pub(crate) fn offsets(batch: &Batch) -> Vec<(i32, i64)> {
+        let parts = batch.parts().iter();
+        parts.flat_map(|part| part.records().map(|(offset, _)| (part.partition(), offset))).collect()
     }
 
-    fn text(batch: &Batch) -> String {
-        String::from_utf8(batch.event(SERVERS)).unwrap()
+    fn in_event(batch: &Batch) -> Vec<(String, i64)> {
+        let event: serde_json::Value = serde_json::from_slice(&batch.event("h:1")).unwrap();
+        let mut told = Vec::new();
+        for part in batch.parts() {
+            let name = format!("{}-{}", part.topic(), part.partition());
+            let records = event["records"][&name].as_array().unwrap();
+            told.extend(records.iter().map(|record| (name.clone(), record["offset"].as_i64().unwrap())));
+        }
+        told
     }
 
-    #[test]
-    fn the_event_is_the_one_that_aws_documents() {
-        let mut batcher = Batcher::new(limits(2, MAX_PAYLOAD), SERVERS);
-        let headers = [("h", Some([104, 195, 171].as_slice())), ("n", None)];
-        assert!(batcher.add(&record(0, 15, b"{}"), headers.into_iter(), Instant::now()).is_none());
-        let tombstone = SourceRecord { key: None, value: None, ..record(1, 7, b"") };
-        let batch = batcher.add(&tombstone, [].into_iter(), Instant::now()).unwrap();
-        assert_eq!(
-            text(&batch),
-            concat!(
-                r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"127.0.0.1:9092","records":{"#,
-                r#""quotes-0":[{"topic":"quotes","partition":0,"offset":15,"timestamp":1764028800123,"timestampType":"CREATE_TIME","#,
-                r#""key":"SFNJ","value":"e30=","headers":[{"h":[104,-61,-85]},{"n":null}]}],"#,
-                r#""quotes-1":[{"topic":"quotes","partition":1,"offset":7,"timestamp":1764028800123,"timestampType":"CREATE_TIME","headers":[]}]}}"#
-            )
-        );
-        assert_eq!(batch.next_offsets().collect::<Vec<_>>(), [("quotes", 0, 16), ("quotes", 1, 8)]);
-    }
-
-    #[test]
-    fn aws_lambda_events_reads_the_event() {
-        let mut batcher = Batcher::new(limits(1, MAX_PAYLOAD), SERVERS);
-        let headers = [("h", Some([104, 195, 171].as_slice()))];
-        let batch = batcher.add(&record(4, 15, b"{\"a\":1}"), headers.into_iter(), Instant::now()).unwrap();
-        let event: aws_lambda_events::kafka::KafkaEvent = serde_json::from_str(&text(&batch)).unwrap();
-        let record = &event.records["quotes-4"][0];
-        assert_eq!((record.partition, record.offset), (4, 15));
-        assert_eq!(record.value.as_deref(), Some("eyJhIjoxfQ=="));
-        assert_eq!(record.headers[0]["h"], [104, -61, -85]);
-        assert_eq!(event.bootstrap_servers.as_deref(), Some(SERVERS));
-    }
-
-    #[test]
-    fn a_batch_closes_at_its_size_and_is_due_at_the_end_of_its_window() {
-        let mut batcher = Batcher::new(limits(3, MAX_PAYLOAD), SERVERS);
-        let opened = Instant::now();
-        assert_eq!(batcher.due(), None);
-        assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), opened).is_none());
-        assert!(batcher.add(&record(0, 1, b"{}"), [].into_iter(), opened + Duration::from_millis(400)).is_none());
-        assert_eq!(batcher.due(), Some(opened + Duration::from_millis(500)), "counted from the first record");
-        assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), opened).unwrap().records, 3);
-        assert_eq!(batcher.due(), None);
-        assert!(batcher.take().is_none());
-    }
-
-    #[test]
-    fn a_record_larger_than_the_limit_stands_alone() {
-        let mut batcher = Batcher::new(limits(100, 1000), SERVERS);
-        let large = [b'x'; 2000];
-        assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), Instant::now()).is_none());
-        assert_eq!(batcher.add(&record(0, 1, &large), [].into_iter(), Instant::now()).unwrap().records, 1);
-        assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), Instant::now()).unwrap().records, 1);
-        assert_eq!(batcher.take().unwrap().next_offsets().collect::<Vec<_>>(), [("quotes", 0, 3)]);
+    /// Up to 60 records of 5 partitions whose offsets have holes.
+    fn any_batch() -> impl Strategy<Value = Batch> {
+        prop::collection::vec((0..5_i32, 1..3_i64, -1..50_i64), 1..60).prop_map(|steps| {
+            let mut next = [0_i64; 5];
+            let records = steps.into_iter().map(|(partition, step, timestamp)| {
+                next[partition as usize] += step;
+                (partition, next[partition as usize], timestamp)
+            });
+            batch(&records.collect::<Vec<_>>())
+        })
     }
 
     proptest! {
         #[test]
-        fn every_record_is_in_one_batch_in_order_and_no_event_is_over_the_limit(
-            records in prop::collection::vec((0..12_i32, prop::collection::vec(any::<u8>(), 0..120)), 1..200),
-            batch_size in 1..40_usize,
-            payload in 900..4_000_usize,
+        fn a_cut_loses_nothing_keeps_each_partitions_order_and_the_events_hold_the_same(
+            batch in any_batch(),
+            at in 0..70_usize,
+            from in prop::collection::vec(prop::option::of(0..60_i64), 5),
+            oldest in -1..50_i64,
         ) {
-            let mut batcher = Batcher::new(limits(batch_size, payload), SERVERS);
-            let mut batches = Vec::new();
-            let mut next = [0_i64; 12];
-            for (partition, value) in &records {
-                let offset = next[*partition as usize];
-                next[*partition as usize] += 1;
-                batches.extend(batcher.add(&record(*partition, offset, value), [].into_iter(), Instant::now()));
-            }
-            batches.extend(batcher.take());
-            let mut seen = [0_i64; 12];
-            for batch in &batches {
-                let event = text(batch);
-                prop_assert!(event.len() <= payload, "{} bytes", event.len());
-                prop_assert!(batch.records <= batch_size);
-                let parsed = Event::parse(&event).unwrap();
-                prop_assert_eq!(parsed.records.len(), batch.records);
-                for record in &parsed.records {
-                    prop_assert_eq!(record.offset, seen[record.partition as usize]);
-                    seen[record.partition as usize] += 1;
-                }
-            }
-            prop_assert_eq!(seen, next);
+            let whole = in_event(&batch);
+            let (first, second) = batch.split(at);
+            prop_assert_eq!(first.records(), at.min(batch.records()));
+            prop_assert_eq!([in_event(&first), in_event(&second)].concat(), whole.clone());
+
+            let (before, rest) = batch.part_from(|part| from[part.partition() as usize]);
+            let is_before = |&(partition, offset): &(i32, i64)| from[partition as usize].is_none_or(|from| offset < from);
+            let (done, left): (Vec<_>, Vec<_>) = offsets(&batch).into_iter().partition(is_before);
+            prop_assert_eq!((offsets(&before), offsets(&rest)), (done, left));
+
+            let (old, young) = batch.part_by_timestamp(|timestamp| timestamp < oldest);
+            prop_assert_eq!(old.records() + young.records(), whole.len());
+            prop_assert!(old.newest().is_none_or(|newest| newest < oldest));
+            let mut again = [in_event(&old), in_event(&young)].concat();
+            let mut sorted = whole;
+            again.sort();
+            sorted.sort();
+            prop_assert_eq!(again, sorted);
         }
     }
 }

@@ -1,36 +1,68 @@
 //! The local twin of Lambda's Kafka event source mapping.
 //!
-//! It reads topics with a consumer group, collects records into batches ([`batch`]), hands each to the
-//! function ([`function`]) and commits its offsets once the function has succeeded; a failed batch is
-//! delivered again, whole, until it succeeds. One batch is under way at a time, so that the records of a
-//! partition are never handled side by side.
+//! It reads topics with a consumer group, collects records into batches ([`batcher`]), hands each to the
+//! function ([`function`]) and commits its offsets once the function has succeeded. What fails is tried again,
+//! split or given up as [`attempts`] decides. One batch is under way at a time, so that the records of a
+//! partition are never handled side by side; meanwhile the next is collected.
 
+pub mod attempts;
 pub mod batch;
+pub mod batcher;
 pub mod command;
+mod consumer;
+mod deliver;
+pub mod destination;
+pub mod discard;
 pub mod ends;
+pub mod event;
+mod flight;
 pub mod function;
+mod lag;
 pub mod progress;
-pub mod retry;
+pub mod response;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientConfig, ClientContext, Offset, Timestamp, TopicPartitionList};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use batch::{Batch, Batcher, Limits, SourceRecord, TimestampType};
+use attempts::Policy;
+use batch::{Batch, Limits};
+use batcher::Batcher;
+use consumer::{Complaints, GroupConsumer, Member, add, is_permanent};
+use deliver::Deliverer;
+use destination::Destination;
+use flight::Flight;
 use function::Function;
 use progress::Progress;
-use retry::Backoff;
 
 /// How often a waiting trigger looks whether it shall stop.
 const TICK: Duration = Duration::from_millis(100);
+
+/// A function that takes longer has its partitions paused, so that the consumer can be polled meanwhile, as
+/// the group demands; pausing throws away what was fetched ahead, so quick functions are simply waited for.
+const PAUSE_AFTER: Duration = Duration::from_secs(1);
+
+/// Lambda lets a function that a Kafka event source invokes run for 14 minutes at most.
+pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(14 * 60);
+
+/// Where a group that is new begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum StartingPosition {
+    /// At the first record that the topic still holds.
+    #[default]
+    #[value(name = "TRIM_HORIZON")]
+    TrimHorizon,
+    /// After the last record there is when it begins.
+    #[value(name = "LATEST")]
+    Latest,
+}
 
 /// What a trigger is told.
 #[derive(Clone, Debug)]
@@ -41,10 +73,36 @@ pub struct Settings {
     pub topics: Vec<String>,
     /// The consumer group.
     pub group: String,
+    /// Where the group begins, if it is new; one that exists goes on where it was.
+    pub starting_position: StartingPosition,
     /// What closes a batch.
     pub limits: Limits,
     /// How long the function may take.
     pub timeout: Duration,
+    /// What is done when the function fails.
+    pub policy: Policy,
+    /// Whether the function's answer is read as a partial batch response (`ReportBatchItemFailures`).
+    pub report_batch_item_failures: bool,
+    /// Where records go that are given up.
+    pub on_failure: Option<Destination>,
+}
+
+impl Settings {
+    /// Settings with AWS's defaults for what is not named here, and a function that may take as long as
+    /// Lambda lets any.
+    pub fn new(client: ClientConfig, topics: Vec<String>, group: impl Into<String>, limits: Limits) -> Self {
+        Settings {
+            client,
+            topics,
+            group: group.into(),
+            starting_position: StartingPosition::default(),
+            limits,
+            timeout: FUNCTION_TIMEOUT,
+            policy: Policy::default(),
+            report_batch_item_failures: false,
+            on_failure: None,
+        }
+    }
 }
 
 /// Why a trigger ended.
@@ -58,15 +116,16 @@ pub enum TriggerError {
         /// What librdkafka said.
         source: KafkaError,
     },
+    /// The task that delivers has failed: going on would commit past its batch.
+    #[error("delivering a batch broke off: {0}")]
+    Broken(#[from] JoinError),
 }
 
 /// A trigger between a broker and a function.
 pub struct Trigger {
-    settings: Settings,
-    servers: String,
-    consumer: BaseConsumer<Quiet>,
-    function: Function,
-    progress: Arc<Progress>,
+    consumer: Arc<GroupConsumer>,
+    flight: Arc<Flight>,
+    deliverer: Arc<Deliverer>,
 }
 
 impl Trigger {
@@ -78,162 +137,186 @@ impl Trigger {
         let servers = settings.client.get("bootstrap.servers").unwrap_or_default().to_owned();
         let kafka = |source| TriggerError::Kafka { servers: servers.clone(), source };
         let mut client = settings.client.clone();
-        // A group that is new begins at the start, as the mapping does with TRIM_HORIZON. A batch that is
-        // retried for long must not cost the trigger its partitions: heartbeats tell that it is alive.
-        client
-            .set("group.id", &settings.group)
-            .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("max.poll.interval.ms", "86400000");
-        let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(kafka)?;
+        client.set("group.id", &settings.group).set("enable.auto.commit", "false").set(
+            "auto.offset.reset",
+            match settings.starting_position {
+                StartingPosition::TrimHorizon => "earliest",
+                StartingPosition::Latest => "latest",
+            },
+        );
+        let flight = Arc::new(Flight::default());
+        let consumer: GroupConsumer = client.create_with_context(Member::new(Arc::clone(&flight))).map_err(kafka)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(kafka)?;
-        Ok(Trigger { settings, servers, consumer, function, progress })
+        let consumer = Arc::new(consumer);
+        let deliverer = Arc::new(Deliverer {
+            settings,
+            servers,
+            function,
+            consumer: Arc::clone(&consumer),
+            flight: Arc::clone(&flight),
+            progress,
+        });
+        Ok(Trigger { consumer, flight, deliverer })
     }
 
-    /// Runs until `stop`; the batch under way is finished and committed first. Blocks its thread.
+    /// Runs until `stop`; the invocation under way is finished and committed first. Blocks its thread.
     ///
     /// # Errors
     /// [`TriggerError`] when the broker refuses for good.
     pub fn run(self, runtime: &Handle, stop: &CancellationToken) -> Result<(), TriggerError> {
-        let mut batcher = Batcher::new(self.settings.limits, &self.servers);
-        let mut complaints = Complaints { servers: &self.servers, last: None };
-        while !stop.is_cancelled() {
-            let closed = match self.next(&batcher) {
-                Some(Ok(message)) => add(&mut batcher, &message),
-                Some(Err(source)) if is_permanent(&source) => {
-                    return Err(TriggerError::Kafka { servers: self.servers, source });
+        // Whatever ends the reading ends the delivering and the measuring.
+        let stop = stop.child_token();
+        let progress = Arc::clone(&self.deliverer.progress);
+        let lag = lag::watch(Arc::clone(&self.consumer), progress, stop.clone());
+        let mut reader = Reader {
+            trigger: &self,
+            runtime,
+            stop: &stop,
+            batcher: Batcher::new(self.deliverer.settings.limits, &self.deliverer.servers),
+            ready: VecDeque::new(),
+            under_way: None,
+            paused: false,
+            drained: false,
+        };
+        let read = reader.read();
+        stop.cancel();
+        let landed = reader.land();
+        // A thread that has failed has nothing more to say.
+        let _ = lag.join();
+        read.and(landed)
+    }
+}
+
+/// The loop that reads: what it has collected, and what is on its way.
+struct Reader<'a> {
+    trigger: &'a Trigger,
+    runtime: &'a Handle,
+    stop: &'a CancellationToken,
+    batcher: Batcher,
+    /// Closed, and waiting for the one under way.
+    ready: VecDeque<Batch>,
+    under_way: Option<JoinHandle<()>>,
+    paused: bool,
+    /// All that was fetched has been read.
+    drained: bool,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Result<(), TriggerError> {
+        let mut complaints = Complaints::new(&self.trigger.deliverer.servers);
+        while !self.stop.is_cancelled() {
+            self.set_out()?;
+            if !self.ready.is_empty() && !self.paused {
+                if self.lands_soon()? {
+                    continue;
                 }
-                Some(Err(error)) => {
-                    complaints.hear(&error, Instant::now());
-                    None
-                }
-                None if batcher.due().is_some_and(|due| due <= Instant::now()) => batcher.take(),
-                None => None,
-            };
-            if let Some(batch) = closed {
-                runtime.block_on(self.deliver(&batch, stop));
+                self.pause()?;
             }
+            match self.trigger.consumer.poll(self.patience()) {
+                Some(Ok(message)) => {
+                    self.drained = false;
+                    self.ready.extend(add(&mut self.batcher, &message));
+                    if self.paused {
+                        // Of a partition that was assigned after the pause began.
+                        self.pause()?;
+                    }
+                }
+                Some(Err(error)) if is_permanent(&error) => return Err(self.kafka(error)),
+                Some(Err(error)) => complaints.hear(&error, Instant::now()),
+                None => self.drained = true,
+            }
+            // Rebalances happen within the poll.
+            self.drop_revoked();
         }
         Ok(())
     }
 
-    /// The next record, none when the window ends first. With a window of 0 a batch is whatever the
-    /// broker has handed over already.
-    fn next(&self, batcher: &Batcher) -> Option<Result<BorrowedMessage<'_>, KafkaError>> {
-        let left = batcher.due().map(|due| due.saturating_duration_since(Instant::now()));
-        if left == Some(Duration::ZERO) && !self.settings.limits.window.is_zero() {
-            return None;
+    /// Lets the next batch set out, if none is under way. A window that ends while one is makes the batch
+    /// wait, and grow.
+    fn set_out(&mut self) -> Result<(), TriggerError> {
+        if self.under_way.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.land()?;
         }
-        self.consumer.poll(left.unwrap_or(TICK).min(TICK))
+        if self.under_way.is_some() {
+            return Ok(());
+        }
+        // With a window of 0 a batch is whatever has been fetched already.
+        let at_once = self.trigger.deliverer.settings.limits.window.is_zero();
+        if self.ready.is_empty()
+            && self.batcher.due().is_some_and(|due| due <= Instant::now())
+            && (self.drained || !at_once)
+        {
+            self.ready.extend(self.batcher.take());
+        }
+        if let Some(batch) = self.ready.pop_front() {
+            let (deliverer, stop) = (Arc::clone(&self.trigger.deliverer), self.stop.clone());
+            self.under_way = Some(self.runtime.spawn(async move { deliverer.deliver(batch, &stop).await }));
+        }
+        if self.paused && self.ready.is_empty() {
+            self.resume()?;
+        }
+        Ok(())
     }
 
-    /// Hands the batch over until the function succeeds, then commits; gives up only when told to stop.
-    async fn deliver(&self, batch: &Batch, stop: &CancellationToken) {
-        let event = Bytes::from(batch.event(&self.servers));
-        let mut backoff = Backoff::default();
-        loop {
-            match self.function.invoke(event.clone(), self.settings.timeout).await {
-                Ok(report) => {
-                    if backoff.failures() > 0 {
-                        tracing::info!(
-                            "the batch of {} records succeeded after {} failures",
-                            batch.records,
-                            backoff.failures()
-                        );
-                    }
-                    self.commit(batch);
-                    self.progress.succeeded(batch, report);
-                    return;
-                }
-                Err(error) => {
-                    self.progress.failed();
-                    let wait = backoff.failed();
-                    tracing::warn!("a batch of {} records is retried in {wait:?}: {error}", batch.records);
-                    if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                        return;
-                    }
-                }
+    /// Waits a little for the one under way.
+    fn lands_soon(&mut self) -> Result<bool, TriggerError> {
+        let Some(under_way) = &mut self.under_way else {
+            return Ok(true);
+        };
+        let landing = async { tokio::time::timeout(PAUSE_AFTER, under_way).await };
+        match self.runtime.block_on(landing) {
+            Err(_) => Ok(false),
+            Ok(landed) => {
+                self.under_way = None;
+                Ok(landed.map(|()| true)?)
             }
         }
     }
 
-    /// What is not committed is delivered again, so a failure here is only told.
-    fn commit(&self, batch: &Batch) {
-        let mut offsets = TopicPartitionList::new();
-        for (topic, partition, next) in batch.next_offsets() {
-            if let Err(error) = offsets.add_partition_offset(topic, partition, Offset::Offset(next)) {
-                tracing::warn!("{topic}/{partition}: offset {next} cannot be committed: {error}");
+    /// Waits for the one under way.
+    fn land(&mut self) -> Result<(), TriggerError> {
+        match self.under_way.take() {
+            Some(under_way) => Ok(self.runtime.block_on(under_way)?),
+            None => Ok(()),
+        }
+    }
+
+    /// How long to wait for a record.
+    fn patience(&self) -> Duration {
+        match self.batcher.due() {
+            Some(due) if self.under_way.is_none() => due.saturating_duration_since(Instant::now()).min(TICK),
+            // To be looked at again soon: the one under way may land at any moment.
+            Some(_) => TICK / 10,
+            None => TICK,
+        }
+    }
+
+    fn pause(&mut self) -> Result<(), TriggerError> {
+        self.paused = true;
+        let consumer = &self.trigger.consumer;
+        consumer.assignment().and_then(|assigned| consumer.pause(&assigned)).map_err(|error| self.kafka(error))
+    }
+
+    fn resume(&mut self) -> Result<(), TriggerError> {
+        self.paused = false;
+        let consumer = &self.trigger.consumer;
+        consumer.assignment().and_then(|assigned| consumer.resume(&assigned)).map_err(|error| self.kafka(error))
+    }
+
+    /// What is not under way of a partition that was taken away is forgotten: its next reader begins where
+    /// the commits end.
+    fn drop_revoked(&mut self) {
+        for (topic, partition) in self.trigger.flight.take_revoked() {
+            self.batcher.drop_partition(&topic, partition);
+            for batch in &mut self.ready {
+                batch.drop_partition(&topic, partition);
             }
         }
-        if let Err(error) = self.consumer.commit(&offsets, CommitMode::Sync) {
-            tracing::warn!("the offsets of a stored batch were not committed: {error}");
-        }
-    }
-}
-
-/// librdkafka tells each trouble several times a second; what a user should know comes from `poll`.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!("librdkafka: {facility}: {message}");
+        self.ready.retain(|batch| !batch.is_empty());
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!("librdkafka: {error}: {reason}");
+    fn kafka(&self, source: KafkaError) -> TriggerError {
+        TriggerError::Kafka { servers: self.trigger.deliverer.servers.clone(), source }
     }
-}
-
-impl ConsumerContext for Quiet {}
-
-/// Troubles that pass, told at once and then every ten seconds.
-struct Complaints<'a> {
-    servers: &'a str,
-    last: Option<Instant>,
-}
-
-impl Complaints<'_> {
-    const EVERY: Duration = Duration::from_secs(10);
-
-    fn hear(&mut self, error: &KafkaError, now: Instant) {
-        if self.last.is_none_or(|last| now.saturating_duration_since(last) >= Self::EVERY) {
-            tracing::warn!("waiting for the broker {} (--bootstrap-server): {error}", self.servers);
-            self.last = Some(now);
-        }
-    }
-}
-
-fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Option<Batch> {
-    let (timestamp_type, timestamp) = match message.timestamp() {
-        Timestamp::CreateTime(millis) => (TimestampType::CreateTime, millis),
-        Timestamp::LogAppendTime(millis) => (TimestampType::LogAppendTime, millis),
-        Timestamp::NotAvailable => (TimestampType::None, -1),
-    };
-    let record = SourceRecord {
-        topic: message.topic(),
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp,
-        timestamp_type,
-        key: message.key(),
-        value: message.payload(),
-    };
-    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-    batcher.add(&record, headers.map(|header| (header.key, header.value)), Instant::now())
-}
-
-/// Errors that waiting does not mend.
-fn is_permanent(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::SaslAuthenticationFailed
-                | RDKafkaErrorCode::Authentication
-                | RDKafkaErrorCode::InvalidTopic
-                | RDKafkaErrorCode::Fatal
-        )
-    )
 }

@@ -2,27 +2,33 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sink::metrics::Report;
 use tokio::sync::Notify;
 
 use super::batch::Batch;
 
-/// Counts that only grow, and how far each partition has been stored.
+/// A topic and one of its partitions.
+pub type Partition = (String, i32);
+
+/// Counts that only grow, how far each partition has been stored, and how far it reaches.
 #[derive(Debug, Default)]
 pub struct Progress {
     batches: AtomicU64,
     records: AtomicU64,
-    retries: AtomicU64,
-    stored: Mutex<Stored>,
+    failures: AtomicU64,
+    given_up: AtomicU64,
+    state: Mutex<State>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Stored {
+struct State {
     report: Report,
-    next_offsets: BTreeMap<(String, i32), i64>,
+    newest: Option<i64>,
+    next_offsets: BTreeMap<Partition, i64>,
+    lag: BTreeMap<Partition, u64>,
 }
 
 /// The counts at one moment.
@@ -33,53 +39,78 @@ pub struct Counts {
     /// Records in them.
     pub records: u64,
     /// Invocations that failed.
-    pub retries: u64,
+    pub failures: u64,
+    /// Records that were given up, and went to the on-failure destination where there is one.
+    pub given_up: u64,
     /// What the sink stored; all zero where the function does not tell.
     pub report: Report,
+    /// The greatest timestamp of a stored record, in milliseconds since 1970.
+    pub newest: Option<i64>,
 }
 
 impl Progress {
     pub(super) fn succeeded(&self, batch: &Batch, report: Option<Report>) {
         self.batches.fetch_add(1, Ordering::Relaxed);
-        self.records.fetch_add(batch.records as u64, Ordering::Relaxed);
-        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        self.records.fetch_add(batch.records() as u64, Ordering::Relaxed);
+        let mut state = self.state();
         if let Some(report) = report {
-            stored.report += report;
+            state.report += report;
         }
-        for (topic, partition, next) in batch.next_offsets() {
-            stored.next_offsets.insert((topic.to_owned(), partition), next);
-        }
-        drop(stored);
+        state.newest = state.newest.max(batch.newest());
+        Self::passed(state, batch);
         self.changed.notify_waiters();
     }
 
+    pub(super) fn gave_up(&self, batch: &Batch) {
+        self.given_up.fetch_add(batch.records() as u64, Ordering::Relaxed);
+        Self::passed(self.state(), batch);
+        self.changed.notify_waiters();
+    }
+
+    /// The batch's records will not be delivered again.
+    fn passed(mut state: MutexGuard<'_, State>, batch: &Batch) {
+        for (topic, partition, next) in batch.next_offsets() {
+            let reached = state.next_offsets.entry((topic.to_owned(), partition)).or_default();
+            *reached = next.max(*reached);
+        }
+    }
+
     pub(super) fn failed(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_lag(&self, lag: BTreeMap<Partition, u64>) {
+        self.state().lag = lag;
     }
 
     /// The counts now.
     pub fn counts(&self) -> Counts {
+        let State { report, newest, .. } = *self.state();
         Counts {
             batches: self.batches.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
-            retries: self.retries.load(Ordering::Relaxed),
-            report: self.stored.lock().unwrap_or_else(PoisonError::into_inner).report,
+            failures: self.failures.load(Ordering::Relaxed),
+            given_up: self.given_up.load(Ordering::Relaxed),
+            report,
+            newest,
         }
     }
 
-    /// Waits until so many records have been stored.
-    pub async fn stored_records(&self, count: u64) {
-        self.until(|| self.records.load(Ordering::Relaxed) >= count).await;
+    /// Records that each assigned partition holds and that are not committed yet, as of a second ago.
+    pub fn lag(&self) -> BTreeMap<Partition, u64> {
+        self.state().lag.clone()
     }
 
-    /// Waits until the partition has been stored up to and with `offset`.
+    /// Waits until so many records have been stored or given up.
+    pub async fn stored_records(&self, count: u64) {
+        let passed = || self.records.load(Ordering::Relaxed) + self.given_up.load(Ordering::Relaxed);
+        self.until(|| passed() >= count).await;
+    }
+
+    /// Waits until the partition has been stored (or given up) up to and with `offset`.
     pub async fn stored(&self, topic: &str, partition: i32, offset: i64) {
         let key = (topic.to_owned(), partition);
-        self.until(|| {
-            let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-            stored.next_offsets.get(&key).is_some_and(|next| *next > offset)
-        })
-        .await;
+        self.until(|| self.state().next_offsets.get(&key).is_some_and(|next| *next > offset)).await;
     }
 
     async fn until(&self, reached: impl Fn() -> bool) {
@@ -91,5 +122,9 @@ impl Progress {
             }
             changed.await;
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,98 @@
+//! The event that Lambda's Kafka event source sends, written record by record.
+//!
+//! `aws_lambda_events` has types for this event, but they write a field that AWS does not send
+//! (`eventSourceArn`) and hold a String for each value.
+
+use std::io::Write;
+
+use base64_simd::STANDARD;
+
+/// A record as the broker gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceRecord<'a> {
+    /// The topic's name.
+    pub topic: &'a str,
+    /// The partition's number.
+    pub partition: i32,
+    /// The record's place in its partition.
+    pub offset: i64,
+    /// Milliseconds since 1970; -1 where the record has none.
+    pub timestamp: i64,
+    /// Who set the timestamp.
+    pub timestamp_type: TimestampType,
+    /// The record's key.
+    pub key: Option<&'a [u8]>,
+    /// The record's value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Who set a record's timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampType {
+    /// Its producer.
+    CreateTime,
+    /// The broker.
+    LogAppendTime,
+    /// Nobody.
+    None,
+}
+
+impl TimestampType {
+    fn name(self) -> &'static str {
+        match self {
+            TimestampType::CreateTime => "CREATE_TIME",
+            TimestampType::LogAppendTime => "LOG_APPEND_TIME",
+            TimestampType::None => "NO_TIMESTAMP_TYPE",
+        }
+    }
+}
+
+/// What an event ends with.
+pub(super) const TAIL: &[u8] = b"}}";
+
+/// What an event begins with: everything up to its first partition.
+pub(super) fn head(bootstrap_servers: &str) -> Vec<u8> {
+    let servers = serde_json::Value::from(bootstrap_servers);
+    format!(r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":{servers},"records":{{"#).into_bytes()
+}
+
+/// Appends `{"topic":...,"headers":[...]}` as Lambda writes it: no field for an absent key or value, and
+/// header bytes signed, as Java has them.
+pub(super) fn write_record<'h>(
+    record: &SourceRecord<'_>,
+    headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
+    out: &mut Vec<u8>,
+) {
+    let SourceRecord { topic, partition, offset, timestamp, timestamp_type, key, value } = record;
+    let kind = timestamp_type.name();
+    // Writing into memory does not fail. Kafka's topic names need no escape.
+    let _ = write!(
+        out,
+        r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":{timestamp},"timestampType":"{kind}""#
+    );
+    for (name, bytes) in [("key", key), ("value", value)] {
+        if let Some(bytes) = bytes {
+            let _ = write!(out, ",\"{name}\":\"");
+            STANDARD.encode_append(bytes, out);
+            out.push(b'"');
+        }
+    }
+    out.extend_from_slice(b",\"headers\":[");
+    for (index, (name, bytes)) in headers.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.push(b'{');
+        let _ = serde_json::to_writer(&mut *out, name);
+        out.push(b':');
+        match bytes {
+            None => out.extend_from_slice(b"null"),
+            Some(bytes) => {
+                let signed: Vec<i8> = bytes.iter().map(|byte| byte.cast_signed()).collect();
+                let _ = serde_json::to_writer(&mut *out, &signed);
+            }
+        }
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
+}

@@ -1,0 +1,250 @@
+//! How things stand: counts, rates, lag and freshness at one moment, as text and as JSON.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use producer::progress::Snapshot;
+use producer::summary::{grouped, size};
+use serde::Serialize;
+
+use crate::say::counted;
+use crate::trigger::progress::{Counts, Partition};
+
+/// Rates are of so many seconds: long enough to be read, short enough to be news.
+const RATE_OVER: Duration = Duration::from_secs(5);
+
+/// How things stand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Status {
+    /// Rows of this process's own feed, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fed: Option<Fed>,
+    /// What has been stored.
+    pub stored: Stored,
+    /// Records that are in the topic and not stored yet, by `topic/partition`.
+    pub lag: BTreeMap<String, u64>,
+    /// Seconds since the newest stored record was sent.
+    pub newest_record_age_seconds: Option<f64>,
+}
+
+/// A feed's rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Fed {
+    /// Rows read.
+    pub read: u64,
+    /// Records that the broker has confirmed.
+    pub delivered: u64,
+    /// Of these, in a second.
+    pub delivered_per_second: u64,
+    /// Rows that could not be quotes.
+    pub rejected: u64,
+    /// Which part is done, from 0 to 1.
+    pub fraction: Option<f64>,
+}
+
+/// What has been stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Stored {
+    /// Records in batches that succeeded.
+    pub records: u64,
+    /// Of these, in a second.
+    pub records_per_second: u64,
+    /// Batches that succeeded.
+    pub batches: u64,
+    /// Objects put, where the function tells.
+    pub objects: u64,
+    /// Bytes put.
+    pub bytes: u64,
+    /// Records in the quarantine.
+    pub quarantined: u64,
+    /// Invocations that failed.
+    pub failed_invocations: u64,
+    /// Records that were given up.
+    pub given_up: u64,
+}
+
+/// Keeps what is needed to tell rates.
+#[derive(Debug, Default)]
+pub struct Meter {
+    /// Since the start: delivered and stored records.
+    history: VecDeque<(Duration, u64, u64)>,
+}
+
+impl Meter {
+    /// The status, `since` the start and `now` in milliseconds since 1970.
+    pub fn measure(
+        &mut self,
+        since: Duration,
+        now: i64,
+        fed: Option<Snapshot>,
+        counts: &Counts,
+        lag: &BTreeMap<Partition, u64>,
+    ) -> Status {
+        let delivered = fed.map_or(0, |fed| fed.delivered);
+        self.history.push_back((since, delivered, counts.records));
+        while self.history.get(1).is_some_and(|(then, ..)| since.saturating_sub(*then) >= RATE_OVER) {
+            self.history.pop_front();
+        }
+        let (then, delivered_then, stored_then) = self.history.front().copied().unwrap_or_default();
+        // What began within the window began at nothing.
+        let begun = then < RATE_OVER && since < RATE_OVER;
+        let (then, delivered_then, stored_then) =
+            if begun { (Duration::ZERO, 0, 0) } else { (then, delivered_then, stored_then) };
+        let seconds = since.saturating_sub(then).as_secs_f64().max(1.0);
+        let rate = |now: u64, then: u64| (now.saturating_sub(then) as f64 / seconds).round() as u64;
+        Status {
+            fed: fed.map(|fed| Fed {
+                read: fed.read,
+                delivered,
+                delivered_per_second: rate(delivered, delivered_then),
+                rejected: fed.rejected,
+                fraction: fed.fraction(),
+            }),
+            stored: Stored {
+                records: counts.records,
+                records_per_second: rate(counts.records, stored_then),
+                batches: counts.batches,
+                objects: counts.report.objects,
+                bytes: counts.report.bytes,
+                quarantined: counts.report.quarantined,
+                failed_invocations: counts.failures,
+                given_up: counts.given_up,
+            },
+            lag: lag.iter().map(|((topic, partition), records)| (format!("{topic}/{partition}"), *records)).collect(),
+            newest_record_age_seconds: counts.newest.map(|newest| now.saturating_sub(newest).max(0) as f64 / 1e3),
+        }
+    }
+}
+
+impl Fed {
+    /// `12,154 read, 12,154 delivered, 2 rejected, 61,203/s`
+    pub fn text(&self) -> String {
+        let rejected = match self.rejected {
+            0 => String::new(),
+            rejected => format!(", {} rejected", grouped(rejected)),
+        };
+        let (read, delivered) = (grouped(self.read), grouped(self.delivered));
+        format!("{read} read, {delivered} delivered{rejected}, {}/s", grouped(self.delivered_per_second))
+    }
+}
+
+impl Stored {
+    /// `1,200 records (400/s) in 3 batches; 3 objects, 45.0 kB, 0 quarantined`
+    pub fn text(&self) -> String {
+        let records = counted(self.records, "record", "records");
+        let batches = counted(self.batches, "batch", "batches");
+        let mut text = format!("{records} ({}/s) in {batches}", grouped(self.records_per_second));
+        if self.objects > 0 {
+            let objects = counted(self.objects, "object", "objects");
+            text += &format!("; {objects}, {}, {} quarantined", size(self.bytes), grouped(self.quarantined));
+        }
+        if self.failed_invocations > 0 {
+            text += &format!("; {}", counted(self.failed_invocations, "failed invocation", "failed invocations"));
+        }
+        if self.given_up > 0 {
+            text += &format!("; {} given up", counted(self.given_up, "record", "records"));
+        }
+        text
+    }
+}
+
+impl Status {
+    /// `120: quotes/0 86, quotes/2 34`: the partitions that lag, the worst first.
+    pub fn lag_text(&self) -> String {
+        let mut behind: Vec<(&String, u64)> =
+            self.lag.iter().filter(|(_, lag)| **lag > 0).map(|(name, lag)| (name, *lag)).collect();
+        if behind.is_empty() {
+            return "0".to_owned();
+        }
+        behind.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let all: u64 = behind.iter().map(|(_, lag)| lag).sum();
+        let told: Vec<String> = behind.iter().map(|(name, lag)| format!("{name} {}", grouped(*lag))).collect();
+        format!("{}: {}", grouped(all), told.join(", "))
+    }
+
+    /// `0.4 s`; nothing while nothing is stored.
+    pub fn age_text(&self) -> Option<String> {
+        self.newest_record_age_seconds.map(|age| match age {
+            ..100.0 => format!("{age:.1} s"),
+            100.0..6_000.0 => format!("{:.0} min", age / 60.0),
+            6_000.0..172_800.0 => format!("{:.0} h", age / 3_600.0),
+            _ => format!("{} days", grouped((age / 86_400.0) as u64)),
+        })
+    }
+
+    /// All of it on one line, without the feed.
+    pub fn line(&self) -> String {
+        let age = self.age_text().map_or_else(String::new, |age| format!("; newest sent {age} ago"));
+        format!("{}; lag {}{age}", self.stored.text(), self.lag_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sink::metrics::Report;
+
+    use super::*;
+
+    fn counts(records: u64) -> Counts {
+        let report = Report { records, bytes: 45_000, objects: 3, quarantined: 1, skipped: 0 };
+        Counts { batches: 3, records, report, newest: Some(1_000_000), ..Counts::default() }
+    }
+
+    fn lag() -> BTreeMap<Partition, u64> {
+        [(("quotes".to_owned(), 0), 34), (("quotes".to_owned(), 1), 0), (("quotes".to_owned(), 2), 1_086)].into()
+    }
+
+    #[test]
+    fn a_line_tells_rate_batches_objects_lag_and_freshness() {
+        let mut meter = Meter::default();
+        let status = meter.measure(Duration::from_secs(2), 1_000_400, None, &counts(1_200), &lag());
+        assert_eq!(
+            status.line(),
+            "1,200 records (600/s) in 3 batches; 3 objects, 45.0 kB, 1 quarantined; \
+             lag 1,120: quotes/2 1,086, quotes/0 34; newest sent 0.4 s ago"
+        );
+        let failing = Counts { failures: 1, given_up: 2, ..Counts::default() };
+        let status = Meter::default().measure(Duration::from_secs(1), 0, None, &failing, &BTreeMap::new());
+        assert_eq!(status.line(), "0 records (0/s) in 0 batches; 1 failed invocation; 2 records given up; lag 0");
+    }
+
+    #[test]
+    fn rates_are_of_the_last_seconds() {
+        let mut meter = Meter::default();
+        let mut rates = Vec::new();
+        for second in 0..=20_u64 {
+            let records = if second <= 10 { second * 100 } else { 1_000 };
+            let status = meter.measure(Duration::from_secs(second), 0, None, &counts(records), &BTreeMap::new());
+            rates.push(status.stored.records_per_second);
+        }
+        assert_eq!(rates[..11], [0, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100]);
+        assert_eq!(rates[15..], [0; 6]);
+    }
+
+    #[test]
+    fn the_feed_is_told_where_there_is_one() {
+        let fed = Snapshot { read: 2_000, delivered: 1_500, rejected: 2, ..Snapshot::default() };
+        let status = Meter::default().measure(Duration::from_secs(3), 0, Some(fed), &counts(0), &BTreeMap::new());
+        assert_eq!(status.fed.unwrap().text(), "2,000 read, 1,500 delivered, 2 rejected, 500/s");
+    }
+
+    #[test]
+    fn an_age_is_told_in_the_unit_that_fits() {
+        for (age, text) in
+            [(0.04, "0.0 s"), (99.0, "99.0 s"), (600.0, "10 min"), (7_200.0, "2 h"), (864_000.0, "10 days")]
+        {
+            let status = Status { newest_record_age_seconds: Some(age), ..Status::default() };
+            assert_eq!(status.age_text().as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn json_has_every_figure_under_its_name() {
+        let status = Meter::default().measure(Duration::from_secs(2), 1_000_400, None, &counts(1_200), &lag());
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["stored"]["records"], 1_200);
+        assert_eq!(json["lag"]["quotes/2"], 1_086);
+        assert_eq!(json["newest_record_age_seconds"], 0.4);
+        assert!(json.get("fed").is_none());
+    }
+}
