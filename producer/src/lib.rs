@@ -6,6 +6,9 @@
 //! [`number`] and [`date`], and [`pace`] says when a record is due; none of these does any I/O.
 
 pub mod args;
+#[cfg(test)]
+mod bench;
+mod checks;
 pub mod date;
 pub mod delivery;
 pub mod display;
@@ -26,6 +29,7 @@ pub mod rejects;
 mod reports;
 pub mod row;
 pub mod run;
+mod runner;
 pub mod source;
 pub mod summary;
 pub mod topic;

@@ -1,0 +1,90 @@
+//! The checks before a feed: nothing is sent before every header is known to be usable and every rejects file
+//! writable.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Repeat;
+use crate::feed::{Feed, Order};
+use crate::input::Input;
+use crate::progress::Progress;
+use crate::rejects::Rejects;
+use crate::run::{RunError, open};
+
+/// A header that cannot be used is known before anything is sent, and so is a misspelt `--numeric`.
+pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), RunError> {
+    let uncounted = Arc::new(Progress::default());
+    let mut columns = Vec::new();
+    let (known, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.can_be_read_again());
+    for input in known {
+        let source = open(input, feed, &uncounted, shutdown)?;
+        columns.extend(source.header().columns().iter().map(|column| column.name.clone()));
+    }
+    // A pipe's columns are known only once its rows are sent.
+    let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
+    for name in feed.numeric().iter().filter(unknown) {
+        progress.notice(format!("--numeric {name}: no input has such a column"));
+    }
+    Ok(())
+}
+
+/// A rejects file for each input; a file that is named twice has its rejects written once.
+pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RunError> {
+    let prepare = |(at, input): (usize, &Input)| {
+        let path = feed.rejects_path(input);
+        if feed.inputs()[..at].contains(input) {
+            return Ok(None);
+        }
+        if matches!(input, Input::Bytes { .. }) {
+            return Ok(Some(Rejects::unprepared(path)));
+        }
+        match Rejects::prepare(path.clone()) {
+            Ok(rejects) => Ok(Some(rejects)),
+            Err(problem) => Err(RunError::Rejects { path, problem }),
+        }
+    };
+    feed.inputs().iter().enumerate().map(prepare).collect()
+}
+
+/// How many bytes all passes will read, for the display, where that can be told.
+pub(crate) fn expect_bytes(feed: &Feed, progress: &Progress) {
+    let passes = match (feed.order(), feed.repeat()) {
+        (Order::File, Repeat::Forever) => return,
+        (Order::File, Repeat::Times(times)) => times,
+        _ => 1,
+    };
+    let size: Option<u64> = feed.inputs().iter().map(Input::size).sum();
+    progress.expect_bytes(size.unwrap_or(0).saturating_mul(passes));
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::{A, Bench};
+
+    #[test]
+    fn a_bad_header_in_the_last_file_keeps_the_first_from_being_sent() {
+        let bench = Bench::new(&[A, ("c.csv", "Symbol,Open\nA,1\n")]);
+        let error = bench.run().expect_err("refused").to_string();
+        assert!(error.contains("c.csv: no column for trade_date"), "{error}");
+        assert_eq!(bench.progress.snapshot().sent, 0);
+    }
+
+    #[test]
+    fn a_pipe_does_not_hide_the_header_of_a_file_after_it() {
+        let mut bench = Bench::new(&[("c.csv", "Symbol,Open\nA,1\n")]);
+        bench.args.files.insert(0, "-".into());
+        bench.args.rejects = Some(bench.folder.path().into());
+        let error = bench.run().expect_err("refused").to_string();
+        assert!(error.contains("c.csv: no column for trade_date"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_sent_when_rejects_cannot_be_written() {
+        let bench = Bench::new(&[A]);
+        std::fs::create_dir(bench.folder.path().join("a.csv.rejects.csv")).expect("created");
+        let error = bench.run().expect_err("refused").to_string();
+        assert!(error.contains("--rejects"), "{error}");
+        assert_eq!(bench.progress.snapshot().sent, 0);
+    }
+}
