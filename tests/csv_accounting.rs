@@ -28,10 +28,10 @@ struct Row<'a> {
 }
 
 /// The rows of an input. A quote that nothing closes costs its own line only.
-fn judged(input: &[u8]) -> Vec<Row<'_>> {
+fn judged(input: &[u8], delimiter: u8) -> Vec<Row<'_>> {
     let (mut rest, mut line, mut rows) = (input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input), 1, Vec::new());
     while !rest.is_empty() {
-        let (mut length, blank, open) = match end_of_row(rest) {
+        let (mut length, blank, open) = match end_of_row(rest, delimiter) {
             Some((end, says_something)) => (end, !says_something, false),
             None => (rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len()), false, true),
         };
@@ -53,7 +53,7 @@ fn judged(input: &[u8]) -> Vec<Row<'_>> {
 
 /// Where the first row ends, its line end excluded, and whether its cells hold more than white space; `None` if it
 /// ends inside quotes.
-fn end_of_row(text: &[u8]) -> Option<(usize, bool)> {
+fn end_of_row(text: &[u8], delimiter: u8) -> Option<(usize, bool)> {
     let (mut at, mut starts_cell, mut says_something) = (0, true, false);
     while let Some(&byte) = text.get(at) {
         at += 1;
@@ -74,7 +74,7 @@ fn end_of_row(text: &[u8]) -> Option<(usize, bool)> {
                 }
                 starts_cell = false;
             }
-            b',' => starts_cell = true,
+            byte if byte == delimiter => starts_cell = true,
             byte => {
                 says_something |= !byte.is_ascii_whitespace();
                 starts_cell = false;
@@ -100,11 +100,12 @@ impl Write for Printed {
 /// A fed input: its summary, the lines printed, the rejected rows as line and bytes.
 type Fed = (Summary, Vec<String>, Vec<(usize, Vec<u8>)>);
 
-fn fed(input: &[u8]) -> Result<Fed, RunError> {
+fn fed(input: &[u8], delimiter: u8) -> Result<Fed, RunError> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.csv");
     std::fs::write(&path, input).unwrap();
-    let feed = Feed::try_from(FeedArgs { files: vec![path], ..FeedArgs::default() }).unwrap();
+    let delimiter = Some(char::from(delimiter).to_string());
+    let feed = Feed::try_from(FeedArgs { files: vec![path], delimiter, ..FeedArgs::default() }).unwrap();
     let printed = Printed::default();
     let summary = run(&feed, &Target::lines(printed.clone()), &Arc::default(), CancellationToken::new())?;
     let text = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap();
@@ -119,9 +120,9 @@ fn fed(input: &[u8]) -> Result<Fed, RunError> {
     Ok((summary, text.lines().map(str::to_owned).collect(), rejected))
 }
 
-fn accounted_for(input: &[u8]) -> Result<(), TestCaseError> {
-    let rows = judged(input);
-    let (summary, printed, rejected) = match fed(input) {
+fn accounted_for(input: &[u8], delimiter: u8) -> Result<(), TestCaseError> {
+    let rows = judged(input, delimiter);
+    let (summary, printed, rejected) = match fed(input, delimiter) {
         Ok(fed) => fed,
         // The header cannot be used, or no date can be read: nothing was fed, and the error says so.
         Err(RunError::Input { .. } | RunError::Dates { .. }) => return Ok(()),
@@ -167,6 +168,8 @@ fn damage() -> impl Strategy<Value = Damage> {
         &b"\""[..],
         b"\"\"",
         b",",
+        b";",
+        b"\t",
         b"\n",
         b"\r",
         b"\r\n",
@@ -220,10 +223,26 @@ fn real_rows() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+fn delimiter() -> impl Strategy<Value = u8> {
+    prop_oneof![2 => Just(b','), 1 => prop::sample::select(b";\t| ".to_vec())]
+}
+
+/// The text with `delimiter` for commas, and commas for it.
+fn separated_by(delimiter: u8, mut text: Vec<u8>) -> Vec<u8> {
+    for byte in &mut text {
+        match *byte {
+            b',' => *byte = delimiter,
+            other if other == delimiter => *byte = b',',
+            _ => {}
+        }
+    }
+    text
+}
+
 #[test]
 fn the_judge_reads_as_rfc_4180_says() {
     let of = |text: &'static [u8]| -> Vec<(usize, &[u8], bool, bool)> {
-        judged(text).into_iter().map(|row| (row.line, row.bytes, row.blank, row.open)).collect()
+        judged(text, b',').into_iter().map(|row| (row.line, row.bytes, row.blank, row.open)).collect()
     };
     assert_eq!(
         of(b"a,\"b\n\"\"c\"\r\n\n ,\"\"\nd\"\n"),
@@ -234,36 +253,44 @@ fn the_judge_reads_as_rfc_4180_says() {
             (5, b"d\"", false, false)
         ]
     );
+    assert_eq!(judged(b" ;\"a\nb\"\n", b';').len(), 1, "the quote begins a cell");
+    assert_eq!(judged(b" ;\"a\nb\"\n", b',').len(), 2, "the quote stands in a cell");
     assert_eq!(of(b"\"a\nb"), [(1, &b"\"a"[..], false, true), (2, b"b", false, false)]);
 }
 
 #[test]
 fn the_sample_is_printed_whole() {
     let sample = std::fs::read(workspace().join("data/us-stocks-sample.csv")).unwrap();
-    let (summary, printed, rejected) = fed(&sample).unwrap();
-    assert_eq!((summary.rejected, rejected.len(), printed.len()), (0, 0, judged(&sample).len() - 1));
+    let (summary, printed, rejected) = fed(&sample, b',').unwrap();
+    let by_semicolons = fed(&separated_by(b';', sample.clone()), b';').unwrap();
+    assert_eq!((&by_semicolons.1, by_semicolons.2.len()), (&printed, 0), "the delimiter does not show");
+    assert_eq!((summary.rejected, rejected.len(), printed.len()), (0, 0, judged(&sample, b',').len() - 1));
 }
 
 proptest! {
     #[test]
-    fn of_arbitrary_bytes(rows in vec(any::<u8>(), 0..300)) {
-        accounted_for(&rows)?;
-        accounted_for(&[b"Symbol,Date,Close\n", rows.as_slice()].concat())?;
+    fn of_arbitrary_bytes(rows in vec(any::<u8>(), 0..300), delimiter in delimiter()) {
+        accounted_for(&rows, delimiter)?;
+        let header = separated_by(delimiter, b"Symbol,Date,Close\n".to_vec());
+        accounted_for(&[header, rows].concat(), delimiter)?;
     }
 
     #[test]
     fn of_the_characters_that_csv_is_made_of(
-        rows in "([A,\"]|\n|\r|\r\n| |A,2026-01-02,1\n|\"\"|\u{feff}|é){0,80}"
+        rows in "([A,;\"]|\n|\r|\r\n| |A,2026-01-02,1\n|\"\"|\u{feff}|é){0,80}",
+        delimiter in delimiter(),
     ) {
-        accounted_for(rows.as_bytes())?;
-        accounted_for(format!("Symbol,Date,Close\n{rows}").as_bytes())?;
+        accounted_for(&separated_by(delimiter, rows.clone().into_bytes()), delimiter)?;
+        let headed = format!("Symbol,Date,Close\n{rows}").into_bytes();
+        accounted_for(&separated_by(delimiter, headed), delimiter)?;
     }
 
     #[test]
     fn of_real_files_that_were_damaged(
         text in real_rows(),
         damage in vec((any::<prop::sample::Index>(), damage()), 1..12),
+        delimiter in delimiter(),
     ) {
-        accounted_for(&damaged(text, &damage))?;
+        accounted_for(&damaged(separated_by(delimiter, text), &damage), delimiter)?;
     }
 }

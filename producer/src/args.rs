@@ -13,6 +13,14 @@ pub struct FeedArgs {
     #[arg(value_name = "FILES")]
     pub files: Vec<PathBuf>,
 
+    /// What separates the columns, such as ';' or '|', or `tab` [default: a comma]
+    ///
+    /// One ASCII character, the same for all files. A cell that holds it is written in quotes. The
+    /// files of rejected rows are separated by commas all the same: line, reason, and the row as it
+    /// was written.
+    #[arg(long, value_name = "CHAR", help_heading = "Reading")]
+    pub delimiter: Option<String>,
+
     /// How dates are written, such as %d/%m/%Y for 29/06/1979 [default: ISO, 1979-06-29 with or without a time]
     ///
     /// The sequences are strftime's: %Y year, %y its last two digits, %m month, %d day, %b Jun, %B

@@ -23,7 +23,7 @@ pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &Cancell
     }
     // A pipe's columns are known only once its rows are sent.
     let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
-    for name in feed.numeric().iter().filter(unknown) {
+    for name in feed.reading().numeric.iter().filter(unknown) {
         progress.notice(format!("--numeric {name}: no input has such a column"));
     }
     Ok(())

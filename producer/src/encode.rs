@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::date::DateFormat;
 use crate::header::{Header, Kind};
 use crate::number::{NumberError, write_number};
+use crate::reading::Reading;
 use crate::row::Row;
 
 /// Why a row cannot be a quote.
@@ -88,16 +89,16 @@ struct Field {
 }
 
 impl Encoder {
-    /// An encoder for rows under `header`, with dates in format `dates`.
+    /// An encoder for rows under `header`.
     #[must_use]
-    pub fn new(header: &Header, dates: DateFormat) -> Self {
+    pub fn new(header: &Header, reading: &Reading) -> Self {
         let fields = header.columns().iter().enumerate().map(|(at, column)| {
             let mut lead = vec![if at == 0 { b'{' } else { b',' }];
             write_string(&column.name, &mut lead);
             lead.push(b':');
             Field { name: column.name.clone(), kind: column.kind, lead }
         });
-        Self { fields: fields.collect(), dates }
+        Self { fields: fields.collect(), dates: reading.dates.clone() }
     }
 
     /// Writes the row as a JSON object into `json`, in place of what was there, without a line end.
@@ -203,6 +204,7 @@ fn shortened(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delimiter::Delimiter;
     use crate::row::RowReader;
     use proptest::prelude::*;
     use serde_json::Value;
@@ -210,14 +212,15 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn encoder(header: &str, dates: DateFormat) -> Encoder {
-        let header = Header::parse(header.split(',').map(str::as_bytes), &["dividend".to_owned()].into());
-        Encoder::new(&header.expect("a header"), dates)
+        let reading = Reading { dates, numeric: ["dividend".to_owned()].into(), ..Reading::default() };
+        let header = Header::parse(header.split(',').map(str::as_bytes), &reading);
+        Encoder::new(&header.expect("a header"), &reading)
     }
 
     /// The JSON, the key and the instant of one row.
     fn encode(encoder: &Encoder, line: &[u8]) -> Result<(String, String, i64), Reject> {
         let (mut row, mut json) = (Row::default(), b"left over".to_vec());
-        RowReader::new(line).read(&mut row).expect("memory");
+        RowReader::new(line, Delimiter::COMMA).read(&mut row).expect("memory");
         let quote = encoder.encode(&row, &mut json)?;
         Ok((String::from_utf8(json).expect("UTF-8"), quote.symbol.to_owned(), quote.micros))
     }
@@ -276,6 +279,10 @@ mod tests {
         );
         assert_eq!(reason(b"A,2026-11-21,NaN"), "close is not a finite number: NaN");
         assert_eq!(reason(b"A,2026-11-21,\"1,234.5\""), "close is a number with thousands separators: 1,234.5");
+        assert_eq!(
+            reason(b"A,2026-11-21,\"1,5\""),
+            "close is a number with a decimal comma, where only a decimal point is read: 1,5"
+        );
         assert_eq!(reason(b"A,2026-11-21,n/a"), "close is not a number: n/a");
         assert_eq!(reason(b"A\xff,2026-11-21,1"), "not UTF-8 text");
         let long = [b"A,2026-11-21,".as_slice(), &[b'z'; 100]].concat();

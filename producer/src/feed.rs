@@ -1,16 +1,16 @@
 //! A feed: which rows are sent, in which order, how fast. Validated once.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
 use crate::args::{FeedArgs, OrderArg, Repeat};
-use crate::date::{DateFormat, PatternError};
-use crate::header::field_name;
+use crate::date::PatternError;
+use crate::delimiter::DelimiterError;
 use crate::input::Input;
 use crate::pace::Pace;
+use crate::reading::Reading;
 
 /// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,7 @@ pub struct Feed {
     order: Order,
     repeat: Repeat,
     pace: Pace,
-    dates: DateFormat,
-    numeric: BTreeSet<String>,
+    reading: Reading,
     rejects: Option<PathBuf>,
 }
 
@@ -63,6 +62,9 @@ pub enum FeedError {
         "--repeat: {0} can be read once only; with --order date or sample its rows are held in memory and can be sent again"
     )]
     RepeatPipe(String),
+    /// Nothing that separates columns.
+    #[error("--delimiter: {0}")]
+    Delimiter(DelimiterError),
     /// A bad date format.
     #[error("--date-format: {0}")]
     DateFormat(PatternError),
@@ -148,22 +150,11 @@ impl Feed {
         {
             return Err(FeedError::RepeatPipe(pipe.name()));
         }
-        let dates = match &args.date_format {
-            None => DateFormat::Iso,
-            Some(pattern) => DateFormat::strftime(pattern).map_err(FeedError::DateFormat)?,
-        };
+        let reading = Reading::try_from(&args)?;
         if let Some(folder) = args.rejects.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(FeedError::Rejects(folder.clone()));
         }
-        let feed = Self {
-            inputs,
-            order,
-            repeat: args.repeat,
-            pace,
-            dates,
-            numeric: numeric(&args.numeric)?,
-            rejects: args.rejects,
-        };
+        let feed = Self { inputs, order, repeat: args.repeat, pace, reading, rejects: args.rejects };
         feed.refuse_shared_rejects()?;
         Ok(feed)
     }
@@ -192,16 +183,10 @@ impl Feed {
         self.pace
     }
 
-    /// How dates are written.
+    /// How the inputs are read.
     #[must_use]
-    pub fn dates(&self) -> &DateFormat {
-        &self.dates
-    }
-
-    /// The fields that are numbers besides the known ones.
-    #[must_use]
-    pub fn numeric(&self) -> &BTreeSet<String> {
-        &self.numeric
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// Where an input's rejected rows go.
@@ -241,16 +226,6 @@ fn inputs(files: &[PathBuf]) -> Result<Vec<Input>, FeedError> {
         .collect()
 }
 
-fn numeric(names: &[String]) -> Result<BTreeSet<String>, FeedError> {
-    names
-        .iter()
-        .map(|title| match field_name(title) {
-            Some(name) if name != "symbol" && name != "trade_date" => Ok(name),
-            _ => Err(FeedError::Numeric(title.clone())),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,6 +257,7 @@ mod tests {
             (FeedArgs { order: sample, speed: Some(1.0), ..defaults() }, "--speed"),
             (FeedArgs { files: pipe(), repeat: Repeat::Forever, ..defaults() }, "--repeat: standard input"),
             (FeedArgs { files: files(&["-", "-"]), ..defaults() }, "`-`"),
+            (FeedArgs { delimiter: Some(";;".into()), ..defaults() }, "--delimiter: `;;`"),
             (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
             (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
             (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
@@ -313,12 +289,5 @@ mod tests {
         assert!(matches!(Feed::try_from(mixed), Err(FeedError::SameRejects { .. })));
         let twice = FeedArgs { files: vec![paths[0].clone(), paths[0].clone()], ..args };
         assert!(Feed::try_from(twice).is_ok());
-    }
-
-    #[test]
-    fn numeric_names_are_taken_as_headers_are() {
-        let args = FeedArgs { numeric: vec!["Ex-Dividend".into(), "splitRatio".into()], ..FeedArgs::default() };
-        let feed = Feed::or_sample(args, SAMPLE).expect("a feed");
-        assert!(feed.numeric().iter().eq(["ex_dividend", "split_ratio"]));
     }
 }

@@ -1,8 +1,9 @@
 //! The header line: which column is which field of the record.
 
-use std::collections::BTreeSet;
-
 use thiserror::Error;
+
+use crate::delimiter::Delimiter;
+use crate::reading::Reading;
 
 /// What a column's cells become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +45,16 @@ pub enum HeaderError {
     /// Longer than a row may be, or a quoted name that never ends.
     #[error("its first line is not a header line: {0}")]
     Malformed(String),
+    /// One column only, which holds what may separate columns.
+    #[error("its header has one column only: {found}; if {} columns, give --delimiter {meant}", separates(*meant))]
+    OneColumn {
+        /// The column's title.
+        found: String,
+        /// What may have been meant.
+        meant: Delimiter,
+    },
     /// A column that every row needs is absent.
-    #[error("no column for {field}: one must be called {aliases} (any case); found: {found}{hint}")]
+    #[error("no column for {field}: one must be called {aliases} (any case); found: {found}")]
     Missing {
         /// The field that has no column.
         field: &'static str,
@@ -53,8 +62,6 @@ pub enum HeaderError {
         aliases: &'static str,
         /// The names that the header has.
         found: String,
-        /// What may be the matter.
-        hint: &'static str,
     },
     /// Two columns for one field.
     #[error("columns {first} and {second} would both become `{name}`; rename or remove one")]
@@ -84,11 +91,11 @@ const RESERVED: [&str; 7] =
     ["kafka_topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation", "dt", "traded_at"];
 
 impl Header {
-    /// Reads the cells of the header line; `numeric` names further number columns, in snake case.
+    /// Reads the cells of the header line.
     ///
     /// # Errors
     /// [`HeaderError`] names the column that is missing, doubled or reserved.
-    pub fn parse<'a>(cells: impl Iterator<Item = &'a [u8]>, numeric: &BTreeSet<String>) -> Result<Self, HeaderError> {
+    pub fn parse<'a>(cells: impl Iterator<Item = &'a [u8]>, reading: &Reading) -> Result<Self, HeaderError> {
         let mut titles = Vec::new();
         for cell in cells {
             let title = std::str::from_utf8(cell).map_err(|_| HeaderError::NotUtf8(encoding_hint(cell)))?;
@@ -110,7 +117,7 @@ impl Header {
             let kind = match name.as_str() {
                 "symbol" => Kind::Symbol,
                 "trade_date" => Kind::Date,
-                number if NUMBERS.contains(&number) || numeric.contains(number) => Kind::Number,
+                number if NUMBERS.contains(&number) || reading.numeric.contains(number) => Kind::Number,
                 _ => Kind::Text,
             };
             columns.push(Column { name, kind });
@@ -122,8 +129,10 @@ impl Header {
         ] {
             if header.position(kind).is_none() {
                 let found = titles.join(", ");
-                let hint = separator_hint(&titles);
-                return Err(HeaderError::Missing { field, aliases, found, hint });
+                return Err(match reading.delimiter.instead(&found).filter(|_| titles.len() == 1) {
+                    Some(meant) => HeaderError::OneColumn { found, meant },
+                    None => HeaderError::Missing { field, aliases, found },
+                });
             }
         }
         Ok(header)
@@ -193,11 +202,12 @@ fn encoding_hint(cell: &[u8]) -> &'static str {
     }
 }
 
-fn separator_hint(titles: &[&str]) -> &'static str {
-    match titles {
-        [only] if only.contains(';') => "; columns must be separated by commas, not semicolons",
-        [only] if only.contains('\t') => "; columns must be separated by commas, not tabs",
-        _ => "",
+fn separates(meant: Delimiter) -> &'static str {
+    match meant.byte() {
+        b',' => "commas separate",
+        b';' => "semicolons separate",
+        b'\t' => "tabs separate",
+        _ => "bars separate",
     }
 }
 
@@ -208,7 +218,7 @@ mod tests {
 
     fn parse(line: &str, numeric: &[&str]) -> Result<Header, HeaderError> {
         let numeric = numeric.iter().map(|&name| name.to_owned()).collect();
-        Header::parse(line.split(',').map(str::as_bytes), &numeric)
+        Header::parse(line.split(',').map(str::as_bytes), &Reading { numeric, ..Reading::default() })
     }
 
     fn names(line: &str) -> Vec<String> {
@@ -262,7 +272,23 @@ mod tests {
             message("Ticker,Open")
                 .starts_with("no column for trade_date: one must be called Date, Datetime or Timestamp")
         );
-        assert!(message("Index;Date;Open").ends_with("must be separated by commas, not semicolons"));
+    }
+
+    #[test]
+    fn a_single_column_that_holds_another_delimiter_names_the_argument() {
+        let message = |delimiter: &str, title: &str| {
+            let reading = Reading { delimiter: delimiter.parse().expect("a delimiter"), ..Reading::default() };
+            Header::parse(std::iter::once(title.as_bytes()), &reading).expect_err("no header").to_string()
+        };
+        assert_eq!(
+            message(",", "Index;Date;Open"),
+            "its header has one column only: Index;Date;Open; if semicolons separate columns, give --delimiter ';'"
+        );
+        assert!(message(",", "Index\tDate").ends_with("if tabs separate columns, give --delimiter tab"));
+        assert!(message(",", "Index|Date").ends_with("if bars separate columns, give --delimiter '|'"));
+        assert!(message(";", "Index,Date").ends_with("if commas separate columns, give --delimiter ','"));
+        assert!(message(",", "Index").starts_with("no column for trade_date"));
+        assert!(message(";", "Index;Date").starts_with("no column for symbol"), "a quoted title, not a delimiter");
     }
 
     #[test]
@@ -287,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_header_that_is_no_text_is_refused() {
-        let parse = |bytes: &'static [u8]| Header::parse(std::iter::once(bytes), &BTreeSet::new());
+        let parse = |bytes: &'static [u8]| Header::parse(std::iter::once(bytes), &Reading::default());
         assert_eq!(parse(b""), Err(HeaderError::Empty));
         assert!(matches!(parse(b"Symb\xffol"), Err(HeaderError::NotUtf8(""))));
         let utf16 = parse(b"\xff\xfeI\0n\0").expect_err("UTF-16").to_string();

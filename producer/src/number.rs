@@ -8,6 +8,12 @@ pub enum NumberError {
     /// NaN, an infinity, or a number too large for a double.
     #[error("not a finite number")]
     NotFinite,
+    /// A number such as `1,5` or `1.234,56`.
+    #[error("a number with a decimal comma, where only a decimal point is read")]
+    DecimalComma,
+    /// A number such as `1,234`, which may be either.
+    #[error("a number with a comma that may be decimal or of thousands")]
+    Comma,
     /// A number with thousands separators.
     #[error("a number with thousands separators")]
     Separators,
@@ -84,9 +90,27 @@ fn what_instead(cell: &[u8]) -> NumberError {
     if is(b"nan") || is(b"inf") || is(b"infinity") {
         NumberError::NotFinite
     } else if unsigned.first().is_some_and(u8::is_ascii_digit) && unsigned.iter().all(grouped) {
-        NumberError::Separators
+        comma_or_separators(unsigned)
     } else {
         NumberError::NotANumber
+    }
+}
+
+/// Which it is of a number that has more than digits and one point.
+fn comma_or_separators(unsigned: &[u8]) -> NumberError {
+    let mut parts = unsigned.split(|&byte| byte == b',');
+    let (Some(before), Some(after), None) = (parts.next(), parts.next(), parts.next()) else {
+        return NumberError::Separators;
+    };
+    if after.is_empty() || !after.iter().all(u8::is_ascii_digit) {
+        return NumberError::Separators;
+    }
+    // Three digits after one to three others are what a separator of thousands stands between.
+    match before {
+        [b'1'..=b'9', rest @ ..] if rest.len() < 3 && rest.iter().all(u8::is_ascii_digit) && after.len() == 3 => {
+            NumberError::Comma
+        }
+        _ => NumberError::DecimalComma,
     }
 }
 
@@ -147,8 +171,14 @@ mod tests {
         for cell in ["NaN", "nan", "-inf", "Infinity", "+INF", "1e999", "-1e400"] {
             assert_eq!(written(cell), Err(NumberError::NotFinite), "{cell}");
         }
-        for cell in ["1,234.5", "1 234", "1'234.50", "1.234,5", "1_000"] {
+        for cell in ["1,234.5", "1 234", "1'234.50", "1,234,567", "1.234.567", "1_000", "1,"] {
             assert_eq!(written(cell), Err(NumberError::Separators), "{cell}");
+        }
+        for cell in ["1,5", "-1,5", "0,123", "1.234,5", "1 234,567", "1234,567"] {
+            assert_eq!(written(cell), Err(NumberError::DecimalComma), "{cell}");
+        }
+        for cell in ["1,234", "-123,456"] {
+            assert_eq!(written(cell), Err(NumberError::Comma), "{cell}");
         }
         for cell in ["", "-", "+", ".", "e5", "1e", "1e+", "--1", "+-1", "0x10", "12%", "$3", "null"] {
             assert_eq!(written(cell), Err(NumberError::NotANumber), "{cell}");

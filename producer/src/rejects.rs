@@ -1,4 +1,7 @@
 //! `<input>.rejects.csv`: the rows that could not be quotes, with line number and reason.
+//!
+//! Its columns are separated by commas whatever the input's delimiter, so that any CSV reader takes it as it is; the
+//! third cell is the row as the input has it, delimiters and all.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

@@ -9,6 +9,8 @@ use std::io::{self, BufRead};
 use csv_core::ReadRecordResult;
 use memchr::{memchr, memchr_iter};
 
+use crate::delimiter::Delimiter;
+
 /// The longest row that is read, in bytes; Kafka takes about as much in one record by default.
 pub const LONGEST_ROW: usize = 1 << 20;
 
@@ -94,6 +96,7 @@ pub struct RowReader<R> {
     /// Bytes that are to be read once more, before the source's.
     again: Vec<u8>,
     again_from: usize,
+    delimiter: Delimiter,
     parser: csv_core::Reader,
     /// The line of the next byte.
     line: u64,
@@ -105,12 +108,13 @@ pub struct RowReader<R> {
 
 impl<R: BufRead> RowReader<R> {
     /// A reader from the start of `source`, whose byte-order mark is passed over.
-    pub fn new(source: R) -> Self {
+    pub fn new(source: R, delimiter: Delimiter) -> Self {
         Self {
             source,
             again: Vec::new(),
             again_from: 0,
-            parser: parser(),
+            delimiter,
+            parser: parser(delimiter),
             line: 1,
             after_return: false,
             at_start: true,
@@ -158,7 +162,7 @@ impl<R: BufRead> RowReader<R> {
             self.line += new_lines;
             if at_end {
                 self.unended = (!row.raw.is_empty()).then_some(self.line);
-                if kept && opens_a_quote(&row.raw) {
+                if kept && opens_a_quote(&row.raw, self.delimiter) {
                     return Ok(self.reread_after_first_line(row));
                 }
             }
@@ -174,7 +178,7 @@ impl<R: BufRead> RowReader<R> {
                 }
                 ReadRecordResult::End => return Ok(Read::End),
                 _ if row.raw.len() > LONGEST_ROW => {
-                    if kept && opens_a_quote(&row.raw) {
+                    if kept && opens_a_quote(&row.raw, self.delimiter) {
                         return Ok(self.reread_after_first_line(row));
                     }
                     // The rest is passed over; what the parser makes of it is thrown away.
@@ -247,7 +251,7 @@ impl<R: BufRead> RowReader<R> {
         rest.extend_from_slice(&self.again[self.again_from..]);
         self.again = rest;
         self.again_from = 0;
-        self.parser = parser();
+        self.parser = parser(self.delimiter);
         self.line = row.line + 1;
         if !self.again.is_empty() {
             self.unended = None;
@@ -260,25 +264,25 @@ impl<R: BufRead> RowReader<R> {
 
 /// A parser at the start of a row. A fresh one would pass over a byte-order mark, which is text anywhere but at the
 /// very start, where [`RowReader`] has seen to it; an empty line makes the parser forget that it is fresh.
-fn parser() -> csv_core::Reader {
-    let mut parser = csv_core::Reader::new();
+fn parser(delimiter: Delimiter) -> csv_core::Reader {
+    let mut parser = csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build();
     let _ = parser.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
     parser
 }
 
-/// Whether the row ends inside a quoted cell: there, a comma would end nothing.
-fn opens_a_quote(raw: &[u8]) -> bool {
+/// Whether the row ends inside a quoted cell: there, a delimiter would end nothing.
+fn opens_a_quote(raw: &[u8], delimiter: Delimiter) -> bool {
     if memchr(b'"', raw).is_none() {
         return false;
     }
-    let mut parser = parser();
+    let mut parser = parser(delimiter);
     let (mut text, mut ends) = ([0; 4096], [0; 256]);
     let mut rest = raw;
     while !rest.is_empty() {
         let (_, taken, _, _) = parser.read_record(rest, &mut text, &mut ends);
         rest = &rest[taken..];
     }
-    let (_, _, _, ended) = parser.read_record(b",", &mut text, &mut ends);
+    let (_, _, _, ended) = parser.read_record(&[delimiter.byte()], &mut text, &mut ends);
     ended == 0
 }
 
@@ -291,7 +295,11 @@ mod tests {
     type Seen = (Read, u64, Vec<String>);
 
     fn all(bytes: &[u8], buffer: usize) -> (Vec<Seen>, Option<u64>) {
-        let mut reader = RowReader::new(BufReader::with_capacity(buffer, bytes));
+        all_by(Delimiter::COMMA, bytes, buffer)
+    }
+
+    fn all_by(delimiter: Delimiter, bytes: &[u8], buffer: usize) -> (Vec<Seen>, Option<u64>) {
+        let mut reader = RowReader::new(BufReader::with_capacity(buffer, bytes), delimiter);
         let mut row = Row::default();
         let mut seen = Vec::new();
         loop {
@@ -345,7 +353,7 @@ mod tests {
 
     #[test]
     fn the_row_is_kept_as_written() {
-        let mut reader = RowReader::new(&b"\"a,\"\"b\",c\r\nd"[..]);
+        let mut reader = RowReader::new(&b"\"a,\"\"b\",c\r\nd"[..], Delimiter::COMMA);
         let mut row = Row::default();
         assert_eq!(reader.read(&mut row).expect("a row"), Read::Row);
         assert_eq!(row.raw(), b"\"a,\"\"b\",c");
@@ -386,16 +394,39 @@ mod tests {
         assert_eq!(seen.len(), 1 + 1 + (LONGEST_ROW - 1) + 1 + 1);
     }
 
+    fn delimiters() -> impl Strategy<Value = Delimiter> {
+        prop::sample::select(vec![",", ";", "tab", "|"]).prop_map(|text| text.parse().expect("a delimiter"))
+    }
+
+    #[test]
+    fn an_open_quote_is_known_by_the_delimiter_in_use() {
+        let kinds = |delimiter: &str, text: &str| -> Vec<(Read, u64)> {
+            let delimiter = delimiter.parse().expect("a delimiter");
+            all_by(delimiter, text.as_bytes(), 4).0.into_iter().map(|seen| (seen.0, seen.1)).collect()
+        };
+        // The quote begins the second cell by semicolons; by commas it stands inside the first.
+        let text = "a;\"1\nb;2\n";
+        assert_eq!(kinds(";", text), [(Read::OpenQuote, 1), (Read::Row, 2)]);
+        assert_eq!(kinds(",", text), [(Read::Row, 1), (Read::Row, 2)]);
+        assert_eq!(kinds(";", "a;\"1\""), [(Read::Row, 1)], "closed by its end");
+        assert_eq!(kinds("tab", "\t\t\na\tb\n"), [(Read::Blank, 1), (Read::Row, 2)]);
+    }
+
     proptest! {
         #[test]
-        fn cells_are_those_of_the_csv_crate(text in "([ab,\" ]|\r\n|\n){0,60}", buffer in 1usize..20) {
-            let (seen, _) = all(text.as_bytes(), buffer);
+        fn cells_are_those_of_the_csv_crate(
+            text in "([ab,;\t|\" ]|\r\n|\n){0,60}",
+            buffer in 1usize..20,
+            delimiter in delimiters(),
+        ) {
+            let (seen, _) = all_by(delimiter, text.as_bytes(), buffer);
             prop_assume!(!seen.iter().any(|seen| seen.0 == Read::OpenQuote));
             let ours: Vec<Vec<String>> =
                 seen.into_iter().map(|seen| seen.2).filter(|cells| !cells.is_empty()).collect();
             let theirs: Vec<Vec<String>> = csv::ReaderBuilder::new()
                 .has_headers(false)
                 .flexible(true)
+                .delimiter(delimiter.byte())
                 .from_reader(text.as_bytes())
                 .into_records()
                 .map(|record| record.expect("UTF-8").iter().map(str::to_owned).collect())
@@ -404,9 +435,12 @@ mod tests {
         }
 
         #[test]
-        fn no_line_is_lost(lines in proptest::collection::vec("[ab,\"]{0,8}", 0..20)) {
+        fn no_line_is_lost(
+            lines in proptest::collection::vec("[ab,;\t|\"]{0,8}", 0..20),
+            delimiter in delimiters(),
+        ) {
             let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            let mut reader = RowReader::new(text.as_bytes());
+            let mut reader = RowReader::new(text.as_bytes(), delimiter);
             let (mut row, mut next) = (Row::default(), 1);
             while reader.read(&mut row).expect("memory") != Read::End {
                 prop_assert_eq!(row.line(), next);

@@ -55,11 +55,11 @@ impl Source {
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, SourceError> {
-        let mut rows = RowReader::new(input.open(progress, shutdown)?);
+        let mut rows = RowReader::new(input.open(progress, shutdown)?, feed.reading().delimiter);
         let mut row = Row::default();
         let header = loop {
             match rows.read(&mut row)? {
-                Read::Row => break Header::parse(row.cells(), feed.numeric())?,
+                Read::Row => break Header::parse(row.cells(), feed.reading())?,
                 Read::Blank => {}
                 Read::End => return Err(HeaderError::Empty.into()),
                 Read::TooLong => {
@@ -70,7 +70,7 @@ impl Source {
                 }
             }
         };
-        let encoder = Encoder::new(&header, feed.dates().clone());
+        let encoder = Encoder::new(&header, feed.reading());
         Ok(Self { rows, row, encoder, header })
     }
 

@@ -51,7 +51,7 @@ fn page(cases: &[Case]) -> String {
 
 fn section(case: &Case, page: &mut String) -> std::fmt::Result {
     writeln!(page, "\n## {}\n", case.title)?;
-    let arguments = case.arguments.join(" ");
+    let arguments = case.arguments.iter().copied().map(quoted).collect::<Vec<_>>().join(" ");
     match &case.input {
         Input::File(bytes) if bytes.starts_with(b"\x1f\x8b") => {
             writeln!(page, "A gzip stream whose end is missing.\n")?;
@@ -76,6 +76,12 @@ fn section(case: &Case, page: &mut String) -> std::fmt::Result {
         block(&lines.join("\n"), page)?;
     }
     writeln!(page, "**What to do:** {}", case.mend)
+}
+
+/// As a shell takes it.
+fn quoted(argument: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-./%_".contains(&byte);
+    if argument.bytes().all(plain) { argument.to_owned() } else { format!("'{argument}'") }
 }
 
 fn block(text: &str, page: &mut String) -> std::fmt::Result {

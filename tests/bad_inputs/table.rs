@@ -190,11 +190,37 @@ fn headers() -> Vec<Case> {
         },
         Case {
             says: &[
-                "error: quotes.csv: no column for symbol: one must be called Symbol, Ticker or Index (any case); found: Symbol;Date;Close; columns must be separated by commas, not semicolons",
+                "error: quotes.csv: its header has one column only: Symbol;Date;Close; if semicolons separate columns, give --delimiter ';'",
             ],
             exit: 1,
-            mend: "Export with commas; `tr ';' ,` will do where no cell holds either.",
+            mend: "Give the argument that the error names. It does so for semicolons, tabs and bars.",
             ..file("Semicolons between the columns", b"Symbol;Date;Close\nA;2026-01-02;1\n")
+        },
+        Case {
+            arguments: &["--delimiter", ";"],
+            says: &[
+                "4 rows read, 1 printed, 3 rejected, 0 blank",
+                "rejected rows, with their reasons: quotes.csv.rejects.csv",
+            ],
+            records: ONE_RECORD,
+            rejects: &[
+                "3,\"close is a number with a decimal comma, where only a decimal point is read: 1,5\",\"A;2026-01-03;1,5\"",
+                "4,\"close is a number with a comma that may be decimal or of thousands: 1,234\",\"A;2026-01-04;1,234\"",
+                "5,2 fields where the header has 3,A;2026-01-05",
+            ],
+            exit: 3,
+            mend: "Nothing about the semicolons. Export numbers with a decimal point and without separators. The rejects file itself is always separated by commas; its third column is the row as it was written.",
+            ..file(
+                "The same file with its delimiter, and decimal commas",
+                b"Symbol;Date;Close\nA;2026-01-02;1\nA;2026-01-03;1,5\nA;2026-01-04;1,234\nA;2026-01-05\n",
+            )
+        },
+        Case {
+            arguments: &["--delimiter", ";;"],
+            says: &["error: --delimiter: `;;` is not one ASCII character; give one such as ';' or '|', or `tab`"],
+            exit: 2,
+            mend: "Give one character. Letters, digits, quotes and the signs of dates and numbers cannot separate columns.",
+            ..file("A delimiter that is none", b"Symbol;;Date;;Close\nA;;2026-01-02;;1\n")
         },
         Case {
             says: &[
