@@ -21,6 +21,13 @@ pub struct FeedArgs {
     #[arg(long, value_name = "CHAR", help_heading = "Reading")]
     pub delimiter: Option<String>,
 
+    /// The symbol of every row, for files without a symbol column
+    ///
+    /// It becomes each record's first field and its key, and holds for all files; a file that has a
+    /// symbol column is refused. Downloads of a single symbol are of this kind.
+    #[arg(long, value_name = "SYMBOL", help_heading = "Reading")]
+    pub symbol: Option<String>,
+
     /// How dates are written, such as %d/%m/%Y for 29/06/1979 [default: ISO, 1979-06-29 with or without a time]
     ///
     /// The sequences are strftime's: %Y year, %y its last two digits, %m month, %d day, %b Jun, %B

@@ -77,6 +77,8 @@ pub struct Quote<'a> {
 #[derive(Debug)]
 pub struct Encoder {
     fields: Vec<Field>,
+    /// Of every row, where no column says it.
+    symbol: Option<String>,
     dates: DateFormat,
 }
 
@@ -84,7 +86,7 @@ pub struct Encoder {
 struct Field {
     name: String,
     kind: Kind,
-    /// What stands before the value: a brace or a comma, the name, a colon.
+    /// What stands before the value: a brace (and a symbol that no column says) or a comma, the name, a colon.
     lead: Vec<u8>,
 }
 
@@ -92,26 +94,32 @@ impl Encoder {
     /// An encoder for rows under `header`.
     #[must_use]
     pub fn new(header: &Header, reading: &Reading) -> Self {
+        let mut opening = vec![b'{'];
+        if let Some(symbol) = &reading.symbol {
+            opening.extend_from_slice(br#""symbol":"#);
+            write_string(symbol, &mut opening);
+            opening.push(b',');
+        }
         let fields = header.columns().iter().enumerate().map(|(at, column)| {
-            let mut lead = vec![if at == 0 { b'{' } else { b',' }];
+            let mut lead = if at == 0 { opening.clone() } else { vec![b','] };
             write_string(&column.name, &mut lead);
             lead.push(b':');
             Field { name: column.name.clone(), kind: column.kind, lead }
         });
-        Self { fields: fields.collect(), dates: reading.dates.clone() }
+        Self { fields: fields.collect(), symbol: reading.symbol.clone(), dates: reading.dates.clone() }
     }
 
     /// Writes the row as a JSON object into `json`, in place of what was there, without a line end.
     ///
     /// # Errors
     /// [`Reject`] says why the row cannot be a quote; `json` is then of no use.
-    pub fn encode<'a>(&self, row: &'a Row, json: &mut Vec<u8>) -> Result<Quote<'a>, Reject> {
+    pub fn encode<'a>(&'a self, row: &'a Row, json: &mut Vec<u8>) -> Result<Quote<'a>, Reject> {
         if row.len() != self.fields.len() {
             return Err(Reject::FieldCount { expected: self.fields.len(), found: row.len() });
         }
         let text = std::str::from_utf8(row.text()).map_err(|_| Reject::NotUtf8)?;
         json.clear();
-        let mut quote = Quote { symbol: "", micros: 0 };
+        let mut quote = Quote { symbol: self.symbol.as_deref().unwrap_or_default(), micros: 0 };
         let mut start = 0;
         for (field, &end) in self.fields.iter().zip(row.ends()) {
             // Quotes aside, a cell border is a character border, unless a character was cut in two.
@@ -262,6 +270,15 @@ mod tests {
             json("Symbol,Timestamp,Close", "A,2026-11-21 09:30:00-05:00,1.50").as_deref(),
             Ok(r#"{"symbol":"A","trade_date":"2026-11-21","traded_at":"2026-11-21 09:30:00-05:00","close":1.50}"#)
         );
+    }
+
+    #[test]
+    fn a_given_symbol_is_first_field_and_key() {
+        let reading = Reading { symbol: Some("A\"B".to_owned()), ..Reading::default() };
+        let header = Header::parse([&b"Date"[..], b"Close"].into_iter(), &reading).expect("a header");
+        let (json, key, _) = encode(&Encoder::new(&header, &reading), b"2026-11-21,1").expect("a quote");
+        assert_eq!(json, r#"{"symbol":"A\"B","trade_date":"2026-11-21","close":1}"#);
+        assert_eq!(key, "A\"B");
     }
 
     #[test]

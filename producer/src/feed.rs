@@ -65,6 +65,12 @@ pub enum FeedError {
     /// Nothing that separates columns.
     #[error("--delimiter: {0}")]
     Delimiter(DelimiterError),
+    /// A symbol of nothing.
+    #[error("--symbol: is empty; give the symbol of every row, such as AAPL")]
+    EmptySymbol,
+    /// A symbol that no record should have as its key.
+    #[error("--symbol: {0:?} holds a control character")]
+    ControlInSymbol(String),
     /// A bad date format.
     #[error("--date-format: {0}")]
     DateFormat(PatternError),
@@ -258,6 +264,8 @@ mod tests {
             (FeedArgs { files: pipe(), repeat: Repeat::Forever, ..defaults() }, "--repeat: standard input"),
             (FeedArgs { files: files(&["-", "-"]), ..defaults() }, "`-`"),
             (FeedArgs { delimiter: Some(";;".into()), ..defaults() }, "--delimiter: `;;`"),
+            (FeedArgs { symbol: Some(String::new()), ..defaults() }, "--symbol: is empty"),
+            (FeedArgs { symbol: Some("A\tB".into()), ..defaults() }, "--symbol: \"A\\tB\" holds"),
             (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
             (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
             (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),

@@ -27,7 +27,8 @@ pub struct Column {
     pub kind: Kind,
 }
 
-/// The columns of a file, in its order; exactly one is the symbol and exactly one the date.
+/// The columns of a file, in its order; exactly one is the date, and exactly one the symbol unless
+/// [`Reading::symbol`] says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     columns: Vec<Column>,
@@ -54,14 +55,24 @@ pub enum HeaderError {
         meant: Delimiter,
     },
     /// A column that every row needs is absent.
-    #[error("no column for {field}: one must be called {aliases} (any case); found: {found}")]
+    #[error("no column for {field}: one must be called {aliases} (any case){remedy}; found: {found}")]
     Missing {
         /// The field that has no column.
         field: &'static str,
         /// The names that such a column may have.
         aliases: &'static str,
+        /// What to do where there is none.
+        remedy: &'static str,
         /// The names that the header has.
         found: String,
+    },
+    /// A symbol for all rows, where each row has its own.
+    #[error("--symbol {symbol}: column {column} says each row's symbol; leave out --symbol, or remove the column")]
+    SymbolTwice {
+        /// The symbol that was given.
+        symbol: String,
+        /// The column, as position and name.
+        column: String,
     },
     /// Two columns for one field.
     #[error("columns {first} and {second} would both become `{name}`; rename or remove one")]
@@ -123,15 +134,19 @@ impl Header {
             columns.push(Column { name, kind });
         }
         let header = Self { columns };
-        for (kind, field, aliases) in [
-            (Kind::Symbol, "symbol", "Symbol, Ticker or Index"),
-            (Kind::Date, "trade_date", "Date, Datetime or Timestamp"),
+        if let (Some(symbol), Some(at)) = (&reading.symbol, header.position(Kind::Symbol)) {
+            return Err(HeaderError::SymbolTwice { symbol: symbol.clone(), column: label(at) });
+        }
+        for (kind, field, aliases, remedy) in [
+            (Kind::Symbol, "symbol", "Symbol, Ticker or Index", ", or --symbol gives the symbol of every row"),
+            (Kind::Date, "trade_date", "Date, Datetime or Timestamp", ""),
         ] {
-            if header.position(kind).is_none() {
+            let given = kind == Kind::Symbol && reading.symbol.is_some();
+            if !given && header.position(kind).is_none() {
                 let found = titles.join(", ");
                 return Err(match reading.delimiter.instead(&found).filter(|_| titles.len() == 1) {
                     Some(meant) => HeaderError::OneColumn { found, meant },
-                    None => HeaderError::Missing { field, aliases, found },
+                    None => HeaderError::Missing { field, aliases, remedy, found },
                 });
             }
         }
@@ -266,12 +281,26 @@ mod tests {
         let message = |line| parse(line, &[]).expect_err("no header").to_string();
         assert_eq!(
             message("Date,Open,Close"),
-            "no column for symbol: one must be called Symbol, Ticker or Index (any case); found: Date, Open, Close"
+            "no column for symbol: one must be called Symbol, Ticker or Index (any case), or --symbol gives the symbol of every row; found: Date, Open, Close"
         );
         assert!(
             message("Ticker,Open")
                 .starts_with("no column for trade_date: one must be called Date, Datetime or Timestamp")
         );
+    }
+
+    #[test]
+    fn a_symbol_for_all_rows_stands_in_for_the_column_and_not_beside_it() {
+        let parse = |line: &str| {
+            let reading = Reading { symbol: Some("AAPL".to_owned()), ..Reading::default() };
+            Header::parse(line.split(',').map(str::as_bytes), &reading)
+        };
+        assert_eq!(parse("Date,Open").expect("a header").position(Kind::Symbol), None);
+        assert_eq!(
+            parse("Date,Ticker").expect_err("two symbols").to_string(),
+            "--symbol AAPL: column 2 (Ticker) says each row's symbol; leave out --symbol, or remove the column"
+        );
+        assert!(parse("Open,Close").expect_err("no date").to_string().starts_with("no column for trade_date"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How inputs are read: what separates the columns, which of them are numbers, how dates are written.
+//! How inputs are read: what separates the columns, whose rows they are, how dates are written, which columns are
+//! numbers.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,8 @@ use crate::header::field_name;
 pub struct Reading {
     /// What separates the columns.
     pub delimiter: Delimiter,
+    /// The symbol of every row, where no column says it.
+    pub symbol: Option<String>,
     /// How dates are written.
     pub dates: DateFormat,
     /// The fields that are numbers besides the known ones.
@@ -31,7 +34,17 @@ impl TryFrom<&FeedArgs> for Reading {
             None => DateFormat::Iso,
             Some(pattern) => DateFormat::strftime(pattern).map_err(FeedError::DateFormat)?,
         };
-        Ok(Self { delimiter, dates, numeric: numeric(&args.numeric)? })
+        let symbol = args.symbol.as_deref().map(symbol).transpose()?;
+        Ok(Self { delimiter, symbol, dates, numeric: numeric(&args.numeric)? })
+    }
+}
+
+/// As a cell would be taken: without the white space around it.
+fn symbol(text: &str) -> Result<String, FeedError> {
+    match text.trim() {
+        "" => Err(FeedError::EmptySymbol),
+        symbol if symbol.chars().any(char::is_control) => Err(FeedError::ControlInSymbol(symbol.to_owned())),
+        symbol => Ok(symbol.to_owned()),
     }
 }
 
@@ -48,6 +61,21 @@ fn numeric(names: &[String]) -> Result<BTreeSet<String>, FeedError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_symbol_is_taken_without_the_space_around_it() {
+        let symbol = |text: &str| {
+            let args = FeedArgs { symbol: Some(text.to_owned()), ..FeedArgs::default() };
+            Reading::try_from(&args).map(|reading| reading.symbol)
+        };
+        assert_eq!(symbol(" BRK B ").expect("a symbol").as_deref(), Some("BRK B"));
+        for text in ["", "  ", "\n"] {
+            assert!(matches!(symbol(text), Err(FeedError::EmptySymbol)), "{text:?}");
+        }
+        for text in ["A\nB", "A\0", "\u{9b}A"] {
+            assert!(matches!(symbol(text), Err(FeedError::ControlInSymbol(_))), "{text:?}");
+        }
+    }
 
     #[test]
     fn numeric_names_are_taken_as_headers_are() {

@@ -244,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn a_given_symbol_is_that_of_every_file() {
+        let mut bench = Bench::new(&[("a.csv", "Date,Open\n2026-01-02,1\n"), ("b.csv", "Open,Date\n1,2026-01-01\n")]);
+        bench.args.symbol = Some("AAPL".to_owned());
+        assert_eq!(bench.quotes(), ["AAPL 2026-01-02", "AAPL 2026-01-01"]);
+        bench.args.order = OrderArg::Date;
+        assert_eq!(bench.quotes(), ["AAPL 2026-01-01", "AAPL 2026-01-02"]);
+    }
+
+    #[test]
     fn a_sample_is_as_long_as_its_input_and_repeats_with_its_seed() {
         let mut bench = Bench::new(&[A, B]);
         bench.args = FeedArgs { order: OrderArg::Sample, seed: Some(7), repeat: Repeat::Times(50), ..bench.args };

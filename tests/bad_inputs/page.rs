@@ -81,7 +81,7 @@ fn section(case: &Case, page: &mut String) -> std::fmt::Result {
 /// As a shell takes it.
 fn quoted(argument: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-./%_".contains(&byte);
-    if argument.bytes().all(plain) { argument.to_owned() } else { format!("'{argument}'") }
+    if !argument.is_empty() && argument.bytes().all(plain) { argument.to_owned() } else { format!("'{argument}'") }
 }
 
 fn block(text: &str, page: &mut String) -> std::fmt::Result {

@@ -174,11 +174,39 @@ fn headers() -> Vec<Case> {
     vec![
         Case {
             says: &[
-                "error: quotes.csv: no column for symbol: one must be called Symbol, Ticker or Index (any case); found: Name, Date, Close",
+                "error: quotes.csv: no column for symbol: one must be called Symbol, Ticker or Index (any case), or --symbol gives the symbol of every row; found: Name, Date, Close",
             ],
             exit: 1,
-            mend: "Rename the column. Without a header line, add one.",
+            mend: "Rename the column. Without a header line, add one. If all rows are of one symbol, give it with `--symbol`.",
             ..file("A header without a symbol column", b"Name,Date,Close\nA,2026-01-02,1\n")
+        },
+        Case {
+            arguments: &["--symbol", "AAPL"],
+            says: ALL_READ,
+            records: &[
+                r#"{"symbol":"AAPL","trade_date":"2012-05-18","open":19.07,"high":19.41,"low":18.65,"close":18.94,"adj_close":15.99,"volume":732292000}"#,
+            ],
+            mend: "Nothing: this is how the download of a single symbol is fed. Of several files, all rows get the one symbol.",
+            ..file(
+                "A file of one symbol, which the argument names",
+                b"Date,Open,High,Low,Close,Adj Close,Volume\n2012-05-18,19.07,19.41,18.65,18.94,15.99,732292000\n",
+            )
+        },
+        Case {
+            arguments: &["--symbol", "AAPL"],
+            says: &[
+                "error: quotes.csv: --symbol AAPL: column 1 (Ticker) says each row's symbol; leave out --symbol, or remove the column",
+            ],
+            exit: 1,
+            mend: "Leave out the argument. Files with and without a symbol column are fed by a command each.",
+            ..file("A symbol for a file that has a symbol column", b"Ticker,Date,Close\nA,2026-01-02,1\n")
+        },
+        Case {
+            arguments: &["--symbol", ""],
+            says: &["error: --symbol: is empty; give the symbol of every row, such as AAPL"],
+            exit: 2,
+            mend: "Give a symbol. If it was to come from a variable of the shell, that one is empty.",
+            ..file("A symbol that is empty", b"Date,Close\n2026-01-02,1\n")
         },
         Case {
             says: &[
