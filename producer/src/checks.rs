@@ -1,6 +1,7 @@
 //! The checks before a feed: nothing is sent before every header is known to be usable and every rejects file
 //! writable.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -31,20 +32,14 @@ pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &Cancell
 
 /// A rejects file for each input; a file that is named twice has its rejects written once.
 pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RunError> {
-    let prepare = |(at, input): (usize, &Input)| {
-        let path = feed.rejects_path(input);
-        if feed.inputs()[..at].contains(input) {
-            return Ok(None);
-        }
-        if matches!(input, Input::Bytes { .. }) {
-            return Ok(Some(Rejects::unprepared(path)));
-        }
-        match Rejects::prepare(path.clone()) {
-            Ok(rejects) => Ok(Some(rejects)),
-            Err(problem) => Err(RunError::Rejects { path, problem }),
+    let prepare = |(input, path): (&Input, &Option<PathBuf>)| match (path.clone(), input) {
+        (None, _) => Ok(None),
+        (Some(path), Input::Bytes { .. }) => Ok(Some(Rejects::unprepared(path))),
+        (Some(path), _) => {
+            Rejects::prepare(path.clone()).map(Some).map_err(|problem| RunError::Rejects { path, problem })
         }
     };
-    feed.inputs().iter().enumerate().map(prepare).collect()
+    feed.inputs().iter().zip(feed.rejects_paths()).map(prepare).collect()
 }
 
 /// How many bytes all passes will read, for the display, where that can be told.

@@ -11,6 +11,7 @@ use crate::delimiter::DelimiterError;
 use crate::input::Input;
 use crate::pace::Pace;
 use crate::reading::Reading;
+use crate::rejects_paths::rejects_paths;
 
 /// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,8 @@ pub struct Feed {
     repeat: Repeat,
     pace: Pace,
     reading: Reading,
-    rejects: Option<PathBuf>,
+    /// By input.
+    rejects_paths: Vec<Option<PathBuf>>,
 }
 
 /// Why arguments make no feed; each names the argument to change.
@@ -87,11 +89,13 @@ pub enum FeedError {
     #[error("--rejects: {} is not a folder", .0.display())]
     Rejects(PathBuf),
     /// An input that would be overwritten with the rejected rows of another.
-    #[error("{}: the rejected rows of {input} would overwrite this input; leave it out, or name a folder with --rejects", path.display())]
+    #[error("{}: the rejected rows of {input} would overwrite the input {other}; leave it out, or name a folder with --rejects", path.display())]
     RejectsIsInput {
         /// The input whose rejected rows go there.
         input: String,
         /// The other input.
+        other: String,
+        /// The file, as it would be named for rejected rows.
         path: PathBuf,
     },
     /// Two inputs whose rejected rows would be mixed.
@@ -160,9 +164,8 @@ impl Feed {
         if let Some(folder) = args.rejects.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(FeedError::Rejects(folder.clone()));
         }
-        let feed = Self { inputs, order, repeat: args.repeat, pace, reading, rejects: args.rejects };
-        feed.refuse_shared_rejects()?;
-        Ok(feed)
+        let rejects_paths = rejects_paths(&inputs, args.rejects.as_deref())?;
+        Ok(Self { inputs, order, repeat: args.repeat, pace, reading, rejects_paths })
     }
 
     /// The inputs, in order.
@@ -195,24 +198,9 @@ impl Feed {
         &self.reading
     }
 
-    /// Where an input's rejected rows go.
-    #[must_use]
-    pub fn rejects_path(&self, input: &Input) -> PathBuf {
-        input.rejects_path(self.rejects.as_deref())
-    }
-
-    fn refuse_shared_rejects(&self) -> Result<(), FeedError> {
-        for (at, second) in self.inputs.iter().enumerate() {
-            let path = self.rejects_path(second);
-            let shares = |first: &&Input| *first != second && self.rejects_path(first) == path;
-            if let Some(first) = self.inputs[..at].iter().find(shares) {
-                return Err(FeedError::SameRejects { first: first.name(), second: second.name(), path });
-            }
-            if self.inputs.contains(&Input::File(path.clone())) {
-                return Err(FeedError::RejectsIsInput { input: second.name(), path });
-            }
-        }
-        Ok(())
+    /// Where each input's rejected rows go; nowhere if the input was named before.
+    pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
+        &self.rejects_paths
     }
 }
 
@@ -277,25 +265,5 @@ mod tests {
         }
         let held = FeedArgs { files: pipe(), order: sample, repeat: Repeat::Forever, ..defaults() };
         assert!(Feed::try_from(held).is_ok());
-    }
-
-    #[test]
-    fn files_of_one_name_do_not_share_their_rejects() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let paths: Vec<PathBuf> = ["a", "b"]
-            .map(|name| {
-                let within = folder.path().join(name);
-                std::fs::create_dir(&within).expect("created");
-                let path = within.join("x.csv");
-                std::fs::write(&path, "Symbol,Date\n").expect("written");
-                path
-            })
-            .into();
-        let args = FeedArgs { files: paths.clone(), ..FeedArgs::default() };
-        assert!(Feed::try_from(args.clone()).is_ok());
-        let mixed = FeedArgs { rejects: Some(folder.path().into()), ..args.clone() };
-        assert!(matches!(Feed::try_from(mixed), Err(FeedError::SameRejects { .. })));
-        let twice = FeedArgs { files: vec![paths[0].clone(), paths[0].clone()], ..args };
-        assert!(Feed::try_from(twice).is_ok());
     }
 }

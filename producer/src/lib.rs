@@ -28,6 +28,7 @@ pub mod pace;
 pub mod progress;
 pub mod reading;
 pub mod rejects;
+mod rejects_paths;
 mod reports;
 pub mod row;
 pub mod run;

@@ -128,11 +128,16 @@ fn files() -> Vec<Case> {
             ..file("A rejects file that cannot be written", b"Symbol,Date,Close\nA,2026-01-02,1\n")
         },
         Case {
-            arguments: &["quotes.csv"],
-            says: &["2 rows read, 2 printed, 0 rejected, 0 blank"],
+            arguments: &["./quotes.csv"],
+            says: &[
+                "4 rows read, 2 printed, 2 rejected, 0 blank",
+                "rejected rows, with their reasons: quotes.csv.rejects.csv",
+            ],
             records: &[RECORD, RECORD],
-            mend: "Nothing, if it is meant: rows may repeat, and the saved queries take the newest of each symbol and date.",
-            ..file("A file that is named twice", b"Symbol,Date,Close\nA,2026-01-02,1\n")
+            rejects: &["3,no date,\"A,,2\""],
+            exit: 3,
+            mend: "Nothing, if it is meant: rows may repeat, and the saved queries take the newest of each symbol and date. Its rejected rows are written once. Give the row its date.",
+            ..file("A file that is named twice", b"Symbol,Date,Close\nA,2026-01-02,1\nA,,2\n")
         },
         Case {
             says: &["error: standard input: it is empty; its first line must name the columns"],
