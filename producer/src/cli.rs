@@ -16,8 +16,9 @@ A row becomes one JSON object on one line, and its symbol becomes the record's k
 
   {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"open\":2568.300049,\"close\":2568.300049,\"adj_close\":2568.300049,\"volume\":0.0}
 
-Two columns are needed: the symbol (called Symbol, Ticker or Index) and the date (Date, Datetime or
-Timestamp). All others are kept, in snake_case. Numbers keep every digit, empty cells become null.
+Two columns are needed: the symbol (called Symbol, Ticker or Index; --symbol stands in for it) and
+the date (Date, Datetime or Timestamp). All others are kept, in snake_case. Numbers keep every
+digit, empty cells become null.
 A row that cannot be a quote goes to <FILE>.rejects.csv with its line number and the reason.
 
 A row counts as delivered when the broker has confirmed it. Ctrl-C stops reading, waits until what
@@ -26,6 +27,9 @@ was sent is confirmed, and summarises; a second Ctrl-C stops at once.
 Examples:
   See what would be sent, without Kafka:
     producer quotes.csv --dry-run | head -3
+  The download of a single symbol; a European export:
+    producer AAPL.csv --symbol AAPL -b localhost:9092
+    producer kurse.csv --delimiter ';' --date-format %d.%m.%Y -b localhost:9092
   Send a file to a topic of three partitions:
     producer quotes.csv -b localhost:9092 --create-topic 3
   Play history, a day a second, all symbols side by side:
