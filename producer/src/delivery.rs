@@ -38,8 +38,8 @@ pub enum DeliveryError {
         /// The last thing that librdkafka said.
         reason: String,
     },
-    /// The broker answers and refuses.
-    #[error("{servers} refused the connection: {reason}; check {check}")]
+    /// The broker is there, and it or this side refuses the connection.
+    #[error("no connection to {servers}: {reason}; check {check}")]
     Refused {
         /// The brokers.
         servers: String,
@@ -65,6 +65,14 @@ pub enum DeliveryError {
         servers: String,
         /// What the broker said.
         reason: String,
+    },
+    /// A record is larger than the client may send.
+    #[error("{row} was not sent to {servers}: its record is larger than -X message.max.bytes")]
+    TooLarge {
+        /// The record's input and line.
+        row: String,
+        /// The brokers.
+        servers: String,
     },
     /// A record was not delivered.
     #[error("{row} was not delivered to {servers}: {reason}{}", setting_hint(*code))]
@@ -106,11 +114,11 @@ fn tls_hint(reason: &str) -> &'static str {
 fn setting_hint(code: Option<Code>) -> &'static str {
     match code {
         Some(Code::MessageSizeTooLarge) => {
-            "; the limits are -X message.max.bytes here and max.message.bytes of the topic"
+            "; max.message.bytes of the topic limits a record, and a batch of them: raise it, or lower -X batch.size"
         }
         Some(Code::MessageTimedOut) => "; -X message.timeout.ms says how long to try",
         Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
-            "; the user needs WRITE on the topic"
+            "; the user (-X sasl.username) needs DESCRIBE and WRITE on the topic"
         }
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => "; was the topic deleted?",
         _ => "",
@@ -181,7 +189,7 @@ fn bad_topic(topic: &Topic, settings: &Settings, code: Code) -> DeliveryError {
     let (topic, servers) = (topic.clone(), settings.servers().to_owned());
     match code {
         Code::UnknownTopic | Code::UnknownTopicOrPartition => DeliveryError::UnknownTopic { topic, servers },
-        code => DeliveryError::Topic { topic, servers, reason: code.to_string() },
+        code => DeliveryError::Topic { topic, servers, reason: format!("{code}{}", setting_hint(Some(code))) },
     }
 }
 
@@ -218,7 +226,7 @@ impl<'a> Delivery<'a> {
                 }
                 Err((error, unsent)) if error.rdkafka_error_code() == Some(Code::QueueFull) => unsent,
                 Err((error, _)) => {
-                    return Err(self.producer.context().not_delivered(sent.row, &error, None));
+                    return Err(self.producer.context().not_sent(sent.row, &error));
                 }
             };
             if shutdown.is_cancelled() {
@@ -272,7 +280,7 @@ mod tests {
         };
         let message = error.to_string();
         assert!(message.starts_with("a.csv line 2 was not delivered to localhost:9092: "), "{message}");
-        assert!(message.contains("-X message.max.bytes"), "{message}");
+        assert!(message.contains("max.message.bytes of the topic"), "{message}");
     }
 
     #[test]

@@ -116,8 +116,18 @@ impl Reports {
         self.state().failure.clone()
     }
 
+    /// The error of a record that the client does not take.
+    pub(crate) fn not_sent(&self, row: RowId, error: &KafkaError) -> DeliveryError {
+        match error.rdkafka_error_code() {
+            Some(Code::MessageSizeTooLarge) => {
+                DeliveryError::TooLarge { row: row.name(&self.inputs), servers: self.servers.clone() }
+            }
+            _ => self.not_delivered(row, error, None),
+        }
+    }
+
     /// The error of a record that `error` kept from being delivered.
-    pub(crate) fn not_delivered(&self, row: RowId, error: &KafkaError, why: Option<&str>) -> DeliveryError {
+    fn not_delivered(&self, row: RowId, error: &KafkaError, why: Option<&str>) -> DeliveryError {
         let code = error.rdkafka_error_code();
         let said = code.map_or_else(|| error.to_string(), |code| code.to_string());
         DeliveryError::NotDelivered {
@@ -155,6 +165,13 @@ impl ClientContext for Reports {
                 let check = "-X sasl.mechanism, sasl.username and sasl.password";
                 self.refused(&mut state, reason, check);
             }
+            // librdkafka tells it by one code or another, depending on who reads from the socket first, and
+            // tells an authority that is not trusted and a host that is not named in the same words.
+            _ if !state.connected && reason.contains("certificate verify failed") => {
+                let check =
+                    "-X ssl.ca.location, and that the certificate has the host of --bootstrap-server among its names";
+                self.refused(&mut state, reason, check);
+            }
             // Once connected, a failed handshake is a broken connection like any other.
             Some(Code::SSL) if !state.connected => {
                 let check = "-X security.protocol, ssl.ca.location and --bootstrap-server";
@@ -172,7 +189,10 @@ impl ClientContext for Reports {
                     self.progress.notice(format!("waiting for the broker at {}: {why}", self.servers));
                 }
             }
-            Some(Code::AllBrokersDown) => {}
+            // A TLS listener does so to a client that speaks plain text, and librdkafka has no more to say.
+            Some(Code::AllBrokersDown) => {
+                state.last_reason.get_or_insert_with(|| "the connection is closed without an answer".to_owned());
+            }
             _ => state.last_reason = Some(reason),
         }
     }

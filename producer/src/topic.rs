@@ -94,6 +94,10 @@ pub async fn create(settings: &Settings, topic: &Topic, partitions: u32) -> Resu
             Some(Ok(_)) => return Ok(Created::New),
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => return Ok(Created::Existed),
             Some(Err((_, code @ RDKafkaErrorCode::InvalidReplicationFactor))) => last = Some(code),
+            Some(Err((_, code @ RDKafkaErrorCode::TopicAuthorizationFailed))) => {
+                let needs = "the user (-X sasl.username) needs CREATE on the topic or the cluster";
+                return Err(refused(format!("{code}; {needs}")));
+            }
             Some(Err((_, code))) => return Err(refused(code.to_string())),
             None => {}
         }
