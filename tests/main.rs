@@ -9,6 +9,7 @@ mod commands;
 mod csv_accounting;
 mod events;
 mod faults;
+mod kafka_failures;
 mod pipeline;
 mod quality;
 mod runtime_api;

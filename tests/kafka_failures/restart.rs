@@ -1,0 +1,56 @@
+//! A broker that dies in mid-feed and comes back.
+
+use std::collections::BTreeMap;
+
+use tickerlake_tests::programs::Running;
+
+use super::*;
+
+const ROWS: usize = 20_000;
+const SYMBOLS: usize = 7;
+const WAIT: Duration = Duration::from_secs(60);
+
+#[test]
+#[ignore = "needs Apache Kafka: run tests/install-parts"]
+fn a_broker_that_is_killed_in_mid_file_is_waited_for_and_then_has_every_row_exactly_once_and_in_order() {
+    let mut kafka = ApacheKafka::start().unwrap();
+    kafka.create_topic("quotes", 3, &[]).unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("rows.csv");
+    let rows: String = (0..ROWS).map(|row| format!("S{},2020-01-01,{row}\n", row % SYMBOLS)).collect();
+    std::fs::write(&file, format!("Symbol,Date,Close\n{rows}")).unwrap();
+
+    let mut command = Command::new(program("producer").unwrap());
+    command.args(login(&kafka, &kafka.sasl_ssl, &["--rate", "2500", "--format", "json"])).arg(&file);
+    let mut producer = Running::start(&mut command).unwrap();
+    let until = Instant::now() + WAIT;
+    while kafka::held(&kafka.plaintext, "quotes").unwrap() < 2_000 {
+        assert!(Instant::now() < until, "nothing was delivered");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    kafka.kill().unwrap();
+    let killed = Instant::now();
+    let waiting = producer.line("waiting for the broker at", WAIT).unwrap();
+    says(&waiting, &[&kafka.sasl_ssl]);
+    // Long enough for rows to be due that the broker is not there to take.
+    std::thread::sleep(Duration::from_secs(4).saturating_sub(killed.elapsed()));
+    kafka.restart().unwrap();
+    producer.line("the broker is back", WAIT).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();
+    assert_eq!(producer.ended(WAIT).unwrap(), Some(0), "{summary}");
+    assert_eq!(summary["delivered"], ROWS);
+
+    assert_eq!(kafka::held(&kafka.plaintext, "quotes").unwrap(), ROWS as i64);
+    let mut closes: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for record in kafka::read(&kafka.plaintext, "quotes", ROWS).unwrap() {
+        let value: serde_json::Value = serde_json::from_str(&record.value).unwrap();
+        assert_eq!(value["symbol"], record.key);
+        closes.entry(record.key).or_default().push(value["close"].as_u64().unwrap());
+    }
+    assert_eq!(closes.len(), SYMBOLS);
+    for (symbol, closes) in closes {
+        let first: usize = symbol[1..].parse().unwrap();
+        let sent: Vec<u64> = (first..ROWS).step_by(SYMBOLS).map(|row| row as u64).collect();
+        assert_eq!(closes, sent, "{symbol}");
+    }
+}
