@@ -49,7 +49,7 @@ pub enum DeliveryError {
         check: &'static str,
     },
     /// No such topic.
-    #[error("no topic `{topic}` at {servers}; --create-topic PARTITIONS creates it")]
+    #[error("no topic `{topic}` at {servers}; `producer --create-topic PARTITIONS` creates it")]
     UnknownTopic {
         /// The topic.
         topic: Topic,
@@ -118,7 +118,7 @@ fn setting_hint(code: Option<Code>) -> &'static str {
         }
         Some(Code::MessageTimedOut) => "; -X message.timeout.ms says how long to try",
         Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
-            "; the user (-X sasl.username) needs DESCRIBE and WRITE on the topic"
+            "; the user (-X sasl.username) needs DESCRIBE on the topic, and WRITE to feed it or READ to read it"
         }
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => "; was the topic deleted?",
         _ => "",

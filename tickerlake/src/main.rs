@@ -8,6 +8,7 @@ use producer::feed::FeedError;
 use producer::kafka::SettingsError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
+use tickerlake::trigger::from_template::FillError;
 use tickerlake::view::screen;
 use tickerlake::{query, run, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
@@ -56,5 +57,5 @@ fn told(error: &anyhow::Error) -> String {
 
 /// Arguments or settings that must be mended before anything is done.
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<FeedError>() || error.is::<SettingsError>() || error.is::<ConfigError>()
+    error.is::<FeedError>() || error.is::<SettingsError>() || error.is::<ConfigError>() || error.is::<FillError>()
 }

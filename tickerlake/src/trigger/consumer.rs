@@ -105,6 +105,20 @@ impl<'a> Complaints<'a> {
     }
 }
 
+/// What a user can do about an error that waiting does not mend.
+pub(super) fn remedy(error: &KafkaError) -> &'static str {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => "; the user (-X sasl.username) needs READ on the topic",
+        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+            "; the user (-X sasl.username) needs READ on the group (--consumer-group-id)"
+        }
+        Some(RDKafkaErrorCode::SaslAuthenticationFailed | RDKafkaErrorCode::Authentication) => {
+            "; check -X sasl.mechanism, sasl.username and sasl.password"
+        }
+        _ => "",
+    }
+}
+
 /// Errors that waiting does not mend.
 pub(super) fn is_permanent(error: &KafkaError) -> bool {
     matches!(

@@ -5,6 +5,7 @@
 //! split or given up as [`attempts`] decides. One batch is under way at a time, so that the records of a
 //! partition are never handled side by side; meanwhile the next is collected.
 
+pub mod args;
 pub mod attempts;
 pub mod batch;
 pub mod batcher;
@@ -16,10 +17,12 @@ pub mod discard;
 pub mod ends;
 pub mod event;
 mod flight;
+pub mod from_template;
 pub mod function;
 mod lag;
 pub mod progress;
 pub mod response;
+pub mod template;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -35,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 use attempts::Policy;
 use batch::{Batch, Limits};
 use batcher::Batcher;
-use consumer::{Complaints, GroupConsumer, Member, add, is_permanent};
+use consumer::{Complaints, GroupConsumer, Member, add, is_permanent, remedy};
 use deliver::Deliverer;
 use destination::Destination;
 use flight::Flight;
@@ -109,7 +112,7 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
     /// A setting that librdkafka refuses, or a group that cannot be joined.
-    #[error("the trigger cannot read from {servers}: {source}")]
+    #[error("the trigger cannot read from {servers}: {source}{}", remedy(source))]
     Kafka {
         /// The bootstrap servers.
         servers: String,

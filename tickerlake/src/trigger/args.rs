@@ -1,0 +1,165 @@
+//! The arguments that name the mapping's settings, as AWS names them.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use hyper::Uri;
+
+use super::attempts::Policy;
+use super::batch::{Limits, MAX_PAYLOAD};
+use super::destination::{Destination, Place};
+use super::function::Function;
+use super::{FUNCTION_TIMEOUT, Settings};
+use crate::query::seconds;
+
+/// Retries where an on-failure destination is given and no number: what AWS then makes of infinitely many.
+const RETRIES_WITH_DESTINATION: u32 = 10;
+
+/// What closes a batch.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Batches")]
+pub struct BatchArgs {
+    /// Most records in a batch, up to 10000 [default: 100, as AWS; run and up: 10000]
+    #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub batch_size: Option<u16>,
+    /// Longest wait for a batch to fill, from its first record on [default: 0.5]
+    #[arg(long, value_name = "SECONDS", value_parser = window)]
+    pub maximum_batching_window_in_seconds: Option<Duration>,
+}
+
+impl BatchArgs {
+    /// The limits, with the batch size of the command that asks.
+    pub fn limits(&self, batch_size: u16) -> Limits {
+        Limits {
+            batch_size: usize::from(self.batch_size.unwrap_or(batch_size)),
+            window: self.maximum_batching_window_in_seconds.unwrap_or(Duration::from_millis(500)),
+            payload: MAX_PAYLOAD,
+        }
+    }
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    seconds(text).and_then(|window| match window.as_secs() {
+        0..300 => Ok(window),
+        300 if window.subsec_nanos() == 0 => Ok(window),
+        _ => Err("at most 300 seconds".to_owned()),
+    })
+}
+
+/// The values of `--function-response-types`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ResponseType {
+    /// The function's answer names the records that failed.
+    #[value(name = "ReportBatchItemFailures")]
+    ReportBatchItemFailures,
+}
+
+/// Where batches go, and what is done when that fails.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Function")]
+pub struct FunctionArgs {
+    /// Where batches go: the address at which a function is invoked [default: the sink, in this process]
+    #[arg(long, value_name = "URL")]
+    pub(super) function: Option<Uri>,
+    /// How long the function may take, up to 840 [default: 840]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=840))]
+    pub(super) function_timeout: Option<u64>,
+    /// Retries after the function's error before a batch is given up, up to 10000; -1: for ever [default: -1, with
+    /// --on-failure 10]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=10_000))]
+    pub(super) maximum_retry_attempts: Option<i64>,
+    /// Age at which records are given up, 60 to 604800; -1: never [default: -1]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = record_age)]
+    pub(super) maximum_record_age_in_seconds: Option<i64>,
+    /// Split a batch in two when the function fails, so that one bad record does not take others with it
+    #[arg(long)]
+    pub(super) bisect_batch_on_function_error: bool,
+    /// Read the function's answer as a partial batch response; without this it is ignored, as on AWS
+    #[arg(long, value_name = "TYPE", value_enum, ignore_case = true)]
+    pub(super) function_response_types: Vec<ResponseType>,
+    /// Where batches that are given up are kept, in the shape that AWS documents [default: nowhere]
+    #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX")]
+    pub(super) on_failure: Option<Place>,
+}
+
+fn record_age(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(age @ (-1 | 60..=604_800)) => Ok(age),
+        _ => Err("-1, or 60 to 604800".to_owned()),
+    }
+}
+
+impl FunctionArgs {
+    /// The function behind an address, if one is named.
+    pub(crate) fn http(&self) -> Option<Function> {
+        self.function.clone().map(Function::http)
+    }
+
+    /// Sets what is done with the function, and when it fails.
+    ///
+    /// # Errors
+    /// When the on-failure destination cannot be used.
+    pub(crate) async fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
+        settings.timeout = self.function_timeout.map_or(FUNCTION_TIMEOUT, Duration::from_secs);
+        settings.policy = self.policy();
+        settings.report_batch_item_failures = !self.function_response_types.is_empty();
+        if let Some(place) = &self.on_failure {
+            settings.on_failure = Some(Destination::open(place.clone()).await?);
+        }
+        Ok(())
+    }
+
+    fn policy(&self) -> Policy {
+        let for_ever = self.on_failure.as_ref().map(|_| RETRIES_WITH_DESTINATION);
+        let retries = self.maximum_retry_attempts.and_then(|most| u32::try_from(most).ok()).or(for_ever);
+        let age = self.maximum_record_age_in_seconds.and_then(|age| u64::try_from(age).ok());
+        Policy {
+            maximum_retry_attempts: retries,
+            maximum_record_age: age.map(Duration::from_secs),
+            bisect: self.bisect_batch_on_function_error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        function: FunctionArgs,
+    }
+
+    fn policy(arguments: &[&str]) -> Policy {
+        let line = Line::try_parse_from([&["x"], arguments].concat());
+        line.map(|line| line.function.policy()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_aws_and_infinite_retries_with_a_destination_are_ten() {
+        assert_eq!(policy(&[]), Policy::default());
+        assert_eq!(policy(&["--maximum-retry-attempts", "-1"]), Policy::default());
+        assert_eq!(policy(&["--on-failure", "x"]).maximum_retry_attempts, Some(10));
+        assert_eq!(policy(&["--on-failure", "x", "--maximum-retry-attempts", "-1"]).maximum_retry_attempts, Some(10));
+        assert_eq!(policy(&["--on-failure", "x", "--maximum-retry-attempts", "0"]).maximum_retry_attempts, Some(0));
+        let aged = policy(&["--maximum-record-age-in-seconds", "60"]);
+        assert_eq!(aged.maximum_record_age, Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn values_that_aws_does_not_take_are_refused() {
+        for wrong in [
+            ["--maximum-retry-attempts", "10001"],
+            ["--maximum-retry-attempts", "-2"],
+            ["--maximum-record-age-in-seconds", "59"],
+            ["--function-timeout", "841"],
+            ["--function-response-types", "All"],
+            ["--on-failure", "arn:aws:sqs:us-east-1:1:q"],
+        ] {
+            assert!(Line::try_parse_from([&["x"][..], &wrong].concat()).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The intrinsic functions of a template, as far as its own parameters and conditions decide them.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::TemplateError;
+use super::yaml::{Content, Node};
+
+/// Deeper than any template's conditions; they are decided by recursion.
+const DEEPEST: usize = 100;
+
+/// What a node comes to. Lists and mappings are not looked into: nobody may need what is in them.
+#[derive(Debug)]
+pub(super) enum Value<'t> {
+    /// `AWS::NoValue`: as if it were not written.
+    Absent,
+    Null,
+    Text(Cow<'t, str>),
+    List(&'t [Rc<Node>]),
+    Map(&'t [(String, Rc<Node>)]),
+    /// It is there, and what it is cannot be told from the template.
+    Unknown(Unknown),
+}
+
+/// What could not be told.
+#[derive(Clone, Debug)]
+pub(super) struct Unknown {
+    pub(super) line: usize,
+    pub(super) what: String,
+    /// The parameter whose value would tell.
+    pub(super) parameter: Option<String>,
+}
+
+/// Why there is no value at all.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// A condition on which it depends cannot be told.
+    Unknown(Unknown),
+    Malformed {
+        line: usize,
+        problem: String,
+    },
+}
+
+fn malformed<T>(line: usize, problem: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Malformed { line, problem: problem.into() })
+}
+
+/// A function's use, in the short form (`!If`) or the long (`Fn::If:`).
+struct Call<'t> {
+    name: &'t str,
+    argument: &'t Node,
+}
+
+impl<'t> Call<'t> {
+    fn of(node: &'t Node) -> Option<Self> {
+        if let Some(name) = &node.tag {
+            return Some(Call { name, argument: node });
+        }
+        let Content::Map(entries) = &node.content else { return None };
+        let [(key, argument)] = entries.as_slice() else { return None };
+        let name = match key.as_str() {
+            "Ref" | "Condition" => key,
+            // `Fn::ForEach::Name` is a key beside others, not a function's.
+            _ => key.strip_prefix("Fn::").filter(|name| !name.contains(':'))?,
+        };
+        Some(Call { name, argument })
+    }
+
+    fn name_given(&self) -> Result<&'t str, Fault> {
+        match self.argument.text() {
+            Some(text) => Ok(text),
+            None => malformed(self.argument.line, format!("!{} takes a name", self.name)),
+        }
+    }
+
+    fn arguments(&self) -> &'t [Rc<Node>] {
+        match &self.argument.content {
+            Content::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    fn exactly<const N: usize>(&self) -> Result<&'t [Rc<Node>; N], Fault> {
+        let arguments = self.arguments();
+        arguments.try_into().or_else(|_| {
+            malformed(self.argument.line, format!("!{} takes a list of {N}, not {}", self.name, arguments.len()))
+        })
+    }
+}
+
+/// A template and its parameters' values.
+pub(super) struct Template<'t> {
+    root: &'t Node,
+    given: &'t BTreeMap<String, String>,
+    /// Conditions that were asked for; without an outcome, one that is being decided.
+    decided: RefCell<BTreeMap<&'t str, Option<Result<bool, Fault>>>>,
+}
+
+impl<'t> Template<'t> {
+    /// A template and the values given for its parameters.
+    ///
+    /// # Errors
+    /// [`TemplateError::Parameter`] for a value that the template would not take.
+    pub(super) fn new(root: &'t Node, given: &'t BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let declared = match root.entry("Parameters").map(|(_, node)| &node.content) {
+            Some(Content::Map(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        for (name, value) in given.iter().filter(|(name, _)| !name.starts_with("AWS::")) {
+            let Some((_, declaration)) = declared.iter().find(|(other, _)| other == name) else {
+                let known = declared.iter().map(|(name, _)| name.clone()).collect();
+                return Err(TemplateError::Parameter { name: name.clone(), problem: "no such parameter", known });
+            };
+            // Of a list, each item is to be allowed; lists are not read at all.
+            if let Some((_, Node { content: Content::List(allowed), .. })) = declaration.entry("AllowedValues")
+                && !is_list(kind_of(declaration))
+            {
+                let known: Vec<String> = allowed.iter().filter_map(|node| node.text()).map(str::to_owned).collect();
+                if !known.contains(value) {
+                    return Err(TemplateError::Parameter {
+                        name: name.clone(),
+                        problem: "not an allowed value",
+                        known,
+                    });
+                }
+            }
+        }
+        Ok(Template { root, given, decided: RefCell::default() })
+    }
+
+    /// What a node comes to, and the line that says so.
+    ///
+    /// # Errors
+    /// [`Fault`] when that depends on a condition that cannot be told, or a function is misused.
+    pub(super) fn resolve(&self, mut node: &'t Node) -> Result<(usize, Value<'t>), Fault> {
+        loop {
+            let line = node.line;
+            let value = match Call::of(node) {
+                Some(call) if call.name == "If" => {
+                    let [condition, yes, no] = call.exactly::<3>()?;
+                    let Some(name) = condition.text() else {
+                        return malformed(condition.line, "!If takes a condition's name first");
+                    };
+                    node = if self.condition(name, condition.line, 0)? { yes } else { no };
+                    continue;
+                }
+                Some(call) => self.scalar(&call)?,
+                None => match &node.content {
+                    Content::Null => Value::Null,
+                    Content::Text(text) => Value::Text(Cow::Borrowed(text)),
+                    Content::List(items) => Value::List(items),
+                    Content::Map(entries) => Value::Map(entries),
+                },
+            };
+            return Ok((line, value));
+        }
+    }
+
+    /// Whether a named condition holds.
+    ///
+    /// # Errors
+    /// [`Fault`] when that cannot be told, or there is no such condition.
+    pub(super) fn condition(&self, name: &str, line: usize, depth: usize) -> Result<bool, Fault> {
+        match self.decided.borrow().get(name) {
+            Some(Some(outcome)) => return outcome.clone(),
+            Some(None) => return malformed(line, format!("the condition {name} depends on itself")),
+            None => {}
+        }
+        let Some((name, node)) = self.root.entry("Conditions").and_then(|(_, conditions)| conditions.entry(name))
+        else {
+            return malformed(line, format!("the template has no condition {name}"));
+        };
+        self.decided.borrow_mut().insert(name, None);
+        let outcome = self.holds(node, depth);
+        self.decided.borrow_mut().insert(name, Some(outcome.clone()));
+        outcome
+    }
+
+    fn holds(&self, node: &'t Node, depth: usize) -> Result<bool, Fault> {
+        if depth > DEEPEST {
+            return malformed(node.line, format!("conditions that are more than {DEEPEST} deep"));
+        }
+        let Some(call) = Call::of(node) else {
+            return malformed(node.line, "a condition is one of !Equals, !Not, !And, !Or and !Condition");
+        };
+        match call.name {
+            "Condition" => self.condition(call.name_given()?, node.line, depth + 1),
+            "Equals" => {
+                let [left, right] = call.exactly::<2>()?;
+                Ok(self.operand(left)? == self.operand(right)?)
+            }
+            "Not" => {
+                let [inner] = call.exactly::<1>()?;
+                Ok(!self.holds(inner, depth + 1)?)
+            }
+            "And" | "Or" if call.arguments().is_empty() => {
+                malformed(node.line, format!("!{} takes a list of conditions", call.name))
+            }
+            // The first that differs decides.
+            "And" | "Or" => {
+                let every = call.name == "And";
+                for inner in call.arguments() {
+                    if self.holds(inner, depth + 1)? != every {
+                        return Ok(!every);
+                    }
+                }
+                Ok(every)
+            }
+            other => malformed(node.line, format!("!{other} is no condition function")),
+        }
+    }
+
+    fn operand(&self, node: &'t Node) -> Result<Cow<'t, str>, Fault> {
+        let value = match Call::of(node) {
+            // Conditions may not hold !If on AWS either, and here it would recurse past every limit.
+            Some(call) => self.scalar(&call)?,
+            None => node.text().map_or(Value::Null, |text| Value::Text(Cow::Borrowed(text))),
+        };
+        match value {
+            Value::Text(text) => Ok(text),
+            Value::Unknown(unknown) => Err(Fault::Unknown(unknown)),
+            _ => malformed(node.line, "!Equals compares two texts"),
+        }
+    }
+
+    /// The functions that come to a text.
+    fn scalar(&self, call: &Call<'t>) -> Result<Value<'t>, Fault> {
+        let line = call.argument.line;
+        let outcome = match call.name {
+            "Ref" => match call.name_given()? {
+                "AWS::NoValue" => return Ok(Value::Absent),
+                name => self.parameter(name, line).map(Cow::Borrowed),
+            },
+            "Sub" if call.argument.text().is_some() => self.substitute(call.name_given()?, line).map(Cow::Owned),
+            "Sub" => Err(Unknown { line, what: "!Sub with variables of its own".to_owned(), parameter: None }),
+            other => Err(Unknown { line, what: format!("!{other} is not evaluated here"), parameter: None }),
+        };
+        Ok(outcome.map_or_else(Value::Unknown, Value::Text))
+    }
+
+    fn parameter(&self, name: &str, line: usize) -> Result<&'t str, Unknown> {
+        let unknown = |what: String, parameter: Option<&str>| {
+            Err(Unknown { line, what, parameter: parameter.map(str::to_owned) })
+        };
+        if name.starts_with("AWS::") {
+            let given = self.given.get(name).map(String::as_str);
+            return given.map_or_else(|| unknown(format!("{name} is known to AWS only"), Some(name)), Ok);
+        }
+        let Some((_, declaration)) = self.root.entry("Parameters").and_then(|(_, declared)| declared.entry(name))
+        else {
+            return unknown(format!("{name} is no parameter, and what it is, is known to AWS only"), None);
+        };
+        let kind = kind_of(declaration);
+        if is_list(kind) {
+            return unknown(format!("the parameter {name} is a list"), None);
+        }
+        if let Some(given) = self.given.get(name) {
+            return Ok(given);
+        }
+        if kind.starts_with("AWS::SSM::") {
+            return unknown(format!("the parameter {name} is kept in SSM"), Some(name));
+        }
+        match declaration.entry("Default").and_then(|(_, default)| default.text()) {
+            Some(default) => Ok(default),
+            None => unknown(format!("the parameter {name} has no default"), Some(name)),
+        }
+    }
+
+    /// A text with its `${Parameter}`s replaced; `${!Literal}` stands for `${Literal}`.
+    fn substitute(&self, text: &str, line: usize) -> Result<String, Unknown> {
+        let mut done = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let Some((name, after)) = after.split_once('}') else { break };
+            done.push_str(before);
+            match name.strip_prefix('!') {
+                Some(literal) => done.push_str(&format!("${{{literal}}}")),
+                None => done.push_str(self.parameter(name.trim(), line)?),
+            }
+            rest = after;
+        }
+        done.push_str(rest);
+        Ok(done)
+    }
+}
+
+fn kind_of(declaration: &Node) -> &str {
+    declaration.entry("Type").and_then(|(_, kind)| kind.text()).unwrap_or("String")
+}
+
+fn is_list(kind: &str) -> bool {
+    kind.contains("CommaDelimitedList") || kind.contains("List<")
+}

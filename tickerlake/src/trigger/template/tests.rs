@@ -1,0 +1,526 @@
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::*;
+
+const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: { Type: String, Default: test, AllowedValues: [test, prod] }
+  Provisioned: { Type: String, Default: "false", AllowedValues: ["true", "false"] }
+  BatchSize: { Type: Number, Default: 500 }
+  BrokerHost: { Type: String }
+Conditions:
+  IsProd: !Equals [!Ref Stage, prod]
+  IsProvisioned: !Or [!Equals [!Ref Provisioned, true], !And [!Condition IsProd, !Not [!Equals [!Ref BatchSize, 1]]]]
+  ScramSecret: !Not [!Equals [!Ref "AWS::Region", ""]]
+Globals:
+  Function: { Timeout: 60, Runtime: provided.al2023 }
+Resources:
+  Bucket: { Type: AWS::S3::Bucket }
+  Api:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Http: { Type: HttpApi, Properties: { Path: !GetAtt Nothing.Path } }
+  Sink:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: rust-cargolambda }
+    Properties:
+      CodeUri: functions/sink
+      Timeout: !If [IsProd, 120, !Ref AWS::NoValue]
+      Environment: { Variables: { SINK_BUCKET: !Ref Bucket } }
+      Events:
+        Quotes:
+          Type: SelfManagedKafka
+          Properties:
+            Topics: [!Sub "quotes-${Stage}"]
+            ConsumerGroupId: !Sub "sink-${Stage}-${!v}"
+            KafkaBootstrapServers: [!Sub "${BrokerHost}:9092"]
+            SourceAccessConfigurations:
+              - !If [ScramSecret, { Type: SASL_SCRAM_512_AUTH, URI: !ImportValue secret }, !Ref AWS::NoValue]
+            StartingPosition: TRIM_HORIZON
+            BatchSize: !Ref BatchSize
+            MaximumBatchingWindowInSeconds: !If [IsProd, 300, "5"]
+            Enabled: !If [IsProd, true, False]
+            MaximumRetryAttempts: !If [IsProvisioned, 3, !Ref AWS::NoValue]
+            BisectBatchOnFunctionError: !If [IsProvisioned, True, !Ref AWS::NoValue]
+            FunctionResponseTypes: [!If [IsProvisioned, ReportBatchItemFailures, !Ref AWS::NoValue]]
+            DestinationConfig:
+              !If [IsProvisioned, { OnFailure: { Type: SQS, Destination: !GetAtt Dlq.Arn } }, !Ref AWS::NoValue]
+            ProvisionedPollerConfig:
+              !If [IsProvisioned, { MinimumPollers: !Ref Bucket }, !Ref AWS::NoValue]
+"#;
+
+/// The same mapping, as `sam` and the consoles write it.
+const LONG: &str = r#"{
+	"Parameters": {
+		"Stage": {"Type": "String", "Default": "test"},
+		"Provisioned": {"Type": "String", "Default": "false"},
+		"BatchSize": {"Type": "Number", "Default": 500}
+	},
+	"Conditions": {
+		"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]},
+		"IsProvisioned": {"Fn::Or": [
+			{"Fn::Equals": [{"Ref": "Provisioned"}, true]},
+			{"Fn::And": [{"Condition": "IsProd"}, {"Fn::Not": [{"Fn::Equals": [{"Ref": "BatchSize"}, 1]}]}]}
+		]}
+	},
+	"Globals": {"Function": {"Timeout": 60}},
+	"Resources": {"Sink": {"Type": "AWS::Serverless::Function", "Properties": {
+		"Timeout": {"Fn::If": ["IsProd", 120, {"Ref": "AWS::NoValue"}]},
+		"Events": {"Quotes": {"Type": "SelfManagedKafka", "Properties": {
+			"Topics": [{"Fn::Sub": "quotes-${Stage}"}],
+			"ConsumerGroupId": {"Fn::Sub": "sink-${Stage}-${!v}"},
+			"StartingPosition": "TRIM_HORIZON",
+			"BatchSize": {"Ref": "BatchSize"},
+			"MaximumBatchingWindowInSeconds": {"Fn::If": ["IsProd", 300, 5]},
+			"Enabled": {"Fn::If": ["IsProd", true, false]},
+			"MaximumRetryAttempts": {"Fn::If": ["IsProvisioned", 3, {"Ref": "AWS::NoValue"}]},
+			"BisectBatchOnFunctionError": {"Fn::If": ["IsProvisioned", true, {"Ref": "AWS::NoValue"}]},
+			"FunctionResponseTypes": [{"Fn::If": ["IsProvisioned", "ReportBatchItemFailures", {"Ref": "AWS::NoValue"}]}],
+			"DestinationConfig": {"Fn::If": ["IsProvisioned",
+				{"OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["Dlq", "Arn"]}}}, {"Ref": "AWS::NoValue"}]},
+			"ProvisionedPollerConfig": {"Fn::If": ["IsProvisioned", {"MinimumPollers": 1}, {"Ref": "AWS::NoValue"}]}
+		}}}
+	}}}
+}"#;
+
+fn parameters(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A template with these properties of the event, from line 7 on, after Topics on line 6.
+fn event(properties: &str) -> String {
+    let head = "Resources:\n  Sink:\n    Type: AWS::Serverless::Function\n    Properties: { Events: { Quotes: {\n      \
+                Type: SelfManagedKafka, Properties: {\n      Topics: [quotes],\n";
+    format!("{head}      {properties}\n    }} }} }} }}\n")
+}
+
+fn with(properties: &str) -> Result<Mapping, TemplateError> {
+    read(&event(properties), None, &BTreeMap::new(), &[])
+}
+
+fn provisioned_with(properties: &str) -> Result<Mapping, TemplateError> {
+    with(&format!("{properties}, ProvisionedPollerConfig: {{}}"))
+}
+
+fn error(text: &str) -> String {
+    read(text, None, &BTreeMap::new(), &[]).unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_of_the_parameters_decide() {
+    let parameters = parameters(&[("AWS::Region", "eu-central-1")]);
+    let mapping = read(TEMPLATE, None, &parameters, &[]).unwrap();
+    let expected = Mapping {
+        function: "Sink".to_owned(),
+        event: "Quotes".to_owned(),
+        topics: vec!["quotes-test".to_owned()],
+        consumer_group_id: Some("sink-test-${v}".to_owned()),
+        batch_size: Some(500),
+        maximum_batching_window_in_seconds: Some(5),
+        starting_position: Some("TRIM_HORIZON".to_owned()),
+        maximum_retry_attempts: None,
+        maximum_record_age_in_seconds: None,
+        bisect_batch_on_function_error: None,
+        function_response_types: Vec::new(),
+        has_on_failure_destination: false,
+        enabled: false,
+        provisioned: false,
+        function_timeout: Some(60),
+    };
+    assert_eq!(mapping, expected);
+}
+
+#[test]
+fn a_parameter_switches_provisioned_mode_on() {
+    for given in [("Provisioned", "true"), ("Stage", "prod")] {
+        let mapping = read(TEMPLATE, None, &parameters(&[given]), &[]).unwrap();
+        assert!(mapping.provisioned && mapping.has_on_failure_destination, "{given:?}");
+        assert_eq!(mapping.maximum_retry_attempts, Some(3));
+        assert_eq!(mapping.bisect_batch_on_function_error, Some(true));
+        assert_eq!(mapping.function_response_types, ["ReportBatchItemFailures"]);
+    }
+    let mapping = read(TEMPLATE, None, &parameters(&[("Stage", "prod"), ("BatchSize", "1")]), &[]).unwrap();
+    assert!(!mapping.provisioned && mapping.enabled);
+    assert_eq!((mapping.batch_size, mapping.function_timeout), (Some(1), Some(120)));
+    assert_eq!(mapping.maximum_batching_window_in_seconds, Some(300));
+}
+
+#[test]
+fn long_forms_in_json_say_the_same_as_short_ones() {
+    for given in [&[][..], &[("Provisioned", "true")], &[("Stage", "prod")], &[("Stage", "prod"), ("BatchSize", "1")]] {
+        let given = parameters(given);
+        assert_eq!(read(LONG, None, &given, &[]), read(TEMPLATE, None, &given, &[]), "{given:?}");
+    }
+}
+
+#[test]
+fn line_endings_and_a_byte_order_mark_make_no_difference() {
+    let windows = format!("\u{feff}{}", TEMPLATE.trim_start().replace('\n', "\r\n"));
+    let none = BTreeMap::new();
+    assert_eq!(read(&windows, None, &none, &[]), read(TEMPLATE, None, &none, &[]));
+}
+
+#[test]
+fn a_condition_may_choose_between_whole_events_properties_and_items() {
+    let text = "
+Parameters: { On: { Type: String, Default: yes } }
+Conditions: { On: !Equals [!Ref On, yes] }
+Resources:
+  Sink:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Old: !If [On, !Ref AWS::NoValue, { Type: SelfManagedKafka, Properties: { Topics: [old] } }]
+        New:
+          Fn::If:
+            - On
+            - Type: SelfManagedKafka
+              Properties:
+                Fn::If: [On, { Topics: [!If [On, new, x], !If [On, !Ref AWS::NoValue, x]] }, { Topics: [y] }]
+            - Ref: AWS::NoValue
+";
+    let read = |value| read(text, None, &parameters(&[("On", value)]), &[]).unwrap();
+    assert_eq!((read("yes").event.as_str(), read("yes").topics), ("New", vec!["new".to_owned()]));
+    assert_eq!((read("no").event.as_str(), read("no").topics), ("Old", vec!["old".to_owned()]));
+}
+
+#[test]
+fn a_function_that_a_condition_leaves_out_does_not_count() {
+    let text = "
+Parameters: { Twin: { Type: String, Default: 'no' } }
+Conditions: { Twin: !Equals [!Ref Twin, 'yes'] }
+Resources:
+  A: { Type: AWS::Serverless::Function, Properties: { Events: { E: { Type: SelfManagedKafka, Properties: { Topics: [a] } } } } }
+  B: { Type: AWS::Serverless::Function, Condition: Twin, Properties: { Events: { E: { Type: SelfManagedKafka, Properties: { Topics: [b] } } } } }
+";
+    assert_eq!(read(text, None, &BTreeMap::new(), &[]).unwrap().function, "A");
+    let both = parameters(&[("Twin", "yes")]);
+    assert_eq!(
+        read(text, None, &both, &[]).unwrap_err().to_string(),
+        "the template has several SelfManagedKafka events; give --template-function with one of A.E, B.E"
+    );
+    assert_eq!(read(text, Some("B"), &both, &[]).unwrap().topics, ["b"]);
+    assert_eq!(
+        read(text, Some("B"), &BTreeMap::new(), &[]).unwrap_err().to_string(),
+        "--template-function B: no such function has a SelfManagedKafka event; the template's functions: A, B"
+    );
+}
+
+#[test]
+fn one_event_of_a_function_with_two_can_be_named() {
+    let text = "
+Resources:
+  Sink:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        One: { Type: SelfManagedKafka, Properties: { Topics: [one] } }
+        Two: { Type: SelfManagedKafka, Properties: { Topics: [two] } }
+  Other: { Type: AWS::Serverless::Function, Properties: { Events: !GetAtt Of.Nobody } }
+";
+    let named = |name| read(text, Some(name), &BTreeMap::new(), &[]);
+    assert!(matches!(named("Sink"), Err(TemplateError::Several { known }) if known == ["Sink.One", "Sink.Two"]));
+    assert_eq!(named("Sink.Two").unwrap().topics, ["two"]);
+    assert!(matches!(named("Sink.Three"), Err(TemplateError::NoSuchFunction { .. })));
+}
+
+#[test]
+fn a_template_without_such_an_event_says_so() {
+    let none = "the template has no AWS::Serverless::Function with a SelfManagedKafka event";
+    for text in [
+        "Resources: {}",
+        "Description: nothing",
+        "Resources: { Q: { Type: AWS::SQS::Queue } }",
+        "Resources: { F: { Type: AWS::Serverless::Function, Properties: { Events: { E: { Type: MSK } } } } }",
+        "Resources: { 'Fn::ForEach::F': [N, [a, b], { 'F${N}': { Type: AWS::Serverless::Function } }] }",
+    ] {
+        assert_eq!(error(text), none, "{text}");
+    }
+}
+
+#[test]
+fn what_only_aws_knows_names_the_property_and_the_remedies() {
+    let path = "Resources.Sink.Properties.Events.Quotes.Properties";
+    for (properties, expected) in [
+        ("BatchSize: !GetAtt A.B", "line 7: PATH.BatchSize: !GetAtt is not evaluated here; give --batch-size"),
+        (
+            "BatchSize: !Ref Size",
+            "line 7: PATH.BatchSize: Size is no parameter, and what it is, is known to AWS only; give --batch-size",
+        ),
+        (
+            "ConsumerGroupId: !Sub '${AWS::Region}-sink'",
+            "line 7: PATH.ConsumerGroupId: AWS::Region is known to AWS only; \
+             give --template-parameter AWS::Region=VALUE or --consumer-group-id",
+        ),
+        (
+            "Enabled: {'Fn::ImportValue': x}",
+            "line 7: PATH.Enabled: !ImportValue is not evaluated here; write the value itself",
+        ),
+    ] {
+        let message = with(properties).unwrap_err().to_string();
+        assert_eq!(message, expected.replace("PATH", path), "{properties}");
+    }
+}
+
+#[test]
+fn a_parameter_without_a_value_names_itself() {
+    for (declaration, expected) in [
+        ("Type: Number", "the parameter P has no default; give --template-parameter P=VALUE or --batch-size"),
+        (
+            "Type: AWS::SSM::Parameter::Value<String>, Default: /size",
+            "the parameter P is kept in SSM; give --template-parameter P=VALUE or --batch-size",
+        ),
+        ("Type: List<Number>, Default: '1,2'", "the parameter P is a list; give --batch-size"),
+    ] {
+        for property in ["!Ref P", "!If [C, 1, 2]"] {
+            let text = event(&format!("BatchSize: {property}"))
+                + format!("Parameters: {{ P: {{ {declaration} }} }}\nConditions: {{ C: !Equals [!Ref P, 1] }}\n")
+                    .as_str();
+            let message = error(&text);
+            assert!(message.ends_with(&format!("Properties.BatchSize: {expected}")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_flag_stands_in_for_a_property_that_cannot_be_told() {
+    let text = event("BatchSize: !GetAtt A.B, MaximumRetryAttempts: 99999, StartingPosition: AT_TIMESTAMP");
+    let flags = ["--batch-size", "--maximum-retry-attempts", "--starting-position", "--topic"];
+    let mapping = read(&text, None, &BTreeMap::new(), &flags).unwrap();
+    assert_eq!((mapping.batch_size, mapping.maximum_retry_attempts, mapping.starting_position), (None, None, None));
+    assert!(mapping.topics.is_empty());
+}
+
+#[test]
+fn a_parameter_the_template_would_not_take_is_refused() {
+    for (given, expected) in [
+        (
+            ("Stag", "prod"),
+            "--template-parameter Stag: no such parameter; the template takes Stage, Provisioned, BatchSize, BrokerHost",
+        ),
+        (
+            ("Provisioned", "True"),
+            "--template-parameter Provisioned: not an allowed value; the template takes true, false",
+        ),
+    ] {
+        let error = read(TEMPLATE, None, &parameters(&[given]), &[]).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn limits_are_those_of_aws() {
+    for properties in [
+        "BatchSize: 1",
+        "BatchSize: 10000",
+        "BatchSize: '100'",
+        "MaximumBatchingWindowInSeconds: 0",
+        "MaximumBatchingWindowInSeconds: 300",
+        "MaximumRetryAttempts: -1",
+        "MaximumRetryAttempts: 10000",
+        "MaximumRecordAgeInSeconds: -1",
+        "MaximumRecordAgeInSeconds: 60",
+        "MaximumRecordAgeInSeconds: 604800",
+        "FunctionResponseTypes: [ReportBatchItemFailures]",
+        "BisectBatchOnFunctionError: false",
+        "StartingPosition: LATEST",
+    ] {
+        provisioned_with(properties).unwrap();
+    }
+    for (property, values, expected) in [
+        ("BatchSize", &["0", "10001", "-5", "1.5", "99999999999999999999"][..], "a whole number from 1 to 10000"),
+        ("MaximumBatchingWindowInSeconds", &["-1", "301", "0.5"], "whole seconds from 0 to 300"),
+        ("MaximumRetryAttempts", &["-2", "10001"], "a whole number from -1 to 10000"),
+        ("MaximumRecordAgeInSeconds", &["0", "59", "604801"], "-1, or whole seconds from 60 to 604800"),
+        ("BisectBatchOnFunctionError", &["1", "maybe"], "true or false"),
+        ("StartingPosition", &["earliest", "latest"], "TRIM_HORIZON or LATEST"),
+    ] {
+        for value in values {
+            let message = provisioned_with(&format!("{property}: {value}")).unwrap_err().to_string();
+            assert!(message.ends_with(&format!(".{property}: expected {expected}, found {value:?}")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn settings_of_provisioned_mode_are_refused_without_it() {
+    for properties in [
+        "MaximumRetryAttempts: 3",
+        "MaximumRecordAgeInSeconds: 60",
+        "BisectBatchOnFunctionError: true",
+        "FunctionResponseTypes: [ReportBatchItemFailures]",
+    ] {
+        let message = with(properties).unwrap_err().to_string();
+        assert!(message.ends_with(": AWS takes this only together with ProvisionedPollerConfig"), "{message}");
+        assert!(provisioned_with(properties).unwrap().provisioned);
+    }
+    with("FunctionResponseTypes: [], MaximumRetryAttempts: !Ref AWS::NoValue").unwrap();
+}
+
+#[test]
+fn wrong_templates_name_the_line_the_property_and_what_was_found() {
+    let path = "Resources.Sink.Properties.Events.Quotes.Properties";
+    for (properties, expected) in [
+        ("BatchSize: many", "PATH.BatchSize: expected a whole number from 1 to 10000, found \"many\""),
+        ("BatchSize: [100]", "PATH.BatchSize: expected a whole number from 1 to 10000, found a list"),
+        ("BatchSize: {Max: 1}", "PATH.BatchSize: expected a whole number from 1 to 10000, found a mapping"),
+        ("BatchSize: ", "PATH.BatchSize: expected a whole number from 1 to 10000, found nothing"),
+        ("ConsumerGroupId: ''", "PATH.ConsumerGroupId: expected a group's id of 1 to 200 characters, found \"\""),
+        ("ProvisionedPollerConfig: true", "PATH.ProvisionedPollerConfig: expected a mapping, found \"true\""),
+        (
+            "FunctionResponseTypes: x, ProvisionedPollerConfig: {}",
+            "PATH.FunctionResponseTypes: expected a list, found \"x\"",
+        ),
+        (
+            "FunctionResponseTypes: [All], ProvisionedPollerConfig: {}",
+            "PATH.FunctionResponseTypes[0]: expected ReportBatchItemFailures, found \"All\"",
+        ),
+        (
+            "StartingPosition: AT_TIMESTAMP",
+            "PATH.StartingPosition: AT_TIMESTAMP is not supported locally; give --starting-position TRIM_HORIZON or LATEST",
+        ),
+        ("BatchSize: !If [C, 1]", "PATH.BatchSize: !If takes a list of 3, not 2"),
+        ("BatchSize: !If [C, 1, 2]", "PATH.BatchSize: the template has no condition C"),
+        ("BatchSize: !If [!Condition C, 1, 2]", "PATH.BatchSize: the template has no condition C"),
+        ("BatchSize: !If [[C], 1, 2]", "PATH.BatchSize: !If takes a condition's name first"),
+        ("BatchSize: !Ref [P]", "PATH.BatchSize: !Ref takes a name"),
+    ] {
+        let message = with(properties).unwrap_err().to_string();
+        assert_eq!(message, format!("line 7: {}", expected.replace("PATH", path)), "{properties}");
+    }
+}
+
+#[test]
+fn the_line_is_that_of_the_value_within_its_conditions() {
+    let text = event("BatchSize: !If [C,\n        1,\n        many]") + "Conditions: { C: !Equals [a, b] }";
+    let message = error(&text);
+    assert!(message.starts_with("line 9: ") && message.ends_with("found \"many\""), "{message}");
+}
+
+#[test]
+fn an_unknown_property_lists_those_that_exist() {
+    let message = with("Batchsize: 5").unwrap_err().to_string();
+    assert!(message.starts_with("line 7: Resources.Sink.Properties.Events.Quotes.Properties.Batchsize: "), "{message}");
+    for name in ACCEPTED {
+        assert!(message.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_mapping_has_exactly_one_topic() {
+    let topics = |topics: &str| error(&event("").replace("Topics: [quotes]", topics));
+    for (text, found) in [("Topics: []", 0), ("Topics: [a, b]", 2), ("BatchSize: 1", 0)] {
+        let message = topics(text);
+        assert!(
+            message.ends_with(&format!("Topics: expected a list of exactly one topic, found {found}")),
+            "{message}"
+        );
+    }
+    assert!(topics("Topics: quotes").ends_with("Topics: expected a list, found \"quotes\""));
+    assert!(topics("Topics: ['']").ends_with("Topics[0]: expected a topic's name, found \"\""));
+}
+
+#[test]
+fn the_functions_own_timeout_comes_before_that_of_globals() {
+    let timeout = |own: &str, globals: &str| {
+        let text = event("").replace("{ Events:", &format!("{{ {own} Events:")) + globals;
+        read(&text, None, &BTreeMap::new(), &[]).map(|mapping| mapping.function_timeout)
+    };
+    let globals = "Globals: { Function: { Timeout: 60 } }\n";
+    assert_eq!(timeout("Timeout: 30,", globals).unwrap(), Some(30));
+    assert_eq!(timeout("", globals).unwrap(), Some(60));
+    assert_eq!(timeout("", "").unwrap(), None);
+    assert_eq!(
+        timeout("", "Globals: { Function: { Timeout: 901 } }\n").unwrap_err().to_string(),
+        "line 9: Globals.Function.Timeout: expected whole seconds from 1 to 900, found \"901\""
+    );
+}
+
+#[test]
+fn wrong_conditions_are_told_where_they_stand() {
+    for (condition, expected) in [
+        ("!Equals [a]", "!Equals takes a list of 2, not 1"),
+        ("!Equals [a, [b]]", "!Equals compares two texts"),
+        ("!Not [a]", "a condition is one of !Equals, !Not, !And, !Or and !Condition"),
+        ("!And []", "!And takes a list of conditions"),
+        ("!Or [!Condition D, !Condition C]", "the condition C depends on itself"),
+        ("!If [C, a, b]", "!If is no condition function"),
+        ("!Condition E", "the template has no condition E"),
+    ] {
+        let text = event("BatchSize: !If [C, 1, 2]")
+            + format!("Conditions:\n  C: {condition}\n  D: !Not [!Not [!Equals [a, b]]]\n").as_str();
+        let message = error(&text);
+        let expected = format!("line 10: Resources.Sink.Properties.Events.Quotes.Properties.BatchSize: {expected}");
+        assert_eq!(message, expected);
+    }
+}
+
+#[test]
+fn conditions_that_double_at_each_step_are_decided_once() {
+    let mut text = event("BatchSize: !If [C0, 1, 2]") + "Conditions:\n";
+    for step in 0..40 {
+        let next = step + 1;
+        writeln!(text, "  C{step}: !And [!Condition C{next}, Condition: C{next}]").unwrap();
+    }
+    text += "  C40: !Equals [a, a]\n";
+    assert_eq!(read(&text, None, &BTreeMap::new(), &[]).unwrap().batch_size, Some(1));
+}
+
+#[test]
+fn chains_of_conditions_end_before_the_stack_does() {
+    let mut text = event("BatchSize: !If [C0, 1, 2]") + "Conditions:\n";
+    for step in 0..20_000 {
+        writeln!(text, "  C{step}: {}!Condition C{}{}", "!Not [".repeat(4), step + 1, "]".repeat(4)).unwrap();
+    }
+    assert!(error(&text).ends_with("conditions that are more than 100 deep"));
+}
+
+#[test]
+fn nesting_without_end_does_not_overflow() {
+    for (open, close) in [("[", "]"), ("{a: ", "}"), ("!If [C, 1, ", "]"), ("\"a\\\"[", "")] {
+        for depth in [101, 3_000] {
+            let closed = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+            assert!(error(&closed).contains("not readable"), "{open} {depth}");
+            assert!(error(&format!("a: {}", open.repeat(depth))).contains("not readable"), "{open} {depth}");
+        }
+    }
+}
+
+#[test]
+fn aliases_are_shared_and_bounded() {
+    let mapping = with("BatchSize: &n 7, MaximumBatchingWindowInSeconds: *n").unwrap();
+    assert_eq!((mapping.batch_size, mapping.maximum_batching_window_in_seconds), (Some(7), Some(7)));
+    let mut laughs = event("KafkaBootstrapServers: &a0 [ha]") + "Metadata:\n";
+    let mut ladder = laughs.clone();
+    for step in 0..2_000 {
+        let next = step + 1;
+        if step < 90 {
+            writeln!(laughs, "  M{step}: &a{next} [*a{step}, *a{step}, *a{step}]").unwrap();
+        }
+        writeln!(ladder, "  M{step}: &a{next} [*a{step}]").unwrap();
+    }
+    read(&laughs, None, &BTreeMap::new(), &[]).unwrap();
+    assert!(error(&ladder).ends_with("nested more than 100 deep"));
+    assert!(error("a: &a [*a]").ends_with("line 1: an alias within what it names"));
+}
+
+#[test]
+fn texts_that_are_no_template_say_where() {
+    for (text, expected) in [
+        ("", "nothing is there"),
+        ("a: 1\nb: [", "line "),
+        ("a: 1\na: 2", "line 2: a is given twice"),
+        ("a: 1\n---\nb: 2", "line 2: a second document"),
+        ("? [a]\n: 1", "a key that is no text"),
+        ("- a", "expected a mapping, found a list"),
+        ("just text", "expected a mapping, found \"just text\""),
+        ("Resources: [a]", "line 1: Resources: expected a mapping, found a list"),
+    ] {
+        let message = error(text);
+        assert!(message.contains(expected), "{text:?}: {message}");
+    }
+}

@@ -1,0 +1,154 @@
+//! A template as a tree that keeps what a template needs and most YAML values lose: lines, and short tags.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+
+/// Deeper than any template; it keeps the recursion that ends a tree within any thread's stack.
+const DEEPEST: usize = 100;
+
+/// A piece of YAML and where it stands.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) line: usize,
+    /// `Ref` where it is tagged `!Ref`.
+    pub(super) tag: Option<String>,
+    pub(super) content: Content,
+    height: usize,
+}
+
+/// What it is. Scalars stay text, since AWS compares parameters as text and converts late.
+#[derive(Debug)]
+pub(super) enum Content {
+    Null,
+    Text(String),
+    List(Vec<Rc<Node>>),
+    Map(Vec<(String, Rc<Node>)>),
+}
+
+impl Node {
+    /// The text, if it is text, tagged or not.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value at a key, if it is a mapping that has it.
+    pub(super) fn entry(&self, key: &str) -> Option<(&str, &Node)> {
+        match &self.content {
+            Content::Map(entries) => {
+                entries.iter().find(|(name, _)| name == key).map(|(name, node)| (name.as_str(), node.as_ref()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why a text is not a template's YAML.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct SyntaxError {
+    line: usize,
+    problem: String,
+}
+
+/// A list or mapping whose end has not come; a mapping's keys and values take turns.
+struct Open {
+    line: usize,
+    tag: Option<String>,
+    anchor: usize,
+    items: Vec<Rc<Node>>,
+}
+
+/// Reads the one document of a text. An alias shares the node it names, so that no text grows by its aliases.
+///
+/// # Errors
+/// [`SyntaxError`] when it is no YAML, is nested too deeply, or gives a key twice.
+pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
+    let mut root = None;
+    let mut open: Vec<Open> = Vec::new();
+    let mut anchors: HashMap<usize, Rc<Node>> = HashMap::new();
+    let mut last = 1;
+    for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+        let (event, span) =
+            event.map_err(|error| SyntaxError { line: error.marker().line(), problem: error.info().to_owned() })?;
+        last = span.start.line();
+        let (node, anchor) = match event {
+            Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+                open.push(Open { line: last, tag: short(tag.as_deref()), anchor, items: Vec::new() });
+                continue;
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = short(tag.as_deref());
+                let content = scalar(&text, style, tag.is_some());
+                (Rc::new(Node { line: last, tag, content, height: 0 }), anchor)
+            }
+            Event::Alias(anchor) => match anchors.get(&anchor) {
+                Some(node) => (Rc::clone(node), 0),
+                None => return Err(SyntaxError { line: last, problem: "an alias within what it names".to_owned() }),
+            },
+            Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+                Some(ended) => {
+                    let anchor = ended.anchor;
+                    (Rc::new(close(ended, event == Event::MappingEnd)?), anchor)
+                }
+                None => continue,
+            },
+            Event::DocumentStart(_) if root.is_some() => {
+                return Err(SyntaxError { line: last, problem: "a second document".to_owned() });
+            }
+            _ => continue,
+        };
+        if anchor != 0 {
+            anchors.insert(anchor, Rc::clone(&node));
+        }
+        match open.last_mut() {
+            Some(parent) => parent.items.push(node),
+            None => root = Some(node),
+        }
+    }
+    root.ok_or_else(|| SyntaxError { line: last, problem: "nothing is there".to_owned() })
+}
+
+fn close(ended: Open, mapping: bool) -> Result<Node, SyntaxError> {
+    let Open { line, tag, items, .. } = ended;
+    let height = items.iter().map(|node| node.height + 1).max().unwrap_or(0);
+    if height > DEEPEST {
+        return Err(SyntaxError { line, problem: format!("nested more than {DEEPEST} deep") });
+    }
+    let content = if mapping { Content::Map(pairs(&items)?) } else { Content::List(items) };
+    Ok(Node { line, tag, content, height })
+}
+
+fn pairs(items: &[Rc<Node>]) -> Result<Vec<(String, Rc<Node>)>, SyntaxError> {
+    let mut entries = Vec::with_capacity(items.len() / 2);
+    let mut names = HashSet::new();
+    for pair in items.chunks_exact(2) {
+        let (key, value) = (&pair[0], &pair[1]);
+        let Some(name) = key.text() else {
+            return Err(SyntaxError { line: key.line, problem: "a key that is no text".to_owned() });
+        };
+        if !names.insert(name) {
+            return Err(SyntaxError { line: key.line, problem: format!("{name} is given twice") });
+        }
+        entries.push((name.to_owned(), Rc::clone(value)));
+    }
+    Ok(entries)
+}
+
+fn short(tag: Option<&Tag>) -> Option<String> {
+    tag.filter(|tag| tag.handle == "!").map(|tag| tag.suffix.clone())
+}
+
+fn scalar(text: &str, style: ScalarStyle, tagged: bool) -> Content {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" if style == ScalarStyle::Plain && !tagged => Content::Null,
+        // As text the spellings of one value would differ.
+        "True" | "TRUE" if style == ScalarStyle::Plain => Content::Text("true".to_owned()),
+        "False" | "FALSE" if style == ScalarStyle::Plain => Content::Text("false".to_owned()),
+        _ => Content::Text(text.to_owned()),
+    }
+}
