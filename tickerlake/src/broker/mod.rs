@@ -5,6 +5,7 @@
 //! thousand records a second on two cores. It forgets everything when it ends. Nothing outside this
 //! module knows it, so that another may take its place.
 
+mod batches;
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,6 +20,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 use uuid::Uuid;
+
+use batches::Batches;
 
 const CLUSTER: &str = "tickerlake";
 const NODE: i32 = 1;
@@ -100,11 +103,12 @@ async fn storage(address: SocketAddr) -> Result<StorageContainer, String> {
 /// Accepts connections until it is dropped, and every connection with it.
 async fn serve(listener: TcpListener, storage: StorageContainer, groups: Controller<StorageContainer>) {
     let mut connections = JoinSet::new();
+    let batches = Batches::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, storage.clone(), groups.clone()));
+                    connections.spawn(connection(stream, storage.clone(), groups.clone(), batches.clone()));
                 }
                 Err(error) => {
                     tracing::warn!("accepting a Kafka connection failed: {error}");
@@ -116,11 +120,16 @@ async fn serve(listener: TcpListener, storage: StorageContainer, groups: Control
     }
 }
 
-async fn connection(stream: TcpStream, storage: StorageContainer, groups: Controller<StorageContainer>) {
+async fn connection(
+    stream: TcpStream,
+    storage: StorageContainer,
+    groups: Controller<StorageContainer>,
+    batches: Batches,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("{error}");
     }
-    match service::connection(CLUSTER, storage, groups) {
+    match service::connection(CLUSTER, storage, groups, batches) {
         // A client that hangs up ends its connection with an error: nobody needs to hear of it.
         Ok(service) => match service.serve(Context::default(), stream).await {
             Ok(()) => {}

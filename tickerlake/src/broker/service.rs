@@ -1,16 +1,21 @@
-//! What answers a connection: tansu's services, with two answers mended.
+//! What answers a connection: tansu's services, with what they get wrong mended.
 
 use rama::context::Context;
 use rama::{Layer, Service};
 use tansu_broker::coordinator::group::administrator::Controller;
 use tansu_broker::service::{coordinator, storage};
 use tansu_broker::{Error, Result};
-use tansu_sans_io::{ApiVersionsResponse, Body, Frame, ListOffsetsRequest, ListOffsetsResponse};
+use tansu_sans_io::{
+    ApiKey, ApiVersionsResponse, Body, DeleteTopicsRequest, FetchRequest, Frame, ListOffsetsRequest,
+    ListOffsetsResponse, ProduceRequest,
+};
 use tansu_service::{
     BytesFrameLayer, BytesFrameService, FrameRouteService, TcpBytesLayer, TcpBytesService, TcpContext, TcpContextLayer,
     TcpContextService,
 };
 use tansu_storage::{Storage, StorageContainer, Topition};
+
+use super::batches::Batches;
 
 /// Serves a TCP connection.
 pub(super) type Connection = TcpContextService<TcpBytesService<BytesFrameService<Mended>, ()>>;
@@ -23,33 +28,43 @@ pub(super) fn connection(
     cluster: &str,
     store: StorageContainer,
     groups: Controller<StorageContainer>,
+    batches: Batches,
 ) -> Result<Connection> {
     let stored = store.clone();
     let routes = storage::services(FrameRouteService::builder(), store)?;
     let routes = coordinator::services(routes, groups)?.build()?;
     let context = TcpContextLayer::new(TcpContext::default().cluster_id(Some(cluster.into())));
-    Ok((context, TcpBytesLayer::default(), BytesFrameLayer::default()).into_layer(Mended { routes, store: stored }))
+    Ok((context, TcpBytesLayer::default(), BytesFrameLayer::default()).into_layer(Mended {
+        routes,
+        store: stored,
+        batches,
+    }))
 }
 
-/// Tansu's services with two answers mended.
+/// Tansu's services with one request and two answers mended.
 #[derive(Clone, Debug)]
 pub(super) struct Mended {
     routes: FrameRouteService<(), Error>,
     store: StorageContainer,
+    batches: Batches,
 }
 
 impl Service<(), Frame> for Mended {
     type Response = Frame;
     type Error = Error;
 
-    async fn serve(&self, context: Context<()>, request: Frame) -> Result<Frame> {
-        let asks_for_ends = match &request.body {
-            Body::ListOffsetsRequest(asked) => ends_asked_for(asked),
-            _ => Vec::new(),
-        };
+    async fn serve(&self, context: Context<()>, mut request: Frame) -> Result<Frame> {
+        let mut asks_for_ends = Vec::new();
+        match &mut request.body {
+            Body::ListOffsetsRequest(asked) => asks_for_ends = ends_asked_for(asked),
+            Body::FetchRequest(asked) => self.batches.widen(asked),
+            Body::DeleteTopicsRequest(asked) => self.batches.forget(asked),
+            _ => {}
+        }
         let mut answer = self.routes.serve(context, request).await?;
         match &mut answer.body {
-            Body::ApiVersionsResponse(versions) => *versions = without_options(std::mem::take(versions)),
+            Body::ApiVersionsResponse(versions) => *versions = with_names(without_options(std::mem::take(versions))),
+            Body::ProduceResponse(produced) => self.batches.note(produced),
             Body::ListOffsetsResponse(offsets) => self.correct_ends(&asks_for_ends, offsets).await?,
             _ => {}
         }
@@ -89,4 +104,16 @@ fn ends_asked_for(request: &ListOffsetsRequest) -> Vec<(String, i32)> {
 /// librdkafka before 2.1, such as Debian 12's kcat has, fails on more than one of them.
 fn without_options(versions: ApiVersionsResponse) -> ApiVersionsResponse {
     versions.supported_features(None).finalized_features_epoch(None).finalized_features(None).zk_migration_ready(None)
+}
+
+/// Offers no version of a request that names topics by their ids, so that [`Batches`] sees names.
+fn with_names(mut versions: ApiVersionsResponse) -> ApiVersionsResponse {
+    const LAST_WITH_NAMES: [(i16, i16); 3] =
+        [(ProduceRequest::KEY, 12), (FetchRequest::KEY, 12), (DeleteTopicsRequest::KEY, 5)];
+    for api in versions.api_keys.iter_mut().flatten() {
+        if let Some((_, last)) = LAST_WITH_NAMES.iter().find(|(key, _)| *key == api.api_key) {
+            api.max_version = api.max_version.min(*last);
+        }
+    }
+    versions
 }

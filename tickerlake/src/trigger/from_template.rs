@@ -35,7 +35,7 @@ pub struct Named {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Template")]
 pub struct TemplateArgs {
-    /// A SAM template: the settings of its function's SelfManagedKafka event stand for those not given here
+    /// A SAM template: the settings of its function's `SelfManagedKafka` event stand for those not given here
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
     /// The function, where several have such an event: its logical id
