@@ -64,7 +64,7 @@ pub enum Payload<'a> {
     Absent,
     /// The bytes in base64.
     Base64(Cow<'a, str>),
-    /// JSON: a schema registry has decoded the bytes.
+    /// Other JSON: a schema registry has decoded the bytes.
     Json(&'a RawValue),
 }
 
@@ -84,7 +84,7 @@ impl<'a> Event<'a> {
     ///
     /// # Errors
     /// [`EventError`] when the text is not a Kafka event; a fault of a single record is not seen here,
-    /// as long as the record has topic, partition and offset.
+    /// as long as the record has topic, partition and offset, and no timestamp but a whole number.
     pub fn parse(text: &'a str) -> Result<Self, EventError> {
         let Envelope { source, records: Records(records) } = serde_json::from_str(text)?;
         if let Some(source) = source
@@ -162,8 +162,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
         match raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             None => Ok(Payload::Json(raw)),
             // Some JSON writers escape base64's slash.
+            // Half of a surrogate pair makes no text: what came is kept, for the quarantine.
             Some(content) if content.contains('\\') => {
-                serde_json::from_str(raw.get()).map(Payload::Base64).map_err(de::Error::custom)
+                Ok(serde_json::from_str(raw.get()).map_or(Payload::Json(raw), Payload::Base64))
             }
             Some(content) => Ok(Payload::Base64(Cow::Borrowed(content))),
         }
@@ -257,6 +258,14 @@ pub(crate) mod tests {
     fn an_escaped_slash_is_a_slash() {
         let text = event(r#"{"topic":"t","partition":0,"offset":1,"value":"\/\/8="}"#);
         assert_eq!(Event::parse(&text).unwrap().records[0].value.text(), Some("//8="));
+    }
+
+    #[test]
+    fn a_string_that_is_no_text_is_a_fault_of_its_record_alone() {
+        let text = event(r#"{"topic":"t","partition":0,"offset":1,"value":"\ud800"}"#);
+        assert!(
+            matches!(Event::parse(&text).unwrap().records[0].value, Payload::Json(raw) if raw.get() == r#""\ud800""#)
+        );
     }
 
     #[test]
