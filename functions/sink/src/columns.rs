@@ -11,6 +11,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use crate::json::{Field, Kind};
+use crate::line::is_same_name;
 use crate::poison::Poison;
 
 const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
@@ -88,7 +89,7 @@ impl Columns {
     /// # Errors
     /// [`Poison::Column`] when the column cannot hold the value.
     pub fn check(&self, name: &str, field: &Field<'_>) -> Result<(), Poison> {
-        match self.0.iter().find(|(column, _)| column.eq_ignore_ascii_case(name)) {
+        match self.0.iter().find(|(column, _)| is_same_name(column, name)) {
             Some((column, kind)) if !kind.holds(field) => {
                 Err(Poison::Column { column: column.clone(), found: shown(field), wanted: kind.wanted() })
             }
@@ -135,7 +136,7 @@ impl FromStr for Columns {
         let mut columns: Vec<(String, ColumnType)> = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, kind) = part.split_once(':').ok_or_else(|| format!("{part:?} is not NAME:TYPE"))?;
-            let (name, kind) = (name.trim().to_ascii_lowercase(), kind.trim());
+            let (name, kind) = (name.trim().to_lowercase(), kind.trim());
             let kind = kind.to_ascii_lowercase().parse().map_err(|()| {
                 format!("{kind:?} of column {name:?} is none of string, boolean, int, bigint, double, date")
             })?;
@@ -193,6 +194,7 @@ mod tests {
     fn names_are_compared_unescaped_and_without_case() {
         assert!(verdict("close:double", r#"{"Close":"x"}"#).is_some());
         assert!(verdict("close:double", r#"{"\u0063lose":"x"}"#).is_some());
+        assert!(verdict("Größe:int", r#"{"GRÖßE":"x"}"#).is_some());
         assert_eq!(verdict("close:double", r#"{"closed":"x"}"#), None);
     }
 

@@ -10,7 +10,12 @@ pub const COORDINATES: [&str; 4] = ["kafka_partition", "kafka_offset", "kafka_ti
 
 /// A field of a record that Athena could not tell from one of the sink's own.
 pub fn is_coordinate(name: &str) -> bool {
-    COORDINATES.iter().any(|coordinate| coordinate.eq_ignore_ascii_case(name))
+    COORDINATES.iter().any(|coordinate| is_same_name(coordinate, name))
+}
+
+/// Names that Athena takes for one: it lower-cases them, and not only in ASCII (the Kelvin sign is a k).
+pub fn is_same_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
 /// Appends `{` + coordinates + the object's own fields + `}` and a line feed.
@@ -64,6 +69,17 @@ mod tests {
             line(r#" {"symbol":"HSI","close":2568.300049, "x":1.0E+2} "#, 0),
             "{\"kafka_partition\":3,\"kafka_offset\":41,\"kafka_timestamp\":1764028800123,\"symbol\":\"HSI\",\"close\":2568.300049, \"x\":1.0E+2}\n"
         );
+    }
+
+    #[test]
+    fn names_are_the_same_that_athena_lower_cases_to_the_same() {
+        for name in ["kafka_offset", "KAFKA_Generation", "\u{212a}afka_partition"] {
+            assert!(is_coordinate(name), "{name}");
+        }
+        for name in ["kafka_offset_", "kafka_topic", "käfka_offset", ""] {
+            assert!(!is_coordinate(name), "{name}");
+        }
+        assert!(is_same_name("größe", "GRÖßE") && !is_same_name("größe", "grösse"));
     }
 
     #[test]

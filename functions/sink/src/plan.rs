@@ -343,6 +343,8 @@ mod tests {
         assert_eq!((plan.records, plan.skipped, plan.objects[0].records), (2, 1, 1));
         let error = planned(&[record(0, 1, "{}"), record(0, 1, "{\"a\":1}")], &layout(), "").unwrap_err();
         assert!(matches!(error, PlanError::TwoRecords { partition: 0, offset: 1, .. }), "{error}");
+        let with = |value: Value| json!({"topic": "quotes", "partition": 0, "offset": 1, "value": value});
+        assert!(planned(&[with(json!(1)), with(json!("1"))], &layout(), "").is_err(), "a number and a string");
     }
 
     #[test]
