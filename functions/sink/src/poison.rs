@@ -59,12 +59,13 @@ pub fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Poison, ou
     json_string(&reason.to_string(), out);
     out.extend_from_slice(b",\"key\":");
     payload(&record.key, out);
-    match (reason, &record.value) {
-        (Poison::NotBase64, Payload::Base64(raw)) => {
+    match &record.value {
+        // Whatever the reason is: a record without a timestamp can have such a value, too.
+        Payload::Base64(raw) if base64_simd::STANDARD.decode_to_vec(&**raw).is_err() => {
             out.extend_from_slice(b",\"value\":null,\"value_raw\":");
             json_string(raw, out);
         }
-        (_, value) => {
+        value => {
             out.extend_from_slice(b",\"value\":");
             payload(value, out);
         }
