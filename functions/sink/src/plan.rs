@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
+use std::mem;
 
 use base64_simd::STANDARD;
 use serde_json::value::RawValue;
@@ -111,9 +112,14 @@ fn two_records(record: &Record<'_>) -> PlanError {
 
 fn is_same(a: &Record<'_>, b: &Record<'_>) -> bool {
     a.timestamp == b.timestamp
-        && a.value.text() == b.value.text()
-        && a.key.text() == b.key.text()
+        && is_same_payload(&a.value, &b.value)
+        && is_same_payload(&a.key, &b.key)
         && a.headers.map(RawValue::get) == b.headers.map(RawValue::get)
+}
+
+/// `1` is not `"1"`.
+fn is_same_payload(a: &Payload<'_>, b: &Payload<'_>) -> bool {
+    mem::discriminant(a) == mem::discriminant(b) && a.text() == b.text()
 }
 
 /// An object in the making.
@@ -197,7 +203,7 @@ impl Buffers {
 }
 
 fn is_partition_field(layout: &Layout, name: &str) -> bool {
-    layout.partition_field.as_deref().is_some_and(|field| field.eq_ignore_ascii_case(name))
+    layout.partition_field.as_deref().is_some_and(|field| line::is_same_name(field, name))
 }
 
 fn decode(encoded: &str, value: &mut Vec<u8>) -> Result<(), Poison> {
