@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::{lake, sample_event};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 struct Rig {
     folder: TempDir,
@@ -47,6 +49,9 @@ async fn a_passing_fault_is_retried_and_the_batch_succeeds() {
         Fault::Answer(503, "SlowDown"),
         Fault::Reset,
         Fault::ResetAfterWrite,
+        Fault::TruncatedAnswer(500, "InternalError"),
+        Fault::TruncatedAnswer(503, "SlowDown"),
+        Fault::TruncatedAfterWrite,
         Fault::Slow(Duration::from_millis(500)),
     ] {
         let rig = Rig::new(move |ordinal| (ordinal == 0).then_some(fault)).await;
@@ -54,6 +59,20 @@ async fn a_passing_fault_is_retried_and_the_batch_succeeds() {
         assert_eq!((report.records, rig.lines()), (8, 8), "{fault:?}");
         let puts = if matches!(fault, Fault::Slow(_)) { 2 } else { 3 };
         assert_eq!(rig.s3.seen().len(), puts, "{fault:?}: two objects, one of them put twice");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_cut_short_announces_more_than_it_sends() {
+    for (fault, end) in [(Fault::TruncatedAnswer(503, "SlowDown"), "</Error>"), (Fault::TruncatedAfterWrite, "<Put")] {
+        let rig = Rig::new(move |_| Some(fault)).await;
+        let mut stream = TcpStream::connect(rig.s3.url.strip_prefix("http://").unwrap()).await.unwrap();
+        stream.write_all(b"GET /lake HTTP/1.1\r\nhost: lake\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let announced = format!("content-length: {}", 2 * body.len());
+        assert!(head.contains(&announced) && body.ends_with(end), "{answer}");
     }
 }
 
