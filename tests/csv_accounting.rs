@@ -154,7 +154,7 @@ fn accounted_for(input: &[u8], delimiter: u8) -> Result<(), TestCaseError> {
 
 /// What is done to a file, at a place between 0 and its end.
 #[derive(Clone, Debug)]
-enum Damage {
+pub(super) enum Damage {
     Put(Vec<u8>),
     Cut(usize),
     Change(u8),
@@ -163,7 +163,7 @@ enum Damage {
     End,
 }
 
-fn damage() -> impl Strategy<Value = Damage> {
+pub(super) fn damage() -> impl Strategy<Value = Damage> {
     let awkward = prop::sample::select(vec![
         &b"\""[..],
         b"\"\"",
@@ -193,7 +193,7 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-fn damaged(mut text: Vec<u8>, all: &[(prop::sample::Index, Damage)]) -> Vec<u8> {
+pub(super) fn damaged(mut text: Vec<u8>, all: &[(prop::sample::Index, Damage)]) -> Vec<u8> {
     for (at, damage) in all {
         let at = at.index(text.len() + 1);
         let within = |length: usize| at..text.len().min(at + length);

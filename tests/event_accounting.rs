@@ -1,0 +1,282 @@
+//! Every record of any event is accounted for: it stands on one line of one object, as it was sent.
+//!
+//! `PROPTEST_CASES=100000 cargo test --workspace --test pipeline -- event_accounting` runs at length.
+
+mod generated;
+mod judge;
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use sink::columns::Columns;
+use sink::event::Event;
+use sink::layout::Layout;
+use sink::plan::{Plan, plan};
+use tickerlake_tests::{lake, sample_event};
+
+use generated::Sent;
+use judge::Verdict;
+
+fn planned(event: &str, layout: &Layout, columns: &str) -> Result<Plan, String> {
+    let columns: Columns = columns.parse().unwrap();
+    let event = Event::parse(event).map_err(|error| error.to_string())?;
+    plan(&event, layout, &columns).map_err(|error| error.to_string())
+}
+
+/// Each object's folder, partition, first offset by its name, and lines.
+fn read(plan: &Plan) -> Vec<(String, i32, i64, Vec<String>)> {
+    let read = |object: &sink::plan::Object| {
+        let (folder, name) = object.key.rsplit_once('/').unwrap();
+        let name = name.strip_prefix("g3-").unwrap_or(name);
+        let (partition, offset) = name.split_once('.').unwrap().0.split_at(5);
+        let text = lake::decoded(&object.key, &object.body).unwrap();
+        let lines = text.lines().map(str::to_owned).collect();
+        (format!("{folder}/"), partition.parse().unwrap(), offset[1..].parse().unwrap(), lines)
+    };
+    plan.objects.iter().map(read).collect()
+}
+
+/// The value of the first field of this name; `serde_json` takes the last, and not every line is to its liking.
+fn number(line: &str, name: &str) -> i64 {
+    let name = format!("\"{name}\":");
+    let rest = &line[line.find(&name).unwrap() + name.len()..];
+    rest[..rest.find([',', '}']).unwrap()].parse().unwrap()
+}
+
+fn in_the_quarantine(sent: &Sent, generation: u32, reasons: &[&str], line: &str) -> Result<(), TestCaseError> {
+    let line: Value = serde_json::from_str(line).map_err(|error| TestCaseError::fail(format!("{error}: {line}")))?;
+    let mut fields = line.as_object().unwrap().clone();
+    let mut take = |name: &str| fields.remove(name);
+    let reason = take("reason").unwrap();
+    let is_one = reasons.iter().any(|fault| reason.as_str().unwrap().starts_with(fault));
+    prop_assert!(is_one, "the reason is none of {:?}: {}", reasons, line);
+    prop_assert_eq!(take("kafka_topic"), Some(json!(sent.topic)));
+    prop_assert_eq!(take("kafka_partition"), Some(json!(sent.partition)));
+    prop_assert_eq!(take("kafka_offset"), Some(json!(sent.offset)));
+    prop_assert_eq!(take("kafka_timestamp"), Some(json!(judge::millis(sent))));
+    prop_assert_eq!(take("kafka_generation"), (generation > 0).then(|| json!(generation)));
+    let restored = |field: Option<Value>| judge::base64(field?.as_str()?);
+    match judge::payload(&sent.value) {
+        Some(Ok(bytes)) => prop_assert_eq!(restored(take("value")), Some(bytes), "{}", line),
+        Some(Err(text)) => {
+            prop_assert_eq!((take("value"), take("value_raw")), (Some(Value::Null), Some(json!(text))), "{}", line);
+        }
+        None => prop_assert_eq!(take("value"), Some(Value::Null)),
+    }
+    match judge::payload(&sent.key) {
+        Some(Ok(bytes)) => prop_assert_eq!(restored(take("key")), Some(bytes), "{}", line),
+        Some(Err(text)) => prop_assert_eq!(take("key"), Some(json!(text))),
+        None => prop_assert_eq!(take("key"), Some(Value::Null)),
+    }
+    let headers = take("headers").unwrap();
+    match sent.headers.as_deref() {
+        None | Some("null") => prop_assert_eq!(headers, json!([])),
+        Some(text) => {
+            let as_sent = serde_json::from_str::<Value>(text).is_ok_and(|sent| sent == headers);
+            prop_assert!(as_sent || headers == text, "{} for {}", headers, text);
+        }
+    }
+    prop_assert!(fields.is_empty(), "{:?}", fields);
+    Ok(())
+}
+
+fn in_the_table(columns: &str, line: &str) -> Result<(), TestCaseError> {
+    let fields = judge::fields(line).map_err(|faults| TestCaseError::fail(format!("{faults:?}: {line}")))?;
+    let own = fields.iter().position(|(name, _)| !judge::is_coordinate(name)).unwrap_or(fields.len());
+    prop_assert!(own >= 3 && !fields[own..].iter().any(|(name, _)| judge::is_coordinate(name)), "{}", line);
+    for (name, value) in &fields[own..] {
+        prop_assert!(judge::fits(columns, name, value), "{}: {}", name, value);
+    }
+    Ok(())
+}
+
+fn accounted_for(sent: &[Sent], plan: &Plan, layout: &Layout, columns: &str) -> Result<(), TestCaseError> {
+    let place = |sent: &Sent| (sent.topic, sent.partition, sent.offset);
+    let mut left: BTreeMap<_, &Sent> = sent.iter().map(|sent| (place(sent), sent)).collect();
+    prop_assert_eq!(plan.records, sent.len() as u64);
+    prop_assert_eq!(plan.skipped, (sent.len() - left.len()) as u64);
+    let (mut quarantined, mut keys) = (0, Vec::new());
+    for (object, (folder, partition, first, lines)) in plan.objects.iter().zip(read(plan)) {
+        let offsets: Vec<i64> = lines.iter().map(|line| number(line, "kafka_offset")).collect();
+        prop_assert!(offsets.is_sorted_by(|a, b| a < b), "{:?}", offsets);
+        prop_assert_eq!((offsets.first(), offsets.last()), (Some(&first), Some(&object.last_offset)));
+        prop_assert_eq!(object.records, lines.len() as u64);
+        let topic = folder.split('/').skip_while(|part| !["data", "quarantine"].contains(part)).nth(1).unwrap();
+        for (line, offset) in lines.iter().zip(offsets) {
+            let found = left.keys().find(|place| **place == (topic, partition, offset)).copied();
+            let sent = found.and_then(|place| left.remove(&place));
+            let Some(sent) = sent else {
+                return Err(TestCaseError::fail(format!("not sent, or stored twice: {line}")));
+            };
+            match judge::judged(sent, layout, columns) {
+                Verdict::Good { folder: expected, line: text } => {
+                    prop_assert_eq!((line, &folder, object.is_data), (&text, &expected, true));
+                    in_the_table(columns, line)?;
+                }
+                Verdict::Bad { folder: expected, reasons } => {
+                    prop_assert_eq!((&folder, object.is_data), (&expected, false), "{:?}: {}", reasons, line);
+                    in_the_quarantine(sent, layout.generation, &reasons, line)?;
+                    quarantined += 1;
+                }
+            }
+        }
+        keys.push(&object.key);
+    }
+    prop_assert!(left.is_empty(), "in no object: {:?}", left);
+    prop_assert_eq!(plan.quarantined, quarantined);
+    let objects = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    prop_assert_eq!(keys.len(), objects, "two objects under one key");
+    Ok(())
+}
+
+/// The partitions and offsets of a text that may be an event; lists of one name all count. Like the sink it takes
+/// arrays for objects.
+fn places(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Envelope<'a>(IgnoredAny, #[serde(borrow)] &'a RawValue);
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        records: &'a RawValue,
+    }
+    #[derive(Deserialize)]
+    struct Place {
+        #[serde(rename = "topic")]
+        _topic: IgnoredAny,
+        partition: i64,
+        offset: i64,
+        #[serde(default, rename = "timestamp")]
+        _timestamp: IgnoredAny,
+        #[serde(default, rename = "key")]
+        _key: IgnoredAny,
+        #[serde(default, rename = "value")]
+        _value: IgnoredAny,
+        #[serde(default, rename = "headers")]
+        _headers: IgnoredAny,
+    }
+    let lists = match serde_json::from_str::<Named<'_>>(text) {
+        Ok(Named { records }) if text.trim_ascii_start().starts_with('{') => records,
+        _ => serde_json::from_str::<Envelope<'_>>(text)?.1,
+    };
+    let mut places = Vec::new();
+    for (_, list) in judge::fields(lists.get()).unwrap_or_default() {
+        let records: Vec<Place> = serde_json::from_str(&list)?;
+        places.extend(records.iter().map(|place| (place.partition, place.offset)));
+    }
+    Ok(places)
+}
+
+/// An error, or all of the records.
+fn refused_or_counted(text: &[u8]) -> Result<(), TestCaseError> {
+    let Ok(text) = std::str::from_utf8(text) else { return Ok(()) };
+    let layout = sink::Config::new("b").layout;
+    let Ok(plan) = planned(text, &layout, "close:double,trade_date:date") else { return Ok(()) };
+    let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+    prop_assert!(is_json, "an event that is not JSON");
+    let mut stored: Vec<(i64, i64)> = Vec::new();
+    for (_, partition, _, lines) in read(&plan) {
+        stored.extend(lines.iter().map(|line| (i64::from(partition), number(line, "kafka_offset"))));
+    }
+    let Ok(mut sent) = places(text) else { return Err(TestCaseError::fail("accepted, and yet not an event")) };
+    prop_assert_eq!((plan.records, plan.skipped), (sent.len() as u64, (sent.len() - stored.len()) as u64));
+    sent.sort_unstable();
+    sent.dedup();
+    stored.sort_unstable();
+    prop_assert_eq!(stored, sent);
+    Ok(())
+}
+
+fn sample() -> impl Strategy<Value = String> {
+    let names = ["1-two-partitions", "2-redelivery", "3-tombstone", "4-poison", "5-signed-headers"];
+    prop::sample::select(names.map(|name| sample_event(&format!("{name}.json")).unwrap()).to_vec())
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let words = ["records", "topic", "quotes", "value", "e30=", "SelfManagedKafka", "headers"];
+    let word = prop_oneof![prop::sample::select(words.to_vec()).prop_map(str::to_owned), any::<String>()];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (-1..3).prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 24, 4, move |inner| {
+        let fields = prop::collection::btree_map(word.clone(), inner.clone(), 0..4);
+        prop_oneof![vec(inner, 0..4).prop_map(Value::from), fields.prop_map(|fields| json!(fields))]
+    })
+}
+
+/// Puts another value somewhere into a sample event.
+fn replaced(value: &mut Value, path: &[Index], other: &Value) {
+    let inner = match (value, path) {
+        (Value::Object(fields), [at, ..]) if !fields.is_empty() => {
+            let at = at.index(fields.len());
+            fields.values_mut().nth(at)
+        }
+        (Value::Array(items), [at, ..]) if !items.is_empty() => {
+            let at = at.index(items.len());
+            items.get_mut(at)
+        }
+        (value, _) => return *value = other.clone(),
+    };
+    replaced(inner.unwrap(), &path[1..], other);
+}
+
+#[test]
+fn the_samples_are_counted_whole() {
+    for (name, records) in [("1-two-partitions", 8), ("2-redelivery", 8), ("3-tombstone", 2), ("4-poison", 5)] {
+        let text = sample_event(&format!("{name}.json")).unwrap();
+        assert_eq!(places(&text).unwrap().len(), records, "{name}");
+        refused_or_counted(text.as_bytes()).unwrap();
+    }
+}
+
+proptest! {
+    #[test]
+    fn of_arbitrary_bytes_and_text(bytes in vec(any::<u8>(), 0..200), text: String, list in "[\\[\\]{}\":,0-9a-z]{0,60}") {
+        refused_or_counted(&bytes)?;
+        refused_or_counted(text.as_bytes())?;
+        let event = format!("{{\"records\":{{\"t-0\":[{{\"topic\":\"t\",\"partition\":0,\"offset\":0,{list}");
+        refused_or_counted(event.as_bytes())?;
+    }
+
+    #[test]
+    fn of_arbitrary_json(value in json(), sample in sample(), path in vec(any::<Index>(), 0..6)) {
+        refused_or_counted(value.to_string().as_bytes())?;
+        refused_or_counted(json!({"records": {"t-0": [value.clone()]}}).to_string().as_bytes())?;
+        let mut event = serde_json::from_str(&sample).unwrap();
+        replaced(&mut event, &path, &value);
+        refused_or_counted(event.to_string().as_bytes())?;
+    }
+
+    #[test]
+    fn of_sample_events_that_were_damaged(
+        sample in sample(),
+        damage in vec((any::<Index>(), super::csv_accounting::damage()), 1..4),
+    ) {
+        refused_or_counted(&super::csv_accounting::damaged(sample.into_bytes(), &damage))?;
+    }
+
+    #[test]
+    fn of_events_with_anything_in_their_records(
+        (sent, shuffled) in generated::records(),
+        (in_a_list, in_another) in (1..9_usize, 1..9_usize),
+        (layout, columns) in generated::settings(),
+    ) {
+        let plan = planned(&generated::event(&sent, in_a_list), &layout, columns).map_err(TestCaseError::fail)?;
+        accounted_for(&sent, &plan, &layout, columns)?;
+        let again = planned(&generated::event(&shuffled, in_another), &layout, columns).map_err(TestCaseError::fail)?;
+        let objects = |plan: Plan| -> Vec<_> { plan.objects.into_iter().map(|it| (it.key, it.body)).collect() };
+        prop_assert_eq!(objects(plan), objects(again), "the order shows");
+    }
+}
