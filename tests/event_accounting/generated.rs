@@ -75,8 +75,8 @@ pub(super) fn event(records: &[Sent], in_a_list: usize) -> String {
 
 /// Records, some of them twice, in two orders.
 pub(super) fn records() -> impl Strategy<Value = (Vec<Sent>, Vec<Sent>)> {
-    let offset = prop_oneof![9 => 0..40_i64, 1 => i64::MAX - 3..=i64::MAX];
-    let place = (prop::sample::select(vec!["quotes", "Quotes_2.x"]), 0..3_i32, offset);
+    let offset = prop_oneof![9 => 0..20_i64, 1 => i64::MAX - 3..=i64::MAX];
+    let place = (prop::sample::select(vec!["quotes", "quotes", "quotes", "Quotes_2.x"]), 0..2_i32, offset);
     let body = (timestamp(), payload(), payload(), headers(), prop::bool::weighted(0.1));
     btree_map(place, body, 0..14).prop_flat_map(|map| {
         let mut all = Vec::new();
@@ -109,7 +109,8 @@ pub(super) fn settings() -> impl Strategy<Value = (Layout, &'static str)> {
 fn timestamp() -> impl Strategy<Value = Timestamp> {
     let edges = vec![-1, 0, 1, -2, 253_402_300_799_999, 253_402_300_800_000, i64::MAX, i64::MIN];
     prop_oneof![
-        12 => (1_764_000_000_000..1_764_200_000_000_i64).prop_map(Timestamp::At),
+        // Two hours about midnight.
+        12 => (1_764_025_200_000..1_764_032_400_000_i64).prop_map(Timestamp::At),
         2 => prop::sample::select(edges).prop_map(Timestamp::At),
         1 => (0..253_402_300_800_000_i64).prop_map(Timestamp::At),
         1 => prop::sample::select(vec![Timestamp::Missing, Timestamp::Null]),
@@ -155,7 +156,7 @@ fn white() -> impl Strategy<Value = &'static str> {
 fn scalar() -> impl Strategy<Value = String> {
     let ok = ["1", "-0", "0.50", "-1.50E+3", "123456789012345678901234567890", "2147483647", "true", "false", "null"];
     let edges = ["2147483648", "-9223372036854775808", "9223372036854775808", "1e308", "1e999", "-1e-999", "1.0"];
-    let broken = ["01", "1.", "+1", "NaN", ".5", "tru", "\"\\x\"", "\"\u{1}\"", "\"\\ud800\"", "\"\\udc00\\ud800\""];
+    let broken = ["01", "1.", "+1", "NaN", ".5", "tru", "\"\\x\"", "\"\u{1}\"", "\"\\ud800\"", "\"\\udc00\""];
     let strings =
         ["", "oil", "oil/gas 50%", "__HIVE_DEFAULT_PARTITION__", "..", "é\u{2028}", "\\ud83d\\uDE00", "\\n\\u0000"];
     let dates = ["2013-02-28", "2013-02-29", "2012-02-29", "1900-02-29", "+013-02-28", "0000-01-01", "2013-2-28"];
