@@ -200,3 +200,24 @@ fn a_query_prints_json_and_csv_and_names_what_is_wrong_with_it() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(text(&wrong.stderr).contains("clsoe"), "{wrong:?}");
 }
+
+#[test]
+fn a_run_for_scripts_prints_one_typed_object_a_line_and_its_figures_agree() {
+    let folder = TempDir::new().unwrap();
+    let output = tickerlake(folder.path(), &["run", "--format", "json"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
+    assert_eq!(of("started")[0]["topic"], "quotes");
+    assert_eq!((&of("fed")[0]["delivered"], &of("stored")[0]["records"]), (&1_200.into(), &1_200.into()));
+    let status = of("status");
+    let status = status.last().unwrap();
+    assert_eq!((&status["fed"]["delivered"], &status["stored"]["records"]), (&1_200.into(), &1_200.into()));
+    assert!(status["newest_record_age_seconds"].as_f64().unwrap() < 600.0, "{status}");
+    let coverage = of("answer").into_iter().find(|answer| answer["query"] == "06_coverage").unwrap();
+    let sessions: u64 = coverage["rows"].as_array().unwrap().iter().map(|row| row["sessions"].as_u64().unwrap()).sum();
+    assert_eq!(sessions, 1_200);
+    let quality = of("quality");
+    assert!(quality.len() >= 7 && quality.iter().all(|question| question["findings"] == 0), "{quality:?}");
+}

@@ -92,6 +92,31 @@ fn a_producer_that_is_stopped_confirms_what_it_sent_even_when_the_signal_comes_t
 }
 
 #[test]
+fn lag_and_freshness_are_told_in_lines_and_for_scripts() {
+    let folder = TempDir::new().unwrap();
+    let (mut up, servers) = up(folder.path(), &[]);
+    let csv = folder.path().join("a.csv");
+    std::fs::write(&csv, "Symbol,Date,Close\nA,2020-01-02,1.5\nA,2020-01-03,2.5\n").unwrap();
+    let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(&csv).output().unwrap();
+    assert!(produced.status.success(), "{produced:?}");
+    let line = up.line("stored     2 records", WAIT).unwrap();
+    assert!(line.contains("1 object, ") && line.contains("; lag ") && line.contains("; newest sent "), "{line}");
+
+    // A function that is not there: the records of a second group wait.
+    let mut command = Command::new(program("tickerlake").unwrap());
+    command.args(["trigger", "-b", &servers, "--consumer-group-id", "other", "--format", "json"]);
+    command.args(["--function", "http://127.0.0.1:1/2015-03-31/functions/sink/invocations"]);
+    let mut trigger = Running::start(&mut command).unwrap();
+    trigger.line(r#""type":"started""#, WAIT).unwrap();
+    let line = trigger.line(r#""lag":{"quotes/0":"#, WAIT).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&status["type"], &status["stored"]["records"]), (&"status".into(), &0.into()));
+    let lag: u64 = status["lag"].as_object().unwrap().values().map(|lag| lag.as_u64().unwrap()).sum();
+    assert_eq!(lag, 2, "{status}");
+    assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
+}
+
+#[test]
 fn a_watched_query_answers_again_and_again_until_ctrl_c() {
     let folder = TempDir::new().unwrap();
     let (_up, _) = up(folder.path(), &[]);

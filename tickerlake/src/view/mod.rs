@@ -102,8 +102,10 @@ impl Shown {
         match &mut self.lines {
             Some(lines) => lines.show(&status),
             None => {
-                let moved = status.stored.records != self.last.0.stored.records
-                    || status.stored.failed_invocations != self.last.0.stored.failed_invocations;
+                let before = &self.last.0;
+                let moved = status.stored.records != before.stored.records
+                    || status.stored.failed_invocations != before.stored.failed_invocations
+                    || status.total_lag() != before.total_lag();
                 if moved && (is_last || self.last.1.elapsed() >= *line_every) {
                     self.say.status(&status);
                     self.last = (status, Instant::now());

@@ -149,6 +149,11 @@ impl Stored {
 }
 
 impl Status {
+    /// The lag of all partitions.
+    pub fn total_lag(&self) -> u64 {
+        self.lag.values().sum()
+    }
+
     /// `120: quotes/0 86, quotes/2 34`: the partitions that lag, the worst first.
     pub fn lag_text(&self) -> String {
         let mut behind: Vec<(&String, u64)> =
@@ -157,9 +162,8 @@ impl Status {
             return "0".to_owned();
         }
         behind.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let all: u64 = behind.iter().map(|(_, lag)| lag).sum();
         let told: Vec<String> = behind.iter().map(|(name, lag)| format!("{name} {}", grouped(*lag))).collect();
-        format!("{}: {}", grouped(all), told.join(", "))
+        format!("{}: {}", grouped(self.total_lag()), told.join(", "))
     }
 
     /// `0.4 s`; nothing while nothing is stored.
