@@ -104,6 +104,14 @@ impl Attempts {
         self.pieces.front().map(|piece| &piece.batch)
     }
 
+    /// How far a partition may be committed: up to `next`, but not past a record that is still to be tried, since
+    /// records do not grow old in the order of their offsets.
+    pub fn committable(&self, topic: &str, partition: i32, next: i64) -> i64 {
+        let parts = self.pieces.iter().flat_map(|piece| piece.batch.parts());
+        let of_it = parts.filter(|part| part.partition() == partition && part.topic() == topic);
+        of_it.filter_map(|part| part.records().next()).map(|(offset, _)| offset).fold(next, i64::min)
+    }
+
     /// Gives up what has grown too old; `now` in milliseconds since 1970. To be asked before each invocation.
     /// A record without a timestamp has no age.
     pub fn expire(&mut self, now: i64) -> Option<GivenUp> {
@@ -314,6 +322,18 @@ mod tests {
         let old = attempts.expire(61_001).unwrap();
         assert_eq!((offsets(&old.batch), old.condition), (vec![(0, 1)], Condition::RecordAgeExceeded));
         assert_eq!(attempts.current().map(offsets), Some(vec![(0, 2), (1, 1)]));
+    }
+
+    #[test]
+    fn what_was_given_up_for_its_age_is_not_committed_past_a_record_that_is_still_to_be_tried() {
+        let aged = Policy { maximum_record_age: Some(Duration::from_secs(60)), ..Policy::default() };
+        let mut attempts = Attempts::new(batch(&[(0, 5, 70_000), (0, 6, 1_000), (1, 3, 1_000)]), aged);
+        let old = attempts.expire(70_000).unwrap();
+        assert_eq!(offsets(&old.batch), [(0, 6), (1, 3)]);
+        assert_eq!(attempts.committable("quotes", 0, 7), 5);
+        assert_eq!(attempts.committable("quotes", 1, 4), 4);
+        attempts.after(Outcome::Success);
+        assert_eq!(attempts.committable("quotes", 0, 7), 7);
     }
 
     #[test]

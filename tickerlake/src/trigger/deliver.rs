@@ -58,7 +58,7 @@ impl Deliverer {
     /// One invocation, with what follows from it; how long to wait for the next, none after the last.
     async fn once(&self, attempts: &mut Attempts, failures: &mut u64, stop: &CancellationToken) -> Option<Duration> {
         if let Some(old) = attempts.expire(millis_since_1970()) {
-            self.give_up(old, stop).await?;
+            self.give_up(old, attempts, stop).await?;
         }
         let current = attempts.current()?;
         let records = current.records();
@@ -90,11 +90,11 @@ impl Deliverer {
             for (topic, partition) in self.flight.lost() {
                 done.drop_partition(&topic, partition);
             }
-            self.commit(&done).await;
+            self.commit(&done, attempts).await;
             self.progress.succeeded(&done, report);
         }
         if let Some(given_up) = consequence.given_up {
-            self.give_up(given_up, stop).await?;
+            self.give_up(given_up, attempts, stop).await?;
         }
         attempts.current()?;
         if !consequence.wait.is_zero() {
@@ -105,7 +105,7 @@ impl Deliverer {
 
     /// Records that will not be tried again are kept in the destination, where there is one, before they are
     /// passed over. None when told to stop before they were.
-    async fn give_up(&self, given_up: GivenUp, stop: &CancellationToken) -> Option<()> {
+    async fn give_up(&self, given_up: GivenUp, left: &Attempts, stop: &CancellationToken) -> Option<()> {
         let GivenUp { batch, condition, invocations } = &given_up;
         let first = name_of_first(batch);
         if let Some(destination) = &self.settings.on_failure {
@@ -130,18 +130,20 @@ impl Deliverer {
                 batch.records()
             );
         }
-        self.commit(batch).await;
+        self.commit(batch, left).await;
         self.progress.gave_up(batch);
         Some(())
     }
 
-    /// What is not committed is delivered again, so a failure here is only told.
-    async fn commit(&self, batch: &Batch) {
+    /// Commits what is done, not past what is left. What is not committed is delivered again, so a failure
+    /// here is only told.
+    async fn commit(&self, batch: &Batch, left: &Attempts) {
         if batch.is_empty() {
             return;
         }
         let mut offsets = TopicPartitionList::new();
         for (topic, partition, next) in batch.next_offsets() {
+            let next = left.committable(topic, partition, next);
             if let Err(error) = offsets.add_partition_offset(topic, partition, Offset::Offset(next)) {
                 tracing::warn!("{topic}/{partition}: offset {next} cannot be committed: {error}");
             }
