@@ -1,5 +1,8 @@
 //! Where a group begins, and where it goes on.
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
 use tickerlake::trigger::StartingPosition;
 use tickerlake_tests::function::Reply;
 
@@ -7,6 +10,7 @@ use super::*;
 
 tickerlake_tests::on_both_brokers! {
     a_group_goes_on_in_the_middle_of_what_was_produced_at_once, 1;
+    a_reader_at_the_end_of_a_partition_is_told_of_nothing, 1;
     a_new_group_begins_at_the_trim_horizon_and_goes_on_after_what_it_has_stored, 1;
     a_new_group_may_begin_at_the_latest_record_and_one_that_exists_ignores_that, 1;
 }
@@ -33,6 +37,26 @@ async fn a_group_goes_on_in_the_middle_of_what_was_produced_at_once(broker: Test
         let first = next * 3;
         assert_eq!(function.offsets()[0], [first, first + 1, first + 2]);
     }
+}
+
+async fn a_reader_at_the_end_of_a_partition_is_told_of_nothing(broker: TestBroker) {
+    broker.send(0, small(10)).await.unwrap();
+    let consumer: BaseConsumer = broker.client().set("group.id", &broker.group).create().unwrap();
+    let mut place = TopicPartitionList::new();
+    place.add_partition_offset(&broker.topic, 0, Offset::Offset(4)).unwrap();
+    consumer.assign(&place).unwrap();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut offsets = Vec::new();
+        let since = Instant::now();
+        // For some time after the last record, too.
+        while since.elapsed() < Duration::from_secs(5) {
+            if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+                offsets.push(message.map(|message| message.offset()));
+            }
+        }
+        offsets
+    });
+    assert_eq!(read.await.unwrap(), (4..10).map(Ok).collect::<Vec<_>>());
 }
 
 async fn a_new_group_may_begin_at_the_latest_record_and_one_that_exists_ignores_that(broker: TestBroker) {

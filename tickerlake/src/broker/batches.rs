@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tansu_sans_io::{DeleteTopicsRequest, FetchRequest, ProduceResponse};
+use tansu_sans_io::{DeleteTopicsRequest, ProduceResponse};
 
 type Begins = HashMap<String, HashMap<i32, BTreeSet<i64>>>;
 
@@ -26,19 +26,9 @@ impl Batches {
         }
     }
 
-    /// Asks for whole batches, as a client expects to get them: it passes over what it has not asked for.
-    pub(super) fn widen(&self, request: &mut FetchRequest) {
-        let begins = self.begins();
-        for topic in request.topics.iter_mut().flatten() {
-            let of_topic = topic.topic.as_ref().and_then(|name| begins.get(name));
-            for partition in topic.partitions.iter_mut().flatten() {
-                let of_partition = of_topic.and_then(|of_topic| of_topic.get(&partition.partition));
-                let begin = of_partition.and_then(|all| all.range(..=partition.fetch_offset).next_back());
-                if let Some(begin) = begin {
-                    partition.fetch_offset = *begin;
-                }
-            }
-        }
+    /// Where the last batch begins that does not begin after `offset`.
+    pub(super) fn begin(&self, topic: &str, partition: i32, offset: i64) -> Option<i64> {
+        self.begins().get(topic)?.get(&partition)?.range(..=offset).next_back().copied()
     }
 
     /// Forgets topics that are deleted.

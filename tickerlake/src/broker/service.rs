@@ -57,7 +57,7 @@ impl Service<(), Frame> for Mended {
         let mut asks_for_ends = Vec::new();
         match &mut request.body {
             Body::ListOffsetsRequest(asked) => asks_for_ends = ends_asked_for(asked),
-            Body::FetchRequest(asked) => self.batches.widen(asked),
+            Body::FetchRequest(asked) => self.widen(asked).await?,
             Body::DeleteTopicsRequest(asked) => self.batches.forget(asked),
             _ => {}
         }
@@ -73,6 +73,25 @@ impl Service<(), Frame> for Mended {
 }
 
 impl Mended {
+    /// Asks for whole batches, as a client expects to get them: it passes over what it has not asked for. At
+    /// the end of a partition there is none to ask for, and one that was read already would be taken for an error.
+    async fn widen(&self, request: &mut FetchRequest) -> Result<()> {
+        for topic in request.topics.iter_mut().flatten() {
+            let Some(name) = &topic.topic else { continue };
+            for partition in topic.partitions.iter_mut().flatten() {
+                let (number, offset) = (partition.partition, partition.fetch_offset);
+                let Some(begin) = self.batches.begin(name, number, offset).filter(|begin| *begin < offset) else {
+                    continue;
+                };
+                let stage = self.store.offset_stage(&Topition::new(&**name, number)).await?;
+                if offset < stage.high_watermark() {
+                    partition.fetch_offset = begin;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Tansu takes the first offset of a partition's last batch for its last offset.
     async fn correct_ends(&self, asked: &[(String, i32)], offsets: &mut ListOffsetsResponse) -> Result<()> {
         for topic in offsets.topics.iter_mut().flatten() {
