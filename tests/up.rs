@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use tempfile::TempDir;
 use tickerlake_tests::programs::{Running, part, program};
 use tickerlake_tests::{lake, workspace};
@@ -114,6 +116,28 @@ fn lag_and_freshness_are_told_in_lines_and_for_scripts() {
     let lag: u64 = status["lag"].as_object().unwrap().values().map(|lag| lag.as_u64().unwrap()).sum();
     assert_eq!(lag, 2, "{status}");
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_confirmed_while_ctrl_c_ends_it_is_stored() {
+    let folder = TempDir::new().unwrap();
+    let (mut up, servers) = up(folder.path(), &[]);
+    let producer: FutureProducer =
+        ClientConfig::new().set("bootstrap.servers", &servers).set("message.timeout.ms", "3000").create().unwrap();
+    let feeding = tokio::spawn(async move {
+        let mut confirmed = 0;
+        let record = || FutureRecord::<(), _>::to("quotes").payload(r#"{"symbol":"A","trade_date":"2020-01-02"}"#);
+        while producer.send(record(), Duration::ZERO).await.is_ok() {
+            confirmed += 1;
+        }
+        confirmed
+    });
+    up.line("stored     ", WAIT).unwrap();
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    let confirmed: usize = feeding.await.unwrap();
+    let stored: usize = lake::objects(&folder.path().join("lake/tickerlake")).unwrap().values().map(Vec::len).sum();
+    // One may be in the broker without its sender knowing.
+    assert!(confirmed > 0 && (confirmed..=confirmed + 1).contains(&stored), "{confirmed} confirmed, {stored} stored");
 }
 
 #[test]

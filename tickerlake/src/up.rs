@@ -118,24 +118,36 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
     let done = tokio::select! {
         failed = running.failure() => Err(failed),
-        () = drain(&stop, client, &args.topic, &progress) => running.finish().await,
+        () = drain(&stop, &broker, client, &args.topic, &progress) => running.finish().await,
     };
     view.end().await;
     done
 }
 
-/// Waits for `stop`, and then until what the broker held at that moment is stored, since the broker
-/// forgets it.
-async fn drain(stop: &CancellationToken, client: ClientConfig, topic: &Topic, progress: &Progress) {
+/// Waits for `stop`, and then until what the broker holds is stored, since the broker forgets it. It takes no
+/// more records from then on, and what it was just taking is looked for once more.
+async fn drain(stop: &CancellationToken, broker: &Broker, client: ClientConfig, topic: &Topic, progress: &Progress) {
     stop.cancelled().await;
-    let name = topic.to_string();
-    let last = tokio::task::spawn_blocking(move || last_offsets(&client, &name)).await;
-    let last = match last.map_err(anyhow::Error::from).and_then(|last| Ok(last?)) {
-        Ok(last) => last,
-        Err(error) => return tracing::warn!("whether everything is stored is not known: {error}"),
-    };
+    broker.close();
+    let mut stored = Vec::new();
+    loop {
+        let (client, name) = (client.clone(), topic.to_string());
+        let last = tokio::task::spawn_blocking(move || last_offsets(&client, &name)).await;
+        let last = match last.map_err(anyhow::Error::from).and_then(|last| Ok(last?)) {
+            Ok(last) => last,
+            Err(error) => return tracing::warn!("whether everything is stored is not known: {error}"),
+        };
+        if last == stored {
+            return;
+        }
+        store_up_to(&last, topic, progress).await;
+        stored = last;
+    }
+}
+
+async fn store_up_to(last: &[(i32, i64)], topic: &Topic, progress: &Progress) {
     let stored = async {
-        for (partition, offset) in &last {
+        for (partition, offset) in last {
             progress.stored(topic.as_str(), *partition, *offset).await;
         }
     };

@@ -9,6 +9,8 @@ mod batches;
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rama::Service;
@@ -22,6 +24,7 @@ use url::Url;
 use uuid::Uuid;
 
 use batches::Batches;
+use service::Appends;
 
 const CLUSTER: &str = "tickerlake";
 const NODE: i32 = 1;
@@ -51,6 +54,7 @@ pub enum BrokerError {
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
+    closed: Arc<AtomicBool>,
     _stop: DropGuard,
 }
 
@@ -68,8 +72,14 @@ impl Broker {
         let groups =
             Controller::with_storage(storage.clone()).map_err(|error| BrokerError::Start(error.to_string()))?;
         let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(serve(listener, storage, groups)));
-        Ok(Broker { address, _stop: stop.drop_guard() })
+        let closed = Arc::new(AtomicBool::new(false));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(serve(listener, storage, groups, Arc::clone(&closed))));
+        Ok(Broker { address, closed, _stop: stop.drop_guard() })
+    }
+
+    /// Takes no more records: who sends one is hung up on, as by a broker that goes away. Reading goes on.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     /// `127.0.0.1:9092`, what a client takes as `bootstrap.servers`.
@@ -101,14 +111,20 @@ async fn storage(address: SocketAddr) -> Result<StorageContainer, String> {
 }
 
 /// Accepts connections until it is dropped, and every connection with it.
-async fn serve(listener: TcpListener, storage: StorageContainer, groups: Controller<StorageContainer>) {
+async fn serve(
+    listener: TcpListener,
+    storage: StorageContainer,
+    groups: Controller<StorageContainer>,
+    closed: Arc<AtomicBool>,
+) {
     let mut connections = JoinSet::new();
     let batches = Batches::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, storage.clone(), groups.clone(), batches.clone()));
+                    let appends = Appends { batches: batches.clone(), closed: Arc::clone(&closed) };
+                    connections.spawn(connection(stream, storage.clone(), groups.clone(), appends));
                 }
                 Err(error) => {
                     tracing::warn!("accepting a Kafka connection failed: {error}");
@@ -124,12 +140,12 @@ async fn connection(
     stream: TcpStream,
     storage: StorageContainer,
     groups: Controller<StorageContainer>,
-    batches: Batches,
+    appends: Appends,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("{error}");
     }
-    match service::connection(CLUSTER, storage, groups, batches) {
+    match service::connection(CLUSTER, storage, groups, appends) {
         // A client that hangs up ends its connection with an error: nobody needs to hear of it.
         Ok(service) => match service.serve(Context::default(), stream).await {
             Ok(()) => {}

@@ -1,5 +1,8 @@
 //! What answers a connection: tansu's services, with what they get wrong mended.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rama::context::Context;
 use rama::{Layer, Service};
 use tansu_broker::coordinator::group::administrator::Controller;
@@ -28,7 +31,7 @@ pub(super) fn connection(
     cluster: &str,
     store: StorageContainer,
     groups: Controller<StorageContainer>,
-    batches: Batches,
+    appends: Appends,
 ) -> Result<Connection> {
     let stored = store.clone();
     let routes = storage::services(FrameRouteService::builder(), store)?;
@@ -37,8 +40,16 @@ pub(super) fn connection(
     Ok((context, TcpBytesLayer::default(), BytesFrameLayer::default()).into_layer(Mended {
         routes,
         store: stored,
-        batches,
+        appends,
     }))
+}
+
+/// What all connections know of the records that are appended.
+#[derive(Clone, Debug)]
+pub(super) struct Appends {
+    pub(super) batches: Batches,
+    /// No more are taken.
+    pub(super) closed: Arc<AtomicBool>,
 }
 
 /// Tansu's services with one request and two answers mended.
@@ -46,7 +57,7 @@ pub(super) fn connection(
 pub(super) struct Mended {
     routes: FrameRouteService<(), Error>,
     store: StorageContainer,
-    batches: Batches,
+    appends: Appends,
 }
 
 impl Service<(), Frame> for Mended {
@@ -57,14 +68,17 @@ impl Service<(), Frame> for Mended {
         let mut asks_for_ends = Vec::new();
         match &mut request.body {
             Body::ListOffsetsRequest(asked) => asks_for_ends = ends_asked_for(asked),
+            Body::ProduceRequest(_) if self.appends.closed.load(Ordering::SeqCst) => {
+                return Err(Error::Message("the broker takes no more records".to_owned()));
+            }
             Body::FetchRequest(asked) => self.widen(asked).await?,
-            Body::DeleteTopicsRequest(asked) => self.batches.forget(asked),
+            Body::DeleteTopicsRequest(asked) => self.appends.batches.forget(asked),
             _ => {}
         }
         let mut answer = self.routes.serve(context, request).await?;
         match &mut answer.body {
             Body::ApiVersionsResponse(versions) => *versions = with_names(without_options(std::mem::take(versions))),
-            Body::ProduceResponse(produced) => self.batches.note(produced),
+            Body::ProduceResponse(produced) => self.appends.batches.note(produced),
             Body::ListOffsetsResponse(offsets) => self.correct_ends(&asks_for_ends, offsets).await?,
             _ => {}
         }
@@ -80,7 +94,8 @@ impl Mended {
             let Some(name) = &topic.topic else { continue };
             for partition in topic.partitions.iter_mut().flatten() {
                 let (number, offset) = (partition.partition, partition.fetch_offset);
-                let Some(begin) = self.batches.begin(name, number, offset).filter(|begin| *begin < offset) else {
+                let Some(begin) = self.appends.batches.begin(name, number, offset).filter(|begin| *begin < offset)
+                else {
                     continue;
                 };
                 let stage = self.store.offset_stage(&Topition::new(&**name, number)).await?;
