@@ -31,8 +31,25 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<Summary, RunError> {
     let display = Display::start(Arc::clone(&progress));
-    let done = tokio::task::spawn_blocking(move || run::run(&feed, &target, &progress, stop)).await;
+    let done = run_unseen(feed, target, progress, stop).await;
     drop(display);
+    done
+}
+
+/// Runs a feed on a thread of its own, for a program that shows its progress itself.
+///
+/// # Errors
+/// [`RunError`] of the feed.
+///
+/// # Panics
+/// Where the feed does.
+pub async fn run_unseen(
+    feed: Feed,
+    target: Target,
+    progress: Arc<Progress>,
+    stop: CancellationToken,
+) -> Result<Summary, RunError> {
+    let done = tokio::task::spawn_blocking(move || run::run(&feed, &target, &progress, stop)).await;
     done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 

@@ -7,6 +7,7 @@
 
 pub mod broker;
 pub mod cli;
+mod clock;
 pub mod lake;
 pub mod quality;
 pub mod query;

@@ -9,10 +9,10 @@ use anyhow::bail;
 use clap::Args;
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
-use producer::foreground::stop_on_signal;
+use producer::foreground::{self, stop_on_signal};
 use producer::input::Input;
 use producer::kafka::{Settings as KafkaSettings, SettingsError};
-use producer::run::{RunError, Target};
+use producer::run::Target;
 use producer::summary::Summary;
 use producer::topic::{Created, Topic};
 use serde::Serialize;
@@ -160,7 +160,7 @@ impl Pipeline {
     ) -> anyhow::Result<Summary> {
         let Target::Kafka { topic, .. } = &self.target else { bail!("a run feeds a topic") };
         let topic = topic.to_string();
-        let summary = match feed_to(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
+        let summary = match foreground::run_unseen(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
             Ok(summary) => summary,
             Err(error) => {
                 let delivered = self.fed.snapshot().delivered;
@@ -194,17 +194,6 @@ impl Pipeline {
         self.trigger.finish().await?;
         Ok(summary)
     }
-}
-
-/// Runs the feed on a thread of its own.
-async fn feed_to(
-    feed: Feed,
-    target: Target,
-    progress: Arc<producer::progress::Progress>,
-    stop: CancellationToken,
-) -> Result<Summary, RunError> {
-    let feeding = tokio::task::spawn_blocking(move || producer::run::run(&feed, &target, &progress, stop)).await;
-    feeding.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// The broker that was named, or one of our own.

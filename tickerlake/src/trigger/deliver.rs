@@ -1,7 +1,7 @@
 //! Hands a batch to the function until nothing of it is left, and commits what is done.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -18,6 +18,7 @@ use super::flight::Flight;
 use super::function::{Answer, Function};
 use super::progress::Progress;
 use super::response::{self, Response};
+use crate::clock::millis_since_1970;
 
 /// Between two tries of writing to the on-failure destination.
 const DESTINATION_AGAIN: Duration = Duration::from_secs(2);
@@ -163,9 +164,4 @@ fn name_of_first(batch: &Batch) -> String {
     let first = batch.parts().first();
     let first = first.and_then(|part| Some((part, part.records().next()?)));
     first.map_or_else(String::new, |(part, (offset, _))| format!("{}/{}/{offset}", part.topic(), part.partition()))
-}
-
-fn millis_since_1970() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -6,11 +6,12 @@ pub mod status;
 
 use std::io::{Write, stderr};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::millis_since_1970;
 use crate::say::{Format, Say};
 use crate::trigger::progress::Progress;
 use screen::Line;
@@ -95,10 +96,9 @@ impl Shown {
             // A standard error that is gone is no reason for the feed to fail.
             let _ = screen::above(|| writeln!(stderr(), "{notice}"));
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
         let fed = fed.as_ref().map(|fed| fed.snapshot());
-        let status = self.meter.measure(self.started.elapsed(), now, fed, &trigger.counts(), &trigger.lag());
+        let status =
+            self.meter.measure(self.started.elapsed(), millis_since_1970(), fed, &trigger.counts(), &trigger.lag());
         match &mut self.lines {
             Some(lines) => lines.show(&status),
             None => {
