@@ -9,6 +9,7 @@ mod commands;
 mod csv_accounting;
 mod event_accounting;
 mod events;
+mod exactly_once;
 mod faults;
 mod kafka_failures;
 mod mapping;

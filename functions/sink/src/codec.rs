@@ -1,9 +1,10 @@
 //! How an object is compressed.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::str::FromStr;
 
 use flate2::Compression;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 /// A compression that Athena reads by the end of the object's name.
@@ -54,12 +55,38 @@ impl Codec {
     }
 }
 
+impl Codec {
+    /// The bytes of a whole object.
+    ///
+    /// # Errors
+    /// When they are not of this codec, or cut short.
+    pub fn decode(self, object: &[u8]) -> io::Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        match self {
+            Codec::Gzip => MultiGzDecoder::new(object).read_to_end(&mut lines)?,
+            Codec::Zstd => zstd::Decoder::with_buffer(object)?.read_to_end(&mut lines)?,
+            Codec::None => {
+                lines.extend_from_slice(object);
+                0
+            }
+        };
+        Ok(lines)
+    }
+}
+
 impl FromStr for Codec {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         [Codec::Gzip, Codec::Zstd, Codec::None].into_iter().find(|codec| codec.name() == text).ok_or(())
     }
+}
+
+/// What an object's name ends in decides; none where no codec is known by it.
+pub fn by_name(name: &str) -> Option<Codec> {
+    [Codec::Gzip, Codec::Zstd, Codec::None]
+        .into_iter()
+        .find(|codec| name.split_once('.').is_some_and(|(_, extension)| extension == codec.extension()))
 }
 
 /// An object in the making.
@@ -100,17 +127,6 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
-
-    fn decoded(codec: Codec, bytes: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        match codec {
-            Codec::Gzip => flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).unwrap(),
-            Codec::Zstd => zstd::Decoder::new(bytes).unwrap().read_to_end(&mut out).unwrap(),
-            Codec::None => bytes.take(u64::MAX).read_to_end(&mut out).unwrap(),
-        };
-        out
-    }
 
     #[test]
     fn every_codec_gives_back_what_was_written_and_the_same_bytes_each_time() {
@@ -122,9 +138,15 @@ mod tests {
                 encoder.finish().unwrap()
             };
             let object = encode();
-            assert_eq!(decoded(codec, &object), lines.concat().as_bytes());
+            assert_eq!(codec.decode(&object).unwrap(), lines.concat().as_bytes());
             assert_eq!(object, encode(), "an object is a pure function of its records");
             assert_eq!(codec.name().parse(), Ok(codec));
+            assert_eq!(by_name(&format!("00001-00000000000000000002.{}", codec.extension())), Some(codec));
+            let cut = &object[..object.len() - 5];
+            assert!(
+                codec == Codec::None || codec.decode(cut).is_err(),
+                "{codec:?}: an object that is cut short is none"
+            );
         }
     }
 }

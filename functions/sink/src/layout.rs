@@ -19,6 +19,9 @@ pub const DATA: &str = "data";
 /// The folder of poison, below the prefix.
 pub const QUARANTINE: &str = "quarantine";
 
+/// The folder of the ledgers, below the prefix.
+pub const LEDGER: &str = "ledger";
+
 /// What Hive calls the partition of the records that lack its field.
 pub const NO_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -151,12 +154,46 @@ impl Layout {
     /// The key of the object whose first record has this offset:
     /// `data/quotes/dt=2026-11-21/00003-00000000000000000041.json.gz`.
     pub fn key(&self, topic: &str, partition: i32, group: &Group<'_>, first_offset: i64) -> String {
-        let mut key = self.directory(topic, group);
-        if self.generation > 0 {
-            let _ = write!(key, "g{}-", self.generation);
+        self.key_in(&self.directory(topic, group), partition, first_offset)
+    }
+
+    /// The key in a group of which the directory is known.
+    pub fn key_in(&self, directory: &str, partition: i32, first_offset: i64) -> String {
+        format!("{}{first_offset:020}.{}", self.keys_in(directory, partition), self.codec.extension())
+    }
+
+    /// What the keys of a partition's objects in a directory begin with.
+    pub fn keys_in(&self, directory: &str, partition: i32) -> String {
+        format!("{directory}{}-", self.partition_name(partition))
+    }
+
+    /// Where the partition's ledger is: `ledger/quotes/00003.json`.
+    pub fn ledger_key(&self, topic: &str, partition: i32) -> String {
+        format!("{}{LEDGER}/{topic}/{}.json", self.prefix, self.partition_name(partition))
+    }
+
+    /// What keys are made of, for ledgers to tell: two sinks that differ in it would walk different chains.
+    /// `dt=*/hour=*/by_sector=*/*.json.gz`
+    pub fn pattern(&self) -> String {
+        let mut pattern = "dt=*/".to_owned();
+        if self.partition_by == PartitionBy::Hour {
+            pattern.push_str("hour=*/");
         }
-        let _ = write!(key, "{partition:05}-{first_offset:020}.{}", self.codec.extension());
-        key
+        if let Some(field) = &self.partition_field {
+            pattern.push_str("by_");
+            hive_escape(&field.to_ascii_lowercase(), &mut pattern);
+            pattern.push_str("=*/");
+        }
+        pattern.push_str("*.");
+        pattern.push_str(self.codec.extension());
+        pattern
+    }
+
+    fn partition_name(&self, partition: i32) -> String {
+        match self.generation {
+            0 => format!("{partition:05}"),
+            generation => format!("g{generation}-{partition:05}"),
+        }
     }
 
     /// The text of the partition field's value, none where it is null or empty.
@@ -193,13 +230,22 @@ pub fn prefix(path: &str) -> Option<String> {
 
 /// What an object's name tells: generation, partition, first offset. None where it is not one of ours.
 pub fn parse_name(name: &str) -> Option<(u32, i32, i64)> {
-    let stem = name.split_once('.')?.0;
-    let (generation, rest) = match stem.strip_prefix('g') {
-        Some(rest) => rest.split_once('-').and_then(|(generation, rest)| Some((generation.parse().ok()?, rest)))?,
-        None => (0, stem),
-    };
+    let (generation, rest) = parse_generation(name.split_once('.')?.0)?;
     let (partition, offset) = rest.split_once('-')?;
     Some((generation, partition.parse().ok()?, offset.parse().ok()?))
+}
+
+/// What a ledger's name tells: generation and partition. None where it is not one of ours.
+pub fn parse_ledger_name(name: &str) -> Option<(u32, i32)> {
+    let (generation, partition) = parse_generation(name.strip_suffix(".json")?)?;
+    Some((generation, partition.parse().ok()?))
+}
+
+fn parse_generation(stem: &str) -> Option<(u32, &str)> {
+    match stem.strip_prefix('g') {
+        Some(rest) => rest.split_once('-').and_then(|(generation, rest)| Some((generation.parse().ok()?, rest))),
+        None => Some((0, stem)),
+    }
 }
 
 fn day(Hour(hour): Hour) -> Hour {
@@ -261,6 +307,8 @@ mod tests {
             layout.key("t", 12, &group, 5),
             "lake/data/t/dt=2025-11-25/hour=07/by_sector=oil%2Fgas 50%25/g2-00012-00000000000000000005.json.zst"
         );
+        assert_eq!(layout.ledger_key("t", 12), "lake/ledger/t/g2-00012.json");
+        assert_eq!(layout.pattern(), "dt=*/hour=*/by_sector=*/*.json.zst");
         let absent = layout.data(Hour::of(MOMENT).unwrap(), None);
         assert_eq!(
             layout.directory("t", &absent),
@@ -275,6 +323,10 @@ mod tests {
             let layout = Layout { generation, ..layout() };
             let key = layout.key("quotes", 123_456, &layout.quarantine(Hour::UNKNOWN), 987);
             assert_eq!(parse_name(key.rsplit('/').next().unwrap()), Some((generation, 123_456, 987)));
+        }
+        for generation in [0, 7] {
+            let key = Layout { generation, ..layout() }.ledger_key("quotes", 123_456);
+            assert_eq!(parse_ledger_name(key.strip_prefix("ledger/quotes/").unwrap()), Some((generation, 123_456)));
         }
         assert_eq!(parse_name("_SUCCESS"), None);
         assert_eq!(parse_name("gx-00001-00000000000000000001.json"), None);

@@ -7,6 +7,7 @@
 //!
 //! What the sink and the tools must agree on, object keys and record lines, is defined here and nowhere else.
 
+pub mod chain;
 pub mod codec;
 pub mod columns;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod event;
 pub mod function;
 pub mod json;
 pub mod layout;
+pub mod ledger;
 pub mod line;
 pub mod metrics;
 pub mod plan;

@@ -45,6 +45,16 @@ pub(crate) fn coordinates(record: &Record<'_>, generation: u32, out: &mut Vec<u8
     }
 }
 
+/// The offset that a stored line tells, of good records and of poison alike. Nothing that a record can hold
+/// comes before it.
+pub fn offset(line: &[u8]) -> Option<i64> {
+    const NAME: &[u8] = b"\"kafka_offset\":";
+    let start = line.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
+    let digits = &line[start..];
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'-')?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
+}
+
 /// Appends JSON with its line breaks, which can only be white space, as spaces.
 pub(crate) fn on_one_line(json: &[u8], out: &mut Vec<u8>) {
     out.extend(json.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
@@ -80,6 +90,17 @@ mod tests {
             assert!(!is_coordinate(name), "{name}");
         }
         assert!(is_same_name("größe", "GRÖßE") && !is_same_name("größe", "grösse"));
+    }
+
+    #[test]
+    fn a_line_tells_its_offset_and_nothing_in_the_record_can_tell_another() {
+        assert_eq!(offset(line(r#"{"a":"\"kafka_offset\":7"}"#, 3).as_bytes()), Some(41));
+        let mut out = Vec::new();
+        crate::poison::quarantine_line(&record(3, 41), 0, &crate::poison::Poison::Tombstone, &mut out);
+        assert_eq!(offset(&out), Some(41));
+        for text in ["", "{}", "{\"kafka_offset\":", "{\"kafka_offset\":1", "{\"kafka_offset\":\"1\"}"] {
+            assert_eq!(offset(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,132 @@
+//! One group's part of a chain: what is stored already is dropped, the rest is put, object by object.
+
+use std::collections::BTreeSet;
+
+use super::{Ledger, Record, Refusal, Request};
+
+/// The records of one group, on their way into objects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Walk {
+    group: usize,
+    /// Places of the group's records, by offset.
+    records: Vec<usize>,
+    /// Of `records`, what is in no object that has been seen.
+    kept: BTreeSet<usize>,
+    /// Objects that have been asked for and not been seen.
+    awaited: BTreeSet<i64>,
+    listing: bool,
+    putting: Vec<usize>,
+    /// The greatest offset of the objects that have been seen.
+    pub(super) reaches: Option<i64>,
+}
+
+impl Walk {
+    pub(super) fn new(group: usize) -> Self {
+        Walk {
+            group,
+            records: Vec::new(),
+            kept: BTreeSet::new(),
+            awaited: BTreeSet::new(),
+            listing: false,
+            putting: Vec::new(),
+            reaches: None,
+        }
+    }
+
+    pub(super) fn add(&mut self, place: usize) {
+        self.records.push(place);
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.kept.is_empty() && self.awaited.is_empty() && !self.listing
+    }
+
+    /// Sets out: a record in doubt is looked for, then all that is left is put.
+    pub(super) fn begin(&mut self, name: &str, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
+        self.kept = self.records.iter().copied().collect();
+        let known = ledger.ahead.get(name).copied();
+        let is_in_doubt =
+            |offset: i64| offset < ledger.next || known.is_some_and(|last| offset <= last) || !ledger.gaps.is_empty();
+        let mut in_doubt =
+            self.records.iter().map(|&place| records[place].offset).filter(|&offset| is_in_doubt(offset));
+        let Some(first) = in_doubt.next() else { return self.put(records, ledger, span) };
+        let last = in_doubt.next_back().unwrap_or(first);
+        self.listing = true;
+        // An object that begins further down cannot reach the first.
+        vec![Request::ListObjects { group: self.group, from: (first - span + 1).max(0), to: last }]
+    }
+
+    /// These objects are in the range that was asked for.
+    pub(super) fn listed(
+        &mut self,
+        firsts: &[i64],
+        records: &[Record<'_>],
+        ledger: &Ledger,
+        span: i64,
+    ) -> Vec<Request> {
+        self.listing = false;
+        self.awaited.extend(firsts);
+        if self.awaited.is_empty() {
+            return self.put(records, ledger, span);
+        }
+        self.awaited.iter().map(|&first| Request::ReadObject { group: self.group, first }).collect()
+    }
+
+    /// An object holds these offsets and lines.
+    pub(super) fn seen(
+        &mut self,
+        first: i64,
+        lines: &[(i64, &[u8])],
+        records: &[Record<'_>],
+        ledger: &Ledger,
+        span: i64,
+    ) -> Result<Vec<Request>, Refusal> {
+        if lines.first().is_none_or(|&(offset, _)| offset != first) {
+            return Err(Refusal::Damaged { group: self.group, first });
+        }
+        for &(offset, line) in lines {
+            self.reaches = self.reaches.max(Some(offset));
+            let Ok(index) = self.records.binary_search_by_key(&offset, |&place| records[place].offset) else {
+                continue;
+            };
+            let place = self.records[index];
+            if records[place].line != line {
+                return Err(Refusal::OffsetReused { group: self.group, first, offset });
+            }
+            self.kept.remove(&place);
+        }
+        self.awaited.remove(&first);
+        Ok(if self.awaited.is_empty() { self.put(records, ledger, span) } else { Vec::new() })
+    }
+
+    /// What was to be put is in place.
+    pub(super) fn written(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
+        for place in std::mem::take(&mut self.putting) {
+            self.kept.remove(&place);
+        }
+        self.put(records, ledger, span)
+    }
+
+    /// There is an object already where one was to be put: it is seen before anything else is done.
+    pub(super) fn occupied(&mut self, first: i64) -> Vec<Request> {
+        self.putting.clear();
+        self.awaited.insert(first);
+        vec![Request::ReadObject { group: self.group, first }]
+    }
+
+    /// The next object: from the first record that is left, without a record that is elsewhere, within the
+    /// span, and on one side of the ledger's `next`, where other writers begin.
+    fn put(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
+        let Some(&first) = self.kept.first() else { return Vec::new() };
+        let start = records[first].offset;
+        let fits = |offset: i64| offset - start < span && (offset < ledger.next) == (start < ledger.next);
+        self.putting = self
+            .records
+            .iter()
+            .copied()
+            .skip_while(|&place| place < first)
+            .take_while(|place| self.kept.contains(place) && fits(records[*place].offset))
+            .collect();
+        vec![Request::PutObject { group: self.group, records: self.putting.clone() }]
+    }
+}
