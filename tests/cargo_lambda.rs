@@ -82,7 +82,7 @@ fn every_sample_event_invokes_the_watched_function_and_a_trigger_feeds_it() {
         objects.iter().filter(|(key, _)| key.starts_with(start)).map(|(_, lines)| lines.len()).sum::<usize>()
     };
     assert_eq!(count("quarantine/sample/dt=2026-11-20/"), 6, "{objects:?}");
-    assert_eq!(count("data/sample/dt=2026-11-20/"), 14, "{objects:?}");
+    assert_eq!(count("data/sample/dt=2026-11-20/"), 12, "{objects:?}");
 
     let not_kafka = folder.path().join("sqs.json");
     std::fs::write(&not_kafka, r#"{"Records":[]}"#).unwrap();

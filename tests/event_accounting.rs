@@ -14,24 +14,22 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sink::columns::Columns;
-use sink::event::Event;
+use sink::Config;
 use sink::layout::Layout;
-use sink::plan::{Plan, plan};
+use tickerlake_tests::planned::{self, Planned};
 use tickerlake_tests::{lake, sample_event};
 
 use generated::Sent;
 use judge::Verdict;
 
-fn planned(event: &str, layout: &Layout, columns: &str) -> Result<Plan, String> {
-    let columns: Columns = columns.parse().unwrap();
-    let event = Event::parse(event).map_err(|error| error.to_string())?;
-    plan(&event, layout, &columns).map_err(|error| error.to_string())
+fn planned(event: &str, layout: &Layout, columns: &str) -> Result<Planned, String> {
+    let config = Config { layout: layout.clone(), columns: columns.parse().unwrap(), ..Config::new("b") };
+    planned::planned(event, &config).map_err(|error| error.to_string())
 }
 
 /// Each object's folder, partition, first offset by its name, and lines.
-fn read(plan: &Plan) -> Vec<(String, i32, i64, Vec<String>)> {
-    let read = |object: &sink::plan::Object| {
+fn read(plan: &Planned) -> Vec<(String, i32, i64, Vec<String>)> {
+    let read = |object: &planned::Object| {
         let (folder, name) = object.key.rsplit_once('/').unwrap();
         let name = name.strip_prefix("g3-").unwrap_or(name);
         let (partition, offset) = name.split_once('.').unwrap().0.split_at(5);
@@ -96,7 +94,7 @@ fn in_the_table(columns: &str, line: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn accounted_for(sent: &[Sent], plan: &Plan, layout: &Layout, columns: &str) -> Result<(), TestCaseError> {
+fn accounted_for(sent: &[Sent], plan: &Planned, layout: &Layout, columns: &str) -> Result<(), TestCaseError> {
     let place = |sent: &Sent| (sent.topic, sent.partition, sent.offset);
     let mut left: BTreeMap<_, &Sent> = sent.iter().map(|sent| (place(sent), sent)).collect();
     prop_assert_eq!(plan.records, sent.len() as u64);
@@ -177,7 +175,7 @@ fn places(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
 /// An error, or all of the records.
 fn refused_or_counted(text: &[u8]) -> Result<(), TestCaseError> {
     let Ok(text) = std::str::from_utf8(text) else { return Ok(()) };
-    let layout = sink::Config::new("b").layout;
+    let layout = Config::new("b").layout;
     let Ok(plan) = planned(text, &layout, "close:double,trade_date:date") else { return Ok(()) };
     let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
     prop_assert!(is_json, "an event that is not JSON");
@@ -276,7 +274,7 @@ proptest! {
         let plan = planned(&generated::event(&sent, in_a_list), &layout, columns).map_err(TestCaseError::fail)?;
         accounted_for(&sent, &plan, &layout, columns)?;
         let again = planned(&generated::event(&shuffled, in_another), &layout, columns).map_err(TestCaseError::fail)?;
-        let objects = |plan: Plan| -> Vec<_> { plan.objects.into_iter().map(|it| (it.key, it.body)).collect() };
+        let objects = |plan: Planned| -> Vec<_> { plan.objects.into_iter().map(|it| (it.key, it.body)).collect() };
         prop_assert_eq!(objects(plan), objects(again), "the order shows");
     }
 }

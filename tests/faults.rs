@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;
@@ -42,23 +43,59 @@ impl Rig {
     }
 }
 
+/// Faults that pass: what they hit was done or was not.
+const PASSING: [Fault; 8] = [
+    Fault::Answer(500, "InternalError"),
+    Fault::Answer(503, "SlowDown"),
+    Fault::Reset,
+    Fault::ResetAfterWrite,
+    Fault::TruncatedAnswer(500, "InternalError"),
+    Fault::TruncatedAnswer(503, "SlowDown"),
+    Fault::TruncatedAfterWrite,
+    Fault::Slow(Duration::from_millis(200)),
+];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_passing_fault_is_retried_and_the_batch_succeeds() {
-    for fault in [
-        Fault::Answer(500, "InternalError"),
-        Fault::Answer(503, "SlowDown"),
-        Fault::Reset,
-        Fault::ResetAfterWrite,
-        Fault::TruncatedAnswer(500, "InternalError"),
-        Fault::TruncatedAnswer(503, "SlowDown"),
-        Fault::TruncatedAfterWrite,
-        Fault::Slow(Duration::from_millis(500)),
-    ] {
-        let rig = Rig::new(move |ordinal| (ordinal == 0).then_some(fault)).await;
-        let report = rig.sink.handle(&sample_event("1-two-partitions.json").unwrap()).await.unwrap();
-        assert_eq!((report.records, rig.lines()), (8, 8), "{fault:?}");
-        let puts = if matches!(fault, Fault::Slow(_)) { 2 } else { 3 };
-        assert_eq!(rig.s3.seen().len(), puts, "{fault:?}: two objects, one of them put twice");
+async fn a_passing_fault_at_any_request_is_retried_and_every_record_stored_once() {
+    let event = sample_event("1-two-partitions.json").unwrap();
+    let quiet = Rig::new(|_| None).await;
+    quiet.sink.handle(&event).await.unwrap();
+    let requests = quiet.s3.seen().len();
+    assert_eq!(requests, 10, "of two partitions: ledger read, group probed, ledger made, object put, ledger put");
+    let cases = PASSING.into_iter().flat_map(|fault| (0..requests).map(move |at| (fault, at)));
+    let struck = |(fault, at)| {
+        let event = &event;
+        async move {
+            let rig = Rig::new(move |ordinal| (ordinal == at).then_some(fault)).await;
+            let report = rig.sink.handle(event).await.unwrap().report;
+            assert_eq!((report.records, rig.lines()), (8, 8), "{fault:?} at request {at}");
+            assert!(rig.s3.seen().len() > at, "{fault:?} at request {at} has struck");
+        }
+    };
+    stream::iter(cases).map(struck).buffer_unordered(16).collect::<Vec<()>>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_costs_one_read_and_one_write_of_each_ledger_and_a_put_for_each_group() {
+    let rig = Rig::new(|_| None).await;
+    let batch = |offsets: std::ops::Range<u64>| {
+        let days = offsets.map(|offset| record(offset, MOMENT + offset % 2 * 86_400_000, "{}"));
+        event(&days.collect::<Vec<_>>())
+    };
+    rig.sink.handle(&batch(0..10)).await.unwrap();
+    for start in [10, 20, 30] {
+        let before = rig.s3.seen().len();
+        rig.sink.handle(&batch(start..start + 10)).await.unwrap();
+        let mut requests = rig.s3.seen().split_off(before);
+        requests.sort();
+        let put = |day: &str, offset: u64| format!("PUT /lake/data/t/dt%3D{day}/00000-{offset:020}.json.gz");
+        let expected = [
+            "GET /lake/ledger/t/00000.json".to_owned(),
+            put("2026-11-20", start),
+            put("2026-11-21", start + 1),
+            "PUT /lake/ledger/t/00000.json".to_owned(),
+        ];
+        assert_eq!(requests, expected);
     }
 }
 
@@ -89,9 +126,9 @@ async fn a_lasting_fault_fails_the_batch_naming_the_object_and_what_to_do() {
         let rig = Rig::new(move |_| Some(Fault::Answer(status, code))).await;
         let event = one_record("{}");
         let error = rig.sink.handle(&event).await.unwrap_err();
-        assert!(matches!(error, BatchError::Put(_)), "{code}: {error:?}");
+        assert!(matches!(error, BatchError::Partitions(_)), "{code}: {error:?}");
         let text = error.to_string();
-        assert!(text.contains("s3://lake/data/t/dt=2026-11-20/00000-00000000000000000001.json.gz"), "{text}");
+        assert!(text.contains("s3://lake/ledger/t/00000.json"), "{text}");
         assert!(text.contains(code) && text.contains(remedy), "{text}");
         assert_eq!(rig.s3.seen().len(), attempts, "{code}");
     }
@@ -101,7 +138,7 @@ async fn a_lasting_fault_fails_the_batch_naming_the_object_and_what_to_do() {
 async fn a_server_that_is_not_there_fails_the_batch_with_the_cause() {
     let rig = Rig::new(|_| Some(Fault::Reset)).await;
     let text = rig.sink.handle(&one_record("{}")).await.unwrap_err().to_string();
-    assert!(text.contains("s3://lake/data/t/") && text.contains("connection"), "{text}");
+    assert!(text.contains("s3://lake/ledger/t/00000.json") && text.contains("connection"), "{text}");
 }
 
 fn record(offset: u64, timestamp: u64, value: &str) -> Value {
@@ -124,7 +161,7 @@ async fn events_at_the_limits_of_lambda_are_stored_whole() {
     let rig = Rig::new(|_| None).await;
     let records: Vec<Value> =
         (0..10_000).map(|offset| record(offset, MOMENT, &format!("{{\"n\":{offset}}}"))).collect();
-    let report = rig.sink.handle(&event(&records)).await.unwrap();
+    let report = rig.sink.handle(&event(&records)).await.unwrap().report;
     assert_eq!((report.records, report.objects, rig.lines()), (10_000, 1, 10_000));
 
     let rig = Rig::new(|_| None).await;
@@ -139,7 +176,7 @@ async fn events_at_the_limits_of_lambda_are_stored_whole() {
     }
     let text = event(&records);
     assert!((6_200_000..=6 * 1024 * 1024).contains(&text.len()), "{} bytes", text.len());
-    assert_eq!(rig.sink.handle(&text).await.unwrap().records, records.len() as u64);
+    assert_eq!(rig.sink.handle(&text).await.unwrap().report.records, records.len() as u64);
     assert_eq!(rig.lines(), records.len());
 }
 
@@ -148,13 +185,15 @@ async fn five_hundred_groups_in_one_batch_become_five_hundred_objects() {
     let rig = Rig::new(|_| None).await;
     let day = 86_400_000;
     let records: Vec<Value> = (0..500).map(|n| record(n, MOMENT - n * day, "{}")).collect();
-    let report = rig.sink.handle(&event(&records)).await.unwrap();
-    assert_eq!((report.objects, rig.lines(), rig.s3.seen().len()), (500, 500, 500));
+    let report = rig.sink.handle(&event(&records)).await.unwrap().report;
+    assert_eq!((report.objects, rig.lines()), (500, 500));
+    let puts = rig.s3.seen().iter().filter(|request| request.starts_with("PUT /lake/data/")).count();
+    assert_eq!(puts, 500);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_batch_succeeds_and_puts_nothing() {
     let rig = Rig::new(|_| None).await;
-    let report = rig.sink.handle(r#"{"eventSource":"SelfManagedKafka","records":{}}"#).await.unwrap();
+    let report = rig.sink.handle(r#"{"eventSource":"SelfManagedKafka","records":{}}"#).await.unwrap().report;
     assert_eq!((report.records, report.objects, rig.s3.seen().len()), (0, 0, 0));
 }

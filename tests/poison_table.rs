@@ -1,11 +1,10 @@
 //! Every kind of poison, alone and among good records: it stands in the quarantine, and they stand where they would.
 
 use serde_json::{Value, json};
-use sink::columns::Columns;
-use sink::event::Event;
+use sink::Config;
 use sink::layout::Layout;
-use sink::plan::{Plan, plan};
 use tickerlake_tests::lake;
+use tickerlake_tests::planned::{self, Planned};
 
 const MOMENT: i64 = 1_795_176_000_123; // 2026-11-20
 
@@ -77,11 +76,11 @@ fn table() -> Vec<(Value, &'static str)> {
 
 const COLUMNS: &str = "close:double,trade_date:date,volume:bigint,n:int,flag:boolean,symbol:string";
 
-fn planned(records: &[Value]) -> Plan {
-    let columns: Columns = COLUMNS.parse().unwrap();
-    let layout = Layout { partition_field: Some("sector".to_owned()), ..sink::Config::new("b").layout };
+fn planned(records: &[Value]) -> Planned {
+    let columns = COLUMNS.parse().unwrap();
+    let layout = Layout { partition_field: Some("sector".to_owned()), ..Config::new("b").layout };
     let event = json!({"eventSource": "SelfManagedKafka", "records": {"t-0": records}}).to_string();
-    plan(&Event::parse(&event).unwrap(), &layout, &columns).unwrap()
+    planned::planned(&event, &Config { layout, columns, ..Config::new("b") }).unwrap()
 }
 
 fn record(offset: usize, fields: &Value) -> Value {
@@ -90,7 +89,7 @@ fn record(offset: usize, fields: &Value) -> Value {
     record
 }
 
-fn lines(plan: &Plan, is_data: bool) -> Vec<String> {
+fn lines(plan: &Planned, is_data: bool) -> Vec<String> {
     let objects = plan.objects.iter().filter(|object| object.is_data == is_data);
     let texts = objects.map(|object| lake::decoded(&object.key, &object.body).unwrap());
     texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()

@@ -2,6 +2,7 @@
 //! with every one of its safeguards taken away in turn.
 
 mod draws;
+mod lake;
 mod log;
 mod model;
 mod mutants;

@@ -17,6 +17,9 @@ pub struct Config {
     pub layout: Layout,
     /// `SINK_COLUMNS`: the table's columns that values are checked against.
     pub columns: Columns,
+    /// `SINK_PARTIAL_BATCH_RESPONSE`: the event source reports single partitions' failures. One that does not would take the
+    /// answer for success.
+    pub partial_batch_response: bool,
 }
 
 /// A setting that is missing or cannot be used; the text names the variable.
@@ -55,6 +58,7 @@ impl Config {
                 generation: 0,
             },
             columns: Columns::default(),
+            partial_batch_response: false,
         }
     }
 
@@ -89,11 +93,12 @@ impl Config {
             config.columns =
                 value.parse().map_err(|fault| ConfigError::Invalid { variable: "SINK_COLUMNS", value, fault })?;
         }
+        if let Some(value) = get("SINK_PARTIAL_BATCH_RESPONSE") {
+            config.partial_batch_response = parsed("SINK_PARTIAL_BATCH_RESPONSE", &value, |_| "true or false")?;
+        }
         Ok(config)
     }
-}
 
-impl Config {
     /// The variables that [`Config::from_variables`] reads this from.
     pub fn to_variables(&self) -> Vec<(&'static str, String)> {
         let Layout { prefix, codec, partition_by, partition_field, generation } = &self.layout;
@@ -105,6 +110,7 @@ impl Config {
             ("SINK_PARTITION_FIELD", partition_field.clone().unwrap_or_default()),
             ("SINK_TOPIC_GENERATION", generation.to_string()),
             ("SINK_COLUMNS", self.columns.to_string()),
+            ("SINK_PARTIAL_BATCH_RESPONSE", self.partial_batch_response.to_string()),
         ]
     }
 }
@@ -164,6 +170,7 @@ mod tests {
             ("SINK_PARTITION_FIELD", "sector"),
             ("SINK_TOPIC_GENERATION", "3"),
             ("SINK_COLUMNS", "close:double"),
+            ("SINK_PARTIAL_BATCH_RESPONSE", "true"),
         ])
         .unwrap();
         assert_eq!(config.layout.prefix, "raw/quotes/");
@@ -171,7 +178,7 @@ mod tests {
         assert_eq!(config.layout.partition_by, PartitionBy::Hour);
         assert_eq!(config.layout.partition_field.as_deref(), Some("sector"));
         assert_eq!(config.layout.generation, 3);
-        assert!(!config.columns.is_empty());
+        assert!(!config.columns.is_empty() && config.partial_batch_response);
         for config in [config, Config::new("b")] {
             let variables = config.to_variables();
             let variable =
@@ -189,6 +196,7 @@ mod tests {
             ("SINK_PARTITION_FIELD", "Kafka_Offset", "coordinate"),
             ("SINK_PREFIX", "a/../b", "path"),
             ("SINK_COLUMNS", "close:decimal", "decimal"),
+            ("SINK_PARTIAL_BATCH_RESPONSE", "yes", "true or false"),
         ] {
             let error = config(&[("SINK_BUCKET", "b"), (variable, value)]).unwrap_err().to_string();
             assert!(error.starts_with(variable) && error.contains(hint), "{error}");

@@ -1,17 +1,24 @@
 //! The function itself: a batch in, objects out.
 
 use aws_sdk_s3::Client;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 
+use crate::chain::{Ledger, Version};
 use crate::config::Config;
 use crate::event::{Event, EventError};
 use crate::metrics::Report;
-use crate::plan::{self, PlanError};
-use crate::store::{self, PutError};
+use crate::part::{self, Delivery, Part, Renderer};
+use crate::partition::{Partition, PartitionError, Tally};
+use crate::store::{Store, StoreError};
 
-/// PUTs under way at once: S3 answers in tens of milliseconds, and a batch of many groups should not
+/// Requests under way at once: S3 answers in tens of milliseconds, and a batch of many groups should not
 /// wait for each in turn.
-const CONCURRENT_PUTS: usize = 16;
+const CONCURRENT_REQUESTS: usize = 16;
+
+/// Records between two looks at what the network has brought.
+const RECORDS_A_TURN: usize = 256;
 
 /// Why a batch failed as a whole.
 #[derive(Debug, thiserror::Error)]
@@ -19,45 +26,105 @@ pub enum BatchError {
     /// The event is none of Kafka's: the same event would fail again.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The records contradict each other: the same event would fail again.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// S3 did not take an object: the same event may succeed.
-    #[error(transparent)]
-    Put(#[from] PutError),
+    /// Some partitions are not stored; the others are.
+    #[error("{}", one_a_line(.0))]
+    Partitions(Vec<PartitionError>),
+}
+
+fn one_a_line(errors: &[PartitionError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its figures.
+    pub report: Report,
+    /// The partitions that are not stored, in the order of topic and partition. Only where the event source
+    /// takes partial batch responses ([`Config::partial_batch_response`]) can there be any.
+    pub failed: Vec<PartitionError>,
 }
 
 /// The sink: settings and a client.
 #[derive(Clone, Debug)]
 pub struct Sink {
     config: Config,
-    client: Client,
+    store: Store,
 }
 
 impl Sink {
     /// A sink that writes through `client`.
     pub fn new(config: Config, client: Client) -> Self {
-        Sink { config, client }
+        let store = Store::new(client, config.bucket.clone());
+        Sink { config, store }
     }
 
-    /// Stores a batch, given as the event's JSON text. When it returns, every record is in an object.
+    /// Stores a batch, given as the event's JSON text. When it returns, every record of the partitions that have not failed is
+    /// in exactly one object.
     ///
     /// # Errors
     /// [`BatchError`]; some of the batch's objects may have been put.
-    pub async fn handle(&self, event: &str) -> Result<Report, BatchError> {
-        let plan = plan::plan(&Event::parse(event)?, &self.config.layout, &self.config.columns)?;
-        let report = Report {
-            records: plan.records,
-            bytes: plan.objects.iter().map(|object| object.body.len() as u64).sum(),
-            objects: plan.objects.len() as u64,
-            quarantined: plan.quarantined,
-            skipped: plan.skipped,
-        };
-        stream::iter(plan.objects)
-            .map(|object| store::put(&self.client, &self.config.bucket, object))
-            .buffer_unordered(CONCURRENT_PUTS)
-            .try_collect::<()>()
-            .await?;
-        Ok(report)
+    pub async fn handle(&self, event: &str) -> Result<Outcome, BatchError> {
+        let event = Event::parse(event)?;
+        let deliveries = part::by_partition(&event.records);
+        // The ledgers are on their way while the records are being decoded.
+        let ledgers: Vec<_> = deliveries.iter().map(|delivery| self.read_ledger(delivery)).collect();
+        let mut parts = Vec::with_capacity(deliveries.len());
+        let mut renderer = Renderer::new(&self.config);
+        for delivery in &deliveries {
+            parts.push(render(delivery, &mut renderer).await);
+        }
+        let permits = Semaphore::new(CONCURRENT_REQUESTS);
+        let stored = join_all(parts.iter().zip(ledgers).map(|(part, ledger)| {
+            let partition = Partition { store: &self.store, layout: &self.config.layout, part, permits: &permits };
+            async move { partition.store(ledger).await }
+        }));
+        let mut outcome = Outcome { report: Report::default(), failed: Vec::new() };
+        for (stored, part) in stored.await.into_iter().zip(&parts) {
+            match stored {
+                Ok(Tally { stored, quarantined, objects, bytes }) => {
+                    outcome.report += Report {
+                        records: part.len(),
+                        bytes,
+                        objects,
+                        quarantined,
+                        skipped: part.len().saturating_sub(stored),
+                    };
+                }
+                Err(error) => outcome.failed.push(error),
+            }
+        }
+        if outcome.failed.is_empty() || self.config.partial_batch_response {
+            Ok(outcome)
+        } else {
+            Err(BatchError::Partitions(outcome.failed))
+        }
     }
+
+    /// Asks for a partition's ledger at once, on a task of its own.
+    fn read_ledger(
+        &self,
+        delivery: &Delivery<'_>,
+    ) -> impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>> + use<> {
+        let key = self.config.layout.ledger_key(delivery.topic, delivery.partition);
+        let store = self.store.clone();
+        let again = (store.clone(), key.clone());
+        let task = tokio::spawn(async move { store.read_ledger(&key).await });
+        async move {
+            match task.await {
+                Ok(ledger) => ledger,
+                // The task was cut off: this one asks again.
+                Err(_) => again.0.read_ledger(&again.1).await,
+            }
+        }
+    }
+}
+
+async fn render(delivery: &Delivery<'_>, renderer: &mut Renderer<'_>) -> Part {
+    let mut part = Part::new(delivery);
+    for turn in delivery.records.chunks(RECORDS_A_TURN) {
+        turn.iter().for_each(|record| renderer.add(record, &mut part));
+        yield_now().await;
+    }
+    part
 }

@@ -1,9 +1,9 @@
 //! The sink: a batch of Kafka records in, JSON objects on S3 out.
 //!
 //! A batch arrives as the event that AWS Lambda's Kafka event source sends ([`event`]). Each record is
-//! checked ([`json`], [`columns`]) and becomes one line ([`mod@line`]); lines are gathered by partition and
-//! group ([`plan`]), compressed ([`codec`]) and put under keys that depend on nothing but the records
-//! ([`layout`]). Only [`store`] and [`function`] do I/O.
+//! checked ([`json`], [`columns`]) and becomes one line ([`mod@line`]); lines are parted by partition and
+//! group ([`part`]), compressed ([`codec`]) and put under keys that depend on nothing but the records
+//! ([`layout`]). That each is put once, whatever fails and whoever else is at it, is the work of [`chain`]. Only [`store`], `partition` and [`function`] do I/O.
 //!
 //! What the sink and the tools must agree on, object keys and record lines, is defined here and nowhere else.
 
@@ -18,9 +18,12 @@ pub mod layout;
 pub mod ledger;
 pub mod line;
 pub mod metrics;
-pub mod plan;
+pub mod part;
+mod partition;
 pub mod poison;
+pub mod response;
 pub mod store;
 
 pub use config::Config;
-pub use function::{BatchError, Sink};
+pub use function::{BatchError, Outcome, Sink};
+pub use partition::{Fault, PartitionError};

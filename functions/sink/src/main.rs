@@ -6,7 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use sink::{BatchError, Config, Sink, metrics, store};
+use sink::response::Response;
+use sink::{BatchError, Config, Fault, Outcome, PartitionError, Sink, metrics, store};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,15 +34,18 @@ async fn sink() -> anyhow::Result<Sink> {
     Ok(Sink::new(config, store::client().await))
 }
 
-async fn handle(sink: &Sink, event: LambdaEvent<Box<RawValue>>) -> Result<(), Diagnostic> {
+async fn handle(sink: &Sink, event: LambdaEvent<Box<RawValue>>) -> Result<Option<Response>, Diagnostic> {
     let started = Instant::now();
     let (payload, context) = event.into_parts();
     match sink.handle(payload.get()).await {
-        Ok(report) => {
+        Ok(Outcome { report, failed }) => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let function = &context.env_config.function_name;
             println!("{}", metrics::line(function, &context.request_id, now, started.elapsed(), &report));
-            Ok(())
+            for error in &failed {
+                tracing::error!(request_id = context.request_id, "partition failed: {error}");
+            }
+            Ok(Response::of(&failed))
         }
         Err(error) => {
             tracing::error!(request_id = context.request_id, "batch failed: {error}");
@@ -52,10 +56,11 @@ async fn handle(sink: &Sink, event: LambdaEvent<Box<RawValue>>) -> Result<(), Di
 
 /// The error's kind becomes Lambda's `errorType`, by which logs and alarms tell them apart.
 fn diagnostic(error: &BatchError) -> Diagnostic {
+    let is_refused = |error: &PartitionError| matches!(error.fault, Fault::Refused(_));
     let kind = match error {
         BatchError::Event(_) => "Event",
-        BatchError::Plan(_) => "Records",
-        BatchError::Put(_) => "Storage",
+        BatchError::Partitions(errors) if errors.iter().any(is_refused) => "Refused",
+        BatchError::Partitions(_) => "Storage",
     };
     Diagnostic { error_type: kind.to_owned(), error_message: error.to_string() }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 /// What a batch came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Records in the event.
+    /// Records in the event, but for those of partitions that failed.
     pub records: u64,
     /// Bytes put, compressed.
     pub bytes: u64,

@@ -1,4 +1,4 @@
-//! The rim towards S3.
+//! The rim towards S3: what a chain asks, asked of a bucket.
 
 use std::time::Duration;
 
@@ -6,43 +6,35 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 
-use crate::plan::Object;
+use crate::chain::{Ledger, Version};
+use crate::layout;
+use crate::ledger;
 
-/// An object could not be put; the batch may succeed when it is delivered again.
+/// Two conditional writes of one key at the same moment; S3 asks to try again.
+const CONFLICT: &str = "ConditionalRequestConflict";
+/// What is tried again here: the SDK repeats neither a conflict nor an answer whose body is cut short.
+const ATTEMPTS: u32 = 5;
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// S3 did not do what was asked; the batch may succeed when it is delivered again.
 #[derive(Debug, thiserror::Error)]
-#[error("putting s3://{bucket}/{key} failed: {reason}")]
-pub struct PutError {
+#[error("{action} s3://{bucket}/{key} failed: {reason}")]
+pub struct StoreError {
+    action: &'static str,
     bucket: String,
     key: String,
     reason: String,
-}
-
-impl PutError {
-    fn new(bucket: &str, key: String, error: &SdkError<PutObjectError>) -> Self {
-        let reason = match error.as_service_error() {
-            // S3 has answered: its own words, and what to do where that is known.
-            Some(answer) => {
-                let code = answer.code().unwrap_or("no error code");
-                let message = answer.message().unwrap_or("no message");
-                match remedy(code) {
-                    Some(remedy) => format!("{code}: {message}; {remedy}"),
-                    None => format!("{code}: {message}"),
-                }
-            }
-            None => DisplayErrorContext(error).to_string(),
-        };
-        PutError { bucket: bucket.to_owned(), key, reason }
-    }
 }
 
 /// What a user can do about an error that a retry does not mend.
 fn remedy(code: &str) -> Option<&'static str> {
     Some(match code {
         "NoSuchBucket" => "create the bucket or mend SINK_BUCKET",
-        "AccessDenied" => "allow the function's role s3:PutObject on this key",
+        "AccessDenied" => {
+            "allow the function's role s3:GetObject and s3:PutObject on the keys and s3:ListBucket on the bucket, without which a missing object reads as AccessDenied"
+        }
         "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" | "SignatureDoesNotMatch" => {
             "mend the credentials: the function's role, AWS_PROFILE, or AWS_ACCESS_KEY_ID and its siblings"
         }
@@ -70,18 +62,199 @@ pub async fn client() -> Client {
     Client::from_conf(config.force_path_style(own_endpoint).build())
 }
 
-/// Puts an object.
-///
-/// # Errors
-/// [`PutError`] once the SDK's own retries are used up.
-pub(crate) async fn put(client: &Client, bucket: &str, object: Object) -> Result<(), PutError> {
-    let Object { key, body, records, last_offset, is_data } = object;
-    let mut request = client.put_object().bucket(bucket).key(&key).body(ByteStream::from(body));
-    if is_data {
-        request = request.metadata("last-offset", last_offset.to_string()).metadata("records", records.to_string());
+/// A bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    client: Client,
+    pub(crate) bucket: String,
+}
+
+/// An object to be put.
+pub(crate) struct Object<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) body: Vec<u8>,
+    /// Told as metadata: the greatest offset, and how many records.
+    pub(crate) last_offset: i64,
+    pub(crate) records: usize,
+    /// It holds data, not poison.
+    pub(crate) is_data: bool,
+}
+
+/// How a conditional write went.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// It is in place, and has this version.
+    Now(Version),
+    /// The condition does not hold: S3 has something else, or what an attempt without an answer has written.
+    NotNow,
+}
+
+impl Store {
+    pub(crate) fn new(client: Client, bucket: String) -> Self {
+        Store { client, bucket }
     }
-    match request.send().await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(PutError::new(bucket, key, &error)),
+
+    /// The ledger and its version; none where there is none.
+    pub(crate) async fn read_ledger(&self, key: &str) -> Result<Option<(Ledger, Version)>, StoreError> {
+        let Some((text, version)) = self.read(key).await? else { return Ok(None) };
+        let ledger = ledger::from_json(&text).map_err(|error| {
+            self.error("reading", key, format!("{error}; mend it or delete it, and run `tickerlake audit --repair`"))
+        })?;
+        let version = version.ok_or_else(|| self.error("reading", key, "the answer has no ETag".to_owned()))?;
+        Ok(Some((ledger, version)))
     }
+
+    /// Writes a ledger over the version that was read, or where there is none.
+    pub(crate) async fn write_ledger(
+        &self,
+        key: &str,
+        ledger: &Ledger,
+        over: Option<&str>,
+    ) -> Result<Written, StoreError> {
+        let body = ledger::to_json(ledger);
+        for attempt in 1.. {
+            let request = self.client.put_object().bucket(&self.bucket).key(key).content_type("application/json");
+            let request = match over {
+                Some(version) => request.if_match(version),
+                None => request.if_none_match("*"),
+            };
+            match request.body(ByteStream::from(body.clone())).send().await {
+                Ok(answer) => {
+                    let version =
+                        answer.e_tag.ok_or_else(|| self.error("writing", key, "the answer has no ETag".to_owned()))?;
+                    return Ok(Written::Now(version));
+                }
+                // A ledger that is not there any more has no version.
+                Err(error)
+                    if is_refused_condition(&error)
+                        || (over.is_some() && status(&error) == Some(404) && code(&error) != Some("NoSuchBucket")) =>
+                {
+                    return Ok(Written::NotNow);
+                }
+                // Whoever was faster has changed the ledger.
+                Err(error) if code(&error) == Some(CONFLICT) && over.is_some() => return Ok(Written::NotNow),
+                Err(error) if code(&error) == Some(CONFLICT) && attempt < ATTEMPTS => {}
+                Err(error) => return Err(self.failed("writing", key, &error)),
+            }
+            tokio::time::sleep(BACKOFF * attempt).await;
+        }
+        Ok(Written::NotNow)
+    }
+
+    /// Puts an object where there is none.
+    pub(crate) async fn put(&self, object: &Object<'_>) -> Result<Written, StoreError> {
+        for attempt in 1.. {
+            let request = self.client.put_object().bucket(&self.bucket).key(object.key).if_none_match("*");
+            let request = if object.is_data {
+                request
+                    .metadata("last-offset", object.last_offset.to_string())
+                    .metadata("records", object.records.to_string())
+            } else {
+                request
+            };
+            match request.body(ByteStream::from(object.body.clone())).send().await {
+                Ok(_) => return Ok(Written::Now(Version::new())),
+                Err(error) if is_refused_condition(&error) => return Ok(Written::NotNow),
+                Err(error) if code(&error) == Some(CONFLICT) && attempt < ATTEMPTS => {}
+                Err(error) => return Err(self.failed("putting", object.key, &error)),
+            }
+            tokio::time::sleep(BACKOFF * attempt).await;
+        }
+        Ok(Written::NotNow)
+    }
+
+    /// The bytes of an object that has been listed, or has been in the way.
+    pub(crate) async fn read_object(&self, key: &str) -> Result<Vec<u8>, StoreError> {
+        let object = self.read(key).await?;
+        object.map(|(bytes, _)| bytes).ok_or_else(|| self.error("reading", key, "it has been deleted".to_owned()))
+    }
+
+    /// The first offsets, in `from..=to`, of the objects whose keys begin with `prefix`; `most` is a hint.
+    pub(crate) async fn list(
+        &self,
+        prefix: &str,
+        from: i64,
+        to: i64,
+        most: Option<i32>,
+    ) -> Result<Vec<i64>, StoreError> {
+        // Keys are in the order of their offsets, which all have twenty digits: this one is before `from`'s.
+        let after = format!("{prefix}{from:020}");
+        let request =
+            self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).start_after(after).set_max_keys(most);
+        let mut pages = request.into_paginator().send();
+        let mut firsts = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.failed("listing", prefix, &error))?;
+            for object in page.contents() {
+                let name = object.key().and_then(|key| key.rsplit('/').next());
+                let Some((_, _, first)) = name.and_then(layout::parse_name) else { continue };
+                if first > to {
+                    return Ok(firsts);
+                }
+                if first >= from {
+                    firsts.push(first);
+                }
+            }
+            if most.is_some() && !firsts.is_empty() {
+                break;
+            }
+        }
+        Ok(firsts)
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Option<Version>)>, StoreError> {
+        for attempt in 1.. {
+            let answer = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+                Ok(answer) => answer,
+                Err(error) if code(&error) == Some("NoSuchKey") => return Ok(None),
+                Err(error) => return Err(self.failed("reading", key, &error)),
+            };
+            match answer.body.collect().await {
+                Ok(body) => return Ok(Some((body.to_vec(), answer.e_tag))),
+                Err(_) if attempt < ATTEMPTS => tokio::time::sleep(BACKOFF * attempt).await,
+                Err(error) => return Err(self.error("reading", key, DisplayErrorContext(error).to_string())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// An object that is not what its key says.
+    pub(crate) fn damaged(&self, key: &str, fault: &str) -> StoreError {
+        self.error("reading", key, format!("{fault}; see `tickerlake audit`"))
+    }
+
+    fn failed<E>(&self, action: &'static str, key: &str, error: &SdkError<E>) -> StoreError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let reason = match error.as_service_error() {
+            // S3 has answered: its own words, and what to do where that is known.
+            Some(answer) => {
+                let code = answer.code().unwrap_or("no error code");
+                let message = answer.message().unwrap_or("no message");
+                match remedy(code) {
+                    Some(remedy) => format!("{code}: {message}; {remedy}"),
+                    None => format!("{code}: {message}"),
+                }
+            }
+            None => DisplayErrorContext(error).to_string(),
+        };
+        self.error(action, key, reason)
+    }
+
+    fn error(&self, action: &'static str, key: &str, reason: String) -> StoreError {
+        StoreError { action, bucket: self.bucket.clone(), key: key.to_owned(), reason }
+    }
+}
+
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
+}
+
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+fn is_refused_condition<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    status(error) == Some(412)
 }

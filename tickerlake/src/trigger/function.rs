@@ -11,6 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use sink::Sink;
 use sink::metrics::Report;
+use sink::response::Response;
 
 use super::batch::MAX_PAYLOAD;
 
@@ -109,10 +110,13 @@ impl Function {
         match self {
             Function::Sink(sink) => {
                 let text = std::str::from_utf8(&event).map_err(|error| InvokeError::Function(error.to_string()))?;
-                let stored = sink.handle(text).await;
-                stored
-                    .map(|report| Answer { report: Some(report), ..Answer::default() })
-                    .map_err(|error| InvokeError::Function(error.to_string()))
+                let stored = sink.handle(text).await.map_err(|error| InvokeError::Function(error.to_string()))?;
+                for error in &stored.failed {
+                    tracing::error!("{error}");
+                }
+                let body = serde_json::to_vec(&Response::of(&stored.failed));
+                let body = body.map_err(|error| InvokeError::Function(error.to_string()))?.into();
+                Ok(Answer { body, report: Some(stored.report) })
             }
             Function::Http { url, client } => {
                 post(client, url, event).await.map(|body| Answer { body, ..Answer::default() })

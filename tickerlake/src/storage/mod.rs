@@ -4,6 +4,8 @@
 //! them with `ls` and `zcat`. Nothing outside this module knows either. Within the process the AWS SDK's
 //! real client talks to the service without a port (`s3s-aws`); [`Storage::serve`] opens one for other programs.
 
+mod atomic;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -67,7 +69,7 @@ impl Storage {
         let fault = |reason: String| StorageError::Folder { folder: folder.display().to_string(), reason };
         std::fs::create_dir_all(folder.join(bucket)).map_err(|error| fault(error.to_string()))?;
         let files = s3s_fs::FileSystem::new(folder).map_err(|error| fault(format!("{error:?}")))?;
-        let mut builder = S3ServiceBuilder::new(files);
+        let mut builder = S3ServiceBuilder::new(atomic::Atomic::new(files));
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         Ok(Storage(builder.build()))
     }
