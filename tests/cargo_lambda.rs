@@ -1,12 +1,20 @@
-//! The function under `cargo lambda watch`: every sample event invoked, and the trigger in front of it.
+//! The function under `cargo lambda watch`: every sample event invoked, and the trigger in front of it, come what may.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+use sink::Config;
 use tempfile::TempDir;
+use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
+use tickerlake_tests::apache_kafka::ApacheKafka;
+use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::programs::{Running, part, program};
-use tickerlake_tests::{lake, workspace};
+use tickerlake_tests::{kafka, lake, workspace};
 
 use crate::up::{WAIT, up};
 
@@ -38,12 +46,27 @@ fn watch(port: u16, env_file: &Path) -> Running {
     running
 }
 
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/2015-03-31/functions/sink/invocations")
+}
+
 fn invoke(port: u16, event: &Path) -> Output {
     cargo_lambda()
         .args(["invoke", "sink", "--invoke-port", &port.to_string(), "--data-file"])
         .arg(event)
         .output()
         .unwrap()
+}
+
+/// While the function is being built, an invocation may time out.
+fn invoke_once_built(port: u16, event: &Path, limit: Instant) {
+    let mut output = invoke(port, event);
+    while !output.status.success() && Instant::now() < limit {
+        std::thread::sleep(Duration::from_secs(1));
+        output = invoke(port, event);
+    }
+    assert!(output.status.success(), "{}: {output:?}", event.display());
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "null", "{}", event.display());
 }
 
 fn sample_events() -> Vec<PathBuf> {
@@ -61,20 +84,12 @@ fn sample_events() -> Vec<PathBuf> {
 fn every_sample_event_invokes_the_watched_function_and_a_trigger_feeds_it() {
     let folder = TempDir::new().unwrap();
     let port = free_port();
-    let url = format!("http://127.0.0.1:{port}/2015-03-31/functions/sink/invocations");
-    let (_up, servers) = up(folder.path(), &["--function", &url]);
+    let (_up, servers) = up(folder.path(), &["--function", &url(port)]);
     let _watch = watch(port, &folder.path().join("lake/sink.env"));
 
     let limit = Instant::now() + BUILD;
     for event in sample_events() {
-        let mut output = invoke(port, &event);
-        // While the function is being built, an invocation may time out.
-        while !output.status.success() && Instant::now() < limit {
-            std::thread::sleep(Duration::from_secs(1));
-            output = invoke(port, &event);
-        }
-        assert!(output.status.success(), "{}: {output:?}", event.display());
-        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "null", "{}", event.display());
+        invoke_once_built(port, &event, limit);
     }
     let bucket = folder.path().join("lake/tickerlake");
     let objects = lake::objects(&bucket).unwrap();
@@ -98,4 +113,107 @@ fn every_sample_event_invokes_the_watched_function_and_a_trigger_feeds_it() {
         assert!(Instant::now() < limit, "the trigger's batch did not reach the watched function");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Writes the settings of a function whose S3 is at `endpoint`.
+fn env_file(folder: &Path, endpoint: &str) -> PathBuf {
+    let aws = [
+        ("AWS_ENDPOINT_URL_S3", endpoint.to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+    ];
+    let all = aws.into_iter().chain(Config::new("lake").to_variables());
+    let path = folder.join("sink.env");
+    std::fs::write(&path, all.map(|(name, value)| format!("{name}={value}\n")).collect::<String>()).unwrap();
+    path
+}
+
+#[test]
+#[ignore = "needs cargo-lambda and Apache Kafka: run tests/install-parts"]
+fn a_watched_function_that_fails_is_killed_and_stopped_while_a_producer_feeds_loses_nothing() {
+    let kafka = ApacheKafka::shared();
+    kafka.create_topic("watched", 3, &[]).unwrap();
+    let folder = TempDir::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let storage = runtime.block_on(Storage::open(folder.path(), "lake").unwrap().serve(0)).unwrap();
+    let (fault, hangs) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
+    let (told, hanging) = (Arc::clone(&fault), Arc::clone(&hangs));
+    let s3 = FaultyS3::start(storage.url(), move |_| {
+        let fault = *told.lock().unwrap();
+        hanging.fetch_or(matches!(fault, Some(Fault::Slow(_))), Ordering::SeqCst);
+        fault
+    });
+    let s3 = runtime.block_on(s3).unwrap();
+    let set = |now| *fault.lock().unwrap() = now;
+    let env_file = env_file(folder.path(), &s3.url);
+    let port = free_port();
+    let mut function = watch(port, &env_file);
+    invoke_once_built(port, &sample_events()[0], Instant::now() + BUILD);
+
+    let login = ["--config", kafka.client_properties.to_str().unwrap(), "--topic", "watched", "--format", "json"];
+    let mut command = Command::new(program("producer").unwrap());
+    command.args(login).args(["--rate", "300", "--repeat", "forever"]);
+    let mut producer = Running::start(command.arg(workspace().join("data/us-stocks-sample.csv"))).unwrap();
+    let mut command = Command::new(program("tickerlake").unwrap());
+    command.arg("trigger").args(login).args(["--function", &url(port), "--function-timeout", "5"]);
+    let mut trigger = Running::start(&mut command).unwrap();
+    trigger.line(r#""type":"status""#, WAIT).unwrap();
+
+    // The function fails for a while.
+    set(Some(Fault::Answer(503, "SlowDown")));
+    for _ in 0..2 {
+        let why = trigger.line("the function failed: ", WAIT).unwrap();
+        assert!(why.contains("SlowDown"), "the function's own words: {why}");
+        trigger.forget();
+    }
+    set(None);
+    trigger.line("the batch is done after ", WAIT).unwrap();
+
+    // It is killed in mid-batch, while it waits for its S3. The watch does not start it again.
+    set(Some(Fault::Slow(Duration::from_secs(600))));
+    let limit = Instant::now() + WAIT;
+    while !hangs.load(Ordering::SeqCst) {
+        assert!(Instant::now() < limit, "no batch came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = function.child("sink").unwrap().to_string();
+    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    set(None);
+    trigger.line("the function timed out after 5s", WAIT).unwrap();
+
+    // The watch is stopped and, after a while, started again.
+    function.interrupt(WAIT).unwrap();
+    trigger.line("the function did not answer: ", WAIT).unwrap();
+    trigger.forget();
+    let _function = watch(port, &env_file);
+    trigger.line("the batch is done after ", WAIT).unwrap();
+
+    assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
+    let summary: Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();
+    let delivered = summary["delivered"].as_u64().unwrap();
+    trigger.line(&format!(r#""stored":{{"records":{delivered},"#), WAIT).unwrap();
+    assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
+    let ended: Value = serde_json::from_str(&trigger.line(r#""type":"ended""#, WAIT).unwrap()).unwrap();
+    let count = |name: &str| ended[name].as_u64().unwrap();
+    assert_eq!((count("records"), count("given_up")), (delivered, 0), "{ended}");
+    assert!(count("failed_invocations") >= 4, "two failures, a time-out, nobody there: {ended}");
+    assert!((2..delivered).contains(&count("retried")), "the two batches that were retried: {ended}");
+
+    // At least once: an offset may stand in two objects after a retry, but always with the same record.
+    let mut stored = BTreeMap::new();
+    let objects = lake::objects(&folder.path().join("lake")).unwrap();
+    for line in objects.iter().filter(|(key, _)| key.starts_with("data/watched/")).flat_map(|(_, lines)| lines) {
+        let place = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
+        let row = (line["symbol"].clone(), line["trade_date"].clone(), line["close"].clone());
+        assert_eq!(*stored.entry(place).or_insert_with(|| row.clone()), row, "{place:?}");
+    }
+    let mut sent = BTreeMap::new();
+    for record in kafka::read(&kafka.plaintext, "watched", usize::try_from(delivered).unwrap()).unwrap() {
+        let value: Value = serde_json::from_str(&record.value).unwrap();
+        let row = (value["symbol"].clone(), value["trade_date"].clone(), value["close"].clone());
+        sent.insert((i64::from(record.partition), record.offset), row);
+    }
+    assert_eq!(kafka::held(&kafka.plaintext, "watched").unwrap(), i64::try_from(delivered).unwrap());
+    assert!(stored == sent, "{} offsets stored, {} sent", stored.len(), sent.len());
 }

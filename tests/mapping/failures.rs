@@ -62,7 +62,7 @@ async fn a_failed_batch_is_delivered_again_whole_and_committed_only_once_it_succ
     let progress = rig.end_after(5).await;
     assert_eq!(function.offsets(), [vec![0, 1, 2], vec![0, 1, 2], vec![0, 1, 2], vec![3, 4]]);
     let counts = progress.counts();
-    assert_eq!((counts.batches, counts.records, counts.failures), (2, 5, 2));
+    assert_eq!((counts.batches, counts.records, counts.failures, counts.retried), (2, 5, 2, 3));
     assert_eq!(broker.committed(0).await.unwrap(), Some(5));
 }
 
@@ -173,7 +173,7 @@ async fn a_partial_response_is_answered_with_what_is_left_of_each_partition(brok
     let seen = function.seen();
     assert_eq!(seen[0].records.len(), 10);
     assert_eq!(seen[1].records, [(1, 3), (1, 4)]);
-    assert_eq!((seen.len(), progress.counts().records), (2, 10));
+    assert_eq!((seen.len(), progress.counts().records, progress.counts().retried), (2, 10, 2));
 }
 
 async fn an_item_that_was_not_in_the_batch_makes_all_of_it_come_again(broker: TestBroker) {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sink::metrics::Report;
 
 use crate::view::screen;
-use crate::view::status::Status;
+use crate::view::status::{Status, Stored};
 
 /// How a command's output is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -56,6 +56,12 @@ impl Say {
                 Err(error) => tracing::warn!("{kind} cannot be written as JSON: {error}"),
             }
         }
+    }
+
+    /// What has been done in all, at the end.
+    pub fn ended(&self, stored: &Stored) {
+        self.stage("ended", &stored.closing());
+        self.event("ended", stored);
     }
 
     /// How things stand.

@@ -26,6 +26,7 @@ use crate::trigger::command::{LINE_EVERY, Running};
 use crate::trigger::ends::last_offsets;
 use crate::trigger::function::Function;
 use crate::trigger::progress::Progress;
+use crate::view::status::Stored;
 use crate::view::{View, Watched};
 
 /// How long nothing need be said about what is still to be stored.
@@ -121,6 +122,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         () = drain(&stop, &broker, client, &args.topic, &progress) => running.finish().await,
     };
     view.end().await;
+    say.ended(&Stored::from(&progress.counts()));
     done
 }
 

@@ -19,6 +19,7 @@ use super::function::Function;
 use super::progress::Progress;
 use super::{Settings, Trigger};
 use crate::say::{Format, Say};
+use crate::view::status::Stored;
 use crate::view::{View, Watched};
 
 /// How often `up` and `trigger` print a line in a pipe.
@@ -85,9 +86,10 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
     );
     let progress = Arc::new(Progress::default());
     let running = Running::start(settings, function, Arc::clone(&progress))?;
-    let view = View::start(Watched { fed: None, trigger: progress, line_every: LINE_EVERY }, say);
+    let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
     let done = running.until(stop).await;
     view.end().await;
+    say.ended(&Stored::from(&progress.counts()));
     done
 }
 

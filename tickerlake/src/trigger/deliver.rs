@@ -65,6 +65,7 @@ impl Deliverer {
         let records = current.records();
         let first = name_of_first(current);
         let event = Bytes::from(current.event(&self.servers));
+        let retried = *failures > 0;
         let invoked = self.function.invoke(event, self.settings.timeout).await;
         let (outcome, report, why) = match invoked {
             Ok(Answer { body, report }) if self.settings.report_batch_item_failures => match response::read(&body) {
@@ -92,7 +93,7 @@ impl Deliverer {
                 done.drop_partition(&topic, partition);
             }
             self.commit(&done, attempts).await;
-            self.progress.succeeded(&done, report);
+            self.progress.succeeded(&done, report, retried);
         }
         if let Some(given_up) = consequence.given_up {
             self.give_up(given_up, attempts, stop).await?;

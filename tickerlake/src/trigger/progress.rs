@@ -18,6 +18,7 @@ pub struct Progress {
     batches: AtomicU64,
     records: AtomicU64,
     failures: AtomicU64,
+    retried: AtomicU64,
     given_up: AtomicU64,
     state: Mutex<State>,
     changed: Notify,
@@ -40,6 +41,8 @@ pub struct Counts {
     pub records: u64,
     /// Invocations that failed.
     pub failures: u64,
+    /// Records of the batches that succeeded, which had been in an invocation that failed.
+    pub retried: u64,
     /// Records that were given up, and went to the on-failure destination where there is one.
     pub given_up: u64,
     /// What the sink stored; all zero where the function does not tell.
@@ -49,9 +52,14 @@ pub struct Counts {
 }
 
 impl Progress {
-    pub(super) fn succeeded(&self, batch: &Batch, report: Option<Report>) {
+    /// A batch has succeeded, `retried` if an earlier invocation with it had failed.
+    pub(super) fn succeeded(&self, batch: &Batch, report: Option<Report>, retried: bool) {
+        let records = batch.records() as u64;
         self.batches.fetch_add(1, Ordering::Relaxed);
-        self.records.fetch_add(batch.records() as u64, Ordering::Relaxed);
+        self.records.fetch_add(records, Ordering::Relaxed);
+        if retried {
+            self.retried.fetch_add(records, Ordering::Relaxed);
+        }
         let mut state = self.state();
         if let Some(report) = report {
             state.report += report;
@@ -90,6 +98,7 @@ impl Progress {
             batches: self.batches.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            retried: self.retried.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
             report,
             newest,

@@ -59,6 +59,8 @@ pub struct Stored {
     pub quarantined: u64,
     /// Invocations that failed.
     pub failed_invocations: u64,
+    /// Records that were stored after an invocation with them had failed.
+    pub retried: u64,
     /// Records that were given up.
     pub given_up: u64,
 }
@@ -100,16 +102,7 @@ impl Meter {
                 rejected: fed.rejected,
                 fraction: fed.fraction(),
             }),
-            stored: Stored {
-                records: counts.records,
-                records_per_second: rate(counts.records, stored_then),
-                batches: counts.batches,
-                objects: counts.report.objects,
-                bytes: counts.report.bytes,
-                quarantined: counts.report.quarantined,
-                failed_invocations: counts.failures,
-                given_up: counts.given_up,
-            },
+            stored: Stored { records_per_second: rate(counts.records, stored_then), ..Stored::from(counts) },
             lag: lag.iter().map(|((topic, partition), records)| (format!("{topic}/{partition}"), *records)).collect(),
             newest_record_age_seconds: counts.newest.map(|newest| now.saturating_sub(newest).max(0) as f64 / 1e3),
         }
@@ -128,23 +121,56 @@ impl Fed {
     }
 }
 
+impl From<&Counts> for Stored {
+    fn from(counts: &Counts) -> Self {
+        Stored {
+            records: counts.records,
+            records_per_second: 0,
+            batches: counts.batches,
+            objects: counts.report.objects,
+            bytes: counts.report.bytes,
+            quarantined: counts.report.quarantined,
+            failed_invocations: counts.failures,
+            retried: counts.retried,
+            given_up: counts.given_up,
+        }
+    }
+}
+
 impl Stored {
     /// `1,200 records (400/s) in 3 batches; 3 objects, 45.0 kB, 0 quarantined`
     pub fn text(&self) -> String {
         let records = counted(self.records, "record", "records");
         let batches = counted(self.batches, "batch", "batches");
-        let mut text = format!("{records} ({}/s) in {batches}", grouped(self.records_per_second));
-        if self.objects > 0 {
-            let objects = counted(self.objects, "object", "objects");
-            text += &format!("; {objects}, {}, {} quarantined", size(self.bytes), grouped(self.quarantined));
-        }
+        let mut text = format!("{records} ({}/s) in {batches}{}", grouped(self.records_per_second), self.objects());
         if self.failed_invocations > 0 {
             text += &format!("; {}", counted(self.failed_invocations, "failed invocation", "failed invocations"));
+        }
+        if self.retried > 0 {
+            text += &format!("; {} retried", counted(self.retried, "record", "records"));
         }
         if self.given_up > 0 {
             text += &format!("; {} given up", counted(self.given_up, "record", "records"));
         }
         text
+    }
+
+    /// What is said at the end: every count, without the rate.
+    pub fn closing(&self) -> String {
+        let records = counted(self.records, "record", "records");
+        let batches = counted(self.batches, "batch", "batches");
+        let failed = counted(self.failed_invocations, "failed invocation", "failed invocations");
+        let (retried, given_up) = (grouped(self.retried), grouped(self.given_up));
+        format!("{records} in {batches}{}; {failed}, {retried} retried, {given_up} given up", self.objects())
+    }
+
+    /// Nothing where the function does not tell.
+    fn objects(&self) -> String {
+        if self.objects == 0 {
+            return String::new();
+        }
+        let objects = counted(self.objects, "object", "objects");
+        format!("; {objects}, {}, {} quarantined", size(self.bytes), grouped(self.quarantined))
     }
 }
 
@@ -207,9 +233,23 @@ mod tests {
             "1,200 records (600/s) in 3 batches; 3 objects, 45.0 kB, 1 quarantined; \
              lag 1,120: quotes/2 1,086, quotes/0 34; newest sent 0.4 s ago"
         );
-        let failing = Counts { failures: 1, given_up: 2, ..Counts::default() };
+        let failing = Counts { failures: 1, retried: 3, given_up: 2, ..Counts::default() };
         let status = Meter::default().measure(Duration::from_secs(1), 0, None, &failing, &BTreeMap::new());
-        assert_eq!(status.line(), "0 records (0/s) in 0 batches; 1 failed invocation; 2 records given up; lag 0");
+        assert_eq!(
+            status.line(),
+            "0 records (0/s) in 0 batches; 1 failed invocation; 3 records retried; 2 records given up; lag 0"
+        );
+    }
+
+    #[test]
+    fn the_closing_line_has_every_count_zero_or_not() {
+        assert_eq!(
+            Stored::from(&counts(1_200)).closing(),
+            "1,200 records in 3 batches; 3 objects, 45.0 kB, 1 quarantined; 0 failed invocations, 0 retried, 0 given up"
+        );
+        let failing = Counts { failures: 1, retried: 1_000, given_up: 2, ..Counts::default() };
+        let closing = Stored::from(&failing).closing();
+        assert_eq!(closing, "0 records in 0 batches; 1 failed invocation, 1,000 retried, 2 given up");
     }
 
     #[test]
