@@ -1,5 +1,7 @@
 //! A trigger that a broker refuses for good does not wait for it.
 
+use tickerlake_tests::acl::{Operation, Resource, allow};
+
 use super::*;
 
 /// What `tickerlake trigger` says that is to fail. No batch ever comes to the function.
@@ -40,4 +42,33 @@ fn a_trigger_of_a_user_without_permission_ends_and_says_which_one_is_needed() {
     kafka.create_topic("unreadable", 1, &[]).unwrap();
     let said = trigger(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "unreadable"]].concat()));
     says(&said, &[&kafka.sasl_ssl, "sasl.username", "READ"]);
+}
+
+#[test]
+#[ignore = "needs Apache Kafka: run tests/install-parts"]
+fn a_trigger_that_may_read_the_group_but_not_the_topic_ends_and_names_the_topics_permission() {
+    let kafka = ApacheKafka::shared();
+    for (topic, group, may_see_it) in [("unseen", "may-read-1", false), ("seen", "may-read-2", true)] {
+        kafka.create_topic(topic, 1, &[]).unwrap();
+        allow(&kafka.plaintext, "stranger", Operation::Read, Resource::Group(group)).unwrap();
+        if may_see_it {
+            allow(&kafka.plaintext, "stranger", Operation::Describe, Resource::Topic(topic)).unwrap();
+        }
+        let arguments = [&STRANGER[..], &["--topic", topic, "--consumer-group-id", group]].concat();
+        let said = trigger(&login(kafka, &kafka.sasl_ssl, &arguments));
+        says(&said, &[&kafka.sasl_ssl, "sasl.username", "on the topic", "READ"]);
+        assert!(!said.contains("on the group"), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs Apache Kafka: run tests/install-parts"]
+fn a_trigger_that_may_read_the_topic_but_not_the_group_ends_and_names_the_groups_permission() {
+    let kafka = ApacheKafka::shared();
+    kafka.create_topic("readable", 1, &[]).unwrap();
+    allow(&kafka.plaintext, "stranger", Operation::Read, Resource::Topic("readable")).unwrap();
+    let arguments = [&STRANGER[..], &["--topic", "readable", "--consumer-group-id", "closed"]].concat();
+    let said = trigger(&login(kafka, &kafka.sasl_ssl, &arguments));
+    says(&said, &[&kafka.sasl_ssl, "sasl.username", "READ on the group", "--consumer-group-id"]);
+    assert!(!said.contains("on the topic"), "{said}");
 }
