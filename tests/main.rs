@@ -13,6 +13,7 @@ mod exactly_once;
 mod faults;
 mod kafka_failures;
 mod mapping;
+mod on_failure;
 mod pipeline;
 mod poison_table;
 mod quality;
