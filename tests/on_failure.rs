@@ -1,4 +1,6 @@
-//! What a trigger gives up, kept in S3: as AWS documents it, over the wire.
+//! What a trigger gives up: kept in S3 as AWS documents it, over the wire, and fed to the function again.
+
+mod redrive;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +18,7 @@ use tickerlake_tests::programs::{Running, program};
 
 const WAIT: Duration = Duration::from_secs(60);
 
-/// An S3 with a bucket `lake` that refuses everything for as long as it is told to.
+/// An S3 with the buckets `lake` and `given-up`, which refuses to write some objects for as long as it is told to.
 struct S3 {
     folder: TempDir,
     _endpoint: Endpoint,
@@ -25,18 +27,23 @@ struct S3 {
 }
 
 impl S3 {
-    async fn start() -> Self {
+    /// Refuses to write keys that hold `refused`.
+    async fn start(refused: &'static str) -> Self {
         let folder = TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join("given-up")).unwrap();
         let endpoint = Storage::open(folder.path(), "lake").unwrap().serve(0).await.unwrap();
         let refuses = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&refuses);
-        let fault = move |_| told.load(Ordering::SeqCst).then_some(Fault::Answer(403, "AccessDenied"));
-        let proxy = FaultyS3::start(endpoint.url(), fault).await.unwrap();
+        let fault = move |_, request: &str| {
+            let is_meant = request.starts_with("PUT ") && request.contains(refused);
+            (is_meant && told.load(Ordering::SeqCst)).then_some(Fault::Answer(403, "AccessDenied"))
+        };
+        let proxy = FaultyS3::start_by_request(endpoint.url(), fault).await.unwrap();
         S3 { folder, _endpoint: endpoint, proxy, refuses }
     }
 
-    fn bucket(&self) -> PathBuf {
-        self.folder.path().join("lake")
+    fn bucket(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// `tickerlake trigger` with this S3 in its environment.
@@ -85,25 +92,26 @@ async fn committed(broker: &TestBroker, offset: i64) {
     }
 }
 
-/// A trigger of a broker's topic that gives up at once, record by record.
-fn giving_up(s3: &S3, broker: &TestBroker, function: &FakeFunction, place: &str) -> Running {
+/// A trigger of a broker's topic that gives up soon, record by record.
+fn giving_up(s3: &S3, broker: &TestBroker, place: &str) -> Command {
     let mut command = s3.trigger();
     command.args(["-b", broker.servers(), "--topic", &broker.topic, "--consumer-group-id", &broker.group]);
     command.args(["--bisect-batch-on-function-error", "--maximum-retry-attempts", "1", "--on-failure", place]);
-    Running::start(command.args(["--function", &function.url()])).unwrap()
+    command
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_up_is_kept_in_s3_as_aws_documents_it_before_its_offset_is_committed() {
-    let s3 = S3::start().await;
+    let s3 = S3::start("given-up").await;
     let broker = TestBroker::embedded(1).await.unwrap();
     broker.send(0, (0..8).map(|row| Some(format!(r#"{{"row":{row}}}"#)))).await.unwrap();
     let function = failing_at(5).await;
     s3.refuses.store(true, Ordering::SeqCst);
-    let mut trigger = giving_up(&s3, &broker, &function, "s3://lake/given-up/");
+    let mut command = giving_up(&s3, &broker, "s3://given-up/by/trigger/");
+    let mut trigger = Running::start(command.args(["--function", &function.url()])).unwrap();
 
     let why = trigger.line("cannot be given up", WAIT).unwrap();
-    assert!(why.contains("s3://lake/given-up/aws/lambda/") && why.contains("AccessDenied"), "{why}");
+    assert!(why.contains("s3://given-up/by/trigger/aws/lambda/") && why.contains("AccessDenied"), "{why}");
     assert_eq!(broker.committed(0).await.unwrap(), Some(5), "what comes before it is done, and no more");
     s3.refuses.store(false, Ordering::SeqCst);
     committed(&broker, 8).await;
@@ -111,14 +119,15 @@ async fn what_is_given_up_is_kept_in_s3_as_aws_documents_it_before_its_offset_is
     trigger.line("7 records in ", WAIT).unwrap();
     trigger.line(" 1 given up", WAIT).unwrap();
 
-    let kept = files(&s3.bucket());
+    let kept = files(&s3.bucket("given-up"));
     assert_eq!(kept.len(), 1, "{kept:?}");
-    let mut document: Value = serde_json::from_slice(&std::fs::read(s3.bucket().join(&kept[0])).unwrap()).unwrap();
+    let mut document: Value =
+        serde_json::from_slice(&std::fs::read(s3.bucket("given-up").join(&kept[0])).unwrap()).unwrap();
     let id = document["requestContext"]["requestId"].as_str().unwrap().to_owned();
     let at = document["timestamp"].as_str().unwrap().to_owned();
     // aws/lambda/<mapping>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>
     let (day, second) = (at[..10].replace('-', "/"), at[..19].replace(':', "."));
-    assert_eq!(kept[0], format!("given-up/aws/lambda/{}/{day}/{second}-{id}", broker.group));
+    assert_eq!(kept[0], format!("by/trigger/aws/lambda/{}/{day}/{second}-{id}", broker.group));
 
     let payload = document.as_object_mut().unwrap().remove("payload").unwrap();
     let payload = payload.as_str().unwrap();

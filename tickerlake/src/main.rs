@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(*args).await,
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
-        Command::Trigger(args) => trigger::command::trigger(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::Trigger(args) => trigger::command::trigger(*args).await,
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => trace::trace(*args).await,
     };

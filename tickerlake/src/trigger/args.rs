@@ -9,6 +9,7 @@ use super::attempts::Policy;
 use super::batch::{Limits, MAX_PAYLOAD};
 use super::destination::{Destination, Place};
 use super::function::Function;
+use super::redrive::{self, Redrive};
 use super::{FUNCTION_TIMEOUT, Settings};
 use crate::query::seconds;
 
@@ -100,13 +101,32 @@ impl FunctionArgs {
     /// # Errors
     /// When the on-failure destination cannot be used.
     pub(crate) async fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
-        settings.timeout = self.function_timeout.map_or(FUNCTION_TIMEOUT, Duration::from_secs);
+        settings.timeout = self.timeout();
         settings.policy = self.policy();
-        settings.report_batch_item_failures = !self.function_response_types.is_empty();
+        settings.report_batch_item_failures = self.report_batch_item_failures();
         if let Some(place) = &self.on_failure {
             settings.on_failure = Some(Destination::open(place.clone()).await?);
         }
         Ok(())
+    }
+
+    /// How a function is fed what was given up.
+    pub(super) fn redrive(&self, place: Place, function: Function) -> Redrive {
+        Redrive {
+            place,
+            function,
+            timeout: self.timeout(),
+            retries: self.maximum_retry_attempts.map_or(Some(redrive::RETRIES), |most| u32::try_from(most).ok()),
+            report_batch_item_failures: self.report_batch_item_failures(),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        self.function_timeout.map_or(FUNCTION_TIMEOUT, Duration::from_secs)
+    }
+
+    fn report_batch_item_failures(&self) -> bool {
+        !self.function_response_types.is_empty()
     }
 
     fn policy(&self) -> Policy {

@@ -218,7 +218,7 @@ fn cut(batch: &Batch, items: &[Item]) -> Option<(Batch, Batch)> {
 }
 
 /// Doubles from a quarter of a second to half a minute.
-fn wait(in_vain: u32) -> Duration {
+pub(super) fn wait(in_vain: u32) -> Duration {
     FIRST_WAIT.saturating_mul(2_u32.saturating_pow(in_vain.saturating_sub(1))).min(LONGEST_WAIT)
 }
 

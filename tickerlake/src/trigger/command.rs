@@ -1,5 +1,6 @@
 //! `tickerlake trigger`, and the arguments that `run` and `up` share with it.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use sink::Sink;
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::args::FunctionArgs;
+use super::destination::Place;
 use super::from_template::{Named, TemplateArgs};
 use super::function::Function;
 use super::progress::Progress;
@@ -42,8 +45,16 @@ Examples:
   tickerlake trigger -b 127.0.0.1:9092 --bisect-batch-on-function-error \\
     --maximum-retry-attempts 3 --on-failure ./given-up
   tickerlake trigger -b 127.0.0.1:9092 --template template.yaml --template-parameter BatchSize=500
+  SINK_BUCKET=my-lake tickerlake trigger --redrive ./given-up
 
-Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage.")]
+--redrive hands each kept document's event to the function as it stands, in the order of topic,
+partition and first offset, and needs no broker. A document that the function has taken is renamed
+to *.redriven and not fed again; one that fails stays as it is, as do files of another kind. Ctrl-C
+ends it between two documents. For what `up` gave up, set SINK_TOPIC_GENERATION to the topic's
+generation of that time.
+
+Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage. With --redrive: 0 all were taken, 1 some
+were not, 3 all were taken but files of another kind, 130 ended by Ctrl-C before the last.")]
 pub struct TriggerArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
@@ -51,16 +62,27 @@ pub struct TriggerArgs {
     named: Named,
     #[command(flatten)]
     template: TemplateArgs,
+    /// Feed the function what an on-failure destination kept, instead of topics, and end; of the other settings
+    /// those of the function hold, with 2 retries where no number is given
+    #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX", help_heading = "Redrive", conflicts_with_all = [
+        "topic", "consumer_group_id", "starting_position", "batch_size", "maximum_batching_window_in_seconds",
+        "maximum_record_age_in_seconds", "bisect_batch_on_function_error", "on_failure", "template",
+    ])]
+    redrive: Option<Place>,
     /// How the output is written
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
 }
 
-/// Runs the command until Ctrl-C.
+/// Runs the command until Ctrl-C, or until everything is redriven.
 ///
 /// # Errors
 /// When a setting is wrong or the broker refuses for good.
-pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
+pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
+    let say = Say { format: args.format };
+    if let Some(place) = args.redrive {
+        return redrive(place, &args.named.function, say).await;
+    }
     let kafka = KafkaSettings::try_from(args.kafka)?;
     let named = args.template.fill(args.named)?;
     let topics = named.topics();
@@ -69,15 +91,11 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
     let mut settings = Settings::new(kafka.client_config(), names, group, named.batch.limits(100));
     settings.starting_position = named.starting_position.unwrap_or_default();
     named.function.apply(&mut settings).await?;
-    let function = match named.function.http() {
-        Some(function) => function,
-        None => Function::Sink(Box::new(environment_sink().await?)),
-    };
+    let function = function(&named.function).await?;
     let stop = stop_on_signal();
     for topic in &topics {
         producer::topic::reach(&kafka, topic, &stop).await?;
     }
-    let say = Say { format: args.format };
     let all = settings.topics.join(", ");
     say.stage("trigger", &format!("{all} of {}, group {group}, to {function}", kafka.servers()));
     say.event(
@@ -90,7 +108,25 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<()> {
     let done = running.until(stop).await;
     view.end().await;
     say.ended(&Stored::from(&progress.counts()));
-    done
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Feeds what was given up.
+async fn redrive(place: Place, args: &FunctionArgs, say: Say) -> anyhow::Result<ExitCode> {
+    let redrive = args.redrive(place, function(args).await?);
+    say.stage("redrive", &format!("{} to {}", redrive.place, redrive.function));
+    say.event("started", json!({"redrive": redrive.place.to_string(), "function": redrive.function.to_string()}));
+    let stop = stop_on_signal();
+    let summary = redrive.run(&stop).await?;
+    summary.say(say);
+    Ok(summary.exit_code(stop.is_cancelled()))
+}
+
+async fn function(args: &FunctionArgs) -> anyhow::Result<Function> {
+    Ok(match args.http() {
+        Some(function) => function,
+        None => Function::Sink(Box::new(environment_sink().await?)),
+    })
 }
 
 async fn environment_sink() -> anyhow::Result<Sink> {

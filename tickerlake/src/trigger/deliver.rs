@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
+use sink::metrics::Report;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use super::batch::Batch;
 use super::consumer::GroupConsumer;
 use super::discard::{self, Invocation};
 use super::flight::Flight;
-use super::function::{Answer, Function};
+use super::function::{Answer, Function, InvokeError};
 use super::progress::Progress;
 use super::response::{self, Response};
 use crate::clock::millis_since_1970;
@@ -67,21 +68,7 @@ impl Deliverer {
         let event = Bytes::from(current.event(&self.servers));
         let retried = *failures > 0;
         let invoked = self.function.invoke(event, self.settings.timeout).await;
-        let (outcome, report, why) = match invoked {
-            Ok(Answer { body, report }) if self.settings.report_batch_item_failures => match response::read(&body) {
-                Response::Complete => (Outcome::Success, report, None),
-                Response::Failures(items) => {
-                    let why = format!("the function reports {} failed records", items.len());
-                    (Outcome::Partial(items), None, Some(why))
-                }
-                Response::Unreadable(error) => {
-                    (Outcome::Failed, None, Some(format!("its answer is no batch response: {error}")))
-                }
-            },
-            Ok(Answer { report, .. }) => (Outcome::Success, report, None),
-            Err(error) if error.is_the_functions() => (Outcome::Failed, None, Some(error.to_string())),
-            Err(error) => (Outcome::NotInvoked, None, Some(error.to_string())),
-        };
+        let Judged { outcome, report, why } = judge(invoked, self.settings.report_batch_item_failures);
         if let Some(why) = why {
             *failures += 1;
             self.progress.failed();
@@ -157,6 +144,34 @@ impl Deliverer {
             Ok(Err(error)) => tracing::warn!("the offsets of a stored batch were not committed: {error}"),
             Err(error) => tracing::warn!("the offsets of a stored batch were not committed: {error}"),
         }
+    }
+}
+
+/// What an invocation came to.
+pub(super) struct Judged {
+    pub(super) outcome: Outcome,
+    /// What the sink in this process has stored.
+    pub(super) report: Option<Report>,
+    /// Why it is not a success.
+    pub(super) why: Option<String>,
+}
+
+/// Reads a function's answer, as a partial batch response where the mapping has that.
+pub(super) fn judge(invoked: Result<Answer, InvokeError>, report_batch_item_failures: bool) -> Judged {
+    let success = |report| Judged { outcome: Outcome::Success, report, why: None };
+    let other = |outcome, why| Judged { outcome, report: None, why: Some(why) };
+    match invoked {
+        Ok(Answer { body, report }) if report_batch_item_failures => match response::read(&body) {
+            Response::Complete => success(report),
+            Response::Failures(items) => {
+                let why = format!("the function reports {} failed records", items.len());
+                other(Outcome::Partial(items), why)
+            }
+            Response::Unreadable(error) => other(Outcome::Failed, format!("its answer is no batch response: {error}")),
+        },
+        Ok(Answer { report, .. }) => success(report),
+        Err(error) if error.is_the_functions() => other(Outcome::Failed, error.to_string()),
+        Err(error) => other(Outcome::NotInvoked, error.to_string()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The on-failure destination: a folder, or a prefix in S3.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -20,6 +21,15 @@ pub enum Place {
         /// What keys begin with; empty, or ending in a slash.
         prefix: String,
     },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Folder(folder) => folder.display().fmt(f),
+            Place::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
 }
 
 impl FromStr for Place {

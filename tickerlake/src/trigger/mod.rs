@@ -21,6 +21,7 @@ pub mod from_template;
 pub mod function;
 mod lag;
 pub mod progress;
+pub mod redrive;
 pub mod response;
 pub mod template;
 
