@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -66,6 +67,11 @@ pub struct FeedArgs {
     /// Send as time passed in the rows' dates, but N times faster; 86400 is a day a second
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Order and pace")]
     pub speed: Option<f64>,
+
+    /// Go on where an earlier run of this feed has stopped, after so long without news of it; only a command that offers
+    /// it sets this.
+    #[arg(skip)]
+    pub resume: Option<Duration>,
 }
 
 /// Which Kafka, and how to talk to it.

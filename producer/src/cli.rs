@@ -34,6 +34,8 @@ Examples:
     producer quotes.csv -b localhost:9092 --create-topic 3
   Play history, a day a second, all symbols side by side:
     producer *.csv.gz -b localhost:9092 --order date --speed 86400
+  A long file, in a command that can be given again after a crash or Ctrl-C:
+    producer history.csv.gz -b localhost:9092 --resume
   A simulated live feed of 50 quotes a second, without end:
     producer quotes.csv -b localhost:9092 --order sample --rate 50 --repeat forever
   A broker with TLS and SCRAM, European dates, rows from another program:
@@ -43,7 +45,7 @@ Examples:
 Exit codes:
   0    all rows were delivered
   1    failed: the error says why, and what was delivered until then
-  2    wrong usage: nothing was sent
+  2    wrong usage, or nothing that --resume can go on with: nothing was sent
   3    delivered, but some rows were rejected
   130  interrupted before the last row; what was sent is delivered";
 
@@ -56,6 +58,38 @@ Exit codes:
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) feed: FeedArgs,
+
+    /// Go on where an earlier run of this command has stopped, whatever stopped it
+    ///
+    /// Each row is then in the topic once. Give it from the first run on: it adds two headers to each
+    /// record, the feed and the row's number in it, and a later run reads back from the topic itself
+    /// how far each partition got; there is no state file. Rows of a topic without these headers
+    /// count as none. Rows that other producers sent in between are read over, which takes its time
+    /// where there are many.
+    ///
+    /// What a killed run had under way can land later. It is waited for, not fenced off: rows are sent
+    /// once no row of the feed has landed for --resume-wait, while the brokers answered without delay.
+    /// What lands later still, or is sent by a second producer of the same feed at the same time, is
+    /// found at the end and told, with exit code 1.
+    ///
+    /// The feed is known by the bytes of its files, by the arguments that shape and order rows (not by
+    /// its pace), and by the topic's number of partitions. Refused, because it cannot be guaranteed:
+    /// a file that has changed or is fed together with other files than before, other arguments or
+    /// partitions, standard input and pipes, a sample without --seed, --repeat forever, a partition
+    /// whose rows may have been removed, settings (-X) that leave gaps. Not for compacted topics, which
+    /// remove rows. The user needs READ on the topic.
+    #[arg(long, conflicts_with = "dry_run", help_heading = "Order and pace")]
+    pub(crate) resume: bool,
+
+    /// How long nothing of the feed must have landed before --resume goes on
+    ///
+    /// Longer where brokers are far, busy or slow to replicate: followers that lag may hold back what
+    /// has landed for the brokers' replica.lag.time.max.ms, 30 s by default.
+    #[arg(
+        long, value_name = "SECONDS", default_value = "5", requires = "resume",
+        value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Order and pace"
+    )]
+    pub(crate) resume_wait: u64,
 
     #[command(flatten)]
     pub(crate) kafka: KafkaArgs,

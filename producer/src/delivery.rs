@@ -10,10 +10,13 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::feed::Feed;
 use crate::held::Record;
 use crate::kafka::Settings;
 use crate::progress::Progress;
 use crate::reports::{PartitionDelivery, Reports};
+use crate::resume::Resumed;
+use crate::run::RunError;
 use crate::topic::Topic;
 
 /// A broker that has not answered by then will not be waited for at the start.
@@ -199,6 +202,7 @@ pub(crate) struct Delivery<'a> {
     settings: &'a Settings,
     topic: &'a Topic,
     sent: u64,
+    resumed: Option<Resumed<'a>>,
 }
 
 impl<'a> Delivery<'a> {
@@ -210,13 +214,52 @@ impl<'a> Delivery<'a> {
         shutdown: &CancellationToken,
     ) -> Result<Self, DeliveryError> {
         let producer = connect(settings, Some(topic), inputs, progress, shutdown)?;
-        Ok(Self { producer, settings, topic, sent: 0 })
+        Ok(Self { producer, settings, topic, sent: 0, resumed: None })
+    }
+
+    /// Finds out how far the feed has got in the topic, to go on from there.
+    pub(crate) fn resume(
+        &mut self,
+        feed: &Feed,
+        wait: Duration,
+        progress: &Progress,
+        shutdown: &CancellationToken,
+    ) -> Result<(), RunError> {
+        if shutdown.is_cancelled() {
+            // Nothing will be sent.
+            return Ok(());
+        }
+        let partitions = self.partitions()?;
+        let place = (self.settings, self.topic, partitions);
+        self.resumed = Some(Resumed::read_back(feed, wait, place, progress, shutdown)?);
+        Ok(())
+    }
+
+    /// How many partitions the topic has.
+    fn partitions(&self) -> Result<u32, DeliveryError> {
+        let name = self.topic.as_str();
+        let metadata = self.producer.client().fetch_metadata(Some(name), CONNECT_WITHIN).map_err(|error| {
+            let servers = self.settings.servers().to_owned();
+            DeliveryError::Unreachable { servers, reason: error.to_string() }
+        })?;
+        match metadata.topics().iter().find(|one| one.name() == name).map(|topic| topic.partitions().len()) {
+            Some(partitions @ 1..) => Ok(partitions as u32),
+            _ => Err(bad_topic(self.topic, self.settings, Code::UnknownTopicOrPartition)),
+        }
+    }
+
+    /// Goes on to the feed's next record; whether the topic has it already.
+    pub(crate) fn has(&mut self, key: &[u8]) -> bool {
+        self.resumed.as_mut().is_some_and(|resumed| resumed.next(key))
     }
 
     /// Hands a record to the client, waiting while its queue is full; `false` if a shutdown came first.
     pub(crate) fn send(&mut self, sent: Record<'_>, shutdown: &CancellationToken) -> Result<bool, DeliveryError> {
         let mut record =
             BaseRecord::with_opaque_to(self.topic.as_str(), sent.row.opaque()).key(sent.key).payload(sent.value);
+        if let Some(resumed) = &mut self.resumed {
+            record = record.partition(resumed.partition()).headers(resumed.headers(sent.row.input()));
+        }
         loop {
             self.check()?;
             record = match self.producer.send(record) {
@@ -242,10 +285,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Waits until everything sent is confirmed; not for long once a shutdown is asked for.
-    pub(crate) fn finish(
-        self,
-        shutdown: &CancellationToken,
-    ) -> Result<BTreeMap<i32, PartitionDelivery>, DeliveryError> {
+    pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<BTreeMap<i32, PartitionDelivery>, RunError> {
         let reports = self.producer.context();
         let mut asked = None;
         loop {
@@ -254,11 +294,15 @@ impl<'a> Delivery<'a> {
             if settled >= self.sent {
                 // The last record may have been the one to fail.
                 self.check()?;
-                return Ok(reports.take_partitions());
+                let partitions = reports.take_partitions();
+                if let Some(resumed) = &self.resumed {
+                    resumed.check(&partitions)?;
+                }
+                return Ok(partitions);
             }
             if shutdown.is_cancelled() && asked.get_or_insert_with(Instant::now).elapsed() > FLUSH_WITHIN {
                 let servers = self.settings.servers().to_owned();
-                return Err(DeliveryError::Unconfirmed { records: self.sent - settled, servers });
+                return Err(DeliveryError::Unconfirmed { records: self.sent - settled, servers }.into());
             }
             // Its result says no more than the count does; it only ends the lingering of batches.
             let _ = self.producer.flush(Duration::from_millis(20));

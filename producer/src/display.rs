@@ -119,7 +119,7 @@ fn line(now: &Snapshot, since: Duration) -> String {
     let verb = if now.delivered == 0 { "sent" } else { "delivered" };
     let rate = records as f64 / since.as_secs_f64().max(0.001);
     let mut line = format!("{} read, {} {verb}", grouped(now.read), grouped(records));
-    for (count, what) in [(now.rejected, "rejected"), (now.blank, "blank")] {
+    for (count, what) in [(now.already, "there already"), (now.rejected, "rejected"), (now.blank, "blank")] {
         if count > 0 {
             line.push_str(&format!(", {} {what}", grouped(count)));
         }

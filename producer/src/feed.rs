@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -35,6 +36,7 @@ pub struct Feed {
     repeat: Repeat,
     pace: Pace,
     reading: Reading,
+    resume: Option<Duration>,
     /// By input.
     rejects_paths: Vec<Option<PathBuf>>,
 }
@@ -85,6 +87,15 @@ pub enum FeedError {
     /// Random rows have no course of time.
     #[error("--speed: random rows do not follow their dates; use --rate with --order sample")]
     SpeedOfSample,
+    /// Rows that cannot be found again.
+    #[error("--resume: {0} cannot be read a second time, and going on begins with the first row; name a file")]
+    ResumePipe(String),
+    /// Other rows each time.
+    #[error("--resume: --order sample draws other rows each time; give --seed N, the same each time")]
+    ResumeSample,
+    /// A feed that has no end to get to.
+    #[error("--resume: --repeat forever has no last row, and going on would take longer each time; give --repeat N")]
+    ResumeForever,
     /// No such folder.
     #[error("--rejects: {} is not a folder", .0.display())]
     Rejects(PathBuf),
@@ -140,6 +151,9 @@ impl Feed {
         if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
             return Err(FeedError::StdinTwice);
         }
+        if args.resume.is_some() {
+            resumable(&args, &inputs)?;
+        }
         let order = match (args.order, args.seed) {
             (OrderArg::Sample, seed) => Order::Sample { seed: seed.unwrap_or_else(rand::random) },
             (_, Some(_)) => return Err(FeedError::Seed),
@@ -165,7 +179,7 @@ impl Feed {
             return Err(FeedError::Rejects(folder.clone()));
         }
         let rejects_paths = rejects_paths(&inputs, args.rejects.as_deref())?;
-        Ok(Self { inputs, order, repeat: args.repeat, pace, reading, rejects_paths })
+        Ok(Self { inputs, order, repeat: args.repeat, pace, reading, resume: args.resume, rejects_paths })
     }
 
     /// The inputs, in order.
@@ -198,9 +212,27 @@ impl Feed {
         &self.reading
     }
 
+    /// How long to wait for an earlier run's last records before going on from them; `None` if the feed begins anew.
+    #[must_use]
+    pub fn resume(&self) -> Option<Duration> {
+        self.resume
+    }
+
     /// Where each input's rejected rows go; nowhere if the input was named before.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
+    }
+}
+
+/// A feed can go on only if it would be the same from its first row.
+fn resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
+    if let Some(pipe) = inputs.iter().find(|input| !input.can_be_read_again()) {
+        return Err(FeedError::ResumePipe(pipe.name()));
+    }
+    match (args.order, args.seed, args.repeat) {
+        (OrderArg::Sample, None, _) => Err(FeedError::ResumeSample),
+        (_, _, Repeat::Forever) => Err(FeedError::ResumeForever),
+        _ => Ok(()),
     }
 }
 
@@ -246,6 +278,7 @@ mod tests {
         let defaults = FeedArgs::default;
         let sample = OrderArg::Sample;
         let pipe = || files(&["-"]);
+        let resume = Some(Duration::from_secs(5));
         for (args, named) in [
             (FeedArgs { seed: Some(1), ..defaults() }, "--seed"),
             (FeedArgs { order: sample, speed: Some(1.0), ..defaults() }, "--speed"),
@@ -257,6 +290,10 @@ mod tests {
             (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
             (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
             (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
+            (FeedArgs { files: pipe(), resume, ..defaults() }, "--resume: standard input cannot"),
+            (FeedArgs { files: files(&["/dev/null"]), resume, ..defaults() }, "--resume: /dev/null cannot"),
+            (FeedArgs { order: sample, resume, ..defaults() }, "--resume: --order sample"),
+            (FeedArgs { repeat: Repeat::Forever, resume, ..defaults() }, "--resume: --repeat forever"),
             (FeedArgs { files: files(&["/nowhere.csv"]), ..defaults() }, "/nowhere.csv: No such file"),
             (FeedArgs { files: files(&["/"]), ..defaults() }, "/: is a folder"),
         ] {

@@ -16,6 +16,7 @@ use crate::java_properties::{self, Pairs, PropertyError};
 pub struct Settings {
     servers: String,
     given: BTreeMap<String, String>,
+    gapless: bool,
 }
 
 /// Why settings cannot be used; each names the argument to change.
@@ -53,6 +54,14 @@ pub enum SettingsError {
         key: String,
         /// What librdkafka says.
         reason: String,
+    },
+    /// A setting under which a feed that was cut could not go on.
+    #[error("--resume: -X {setting}: {reason}; leave it out")]
+    Resume {
+        /// The setting.
+        setting: String,
+        /// Why it cannot be.
+        reason: &'static str,
     },
 }
 
@@ -94,12 +103,26 @@ impl Settings {
         }
         let servers = given.get("bootstrap.servers").map(|servers| servers.trim().to_owned());
         let servers = servers.filter(|servers| !servers.is_empty()).ok_or(SettingsError::NoServers)?;
-        let settings = Self { servers, given };
+        let settings = Self { servers, given, gapless: false };
         match settings.producer_config().create_native_config() {
             Ok(_) => Ok(settings),
             Err(KafkaError::ClientConfig(_, reason, key, _)) => Err(SettingsError::Refused { key, reason }),
             Err(other) => Err(SettingsError::Refused { key: "?".to_owned(), reason: other.to_string() }),
         }
+    }
+
+    /// Settings under which what has landed in a partition is always the beginning of what was sent to it, so that a
+    /// feed can go on from its last record: a record that fails ends the feed, and none is given up in the meantime.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the user's setting that would leave gaps, or put a symbol into another partition.
+    pub fn gapless(self) -> Result<Self, SettingsError> {
+        for (key, fits, reason) in RESUMABLE {
+            if let Some(value) = self.given.get(key).filter(|value| !fits.contains(&value.as_str())) {
+                return Err(SettingsError::Resume { setting: format!("{key}={value}"), reason });
+            }
+        }
+        Ok(Self { gapless: true, ..self })
     }
 
     /// The brokers, as given.
@@ -126,6 +149,9 @@ impl Settings {
         if self.given.get("acks").is_some_and(|acks| acks != "all" && acks != "-1") {
             config.remove("enable.idempotence");
         }
+        if self.gapless {
+            config.extend(GAPLESS.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        }
         config.extend(self.given.clone());
         config
     }
@@ -150,6 +176,18 @@ const DEFAULTS: [(&str, &str); 10] = [
     ("queue.buffering.max.messages", "200000"),
     ("reconnect.backoff.max.ms", "2000"),
     ("socket.keepalive.enable", "true"),
+];
+
+/// Over the defaults, for a feed that can be resumed.
+const GAPLESS: [(&str, &str); 2] = [("enable.gapless.guarantee", "true"), ("message.timeout.ms", "0")];
+
+/// Settings that a feed which can be resumed has one way only: the values that fit, and why others do not.
+const RESUMABLE: [(&str, &[&str], &str); 5] = [
+    ("acks", &["all", "-1"], "a broker that dies could lose rows that were confirmed"),
+    ("enable.gapless.guarantee", &["true"], "later rows could be in the topic without earlier ones"),
+    ("enable.idempotence", &["true"], "a retry could repeat rows, or change their order"),
+    ("message.timeout.ms", &["0"], "later rows could be in the topic without earlier ones that were given up"),
+    ("partitioner", &["murmur2", "murmur2_random"], "which partition a row is in has to be known beforehand"),
 ];
 
 /// One name for each setting, so that a default never meets the user's value under an alias.
@@ -201,6 +239,30 @@ mod tests {
         assert_eq!((config.get("acks"), config.get("enable.idempotence")), (Some("all"), Some("true")));
         let config = settings(&["acks=1"]).expect("settings").producer_config();
         assert_eq!((config.get("acks"), config.get("enable.idempotence")), (Some("1"), None));
+    }
+
+    #[test]
+    fn a_feed_that_can_be_resumed_leaves_no_gaps_and_says_which_settings_would() {
+        let config = settings(&["linger.ms=3"]).and_then(Settings::gapless).expect("settings").producer_config();
+        assert_eq!(
+            (config.get("enable.gapless.guarantee"), config.get("message.timeout.ms")),
+            (Some("true"), Some("0"))
+        );
+        assert!(config.create_native_config().is_ok());
+        for setting in [
+            "acks=1",
+            "request.required.acks=0",
+            "enable.idempotence=false",
+            "delivery.timeout.ms=60000",
+            "partitioner=consistent_random",
+        ] {
+            let refused = settings(&[setting]).and_then(Settings::gapless).expect_err(setting).to_string();
+            let value = setting.split('=').next_back().expect("a value");
+            assert!(refused.starts_with("--resume: -X ") && refused.contains(&format!("={value}: ")), "{refused}");
+        }
+        for setting in ["acks=-1", "message.timeout.ms=0", "partitioner=murmur2"] {
+            assert!(settings(&[setting]).and_then(Settings::gapless).is_ok(), "{setting}");
+        }
     }
 
     #[test]

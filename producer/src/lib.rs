@@ -3,7 +3,8 @@
 //! [`feed::Feed`] says what is fed and [`kafka::Settings`] where to; [`run::run`] does it, moving the
 //! counters of [`progress::Progress`], and returns a [`summary::Summary`]; [`foreground`] adds a display and Ctrl-C. On the way,
 //! [`row`] splits the input, [`header`] maps its columns, [`encode`] writes the JSON with the help of
-//! [`number`] and [`date`], and [`pace`] says when a record is due; none of these does any I/O.
+//! [`number`] and [`date`], and [`pace`] says when a record is due; none of these does any I/O. [`resume`] goes on where
+//! an earlier run has stopped.
 
 pub mod args;
 #[cfg(test)]
@@ -18,21 +19,26 @@ pub mod feed;
 pub mod foreground;
 pub mod header;
 mod held;
+mod identity;
 pub mod input;
 pub mod jaas;
 pub mod java_properties;
 pub mod kafka;
+mod marks;
 pub mod number;
 mod outlet;
 pub mod pace;
+mod partitioner;
 pub mod progress;
 pub mod reading;
 pub mod rejects;
 mod rejects_paths;
 mod reports;
+pub mod resume;
 pub mod row;
 pub mod run;
 mod runner;
 pub mod source;
 pub mod summary;
 pub mod topic;
+mod topic_reader;

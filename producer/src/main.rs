@@ -5,29 +5,35 @@ mod cli;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, error::ErrorKind};
+use producer::args::FeedArgs;
 use producer::feed::Feed;
 use producer::foreground;
 use producer::kafka::Settings;
 use producer::progress::Progress;
-use producer::run::Target;
+use producer::run::{RunError, Target};
 use producer::summary::Summary;
 use producer::topic;
 
 use crate::cli::{Cli, Format};
 
 const FAILED: u8 = 1;
+const REFUSED: u8 = 2;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let feed = Feed::try_from(cli.feed).unwrap_or_else(|error| usage(&error));
+    let resume = cli.resume.then(|| Duration::from_secs(cli.resume_wait));
+    let feed = Feed::try_from(FeedArgs { resume, ..cli.feed }).unwrap_or_else(|error| usage(&error));
     let target = match cli.dry_run {
         true => Target::lines(std::io::stdout()),
         false => {
-            let settings = Settings::try_from(cli.kafka).unwrap_or_else(|error| usage(&error));
+            let settings = Settings::try_from(cli.kafka)
+                .and_then(|settings| if cli.resume { settings.gapless() } else { Ok(settings) })
+                .unwrap_or_else(|error| usage(&error));
             Target::Kafka { settings, topic: cli.topic }
         }
     };
@@ -42,7 +48,10 @@ async fn main() -> ExitCode {
             if delivered > 0 {
                 eprintln!("delivered until then: {delivered} records");
             }
-            FAILED.into()
+            match error.downcast_ref() {
+                Some(RunError::Resume(resume)) if resume.is_refusal() => REFUSED.into(),
+                _ => FAILED.into(),
+            }
         }
     }
 }

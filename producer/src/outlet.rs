@@ -74,13 +74,25 @@ impl<'a> Outlet<'a> {
         Ok(match target {
             Target::Kafka { settings, topic } => {
                 let inputs = feed.inputs().iter().map(Input::name).collect();
-                Self::Kafka(Delivery::connect(settings, topic, inputs, progress, shutdown)?)
+                let mut delivery = Delivery::connect(settings, topic, inputs, progress, shutdown)?;
+                if let Some(wait) = feed.resume() {
+                    delivery.resume(feed, wait, progress, shutdown)?;
+                }
+                Self::Kafka(delivery)
             }
             Target::Lines(stream) => {
                 let locked = Locked(stream.lock().unwrap_or_else(PoisonError::into_inner));
                 Self::Lines { stream: BufWriter::with_capacity(1 << 16, locked), printed: 0, progress }
             }
         })
+    }
+
+    /// Goes on to the next record; whether the target has it already. To be asked of each, in order.
+    pub(crate) fn has(&mut self, key: &[u8]) -> bool {
+        match self {
+            Self::Kafka(delivery) => delivery.has(key),
+            Self::Lines { .. } => false,
+        }
     }
 
     pub(crate) fn send(&mut self, record: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, RunError> {

@@ -9,6 +9,7 @@ pub struct Progress {
     read: AtomicU64,
     sent: AtomicU64,
     delivered: AtomicU64,
+    already: AtomicU64,
     rejected: AtomicU64,
     blank: AtomicU64,
     bytes: AtomicU64,
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub sent: u64,
     /// Records that the broker has confirmed.
     pub delivered: u64,
+    /// Rows that were not sent because the topic has them already.
+    pub already: u64,
     /// Rows that could not be quotes.
     pub rejected: u64,
     /// Blank lines.
@@ -48,7 +51,7 @@ impl Snapshot {
         let (done, all) = match (self.expected_rows, self.expected_bytes) {
             (0, 0) => return None,
             (0, bytes) => (self.input_bytes, bytes),
-            (rows, _) => (self.sent, rows),
+            (rows, _) => (self.sent + self.already, rows),
         };
         Some((done as f64 / all as f64).min(1.0))
     }
@@ -62,6 +65,7 @@ impl Progress {
             read: self.read.load(Relaxed),
             sent: self.sent.load(Relaxed),
             delivered: self.delivered.load(Relaxed),
+            already: self.already.load(Relaxed),
             rejected: self.rejected.load(Relaxed),
             blank: self.blank.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
@@ -88,6 +92,10 @@ impl Progress {
 
     pub(crate) fn add_sent(&self) {
         self.sent.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn add_already(&self) {
+        self.already.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn add_delivered(&self) {
@@ -132,7 +140,7 @@ mod tests {
         assert_eq!(progress.snapshot().fraction(), Some(0.25));
         progress.expect_rows(4);
         progress.add_sent();
-        progress.add_sent();
+        progress.add_already();
         assert_eq!(progress.snapshot().fraction(), Some(0.5));
     }
 

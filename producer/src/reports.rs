@@ -47,8 +47,13 @@ impl RowId {
         self.0
     }
 
+    /// Which input.
+    pub(crate) fn input(self) -> usize {
+        self.0 >> LINE_BITS
+    }
+
     fn name(self, inputs: &[String]) -> String {
-        let (input, line) = (self.0 >> LINE_BITS, self.0 & ((1 << LINE_BITS) - 1));
+        let (input, line) = (self.input(), self.0 & ((1 << LINE_BITS) - 1));
         format!("{} line {line}", inputs.get(input).map_or("input", String::as_str))
     }
 }

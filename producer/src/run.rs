@@ -17,6 +17,7 @@ use crate::feed::{Feed, Order};
 use crate::input::Input;
 use crate::outlet::{Flow, Outlet};
 use crate::progress::Progress;
+use crate::resume::ResumeError;
 use crate::runner::{DATES_TRIED, Runner};
 use crate::source::{Source, SourceError};
 use crate::summary::Summary;
@@ -56,6 +57,9 @@ pub enum RunError {
     /// Kafka did not take the records.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    /// The feed cannot go on where an earlier run has stopped.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// The stream did not take the records.
     #[error("the records cannot be printed: {0}")]
     Print(io::Error),
@@ -77,9 +81,10 @@ pub fn run(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     checks::check_headers(feed, progress, &shutdown)?;
-    let rejects = checks::prepare_rejects(feed)?;
     checks::expect_bytes(feed, progress);
     let outlet = Outlet::open(feed, target, progress, &shutdown)?;
+    // Last, since it removes what an earlier run has rejected.
+    let rejects = checks::prepare_rejects(feed)?;
     let mut runner = Runner::new(feed, progress, shutdown, outlet, rejects);
     let fed = runner.feed();
     let Runner { outlet, shutdown, rejects, warnings, .. } = runner;
@@ -96,6 +101,7 @@ pub fn run(
     let mut summary = Summary::new(progress.snapshot(), printed, started.elapsed());
     summary.interrupted = flow == Flow::Stop && shutdown.is_cancelled() && feed.repeat() != Repeat::Forever;
     summary.partitions = partitions;
+    summary.already = feed.resume().map(|_| progress.snapshot().already);
     summary.dry_run = matches!(target, Target::Lines(_));
     summary.warnings = warnings;
     if let Order::Sample { seed } = feed.order() {

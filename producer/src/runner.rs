@@ -28,7 +28,8 @@ pub(crate) struct Runner<'a> {
     progress: &'a Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) outlet: Outlet<'a>,
-    started: Instant,
+    /// When the first record was due; those that the topic has already are none.
+    started: Option<Instant>,
     pacer: Pacer,
     /// By input.
     pub(crate) rejects: Vec<Option<Rejects>>,
@@ -43,8 +44,8 @@ impl<'a> Runner<'a> {
         outlet: Outlet<'a>,
         rejects: Vec<Option<Rejects>>,
     ) -> Self {
-        let (started, pacer) = (Instant::now(), Pacer::new(feed.pace()));
-        Self { feed, progress, shutdown, outlet, started, pacer, rejects, warnings: Vec::new() }
+        let pacer = Pacer::new(feed.pace());
+        Self { feed, progress, shutdown, outlet, started: None, pacer, rejects, warnings: Vec::new() }
     }
 
     /// Sends every row that can be sent.
@@ -66,7 +67,8 @@ impl<'a> Runner<'a> {
                 }
             }
             // Repeating what has no quotes would only turn in circles.
-            if self.progress.snapshot().sent == before.sent {
+            let now = self.progress.snapshot();
+            if (now.sent, now.already) == (before.sent, before.already) {
                 break;
             }
         }
@@ -98,7 +100,6 @@ impl<'a> Runner<'a> {
                 None
             }
         };
-        self.started = Instant::now();
         for _ in passes(self.feed.repeat()) {
             for at in 0..held.len() {
                 let drawn = random.as_mut().map_or(at, |random| random.random_range(0..held.len()));
@@ -185,10 +186,15 @@ impl<'a> Runner<'a> {
         self.warnings.push(warning);
     }
 
-    /// Waits until the record is due and sends it.
+    /// Waits until the record is due and sends it, unless the topic has it already.
     fn send(&mut self, record: Record<'_>) -> Result<Flow, RunError> {
+        if self.outlet.has(record.key) {
+            self.progress.add_read();
+            self.progress.add_already();
+            return Ok(if self.shutdown.is_cancelled() { Flow::Stop } else { Flow::Go });
+        }
         if self.feed.pace() != Pace::Unlimited {
-            let wait = self.pacer.wait(self.started.elapsed(), record.micros);
+            let wait = self.pacer.wait(self.started.get_or_insert_with(Instant::now).elapsed(), record.micros);
             // Shorter naps cost more than they space; what is due stays exact on the average.
             if wait >= Duration::from_millis(1) {
                 self.nap(wait)?;

@@ -25,6 +25,8 @@ pub struct Summary {
     /// Whether records were printed, even if there were none.
     #[serde(skip)]
     pub dry_run: bool,
+    /// Rows that the topic had already, if the feed was resumed.
+    pub already: Option<u64>,
     /// Rows that could not be quotes.
     pub rejected: u64,
     /// Blank lines.
@@ -55,6 +57,7 @@ impl Summary {
             delivered: counts.delivered,
             printed,
             dry_run: false,
+            already: None,
             rejected: counts.rejected,
             blank: counts.blank,
             bytes: counts.bytes,
@@ -82,8 +85,9 @@ impl Summary {
     #[must_use]
     pub fn to_text(&self) -> String {
         let (records, verb) = if self.dry_run { (self.printed, "printed") } else { (self.delivered, "delivered") };
+        let already = self.already.map_or_else(String::new, |rows| format!("{} in the topic already, ", grouped(rows)));
         let mut text = format!(
-            "{} rows read, {} {verb}, {} rejected, {} blank; {} in {:.1} s, {}/s\n",
+            "{} rows read, {already}{} {verb}, {} rejected, {} blank; {} in {:.1} s, {}/s\n",
             grouped(self.read),
             grouped(records),
             grouped(self.rejected),
@@ -160,6 +164,16 @@ mod tests {
             summary().to_text(),
             "5,694 rows read, 5,693 delivered, 1 rejected, 0 blank; 912.3 kB in 0.5 s, 11,386/s\n\
              rejected rows, with their reasons: a.csv.rejects.csv\n"
+        );
+    }
+
+    #[test]
+    fn a_resumed_feed_says_what_was_there_already() {
+        let resumed = Summary { already: Some(12_000), ..summary() };
+        let text = resumed.to_text();
+        assert!(
+            text.starts_with("5,694 rows read, 12,000 in the topic already, 5,693 delivered, 1 rejected"),
+            "{text}"
         );
     }
 
