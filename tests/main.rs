@@ -17,6 +17,7 @@ mod on_failure;
 mod pipeline;
 mod poison_table;
 mod quality;
+mod resume;
 mod runtime_api;
 mod trace;
 mod up;

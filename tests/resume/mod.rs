@@ -1,0 +1,195 @@
+//! `producer --resume`: whatever stopped a run, the same command goes on, and every row is in the topic once.
+
+mod late;
+mod refusals;
+mod stopped;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::Value;
+use tempfile::TempDir;
+use tickerlake_tests::broker::TestBroker;
+use tickerlake_tests::kafka::{self, Consumed};
+use tickerlake_tests::programs::{Running, program};
+
+const WAIT: Duration = Duration::from_secs(60);
+const SYMBOLS: usize = 13;
+
+/// A command that feeds a file of its own, `rows.csv` unless the arguments name others of the folder.
+struct Feed {
+    folder: TempDir,
+    topic: String,
+    servers: String,
+    arguments: Vec<&'static str>,
+    /// Of `--resume-wait`, in seconds.
+    wait: u64,
+}
+
+impl Feed {
+    /// A file of so many rows, whose closes are their numbers from 0.
+    fn of(broker: &TestBroker, rows: usize, arguments: &[&'static str]) -> Self {
+        Self::to(broker.servers(), &broker.topic, rows, arguments)
+    }
+
+    fn to(servers: &str, topic: &str, rows: usize, arguments: &[&'static str]) -> Self {
+        let feed = Feed {
+            folder: TempDir::new().unwrap(),
+            topic: topic.to_owned(),
+            servers: servers.to_owned(),
+            arguments: arguments.to_vec(),
+            wait: 1,
+        };
+        feed.write("rows.csv", &table((0..rows).map(row)));
+        feed
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn bare(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(program("producer").unwrap());
+        command.args(&self.arguments).args(more).current_dir(self.folder.path());
+        if !self.arguments.iter().any(|argument| argument.ends_with(".csv")) {
+            command.arg("rows.csv");
+        }
+        command
+    }
+
+    /// The command with `--resume`.
+    fn resumed(&self, more: &[&str]) -> Command {
+        let mut command = self.bare(more);
+        command.args(["--resume", "--resume-wait", &self.wait.to_string()]);
+        command.args(["--format", "json", "-b", &self.servers, "-t", &self.topic]);
+        command
+    }
+
+    /// What the feed's records are, in order.
+    fn expected(&self) -> Vec<String> {
+        let output = self.bare(&["--dry-run"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn held(&self) -> i64 {
+        kafka::held(&self.servers, &self.topic).unwrap()
+    }
+
+    /// Starts the command and waits until it has delivered something.
+    fn started(&self, more: &[&str]) -> Running {
+        self.started_until(1, more)
+    }
+
+    /// Starts the command and waits until it has delivered so many rows.
+    fn started_until(&self, rows: i64, more: &[&str]) -> Running {
+        let before = self.held();
+        let mut running = Running::start(&mut self.resumed(more)).unwrap();
+        let until = Instant::now() + WAIT;
+        while self.held() < before + rows {
+            if Instant::now() > until {
+                panic!("too little was delivered: {:?}", running.line("nothing that it says", Duration::ZERO));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        running
+    }
+
+    /// Starts the command, and interrupts it as Ctrl-C does in the middle of the file, when every symbol has come.
+    fn interrupted(&self, more: &[&str]) {
+        let mut running = self.started_until(8 * SYMBOLS as i64, more);
+        let code = running.interrupt(WAIT).unwrap();
+        assert_eq!(code, Some(130), "it was to be in mid-file: {:?}", running.line("no such line", Duration::ZERO));
+    }
+
+    /// Runs the command to its end, which is a good one; gives the summary.
+    fn completed(&self, more: &[&str]) -> Value {
+        let output = self.resumed(more).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The records of this feed that the topic holds, beside so many of others.
+    fn landed(&self, of_others: usize) -> Vec<Consumed> {
+        let mut records = kafka::read(&self.servers, &self.topic, self.held() as usize).unwrap();
+        records.retain(|record| !record.key.is_empty());
+        assert_eq!(self.held() as usize - records.len(), of_others);
+        records
+    }
+
+    /// Each record is in the topic once, a symbol's in one partition and in order.
+    #[track_caller]
+    fn holds_each_row_once(&self, of_others: usize) {
+        let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for record in self.expected() {
+            let symbol = serde_json::from_str::<Value>(&record).unwrap()["symbol"].as_str().unwrap().to_owned();
+            expected.entry(symbol).or_default().push(record);
+        }
+        let mut landed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut partitions: BTreeMap<String, i32> = BTreeMap::new();
+        for record in self.landed(of_others) {
+            assert_eq!(*partitions.entry(record.key.clone()).or_insert(record.partition), record.partition);
+            landed.entry(record.key).or_default().push(record.value);
+        }
+        for (symbol, expected) in &expected {
+            let landed = landed.get(symbol).map(Vec::as_slice).unwrap_or_default();
+            let differ = expected.iter().zip(landed).position(|(one, other)| one != other);
+            assert_eq!(differ, None, "{symbol}: {:?}", differ.map(|at| (&expected[at], &landed[at])));
+            assert_eq!(landed.len(), expected.len(), "{symbol}");
+        }
+        assert_eq!(landed.len(), expected.len());
+    }
+}
+
+/// A record that a killed run had under way.
+struct Pending {
+    partition: i32,
+    symbol: String,
+    record: String,
+    headers: OwnedHeaders,
+}
+
+impl Pending {
+    /// The record so many rows after the last that the topic holds of the feed.
+    fn of(feed: &Feed, ahead: usize) -> Self {
+        let landed = feed.landed(0);
+        let header = |of: &Consumed, name: &str| of.headers.iter().find(|(key, _)| key == name).unwrap().1.clone();
+        let row = |of: &Consumed| header(of, "tickerlake-row").parse::<usize>().unwrap();
+        let last = landed.iter().max_by_key(|one| row(one)).unwrap();
+        let next = row(last) + ahead;
+        let record = feed.expected().swap_remove(next - 1);
+        let symbol = serde_json::from_str::<Value>(&record).unwrap()["symbol"].as_str().unwrap().to_owned();
+        let headers = OwnedHeaders::new()
+            .insert(Header { key: "tickerlake-feed", value: Some(&header(last, "tickerlake-feed")) })
+            .insert(Header { key: "tickerlake-row", value: Some(&next.to_string()) });
+        let partition = landed.iter().find(|one| one.key == symbol).unwrap().partition;
+        Pending { partition, symbol, record, headers }
+    }
+
+    async fn lands(self, broker: &TestBroker) {
+        let producer: FutureProducer = broker.client().create().unwrap();
+        let record = FutureRecord::to(&broker.topic).partition(self.partition).key(&self.symbol).payload(&self.record);
+        producer.send(record.headers(self.headers), WAIT).await.unwrap();
+    }
+}
+
+fn row(number: usize) -> String {
+    format!("S{},2020-01-01,{number}", number % SYMBOLS)
+}
+
+fn table(rows: impl Iterator<Item = String>) -> String {
+    let rows: Vec<String> = rows.collect();
+    format!("Symbol,Date,Close\n{}\n", rows.join("\n"))
+}
+
+/// The numbers of a summary: rows read, there already, delivered, rejected.
+fn counts(summary: &Value) -> [u64; 4] {
+    ["read", "already", "delivered", "rejected"].map(|name| summary[name].as_u64().unwrap())
+}
