@@ -1,6 +1,8 @@
 //! The chain of `functions/sink/src/chain/`, driven without a network: by random schedules, by a model checker, and
 //! with every one of its safeguards taken away in turn.
 
+mod binary;
+mod chaos;
 mod draws;
 mod lake;
 mod log;

@@ -1,0 +1,158 @@
+//! The function's own program against an S3 that fails at one request of a batch, at each in turn.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::json;
+use tempfile::TempDir;
+use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
+use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
+use tickerlake_tests::lake;
+use tickerlake_tests::programs::{Running, program};
+use tickerlake_tests::runtime_api::{Answer, RuntimeApi};
+
+/// Longer than the function waits for an answer.
+const FOR_EVER: Duration = Duration::from_secs(33);
+
+struct Rig {
+    folder: TempDir,
+    _endpoint: Endpoint,
+    s3: FaultyS3,
+    strikes_at: Arc<AtomicUsize>,
+    api: RuntimeApi,
+    _function: Running,
+}
+
+impl Rig {
+    async fn new(fault: Fault) -> Self {
+        let folder = TempDir::new().unwrap();
+        let endpoint = Storage::open(folder.path(), "lake").unwrap().serve(0).await.unwrap();
+        let strikes_at = Arc::new(AtomicUsize::new(usize::MAX));
+        let at = Arc::clone(&strikes_at);
+        let strikes = move |ordinal| (ordinal == at.load(Ordering::SeqCst)).then_some(fault);
+        let s3 = FaultyS3::start(endpoint.url(), strikes).await.unwrap();
+        let api = RuntimeApi::start().await.unwrap();
+        let mut command = Command::new(program("sink").unwrap());
+        command
+            .env_clear()
+            .envs(api.environment())
+            .env("SINK_BUCKET", "lake")
+            .env("AWS_ENDPOINT_URL_S3", &s3.url)
+            .envs([("AWS_REGION", REGION), ("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)]);
+        let function = Running::start(&mut command).unwrap();
+        Rig { folder, _endpoint: endpoint, s3, strikes_at, api, _function: function }
+    }
+
+    /// Delivers a batch, fails its n-th request, and tells how many requests there were. A batch that fails comes
+    /// again.
+    async fn deliver(&self, topic: &str, offsets: Range<i64>, fails: Option<usize>) -> usize {
+        let before = self.s3.seen().len();
+        self.strikes_at.store(fails.map_or(usize::MAX, |at| before + at), Ordering::SeqCst);
+        if let Answer::Error(error) = self.api.invoke(event(topic, offsets.clone())).await.unwrap() {
+            assert!(fails.is_some() && error.contains("partition 0, offsets "), "{topic}: {error}");
+            let answer = self.api.invoke(event(topic, offsets)).await.unwrap();
+            assert_eq!(answer, Answer::Response("null".to_owned()), "{topic}");
+        }
+        self.s3.seen().len() - before
+    }
+
+    /// How often each offset of a topic is stored.
+    fn stored(&self, topic: &str) -> BTreeMap<i64, usize> {
+        let mut stored = BTreeMap::new();
+        for (key, lines) in lake::objects(&self.folder.path().join("lake")).unwrap() {
+            if key.split('/').nth(1) == Some(topic) {
+                for line in lines {
+                    *stored.entry(line["kafka_offset"].as_i64().unwrap()).or_insert(0) += 1;
+                }
+            }
+        }
+        stored
+    }
+}
+
+/// Records of two days, every fifth of them poison.
+fn event(topic: &str, offsets: Range<i64>) -> String {
+    let records: Vec<_> = offsets
+        .map(|offset| {
+            let value = if offset % 5 == 4 { "no json" } else { "{}" };
+            json!({"topic": topic, "partition": 0, "offset": offset, "timestamp": 1_795_176_000_123_i64 + offset % 2 * 86_400_000,
+                   "value": base64_simd::STANDARD.encode_to_string(value)})
+        })
+        .collect();
+    json!({"eventSource": "SelfManagedKafka", "records": {"t-0": records}}).to_string()
+}
+
+/// What is delivered of a topic: first to an empty lake, then what follows, then with other boundaries across a
+/// batch that was given up.
+const DELIVERIES: [Range<i64>; 4] = [0..10, 10..20, 30..40, 5..35];
+
+/// Strikes every request of every delivery in turn, each time in a topic of its own; tells how often.
+async fn strike_each(rig: &Rig) -> usize {
+    let mut quiet = Vec::new();
+    for offsets in DELIVERIES {
+        quiet.push(rig.deliver("quiet", offsets, None).await);
+    }
+    let mut struck = 0;
+    for (which, requests) in quiet.into_iter().enumerate() {
+        for at in 0..requests {
+            let topic = format!("struck-{which}-{at}");
+            for (delivery, offsets) in DELIVERIES.into_iter().enumerate() {
+                rig.deliver(&topic, offsets, (delivery == which).then_some(at)).await;
+            }
+            let expected: BTreeMap<i64, usize> = (0..40).map(|offset| (offset, 1)).collect();
+            assert_eq!(rig.stored(&topic), expected, "{topic}");
+            struck += 1;
+        }
+    }
+    struck
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_at_any_request_of_a_batch_leaves_every_record_stored_once() {
+    let faults = [
+        Fault::Answer(500, "InternalError"),
+        Fault::Answer(503, "SlowDown"),
+        Fault::Answer(409, "ConditionalRequestConflict"),
+        Fault::AnswerAfterWrite(500, "InternalError"),
+        Fault::Reset,
+        Fault::ResetAfterWrite,
+        Fault::TruncatedAfterWrite,
+        Fault::Slow(Duration::from_millis(20)),
+    ];
+    let struck = join_all(faults.map(|fault| async move {
+        let rig = Rig::new(fault).await;
+        let struck = strike_each(&rig).await;
+        assert!(struck >= 20, "{fault:?}: {struck} requests were struck");
+        struck
+    }));
+    println!("{} faults", struck.await.into_iter().sum::<usize>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_never_answered_or_done_long_after_leaves_every_record_stored_once() {
+    let quiet = Rig::new(Fault::Reset).await;
+    let mut cases = Vec::new();
+    for (which, offsets) in DELIVERIES.into_iter().enumerate() {
+        let requests = quiet.deliver("quiet", offsets, None).await;
+        for at in 0..requests {
+            cases.extend([(Fault::Slow(FOR_EVER), which, at), (Fault::SlowAfterWrite(FOR_EVER), which, at)]);
+        }
+    }
+    // Side by side: each takes half a minute.
+    join_all(cases.into_iter().map(|(fault, which, at)| async move {
+        let rig = Rig::new(fault).await;
+        for (delivery, offsets) in DELIVERIES.into_iter().enumerate() {
+            rig.deliver("t", offsets, (delivery == which).then_some(at)).await;
+        }
+        // Until what was slow has arrived.
+        tokio::time::sleep(FOR_EVER.saturating_sub(Duration::from_secs(30)) + Duration::from_secs(1)).await;
+        let expected: BTreeMap<i64, usize> = (0..40).map(|offset| (offset, 1)).collect();
+        assert_eq!(rig.stored("t"), expected, "{fault:?} at request {at} of delivery {which}");
+    }))
+    .await;
+}

@@ -1,0 +1,197 @@
+//! The real path under fire: Apache Kafka, two triggers in one group, the function's own program, S3; each of them but the
+//! broker is killed again and again while a producer feeds.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
+use tickerlake_tests::apache_kafka::ApacheKafka;
+use tickerlake_tests::lambda::Lambda;
+use tickerlake_tests::programs::{Running, program};
+use tickerlake_tests::{kafka, lake, workspace};
+
+use super::draws::{Draws, numbers};
+
+const TOPIC: &str = "chaos";
+const WAIT: Duration = Duration::from_secs(120);
+const KILLS_OF_FUNCTIONS: usize = 40;
+const KILLS_OF_TRIGGERS: usize = 20;
+
+struct Chaos {
+    kafka: &'static ApacheKafka,
+    folder: TempDir,
+    lambda: Lambda,
+}
+
+impl Chaos {
+    /// A trigger of a group. What it gives up goes to the folder `given-up`.
+    fn trigger(&self, group: &str, batch_size: usize, retries: usize) -> Running {
+        let mut command = Command::new(program("tickerlake").unwrap());
+        command
+            .args(["trigger", "--config", self.kafka.client_properties.to_str().unwrap(), "--topic", TOPIC])
+            .args(["--consumer-group-id", group, "--batch-size", &batch_size.to_string()])
+            .args(["--maximum-batching-window-in-seconds", "0.1", "--function", &self.lambda.url()])
+            .args(["--maximum-retry-attempts", &retries.to_string()])
+            .arg("--on-failure")
+            .arg(self.given_up())
+            // What a killed trigger had is the other's as soon as the broker allows.
+            .args(["-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=1000", "--format", "json"]);
+        if retries > 0 {
+            command.arg("--bisect-batch-on-function-error");
+        }
+        Running::start(&mut command).unwrap()
+    }
+
+    /// One of the two triggers: small batches or large ones, patient or not.
+    fn one_of_two(&self, draws: &mut Draws<'_>) -> Running {
+        self.trigger("one", [7, 40, 150, 600][draws.below(4)], draws.below(3))
+    }
+
+    fn given_up(&self) -> PathBuf {
+        self.folder.path().join("given-up")
+    }
+
+    /// Waits until a group has committed all that the topic holds.
+    fn caught_up(&self, group: &str) {
+        let until = Instant::now() + WAIT;
+        loop {
+            let lag = kafka::lag(&self.kafka.plaintext, group, TOPIC).unwrap();
+            if lag == 0 {
+                return;
+            }
+            assert!(Instant::now() < until, "group {group} is {lag} records behind");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// How often each offset of each partition is stored, and as what.
+    fn stored(&self) -> BTreeMap<(i64, i64), Vec<Value>> {
+        let mut stored: BTreeMap<_, Vec<Value>> = BTreeMap::new();
+        let objects = lake::objects(&self.folder.path().join("s3/lake")).unwrap();
+        for line in objects.into_values().flatten() {
+            let place = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
+            stored.entry(place).or_default().push(line);
+        }
+        stored
+    }
+}
+
+fn count_files(folder: &Path) -> usize {
+    let mut count = 0;
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+#[test]
+#[ignore = "needs Apache Kafka: run tests/install-parts"]
+fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
+    let kafka = ApacheKafka::shared();
+    kafka.create_topic(TOPIC, 4, &[]).unwrap();
+    let folder = TempDir::new().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let storage = Storage::open(&folder.path().join("s3"), "lake").unwrap();
+    let endpoint = runtime.block_on(storage.serve(0)).unwrap();
+    let sink = program("sink").unwrap();
+    let url = endpoint.url();
+    let lambda = Lambda::start(
+        move || Command::new(&sink),
+        move |command| {
+            let aws =
+                [("AWS_REGION", REGION), ("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
+            command.envs(aws).env("AWS_ENDPOINT_URL_S3", &url).env("SINK_BUCKET", "lake");
+        },
+    );
+    let lambda = runtime.block_on(lambda).unwrap();
+    let chaos = Chaos { kafka, folder, lambda };
+
+    let seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    let drawn = numbers(seed, 10_000);
+    let mut draws = Draws::new(&drawn);
+
+    let mut command = Command::new(program("producer").unwrap());
+    command.args(["--config", kafka.client_properties.to_str().unwrap(), "--topic", TOPIC, "--format", "json"]);
+    command.args(["--rate", "250", "--repeat", "forever"]);
+    let mut producer = Running::start(command.arg(workspace().join("data/us-stocks-sample.csv"))).unwrap();
+
+    let mut triggers = [chaos.one_of_two(&mut draws), chaos.one_of_two(&mut draws)];
+    let (mut functions_killed, mut triggers_killed) = (0, 0);
+    let until = Instant::now() + 4 * WAIT;
+    while functions_killed < KILLS_OF_FUNCTIONS || triggers_killed < KILLS_OF_TRIGGERS {
+        assert!(Instant::now() < until, "{functions_killed} functions and {triggers_killed} triggers were killed");
+        std::thread::sleep(Duration::from_millis(draws.below(400) as u64));
+        if functions_killed < KILLS_OF_FUNCTIONS {
+            // In the middle of an invocation, or there would be nothing to kill.
+            let limit = Instant::now() + Duration::from_secs(1);
+            let choice = draws.below(2);
+            while Instant::now() < limit {
+                if chaos.lambda.kill_one(choice).unwrap() {
+                    functions_killed += 1;
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        if triggers_killed < KILLS_OF_TRIGGERS && draws.chance(50) {
+            let which = draws.below(2);
+            triggers[which].kill().unwrap();
+            triggers_killed += 1;
+            triggers[which] = chaos.one_of_two(&mut draws);
+        }
+    }
+
+    assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
+    let summary: Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();
+    let delivered = usize::try_from(summary["delivered"].as_u64().unwrap()).unwrap();
+    chaos.caught_up("one");
+    for trigger in &mut triggers {
+        assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
+    }
+
+    // What was given up is fed again.
+    let documents = count_files(&chaos.given_up());
+    assert!(documents > 0, "a batch was given up");
+    assert!(chaos.stored().len() < delivered, "what was given up is missing");
+    let mut command = Command::new(program("tickerlake").unwrap());
+    command.args(["trigger", "--function", &chaos.lambda.url(), "--redrive"]).arg(chaos.given_up());
+    assert_eq!(Running::start(&mut command).unwrap().ended(WAIT).unwrap(), Some(0));
+    let all_once = |when: &str| {
+        let stored = chaos.stored();
+        let twice = stored.iter().filter(|(_, lines)| lines.len() > 1).count();
+        assert_eq!((stored.len(), twice), (delivered, 0), "{when}");
+    };
+    all_once("after the redrive");
+
+    // The mapping is made anew, at the beginning.
+    let objects = lake::objects(&chaos.folder.path().join("s3/lake")).unwrap().len();
+    let mut anew = chaos.trigger("another", 2_000, 2);
+    chaos.caught_up("another");
+    assert_eq!(anew.interrupt(WAIT).unwrap(), Some(0));
+    all_once("after the mapping was made anew");
+    assert_eq!(lake::objects(&chaos.folder.path().join("s3/lake")).unwrap().len(), objects);
+
+    let stored = chaos.stored();
+    for record in kafka::read(&kafka.plaintext, TOPIC, delivered).unwrap() {
+        let sent: Value = serde_json::from_str(&record.value).unwrap();
+        let line = &stored[&(i64::from(record.partition), record.offset)][0];
+        let sent = sent.as_object().unwrap();
+        assert!(sent.iter().all(|(name, value)| line[name] == *value), "{line} {sent:?}");
+    }
+    println!(
+        "{functions_killed} functions and {triggers_killed} triggers killed, {documents} batches given up, {delivered} records"
+    );
+}
