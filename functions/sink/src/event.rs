@@ -20,6 +20,16 @@ pub enum EventError {
     /// The event says that it comes from somewhere else.
     #[error("the event comes from {0:?}; the sink takes those of a Kafka event source")]
     Source(String),
+    /// A place that no record of Kafka's has.
+    #[error("a record of topic {topic} is said to be at partition {partition}, offset {offset}")]
+    Place {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+    },
     /// A name that Kafka would not give to a topic, so that it could not be part of an object key.
     #[error("{0:?} is not the name of a Kafka topic")]
     Topic(String),
@@ -96,6 +106,11 @@ impl<'a> Event<'a> {
         // A batch is mostly of one topic: the name is looked at when it changes.
         let mut last = "";
         for record in &records {
+            let Record { partition, offset, .. } = *record;
+            // The offset after it has to be one, too.
+            if partition < 0 || !(0..i64::MAX).contains(&offset) {
+                return Err(EventError::Place { topic: record.topic.to_string(), partition, offset });
+            }
             if record.topic != last {
                 last = &record.topic;
                 if !is_topic(last) {
@@ -284,6 +299,10 @@ pub(crate) mod tests {
         assert!(matches!(Event::parse("[]"), Err(EventError::Shape(_))));
         assert!(matches!(Event::parse(r#"{"Records":[]}"#), Err(EventError::Shape(_))));
         assert!(matches!(Event::parse(r#"{"eventSource":"aws:sqs","records":{}}"#), Err(EventError::Source(_))));
+        for (partition, offset) in [(-1, 1), (0, -1), (0, i64::MAX)] {
+            let text = event(&format!(r#"{{"topic":"t","partition":{partition},"offset":{offset}}}"#));
+            assert!(matches!(Event::parse(&text), Err(EventError::Place { .. })), "{partition} {offset}");
+        }
         let text = event(r#"{"topic":"../x","partition":0,"offset":1}"#);
         assert!(matches!(Event::parse(&text), Err(EventError::Topic(_))));
     }

@@ -9,6 +9,7 @@ use crate::chain::{Answer, Chain, Ledger, Refusal, Request, SPAN, Version};
 use crate::layout::Layout;
 use crate::line;
 use crate::part::Part;
+use crate::poison;
 use crate::store::{Object, Store, StoreError, Written};
 
 /// Why a partition's records are not all stored.
@@ -186,7 +187,14 @@ impl Partition<'_> {
             Reply::LedgerWritten(Written::NotNow) | Reply::Put(Written::NotNow, _) => Answer::Conflict,
             Reply::Objects(firsts) => Answer::Objects(firsts),
             Reply::Object(bytes) => {
-                let each = bytes.split_inclusive(|&byte| byte == b'\n').map(|line| Some((line::offset(line)?, line)));
+                let ours = chain.records();
+                let each = bytes.split_inclusive(|&byte| byte == b'\n').map(|line| {
+                    let offset = line::offset(line)?;
+                    // Another version may have told of the same poison in other words.
+                    let own =
+                        ours.binary_search_by_key(&offset, |record| record.offset).ok().map(|place| ours[place].line);
+                    Some((offset, own.filter(|own| poison::is_same(own, line)).unwrap_or(line)))
+                });
                 let Some(all) = each.collect() else {
                     let Request::ReadObject { group, first } = request else { return Ok(Vec::new()) };
                     let key = self.key(*group, *first);

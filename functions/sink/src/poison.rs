@@ -79,6 +79,31 @@ pub fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Poison, ou
     out.extend_from_slice(b"}\n");
 }
 
+/// Quarantine lines of one record, whatever their reasons say.
+pub fn is_same(a: &[u8], b: &[u8]) -> bool {
+    match (without_reason(a), without_reason(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// What stands before and after the reason; none where the line is no quarantine line.
+fn without_reason(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    const NAME: &[u8] = b",\"reason\":\"";
+    if !line.starts_with(b"{\"kafka_topic\":") {
+        return None;
+    }
+    let start = line.windows(NAME.len()).position(|window| window == NAME)?;
+    let reason = &line[start + NAME.len()..];
+    let mut is_escaped = false;
+    let end = reason.iter().position(|&byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    Some((&line[..start], &reason[end..]))
+}
+
 /// Headers as Lambda sends them. Anything else would have to be checked like a value, and is kept as text.
 fn are_headers(json: &str) -> bool {
     serde_json::from_str::<Vec<HashMap<String, Option<Vec<i16>>>>>(json).is_ok()
@@ -99,4 +124,28 @@ fn payload(payload: &Payload<'_>, out: &mut Vec<u8>) {
 /// Writing JSON into memory does not fail.
 fn json_string(text: &str, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::tests::record;
+
+    fn quarantined(offset: i64, reason: &Poison) -> Vec<u8> {
+        let mut line = Vec::new();
+        quarantine_line(&record(3, offset), 0, reason, &mut line);
+        line
+    }
+
+    #[test]
+    fn lines_of_one_record_are_the_same_whatever_their_reasons_say() {
+        let quoted = Poison::CoordinateName("\\\"kafka_offset\",\"reason\":\"".to_owned());
+        let reasons = [Poison::Tombstone, Poison::NotBase64, quoted];
+        for reason in &reasons {
+            assert!(is_same(&quarantined(41, &Poison::Tombstone), &quarantined(41, reason)), "{reason}");
+            assert!(!is_same(&quarantined(42, &Poison::Tombstone), &quarantined(41, reason)), "{reason}");
+        }
+        assert!(!is_same(b"{\"a\":1}\n", b"{\"a\":2}\n") && is_same(b"{\"a\":1}\n", b"{\"a\":1}\n"));
+        assert!(!is_same(b"{\"reason\":\"a\"}\n", b"{\"reason\":\"b\"}\n"), "a good record's own field");
+    }
 }
