@@ -3,6 +3,7 @@
 // Clippy's allowance for tests does not reach the helpers beside them.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod bad_inputs;
 mod cargo_lambda;
 mod commands;

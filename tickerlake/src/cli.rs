@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::audit::AuditArgs;
 use crate::query::QueryArgs;
 use crate::run::RunArgs;
 use crate::trace::TraceArgs;
@@ -14,7 +15,8 @@ use crate::up::UpArgs;
     version,
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (run) done, but rows of the CSV
-were rejected, 130 (run) interrupted before the last row.
+were rejected, 4 (audit, run) something is missing, twice or damaged,
+130 (run) interrupted before the last row.
 Logging: RUST_LOG, for instance RUST_LOG=tickerlake=debug."
 )]
 pub struct Cli {
@@ -36,6 +38,8 @@ pub enum Command {
     Query(Box<QueryArgs>),
     /// Tell where a record of the topic went: object, line, or why it is in the quarantine
     Trace(Box<TraceArgs>),
+    /// Read every object and say what is missing, what is there twice, and what is damaged
+    Audit(Box<AuditArgs>),
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! [`run`] and [`up`] wire the parts together: the embedded [`broker`], the embedded S3 ([`storage`]) behind
 //! a [`lake`], the [`trigger`] that stands in for Lambda's event source mapping, the `sink` library, and
 //! the [`sql`] engine behind [`query`] and the [`quality`] report. [`view`] shows how things stand,
-//! [`trace`] finds one record.
+//! [`trace`] finds one record, [`audit`] looks at all of them.
 
+pub mod audit;
 pub mod broker;
 pub mod cli;
 mod clock;

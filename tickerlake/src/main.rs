@@ -10,7 +10,7 @@ use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::trigger::from_template::FillError;
 use tickerlake::view::screen;
-use tickerlake::{query, run, trace, trigger, up};
+use tickerlake::{audit, query, run, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
         Command::Trigger(args) => trigger::command::trigger(*args).await,
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => trace::trace(*args).await,
+        Command::Audit(args) => audit::audit(*args).await,
     };
     done.unwrap_or_else(|error| {
         // Whoever reads the output has seen enough, as `head` does.

@@ -62,15 +62,20 @@ impl Codec {
     /// When they are not of this codec, or cut short.
     pub fn decode(self, object: &[u8]) -> io::Result<Vec<u8>> {
         let mut lines = Vec::new();
-        match self {
-            Codec::Gzip => MultiGzDecoder::new(object).read_to_end(&mut lines)?,
-            Codec::Zstd => zstd::Decoder::with_buffer(object)?.read_to_end(&mut lines)?,
-            Codec::None => {
-                lines.extend_from_slice(object);
-                0
-            }
-        };
+        self.reader(object)?.read_to_end(&mut lines)?;
         Ok(lines)
+    }
+
+    /// Reads an object bit by bit, so that one that is not the sink's cannot fill the memory.
+    ///
+    /// # Errors
+    /// Only when the codec cannot get memory.
+    pub fn reader(self, object: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Codec::Gzip => Box::new(MultiGzDecoder::new(object)),
+            Codec::Zstd => Box::new(zstd::Decoder::with_buffer(object)?),
+            Codec::None => Box::new(object),
+        })
     }
 }
 

@@ -130,7 +130,7 @@ impl Lake {
         Ok(days.into_iter().flatten().collect())
     }
 
-    async fn folders(&self, path: &Path) -> Result<Vec<Path>, SqlError> {
+    pub(super) async fn folders(&self, path: &Path) -> Result<Vec<Path>, SqlError> {
         let listed = self.store.list_with_delimiter(Some(path)).await;
         let listed = listed.map_err(|source| SqlError::List { key: path.to_string(), source })?;
         let mut folders = listed.common_prefixes;

@@ -1,5 +1,10 @@
 //! A topic's objects as text, for tools that look at records and not at columns.
 
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{Error, ObjectStoreExt};
+
 use super::error::SqlError;
 use super::listing::{Area, Lake, Object};
 use super::scan::read;
@@ -41,6 +46,52 @@ impl Lake {
     }
 }
 
+/// Every object as it is, for tools that trust no name.
+impl Lake {
+    /// The names of the folders in a folder below the prefix, in order.
+    ///
+    /// # Errors
+    /// When the store does not list them.
+    pub async fn names(&self, folder: &str) -> Result<Vec<String>, SqlError> {
+        let folders = self.folders(&self.below(folder)?).await?.into_iter();
+        Ok(folders.filter_map(|path| path.filename().map(str::to_owned)).collect())
+    }
+
+    /// Shows the key and the size in bytes of every object in a folder below the prefix and in its folders, in the
+    /// store's order, a page of the listing at a time.
+    ///
+    /// # Errors
+    /// When the store does not list them.
+    pub async fn each(&self, folder: &str, mut see: impl FnMut(&str, u64)) -> Result<(), SqlError> {
+        let path = self.below(folder)?;
+        let mut listed = self.store.list(Some(&path));
+        let wrong = |source| SqlError::List { key: path.to_string(), source };
+        while let Some(meta) = listed.try_next().await.map_err(wrong)? {
+            see(meta.location.as_ref(), meta.size);
+        }
+        Ok(())
+    }
+
+    /// The bytes of an object, none where there is no such object.
+    ///
+    /// # Errors
+    /// When the store does not hand it out.
+    pub async fn bytes(&self, key: &str) -> Result<Option<Bytes>, SqlError> {
+        let path = Path::parse(key).map_err(|source| SqlError::Key { key: key.to_owned(), source })?;
+        let wrong = |source| SqlError::Read { key: key.to_owned(), source };
+        match self.store.get(&path).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(wrong),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(wrong(error)),
+        }
+    }
+
+    fn below(&self, folder: &str) -> Result<Path, SqlError> {
+        let key = format!("{}{folder}", self.prefix);
+        Path::parse(&key).map_err(|source| SqlError::Key { key, source })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Store, gzip};
@@ -65,6 +116,25 @@ mod tests {
                 row(true, "bad\n", "p/quarantine/a/dt=2026-01-02/00000-1.json.gz"),
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn every_object_of_a_folder_is_shown_and_read_as_it_is() {
+        let store = Store::new();
+        for (key, text) in
+            [("p/data/a/dt=x/y=%2F/_b", "bb"), ("p/data/a/c", ""), ("p/data/b/d", "d"), ("data/a/e", "e")]
+        {
+            store.put(key, text).await;
+        }
+        let lake = store.lake("p/");
+        let mut seen = Vec::new();
+        lake.each("data/a", |key, size| seen.push((key.to_owned(), size))).await.unwrap();
+        seen.sort();
+        assert_eq!(seen, [("p/data/a/c".to_owned(), 0), ("p/data/a/dt=x/y=%2F/_b".to_owned(), 2)]);
+        assert_eq!(lake.names("data").await.unwrap(), ["a", "b"]);
+        assert_eq!(lake.names("ledger").await.unwrap(), [""; 0]);
+        assert_eq!(lake.bytes(&seen[1].0).await.unwrap().unwrap(), "bb");
+        assert_eq!(lake.bytes("p/data/a/x").await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -1,0 +1,217 @@
+//! `tickerlake audit` finds what is wrong with a lake, and names it.
+
+mod broker;
+mod faults;
+mod ledgers;
+mod repair;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use sink::chain::Ledger;
+use sink::codec::Codec;
+use sink::{Config, Sink, ledger};
+use tempfile::TempDir;
+use tickerlake::lake::FOLDER_BUCKET;
+use tickerlake::storage::Storage;
+use tickerlake_tests::lake;
+use tickerlake_tests::programs::program;
+
+/// 2026-11-20.
+const SENT: i64 = 1_795_132_800_000;
+const DAY: i64 = 86_400_000;
+const FOUND: i32 = 4;
+
+/// A lake that the sink has written, batch by batch.
+struct Stored {
+    folder: TempDir,
+    config: Config,
+    topic: String,
+}
+
+impl Stored {
+    fn new(config: Config) -> Self {
+        Stored { folder: TempDir::new().unwrap(), config, topic: "quotes".to_owned() }
+    }
+
+    /// Three objects of partition 0, offsets 0 to 299, and one of partition 1, and their ledgers.
+    async fn sample() -> Self {
+        Self::sample_with(Config::new(FOLDER_BUCKET)).await
+    }
+
+    async fn sample_with(config: Config) -> Self {
+        let stored = Self::new(config);
+        for offsets in [0..100, 100..200, 200..300] {
+            stored.batch(0, offsets).await;
+        }
+        stored.batch(1, 0..50).await;
+        stored.ledger(0, &stored.reaching(300));
+        stored.ledger(1, &stored.reaching(50));
+        stored
+    }
+
+    fn storage(&self) -> Storage {
+        Storage::open(self.folder.path(), FOLDER_BUCKET).unwrap()
+    }
+
+    async fn batch(&self, partition: i32, offsets: Range<i64>) {
+        self.records(partition, offsets.map(|offset| (offset, SENT, format!("{{\"n\":{offset}}}")))).await;
+    }
+
+    /// One batch of records: offset, timestamp, value.
+    async fn records(&self, partition: i32, records: impl IntoIterator<Item = (i64, i64, String)>) {
+        let records: Vec<Value> = records
+            .into_iter()
+            .map(|(offset, timestamp, value)| {
+                let value = base64_simd::STANDARD.encode_to_string(value);
+                json!({"topic": self.topic, "partition": partition, "offset": offset, "timestamp": timestamp,
+                       "value": value, "headers": []})
+            })
+            .collect();
+        let event =
+            json!({"eventSource": "SelfManagedKafka", "records": {format!("{}-{partition}", self.topic): records}});
+        Sink::new(self.config.clone(), self.storage().client()).handle(&event.to_string()).await.unwrap();
+    }
+
+    /// The ledger of a partition that has come so far.
+    fn reaching(&self, next: i64) -> Ledger {
+        Ledger::starting_at(next, self.config.layout.pattern())
+    }
+
+    fn ledger(&self, partition: i32, told: &Ledger) {
+        self.write(&self.config.layout.ledger_key(&self.topic, partition), &ledger::to_json(told));
+    }
+
+    fn told(&self, partition: i32) -> Ledger {
+        let key = self.config.layout.ledger_key(&self.topic, partition);
+        ledger::from_json(&fs::read(self.path(&key)).unwrap()).unwrap()
+    }
+
+    fn lose_ledger(&self, partition: i32) {
+        fs::remove_file(self.path(&self.config.layout.ledger_key(&self.topic, partition))).unwrap();
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder.path().join(FOLDER_BUCKET).join(key)
+    }
+
+    fn write(&self, key: &str, bytes: &[u8]) {
+        let path = self.path(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// Writes an object's lines anew.
+    fn edit(&self, key: &str, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
+        let text = lake::decoded(key, &fs::read(self.path(key)).unwrap()).unwrap();
+        let lines = edit(text.lines().map(str::to_owned).collect());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+        self.write(key, &encoder.finish().unwrap());
+    }
+
+    fn remove(&self, key: &str) {
+        fs::remove_file(self.path(key)).unwrap();
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        self.write(to, &fs::read(self.path(from)).unwrap());
+    }
+
+    fn audit(&self, arguments: &[&str]) -> Audit {
+        Audit::of(self.folder.path(), arguments)
+    }
+}
+
+/// The key of an object of the sample's day.
+fn key(partition: i32, first: i64) -> String {
+    key_on(20, partition, first)
+}
+
+fn key_on(day: u32, partition: i32, first: i64) -> String {
+    format!("data/quotes/dt=2026-11-{day}/{partition:05}-{first:020}.json.gz")
+}
+
+/// What the command has said.
+#[derive(Debug)]
+struct Audit {
+    code: Option<i32>,
+    text: String,
+    errors: String,
+    lines: Vec<Value>,
+}
+
+impl Audit {
+    fn of(folder: &Path, arguments: &[&str]) -> Self {
+        let run = |format: &str, arguments: &[&str]| -> Output {
+            Command::new(program("tickerlake").unwrap())
+                .args(["audit", "--format", format, "--dir", folder.to_str().unwrap()])
+                .args(arguments)
+                .env_remove("KAFKA_BOOTSTRAP_SERVERS")
+                .output()
+                .unwrap()
+        };
+        let output = run("text", arguments);
+        // What a repair has mended must be read from what it said itself.
+        let again: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--repair").collect();
+        let json = String::from_utf8(run("json", &again).stdout).unwrap();
+        Audit {
+            code: output.status.code(),
+            text: String::from_utf8(output.stdout).unwrap(),
+            errors: String::from_utf8(output.stderr).unwrap(),
+            lines: json.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        }
+    }
+
+    fn of_type(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.lines.iter().filter(move |line| line["type"] == kind)
+    }
+
+    /// The findings of a kind: first and last offset, and keys.
+    fn found(&self, kind: &str) -> Vec<(Option<i64>, Option<i64>, Vec<String>)> {
+        self.of_type("finding")
+            .filter(|finding| finding["kind"] == kind)
+            .map(|finding| {
+                let keys = finding["keys"].as_array().into_iter().flatten();
+                let keys = keys.map(|key| key.as_str().unwrap().to_owned()).collect();
+                (finding["first"].as_i64(), finding["last"].as_i64(), keys)
+            })
+            .collect()
+    }
+
+    /// How many findings there are of each kind.
+    fn kinds(&self) -> BTreeMap<&str, u64> {
+        self.of_type("found").map(|found| (found["kind"].as_str().unwrap(), found["count"].as_u64().unwrap())).collect()
+    }
+
+    fn row(&self, partition: i32) -> &Value {
+        self.of_type("partition").find(|row| row["partition"] == partition).unwrap_or_else(|| panic!("{self:?}"))
+    }
+
+    /// These kinds of findings and no others, this exit code, and each of these texts in a line of the output.
+    fn is(&self, code: i32, kinds: &[&str], texts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.kinds().into_keys().collect::<Vec<_>>(), kinds, "{self:?}");
+        for text in texts {
+            assert!(self.text.lines().any(|line| line.contains(text)), "{text}: {}", self.text);
+        }
+    }
+}
+
+/// Offsets and keys as [`Audit::found`] gives them.
+fn found(first: i64, last: i64, keys: &[&str]) -> (Option<i64>, Option<i64>, Vec<String>) {
+    (Some(first), Some(last), keys.iter().map(|&key| key.to_owned()).collect())
+}
+
+fn zstd() -> Config {
+    let mut config = Config::new(FOLDER_BUCKET);
+    config.layout.codec = Codec::Zstd;
+    config
+}

@@ -1,0 +1,100 @@
+//! Ledgers made anew from what the objects hold.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use sink::chain::Ledger;
+use sink::config::Config;
+use sink::layout::Layout;
+use sink::ledger;
+
+use super::partition::Lost;
+
+/// A ledger that is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rebuilt {
+    pub(super) key: String,
+    pub(super) ledger: Ledger,
+}
+
+/// The ledger of a partition that has lost its own, with the settings that the sink would have.
+///
+/// # Errors
+/// When the objects do not tell it, in words for a user.
+pub(super) fn rebuilt(lost: &Lost, config: &Config) -> Result<Rebuilt, String> {
+    let Lost { place, next, gaps, patterns, unreadable } = lost;
+    if let Some(key) = unreadable {
+        return Err(format!("{place}: which offsets are stored is not known while {key} is as it is: mend it first"));
+    }
+    let layout = Layout { generation: place.generation, ..config.layout.clone() };
+    let pattern = layout.pattern();
+    let extension = pattern.rsplit('/').next();
+    for (theirs, key) in patterns {
+        if *theirs != pattern && extension != Some(theirs) {
+            return Err(format!(
+                "{place}: the sink's settings make keys like {pattern}, and there is {key}: \
+                 set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD as the function has them"
+            ));
+        }
+    }
+    Ok(Rebuilt {
+        key: layout.ledger_key(&place.topic, place.partition),
+        ledger: Ledger { next: *next, ahead: BTreeMap::new(), gaps: gaps.clone(), layout: pattern },
+    })
+}
+
+/// Writes a ledger where there is none.
+///
+/// # Errors
+/// When there is one by now, or it cannot be written.
+pub(super) async fn write(client: &Client, bucket: &str, rebuilt: &Rebuilt) -> anyhow::Result<()> {
+    let key = &rebuilt.key;
+    let body = ledger::to_json(&rebuilt.ledger);
+    let put = client.put_object().bucket(bucket).key(key).if_none_match("*").body(body.into());
+    match put.send().await {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.code(), Some("PreconditionFailed" | "ConditionalRequestConflict")) => {
+            bail!("{key}: there is a ledger by now, which is not overwritten: is the mapping stopped?")
+        }
+        Err(error) => Err(error).with_context(|| format!("{key} cannot be written to {bucket}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Place;
+    use super::*;
+
+    fn lost() -> Lost {
+        let keys = ["dt=*/*.json.gz", "*.json.gz"].map(|pattern| (pattern.to_owned(), "k".to_owned()));
+        Lost {
+            place: Place { topic: "q".to_owned(), generation: 2, partition: 3 },
+            next: 100,
+            gaps: vec![5..9, 20..30],
+            patterns: BTreeMap::from(keys),
+            unreadable: None,
+        }
+    }
+
+    #[test]
+    fn a_ledger_is_rebuilt_with_the_settings_of_the_sink() {
+        let rebuilt = rebuilt(&lost(), &Config::new("b")).unwrap();
+        assert_eq!(rebuilt.key, "ledger/q/g2-00003.json");
+        assert_eq!(rebuilt.ledger, Ledger { gaps: vec![5..9, 20..30], ..Ledger::starting_at(100, "dt=*/*.json.gz") });
+    }
+
+    #[test]
+    fn none_is_made_of_objects_that_other_settings_made_or_that_cannot_be_read() {
+        let mut config = Config::new("b");
+        config.layout.partition_field = Some("symbol".to_owned());
+        let refused = rebuilt(&lost(), &config).unwrap_err();
+        assert!(
+            refused.contains("dt=*/by_symbol=*/*.json.gz") && refused.contains("SINK_PARTITION_FIELD"),
+            "{refused}"
+        );
+        let refused = rebuilt(&Lost { unreadable: Some("x".to_owned()), ..lost() }, &Config::new("b")).unwrap_err();
+        assert!(refused.contains("q/3 of generation 2: ") && refused.contains("x"), "{refused}");
+    }
+}
