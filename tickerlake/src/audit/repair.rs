@@ -66,6 +66,9 @@ pub(super) async fn write(client: &Client, bucket: &str, rebuilt: &Rebuilt) -> a
 mod tests {
     use super::super::finding::Place;
     use super::*;
+    use crate::lake::FOLDER_BUCKET;
+    use crate::storage::Storage;
+    use tempfile::TempDir;
 
     fn lost() -> Lost {
         let keys = ["dt=*/*.json.gz", "*.json.gz"].map(|pattern| (pattern.to_owned(), "k".to_owned()));
@@ -83,6 +86,20 @@ mod tests {
         let rebuilt = rebuilt(&lost(), &Config::new("b")).unwrap();
         assert_eq!(rebuilt.key, "ledger/q/g2-00003.json");
         assert_eq!(rebuilt.ledger, Ledger { gaps: vec![5..9, 20..30], ..Ledger::starting_at(100, "dt=*/*.json.gz") });
+    }
+
+    #[tokio::test]
+    async fn a_ledger_that_has_come_into_being_meanwhile_is_not_overwritten() {
+        let folder = TempDir::new().unwrap();
+        let client = Storage::open(folder.path(), FOLDER_BUCKET).unwrap().client();
+        let mut rebuilt = rebuilt(&lost(), &Config::new(FOLDER_BUCKET)).unwrap();
+        write(&client, FOLDER_BUCKET, &rebuilt).await.unwrap();
+        let written = rebuilt.ledger.clone();
+        rebuilt.ledger.next = 7;
+        let refused = write(&client, FOLDER_BUCKET, &rebuilt).await.unwrap_err().to_string();
+        assert!(refused.starts_with("ledger/q/g2-00003.json: there is a ledger by now"), "{refused}");
+        let text = std::fs::read(folder.path().join(FOLDER_BUCKET).join(&rebuilt.key)).unwrap();
+        assert_eq!(ledger::from_json(&text).unwrap(), written);
     }
 
     #[test]
