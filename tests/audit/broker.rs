@@ -75,6 +75,11 @@ async fn older_generations_and_unknown_topics_are_not_compared(broker: TestBroke
     audit.is(0, &["not compared"], &[&format!("not compared: {}, generations before 1", broker.topic)]);
     let rows: Vec<&Value> = audit.of_type("partition").map(|row| &row["broker"]).collect();
     assert_eq!(rows, [&Value::Null, &json!({"low": 0, "high": 10, "lag": 0})]);
+    let older = stored.audit(&["-b", broker.servers(), "--generation", "0"]);
+    older.is(0, &["not compared"], &["generation 0: the newest is 1"]);
+    stored.remove(&format!("data/{}/dt=2026-11-20/g1-00000-00000000000000000000.json.gz", broker.topic));
+    let older = stored.audit(&["-b", broker.servers(), "--generation", "0"]);
+    older.is(0, &["not compared"], &["generation 0: the newest is 1"]);
     let stored = Stored::sample().await;
     stored.audit(&["-b", broker.servers()]).is(0, &["not compared"], &["the broker has no topic quotes"]);
 }

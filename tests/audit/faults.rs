@@ -206,14 +206,19 @@ async fn files_of_others_are_noted_and_do_no_harm() {
     let stored = Stored::sample().await;
     stored.write("data/quotes/dt=2026-11-20/notes.csv", b"x");
     stored.write("ledger/quotes/notes.txt", b"x");
+    stored.write("ledger/quotes/0.json", b"x");
     let audit = stored.audit(&[]);
-    audit.is(0, &["foreign object"], &["data/quotes/dt=2026-11-20/notes.csv", "ledger/quotes/notes.txt"]);
+    audit.is(
+        0,
+        &["foreign object"],
+        &["data/quotes/dt=2026-11-20/notes.csv", "ledger/quotes/notes.txt", "ledger/quotes/0.json"],
+    );
     for number in 0..30 {
         stored.write(&format!("data/quotes/dt=2026-11-20/{number}.csv"), b"x");
     }
     let audit = stored.audit(&[]);
-    audit.is(0, &["foreign object"], &["foreign object: 12 more"]);
-    assert_eq!((audit.found("foreign object").len(), audit.kinds()["foreign object"]), (20, 32));
+    audit.is(0, &["foreign object"], &["foreign object: 13 more"]);
+    assert_eq!((audit.found("foreign object").len(), audit.kinds()["foreign object"]), (20, 33));
 }
 
 #[tokio::test(flavor = "multi_thread")]

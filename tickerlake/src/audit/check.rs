@@ -2,10 +2,8 @@
 //! whatever a ledger says is stored has been stored when the objects are listed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::ops::Range;
 
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use rdkafka::ClientConfig;
 use sink::chain::Ledger;
@@ -13,6 +11,7 @@ use sink::layout::{self, Layout};
 use sink::{Config, ledger};
 use tokio::task::block_in_place;
 
+use super::body::{LARGEST, text};
 use super::broker::Broker;
 use super::finding::{Finding, Findings, Place};
 use super::holes::{Hole, Verdict, judged, untold};
@@ -25,9 +24,6 @@ use crate::sql;
 
 /// Objects that are fetched side by side.
 const READS_AT_ONCE: usize = 8;
-
-/// Bytes of an object, as stored and as text. What the sink makes of the largest event, of 6 MB, is less than half.
-const LARGEST: u64 = 32 << 20;
 
 /// Holes that the broker is asked about together.
 const ASKED_AT_ONCE: usize = 10_000;
@@ -57,8 +53,17 @@ pub(super) async fn look(
     scope: &Scope,
     client: Option<&ClientConfig>,
 ) -> anyhow::Result<(Report, Vec<Lost>)> {
+    look_in_passes(lake, scope, client, A_PASS).await
+}
+
+async fn look_in_passes(
+    lake: &sql::Lake,
+    scope: &Scope,
+    client: Option<&ClientConfig>,
+    a_pass: usize,
+) -> anyhow::Result<(Report, Vec<Lost>)> {
     let broker = client.map(Broker::new).transpose()?;
-    let mut check = Check { lake, scope, broker, report: Report::default(), lost: Vec::new() };
+    let mut check = Check { lake, scope, broker, a_pass, report: Report::default(), lost: Vec::new() };
     for topic in check.topics().await? {
         check.topic(&topic).await?;
     }
@@ -70,6 +75,8 @@ struct Check<'a> {
     lake: &'a sql::Lake,
     scope: &'a Scope,
     broker: Option<Broker>,
+    /// Objects that one pass over the listing takes along.
+    a_pass: usize,
     report: Report,
     lost: Vec<Lost>,
 }
@@ -96,8 +103,7 @@ impl Check<'_> {
     }
 
     async fn topic(&mut self, name: &str) -> anyhow::Result<()> {
-        let ledgers = self.ledgers(name).await?;
-        let mut greatest = ledgers.keys().map(|(generation, _)| *generation).max();
+        let (ledgers, mut greatest) = self.ledgers(name).await?;
         let mut topic = Topic { name, ledgers, broker: None };
         let mut partition: Option<Partition> = None;
         let mut seen = BTreeSet::new();
@@ -157,15 +163,24 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Reads a topic's ledgers.
-    async fn ledgers(&mut self, topic: &str) -> anyhow::Result<BTreeMap<(u32, i32), LedgerRead>> {
+    /// Reads a topic's ledgers; gives the greatest generation that has one, too.
+    async fn ledgers(&mut self, topic: &str) -> anyhow::Result<(BTreeMap<(u32, i32), LedgerRead>, Option<u32>)> {
         let mut keys = Vec::new();
+        let mut greatest = None;
+        let prefix = &self.lake.prefix;
         let findings = &mut self.report.findings;
         let generation = self.scope.generation;
-        let see = |key: &str, _| match key.rsplit('/').next().and_then(layout::parse_ledger_name) {
-            Some(number) if generation.is_none_or(|only| only == number.0) => keys.push((number, key.to_owned())),
-            Some(_) => {}
-            None => findings.add(foreign(key)),
+        let see = |key: &str, _| {
+            let number = key.rsplit('/').next().and_then(layout::parse_ledger_name);
+            match number.filter(|number| ledger_key(prefix, topic, *number) == key) {
+                None => findings.add(foreign(key)),
+                Some(number) => {
+                    greatest = greatest.max(Some(number.0));
+                    if generation.is_none_or(|only| only == number.0) {
+                        keys.push((number, key.to_owned()));
+                    }
+                }
+            }
         };
         self.lake.each(&format!("{}/{topic}", layout::LEDGER), see).await?;
         let lake = self.lake;
@@ -179,12 +194,12 @@ impl Check<'_> {
             };
             anyhow::Ok((number, read))
         });
-        stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await
+        Ok((stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?, greatest))
     }
 
     /// Lists a topic's objects.
     async fn pass(&mut self, topic: &str, after: Option<Object>, is_first: bool) -> anyhow::Result<Pass> {
-        let mut pass = Pass::new(after, A_PASS, self.scope.generation);
+        let mut pass = Pass::new(after, self.a_pass, self.scope.generation);
         for area in Area::BOTH {
             let folder = format!("{}/{topic}", area.folder());
             let root = format!("{}{folder}/", self.lake.prefix);
@@ -208,18 +223,18 @@ impl Check<'_> {
             self.report.findings.add(Finding { text, ..of_no_place(Kind::NotCompared) });
             return Ok(None);
         }
-        if self.scope.generation.is_some_and(|only| only != newest) {
+        if let Some(only) = self.scope.generation.filter(|only| *only != newest) {
+            let text = format!("{topic}, generation {only}: the newest is {newest}");
+            self.report.findings.add(Finding { text, ..of_no_place(Kind::NotCompared) });
             return Ok(None);
         }
         Ok(Some((newest, partitions)))
     }
 
-    fn begin(&self, topic: &Topic<'_>, (generation, partition): (u32, i32)) -> Partition {
-        let config = Config::new("");
-        let layout = Layout { prefix: self.lake.prefix.clone(), generation, ..config.layout };
-        let ledger = topic.ledgers.get(&(generation, partition)).cloned().unwrap_or(LedgerRead::Absent);
-        let place = Place { topic: topic.name.to_owned(), generation, partition };
-        Partition::new(place, layout.ledger_key(topic.name, partition), ledger)
+    fn begin(&self, topic: &Topic<'_>, number: (u32, i32)) -> Partition {
+        let ledger = topic.ledgers.get(&number).cloned().unwrap_or(LedgerRead::Absent);
+        let place = Place { topic: topic.name.to_owned(), generation: number.0, partition: number.1 };
+        Partition::new(place, ledger_key(&self.lake.prefix, topic.name, number), ledger)
     }
 
     fn end(&mut self, topic: &Topic<'_>, partition: Partition) -> anyhow::Result<()> {
@@ -301,21 +316,9 @@ fn tell(
     findings.add(Finding::of(judged, &row.place, text).offsets(&offsets));
 }
 
-/// An object's text, or why there is none.
-fn text(object: &Object, bytes: Option<Bytes>) -> Result<Vec<u8>, String> {
-    let limit = || format!("it is larger than any that the sink writes ({LARGEST} bytes), and was not read");
-    if object.size > LARGEST {
-        return Err(limit());
-    }
-    let bytes = bytes.ok_or("it was listed, and is gone")?;
-    let unreadable = |error: std::io::Error| format!("cut short, or not what its name says: {error}");
-    let mut text = Vec::new();
-    let mut reader = object.codec.reader(&bytes).map_err(unreadable)?.take(LARGEST + 1);
-    reader.read_to_end(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > LARGEST {
-        return Err(limit());
-    }
-    Ok(text)
+fn ledger_key(prefix: &str, topic: &str, (generation, partition): (u32, i32)) -> String {
+    let layout = Layout { prefix: prefix.to_owned(), generation, ..Config::new("").layout };
+    layout.ledger_key(topic, partition)
 }
 
 fn foreign(key: &str) -> Finding {
@@ -324,4 +327,47 @@ fn foreign(key: &str) -> Finding {
 
 fn of_no_place(kind: Kind) -> Finding {
     Finding { kind, place: None, first: None, last: None, keys: Vec::new(), text: String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use tempfile::TempDir;
+
+    /// Objects of two lines each, of two partitions, on two days by turns; one that would be the third is not there.
+    fn lake(folder: &TempDir) -> sql::Lake {
+        for (partition, first) in (0..2).flat_map(|partition| (0..8_i64).map(move |n| (partition, 2 * n))) {
+            let day = 20_000 + first / 2 % 2;
+            let dt = ["2024-10-04", "2024-10-05"][usize::try_from(first / 2 % 2).unwrap()];
+            let lines: String = (first..first + 2)
+                .map(|offset| {
+                    let time = day * 86_400_000;
+                    format!(
+                        "{{\"kafka_partition\":{partition},\"kafka_offset\":{offset},\"kafka_timestamp\":{time}}}\n"
+                    )
+                })
+                .collect();
+            let path = folder.path().join(format!("data/q/dt={dt}"));
+            fs::create_dir_all(&path).unwrap();
+            if first != 4 {
+                fs::write(path.join(format!("{partition:05}-{first:020}.json")), lines).unwrap();
+            }
+        }
+        sql::Lake { store: sql::store::folder(folder.path()).unwrap(), prefix: String::new() }
+    }
+
+    #[tokio::test]
+    async fn the_same_is_found_however_many_passes_the_listing_takes() {
+        let folder = TempDir::new().unwrap();
+        let lake = lake(&folder);
+        let mut told = Vec::new();
+        for a_pass in [1, 2, 5, A_PASS] {
+            let (report, lost) = look_in_passes(&lake, &Scope::default(), None, a_pass).await.unwrap();
+            assert_eq!(lost.len(), 2);
+            told.push([report.table(), report.told(), report.closing()].concat());
+        }
+        assert!(told[0].contains("missing: q/1 offsets 4 to 5 (2)") && told[0].contains("28 stored"), "{}", told[0]);
+        assert!(told.iter().all(|other| *other == told[0]), "{told:#?}");
+    }
 }

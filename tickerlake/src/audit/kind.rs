@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// What was found.
+/// What was found, in the order in which it is told. From [`Kind::LedgerBehind`] on it is only noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Between stored offsets, in no object, and not declared.

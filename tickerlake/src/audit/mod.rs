@@ -1,10 +1,11 @@
 //! `tickerlake audit`: reads every object of a lake and says what is missing and what is there twice.
 //!
-//! What is looked at is bounded whatever the number of offsets: [`objects`] brings the objects into the order of
-//! their offsets with a bounded part of the listing at a time, [`content`] reads one object, and [`window`] remembers
-//! only the offsets around it. [`partition`] puts these together and compares with the ledger, [`holes`] says what
-//! offsets in no object are, [`broker`] asks about them, [`report`] tells, [`repair`] makes lost ledgers anew.
+//! What is looked at is bounded whatever the number of offsets: `objects` brings the objects into the order of
+//! their offsets with a bounded part of the listing at a time, `content` reads one object, and `window` remembers
+//! only the offsets around it. `partition` puts these together and compares with the ledger, `holes` says what
+//! offsets in no object are, `broker` asks about them, `report` tells, `repair` makes lost ledgers anew.
 
+mod body;
 mod broker;
 mod check;
 mod content;
@@ -46,7 +47,8 @@ pub const FOUND: u8 = 4;
 Offsets that are in no object are compared with the ledger, which lists what was given up or passed over,
 and, with --bootstrap-server, with the broker: what it does not deliver (transaction markers, what
 compaction has removed) was never there to be stored. Without it they count as missing. The broker has a
-topic's newest generation only, and nothing below its low watermark.
+topic's newest generation only, and nothing below its low watermark. It is asked with the settings that are
+given (-X, --config); isolation.level is read_committed unless they say otherwise.
 Of each kind of finding 20 are printed, and how many more there are.
 
 Memory: besides the program about 5 MB for the 300,000 offsets around the object at hand, at most 200,000

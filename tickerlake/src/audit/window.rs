@@ -59,7 +59,7 @@ impl Window {
         self.settle(first - SPAN, show);
     }
 
-    /// Everything below `offset` is settled.
+    /// Every offset below is settled.
     pub(super) fn base(&self) -> i64 {
         self.base
     }
