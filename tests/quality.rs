@@ -29,7 +29,8 @@ fn report(folder: &Path, arguments: &[&str]) -> Vec<String> {
     let output = tickerlake(folder, &[&["run"], arguments].concat());
     let said = String::from_utf8(output.stdout).unwrap();
     let (_, report) = said.split_once("\nData quality (queries/quality/)\n").unwrap();
-    report.lines().map(str::to_owned).collect()
+    // The audit follows.
+    report.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 fn findings(folder: &Path, question: &str) -> Vec<Value> {

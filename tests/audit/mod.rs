@@ -4,6 +4,7 @@ mod broker;
 mod faults;
 mod ledgers;
 mod repair;
+mod run;
 
 use std::collections::BTreeMap;
 use std::fs;

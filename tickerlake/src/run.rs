@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 use sink::Sink;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{self, Scope};
 use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
 use crate::quality;
@@ -49,7 +50,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 #[command(after_help = "\
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder appends: look at it with `tickerlake query`.
-Ctrl-C ends the feed; what was delivered is stored, and the answers are given.
+Ctrl-C ends the feed; what was delivered is stored, and the answers are given. At the end every object of
+this topic and generation is read and compared with ledger and broker, as `tickerlake audit` does.
 
 Examples:
   tickerlake run
@@ -58,6 +60,7 @@ Examples:
   tickerlake run -b broker:9092 --bucket my-lake quotes.csv.gz
 
 Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected,
+4 the audit has found something missing, twice or damaged,
 130 interrupted before the last row; what was delivered is stored.")]
 pub struct RunArgs {
     #[command(flatten)]
@@ -110,7 +113,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
                "lake": place, "generation": number}),
     );
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
-    let settings = Settings::new(client, vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
+    let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
     let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
     let trigger = Running::start(settings, function, Arc::clone(&progress))?;
@@ -137,7 +140,13 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let session = sql::session(&args.lake.tables().await?, &topic).await?;
     answers(&session, say).await?;
     quality(&session, say).await?;
-    Ok(summary.exit_code().into())
+    // Of a broker of our own, each generation begins at the topic's beginning.
+    let scope = Scope { topic: Some(topic), generation: Some(number), from_first: broker.is_none() };
+    let audited = audit::closing(&args.lake, &scope, &client, say).await;
+    match audited.context("everything is stored, but it could not be audited")? {
+        true => Ok(audit::FOUND.into()),
+        false => Ok(summary.exit_code().into()),
+    }
 }
 
 /// What is between the CSV and the lake.

@@ -26,6 +26,7 @@ use clap::Args;
 use producer::args::KafkaArgs;
 use producer::kafka::{Settings as KafkaSettings, SettingsError};
 use producer::topic::Topic;
+use rdkafka::ClientConfig;
 use serde_json::json;
 
 use crate::lake::{FOLDER_BUCKET, LakeArgs};
@@ -131,6 +132,20 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     Ok(exit_code(&report))
 }
 
+/// What `run` ends with: the audit of the topic and generation that it has written. True where something was found.
+///
+/// # Errors
+/// As [`check()`].
+pub async fn closing(lake: &LakeArgs, scope: &Scope, client: &ClientConfig, say: Say) -> anyhow::Result<bool> {
+    let report = check(&lake.tables().await?, scope, Some(client)).await?;
+    let found = report.told();
+    if !found.is_empty() {
+        say.text(format!("\n{found}").as_bytes());
+    }
+    conclude(&report, say);
+    Ok(!report.findings.is_clean())
+}
+
 fn repaired(report: &mut Report, lost: &Lost, rebuilt: &repair::Rebuilt, say: Say) {
     let key = &rebuilt.key;
     let told = LedgerTold::from(&rebuilt.ledger);
@@ -153,6 +168,11 @@ fn tell(report: &Report, say: Say) {
         say.text(b"\n");
         say.text(report.told().as_bytes());
     }
+    conclude(report, say);
+}
+
+/// The closing line; for scripts, all there is.
+fn conclude(report: &Report, say: Say) {
     say.text(format!("\naudit: {}\n", report.closing()).as_bytes());
     for row in &report.rows {
         say.event("partition", row);

@@ -35,6 +35,8 @@ pub struct Sum {
     pub first: Option<i64>,
     /// The last.
     pub last: Option<i64>,
+    /// Offsets that the broker has and the lake has still to come to; none where no broker was asked.
+    pub lag: Option<u64>,
     /// Nothing missing, nothing twice, nothing damaged.
     pub clean: bool,
 }
@@ -51,6 +53,12 @@ impl Report {
             repeats: all(|row| row.repeats),
             first: self.rows.iter().filter_map(|row| row.first).min(),
             last: self.rows.iter().filter_map(|row| row.last).max(),
+            lag: self
+                .rows
+                .iter()
+                .filter_map(|row| row.broker)
+                .map(|broker| broker.lag)
+                .reduce(|one, other| one + other),
             clean: self.findings.is_clean(),
         }
     }
@@ -97,7 +105,7 @@ impl Report {
 
     /// All of it in a line.
     pub fn closing(&self) -> String {
-        let Sum { stored, quarantined, partitions, missing, repeats, first, last, clean } = self.sum();
+        let Sum { stored, quarantined, partitions, missing, repeats, first, last, lag, clean } = self.sum();
         let range = match (first, last) {
             (Some(first), Some(last)) => {
                 format!("offsets {} to {}", grouped(first.unsigned_abs()), grouped(last.unsigned_abs()))
@@ -119,6 +127,9 @@ impl Report {
         let others = self.findings.kinds().filter(|(kind, ..)| kind.is_fault() && !COUNTED.contains(kind));
         for (kind, _, count) in others {
             line.push_str(&format!(", {}: {}", kind.name(), grouped(count)));
+        }
+        if let Some(lag) = lag {
+            line.push_str(&format!(", lag {}", grouped(lag)));
         }
         if !clean {
             line.push_str("; see above");
@@ -233,6 +244,7 @@ mod tests {
         );
         assert_eq!(report.told(), "");
         report.rows[0].broker = Some(Watermarks { low: 3, high: 17_005, lag: 4 });
+        assert!(report.closing().ends_with(", nothing twice, lag 4"), "{}", report.closing());
         assert!(report.table().contains("  next 17001  3 to 17005  4\n"), "{}", report.table());
         assert!(report.table().ends_with("  next 10     -           -\n"), "{}", report.table());
     }
