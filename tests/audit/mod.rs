@@ -53,8 +53,6 @@ impl Stored {
             stored.batch(0, offsets).await;
         }
         stored.batch(1, 0..50).await;
-        stored.ledger(0, &stored.reaching(300));
-        stored.ledger(1, &stored.reaching(50));
         stored
     }
 

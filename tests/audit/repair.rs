@@ -24,8 +24,8 @@ async fn what_is_missing_becomes_gaps_as_far_as_a_ledger_would_still_list_them()
     let stored = Stored::new(Config::new(FOLDER_BUCKET));
     for offsets in [1_000..1_010, 1_020..1_030, 120_000..120_010, 120_020..120_030] {
         stored.batch(0, offsets).await;
-        let _ = fs::remove_dir_all(stored.path("ledger"));
     }
+    stored.lose_ledger(0);
     let audit = stored.audit(&["--repair"]);
     assert_eq!(audit.code, Some(FOUND), "{audit:?}");
     let gaps = vec![1_030..120_000, 120_010..120_020];

@@ -10,11 +10,14 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::json;
 use tempfile::TempDir;
+use tickerlake::lake::FOLDER_BUCKET;
 use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::{Running, program};
 use tickerlake_tests::runtime_api::{Answer, RuntimeApi};
+
+use super::audit_is_clean;
 
 /// Longer than the function waits for an answer.
 const FOR_EVER: Duration = Duration::from_secs(33);
@@ -31,7 +34,7 @@ struct Rig {
 impl Rig {
     async fn new(fault: Fault) -> Self {
         let folder = TempDir::new().unwrap();
-        let endpoint = Storage::open(folder.path(), "lake").unwrap().serve(0).await.unwrap();
+        let endpoint = Storage::open(folder.path(), FOLDER_BUCKET).unwrap().serve(0).await.unwrap();
         let strikes_at = Arc::new(AtomicUsize::new(usize::MAX));
         let at = Arc::clone(&strikes_at);
         let strikes = move |ordinal| (ordinal == at.load(Ordering::SeqCst)).then_some(fault);
@@ -41,7 +44,7 @@ impl Rig {
         command
             .env_clear()
             .envs(api.environment())
-            .env("SINK_BUCKET", "lake")
+            .env("SINK_BUCKET", FOLDER_BUCKET)
             .env("AWS_ENDPOINT_URL_S3", &s3.url)
             .envs([("AWS_REGION", REGION), ("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)]);
         let function = Running::start(&mut command).unwrap();
@@ -64,7 +67,7 @@ impl Rig {
     /// How often each offset of a topic is stored.
     fn stored(&self, topic: &str) -> BTreeMap<i64, usize> {
         let mut stored = BTreeMap::new();
-        for (key, lines) in lake::objects(&self.folder.path().join("lake")).unwrap() {
+        for (key, lines) in lake::objects(&self.folder.path().join(FOLDER_BUCKET)).unwrap() {
             if key.split('/').nth(1) == Some(topic) {
                 for line in lines {
                     *stored.entry(line["kafka_offset"].as_i64().unwrap()).or_insert(0) += 1;
@@ -106,6 +109,7 @@ async fn strike_each(fault: Fault, which: usize) -> usize {
         }
         assert_eq!(rig.stored(&topic), once(), "{fault:?} at request {at} of delivery {which}");
     }
+    audit_is_clean(rig.folder.path(), &[]);
     requests
 }
 
@@ -150,6 +154,7 @@ async fn a_request_that_is_never_answered_or_done_long_after_leaves_every_record
         // Until what was slow has arrived.
         tokio::time::sleep(FOR_EVER.saturating_sub(Duration::from_secs(30)) + Duration::from_secs(1)).await;
         assert_eq!(rig.stored("t"), once(), "{fault:?} at request {at} of delivery {which}");
+        audit_is_clean(rig.folder.path(), &[]);
     }))
     .await;
 }

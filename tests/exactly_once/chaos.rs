@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tickerlake::lake::FOLDER_BUCKET;
 use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::apache_kafka::ApacheKafka;
 use tickerlake_tests::lambda::Lambda;
 use tickerlake_tests::programs::{Running, program};
 use tickerlake_tests::{kafka, lake, workspace};
 
+use super::audit_is_clean;
 use super::draws::{Draws, numbers};
 
 const TOPIC: &str = "chaos";
@@ -51,6 +53,10 @@ impl Chaos {
         self.trigger("one", [7, 40, 150, 600][draws.below(4)], draws.below(3))
     }
 
+    fn s3(&self) -> PathBuf {
+        self.folder.path().join("s3")
+    }
+
     fn given_up(&self) -> PathBuf {
         self.folder.path().join("given-up")
     }
@@ -71,7 +77,7 @@ impl Chaos {
     /// How often each offset of each partition is stored, and as what.
     fn stored(&self) -> BTreeMap<(i64, i64), Vec<Value>> {
         let mut stored: BTreeMap<_, Vec<Value>> = BTreeMap::new();
-        let objects = lake::objects(&self.folder.path().join("s3/lake")).unwrap();
+        let objects = lake::objects(&self.s3().join(FOLDER_BUCKET)).unwrap();
         for line in objects.into_values().flatten() {
             let place = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
             stored.entry(place).or_default().push(line);
@@ -103,7 +109,7 @@ fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
     kafka.create_topic(TOPIC, 4, &[]).unwrap();
     let folder = TempDir::new().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let storage = Storage::open(&folder.path().join("s3"), "lake").unwrap();
+    let storage = Storage::open(&folder.path().join("s3"), FOLDER_BUCKET).unwrap();
     let endpoint = runtime.block_on(storage.serve(0)).unwrap();
     let sink = program("sink").unwrap();
     let url = endpoint.url();
@@ -112,7 +118,7 @@ fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
         move |command| {
             let aws =
                 [("AWS_REGION", REGION), ("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY)];
-            command.envs(aws).env("AWS_ENDPOINT_URL_S3", &url).env("SINK_BUCKET", "lake");
+            command.envs(aws).env("AWS_ENDPOINT_URL_S3", &url).env("SINK_BUCKET", FOLDER_BUCKET);
         },
     );
     let lambda = runtime.block_on(lambda).unwrap();
@@ -172,16 +178,17 @@ fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
         let stored = chaos.stored();
         let twice = stored.iter().filter(|(_, lines)| lines.len() > 1).count();
         assert_eq!((stored.len(), twice), (delivered, 0), "{when}");
+        audit_is_clean(&chaos.s3(), &["--config", kafka.client_properties.to_str().unwrap()]);
     };
     all_once("after the redrive");
 
     // The mapping is made anew, at the beginning.
-    let objects = lake::objects(&chaos.folder.path().join("s3/lake")).unwrap().len();
+    let objects = lake::objects(&chaos.s3().join(FOLDER_BUCKET)).unwrap().len();
     let mut anew = chaos.trigger("another", 2_000, 2);
     chaos.caught_up("another");
     assert_eq!(anew.interrupt(WAIT).unwrap(), Some(0));
     all_once("after the mapping was made anew");
-    assert_eq!(lake::objects(&chaos.folder.path().join("s3/lake")).unwrap().len(), objects);
+    assert_eq!(lake::objects(&chaos.s3().join(FOLDER_BUCKET)).unwrap().len(), objects);
 
     let stored = chaos.stored();
     for record in kafka::read(&kafka.plaintext, TOPIC, delivered).unwrap() {

@@ -11,6 +11,23 @@ mod mutants;
 mod schedule;
 mod storage;
 
+use std::path::Path;
+use std::process::Command;
+
+use tickerlake_tests::programs::program;
+
+/// `tickerlake audit` finds nothing missing and nothing twice in a folder's lake.
+fn audit_is_clean(folder: &Path, arguments: &[&str]) {
+    let mut command = Command::new(program("tickerlake").unwrap());
+    let output = command.args(["audit", "--dir"]).arg(folder).args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 /// How many numbers the schedule of a seed is made of: short ones and long ones.
 fn length(seed: u64) -> usize {
     usize::try_from(40 + seed * 7 % 400).unwrap_or(40)
