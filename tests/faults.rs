@@ -100,6 +100,58 @@ async fn a_batch_costs_one_read_and_one_write_of_each_ledger_and_a_put_for_each_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_gap_a_batch_lists_each_group_and_reads_only_the_object_that_may_hold_its_records() {
+    let rig = Rig::new(|_| None).await;
+    let batch =
+        |offsets: std::ops::Range<u64>| event(&offsets.map(|offset| record(offset, MOMENT, "{}")).collect::<Vec<_>>());
+    // Two of each ten records are passed over.
+    for n in 0..50 {
+        rig.sink.handle(&batch(10 * n..10 * n + 8)).await.unwrap();
+    }
+    let before = rig.s3.seen().len();
+    rig.sink.handle(&batch(500..508)).await.unwrap();
+    let seen = rig.s3.seen().split_off(before);
+    let ledger = "/lake/ledger/t/00000.json";
+    let object = |first: u64| format!("/lake/data/t/dt%3D2026-11-20/00000-{first:020}.json.gz");
+    let expected = [
+        format!("GET {ledger}"),
+        format!("PUT {ledger}"),
+        "GET /lake/".to_owned(),
+        format!("GET {}", object(490)),
+        format!("PUT {}", object(500)),
+        format!("PUT {ledger}"),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_its_way_when_a_batch_fails_has_arrived_when_the_failure_is_told() {
+    // The second PUT is refused while the first takes its time.
+    let rig = Rig::new(|ordinal| match ordinal {
+        4 => Some(Fault::Slow(Duration::from_secs(1))),
+        5 => Some(Fault::Answer(403, "AccessDenied")),
+        _ => None,
+    })
+    .await;
+    let two_days = [record(0, MOMENT, "{}"), record(1, MOMENT + 86_400_000, "{}")];
+    let error = rig.sink.handle(&event(&two_days)).await.unwrap_err().to_string();
+    assert!(error.contains("AccessDenied"), "{error}");
+    assert_eq!((rig.lines(), rig.s3.seen().len()), (1, 6), "{:?}", rig.s3.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_conditions_never_hold_fails_the_batch_and_is_named() {
+    // Ledger read, group probed, ledger made, object put; then every other request writes the ledger.
+    let refuses = |ordinal: usize| {
+        (ordinal >= 4 && ordinal.is_multiple_of(2)).then_some(Fault::Answer(412, "PreconditionFailed"))
+    };
+    let rig = Rig::new(refuses).await;
+    let error = rig.sink.handle(&one_record("{}")).await.unwrap_err().to_string();
+    assert!(error.contains("s3://lake/ledger/t/00000.json") && error.contains("does not honour If-Match"), "{error}");
+    assert_eq!(rig.lines(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_cut_short_announces_more_than_it_sends() {
     for (fault, end) in [(Fault::TruncatedAnswer(503, "SlowDown"), "</Error>"), (Fault::TruncatedAfterWrite, "<Put")] {
         let rig = Rig::new(move |_| Some(fault)).await;

@@ -1,5 +1,5 @@
-//! The real path under fire: Apache Kafka, two triggers in one group, the function's own program, S3; each of them but the
-//! broker is killed again and again while a producer feeds.
+//! The real path under fire: Apache Kafka, two triggers in one group, the function's own program, S3; triggers
+//! and functions are killed again and again while a producer feeds.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

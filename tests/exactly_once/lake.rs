@@ -143,11 +143,35 @@ async fn a_lost_ledger_is_refused_naming_the_repair() {
     let lake = Lake::new();
     lake.sink().handle(&batch(0..5)).await.unwrap();
     lake.client.delete_object().bucket("lake").key(LEDGER).send().await.unwrap();
-    for offsets in [3..8, 5..8] {
-        let text = told(&lake.sink().handle(&batch(offsets)).await.unwrap_err());
+    let new_day = |offset| {
+        let mut record = record(0, offset, "first");
+        record["timestamp"] = json!(1_795_176_000_123_i64 + 5 * 86_400_000);
+        record
+    };
+    // The first record, or the last, may be of a group that has no objects yet.
+    let new_first = event(vec![new_day(5), record(0, 7, "first")]);
+    let new_last = event(vec![record(0, 5, "first"), new_day(8)]);
+    for event in [batch(3..8), batch(5..8), new_first, new_last] {
+        let text = told(&lake.sink().handle(&event).await.unwrap_err());
         assert!(text.contains(LEDGER) && text.contains("tickerlake audit --repair"), "{text}");
     }
     assert!(lake.holds_once(0, 0..5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_says_what_hive_calls_no_value_is_stored_with_the_records_without_it() {
+    let lake = Lake::new();
+    let sink = lake.sink_with(|config| config.layout.partition_field = Some("sector".to_owned()));
+    let record = |offset: i64, value: &str| {
+        json!({"topic": "t", "partition": 0, "offset": offset, "timestamp": 1_795_176_000_123_i64,
+               "value": base64_simd::STANDARD.encode_to_string(value)})
+    };
+    let named = r#"{"sector":"__HIVE_DEFAULT_PARTITION__"}"#;
+    let all = [record(0, "{}"), record(1, named), record(2, "{}"), record(3, named)];
+    for offsets in [0..4, 0..2, 1..4] {
+        sink.handle(&event(all[offsets].to_vec())).await.unwrap();
+    }
+    assert!(lake.holds_once(0, 0..4), "{:?}", lake.offsets());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -238,6 +238,9 @@ impl Partition {
             }
             Err(refusal) => state.broken = Some(format!("{:?} was refused: {refusal:?}", invocation.batch)),
         }
+        if invocation.requests.is_empty() && !invocation.chain.is_done() {
+            state.broken = Some(format!("{:?} is stuck", invocation.batch));
+        }
         if invocation.chain.is_done() {
             let Invocation { batch, deliverer, .. } = state.live.remove(index);
             match deliverer {

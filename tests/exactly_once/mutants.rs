@@ -62,6 +62,10 @@ const MUTANTS: &[Mutant] = &[
         edits: &[(WALK, "(first - span + 1).max(0)", "first")],
     },
     Mutant {
+        name: "only objects that begin past the first record are looked at",
+        edits: &[(WALK, "filter(|&other| other <= first).max()", "filter(|&other| other == first).max()")],
+    },
+    Mutant {
         name: "dropping below `next` unseen",
         edits: &[(
             WALK,

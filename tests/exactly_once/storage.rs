@@ -109,8 +109,12 @@ impl Storage {
 
     /// A ledger only grows: an invocation that has seen less must not take away what another has told.
     fn write_ledger(&mut self, ledger: &Ledger) -> Result<Reply, String> {
+        let goes_back = |old: &Ledger| {
+            let forgets = |(group, last): (&String, &i64)| *last >= ledger.next && ledger.ahead.get(group) < Some(last);
+            ledger.next < old.next || old.ahead.iter().any(forgets)
+        };
         let version = match &self.ledger {
-            Some((old, _)) if ledger.next < old.next => {
+            Some((old, _)) if goes_back(old) => {
                 return Err(format!("the ledger goes back from {old:?} to {ledger:?}"));
             }
             Some((_, version)) => version + 1,

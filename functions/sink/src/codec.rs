@@ -56,6 +56,18 @@ impl Codec {
 }
 
 impl Codec {
+    /// An object of these lines.
+    ///
+    /// # Errors
+    /// Only when the codec cannot get memory.
+    pub fn encode<'l>(self, lines: impl Iterator<Item = &'l [u8]>) -> io::Result<Vec<u8>> {
+        let mut encoder = self.encoder()?;
+        for line in lines {
+            encoder.write(line)?;
+        }
+        encoder.finish()
+    }
+
     /// The bytes of a whole object.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! The function itself: a batch in, objects out.
 
+use std::sync::Arc;
+
 use aws_sdk_s3::Client;
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -59,22 +61,22 @@ impl Sink {
         Sink { config, store }
     }
 
-    /// Stores a batch, given as the event's JSON text. When it returns, every record of the partitions that have not failed is
-    /// in exactly one object.
+    /// Stores a batch, given as the event's JSON text. When it returns, every record of the partitions that have not
+    /// failed is in exactly one object.
     ///
     /// # Errors
     /// [`BatchError`]; some of the batch's objects may have been put.
     pub async fn handle(&self, event: &str) -> Result<Outcome, BatchError> {
         let event = Event::parse(event)?;
         let deliveries = part::by_partition(&event.records);
+        let permits = Arc::new(Semaphore::new(CONCURRENT_REQUESTS));
         // The ledgers are on their way while the records are being decoded.
-        let ledgers: Vec<_> = deliveries.iter().map(|delivery| self.read_ledger(delivery)).collect();
+        let ledgers: Vec<_> = deliveries.iter().map(|delivery| self.read_ledger(delivery, &permits)).collect();
         let mut parts = Vec::with_capacity(deliveries.len());
         let mut renderer = Renderer::new(&self.config);
         for delivery in &deliveries {
             parts.push(render(delivery, &mut renderer).await);
         }
-        let permits = Semaphore::new(CONCURRENT_REQUESTS);
         let stored = join_all(parts.iter().zip(ledgers).map(|(part, ledger)| {
             let partition = Partition { store: &self.store, layout: &self.config.layout, part, permits: &permits };
             async move { partition.store(ledger).await }
@@ -105,11 +107,16 @@ impl Sink {
     fn read_ledger(
         &self,
         delivery: &Delivery<'_>,
+        permits: &Arc<Semaphore>,
     ) -> impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>> + use<> {
         let key = self.config.layout.ledger_key(delivery.topic, delivery.partition);
         let store = self.store.clone();
         let again = (store.clone(), key.clone());
-        let task = tokio::spawn(async move { store.read_ledger(&key).await });
+        let permits = Arc::clone(permits);
+        let task = tokio::spawn(async move {
+            let _permit = permits.acquire().await.ok();
+            store.read_ledger(&key).await
+        });
         async move {
             match task.await {
                 Ok(ledger) => ledger,

@@ -207,6 +207,10 @@ impl Layout {
             Kind::Object | Kind::Array => Err(fault("neither an object nor an array can name a partition")),
             Kind::String | Kind::Number | Kind::Boolean => {
                 let text = field.text();
+                // Hive's name of no value: a record that says so is of the same folder as one without the field.
+                if text == NO_PARTITION {
+                    return Ok(None);
+                }
                 let mut escaped = String::new();
                 hive_escape(&text, &mut escaped);
                 if escaped.len() > LONGEST_PARTITION_VALUE {

@@ -3,7 +3,8 @@
 //! A batch arrives as the event that AWS Lambda's Kafka event source sends ([`event`]). Each record is
 //! checked ([`json`], [`columns`]) and becomes one line ([`mod@line`]); lines are parted by partition and
 //! group ([`part`]), compressed ([`codec`]) and put under keys that depend on nothing but the records
-//! ([`layout`]). That each is put once, whatever fails and whoever else is at it, is the work of [`chain`]. Only [`store`], `partition` and [`function`] do I/O.
+//! ([`layout`]). That each is put once, whatever fails and whoever else is at it, is the work of [`chain`]. Only
+//! [`store`], `partition` and [`function`] do I/O.
 //!
 //! What the sink and the tools must agree on, object keys and record lines, is defined here and nowhere else.
 

@@ -1,6 +1,8 @@
 //! Drives the chain of one partition on S3.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Semaphore;
@@ -11,6 +13,11 @@ use crate::line;
 use crate::part::Part;
 use crate::poison;
 use crate::store::{Object, Store, StoreError, Written};
+
+/// So often somebody else may write the ledger between a read and a write of ours.
+const MOST_CONFLICTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(20);
+const CONFLICTS: &str = "it has changed between reading and writing 20 times: if nobody else writes it, the server does not honour If-Match with the ETag that it gives";
 
 /// Why a partition's records are not all stored.
 #[derive(Debug)]
@@ -32,10 +39,19 @@ pub struct PartitionError {
 pub enum Fault {
     /// S3 did not do what was asked: the same records may be stored when they are delivered again.
     #[error(transparent)]
-    Storage(#[from] StoreError),
+    Storage(StoreError),
     /// What is stored and what is delivered contradict each other: somebody has to look.
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Failed { .. } => Fault::Storage(error),
+            StoreError::Damaged { .. } => Fault::Refused(error.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for PartitionError {
@@ -87,51 +103,87 @@ impl Partition<'_> {
         let records = self.part.records();
         let offsets = || records.iter().map(|record| record.offset);
         let (first, last) = (offsets().min().unwrap_or(0), offsets().max().unwrap_or(0));
-        let error = |retry_from, fault| PartitionError {
+        let pattern = self.layout.pattern();
+        let stored = match Chain::new(records, &self.part.groups, &pattern, SPAN) {
+            Ok(chain) => self.drive(chain, ledger).await,
+            Err(refusal) => Err((first, Fault::Refused(self.told(&refusal)))),
+        };
+        stored.map_err(|(retry_from, fault)| PartitionError {
             topic: self.part.topic.clone(),
             partition: self.part.partition,
             retry_from,
             last,
             fault,
-        };
-        let pattern = self.layout.pattern();
-        let mut chain = Chain::new(records, &self.part.groups, &pattern, SPAN)
-            .map_err(|refusal| error(first, Fault::Refused(self.told(&refusal))))?;
-        let retry_from = chain.retry_from();
-        let error = |fault| error(retry_from, fault);
-        let ledger = ledger.await.map_err(|fault| error(fault.into()))?;
+        })
+    }
+
+    /// Does what a chain asks until it is done; the error tells where to begin again.
+    async fn drive(
+        &self,
+        mut chain: Chain<'_>,
+        ledger: impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>>,
+    ) -> Result<Tally, (i64, Fault)> {
         let mut tally = Tally::default();
+        let mut conflicts = 0;
+        let has_failed = AtomicBool::new(false);
         let mut under_way = FuturesUnordered::new();
-        let mut answered = (chain.begin(), Reply::Ledger(ledger));
-        loop {
-            let (request, reply) = &answered;
-            self.count(request, reply, &mut tally);
-            for request in self.answer(&mut chain, request, reply).map_err(error)? {
-                let lines = lines_of(&chain, &request);
-                under_way.push(self.send(request, lines));
+        let mut answered = ledger.await.map(|ledger| (chain.begin(), Reply::Ledger(ledger)));
+        let fault = loop {
+            let (request, reply) = match answered {
+                Ok(answered) => answered,
+                Err(error) => break error.into(),
+            };
+            self.count(&request, &reply, &mut tally);
+            if matches!(reply, Reply::LedgerWritten(Written::Refused)) {
+                conflicts += 1;
+                if conflicts == MOST_CONFLICTS {
+                    break Fault::Storage(self.store.error("writing", &self.ledger_key(), CONFLICTS.to_owned()));
+                }
+                tokio::time::sleep(PAUSE * (conflicts - 1)).await;
+            }
+            match self.answer(&mut chain, &request, &reply) {
+                Ok(requests) => {
+                    for request in requests {
+                        let lines = lines_of(&chain, &request);
+                        under_way.push(self.send(request, lines, &has_failed));
+                    }
+                }
+                Err(fault) => break fault,
             }
             if chain.is_done() {
                 let poison = chain.records().iter().filter(|record| !self.part.is_data[record.group]);
                 return Ok(Tally { quarantined: poison.count() as u64, ..tally });
             }
-            match under_way.next().await {
-                Some(Ok(next)) => answered = next,
-                Some(Err(fault)) => return Err(error(fault.into())),
-                None => {
-                    return Err(error(Fault::Refused(
-                        "the chain is at a loss; this is a fault of the sink".to_owned(),
-                    )));
-                }
-            }
-        }
+            answered = match under_way.next().await {
+                Some(Some(next)) => next,
+                Some(None) | None => break Fault::Refused("the chain is at a loss: a fault of the sink".to_owned()),
+            };
+        };
+        // The batch has failed only when nothing of it can be done any more: what comes next may rely on it.
+        has_failed.store(true, Ordering::Relaxed);
+        while under_way.next().await.is_some() {}
+        Err((chain.retry_from(), fault))
     }
 
-    /// Sends a request as soon as there is room for it.
-    async fn send(&self, request: Request, lines: Vec<(i64, &[u8])>) -> Result<(Request, Reply), StoreError> {
+    /// Sends a request as soon as there is room for it, or not at all when the batch has failed by then.
+    async fn send(
+        &self,
+        request: Request,
+        lines: Vec<(i64, &[u8])>,
+        has_failed: &AtomicBool,
+    ) -> Option<Result<(Request, Reply), StoreError>> {
         // The semaphore is never closed, and if it were, there would be no limit.
         let _permit = self.permits.acquire().await.ok();
+        if has_failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(self.ask(&request, &lines).await.map(|reply| (request, reply)))
+    }
+
+    /// Asks the bucket.
+    async fn ask(&self, request: &Request, lines: &[(i64, &[u8])]) -> Result<Reply, StoreError> {
         let store = self.store;
-        let reply = match &request {
+        Ok(match request {
             Request::ReadLedger => Reply::Ledger(store.read_ledger(&self.ledger_key()).await?),
             Request::CreateLedger(ledger) => {
                 Reply::LedgerWritten(store.write_ledger(&self.ledger_key(), ledger, None).await?)
@@ -140,39 +192,36 @@ impl Partition<'_> {
                 Reply::LedgerWritten(store.write_ledger(&self.ledger_key(), ledger, Some(version)).await?)
             }
             Request::ProbeGroup { group } => {
-                Reply::Objects(store.list(&self.keys(*group), 0, i64::MAX, Some(1)).await?)
+                Reply::Objects(store.list(&self.keys(*group), self.layout.codec, 0..=i64::MAX, Some(1)).await?)
             }
             Request::ListObjects { group, from, to } => {
-                Reply::Objects(store.list(&self.keys(*group), *from, *to, None).await?)
+                Reply::Objects(store.list(&self.keys(*group), self.layout.codec, *from..=*to, None).await?)
             }
             Request::ReadObject { group, first } => {
                 let key = self.key(*group, *first);
                 let bytes = store.read_object(&key).await?;
                 Reply::Object(
-                    self.layout.codec.decode(&bytes).map_err(|error| store.damaged(&key, &error.to_string()))?,
+                    self.layout.codec.decode(&bytes).map_err(|error| {
+                        store.damaged(&key, format!("cannot be read: {error}; see `tickerlake audit`"))
+                    })?,
                 )
             }
             Request::PutObject { group, .. } => {
                 let (first, last) = lines.first().zip(lines.last()).map_or((0, 0), |(first, last)| (first.0, last.0));
                 let key = self.key(*group, first);
-                let mut encoder =
-                    self.layout.codec.encoder().map_err(|error| store.damaged(&key, &error.to_string()))?;
-                for (_, line) in &lines {
-                    encoder.write(line).map_err(|error| store.damaged(&key, &error.to_string()))?;
-                }
-                let body = encoder.finish().map_err(|error| store.damaged(&key, &error.to_string()))?;
+                let body = self.layout.codec.encode(lines.iter().map(|(_, line)| *line));
+                let body = body.map_err(|error| store.error("compressing", &key, error.to_string()))?;
                 let size = body.len();
                 let object = Object {
                     key: &key,
-                    body,
+                    body: body.into(),
                     last_offset: last,
                     records: lines.len(),
                     is_data: self.part.is_data[*group],
                 };
                 Reply::Put(store.put(&object).await?, size)
             }
-        };
-        Ok((request, reply))
+        })
     }
 
     /// Feeds a chain with an answer.
@@ -184,7 +233,7 @@ impl Partition<'_> {
             Reply::LedgerWritten(Written::Now(version)) | Reply::Put(Written::Now(version), _) => {
                 Answer::Written(version.clone())
             }
-            Reply::LedgerWritten(Written::NotNow) | Reply::Put(Written::NotNow, _) => Answer::Conflict,
+            Reply::LedgerWritten(Written::Refused) | Reply::Put(Written::Refused, _) => Answer::Conflict,
             Reply::Objects(firsts) => Answer::Objects(firsts),
             Reply::Object(bytes) => {
                 let ours = chain.records();
@@ -198,7 +247,10 @@ impl Partition<'_> {
                 let Some(all) = each.collect() else {
                     let Request::ReadObject { group, first } = request else { return Ok(Vec::new()) };
                     let key = self.key(*group, *first);
-                    return Err(self.store.damaged(&key, "a line of it has no offset").into());
+                    return Err(self
+                        .store
+                        .damaged(&key, "has a line without offset; see `tickerlake audit`".to_owned())
+                        .into());
                 };
                 lines = all;
                 Answer::Object(&lines)

@@ -1,5 +1,6 @@
 //! The rim towards S3: what a chain asks, asked of a bucket.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -7,8 +8,10 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 
 use crate::chain::{Ledger, Version};
+use crate::codec::{self, Codec};
 use crate::layout;
 use crate::ledger;
 
@@ -18,14 +21,31 @@ const CONFLICT: &str = "ConditionalRequestConflict";
 const ATTEMPTS: u32 = 5;
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// S3 did not do what was asked; the batch may succeed when it is delivered again.
+/// Why something could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("{action} s3://{bucket}/{key} failed: {reason}")]
-pub struct StoreError {
-    action: &'static str,
-    bucket: String,
-    key: String,
-    reason: String,
+pub enum StoreError {
+    /// S3 did not do what was asked; it may when it is asked again.
+    #[error("{action} s3://{bucket}/{key} failed: {reason}")]
+    Failed {
+        /// What was asked.
+        action: &'static str,
+        /// Of which bucket.
+        bucket: String,
+        /// And which key.
+        key: String,
+        /// What S3 said, or the network, and what to do about it.
+        reason: String,
+    },
+    /// What is stored is not what its key says, today or tomorrow.
+    #[error("s3://{bucket}/{key} {fault}")]
+    Damaged {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// What is wrong with it, and what to do about it.
+        fault: String,
+    },
 }
 
 /// What a user can do about an error that a retry does not mend.
@@ -40,6 +60,8 @@ fn remedy(code: &str) -> Option<&'static str> {
         }
         "PermanentRedirect" | "AuthorizationHeaderMalformed" => "set AWS_REGION to the bucket's region",
         "KMS.DisabledException" | "KMS.NotFoundException" => "enable the bucket's KMS key",
+        "InvalidObjectState" => "restore the object: what may still be delivered again must stay readable",
+        "KeyTooLongError" => "choose a shorter SINK_PREFIX or SINK_PARTITION_FIELD, and put it into a new prefix",
         _ => return None,
     })
 }
@@ -72,7 +94,7 @@ pub(crate) struct Store {
 /// An object to be put.
 pub(crate) struct Object<'a> {
     pub(crate) key: &'a str,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     /// Told as metadata: the greatest offset, and how many records.
     pub(crate) last_offset: i64,
     pub(crate) records: usize,
@@ -86,7 +108,7 @@ pub(crate) enum Written {
     /// It is in place, and has this version.
     Now(Version),
     /// The condition does not hold: S3 has something else, or what an attempt without an answer has written.
-    NotNow,
+    Refused,
 }
 
 impl Store {
@@ -98,7 +120,7 @@ impl Store {
     pub(crate) async fn read_ledger(&self, key: &str) -> Result<Option<(Ledger, Version)>, StoreError> {
         let Some((text, version)) = self.read(key).await? else { return Ok(None) };
         let ledger = ledger::from_json(&text).map_err(|error| {
-            self.error("reading", key, format!("{error}; mend it or delete it, and run `tickerlake audit --repair`"))
+            self.damaged(key, format!("is {error}; mend it, or delete it and run `tickerlake audit --repair`"))
         })?;
         let version = version.ok_or_else(|| self.error("reading", key, "the answer has no ETag".to_owned()))?;
         Ok(Some((ledger, version)))
@@ -111,8 +133,9 @@ impl Store {
         ledger: &Ledger,
         over: Option<&str>,
     ) -> Result<Written, StoreError> {
-        let body = ledger::to_json(ledger);
-        for attempt in 1.. {
+        let body = Bytes::from(ledger::to_json(ledger));
+        let mut attempt = 1;
+        loop {
             let request = self.client.put_object().bucket(&self.bucket).key(key).content_type("application/json");
             let request = match over {
                 Some(version) => request.if_match(version),
@@ -129,21 +152,22 @@ impl Store {
                     if is_refused_condition(&error)
                         || (over.is_some() && status(&error) == Some(404) && code(&error) != Some("NoSuchBucket")) =>
                 {
-                    return Ok(Written::NotNow);
+                    return Ok(Written::Refused);
                 }
                 // Whoever was faster has changed the ledger.
-                Err(error) if code(&error) == Some(CONFLICT) && over.is_some() => return Ok(Written::NotNow),
+                Err(error) if code(&error) == Some(CONFLICT) && over.is_some() => return Ok(Written::Refused),
                 Err(error) if code(&error) == Some(CONFLICT) && attempt < ATTEMPTS => {}
                 Err(error) => return Err(self.failed("writing", key, &error)),
             }
             tokio::time::sleep(BACKOFF * attempt).await;
+            attempt += 1;
         }
-        Ok(Written::NotNow)
     }
 
     /// Puts an object where there is none.
     pub(crate) async fn put(&self, object: &Object<'_>) -> Result<Written, StoreError> {
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let request = self.client.put_object().bucket(&self.bucket).key(object.key).if_none_match("*");
             let request = if object.is_data {
                 request
@@ -154,30 +178,34 @@ impl Store {
             };
             match request.body(ByteStream::from(object.body.clone())).send().await {
                 Ok(_) => return Ok(Written::Now(Version::new())),
-                Err(error) if is_refused_condition(&error) => return Ok(Written::NotNow),
+                Err(error) if is_refused_condition(&error) => return Ok(Written::Refused),
                 Err(error) if code(&error) == Some(CONFLICT) && attempt < ATTEMPTS => {}
                 Err(error) => return Err(self.failed("putting", object.key, &error)),
             }
             tokio::time::sleep(BACKOFF * attempt).await;
+            attempt += 1;
         }
-        Ok(Written::NotNow)
     }
 
     /// The bytes of an object that has been listed, or has been in the way.
     pub(crate) async fn read_object(&self, key: &str) -> Result<Vec<u8>, StoreError> {
         let object = self.read(key).await?;
-        object.map(|(bytes, _)| bytes).ok_or_else(|| self.error("reading", key, "it has been deleted".to_owned()))
+        object
+            .map(|(bytes, _)| bytes)
+            .ok_or_else(|| self.damaged(key, "has been deleted; see `tickerlake audit`".to_owned()))
     }
 
-    /// The first offsets, in `from..=to`, of the objects whose keys begin with `prefix`; `most` is a hint.
+    /// The first offsets, in a range, of the objects of a codec whose keys begin with `prefix`; of `most`, no page
+    /// after the first that has some is looked at.
     pub(crate) async fn list(
         &self,
         prefix: &str,
-        from: i64,
-        to: i64,
+        codec: Codec,
+        range: RangeInclusive<i64>,
         most: Option<i32>,
     ) -> Result<Vec<i64>, StoreError> {
         // Keys are in the order of their offsets, which all have twenty digits: this one is before `from`'s.
+        let (from, to) = range.into_inner();
         let after = format!("{prefix}{from:020}");
         let request =
             self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).start_after(after).set_max_keys(most);
@@ -187,6 +215,7 @@ impl Store {
             let page = page.map_err(|error| self.failed("listing", prefix, &error))?;
             for object in page.contents() {
                 let name = object.key().and_then(|key| key.rsplit('/').next());
+                let name = name.filter(|name| codec::by_name(name) == Some(codec));
                 let Some((_, _, first)) = name.and_then(layout::parse_name) else { continue };
                 if first > to {
                     return Ok(firsts);
@@ -203,7 +232,8 @@ impl Store {
     }
 
     async fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Option<Version>)>, StoreError> {
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let answer = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
                 Ok(answer) => answer,
                 Err(error) if code(&error) == Some("NoSuchKey") => return Ok(None),
@@ -214,13 +244,13 @@ impl Store {
                 Err(_) if attempt < ATTEMPTS => tokio::time::sleep(BACKOFF * attempt).await,
                 Err(error) => return Err(self.error("reading", key, DisplayErrorContext(error).to_string())),
             }
+            attempt += 1;
         }
-        Ok(None)
     }
 
-    /// An object that is not what its key says.
-    pub(crate) fn damaged(&self, key: &str, fault: &str) -> StoreError {
-        self.error("reading", key, format!("{fault}; see `tickerlake audit`"))
+    /// What is stored is not what its key says.
+    pub(crate) fn damaged(&self, key: &str, fault: String) -> StoreError {
+        StoreError::Damaged { bucket: self.bucket.clone(), key: key.to_owned(), fault }
     }
 
     fn failed<E>(&self, action: &'static str, key: &str, error: &SdkError<E>) -> StoreError
@@ -242,8 +272,8 @@ impl Store {
         self.error(action, key, reason)
     }
 
-    fn error(&self, action: &'static str, key: &str, reason: String) -> StoreError {
-        StoreError { action, bucket: self.bucket.clone(), key: key.to_owned(), reason }
+    pub(crate) fn error(&self, action: &'static str, key: &str, reason: String) -> StoreError {
+        StoreError::Failed { action, bucket: self.bucket.clone(), key: key.to_owned(), reason }
     }
 }
 

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// More gaps than this become fewer and wider: what matters is that there are some, and where the last one ends.
+const MOST_GAPS: usize = 100;
+
 /// How far a partition has come. All of it only grows, so ledgers can be joined in any order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ledger {
@@ -10,7 +13,7 @@ pub struct Ledger {
     pub next: i64,
     /// By group, the greatest offset that an object is known to hold, where that is `next` or past it.
     pub ahead: BTreeMap<String, i64>,
-    /// Offsets that were passed over unseen, in order and apart from each other.
+    /// Offsets that were passed over unseen, in order and apart from each other; of many, the oldest in one.
     pub gaps: Vec<Range<i64>>,
     /// The settings that the objects were written with; another sink's would walk other chains.
     pub layout: String,
@@ -56,6 +59,10 @@ fn united(mut gaps: Vec<Range<i64>>) -> Vec<Range<i64>> {
             _ => apart.push(gap),
         }
     }
+    while apart.len() > MOST_GAPS {
+        let oldest = apart.remove(0);
+        apart[0].start = oldest.start;
+    }
     apart
 }
 
@@ -90,6 +97,17 @@ mod tests {
         assert_eq!((ledger.next, gaps(&ledger)), (10, vec![(0, 10)]));
         assert_eq!(gaps(&ledger.advanced(109, &BTreeMap::new(), 100)), [(0, 10)]);
         assert_eq!(gaps(&ledger.advanced(110, &BTreeMap::new(), 100)), []);
+    }
+
+    #[test]
+    fn of_many_gaps_the_oldest_become_one() {
+        let mut ledger = Ledger::starting_at(0, "gzip");
+        for n in 0..1_000 {
+            ledger = ledger.with_gap(10 * n + 5, 100_000).advanced(10 * n + 10, &BTreeMap::new(), 100_000);
+        }
+        assert_eq!(ledger.gaps.len(), MOST_GAPS);
+        assert_eq!(gaps(&ledger)[..2], [(0, 9_005), (9_010, 9_015)]);
+        assert_eq!(gaps(&ledger).last(), Some(&(9_990, 9_995)));
     }
 
     #[test]

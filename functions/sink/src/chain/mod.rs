@@ -11,8 +11,8 @@
 //! everything is, so that a batch begins at the ledger's `next`, where there is nothing to look for. What makes a
 //! record doubtful, and is looked for, is told in [`walk`].
 //!
-//! [`Chain`] does no I/O, and no clock and no chance has a part in it: it is fed answers and gives requests. The function's driver
-//! (`store::partition`), a random simulation and a model checker drive this very code.
+//! [`Chain`] does no I/O, and no clock and no chance has a part in it: it is fed answers and gives requests. The
+//! function's driver (`partition`), a random simulation and a model checker drive this very code.
 
 mod ledger;
 mod request;
@@ -69,7 +69,7 @@ pub enum Refusal {
         /// The record's.
         offset: i64,
     },
-    /// An object does not begin with the offset that its name tells.
+    /// An object does not begin with the offset that its name tells, or holds nothing.
     Damaged {
         /// Which of the batch's groups.
         group: usize,

@@ -2,7 +2,7 @@
 
 use super::Ledger;
 
-/// A ledger's version, as the storage names it: changed by every write.
+/// A ledger's version, as the storage names it: another one for other content. That is enough, for ledgers only grow.
 pub type Version = String;
 
 /// One request. Object keys are made of the group and the first offset.

@@ -65,7 +65,10 @@ impl Walk {
         span: i64,
     ) -> Vec<Request> {
         self.listing = false;
-        self.awaited.extend(firsts);
+        // Objects of a group do not overlap, so of those that begin before the first record only the last can hold it.
+        let first = self.records.first().map_or(0, |&place| records[place].offset);
+        self.awaited.extend(firsts.iter().copied().filter(|&other| other <= first).max());
+        self.awaited.extend(firsts.iter().copied().filter(|&other| other > first));
         if self.awaited.is_empty() {
             return self.put(records, ledger, span);
         }
