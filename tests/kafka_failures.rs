@@ -159,7 +159,7 @@ fn plain_text_where_tls_is_spoken_and_tls_where_plain_text_is_are_told_with_the_
         &["error: ", &kafka.sasl_ssl, "without an answer", "-X security.protocol"],
     );
     let said = produce(&login(kafka, &kafka.plaintext, &[]));
-    says(&said, &["error: ", &kafka.plaintext, "PLAINTEXT broker listener?", "-X security.protocol"]);
+    says(&said, &["error: ", &kafka.plaintext, "SSL", "-X security.protocol"]);
 }
 
 #[test]
