@@ -296,3 +296,62 @@ impl<'a> Chain<'a> {
         vec![Request::ReplaceLedger(joined, self.version.clone())]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups() -> Vec<String> {
+        vec!["data/".to_owned(), "quarantine/".to_owned()]
+    }
+
+    fn chain(groups: &[String]) -> Chain<'_> {
+        let record = |offset, group| Record { offset, group, line: b"line" };
+        Chain::new(vec![record(6, 1), record(5, 0), record(7, 0)], groups, "gzip", SPAN).unwrap()
+    }
+
+    fn put(group: usize, records: &[usize]) -> Request {
+        Request::PutObject { group, records: records.to_vec() }
+    }
+
+    #[test]
+    fn a_batch_that_follows_the_one_before_puts_each_group_and_then_the_ledger() {
+        let groups = groups();
+        let mut chain = chain(&groups);
+        let (before, version) = (Ledger::starting_at(5, "gzip"), "one".to_owned());
+        let requests = chain.answer(&chain.begin(), &Answer::Ledger(before, version.clone())).unwrap();
+        assert_eq!(requests, [put(0, &[0, 2]), put(1, &[1])]);
+        let written = Answer::Written(Version::new());
+        assert_eq!(chain.answer(&requests[1], &written).unwrap(), [], "one is still under way");
+        let commit = [Request::ReplaceLedger(Ledger::starting_at(8, "gzip"), version)];
+        assert_eq!(chain.answer(&requests[0], &written).unwrap(), commit);
+        assert_eq!(chain.answer(&commit[0], &written).unwrap(), []);
+        assert!(chain.is_done());
+    }
+
+    #[test]
+    fn a_ledger_that_is_deleted_before_the_commit_is_not_made_anew() {
+        let groups = groups();
+        let mut chain = chain(&groups);
+        let before = Ledger::starting_at(5, "gzip");
+        let puts = chain.answer(&chain.begin(), &Answer::Ledger(before, "one".to_owned())).unwrap();
+        let written = Answer::Written(Version::new());
+        chain.answer(&puts[0], &written).unwrap();
+        let commit = chain.answer(&puts[1], &written).unwrap();
+        assert_eq!(chain.answer(&commit[0], &Answer::Conflict).unwrap(), [Request::ReadLedger]);
+        assert_eq!(chain.answer(&Request::ReadLedger, &Answer::Absent), Err(Refusal::LedgerDeleted));
+    }
+
+    #[test]
+    fn a_ledger_is_made_before_anything_is_put_once_no_group_has_an_object() {
+        let groups = groups();
+        let mut chain = chain(&groups);
+        let probes = chain.answer(&chain.begin(), &Answer::Absent).unwrap();
+        assert_eq!(probes, [Request::ProbeGroup { group: 0 }, Request::ProbeGroup { group: 1 }]);
+        assert_eq!(chain.answer(&probes[0], &Answer::Objects(&[])).unwrap(), []);
+        let create = [Request::CreateLedger(Ledger::starting_at(5, "gzip"))];
+        assert_eq!(chain.answer(&probes[1], &Answer::Objects(&[])).unwrap(), create);
+        let requests = chain.answer(&create[0], &Answer::Written("one".to_owned())).unwrap();
+        assert_eq!(requests, [put(0, &[0, 2]), put(1, &[1])]);
+    }
+}
