@@ -1,0 +1,37 @@
+"""The parameter sets that the template is checked with."""
+
+# Without a broker of the template's own, these have no default.
+BROKER = {
+    "BootstrapServers": "b-1.example.internal:9096,b-2.example.internal:9096",
+    "SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:kafka-AbCdEf",
+    "CertificateSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:ca-AbCdEf",
+    "Subnet": "subnet-0123456789abcdef0",
+    "SecondSubnet": "subnet-0123456789abcdef1",
+    "SecurityGroup": "sg-0123456789abcdef0",
+}
+# What CloudFormation takes.
+TAKEN = {
+    "bring-your-own": BROKER,
+    "provisioned": BROKER | {"Provisioned": "true", "MinimumPollers": "2", "MaximumPollers": "4"},
+    "x86_64": BROKER | {"Architecture": "x86_64"},
+    "hourly": BROKER | {"PartitionBy": "hour", "Prefix": "raw/quotes/", "Compression": "zstd", "Topic": "ticks.v2"},
+    "without-crawler": BROKER | {"CrawlerSchedule": "", "Paused": "true"},
+    "every-option": BROKER
+    | {
+        "SecretsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+        "ReservedConcurrency": "10",
+        "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
+        "TopicGeneration": "3",
+        "Provisioned": "true",
+    },
+}
+
+# What it refuses before it makes anything, by the parameter that is wrong.
+REFUSED = {
+    "SecretArn": {name: value for name, value in BROKER.items() if name != "SecretArn"},
+    "BootstrapServers": BROKER | {"BootstrapServers": "b-1.example.internal"},
+    "Subnet": BROKER | {"Subnet": ""},
+    "Prefix": BROKER | {"Prefix": "raw"},
+    "Timeout": BROKER | {"Timeout": "900"},
+    "Compression": BROKER | {"Compression": "lz4"},
+}
