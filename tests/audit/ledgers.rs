@@ -43,7 +43,10 @@ async fn what_the_ledger_declares_is_told_apart_from_what_was_lost() {
     audit.is(
         FOUND,
         &["declared by the ledger", "missing"],
-        &["declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or passed over", "next 300, 1 gap"],
+        &[
+            "declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or passed over, or missing when",
+            "next 300, 1 gap",
+        ],
     );
     assert_eq!(audit.found("missing"), [found(100, 119, &[]), found(150, 199, &[])]);
     assert_eq!((&audit.row(0)["missing"], &audit.row(0)["gaps"]), (&json!(100), &json!(3)));

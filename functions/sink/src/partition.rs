@@ -297,7 +297,7 @@ impl Partition<'_> {
                 self.layout.pattern()
             ),
             Refusal::OffsetReused { group, first, offset } => format!(
-                "{} holds another record of offset {offset}, so offsets are being used again: if the topic was made anew, or its broker lost records, set SINK_TOPIC_GENERATION to {}",
+                "{} holds another record of offset {offset}, so offsets are being used again: if the topic was made anew, or its broker lost records, set SINK_TOPIC_GENERATION to {}, or to one more than the greatest in use",
                 object(*group, *first),
                 self.layout.generation.saturating_add(1)
             ),

@@ -53,7 +53,7 @@ pub(super) fn untold(hole: &Hole, ledger: Option<&Ledger>) -> String {
         ),
         (Kind::Missing, Some(_)) => "in no object, and not declared by the ledger".to_owned(),
         (Kind::LedgerAhead, Some(ledger)) => format!("in no object, though the ledger's next is {}", ledger.next),
-        (Kind::Declared, _) => "given up or passed over".to_owned(),
+        (Kind::Declared, _) => "given up or passed over, or missing when the ledger was made anew".to_owned(),
         (Kind::BeforeFirst, _) => format!("the first offset that is stored is {}", hole.offsets.end),
         _ => "in no object".to_owned(),
     }

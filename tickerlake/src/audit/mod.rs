@@ -48,7 +48,9 @@ pub const FOUND: u8 = 4;
 Offsets that are in no object are compared with the ledger, which lists what was given up or passed over,
 and, with --bootstrap-server, with the broker: what it does not deliver (transaction markers, what
 compaction has removed) was never there to be stored. Without it they count as missing. The broker has a
-topic's newest generation only, and nothing below its low watermark. It is asked with the settings that are
+topic's newest generation only, and nothing below its low watermark; the newest that has objects is taken
+for it, so name --generation where the broker's has stored nothing yet. The lag is what the broker holds past
+the last stored offset; no consumer group is asked. It is asked with the settings that are
 given (-X, --config); isolation.level is read_committed unless they say otherwise.
 Of each kind of finding 20 are printed, and how many more there are.
 
@@ -59,7 +61,8 @@ has more than 32 MiB; the sink's have less than half.
 --repair gives each partition that has objects and no ledger a new one: next is one past the greatest
 stored offset, and what is missing before it is listed as gaps. Run it only while no mapping delivers
 to the topic (disable the event source, end `trigger`, `up` and `run`), and with the function's own
-SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD. It overwrites no ledger.
+SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD. It overwrites no ledger. What was stored past the
+greatest offset that is left cannot be seen: with --bootstrap-server it shows as lag.
 
 Examples:
   tickerlake audit
@@ -109,7 +112,7 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     // Held to the end, so that nothing of ours writes into the folder meanwhile.
     let writer = if args.repair { Some(args.lake.open().await?) } else { None };
     let (mut report, lost) = check::look(&lake, &scope, client.as_ref()).await?;
-    if report.rows.is_empty() && scope.topic.is_some() {
+    if report.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
         bail!("the lake has neither objects nor ledgers of this topic and generation");
     }
     let mut refused = Vec::new();

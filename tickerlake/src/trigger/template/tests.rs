@@ -524,3 +524,13 @@ fn texts_that_are_no_template_say_where() {
         assert!(message.contains(expected), "{text:?}: {message}");
     }
 }
+
+#[test]
+fn the_repositorys_own_template_is_read() {
+    let text = include_str!("../../../../template.yaml");
+    let mapping = read(text, None, &BTreeMap::new(), &[]).unwrap();
+    assert_eq!(mapping.topics, ["quotes"]);
+    assert!(mapping.enabled && !mapping.provisioned && mapping.function_response_types.is_empty());
+    let provisioned = BTreeMap::from([("Provisioned".to_owned(), "true".to_owned())]);
+    assert_eq!(read(text, None, &provisioned, &[]).unwrap().function_response_types, ["ReportBatchItemFailures"]);
+}
