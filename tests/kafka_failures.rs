@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tickerlake::broker::Broker;
+use tickerlake_tests::acl::{Operation, Resource, allow};
 use tickerlake_tests::apache_kafka::{ApacheKafka, STRANGER};
 use tickerlake_tests::kafka;
 use tickerlake_tests::programs::program;
@@ -172,6 +173,19 @@ fn a_user_without_permission_is_told_which_one_is_needed() {
     let create = [&STRANGER[..], &["--topic", "another", "--create-topic", "1"]].concat();
     let said = produce(&login(kafka, &kafka.sasl_ssl, &create));
     says(&said, &["error: ", &kafka.sasl_ssl, "`another`", "sasl.username", "CREATE"]);
+}
+
+#[test]
+#[ignore = "needs Apache Kafka: run tests/install-parts"]
+fn a_user_who_may_see_a_topic_and_not_write_delivers_nothing_and_fails() {
+    let kafka = ApacheKafka::shared();
+    kafka.create_topic("visible", 1, &[]).unwrap();
+    allow(&kafka.plaintext, "stranger", Operation::Describe, Resource::Topic("visible")).unwrap();
+    // What the client tells first depends on which of its threads is faster.
+    for _ in 0..10 {
+        let said = produce(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "visible"]].concat()));
+        says(&said, &["error: ", &kafka.sasl_ssl, "uthoriz"]);
+    }
 }
 
 #[test]

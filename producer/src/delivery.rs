@@ -295,6 +295,10 @@ impl<'a> Delivery<'a> {
                 // The last record may have been the one to fail.
                 self.check()?;
                 let partitions = reports.take_partitions();
+                let confirmed: u64 = partitions.values().map(|partition| partition.records).sum();
+                if confirmed < self.sent {
+                    return Err(self.given_up(self.sent - confirmed).into());
+                }
                 if let Some(resumed) = &self.resumed {
                     resumed.check(&partitions)?;
                 }
@@ -306,6 +310,17 @@ impl<'a> Delivery<'a> {
             }
             // Its result says no more than the count does; it only ends the lingering of batches.
             let _ = self.producer.flush(Duration::from_millis(20));
+        }
+    }
+
+    /// Why records were taken out of the queue, before the client has told it by itself.
+    fn given_up(&self, records: u64) -> DeliveryError {
+        let servers = self.settings.servers().to_owned();
+        match self.producer.client().fatal_error() {
+            Some((code, reason)) => {
+                DeliveryError::Fatal { servers, reason: format!("{reason}{}", setting_hint(Some(code))) }
+            }
+            None => DeliveryError::Fatal { servers, reason: format!("{records} records were sent and not confirmed") },
         }
     }
 }

@@ -1,7 +1,5 @@
 //! A trigger that a broker refuses for good does not wait for it.
 
-use tickerlake_tests::acl::{Operation, Resource, allow};
-
 use super::*;
 
 /// What `tickerlake trigger` says that is to fail. No batch ever comes to the function.
