@@ -9,7 +9,7 @@
 //!
 //! The partition's [`Ledger`] tells how far the chains go. It is read before anything is put and written after
 //! everything is, so that a batch begins at the ledger's `next`, where there is nothing to look for. What makes a
-//! record doubtful, and is looked for, is told in [`walk`].
+//! record doubtful, and is looked for, is told in `walk.rs`.
 //!
 //! [`Chain`] does no I/O, and no clock and no chance has a part in it: it is fed answers and gives requests. The
 //! function's driver (`partition`), a random simulation and a model checker drive this very code.
