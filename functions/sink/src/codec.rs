@@ -53,9 +53,7 @@ impl Codec {
             Codec::None => Inner::None(Vec::new()),
         }))
     }
-}
 
-impl Codec {
     /// An object of these lines.
     ///
     /// # Errors

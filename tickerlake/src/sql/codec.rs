@@ -1,46 +1,38 @@
 //! From an object's bytes to its text.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 
-use flate2::bufread::MultiGzDecoder;
+pub(super) use sink::codec::Codec;
 
-/// How an object is compressed, which its name says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Codec {
-    None,
-    Gzip,
-    Zstd,
-}
-
-impl Codec {
+/// What the SQL engine reads of an object.
+pub(super) trait Text: Sized {
     /// The codec of an object of this name, if it is one that the sink writes.
-    pub(super) fn of(name: &str) -> Option<Self> {
-        [(".json", Self::None), (".json.gz", Self::Gzip), (".json.zst", Self::Zstd)]
-            .into_iter()
-            .find_map(|(suffix, codec)| name.ends_with(suffix).then_some(codec))
-    }
+    fn of(name: &str) -> Option<Self>;
 
     /// The whole text. Bytes that end too early are an error, never less text.
-    pub(super) fn text(self, bytes: &[u8]) -> io::Result<String> {
+    fn text(self, bytes: &[u8]) -> io::Result<String>;
+
+    /// The first line of an object's bytes. Where they are not `whole`, only its beginning, they
+    /// may end before the line does: `None`.
+    fn first_line(self, bytes: &[u8], whole: bool) -> io::Result<Option<String>>;
+}
+
+impl Text for Codec {
+    fn of(name: &str) -> Option<Self> {
+        let is_of = |codec: &Codec| name.strip_suffix(codec.extension()).is_some_and(|stem| stem.ends_with('.'));
+        [Codec::None, Codec::Gzip, Codec::Zstd].into_iter().find(is_of)
+    }
+
+    fn text(self, bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
         self.reader(bytes)?.read_to_string(&mut text)?;
         Ok(text)
     }
 
-    /// The first line of an object's bytes. Where they are not `whole`, only its beginning, they
-    /// may end before the line does: `None`.
-    pub(super) fn first_line(self, bytes: &[u8], whole: bool) -> io::Result<Option<String>> {
+    fn first_line(self, bytes: &[u8], whole: bool) -> io::Result<Option<String>> {
         let mut line = String::new();
-        self.reader(bytes)?.read_line(&mut line)?;
+        BufReader::new(self.reader(bytes)?).read_line(&mut line)?;
         Ok((whole || line.ends_with('\n')).then_some(line))
-    }
-
-    fn reader<'a>(self, bytes: &'a [u8]) -> io::Result<Box<dyn BufRead + 'a>> {
-        Ok(match self {
-            Self::None => Box::new(bytes),
-            Self::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(bytes))),
-            Self::Zstd => Box::new(BufReader::new(zstd::Decoder::with_buffer(bytes)?)),
-        })
     }
 }
 

@@ -8,6 +8,7 @@
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectStore, ObjectStoreExt};
 
+use super::codec::Text as _;
 use super::columns::{DT, Kind};
 use super::error::SqlError;
 use super::json::{self, Fields};

@@ -12,7 +12,7 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use sink::layout::{self, NO_PARTITION};
 
-use super::codec::Codec;
+use super::codec::{Codec, Text as _};
 use super::columns::DT;
 use super::error::SqlError;
 

@@ -5,6 +5,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
 
+use super::codec::Text as _;
 use super::error::SqlError;
 use super::listing::{Area, Lake, Object};
 use super::scan::read;

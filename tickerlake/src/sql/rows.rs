@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 
+use super::codec::Text as _;
 use super::columns::Kind;
 use super::error::SqlError;
 use super::json::{self, Fields};

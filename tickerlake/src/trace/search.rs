@@ -2,8 +2,8 @@
 //!
 //! An object's name tells the offset of its first record, not of its last, so the candidates are, in
 //! each folder, the object that begins last at or before the wanted offset, and every other one that
-//! begins less than a batch before it: after a failure a batch may be delivered with other
-//! boundaries, and then two objects hold the same record.
+//! begins less than a batch before it: what stands in two objects, as a lake written before there were
+//! ledgers can have it, is told of both.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
