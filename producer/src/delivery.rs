@@ -268,6 +268,7 @@ impl<'a> Delivery<'a> {
                     return Ok(true);
                 }
                 Err((error, unsent)) if error.rdkafka_error_code() == Some(Code::QueueFull) => unsent,
+                Err((error, _)) if error.rdkafka_error_code() == Some(Code::Fatal) => return Err(self.given_up(1)),
                 Err((error, _)) => {
                     return Err(self.producer.context().not_sent(sent.row, &error));
                 }
@@ -313,14 +314,14 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Why records were taken out of the queue, before the client has told it by itself.
+    /// Why the client takes or keeps no more records, before it has told it by itself.
     fn given_up(&self, records: u64) -> DeliveryError {
         let servers = self.settings.servers().to_owned();
         match self.producer.client().fatal_error() {
             Some((code, reason)) => {
                 DeliveryError::Fatal { servers, reason: format!("{reason}{}", setting_hint(Some(code))) }
             }
-            None => DeliveryError::Fatal { servers, reason: format!("{records} records were sent and not confirmed") },
+            None => DeliveryError::Fatal { servers, reason: format!("{records} records were not confirmed") },
         }
     }
 }

@@ -219,8 +219,8 @@ impl ProducerContext for Reports {
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code();
-                // A purge follows a failure that is known already.
-                if !matches!(code, Some(Code::PurgeQueue | Code::PurgeInflight)) {
+                // These follow a failure of the whole client, which has the reason.
+                if !matches!(code, Some(Code::PurgeQueue | Code::PurgeInflight | Code::Fatal)) {
                     let timed_out = code == Some(Code::MessageTimedOut);
                     let why = state.last_reason.as_deref().filter(|_| timed_out);
                     let failure = self.not_delivered(RowId(row), error, why);
