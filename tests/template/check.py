@@ -14,6 +14,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+import boot
 import queries
 import resolve
 import rules
@@ -113,6 +114,7 @@ def samconfig(resources):
 def main():
     if sys.argv[1:] == ["--write"]:
         queries.write(ROOT, TEMPLATE)
+        boot.write(ROOT, TEMPLATE)
     elif sys.argv[1:]:
         sys.exit("usage: tests/template/check [--write]")
     problems = []

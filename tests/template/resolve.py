@@ -10,6 +10,7 @@ PSEUDO = {
     "AWS::StackName": "tickerlake",
     "AWS::URLSuffix": "amazonaws.com",
 }
+IMAGE = "ami-0123456789abcdef0"
 ABSENT = object()
 
 
@@ -25,6 +26,12 @@ def resolved(template, given):
     """The template with its parameters and conditions decided: only what AWS alone knows is left."""
     values = parameters(template.get("Parameters", {}), given)
     reader = Reader(values, template.get("Conditions", {}))
+    for rule in template.get("Rules", {}).values():
+        if reader.holds(rule.get("RuleCondition", {"Fn::Equals": ["", ""]})):
+            for assertion in rule["Assertions"]:
+                if not reader.holds(assertion["Assert"]):
+                    reason = assertion["AssertDescription"]
+                    raise Refused(reason.split()[0], reason)
     result = {"AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"]}
     for section in ("Resources", "Outputs"):
         result[section] = {
@@ -50,7 +57,10 @@ def parameters(declared, given):
             raise Refused(name, f"{text!r} is not one of {allowed}")
         if not re.fullmatch(declaration.get("AllowedPattern", ".*"), text):
             raise Refused(name, f"{text!r} does not match its pattern")
-        if declaration["Type"] == "Number":
+        if declaration["Type"].startswith("AWS::SSM::Parameter::Value"):
+            # Its text is a parameter's name, whose value AWS has.
+            values[name] = IMAGE
+        elif declaration["Type"] == "Number":
             number = int(text)
             if not declaration.get("MinValue", number) <= number <= declaration.get("MaxValue", number):
                 raise Refused(name, f"{text} is out of its range")
@@ -104,10 +114,16 @@ class Reader:
                     return self.value(yes if self.condition(name) else no)
                 case "Fn::Sub" if isinstance(argument, str):
                     return self.substituted(argument)
+                case "Fn::Sub":
+                    text, more = argument
+                    more = {name: in_text(self.value(part)) for name, part in more.items()}
+                    return Reader(self.values | more, self.conditions).substituted(text)
+                case "Fn::Base64" | "Fn::Select":
+                    return {function: self.value(argument)}
                 case "Fn::Split":
                     separator, text = argument
                     return self.value(text).split(separator)
-                case "Fn::GetAtt":
+                case "Fn::GetAtt" | "Fn::GetAZs":
                     return node
                 case _ if function.startswith("Fn::"):
                     raise ValueError(f"{function} is not known here; teach it to tests/template/resolve.py")
@@ -116,7 +132,22 @@ class Reader:
 
     def substituted(self, text):
         known = self.values | PSEUDO
-        text = re.sub(r"\$\{([A-Za-z0-9:]+)\}", lambda found: str(known.get(found[1], found[0])), text)
-        if re.search(r"\$\{[^!]", text):
-            return {"Fn::Sub": text}
-        return text.replace("${!", "${")
+        result = filled(text, known)
+        if not re.search(r"\$\{[^!]", result):
+            return result.replace("${!", "${")
+        # In what only AWS can fill in, the partition is for it, too; cfn-lint asks for that.
+        return {"Fn::Sub": filled(text, {name: value for name, value in known.items() if name != "AWS::Partition"})}
+
+
+def filled(text, known):
+    return re.sub(r"\$\{([A-Za-z0-9:]+)\}", lambda found: str(known.get(found[1], found[0])), text)
+
+
+def in_text(value):
+    """A value as Fn::Sub has it within a text."""
+    match value:
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+    return value

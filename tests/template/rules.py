@@ -3,16 +3,25 @@
 import fnmatch
 import json
 
+import boot
+import broker
 import columns
 import queries
 
 MOST_ALARMS = 6
+# The statements whose actions take no narrower resource than everything.
+WITHOUT_RESOURCE = {("SinkRole", "Interfaces"), ("BrokerRole", "Volumes"), ("BrokerRole", "Health")}
 
 
 def broken(root, template, given):
     """Everything that is wrong with a resolved template."""
     resources = template["Resources"]
     yield from queries.differences(root, resources)
+    if "Broker" in resources:
+        yield from boot.differences(root, resources)
+        yield from broker.broken(root, template, given)
+    elif given.get("BootstrapServers", "") == "":
+        yield "there is neither a broker of the stack's own nor another"
     yield from tables(root, resources)
     yield from event_source(resources, given)
     yield from role(resources)
@@ -121,8 +130,7 @@ def role(resources):
             actions = listed(statement["Action"])
             if any("*" in action for action in actions):
                 yield f"{name} may do {actions}: name each action"
-            interfaces = name == "SinkRole" and statement.get("Sid") == "Interfaces"
-            if "*" in listed(statement["Resource"]) and not interfaces:
+            if "*" in listed(statement["Resource"]) and (name, statement.get("Sid")) not in WITHOUT_RESOURCE:
                 yield f"{name} may do {actions} to everything"
     # What the sink asks of S3, and of no other key.
     prefix = variables(resources)["SINK_PREFIX"]

@@ -1,6 +1,6 @@
 """The parameter sets that the template is checked with."""
 
-# Without a broker of the template's own, these have no default.
+# Brokers that are there.
 BROKER = {
     "BootstrapServers": "b-1.example.internal:9096,b-2.example.internal:9096",
     "SecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:kafka-AbCdEf",
@@ -11,6 +11,10 @@ BROKER = {
 }
 # What CloudFormation takes.
 TAKEN = {
+    "default": {},
+    "public-listener": {"PublicCidr": "203.0.113.7/32", "Partitions": "6", "BrokerDiskSize": "100"},
+    "paused": {"Paused": "true"},
+    "provisioned-own-broker": {"Provisioned": "true"},
     "bring-your-own": BROKER,
     "provisioned": BROKER | {"Provisioned": "true", "MinimumPollers": "2", "MaximumPollers": "4"},
     "x86_64": BROKER | {"Architecture": "x86_64"},
@@ -29,6 +33,8 @@ TAKEN = {
 # What it refuses before it makes anything, by the parameter that is wrong.
 REFUSED = {
     "SecretArn": {name: value for name, value in BROKER.items() if name != "SecretArn"},
+    "SecurityGroup": {name: value for name, value in BROKER.items() if name != "SecurityGroup"},
+    "PublicCidr": {"PublicCidr": "0.0.0.0/0"},
     "BootstrapServers": BROKER | {"BootstrapServers": "b-1.example.internal"},
     "Subnet": BROKER | {"Subnet": ""},
     "Prefix": BROKER | {"Prefix": "raw"},
