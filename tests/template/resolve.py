@@ -39,7 +39,17 @@ def resolved(template, given):
             for name, body in template[section].items()
             if "Condition" not in body or reader.condition(body["Condition"])
         }
+    for body in result["Resources"].values():
+        if "DefinitionSubstitutions" in body.get("Properties", {}):
+            define(body["Properties"])
     return result
+
+
+def define(machine):
+    """A state machine's definition with what is put into it; a resource stands there by its logical name."""
+    names = {name: part if isinstance(part, str) else part["Ref"] for name, part in machine["DefinitionSubstitutions"].items()}
+    machine["DefinitionString"] = filled(machine["DefinitionString"], names)
+    machine["DefinitionSubstitutions"] = names
 
 
 def parameters(declared, given):
@@ -123,6 +133,11 @@ class Reader:
                 case "Fn::Split":
                     separator, text = argument
                     return self.value(text).split(separator)
+                case "Fn::Join":
+                    separator, parts = argument
+                    parts = self.value(parts)
+                    whole = all(isinstance(part, str) for part in parts)
+                    return separator.join(parts) if whole else {function: [separator, parts]}
                 case "Fn::GetAtt" | "Fn::GetAZs":
                     return node
                 case _ if function.startswith("Fn::"):
@@ -150,4 +165,6 @@ def in_text(value):
             return f"${{{name}}}"
         case {"Fn::GetAtt": [name, attribute]}:
             return f"${{{name}.{attribute}}}"
+        case {"Fn::Sub": text}:
+            return text
     return value

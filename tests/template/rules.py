@@ -6,6 +6,7 @@ import json
 import boot
 import broker
 import columns
+import history
 import queries
 
 MOST_ALARMS = 6
@@ -22,11 +23,14 @@ def broken(root, template, given):
         yield from broker.broken(root, template, given)
     elif given.get("BootstrapServers", "") == "":
         yield "there is neither a broker of the stack's own nor another"
+    if "History" in resources:
+        yield from history.differences(root, resources)
     yield from tables(root, resources)
     yield from event_source(resources, given)
     yield from role(resources)
     yield from lake(resources)
     yield from work_group(resources)
+    yield from dashboard(resources)
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     if not 0 < len(alarms) <= MOST_ALARMS:
         yield f"{len(alarms)} alarms: at most {MOST_ALARMS}, each with something to do about it"
@@ -180,3 +184,14 @@ def work_group(resources):
         yield "the results of queries are not where the bucket deletes them after some days"
     if "EncryptionConfiguration" not in result:
         yield "the results of queries are not encrypted"
+
+
+def dashboard(resources):
+    try:
+        widgets = json.loads(text(one(resources, "AWS::CloudWatch::Dashboard")["DashboardBody"]))["widgets"]
+    except ValueError as error:
+        yield f"the dashboard is not JSON: {error}"
+        return
+    of_broker = any("broker_disk_used" in json.dumps(widget) for widget in widgets)
+    if of_broker != ("Broker" in resources):
+        yield "the dashboard shows a broker that there is not, or not the one that there is"

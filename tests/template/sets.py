@@ -19,7 +19,7 @@ TAKEN = {
     "provisioned": BROKER | {"Provisioned": "true", "MinimumPollers": "2", "MaximumPollers": "4"},
     "x86_64": BROKER | {"Architecture": "x86_64"},
     "hourly": BROKER | {"PartitionBy": "hour", "Prefix": "raw/quotes/", "Compression": "zstd", "Topic": "ticks.v2"},
-    "without-crawler": BROKER | {"CrawlerSchedule": "", "Paused": "true"},
+    "without-schedules": BROKER | {"CrawlerSchedule": "", "HistorySchedule": "", "Paused": "true"},
     "every-option": BROKER
     | {
         "SecretsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",

@@ -1,0 +1,29 @@
+-- The table of all quotes for good: in Parquet, by year of the trade date, each record once.
+-- Grain: one row per record, by topic, generation, partition and offset.
+-- stored_at is when the record's object was stored (UTC). By it merge.sql knows where to go on.
+CREATE TABLE IF NOT EXISTS quotes_history (
+  kafka_topic string,
+  kafka_partition int,
+  kafka_offset bigint,
+  kafka_timestamp bigint,
+  kafka_generation int,
+  symbol string,
+  trade_date date,
+  traded_at string,
+  open double,
+  high double,
+  low double,
+  close double,
+  adj_close double,
+  volume double,
+  close_usd double,
+  dt string,
+  stored_at timestamp
+)
+PARTITIONED BY (year(trade_date))
+LOCATION 's3://${Lake}/${Prefix}history/${Topic}/'
+TBLPROPERTIES (
+  'table_type' = 'ICEBERG',
+  'format' = 'parquet',
+  'write_compression' = 'zstd'
+)
