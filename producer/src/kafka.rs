@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, ClientContext};
 use thiserror::Error;
 
 use crate::args::KafkaArgs;
@@ -18,6 +20,16 @@ pub struct Settings {
     given: BTreeMap<String, String>,
     gapless: bool,
 }
+
+/// The context of a client that logs nothing: what librdkafka complains of comes as errors of what is asked, as well.
+pub struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ConsumerContext for Quiet {}
 
 /// Why settings cannot be used; each names the argument to change.
 #[derive(Debug, Error)]

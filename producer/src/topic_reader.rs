@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -13,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::Stamp;
-use crate::kafka::Settings;
+use crate::kafka::{Quiet, Settings};
 use crate::marks::Range;
 use crate::resume::ResumeError;
 use crate::topic::Topic;
@@ -22,16 +20,6 @@ use crate::topic::Topic;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a shutdown is looked for.
 const POLL: Duration = Duration::from_millis(100);
-
-/// What librdkafka complains of comes as errors as well.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-    fn error(&self, _: KafkaError, _: &str) {}
-}
-
-impl ConsumerContext for Quiet {}
 
 /// Where partitions begin and end.
 #[derive(Debug, Default)]

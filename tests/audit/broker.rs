@@ -7,7 +7,8 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
-use tickerlake_tests::apache_kafka::ApacheKafka;
+use tickerlake_tests::acl::{Operation, Resource, allow};
+use tickerlake_tests::apache_kafka::{ApacheKafka, STRANGER};
 use tickerlake_tests::broker::TestBroker;
 use tickerlake_tests::kafka;
 
@@ -103,6 +104,30 @@ async fn apache_topic(settings: &'static [(&str, &str)]) -> (&'static str, Strin
         kafka.plaintext.as_str()
     });
     (made.await.unwrap(), topic)
+}
+
+/// As the producer of a stack on AWS is.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Apache Kafka: run tests/install-parts"]
+async fn a_user_who_may_read_the_topic_and_be_in_no_group_may_audit_it() {
+    let (servers, topic) = apache_topic(&[]).await;
+    let stored = of_topic(&topic, [0..10, 20..30]).await;
+    let audit = tokio::task::spawn_blocking(move || {
+        let kafka = ApacheKafka::shared();
+        for operation in [Operation::Describe, Operation::Read] {
+            allow(servers, "stranger", operation, Resource::Topic(&topic)).unwrap();
+        }
+        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+        for _ in 0..35 {
+            producer.send(BaseRecord::<(), str>::to(&topic).payload("{}")).unwrap();
+        }
+        producer.flush(WAIT).unwrap();
+        let config = kafka.client_properties.to_str().unwrap();
+        stored.audit(&[&["-b", &kafka.sasl_ssl, "--config", config], &STRANGER[..]].concat())
+    });
+    let audit = audit.await.unwrap();
+    assert_eq!(audit.found("missing"), [found(10, 19, &[])], "{audit:?}");
+    assert_eq!(audit.row(0)["broker"], json!({"low": 0, "high": 35, "lag": 5}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use producer::kafka::Quiet;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -24,7 +25,7 @@ const NEAR: i64 = 10_000;
 
 /// A broker, asked as the trigger asks it: what it delivers under the user's own settings.
 pub(super) struct Broker {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
     servers: String,
 }
 
@@ -38,7 +39,8 @@ impl Broker {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error");
-        let consumer = client.create().with_context(|| format!("the broker {servers} (--bootstrap-server)"))?;
+        let consumer =
+            client.create_with_context(Quiet).with_context(|| format!("the broker {servers} (--bootstrap-server)"))?;
         Ok(Broker { consumer, servers })
     }
 
@@ -121,13 +123,14 @@ impl Broker {
     }
 }
 
-/// Troubles that librdkafka overcomes by itself.
+/// Troubles that librdkafka overcomes by itself; that the group is not allowed is none, since nobody joins it.
 fn is_transient(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
             RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::GroupAuthorizationFailed
                 | RDKafkaErrorCode::OperationTimedOut
                 | RDKafkaErrorCode::Resolve
         )
