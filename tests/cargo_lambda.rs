@@ -69,7 +69,8 @@ fn invoke_once_built(port: u16, event: &Path, limit: Instant) {
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "null", "{}", event.display());
 }
 
-fn sample_events() -> Vec<PathBuf> {
+/// The sample events, in the order in which they are delivered.
+pub(crate) fn sample_events() -> Vec<PathBuf> {
     let mut events: Vec<PathBuf> = std::fs::read_dir(workspace().join("events"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

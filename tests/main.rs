@@ -20,5 +20,6 @@ mod poison_table;
 mod quality;
 mod resume;
 mod runtime_api;
+mod sam_build;
 mod trace;
 mod up;
