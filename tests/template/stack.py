@@ -33,6 +33,12 @@ OUTPUTS = {
     "Logs": "SinkLogs",
     "Database": "Database",
     "WorkGroup": "WorkGroup",
+    "Crawler": "Crawler",
+    "History": "History",
+    "BrokerGroup": "Broker",
+    "BrokerVolume": "BrokerVolume",
+    "CaSecret": "CaSecret",
+    "ProducerSecret": "ProducerSecret",
 }
 
 
@@ -178,6 +184,8 @@ def broken(template, given, stood_in):
         for name in sorted(made.keys() ^ expected["Resources"].keys()):
             yield f"{name} {'is made' if name in made else 'is not made'}, against the template's conditions"
         for name, body in evaluated.items():
+            if "DefinitionSubstitutions" in (body or {}).get("Properties", {}):
+                resolve.define(body["Properties"])
             for left in unresolved(body, names):
                 yield f"{name}: {left} is not resolved"
         for name in sorted(outputs.keys() ^ expected["Outputs"].keys()):

@@ -7,12 +7,19 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 STOOD_IN = {
     "AWS::Athena::NamedQuery": "unknown to it",
     "AWS::Athena::WorkGroup": "unknown to it",
+    "AWS::AutoScaling::AutoScalingGroup": "it looks for the subnet",
     "AWS::CloudWatch::Alarm": "unknown to it",
+    "AWS::EC2::Route": "it looks for the route table",
+    "AWS::EC2::RouteTable": "it makes it and cannot delete it",
+    "AWS::EC2::Subnet": "it has no zone to tell others",
+    "AWS::EC2::VPCEndpoint": "it looks for the subnet",
     "AWS::Glue::Crawler": "unknown to it",
     "AWS::Glue::Database": "unknown to it",
     "AWS::Glue::Table": "unknown to it",
     "AWS::Lambda::EventSourceMapping": "it takes queues and streams as sources, and no Kafka",
     "AWS::S3::BucketPolicy": "unknown to it",
+    "AWS::Scheduler::Schedule": "unknown to it",
+    "AWS::SecretsManager::Secret": "unknown to it",
 }
 # Whose Ref is an ARN although their schemas call it something else.
 REF_IS_ARN = {"AWS::SecretsManager::Secret"}
