@@ -1,5 +1,6 @@
 """What CloudFormation makes of a template and its parameters, before it makes any resource."""
 
+import base64
 import re
 
 # Pseudo parameters that decide nothing here but must be texts in what is judged.
@@ -128,7 +129,10 @@ class Reader:
                     text, more = argument
                     more = {name: in_text(self.value(part)) for name, part in more.items()}
                     return Reader(self.values | more, self.conditions).substituted(text)
-                case "Fn::Base64" | "Fn::Select":
+                case "Fn::Base64":
+                    text = self.value(argument)
+                    return base64.b64encode(text.encode()).decode() if isinstance(text, str) else {function: text}
+                case "Fn::Select":
                     return {function: self.value(argument)}
                 case "Fn::Split":
                     separator, text = argument
