@@ -27,6 +27,15 @@ def declared(root):
     return quote, coordinates + quote, topic + coordinates + quarantined
 
 
+def history(root):
+    """The columns of the table quotes_history."""
+    path = root / "history/create.sql"
+    found = re.search(r"CREATE TABLE IF NOT EXISTS quotes_history \((.*?)\n\)", path.read_text(), re.DOTALL)
+    if not found:
+        raise LookupError(f"{path} makes no quotes_history any more; teach tests/template/columns.py its new form")
+    return re.findall(r"^  (\w+) (\w+),?$", found[1], re.MULTILINE)
+
+
 def sink_variables(root):
     """The environment variables that the function reads."""
     path = root / "functions/sink/src/config.rs"

@@ -52,9 +52,9 @@ def views(root):
 def record(body, database):
     """A view as Athena writes it down, before it is encoded."""
     kept = [{"name": each["name"], "type": TYPES.get(each["type"], each["type"])} for each in body["columns"]]
-    return json.dumps(
-        {"catalog": "awsdatacatalog", "schema": database, "columns": kept, "originalSql": body["query"]}
-    )
+    # It runs with the rights of who asks, as all of Athena's do; Trino wants this, or an owner. Later ones want a path.
+    names = {"catalog": "awsdatacatalog", "schema": database, "path": [], "runAsInvoker": True}
+    return json.dumps(names | {"columns": kept, "originalSql": body["query"]})
 
 
 def view(name, body):

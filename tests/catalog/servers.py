@@ -1,0 +1,130 @@
+"""The servers that a check needs, on free ports of this machine; all end with it."""
+
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PARTS = pathlib.Path(os.environ["TICKERLAKE_PARTS"])
+LIMIT = 300  # seconds, for anything: what takes so long hangs
+# What the embedded S3 takes, and moto too: they keep nobody out.
+KEYS = {"AWS_ACCESS_KEY_ID": "tickerlake", "AWS_SECRET_ACCESS_KEY": "tickerlake", "AWS_REGION": "us-east-1"}
+BUCKET = "tickerlake"
+TRINO = """\
+coordinator=true
+node-scheduler.include-coordinator=true
+http-server.http.port={port}
+discovery.uri=http://127.0.0.1:{port}
+node.internal-address=127.0.0.1
+plugin.dir={parts}/trino/plugin
+catalog.config-dir={folder}/catalog
+query.max-memory-per-node=700MB
+"""
+S3 = """\
+hive.s3.endpoint={s3}
+hive.s3.path-style-access=true
+hive.s3.ssl.enabled=false
+hive.s3.aws-access-key=tickerlake
+hive.s3.aws-secret-key=tickerlake
+hive.metastore.glue.region=us-east-1
+hive.metastore.glue.endpoint-url={glue}
+hive.metastore.glue.aws-access-key=tickerlake
+hive.metastore.glue.aws-secret-key=tickerlake
+"""
+# Athena's name of its catalog, which stands in the view.
+CATALOGS = {
+    "awsdatacatalog": "connector.name=hive\nhive.metastore=glue\nhive.iceberg-catalog-name=iceberg\n"
+    "hive.partition-projection-enabled=true\n",
+    "iceberg": "connector.name=iceberg\niceberg.catalog.type=glue\n",
+}
+
+
+def free_port(given=set()):
+    """A port below the range from which the system gives them to clients; none twice."""
+    for port in range(20000 + os.getpid() % 10000, 32000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
+    raise RuntimeError("no free port")
+
+
+def wait_for(what, condition, program=None, log=None):
+    until = time.monotonic() + LIMIT
+    while not condition():
+        if program and program.poll() is not None:
+            raise RuntimeError(f"{what}: it ended with {program.returncode}:\n{log.read_text()[-3000:]}")
+        if time.monotonic() > until:
+            raise RuntimeError(f"waited in vain for {what}" + (f":\n{log.read_text()[-3000:]}" if log else ""))
+        time.sleep(0.1)
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Servers:
+    """Programs that are killed at the end, whatever happens, the last first."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.running = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        while self.running:
+            stop(self.running.pop())
+
+    def start(self, name, command, environment=None):
+        log = self.folder / f"{name}.log"
+        with log.open("w") as output:
+            program = subprocess.Popen(
+                [str(word) for word in command],
+                env=os.environ | KEYS | (environment or {}),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.running.append(program)
+        return program, log
+
+    def glue(self):
+        """moto. Returns its address."""
+        port = free_port()
+        program, log = self.start("moto", [PARTS / "moto/bin/moto_server", "-H", "127.0.0.1", "-p", port])
+        wait_for("moto", lambda: listens(port), program, log)
+        return f"http://127.0.0.1:{port}"
+
+    def trino(self, glue, s3):
+        """Trino. Returns its port, and what waits until `is_ready` says that it takes work."""
+        port, folder = free_port(), self.folder / "trino"
+        (folder / "catalog").mkdir(parents=True)
+        (folder / "config.properties").write_text(TRINO.format(port=port, parts=PARTS, folder=folder))
+        for name, settings in CATALOGS.items():
+            text = settings + S3.format(glue=glue, s3=s3)
+            (folder / "catalog" / f"{name}.properties").write_text(text)
+        options = {"node.environment": "check", "node.id": "check", "node.data-dir": folder, "user.timezone": "UTC"}
+        options |= {"config": folder / "config.properties", "jdk.attach.allowAttachSelf": "true"}
+        command = ["java", "-Xmx2g", "-XX:+ExitOnOutOfMemoryError", *(f"-D{key}={value}" for key, value in options.items())]
+        command += ["-cp", f"{PARTS}/trino/start:{PARTS}/trino/lib/*", "Start", "406"]
+        program, log = self.start("trino", command)
+        return port, lambda is_ready: wait_for("Trino", is_ready, program, log)
+
+
+def stop(program):
+    program.terminate()
+    try:
+        program.wait(30)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
