@@ -12,6 +12,8 @@ LIMIT = 300  # seconds, for anything: what takes so long hangs
 # What the embedded S3 takes, and moto too: they keep nobody out.
 KEYS = {"AWS_ACCESS_KEY_ID": "tickerlake", "AWS_SECRET_ACCESS_KEY": "tickerlake", "AWS_REGION": "us-east-1"}
 BUCKET = "tickerlake"
+# The caller's settings are for other servers.
+OWN = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KAFKA_", "SINK_"))}
 TRINO = """\
 coordinator=true
 node-scheduler.include-coordinator=true
@@ -89,7 +91,7 @@ class Servers:
         with log.open("w") as output:
             program = subprocess.Popen(
                 [str(word) for word in command],
-                env=os.environ | KEYS | (environment or {}),
+                env=OWN | KEYS | (environment or {}),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -106,7 +108,7 @@ class Servers:
         return f"http://127.0.0.1:{port}"
 
     def trino(self, glue, s3):
-        """Trino. Returns its port, and what waits until `is_ready` says that it takes work."""
+        """Trino. Returns its port."""
         port, folder = free_port(), self.folder / "trino"
         (folder / "catalog").mkdir(parents=True)
         (folder / "config.properties").write_text(TRINO.format(port=port, parts=PARTS, folder=folder))
@@ -118,7 +120,8 @@ class Servers:
         command = ["java", "-Xmx2g", "-XX:+ExitOnOutOfMemoryError", *(f"-D{key}={value}" for key, value in options.items())]
         command += ["-cp", f"{PARTS}/trino/start:{PARTS}/trino/lib/*", "Start", "406"]
         program, log = self.start("trino", command)
-        return port, lambda is_ready: wait_for("Trino", is_ready, program, log)
+        wait_for("Trino", lambda: "SERVER STARTED" in log.read_text(), program, log)
+        return port
 
 
 def stop(program):

@@ -1,9 +1,14 @@
 """Asks Trino, by its own protocol."""
 
 import json
+import time
 import urllib.request
 
 import servers
+
+
+class NoNodes(RuntimeError):
+    """Nothing was done, because there is no node yet."""
 
 
 class Answer:
@@ -26,14 +31,18 @@ class Trino:
     def __init__(self, port):
         self.url = f"http://127.0.0.1:{port}/v1/statement"
 
-    def is_ready(self):
-        """It knows of itself as a node that takes work only some time after it has started."""
-        try:
-            return self.ask("SELECT count(*) FROM system.runtime.nodes", "").value() == 1
-        except (OSError, RuntimeError):
-            return False
-
     def ask(self, statement, schema, catalog="awsdatacatalog"):
+        """Waits for Trino to know of itself as a node that takes work, which is some time after it has started."""
+        until = time.monotonic() + servers.LIMIT
+        while True:
+            try:
+                return self.once(statement, schema, catalog)
+            except NoNodes:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
+
+    def once(self, statement, schema, catalog):
         headers = {"X-Trino-User": "check", "X-Trino-Catalog": catalog, "X-Trino-Schema": schema}
         headers["X-Trino-Time-Zone"] = "UTC"
         request = urllib.request.Request(self.url, statement.encode(), headers)
@@ -42,7 +51,8 @@ class Trino:
             with urllib.request.urlopen(request, timeout=servers.LIMIT) as response:
                 page = json.load(response)
             if "error" in page:
-                raise RuntimeError(f"Trino: {page['error']['message']}, of:\n{statement}")
+                error = NoNodes if page["error"]["errorName"] == "NO_NODES_AVAILABLE" else RuntimeError
+                raise error(f"Trino: {page['error']['message']}, of:\n{statement}")
             columns = [column["name"] for column in page.get("columns", [])] or columns
             rows += page.get("data", [])
             if "nextUri" not in page:

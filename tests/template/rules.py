@@ -68,6 +68,9 @@ def tables(root, resources):
     if tables_found.keys() != {"quotes", "quarantine"}:
         yield f"the tables are {', '.join(tables_found)}, not quotes and quarantine"
         return
+    kept = [("kafka_topic", "string"), *quotes, ("dt", "string"), ("stored_at", "timestamp")]
+    if columns.history(root) != kept:
+        yield "the columns of history/create.sql are not kafka_topic, those of quotes, dt and stored_at"
     topic = resources["SinkQuotes"]["Properties"]["Topics"][0]
     by_hour = sink["SINK_PARTITION_BY"] == "hour"
     for name, folder, wanted, partitions in [
