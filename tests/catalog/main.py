@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,16 @@ def history_is_kept(pipeline, both):
     read = merged.read_rows - 2 * (history.count() - 5)
     if read > total / 2:
         raise AssertionError(f"a merge of 5 rows reads {read:,} of {total:,} rows of quotes")
+    # An object that somebody has copied: before it was merged, and after.
+    before = set(pipeline.objects())
+    pipeline.event(10, 0, 1, feed.quotes("COPIED", range(1, 4)))
+    [path] = set(pipeline.objects()) - before
+    for number, changed in ("1", 3), ("2", 0):
+        shutil.copy(path, path.with_name(path.name.replace("00010-", f"00010-{number}-")))
+        equal(history.merge().changed, changed, "rows of an object and its copies that were merged")
+    for copied in path.parent.glob("00010-?-*"):
+        copied.unlink()
+    history.has_the_rows_of_quotes()
     files = history.files()
     history.optimize()
     history.has_the_rows_of_quotes()
