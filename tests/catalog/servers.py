@@ -35,10 +35,10 @@ hive.metastore.glue.endpoint-url={glue}
 hive.metastore.glue.aws-access-key=tickerlake
 hive.metastore.glue.aws-secret-key=tickerlake
 """
-# Athena's name of its catalog, which stands in the view.
+# Athena's name of its catalog, which stands in the view. moto keeps no statistics, and is asked for them for a minute.
 CATALOGS = {
     "awsdatacatalog": "connector.name=hive\nhive.metastore=glue\nhive.iceberg-catalog-name=iceberg\n"
-    "hive.partition-projection-enabled=true\n",
+    "hive.partition-projection-enabled=true\nhive.table-statistics-enabled=false\n",
     "iceberg": "connector.name=iceberg\niceberg.catalog.type=glue\n",
 }
 
