@@ -103,7 +103,7 @@ class Servers:
     def glue(self):
         """moto. Returns its address."""
         port = free_port()
-        program, log = self.start("moto", [PARTS / "moto/bin/moto_server", "-H", "127.0.0.1", "-p", port])
+        program, log = self.start("moto", [PARTS / "template/bin/moto_server", "-H", "127.0.0.1", "-p", port])
         wait_for("moto", lambda: listens(port), program, log)
         return f"http://127.0.0.1:{port}"
 
