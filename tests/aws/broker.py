@@ -112,7 +112,8 @@ def forwarded(run, server):
 def stop_forward(run):
     if run.forward is None:
         return
-    for how in signal.SIGTERM, signal.SIGKILL:
+    # The plugin ends its session at the first, which the CLI itself does not heed.
+    for how in signal.SIGINT, signal.SIGTERM, signal.SIGKILL:
         try:
             os.killpg(run.forward.pid, how)
             run.forward.wait(timeout=5)

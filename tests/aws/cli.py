@@ -17,7 +17,8 @@ class AwsError(Failed):
     def __init__(self, service, operation, said):
         name = "".join(word.capitalize() for word in operation.split("-"))
         permission = f"{PERMISSIONS.get(service, service)}:{name}"
-        super().__init__(f"aws {service} {operation}: {last_line(said)}", f"it needs a region, and credentials with the permission {permission}")
+        super().__init__(f"aws {service} {operation}: {last_line(said)}",
+                         f"it needs a region, and credentials with the permission {permission}")
         self.said = said
 
 

@@ -35,8 +35,7 @@ class Audit:
 
 
 def audit(run):
-    prefix = run.stack.parameters.get("Prefix")
-    words = ["--bucket", run.stack.output("Bucket"), *(["--prefix", prefix] if prefix else [])]
+    words = ["--bucket", run.stack.output("Bucket"), "--prefix", run.stack.parameters.get("Prefix", "")]
     words += ["--topic", run.stack.output("Topic"), *run.client, "--format", "json"]
     ran = run.program("tickerlake", "audit", *words)
     if ran.returncode in (0, 4):

@@ -51,7 +51,7 @@ class Report:
             self.failed(what, f"{late.cmd[0]} did not end within {late.timeout:.0f} s; try again")
         except OSError as error:
             self.failed(what, f"{error}; look whether the repository is whole, and its programs are built")
-        except (KeyError, IndexError, TypeError, ValueError) as odd:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as odd:
             # An answer of another shape than is known here ends this step, not the others.
             self.failed(what, f"an answer that is not understood ({type(odd).__name__}: {odd}); report it with the "
                         "version of `aws --version`")
