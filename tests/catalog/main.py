@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -201,4 +202,7 @@ def main():
 
 BEGUN = time.monotonic()
 if __name__ == "__main__":
+    # The servers end with the check, however it ends.
+    for asked in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(asked, lambda number, _: sys.exit(128 + number))
     main()
