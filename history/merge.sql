@@ -2,7 +2,8 @@
 -- Repeats: run again, or late, it adds nothing twice and misses nothing. A record is known by topic,
 -- generation, partition and offset, never by being beyond the greatest offset: partitions, days and
 -- redriven records come in any order.
--- One that stands in two objects, a copied one say, is added once.
+-- One that stands in two objects, a copied one say, is added once. Its dt follows from the record, and
+-- is compared only so that files of other days need not be read.
 -- Objects are created once and never changed, so what was stored up to a day before the newest
 -- object that is merged is merged. The day is for objects that became visible while a merge ran.
 MERGE INTO quotes_history AS history
@@ -45,7 +46,8 @@ USING (
   ) AS records
   WHERE place = 1
 ) AS stored
-ON history.kafka_topic = stored.kafka_topic
+ON history.dt = stored.dt
+  AND history.kafka_topic = stored.kafka_topic
   AND coalesce(history.kafka_generation, 0) = coalesce(stored.kafka_generation, 0)
   AND history.kafka_partition = stored.kafka_partition
   AND history.kafka_offset = stored.kafka_offset
