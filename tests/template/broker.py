@@ -38,6 +38,8 @@ def ways_in(resources, ports, given):
     wanted = {
         ("BrokerSecurity", ports["internal"], ports["internal"], "SourceSecurity"),
         ("EndpointSecurity", 443, 443, "SourceSecurity"),
+        # The broker asks for its secrets by a name that leads to an endpoint here.
+        ("EndpointSecurity", 443, 443, "BrokerSecurity"),
     }
     if given.get("PublicCidr"):
         wanted.add(("BrokerSecurity", ports["public"], ports["public"], given["PublicCidr"]))
