@@ -38,6 +38,8 @@ def differences(root, resources):
         yield "the user data has another sum than broker/boot; run tests/template/check --write"
     if len(user_data.encode()) > MOST_USER_DATA - 1024:
         yield f"the user data is too long for EC2: {len(user_data)} bytes before names are put in"
+    if "${BrokerDiskSize}" not in user_data and not re.search(r"it has \d+ GB", user_data):
+        yield "a larger volume makes no other instance, and its file system does not grow"
     exported = set(re.findall(r"\b([A-Z_]+)=", user_data)) - {"PATH"}
     needed = set(re.findall(r'"\$\{([A-Z_]+):\?\}"', script))
     known = needed | set(re.findall(r'^: "\$\{([A-Z_]+):=', script, re.MULTILINE))

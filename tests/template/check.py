@@ -93,7 +93,7 @@ def policies(folder, names):
 
 def refusals(template):
     """The template refuses the sets that cannot work, each by the name of what is wrong."""
-    for name, given in sets.REFUSED.items():
+    for given, name in sets.REFUSED:
         try:
             resolve.resolved(template, given)
         except resolve.Refused as refused:

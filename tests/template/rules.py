@@ -29,7 +29,7 @@ def broken(root, template, given):
     yield from tables(root, resources)
     yield from event_source(resources, given)
     yield from role(resources)
-    yield from lake(resources)
+    yield from lake(resources, given)
     yield from work_group(resources)
     yield from dashboard(resources)
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
@@ -161,9 +161,11 @@ def role(resources):
         yield f"SinkRole may do what the sink never does: {foreign or 's3:Delete*'}"
 
 
-def lake(resources):
+def lake(resources, given):
     for name in ("Lake", "LakePolicy"):
-        if {resources[name].get(key) for key in ("DeletionPolicy", "UpdateReplacePolicy")} != {"Retain"}:
+        # But not what is left of a stack that could not be made.
+        policies = [resources[name].get(key) for key in ("DeletionPolicy", "UpdateReplacePolicy")]
+        if policies != ["RetainExceptOnCreate", "Retain"]:
             yield f"{name} would be deleted with the stack"
     [deny] = resources["LakePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     if deny["Effect"] != "Deny" or deny["Condition"] != {"Bool": {"aws:SecureTransport": "false"}}:
@@ -173,17 +175,27 @@ def lake(resources):
         if expires and not rule.get("Prefix", "").endswith("athena-results/"):
             yield f"the bucket's rule {rule['Id']} deletes more than the results of queries"
     for crawler in of_type(resources, "AWS::Glue::Crawler").values():
+        if (crawler["Schedule"]["ScheduleExpression"] == "") != (given.get("Paused") == "true"):
+            yield "Paused does not decide whether the crawler runs"
         configuration = json.loads(crawler["Configuration"])
         if configuration["CrawlerOutput"]["Tables"]["AddOrUpdateBehavior"] != "MergeNewColumns":
             yield "the crawler may change columns that are there"
 
 
 def work_group(resources):
-    configuration = one(resources, "AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
-    result = configuration["ResultConfiguration"]
+    configurations = {
+        name: group["WorkGroupConfiguration"] for name, group in of_type(resources, "AWS::Athena::WorkGroup").items()
+    }
+    if "BytesScannedCutoffPerQuery" not in configurations["WorkGroup"]:
+        yield "a query may read without a limit"
+    for name, configuration in configurations.items():
+        if not configuration.get("EnforceWorkGroupConfiguration"):
+            yield f"a query may leave out what {name} says"
+        yield from results(resources, configuration["ResultConfiguration"])
+
+
+def results(resources, result):
     prefix = variables(resources)["SINK_PREFIX"]
-    if not configuration.get("EnforceWorkGroupConfiguration") or "BytesScannedCutoffPerQuery" not in configuration:
-        yield "a query may go past the limit on what it reads"
     if text(result["OutputLocation"]) != f"s3://${{Lake}}/{prefix}athena-results/":
         yield "the results of queries are not where the bucket deletes them after some days"
     if "EncryptionConfiguration" not in result:

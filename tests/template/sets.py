@@ -30,14 +30,16 @@ TAKEN = {
     },
 }
 
-# What it refuses before it makes anything, by the parameter that is wrong.
-REFUSED = {
-    "SecretArn": {name: value for name, value in BROKER.items() if name != "SecretArn"},
-    "SecurityGroup": {name: value for name, value in BROKER.items() if name != "SecurityGroup"},
-    "PublicCidr": {"PublicCidr": "0.0.0.0/0"},
-    "BootstrapServers": BROKER | {"BootstrapServers": "b-1.example.internal"},
-    "Subnet": BROKER | {"Subnet": ""},
-    "Prefix": BROKER | {"Prefix": "raw"},
-    "Timeout": BROKER | {"Timeout": "900"},
-    "Compression": BROKER | {"Compression": "lz4"},
-}
+# What it refuses before it makes anything, and the parameter that is wrong.
+REFUSED = [
+    *(({name: value for name, value in BROKER.items() if name != missing}, missing) for missing in BROKER if missing != "BootstrapServers"),
+    *(({name: value}, name) for name, value in BROKER.items() if name != "BootstrapServers"),
+    (BROKER | {"PublicCidr": "203.0.113.7/32"}, "PublicCidr"),
+    ({"PublicCidr": "0.0.0.0/0"}, "PublicCidr"),
+    ({"BrokerInstanceType": "t3.small"}, "BrokerInstanceType"),
+    (BROKER | {"BootstrapServers": "b-1.example.internal"}, "BootstrapServers"),
+    (BROKER | {"Subnet": "10.0.0.0/24"}, "Subnet"),
+    ({"Prefix": "raw"}, "Prefix"),
+    ({"Timeout": "900"}, "Timeout"),
+    ({"Compression": "lz4"}, "Compression"),
+]
