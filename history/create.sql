@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS quotes_history (
   stored_at timestamp
 )
 PARTITIONED BY (year(trade_date))
-LOCATION 's3://${Lake}/${Prefix}history/${Topic}/'
+LOCATION 's3://${Lake}/history/${Database}/quotes/'
 TBLPROPERTIES (
   'table_type' = 'ICEBERG',
   'format' = 'parquet',

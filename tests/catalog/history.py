@@ -15,7 +15,7 @@ class History:
 
     def text(self, name):
         text = (servers.ROOT / f"history/{name}.sql").read_text()
-        for placeholder, value in (("Topic", self.stack.topic), ("Lake", servers.BUCKET), ("Prefix", self.stack.prefix)):
+        for placeholder, value in (("Topic", self.stack.topic), ("Lake", servers.BUCKET), ("Database", self.stack.database_name)):
             text = text.replace(f"${{{placeholder}}}", value)
         if "${" in text:
             raise AssertionError(f"history/{name}.sql has a placeholder that nobody substitutes")

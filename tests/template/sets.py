@@ -12,7 +12,7 @@ BROKER = {
 # What CloudFormation takes.
 TAKEN = {
     "default": {},
-    "public-listener": {"PublicCidr": "203.0.113.7/32", "Partitions": "6", "BrokerDiskSize": "100"},
+    "public-listener": {"PublicCidr": "203.0.113.7/32", "Zone": "us-east-1c", "SecondZone": "us-east-1d", "Partitions": "6", "BrokerDiskSize": "100"},
     "paused": {"Paused": "true"},
     "provisioned-own-broker": {"Provisioned": "true"},
     "bring-your-own": BROKER,
