@@ -3,6 +3,8 @@
 import re
 
 import columns
+import daily
+import resolve
 import servers
 
 TYPES = {"string": "varchar", "int": "integer", "timestamp": "timestamp(6)"}
@@ -14,9 +16,8 @@ class History:
         self.columns = columns.history(servers.ROOT)
 
     def text(self, name):
-        text = (servers.ROOT / f"history/{name}.sql").read_text()
-        for placeholder, value in (("Topic", self.stack.topic), ("Lake", servers.BUCKET), ("Database", self.stack.database_name)):
-            text = text.replace(f"${{{placeholder}}}", value)
+        given = {"Topic": self.stack.topic, "Lake": servers.BUCKET, "Database": self.stack.database_name}
+        text = resolve.filled(daily.statement(servers.ROOT, name), given)
         if "${" in text:
             raise AssertionError(f"history/{name}.sql has a placeholder that nobody substitutes")
         return text

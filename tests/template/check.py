@@ -15,7 +15,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 import boot
-import history
+import daily
 import queries
 import resolve
 import rules
@@ -116,7 +116,7 @@ def main():
     if sys.argv[1:] == ["--write"]:
         queries.write(ROOT, TEMPLATE)
         boot.write(ROOT, TEMPLATE)
-        history.write(ROOT, TEMPLATE)
+        daily.write(ROOT, TEMPLATE)
     elif sys.argv[1:]:
         sys.exit("usage: tests/template/check [--write]")
     problems = []

@@ -6,7 +6,7 @@ import json
 import boot
 import broker
 import columns
-import history
+import daily
 import queries
 
 MOST_ALARMS = 6
@@ -24,7 +24,7 @@ def broken(root, template, given):
     elif given.get("BootstrapServers", "") == "":
         yield "there is neither a broker of the stack's own nor another"
     if "History" in resources:
-        yield from history.differences(root, resources)
+        yield from daily.differences(root, resources)
     yield from queries.different_views(root, resources, one(resources, "AWS::Glue::Database")["DatabaseInput"]["Name"])
     yield from tables(root, resources)
     yield from event_source(resources, given)
