@@ -4,16 +4,21 @@
 //! every second record, and one record with absent headers, a null header, the timestamp -1 or a decoded
 //! value fails the whole event. Here a value stays a slice of the event until it is decoded.
 
+mod general;
+mod usual;
+
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, Deserializer};
 use serde_json::value::RawValue;
 
 /// The event is none of Kafka's: the same event would fail again.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
+    /// Not even text.
+    #[error("not the event of a Kafka event source: {0}")]
+    NotUtf8(std::str::Utf8Error),
     /// The text does not have the event's shape.
     #[error("not the event of a Kafka event source: {0}")]
     Shape(#[from] serde_json::Error),
@@ -96,7 +101,10 @@ impl<'a> Event<'a> {
     /// [`EventError`] when the text is not a Kafka event; a fault of a single record is not seen here,
     /// as long as the record has topic, partition and offset, and no timestamp but a whole number.
     pub fn parse(text: &'a str) -> Result<Self, EventError> {
-        let Envelope { source, records: Records(records) } = serde_json::from_str(text)?;
+        let (source, records) = match usual::read(text) {
+            Some((source, records)) => (source.map(Cow::Borrowed), records),
+            None => general::read(text)?,
+        };
         if let Some(source) = source
             && source != "SelfManagedKafka"
             && source != "aws:kafka"
@@ -128,45 +136,6 @@ fn is_topic(name: &str) -> bool {
         && name != "."
         && name != ".."
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(rename = "eventSource", borrow, default)]
-    source: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    records: Records<'a>,
-}
-
-/// The lists of the map `records`, in one; the map's own names and order mean nothing.
-struct Records<'a>(Vec<Record<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Lists<'a>(Vec<Record<'a>>);
-
-        impl<'de: 'a, 'a> Visitor<'de> for Lists<'a> {
-            type Value = Records<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map from topic and partition to a list of records")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(mut self, mut map: M) -> Result<Self::Value, M::Error> {
-                while map.next_key::<IgnoredAny>()?.is_some() {
-                    let list: Vec<Record<'a>> = map.next_value()?;
-                    if self.0.is_empty() {
-                        self.0 = list;
-                    } else {
-                        self.0.extend(list);
-                    }
-                }
-                Ok(Records(self.0))
-            }
-        }
-
-        deserializer.deserialize_map(Lists(Vec::new()))
-    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
