@@ -1,6 +1,7 @@
 //! One group's part of a chain: what is stored already is dropped, the rest is put, object by object.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::{Ledger, Record, Refusal, Request};
 
@@ -10,12 +11,13 @@ pub(super) struct Walk {
     group: usize,
     /// Places of the group's records, by offset.
     records: Vec<usize>,
-    /// Of `records`, what is in no object that has been seen.
-    kept: BTreeSet<usize>,
+    /// Which of `records` are in no object that has been seen.
+    kept: Vec<bool>,
     /// Objects that have been asked for and not been seen.
     awaited: BTreeSet<i64>,
     listing: bool,
-    putting: Vec<usize>,
+    /// Which of `records` are being put.
+    putting: Range<usize>,
     /// The greatest offset of the objects that have been seen.
     pub(super) reaches: Option<i64>,
 }
@@ -25,10 +27,10 @@ impl Walk {
         Walk {
             group,
             records: Vec::new(),
-            kept: BTreeSet::new(),
+            kept: Vec::new(),
             awaited: BTreeSet::new(),
             listing: false,
-            putting: Vec::new(),
+            putting: 0..0,
             reaches: None,
         }
     }
@@ -38,12 +40,12 @@ impl Walk {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.kept.is_empty() && self.awaited.is_empty() && !self.listing
+        !self.kept.contains(&true) && self.awaited.is_empty() && !self.listing
     }
 
     /// Sets out: a record in doubt is looked for, then all that is left is put.
     pub(super) fn begin(&mut self, name: &str, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
-        self.kept = self.records.iter().copied().collect();
+        self.kept = vec![true; self.records.len()];
         let known = ledger.ahead.get(name).copied();
         let is_in_doubt =
             |offset: i64| offset < ledger.next || known.is_some_and(|last| offset <= last) || !ledger.gaps.is_empty();
@@ -92,11 +94,10 @@ impl Walk {
             let Ok(index) = self.records.binary_search_by_key(&offset, |&place| records[place].offset) else {
                 continue;
             };
-            let place = self.records[index];
-            if records[place].line != line {
+            if records[self.records[index]].line != line {
                 return Err(Refusal::OffsetReused { group: self.group, first, offset });
             }
-            self.kept.remove(&place);
+            self.kept[index] = false;
         }
         self.awaited.remove(&first);
         Ok(if self.awaited.is_empty() { self.put(records, ledger, span) } else { Vec::new() })
@@ -104,15 +105,13 @@ impl Walk {
 
     /// What was to be put is in place.
     pub(super) fn written(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
-        for place in std::mem::take(&mut self.putting) {
-            self.kept.remove(&place);
-        }
+        self.kept[std::mem::take(&mut self.putting)].fill(false);
         self.put(records, ledger, span)
     }
 
     /// There is an object already where one was to be put: it is seen before anything else is done.
     pub(super) fn occupied(&mut self, first: i64) -> Vec<Request> {
-        self.putting.clear();
+        self.putting = 0..0;
         self.awaited.insert(first);
         vec![Request::ReadObject { group: self.group, first }]
     }
@@ -120,16 +119,12 @@ impl Walk {
     /// The next object: from the first record that is left, without a record that is elsewhere, within the
     /// span, and on one side of the ledger's `next`, where other writers begin.
     fn put(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
-        let Some(&first) = self.kept.first() else { return Vec::new() };
-        let start = records[first].offset;
+        let Some(first) = self.kept.iter().position(|&kept| kept) else { return Vec::new() };
+        let start = records[self.records[first]].offset;
         let fits = |offset: i64| offset - start < span && (offset < ledger.next) == (start < ledger.next);
-        self.putting = self
-            .records
-            .iter()
-            .copied()
-            .skip_while(|&place| place < first)
-            .take_while(|place| self.kept.contains(place) && fits(records[*place].offset))
-            .collect();
-        vec![Request::PutObject { group: self.group, records: self.putting.clone() }]
+        let rest = self.records[first..].iter().zip(&self.kept[first..]);
+        let length = rest.take_while(|&(&place, &kept)| kept && fits(records[place].offset)).count();
+        self.putting = first..first + length;
+        vec![Request::PutObject { group: self.group, records: self.records[self.putting.clone()].to_vec() }]
     }
 }
