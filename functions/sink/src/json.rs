@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// Objects and arrays may be nested this deep, the outermost object counted.
 pub const MAX_DEPTH: usize = 128;
@@ -50,6 +51,11 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// The name as it is written.
+    pub fn written_name(&self) -> &'a str {
+        self.name
+    }
+
     /// The name with its escapes resolved.
     pub fn name(&self) -> Cow<'a, str> {
         unescape(self.name)
@@ -98,25 +104,51 @@ pub enum Refusal {
     NotObject(Kind),
 }
 
-/// A text that is one JSON object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Object<'a> {
-    /// From the first brace to the last.
-    pub text: &'a str,
+/// Where a text holds one JSON object, and how it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// From the first brace to the last, in bytes.
+    pub range: Range<usize>,
     /// It has no field.
     pub is_empty: bool,
     /// Its white space holds a line feed or a carriage return.
     pub has_line_breaks: bool,
 }
 
-/// Checks that `text` is one JSON object, and calls `field` for each of its own fields in turn.
+/// What is told of the outermost object's own fields, in turn.
+pub trait Visit<'a> {
+    /// What the object is refused with.
+    type Refusal: From<Refusal>;
+
+    /// The n-th field's name, quoted, and a colon, if one is expected there: it need not be scanned then.
+    fn expected(&self, nth: usize) -> Option<&[u8]> {
+        let _ = nth;
+        None
+    }
+
+    /// The n-th field; `as_expected`, if it has the very name that was expected.
+    ///
+    /// # Errors
+    /// The object is refused.
+    fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Self::Refusal>;
+}
+
+/// Nobody asks for the fields.
+pub(crate) struct Unseen;
+
+impl<'a> Visit<'a> for Unseen {
+    type Refusal = Refusal;
+
+    fn field(&mut self, _: usize, _: bool, _: Field<'a>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// Checks that `text` is one JSON object, and shows each of its own fields.
 ///
 /// # Errors
-/// The [`Refusal`] of the first fault, or the first error of `field`.
-pub fn check<'a, E: From<Refusal>>(
-    text: &'a str,
-    mut field: impl FnMut(Field<'a>) -> Result<(), E>,
-) -> Result<Object<'a>, E> {
+/// The [`Refusal`] of the first fault, or the visitor's first.
+pub fn check<'a, V: Visit<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Refusal> {
     let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, line_breaks: false };
     scanner.white_space();
     let start = scanner.at;
@@ -126,8 +158,8 @@ pub fn check<'a, E: From<Refusal>>(
         return Err(Refusal::NotObject(kind).into());
     }
     scanner.line_breaks = false;
-    let is_empty = scanner.fields(1, &mut field)?;
-    let object = Object { text: &text[start..scanner.at], is_empty, has_line_breaks: scanner.line_breaks };
+    let is_empty = scanner.fields(1, visitor)?;
+    let object = Object { range: start..scanner.at, is_empty, has_line_breaks: scanner.line_breaks };
     scanner.end()?;
     Ok(object)
 }
@@ -173,7 +205,7 @@ impl<'a> Scanner<'a> {
     fn value(&mut self, depth: usize) -> Result<Kind, Refusal> {
         match self.peek() {
             Some(b'{') => {
-                self.fields(depth + 1, |_| Ok::<(), Refusal>(()))?;
+                self.fields(depth + 1, &mut Unseen)?;
                 Ok(Kind::Object)
             }
             Some(b'[') => self.array(depth + 1),
@@ -190,11 +222,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// An object; tells whether it has no field.
-    fn fields<E: From<Refusal>>(
-        &mut self,
-        depth: usize,
-        mut visit: impl FnMut(Field<'a>) -> Result<(), E>,
-    ) -> Result<bool, E> {
+    fn fields<V: Visit<'a>>(&mut self, depth: usize, visitor: &mut V) -> Result<bool, V::Refusal> {
         if depth > MAX_DEPTH {
             return Err(Refusal::TooDeep.into());
         }
@@ -204,16 +232,13 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return Ok(true);
         }
-        loop {
-            let name_start = self.at + 1;
-            self.string()?;
-            let name = &self.text[name_start..self.at - 1];
-            self.white_space();
-            self.take(b':', "':'")?;
+        for nth in 0.. {
+            let (name, as_expected) = self.name(visitor.expected(nth))?;
             self.white_space();
             let value_start = self.at;
             let kind = self.value(depth)?;
-            visit(Field { name, value: &self.text[value_start..self.at], kind })?;
+            let field = Field { name, value: &self.text[value_start..self.at], kind };
+            visitor.field(nth, as_expected, field)?;
             self.white_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -225,6 +250,24 @@ impl<'a> Scanner<'a> {
             }
             self.white_space();
         }
+        // There are not as many fields as numbers.
+        Ok(false)
+    }
+
+    /// A field's name and the colon after it, and whether they are what was expected.
+    fn name(&mut self, expected: Option<&[u8]>) -> Result<(&'a str, bool), Refusal> {
+        let start = self.at + 1;
+        if let Some(lead) = expected
+            && self.bytes[self.at..].starts_with(lead)
+        {
+            self.at += lead.len();
+            return Ok((&self.text[start..self.at - 2], true));
+        }
+        self.string()?;
+        let name = &self.text[start..self.at - 1];
+        self.white_space();
+        self.take(b':', "':'")?;
+        Ok((name, false))
     }
 
     fn array(&mut self, depth: usize) -> Result<Kind, Refusal> {
@@ -264,6 +307,14 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<(), Refusal> {
         self.take(b'"', "'\"'")?;
         loop {
+            // Eight bytes at once, as long as none of them ends the string or is special in it.
+            while let Some(&block) = self.bytes[self.at..].first_chunk() {
+                let plain = plain_bytes(u64::from_le_bytes(block));
+                self.at += plain;
+                if plain < 8 {
+                    break;
+                }
+            }
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -344,6 +395,13 @@ impl<'a> Scanner<'a> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
             return self.expected("a digit");
         }
+        while let Some(&block) = self.bytes[self.at..].first_chunk() {
+            let digits = leading_digits(u64::from_le_bytes(block));
+            self.at += digits;
+            if digits < 8 {
+                return Ok(());
+            }
+        }
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
@@ -351,13 +409,54 @@ impl<'a> Scanner<'a> {
     }
 }
 
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// How many of eight bytes, the first lowest, come before a quotation mark, a backslash or a control character.
+fn plain_bytes(block: u64) -> usize {
+    // The high bit of a byte is set where the byte is below `limit`; above the first such byte it may be set by mistake.
+    let below = |bytes: u64, limit: u64| bytes.wrapping_sub(EACH * limit) & !bytes & (EACH * 0x80);
+    let is = |byte: u8| below(block ^ (EACH * u64::from(byte)), 1);
+    ((is(b'"') | is(b'\\') | below(block, 0x20)).trailing_zeros() / 8) as usize
+}
+
+/// How many of eight bytes of UTF-8, the first lowest, come before one that is no digit.
+fn leading_digits(block: u64) -> usize {
+    const HIGH: u64 = EACH * 0xf0;
+    // A digit's upper half is 3, and still is with 6 added; no byte of UTF-8 overflows by that.
+    let others = ((block & HIGH) ^ (EACH * 0x30)) | ((block.wrapping_add(EACH * 6) & HIGH) ^ (EACH * 0x30));
+    (others.trailing_zeros() / 8) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn checked(text: &str) -> Result<Object<'_>, Refusal> {
-        check(text, |_| Ok::<(), Refusal>(()))
+    fn checked(text: &str) -> Result<Object, Refusal> {
+        check(text, &mut Unseen)
+    }
+
+    /// Keeps all fields; expects the given names.
+    #[derive(Default)]
+    struct Seen {
+        expected: Vec<&'static str>,
+        fields: Vec<(String, Kind, String)>,
+        as_expected: Vec<bool>,
+    }
+
+    impl<'a> Visit<'a> for Seen {
+        type Refusal = Refusal;
+
+        fn expected(&self, nth: usize) -> Option<&[u8]> {
+            self.expected.get(nth).map(|lead| lead.as_bytes())
+        }
+
+        fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Refusal> {
+            assert_eq!(nth, self.fields.len());
+            self.fields.push((field.name().into_owned(), field.kind, field.text().into_owned()));
+            self.as_expected.push(as_expected);
+            Ok(())
+        }
     }
 
     fn nested(depth: usize) -> String {
@@ -366,30 +465,34 @@ mod tests {
 
     #[test]
     fn an_object_is_found_between_its_braces_and_its_white_space_described() {
-        let object = checked(" \n{\"a\": 1,\r\n\"b\":[]} \n").unwrap();
-        assert_eq!(object.text, "{\"a\": 1,\r\n\"b\":[]}");
+        let text = " \n{\"a\": 1,\r\n\"b\":[]} \n";
+        let object = checked(text).unwrap();
+        assert_eq!(&text[object.range.clone()], "{\"a\": 1,\r\n\"b\":[]}");
         assert!(object.has_line_breaks && !object.is_empty);
         assert!(!checked("\n{ \"a\":1}\n").unwrap().has_line_breaks, "line breaks around it do not count");
         assert!(checked("{ }").unwrap().is_empty);
     }
 
     #[test]
-    fn fields_come_unescaped_with_kind_and_text() {
-        let mut seen = Vec::new();
-        check(r#"{"a":"x\u0041\n","\u0062":-1.50e3,"c":[1, 2],"d":null,"e":true,"f":{}}"#, |field| {
-            seen.push((field.name().into_owned(), field.kind, field.text().into_owned()));
-            Ok::<(), Refusal>(())
-        })
-        .unwrap();
-        let expected = [
-            ("a", Kind::String, "xA\n"),
-            ("b", Kind::Number, "-1.50e3"),
-            ("c", Kind::Array, "[1, 2]"),
-            ("d", Kind::Null, "null"),
-            ("e", Kind::Boolean, "true"),
-            ("f", Kind::Object, "{}"),
-        ];
-        assert_eq!(seen, expected.map(|(name, kind, text)| (name.to_owned(), kind, text.to_owned())));
+    fn fields_come_unescaped_with_kind_and_text_whether_they_are_expected_or_not() {
+        let text = r#"{"a":"x\u0041\n","\u0062":-1.50e3,"c":[1, 2],"d" :null,"e":true,"f":{}}"#;
+        let all_but_one = vec!["\"a\":", "\"b\":", "\"c\":", "\"d\":", "\"e\":", "\"f\":"];
+        let other_order = vec!["\"b\":", "\"a\":", "\"cc\":"];
+        for (expected, met) in [(vec![], vec![]), (all_but_one, vec![0, 2, 4, 5]), (other_order, vec![])] {
+            let mut seen = Seen { expected, ..Seen::default() };
+            check(text, &mut seen).unwrap();
+            let expected = [
+                ("a", Kind::String, "xA\n"),
+                ("b", Kind::Number, "-1.50e3"),
+                ("c", Kind::Array, "[1, 2]"),
+                ("d", Kind::Null, "null"),
+                ("e", Kind::Boolean, "true"),
+                ("f", Kind::Object, "{}"),
+            ];
+            assert_eq!(seen.fields, expected.map(|(name, kind, text)| (name.to_owned(), kind, text.to_owned())));
+            let as_expected: Vec<usize> = (0..6).filter(|&nth| seen.as_expected[nth]).collect();
+            assert_eq!(as_expected, met);
+        }
     }
 
     #[test]
@@ -457,14 +560,25 @@ mod tests {
 
     proptest! {
         #[test]
+        fn eight_bytes_at_once_are_told_apart_as_one_by_one(
+            block in prop::array::uniform8(prop_oneof![0..=0xf4_u8, Just(b'"'), Just(b'\\'), b'/'..=b':', 0x1f..=0x21_u8, 0x7f..=0x81_u8]),
+        ) {
+            let word = u64::from_le_bytes(block);
+            let before = |special: &dyn Fn(u8) -> bool| block.iter().position(|&byte| special(byte)).unwrap_or(8);
+            prop_assert_eq!(plain_bytes(word), before(&|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)));
+            prop_assert_eq!(leading_digits(word), before(&|byte| !byte.is_ascii_digit()));
+        }
+
+        #[test]
         fn it_accepts_what_serde_json_writes_and_hands_over_every_field(value in json(), pretty: bool) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
-            let mut names = Vec::new();
-            let result = check(&text, |field| { names.push(field.name().into_owned()); Ok::<(), Refusal>(()) });
+            let mut seen = Seen::default();
+            let result = check(&text, &mut seen);
             match value.as_object() {
                 Some(object) => {
                     prop_assert_eq!(result.unwrap().is_empty, object.is_empty());
-                    prop_assert_eq!(names, object.keys().cloned().collect::<Vec<_>>());
+                    let names: Vec<_> = seen.fields.iter().map(|(name, ..)| name).collect();
+                    prop_assert_eq!(names, object.keys().collect::<Vec<_>>());
                 }
                 None => prop_assert!(matches!(result, Err(Refusal::NotObject(_)))),
             }

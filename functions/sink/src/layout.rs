@@ -80,8 +80,8 @@ impl Hour {
 
     /// The hour of a timestamp in milliseconds since 1970, or none when it has no date of four digits.
     pub fn of(timestamp: i64) -> Option<Self> {
-        let year = OffsetDateTime::from_unix_timestamp(timestamp.div_euclid(1000)).ok()?.year();
-        (timestamp >= 0 && year <= 9999).then_some(Hour(timestamp / 3_600_000))
+        // 10000-01-01T00:00:00Z
+        (0..253_402_300_800_000).contains(&timestamp).then_some(Hour(timestamp / 3_600_000))
     }
 
     fn date_and_hour(self) -> (String, i64) {

@@ -19,6 +19,7 @@ pub mod layout;
 pub mod ledger;
 pub mod line;
 pub mod metrics;
+mod names;
 pub mod part;
 mod partition;
 pub mod poison;

@@ -8,12 +8,12 @@ use std::ops::Range;
 use base64_simd::STANDARD;
 
 use crate::chain;
-use crate::columns::Columns;
 use crate::config::Config;
 use crate::event::{Payload, Record};
-use crate::json;
+use crate::json::{self, Field, Visit};
 use crate::layout::{Group, Hour, Layout};
 use crate::line;
+use crate::names::Names;
 use crate::poison::{self, Poison};
 
 /// The records of an event that are of one partition, in the event's order.
@@ -55,6 +55,8 @@ pub struct Part {
     records: Vec<(i64, usize, Range<usize>)>,
     lines: Vec<u8>,
     places: HashMap<Group<'static>, usize>,
+    /// The group of the record before, which mostly is the next one's too.
+    last: Option<(Group<'static>, usize)>,
 }
 
 impl Part {
@@ -66,8 +68,9 @@ impl Part {
             groups: Vec::new(),
             is_data: Vec::new(),
             records: Vec::with_capacity(delivery.records.len()),
-            lines: Vec::new(),
+            lines: Vec::with_capacity(delivery.records.iter().map(|record| line::expected(record)).sum()),
             places: HashMap::new(),
+            last: None,
         }
     }
 
@@ -81,6 +84,17 @@ impl Part {
         self.records.is_empty()
     }
 
+    /// The place of a group, a new one if there has been no record of it.
+    fn place(&mut self, topic: &str, group: Group<'static>, layout: &Layout) -> usize {
+        let place = *self.places.entry(group.clone()).or_insert_with(|| {
+            self.groups.push(layout.directory(topic, &group));
+            self.is_data.push(matches!(group, Group::Data { .. }));
+            self.groups.len() - 1
+        });
+        self.last = Some((group, place));
+        place
+    }
+
     /// The records as a chain takes them.
     pub fn records(&self) -> Vec<chain::Record<'_>> {
         let line = |place: &Range<usize>| &self.lines[place.clone()];
@@ -89,21 +103,28 @@ impl Part {
             .map(|(offset, group, place)| chain::Record { offset: *offset, group: *group, line: line(place) })
             .collect()
     }
+
+    /// Some of the lines in one: where they follow each other, as they mostly do, without a copy.
+    pub fn together<'p>(&'p self, lines: &[&'p [u8]]) -> Cow<'p, [u8]> {
+        let follow = lines.windows(2).all(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr());
+        let Some(first) = lines.first().filter(|_| follow) else { return Cow::Owned(lines.concat()) };
+        let start = first.as_ptr().addr() - self.lines.as_ptr().addr();
+        let length: usize = lines.iter().map(|line| line.len()).sum();
+        Cow::Borrowed(&self.lines[start..start + length])
+    }
 }
 
 /// Turns records into lines.
 #[derive(Debug)]
 pub struct Renderer<'c> {
     layout: &'c Layout,
-    columns: &'c Columns,
-    /// A decoded value; memory that each record uses again.
-    value: Vec<u8>,
+    names: Names<'c>,
 }
 
 impl<'c> Renderer<'c> {
     /// A renderer of these settings.
     pub fn new(config: &'c Config) -> Self {
-        Renderer { layout: &config.layout, columns: &config.columns, value: Vec::new() }
+        Renderer { layout: &config.layout, names: Names::new(config) }
     }
 
     /// Adds a record to its part.
@@ -117,14 +138,9 @@ impl<'c> Renderer<'c> {
                 self.layout.quarantine(Hour::of(record.timestamp).unwrap_or(Hour::UNKNOWN))
             }
         };
-        let place = match part.places.get(&group) {
-            Some(&place) => place,
-            None => {
-                part.groups.push(self.layout.directory(&record.topic, &group));
-                part.is_data.push(matches!(group, Group::Data { .. }));
-                part.places.insert(group, part.groups.len() - 1);
-                part.groups.len() - 1
-            }
+        let place = match &part.last {
+            Some((last, place)) if *last == group => *place,
+            _ => part.place(&record.topic, group, self.layout),
         };
         part.records.push((record.offset, place, start..part.lines.len()));
     }
@@ -132,38 +148,52 @@ impl<'c> Renderer<'c> {
     /// Appends a good record's line and tells its group; what was appended of poison is to be taken back.
     fn data(&mut self, record: &Record<'_>, lines: &mut Vec<u8>) -> Result<Group<'static>, Poison> {
         let hour = Hour::of(record.timestamp).ok_or(Poison::NoTimestamp(record.timestamp))?;
-        let text = match &record.value {
+        line::begin(record, self.layout.generation, lines);
+        let start = lines.len();
+        match &record.value {
             Payload::Absent => return Err(Poison::Tombstone),
-            Payload::Json(json) => json.get(),
-            Payload::Base64(encoded) => {
-                decode(encoded, &mut self.value)?;
-                std::str::from_utf8(&self.value).map_err(|error| Poison::NotUtf8 { at: error.valid_up_to() })?
-            }
-        };
-        let mut value = None;
-        let object = json::check(text, |field| {
-            let name = field.name();
-            if line::is_coordinate(&name) {
-                return Err(Poison::CoordinateName(name.into_owned()));
-            }
-            self.columns.check(&name, &field)?;
-            if is_partition_field(self.layout, &name) {
-                value = self.layout.partition_value(&field)?.map(|text| Cow::Owned(text.into_owned()));
-            }
-            Ok(())
-        })?;
-        line::data_line(record, self.layout.generation, &object, lines);
-        Ok(self.layout.data(hour, value))
+            Payload::Json(json) => lines.extend_from_slice(json.get().as_bytes()),
+            // Decoded to where it stays.
+            Payload::Base64(encoded) => drop(STANDARD.decode_append(&**encoded, lines).map_err(|_| Poison::NotBase64)?),
+        }
+        let value = &lines[start..];
+        let value = std::str::from_utf8(value).map_err(|error| Poison::NotUtf8 { at: error.valid_up_to() })?;
+        let mut fields = Fields { names: &mut self.names, layout: self.layout, partition: None };
+        let object = json::check(value, &mut fields)?;
+        let group = self.layout.data(hour, fields.partition);
+        line::end(start, &object, lines);
+        Ok(group)
     }
 }
 
-fn is_partition_field(layout: &Layout, name: &str) -> bool {
-    layout.partition_field.as_deref().is_some_and(|field| line::is_same_name(field, name))
+/// Looks at a record's fields on the way.
+struct Fields<'r, 'c> {
+    names: &'r mut Names<'c>,
+    layout: &'c Layout,
+    /// What names the record's partition.
+    partition: Option<Cow<'static, str>>,
 }
 
-fn decode(encoded: &str, value: &mut Vec<u8>) -> Result<(), Poison> {
-    value.clear();
-    STANDARD.decode_append(encoded, value).map_err(|_| Poison::NotBase64)
+impl<'a> Visit<'a> for Fields<'_, '_> {
+    type Refusal = Poison;
+
+    fn expected(&self, nth: usize) -> Option<&[u8]> {
+        self.names.expected(nth)
+    }
+
+    fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Poison> {
+        let meaning = self.names.meaning(nth, as_expected, &field);
+        if meaning.is_coordinate {
+            return Err(Poison::CoordinateName(field.name().into_owned()));
+        }
+        if let Some(place) = meaning.column {
+            self.names.columns.check(place, &field)?;
+        }
+        if meaning.names_partition {
+            self.partition = self.layout.partition_value(&field)?.map(|text| Cow::Owned(text.into_owned()));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -72,7 +72,11 @@ pub fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Poison, ou
     }
     out.extend_from_slice(b",\"headers\":");
     match record.headers {
-        Some(headers) if are_headers(headers.get()) => crate::line::on_one_line(headers.get().as_bytes(), out),
+        Some(headers) if are_headers(headers.get()) => {
+            let start = out.len();
+            out.extend_from_slice(headers.get().as_bytes());
+            crate::line::on_one_line(&mut out[start..]);
+        }
         Some(other) => json_string(other.get(), out),
         None => out.extend_from_slice(b"[]"),
     }

@@ -1,0 +1,116 @@
+//! What the names of fields mean to the sink, remembered from record to record.
+//!
+//! The records of a topic have the same fields in the same order, more often than not: whether a name is one of the
+//! coordinates', which column it is and whether it names the partition is asked once, not for each record.
+
+use crate::columns::Columns;
+use crate::config::Config;
+use crate::json::Field;
+use crate::layout::Layout;
+use crate::line;
+
+/// Names beyond these are looked up each time, so that records of ever other names take no memory.
+const MOST: usize = 256;
+
+/// What a field's name means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    /// The record must not have it.
+    pub(crate) is_coordinate: bool,
+    /// The place of the column whose type its value must have.
+    pub(crate) column: Option<usize>,
+    /// Its value is part of the object's key.
+    pub(crate) names_partition: bool,
+}
+
+/// The names that were met.
+#[derive(Debug)]
+pub(crate) struct Names<'c> {
+    pub(crate) columns: &'c Columns,
+    layout: &'c Layout,
+    /// As they were written, quoted and with a colon, in the order in which they were met.
+    met: Vec<(Vec<u8>, Meaning)>,
+}
+
+impl<'c> Names<'c> {
+    pub(crate) fn new(config: &'c Config) -> Self {
+        Names { columns: &config.columns, layout: &config.layout, met: Vec::new() }
+    }
+
+    /// What a record's n-th field is likely to begin with.
+    pub(crate) fn expected(&self, nth: usize) -> Option<&[u8]> {
+        self.met.get(nth).map(|(lead, _)| &**lead)
+    }
+
+    /// What the name of a record's n-th field means; `as_expected`, if it was expected there.
+    pub(crate) fn meaning(&mut self, nth: usize, as_expected: bool, field: &Field<'_>) -> Meaning {
+        match self.met.get(nth) {
+            Some((_, meaning)) if as_expected => *meaning,
+            _ => self.looked_up(field),
+        }
+    }
+
+    fn looked_up(&mut self, field: &Field<'_>) -> Meaning {
+        let lead = [b"\"", field.written_name().as_bytes(), b"\":"].concat();
+        if let Some((_, meaning)) = self.met.iter().find(|(other, _)| *other == lead) {
+            return *meaning;
+        }
+        let name = field.name();
+        let meaning = Meaning {
+            is_coordinate: line::is_coordinate(&name),
+            column: self.columns.place(&name),
+            names_partition: self.layout.partition_field.as_deref().is_some_and(|own| line::is_same_name(own, &name)),
+        };
+        if self.met.len() < MOST {
+            self.met.push((lead, meaning));
+        }
+        meaning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Refusal, Visit, check};
+
+    struct Meanings<'n, 'c>(&'n mut Names<'c>, Vec<Meaning>);
+
+    impl<'a> Visit<'a> for Meanings<'_, '_> {
+        type Refusal = Refusal;
+
+        fn expected(&self, nth: usize) -> Option<&[u8]> {
+            self.0.expected(nth)
+        }
+
+        fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Refusal> {
+            self.1.push(self.0.meaning(nth, as_expected, &field));
+            Ok(())
+        }
+    }
+
+    fn meanings(names: &mut Names<'_>, value: &str) -> Vec<Meaning> {
+        let mut meanings = Meanings(names, Vec::new());
+        check(value, &mut meanings).unwrap();
+        meanings.1
+    }
+
+    #[test]
+    fn a_name_means_the_same_wherever_it_stands_however_it_is_written_and_whatever_was_met_before() {
+        let mut config = Config { columns: "open:double,close:double".parse().unwrap(), ..Config::new("b") };
+        config.layout.partition_field = Some("sector".to_owned());
+        let mut names = Names::new(&config);
+        let close = Meaning { is_coordinate: false, column: Some(1), names_partition: false };
+        let sector = Meaning { is_coordinate: false, column: None, names_partition: true };
+        let coordinate = Meaning { is_coordinate: true, column: None, names_partition: false };
+        for _ in 0..2 {
+            assert_eq!(meanings(&mut names, r#"{"close":1,"sector":"x"}"#), [close, sector]);
+            assert_eq!(meanings(&mut names, r#"{"Sector":"x","\u0063lose":1}"#), [sector, close]);
+            assert_eq!(meanings(&mut names, r#"{"kafka_offset":1,"close":1,"close":2}"#), [coordinate, close, close]);
+        }
+        for number in 0..2 * MOST {
+            meanings(&mut names, &format!("{{\"a{number}\":1}}"));
+        }
+        assert_eq!(names.met.len(), MOST);
+        assert_eq!(meanings(&mut names, r#"{"SECTOR":"x","close":1}"#), [sector, close]);
+    }
+}
