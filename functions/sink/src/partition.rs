@@ -209,7 +209,8 @@ impl Partition<'_> {
             Request::PutObject { group, .. } => {
                 let (first, last) = lines.first().zip(lines.last()).map_or((0, 0), |(first, last)| (first.0, last.0));
                 let key = self.key(*group, first);
-                let body = self.layout.codec.encode(lines.iter().map(|(_, line)| *line));
+                let bytes: Vec<&[u8]> = lines.iter().map(|(_, line)| *line).collect();
+                let body = self.layout.codec.encode(&self.part.together(&bytes));
                 let body = body.map_err(|error| store.error("compressing", &key, error.to_string()))?;
                 let size = body.len();
                 let object = Object {
