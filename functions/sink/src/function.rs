@@ -66,8 +66,8 @@ impl Sink {
     ///
     /// # Errors
     /// [`BatchError`]; some of the batch's objects may have been put.
-    pub async fn handle(&self, event: &str) -> Result<Outcome, BatchError> {
-        let event = Event::parse(event)?;
+    pub async fn handle(&self, event: impl AsRef<[u8]>) -> Result<Outcome, BatchError> {
+        let event = Event::parse(std::str::from_utf8(event.as_ref()).map_err(EventError::NotUtf8)?)?;
         let deliveries = part::by_partition(&event.records);
         let permits = Arc::new(Semaphore::new(CONCURRENT_REQUESTS));
         // The ledgers are on their way while the records are being decoded.

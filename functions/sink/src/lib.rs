@@ -8,6 +8,7 @@
 //!
 //! What the sink and the tools must agree on, object keys and record lines, is defined here and nowhere else.
 
+pub mod body;
 pub mod chain;
 pub mod codec;
 pub mod columns;

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde_json::value::RawValue;
+use bytes::Bytes;
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use sink::body::Body;
 use sink::response::Response;
 use sink::{BatchError, Config, Fault, Outcome, PartitionError, Sink, metrics, store};
 use tracing_subscriber::EnvFilter;
@@ -20,7 +22,10 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match lambda_runtime::run(service_fn(|event| handle(&sink, event))).await {
+    let body = Body::default();
+    let handler = service_fn(|event: LambdaEvent<()>| handle(&sink, body.take(), event.context));
+    let runtime = Runtime::new(handler).layer(body.layer()).layer(TracingLayer::new());
+    match runtime.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("the runtime ended: {error}");
@@ -34,10 +39,9 @@ async fn sink() -> anyhow::Result<Sink> {
     Ok(Sink::new(config, store::client().await))
 }
 
-async fn handle(sink: &Sink, event: LambdaEvent<Box<RawValue>>) -> Result<Option<Response>, Diagnostic> {
+async fn handle(sink: &Sink, event: Bytes, context: Context) -> Result<Option<Response>, Diagnostic> {
     let started = Instant::now();
-    let (payload, context) = event.into_parts();
-    match sink.handle(payload.get()).await {
+    match sink.handle(&event).await {
         Ok(Outcome { report, failed }) => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let function = &context.env_config.function_name;

@@ -109,8 +109,7 @@ impl Function {
     async fn invoke_untimed(&self, event: Bytes) -> Result<Answer, InvokeError> {
         match self {
             Function::Sink(sink) => {
-                let text = std::str::from_utf8(&event).map_err(|error| InvokeError::Function(error.to_string()))?;
-                let stored = sink.handle(text).await.map_err(|error| InvokeError::Function(error.to_string()))?;
+                let stored = sink.handle(event).await.map_err(|error| InvokeError::Function(error.to_string()))?;
                 for error in &stored.failed {
                     tracing::error!("{error}");
                 }
