@@ -32,12 +32,13 @@ impl Batcher {
     }
 
     /// Adds a record; gives the batch that this closes, if it does. A record that does not fit into the
-    /// open batch closes it and begins the next; one that fits into none stands alone in its batch.
+    /// open batch closes it and begins the next; one that fits into none stands alone in its batch. `now` is asked for
+    /// the first record of a batch only.
     pub fn add<'h>(
         &mut self,
         record: &SourceRecord<'_>,
         headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
     ) -> Option<Batch> {
         self.record.clear();
         write_record(record, headers, &mut self.record);
@@ -51,7 +52,7 @@ impl Batcher {
             batch: Batch::default(),
             records: 0,
             size: self.empty_size,
-            since: now,
+            since: now(),
         });
         open.size += open.batch.added_size(record, self.record.len());
         open.records += 1;
@@ -122,9 +123,9 @@ mod tests {
     fn the_event_is_the_one_that_aws_documents() {
         let mut batcher = Batcher::new(limits(2, MAX_PAYLOAD), SERVERS);
         let headers = [("h", Some([104, 195, 171].as_slice())), ("n", None)];
-        assert!(batcher.add(&record(0, 15, b"{}"), headers.into_iter(), Instant::now()).is_none());
+        assert!(batcher.add(&record(0, 15, b"{}"), headers.into_iter(), Instant::now).is_none());
         let tombstone = SourceRecord { key: None, value: None, ..record(1, 7, b"") };
-        let batch = batcher.add(&tombstone, [].into_iter(), Instant::now()).unwrap();
+        let batch = batcher.add(&tombstone, [].into_iter(), Instant::now).unwrap();
         assert_eq!(
             text(&batch),
             concat!(
@@ -141,7 +142,7 @@ mod tests {
     fn aws_lambda_events_reads_the_event() {
         let mut batcher = Batcher::new(limits(1, MAX_PAYLOAD), SERVERS);
         let headers = [("h", Some([104, 195, 171].as_slice()))];
-        let batch = batcher.add(&record(4, 15, b"{\"a\":1}"), headers.into_iter(), Instant::now()).unwrap();
+        let batch = batcher.add(&record(4, 15, b"{\"a\":1}"), headers.into_iter(), Instant::now).unwrap();
         let event: aws_lambda_events::kafka::KafkaEvent = serde_json::from_str(&text(&batch)).unwrap();
         let record = &event.records["quotes-4"][0];
         assert_eq!((record.partition, record.offset), (4, 15));
@@ -155,10 +156,10 @@ mod tests {
         let mut batcher = Batcher::new(limits(3, MAX_PAYLOAD), SERVERS);
         let opened = Instant::now();
         assert_eq!(batcher.due(), None);
-        assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), opened).is_none());
-        assert!(batcher.add(&record(0, 1, b"{}"), [].into_iter(), opened + Duration::from_millis(400)).is_none());
+        assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), || opened).is_none());
+        assert!(batcher.add(&record(0, 1, b"{}"), [].into_iter(), || opened + Duration::from_millis(400)).is_none());
         assert_eq!(batcher.due(), Some(opened + Duration::from_millis(500)), "counted from the first record");
-        assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), opened).unwrap().records(), 3);
+        assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), || opened).unwrap().records(), 3);
         assert_eq!(batcher.due(), None);
         assert!(batcher.take().is_none());
     }
@@ -167,9 +168,9 @@ mod tests {
     fn a_record_larger_than_the_limit_stands_alone() {
         let mut batcher = Batcher::new(limits(100, 1000), SERVERS);
         let large = [b'x'; 2000];
-        assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), Instant::now()).is_none());
-        assert_eq!(batcher.add(&record(0, 1, &large), [].into_iter(), Instant::now()).unwrap().records(), 1);
-        assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), Instant::now()).unwrap().records(), 1);
+        assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), Instant::now).is_none());
+        assert_eq!(batcher.add(&record(0, 1, &large), [].into_iter(), Instant::now).unwrap().records(), 1);
+        assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), Instant::now).unwrap().records(), 1);
         assert_eq!(batcher.take().unwrap().next_offsets().collect::<Vec<_>>(), [("quotes", 0, 3)]);
     }
 
@@ -177,12 +178,12 @@ mod tests {
     fn a_partition_that_is_dropped_leaves_the_others_and_an_empty_batch_is_none() {
         let mut batcher = Batcher::new(limits(100, MAX_PAYLOAD), SERVERS);
         for (partition, offset) in [(0, 5), (1, 7), (0, 6)] {
-            assert!(batcher.add(&record(partition, offset, b"{}"), [].into_iter(), Instant::now()).is_none());
+            assert!(batcher.add(&record(partition, offset, b"{}"), [].into_iter(), Instant::now).is_none());
         }
         batcher.drop_partition("quotes", 0);
-        assert!(batcher.add(&record(1, 8, b"{}"), [].into_iter(), Instant::now()).is_none());
+        assert!(batcher.add(&record(1, 8, b"{}"), [].into_iter(), Instant::now).is_none());
         assert_eq!(batcher.take().unwrap().next_offsets().collect::<Vec<_>>(), [("quotes", 1, 9)]);
-        assert!(batcher.add(&record(0, 5, b"{}"), [].into_iter(), Instant::now()).is_none());
+        assert!(batcher.add(&record(0, 5, b"{}"), [].into_iter(), Instant::now).is_none());
         batcher.drop_partition("quotes", 0);
         assert_eq!(batcher.due(), None);
     }
@@ -200,7 +201,7 @@ mod tests {
             for (partition, value) in &records {
                 let offset = next[*partition as usize];
                 next[*partition as usize] += 1;
-                batches.extend(batcher.add(&record(*partition, offset, value), [].into_iter(), Instant::now()));
+                batches.extend(batcher.add(&record(*partition, offset, value), [].into_iter(), Instant::now));
             }
             batches.extend(batcher.take());
             let mut seen = [0_i64; 12];

@@ -81,7 +81,7 @@ pub(super) fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Optio
         value: message.payload(),
     };
     let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-    batcher.add(&record, headers.map(|header| (header.key, header.value)), Instant::now())
+    batcher.add(&record, headers.map(|header| (header.key, header.value)), Instant::now)
 }
 
 /// Troubles that pass, told at once and then every ten seconds.

@@ -210,14 +210,16 @@ impl Reader<'_> {
     fn read(&mut self) -> Result<(), TriggerError> {
         let mut complaints = Complaints::new(&self.trigger.deliverer.servers);
         while !self.stop.is_cancelled() {
-            self.set_out()?;
+            // As often as there are records: asked once.
+            let now = Instant::now();
+            self.set_out(now)?;
             if !self.ready.is_empty() && !self.paused {
                 if self.lands_soon()? {
                     continue;
                 }
                 self.pause()?;
             }
-            match self.trigger.consumer.poll(self.patience()) {
+            match self.trigger.consumer.poll(self.patience(now)) {
                 Some(Ok(message)) => {
                     self.drained = false;
                     self.ready.extend(add(&mut self.batcher, &message));
@@ -238,7 +240,7 @@ impl Reader<'_> {
 
     /// Lets the next batch set out, if none is under way. A window that ends while one is makes the batch
     /// wait, and grow.
-    fn set_out(&mut self) -> Result<(), TriggerError> {
+    fn set_out(&mut self, now: Instant) -> Result<(), TriggerError> {
         if self.under_way.as_ref().is_some_and(JoinHandle::is_finished) {
             self.land()?;
         }
@@ -247,10 +249,7 @@ impl Reader<'_> {
         }
         // With a window of 0 a batch is whatever has been fetched already.
         let at_once = self.trigger.deliverer.settings.limits.window.is_zero();
-        if self.ready.is_empty()
-            && self.batcher.due().is_some_and(|due| due <= Instant::now())
-            && (self.drained || !at_once)
-        {
+        if self.ready.is_empty() && self.batcher.due().is_some_and(|due| due <= now) && (self.drained || !at_once) {
             self.ready.extend(self.batcher.take());
         }
         if let Some(batch) = self.ready.pop_front() {
@@ -287,9 +286,9 @@ impl Reader<'_> {
     }
 
     /// How long to wait for a record.
-    fn patience(&self) -> Duration {
+    fn patience(&self, now: Instant) -> Duration {
         match self.batcher.due() {
-            Some(due) if self.under_way.is_none() => due.saturating_duration_since(Instant::now()).min(TICK),
+            Some(due) if self.under_way.is_none() => due.saturating_duration_since(now).min(TICK),
             // To be looked at again soon: the one under way may land at any moment.
             Some(_) => TICK / 10,
             None => TICK,

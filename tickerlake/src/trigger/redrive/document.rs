@@ -144,7 +144,7 @@ mod tests {
                 value: Some(value.as_bytes()),
             };
             let header = [("h\"\u{7f}", Some(&b"\xc3"[..]))];
-            assert!(batcher.add(&record, header.into_iter(), Instant::now()).is_none());
+            assert!(batcher.add(&record, header.into_iter(), Instant::now).is_none());
         }
         let batch = batcher.take().unwrap();
         let invocation = Invocation {
