@@ -124,6 +124,10 @@ async fn serve(listener: TcpListener, service: S3Service) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    // An answer's last packet would wait for the client's delayed acknowledgement, some 40 ms.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!("an S3 connection: {error}");
+                    }
                     let connection = http.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
                     connections.spawn(async move {
                         if let Err(error) = connection.await {
