@@ -52,20 +52,18 @@ placed AS (
     peak_date,
     peak_no,
     row_number() OVER (PARTITION BY symbol ORDER BY fall, trade_date) AS depth,
-    row_number() OVER (PARTITION BY symbol ORDER BY trade_date DESC) AS recency
+    first_value(fall) OVER (PARTITION BY symbol ORDER BY trade_date DESC) AS newest_fall
   FROM falls
 )
 SELECT
-  deepest.symbol,
-  deepest.peak_date,
-  deepest.trade_date AS trough_date,
-  deepest.session_no - deepest.peak_no AS sessions_down,
-  round(deepest.peak, 4) AS peak,
-  round(deepest.price, 4) AS trough,
-  round(100 * deepest.fall, 2) AS drawdown_pct,
-  round(100 * newest.fall, 2) AS now_pct
-FROM placed AS deepest
-INNER JOIN placed AS newest ON newest.symbol = deepest.symbol
-WHERE deepest.depth = 1
-  AND newest.recency = 1
+  symbol,
+  peak_date,
+  trade_date AS trough_date,
+  session_no - peak_no AS sessions_down,
+  round(peak, 4) AS peak,
+  round(price, 4) AS trough,
+  round(100 * fall, 2) AS drawdown_pct,
+  round(100 * newest_fall, 2) AS now_pct
+FROM placed
+WHERE depth = 1
 ORDER BY drawdown_pct, symbol
