@@ -1,0 +1,49 @@
+"""One of queries/ in DuckDB, over the objects of a lake; prints rows as `tickerlake query --format json` does.
+
+    query.py LAKE TOPIC SETUP.sql QUERY.sql
+
+SETUP.sql makes the view quotes_latest. The table `quotes` is a view over the objects themselves, read anew each time.
+"""
+
+import datetime
+import json
+import pathlib
+import sys
+
+import duckdb
+
+# The table that `tickerlake query` reads through (tickerlake/src/sql/columns.rs).
+COLUMNS = {
+    "kafka_partition": "INTEGER",
+    "kafka_offset": "BIGINT",
+    "kafka_timestamp": "BIGINT",
+    "kafka_generation": "INTEGER",
+    "symbol": "VARCHAR",
+    "trade_date": "DATE",
+    "traded_at": "VARCHAR",
+    **dict.fromkeys(["open", "high", "low", "close", "adj_close", "volume", "close_usd"], "DOUBLE"),
+}
+
+
+def plain(value):
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def main():
+    lake, topic, setup, query = sys.argv[1:]
+    connection = duckdb.connect()
+    # As its guide advises for much data; all queries order their rows themselves.
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(
+        f"CREATE VIEW quotes AS SELECT * FROM read_json('{lake}/tickerlake/data/{topic}/*/*.json.gz',"
+        f" format = 'newline_delimited', compression = 'gzip', columns = {COLUMNS},"
+        " hive_partitioning = true, hive_types = {'dt': 'VARCHAR'})"
+    )
+    connection.execute(pathlib.Path(setup).read_text())
+    answer = connection.execute(pathlib.Path(query).read_text())
+    names = [column[0] for column in answer.description]
+    for row in answer.fetchall():
+        print(json.dumps(dict(zip(names, map(plain, row)))))
+
+
+main()

@@ -1,0 +1,50 @@
+//! Prints what each compression of the lines of a full event takes and gives, as a table.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use bench::floor::Level;
+use bench::least::{cpu, least};
+use bench::{event, path, rows};
+use clap::Parser;
+use sink::Config;
+
+/// What compressing the lines of a full event takes of a processor, and how many bytes are left, for each codec and
+/// level.
+#[derive(Parser)]
+struct Args {
+    /// CSV files, whose rows fill the event
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The event's size
+    #[arg(long, default_value_t = 5_900_000)]
+    bytes: usize,
+    /// Of so many runs the least counts
+    #[arg(long, default_value_t = 7)]
+    runs: usize,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let event = event::event(&rows::read(&args.files)?, args.bytes, 1, 0);
+    let lines = path::lines(&Config::new("bench"), &event.text)?.concat();
+    println!("{} records, {} bytes of lines\n", event.records, lines.len());
+    println!("| codec | level | ms | bytes | of the lines |\n|---|---|---|---|---|");
+    let gzip = [1, 2, 3, 4, 5, 6, 9].map(Level::Gzip);
+    let deflate = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(Level::Deflate);
+    let zstd = [1, 2, 3, 4, 5, 6, 7, 9, 12].map(Level::Zstd);
+    for level in gzip.into_iter().chain(deflate).chain(zstd) {
+        let mut bytes = 0;
+        let mut compress = |_| -> Duration {
+            let (taken, object) = cpu(|| level.compress(&lines));
+            bytes = object.map_or(0, |object| object.len());
+            taken
+        };
+        let [taken] = least(args.runs, [&mut compress]);
+        let (codec, level) = level.names();
+        let (millis, share) = (taken.as_secs_f64() * 1000.0, 100.0 * bytes as f64 / lines.len() as f64);
+        println!("| {codec} | {level} | {millis:.1} | {bytes} | {share:.1} % |");
+    }
+    Ok(())
+}

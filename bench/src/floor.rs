@@ -1,0 +1,77 @@
+//! What no sink can save: to decode the values, and to compress the lines.
+
+use std::io::{self, Write};
+
+use base64_simd::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sink::event::{Event, Payload};
+
+/// A compression at a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// gzip by zlib-rs.
+    Gzip(u32),
+    /// gzip by libdeflate.
+    Deflate(i32),
+    /// zstd.
+    Zstd(i32),
+}
+
+impl Level {
+    /// Compresses all lines at once.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn compress(self, lines: &[u8]) -> io::Result<Vec<u8>> {
+        match self {
+            Level::Gzip(level) => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
+                encoder.write_all(lines)?;
+                encoder.finish()
+            }
+            Level::Deflate(level) => {
+                let level = libdeflater::CompressionLvl::new(level).map_err(|_| io::ErrorKind::InvalidInput)?;
+                let mut compressor = libdeflater::Compressor::new(level);
+                let mut object = vec![0; compressor.gzip_compress_bound(lines.len())];
+                let length = compressor.gzip_compress(lines, &mut object).map_err(io::Error::other)?;
+                object.truncate(length);
+                Ok(object)
+            }
+            Level::Zstd(level) => zstd::bulk::compress(lines, level),
+        }
+    }
+
+    /// The codec and the level.
+    pub fn names(self) -> (&'static str, i64) {
+        match self {
+            Level::Gzip(level) => ("gzip, zlib-rs", level.into()),
+            Level::Deflate(level) => ("gzip, libdeflate", level.into()),
+            Level::Zstd(level) => ("zstd", level.into()),
+        }
+    }
+}
+
+/// The values of an event, still encoded.
+pub fn values(event: &str) -> anyhow::Result<Vec<String>> {
+    let event = Event::parse(event)?;
+    let values = event.records.iter().filter_map(|record| match &record.value {
+        Payload::Base64(text) => Some(text.clone().into_owned()),
+        Payload::Absent | Payload::Json(_) => None,
+    });
+    Ok(values.collect())
+}
+
+/// Decodes each value into memory that is used again.
+///
+/// # Errors
+/// When one is not base64.
+pub fn decode(values: &[String], decoded: &mut Vec<u8>) -> anyhow::Result<usize> {
+    let mut bytes = 0;
+    for value in values {
+        decoded.clear();
+        STANDARD.decode_append(value, decoded)?;
+        bytes += decoded.len();
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,49 @@
+//! The way from an event to objects, as the function goes it, without the requests.
+
+use anyhow::Result;
+use sink::Config;
+use sink::chain::{Answer, Chain, Ledger, Request, SPAN};
+use sink::event::Event;
+use sink::part::{Part, Renderer, by_partition};
+
+/// What the function puts for a batch that follows the one before: each object's bytes.
+///
+/// # Errors
+/// When the text is no event, or there is no memory.
+pub fn objects(config: &Config, text: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let codec = config.layout.codec;
+    let mut objects = Vec::new();
+    each(config, text, |lines| Ok(objects.push(codec.encode(lines)?)))?;
+    Ok(objects)
+}
+
+/// The lines of each of these objects.
+///
+/// # Errors
+/// When the text is no event.
+pub fn lines(config: &Config, text: &str) -> Result<Vec<Vec<u8>>> {
+    let mut all = Vec::new();
+    each(config, text.as_bytes(), |lines| Ok(all.push(lines.to_vec())))?;
+    Ok(all)
+}
+
+fn each(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let event = Event::parse(std::str::from_utf8(text)?)?;
+    let mut renderer = Renderer::new(config);
+    let pattern = config.layout.pattern();
+    for delivery in by_partition(&event.records) {
+        let mut part = Part::new(&delivery);
+        delivery.records.iter().for_each(|record| renderer.add(record, &mut part));
+        let chain = Chain::new(part.records(), &part.groups, &pattern, SPAN);
+        let mut chain = chain.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let first = chain.records().first().map_or(0, |record| record.offset);
+        let ledger = Answer::Ledger(Ledger::starting_at(first, &pattern), String::new());
+        let requests = chain.answer(&chain.begin(), &ledger).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        for request in requests {
+            let Request::PutObject { records, .. } = request else { continue };
+            let lines: Vec<&[u8]> = records.iter().map(|&place| chain.records()[place].line).collect();
+            object(&part.together(&lines))?;
+        }
+    }
+    Ok(())
+}

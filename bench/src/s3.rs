@@ -1,0 +1,106 @@
+//! An S3 that forgets: it says yes to whatever is put and keeps the last ledgers, on a thread of its own.
+//!
+//! What the sink spends on its requests is spent in full; what a server spends is not measured here.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+const ABSENT: &str = "<Error><Code>NoSuchKey</Code><Message>forgotten</Message></Error>";
+
+/// A running server.
+#[derive(Clone, Debug)]
+pub struct ForgetfulS3 {
+    address: SocketAddr,
+    put: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl ForgetfulS3 {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When there is no port to be had.
+    pub fn start() -> Result<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let server = ForgetfulS3 { address: listener.local_addr()?, put: Arc::default() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let put = Arc::clone(&server.put);
+        std::thread::spawn(move || {
+            runtime.block_on(async move {
+                let listener = TcpListener::from_std(listener)?;
+                let ledgers = Arc::new(Mutex::new(HashMap::new()));
+                loop {
+                    let (stream, _) = listener.accept().await?;
+                    let (ledgers, put) = (Arc::clone(&ledgers), Arc::clone(&put));
+                    let service = service_fn(move |request| answer(request, Arc::clone(&ledgers), Arc::clone(&put)));
+                    let http = hyper::server::conn::http1::Builder::new();
+                    tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+                }
+                #[expect(unreachable_code, reason = "tells the type")]
+                Ok::<(), std::io::Error>(())
+            })
+        });
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A client of the SDK's.
+    pub fn client(&self) -> Client {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(self.url())
+            .force_path_style(true)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("bench", "bench", None, None, "bench"));
+        Client::from_conf(config.build())
+    }
+
+    /// The objects that were put since the last call, the ledgers aside: how many, and their bytes.
+    pub fn taken(&self) -> (usize, usize) {
+        let put = std::mem::take(&mut *self.put.lock().unwrap_or_else(PoisonError::into_inner));
+        (put.len(), put.values().sum())
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    ledgers: Arc<Mutex<HashMap<String, Bytes>>>,
+    put: Arc<Mutex<HashMap<String, usize>>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let answer = Response::builder();
+    let whole = match *request.method() {
+        Method::GET => match ledgers.lock().unwrap_or_else(PoisonError::into_inner).get(&path) {
+            Some(ledger) => answer.header("etag", "\"1\"").body(Full::new(ledger.clone())),
+            None if path.ends_with(".json") => answer.status(StatusCode::NOT_FOUND).body(ABSENT.into()),
+            None => answer.body("<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>".into()),
+        },
+        _ => {
+            let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            if path.contains("/data/") {
+                put.lock().unwrap_or_else(PoisonError::into_inner).insert(path, body.len());
+            } else {
+                ledgers.lock().unwrap_or_else(PoisonError::into_inner).insert(path, body);
+            }
+            answer.header("etag", "\"1\"").body(Full::default())
+        }
+    };
+    Ok(whole.unwrap_or_default())
+}
