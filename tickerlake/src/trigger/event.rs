@@ -3,8 +3,6 @@
 //! `aws_lambda_events` has types for this event, but they write a field that AWS does not send
 //! (`eventSourceArn`) and hold a String for each value.
 
-use std::io::Write;
-
 use base64_simd::STANDARD;
 
 /// A record as the broker gives it.
@@ -64,15 +62,22 @@ pub(super) fn write_record<'h>(
     out: &mut Vec<u8>,
 ) {
     let SourceRecord { topic, partition, offset, timestamp, timestamp_type, key, value } = record;
-    let kind = timestamp_type.name();
-    // Writing into memory does not fail. Kafka's topic names need no escape.
-    let _ = write!(
-        out,
-        r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":{timestamp},"timestampType":"{kind}""#
-    );
-    for (name, bytes) in [("key", key), ("value", value)] {
+    let mut digits = itoa::Buffer::new();
+    // Piece by piece: formatting would take longer than all the rest. Kafka's topic names need no escape.
+    out.extend_from_slice(b"{\"topic\":\"");
+    out.extend_from_slice(topic.as_bytes());
+    out.extend_from_slice(b"\",\"partition\":");
+    out.extend_from_slice(digits.format(*partition).as_bytes());
+    out.extend_from_slice(b",\"offset\":");
+    out.extend_from_slice(digits.format(*offset).as_bytes());
+    out.extend_from_slice(b",\"timestamp\":");
+    out.extend_from_slice(digits.format(*timestamp).as_bytes());
+    out.extend_from_slice(b",\"timestampType\":\"");
+    out.extend_from_slice(timestamp_type.name().as_bytes());
+    out.push(b'"');
+    for (lead, bytes) in [(&b",\"key\":\""[..], key), (b",\"value\":\"", value)] {
         if let Some(bytes) = bytes {
-            let _ = write!(out, ",\"{name}\":\"");
+            out.extend_from_slice(lead);
             STANDARD.encode_append(bytes, out);
             out.push(b'"');
         }
