@@ -23,8 +23,9 @@ BROKER = {"KAFKA_HEAP_OPTS": "-Xms1g -Xmx1g", "KAFKA_JVM_PERFORMANCE_OPTS": "-se
 
 
 def program(name):
-    """A program of the release build."""
-    path = TARGET / "release" / name
+    """A program of the release build; of another where BENCH_PROFILE says so, to try the scripts, not to measure."""
+    profile = os.environ.get("BENCH_PROFILE", "release")
+    path = TARGET / profile / name
     if not path.exists():
         sys.exit(f"{path} is missing: cargo build --release --workspace")
     return str(path)

@@ -69,8 +69,8 @@ const MUTANTS: &[Mutant] = &[
         name: "dropping below `next` unseen",
         edits: &[(
             WALK,
-            "self.kept = self.records.iter().copied().collect();",
-            "self.kept = self.records.iter().copied().filter(|&place| records[place].offset >= ledger.next).collect();",
+            "self.kept = vec![true; self.records.len()];",
+            "self.kept = self.records.iter().map(|&place| records[place].offset >= ledger.next).collect();",
         )],
     },
     Mutant {
@@ -98,7 +98,11 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "committing before the last PUT",
-        edits: &[(WALK, "self.kept.is_empty() && self", "self.kept.len() == self.putting.len() && self")],
+        edits: &[(
+            WALK,
+            "!self.kept.contains(&true) && self",
+            "self.kept.iter().filter(|&&kept| kept).count() == self.putting.len() && self",
+        )],
     },
     Mutant {
         name: "an unconditional PUT of the ledger",
@@ -129,7 +133,7 @@ const MUTANTS: &[Mutant] = &[
             (
                 WALK,
                 "    pub(super) fn add(",
-                "    pub(super) fn left(&self) -> Option<usize> {\n        self.kept.first().copied()\n    }\n\n    pub(super) fn add(",
+                "    pub(super) fn left(&self) -> Option<usize> {\n        let first = self.kept.iter().position(|&kept| kept);\n        first.map(|index| self.records[index])\n    }\n\n    pub(super) fn add(",
             ),
             (
                 CHAIN,
