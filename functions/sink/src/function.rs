@@ -67,8 +67,8 @@ impl Sink {
     /// # Errors
     /// [`BatchError`]; some of the batch's objects may have been put.
     pub async fn handle(&self, event: impl AsRef<[u8]>) -> Result<Outcome, BatchError> {
-        let event = Event::parse(std::str::from_utf8(event.as_ref()).map_err(EventError::NotUtf8)?)?;
-        let deliveries = part::by_partition(&event.records);
+        let Event { records } = Event::parse(std::str::from_utf8(event.as_ref()).map_err(EventError::NotUtf8)?)?;
+        let deliveries = part::by_partition(&records);
         let permits = Arc::new(Semaphore::new(CONCURRENT_REQUESTS));
         // The ledgers are on their way while the records are being decoded.
         let ledgers: Vec<_> = deliveries.iter().map(|delivery| self.read_ledger(delivery, &permits)).collect();
@@ -77,6 +77,10 @@ impl Sink {
         for delivery in &deliveries {
             parts.push(render(delivery, &mut renderer).await);
         }
+        // The lines are all that is needed from here on: what they were made of makes room for the objects.
+        drop(deliveries);
+        drop(records);
+        drop(event);
         let stored = join_all(parts.iter().zip(ledgers).map(|(part, ledger)| {
             let partition = Partition { store: &self.store, layout: &self.config.layout, part, permits: &permits };
             async move { partition.store(ledger).await }
