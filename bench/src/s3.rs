@@ -68,7 +68,8 @@ impl ForgetfulS3 {
             .endpoint_url(self.url())
             .force_path_style(true)
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("bench", "bench", None, None, "bench"));
+            .credentials_provider(Credentials::new("bench", "bench", None, None, "bench"))
+            .http_client(sink::https::client());
         Client::from_conf(config.build())
     }
 

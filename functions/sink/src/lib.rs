@@ -15,6 +15,7 @@ pub mod columns;
 pub mod config;
 pub mod event;
 pub mod function;
+pub mod https;
 pub mod json;
 pub mod layout;
 pub mod ledger;

@@ -10,11 +10,14 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use sink::body::Body;
 use sink::response::Response;
 use sink::{BatchError, Config, Fault, Outcome, PartitionError, Sink, metrics, store};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_env_filter(log_filter()).init();
+    let log = tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false);
+    tracing_subscriber::registry().with(log_filter()).with(log).init();
     let sink = match sink().await {
         Ok(sink) => sink,
         Err(error) => {
@@ -41,7 +44,7 @@ async fn sink() -> anyhow::Result<Sink> {
 
 async fn handle(sink: &Sink, event: Bytes, context: Context) -> Result<Option<Response>, Diagnostic> {
     let started = Instant::now();
-    match sink.handle(&event).await {
+    match sink.handle(event).await {
         Ok(Outcome { report, failed }) => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let function = &context.env_config.function_name;
@@ -70,7 +73,10 @@ fn diagnostic(error: &BatchError) -> Diagnostic {
 }
 
 /// Lambda's own variable first, then Rust's.
-fn log_filter() -> EnvFilter {
+fn log_filter() -> Targets {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
-    level.ok().and_then(|level| level.to_lowercase().parse().ok()).unwrap_or_else(|| EnvFilter::new("info"))
+    level
+        .ok()
+        .and_then(|level| level.to_lowercase().parse().ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::chain::{Ledger, Version};
 use crate::codec::{self, Codec};
+use crate::https;
 use crate::layout;
 use crate::ledger;
 
@@ -72,7 +73,8 @@ pub async fn sdk_config() -> SdkConfig {
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(30))
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https::client());
+    loader.timeout_config(timeouts).load().await
 }
 
 /// A client as the environment says. Servers other than S3 seldom resolve `bucket.host`, so an endpoint
