@@ -5,6 +5,7 @@ import filecmp
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = pathlib.Path(os.environ.get("TICKERLAKE_PARTS", ROOT / ".parts"))
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 LIMIT = 900  # seconds, for anything: what takes so long hangs
+# What was started is ended however this ends.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 # The caller's settings are for other servers.
 OWN = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KAFKA_", "SINK_"))}
 # The tests' broker is made to start quickly; here it has the memory and the compiler of Kafka's own start script.
@@ -27,38 +30,48 @@ def program(name):
     profile = os.environ.get("BENCH_PROFILE", "release")
     path = TARGET / profile / name
     if not path.exists():
-        sys.exit(f"{path} is missing: cargo build --release --workspace")
+        sys.exit(f"{path} is missing: cargo build --workspace --profile {profile.replace('debug', 'dev')}")
     return str(path)
 
 
 class Cost:
     """What a finished process and those it waited for took: seconds of the clock, of processors, bytes at most."""
 
-    def __init__(self, wall, used):
+    def __init__(self, wall, used, least_memory):
         self.wall = wall
         self.cpu = used.ru_utime + used.ru_stime
         self.memory = used.ru_maxrss * 1024
+        if used.ru_maxrss <= least_memory:
+            print(f"{self.memory / 1e6:.0f} MB is this script's memory; the program took less", file=sys.stderr)
 
 
 class Running:
-    """A process in the background; `cost` once it has ended."""
+    """A process in the background."""
 
     def __init__(self, command, **options):
         self.command = [str(word) for word in command]
         self.started = time.monotonic()
         self.process = subprocess.Popen(self.command, **options)
+        # A child begins with its parent's memory, and its own peak never falls below that.
+        self.least_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def wait(self, accept=(0,)):
         """Waits for its end and returns its cost; another exit code than the accepted ends the comparison."""
-        _, status, used = os.wait4(self.process.pid, 0)
+        try:
+            _, status, used = os.wait4(self.process.pid, 0)
+        except BaseException:
+            os.kill(self.process.pid, signal.SIGKILL)
+            os.wait4(self.process.pid, 0)
+            raise
         self.process.returncode = os.waitstatus_to_exitcode(status)
-        cost = Cost(time.monotonic() - self.started, used)
+        cost = Cost(time.monotonic() - self.started, used, self.least_memory)
         if accept is not None and self.process.returncode not in accept:
             sys.exit(f"{' '.join(self.command)} ended with {self.process.returncode}")
         return cost
 
     def stop(self, with_signal=signal.SIGINT, accept=(0, 130, 143, -2, -15)):
-        self.process.send_signal(with_signal)
+        # Popen's own would reap one that has ended already, and its cost with it.
+        os.kill(self.process.pid, with_signal)
         return self.wait(accept)
 
     def cpu(self):
@@ -121,9 +134,9 @@ def kafka(path):
         broker.wait(60)
 
 
-def java(*words, tools=(), **options):
+def java(*words, **options):
     """One of the Java programs that come with Kafka."""
-    jars = [str(PARTS / "kafka" / "*"), str(PARTS / "kafka-tools" / "*"), *tools]
+    jars = [str(PARTS / "kafka" / "*"), str(PARTS / "kafka-tools" / "*")]
     return Running(["java", "-cp", ":".join(jars), *words], **options)
 
 
@@ -141,8 +154,8 @@ def s3(path):
     with open(path.with_suffix(".s3.log"), "w") as log:
         server = Running(command, env=OWN, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     settings = path / "sink.env"
-    wait_for("the S3", lambda: settings.exists() and settings.read_text().endswith("\n"))
     try:
+        wait_for("the S3", lambda: settings.exists() and settings.read_text().endswith("\n"), limit=30)
         yield dict(line.split("=", 1) for line in settings.read_text().splitlines() if "=" in line)
     finally:
         server.stop()
@@ -155,7 +168,6 @@ def wait_for(what, condition, limit=LIMIT, pause=0.05):
         if time.monotonic() > until:
             sys.exit(f"{what}: not within {limit} s")
         time.sleep(pause)
-
 
 
 def table(title, head, rows):

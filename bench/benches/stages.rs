@@ -2,10 +2,12 @@
 //!
 //! `BENCH_FILE` names another CSV file.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use std::path::PathBuf;
 
 use bench::floor::{self, Level};
-use bench::{event, path, rows};
+use bench::{columns, event, path, rows};
 use divan::Bencher;
 use divan::counter::BytesCount;
 use sink::Config;
@@ -17,9 +19,6 @@ use sink::part::{Part, Renderer, by_partition};
 fn main() {
     divan::main();
 }
-
-/// The columns of the template's table.
-const COLUMNS: &str = "symbol:string,trade_date:date,traded_at:string,open:double,high:double,low:double,close:double,adj_close:double,volume:double,close_usd:double";
 
 fn text() -> String {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/us-stocks-sample.csv");
@@ -40,10 +39,13 @@ fn decode_alone(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| floor::decode(&values, &mut decoded).expect("base64"));
 }
 
-#[divan::bench(args = ["", COLUMNS])]
-fn render(bencher: Bencher<'_, '_>, columns: &str) {
+#[divan::bench(args = [false, true])]
+fn render(bencher: Bencher<'_, '_>, with_columns: bool) {
     let text = text();
-    let config = Config { columns: columns.parse().expect("columns"), ..Config::new("bench") };
+    let mut config = Config::new("bench");
+    if with_columns {
+        config.columns = columns::template().parse().expect("columns");
+    }
     let event = Event::parse(&text).expect("an event");
     let deliveries = by_partition(&event.records);
     bencher.bench(|| {

@@ -15,37 +15,36 @@ pub struct Event {
     pub records: usize,
 }
 
-/// As many rows, from the first on and all over again, as fit into `bytes`, spread over partitions, with offsets from
-/// `first` on in each. All events of the same rows and bytes hold the same number of records.
+/// As many rows, from the first on and all over again, as fit into `bytes`, as many in each partition, with offsets from
+/// `first` on. All events of the same rows, bytes and partitions hold the same number of records.
 pub fn event(quotes: &[Quote], bytes: usize, partitions: usize, first: usize) -> Event {
     const AROUND: usize = 250;
     let mut lists = vec![String::new(); partitions.max(1)];
-    let mut counts = vec![0_usize; lists.len()];
-    let (mut size, mut records) = (AROUND, 0);
-    for quote in quotes.iter().cycle() {
-        let partition = records % lists.len();
-        let (list, count) = (&mut lists[partition], &mut counts[partition]);
-        let before = list.len();
-        if *count > 0 {
-            list.push(',');
+    let (mut size, mut count) = (AROUND, 0);
+    let mut rows = quotes.iter().cycle();
+    // A record for each partition in turn, as long as there is room for all.
+    loop {
+        let before: Vec<usize> = lists.iter().map(String::len).collect();
+        for (partition, (list, quote)) in lists.iter_mut().zip(&mut rows).enumerate() {
+            // Offsets and times have as many digits in each event.
+            let (offset, time) = (1_000_000_000 + first + count, 1_764_028_800_000_u64 + count as u64 / 4);
+            let comma = if count > 0 { "," } else { "" };
+            let _ = write!(
+                list,
+                r#"{comma}{{"topic":"quotes","partition":{partition},"offset":{offset},"timestamp":{time},"timestampType":"CREATE_TIME","key":"{}","value":"{}","headers":[]}}"#,
+                STANDARD.encode_to_string(&quote.key),
+                STANDARD.encode_to_string(&quote.value),
+            );
         }
-        // Offsets and times have as many digits in each event.
-        let (offset, time) = (1_000_000_000 + first + *count, 1_764_028_800_000_u64 + records as u64 / 4);
-        let _ = write!(
-            list,
-            r#"{{"topic":"quotes","partition":{partition},"offset":{offset},"timestamp":{time},"timestampType":"CREATE_TIME","key":"{}","value":"{}","headers":[]}}"#,
-            STANDARD.encode_to_string(&quote.key),
-            STANDARD.encode_to_string(&quote.value),
-        );
-        let added = list.len() - before;
-        if size + added > bytes && records > 0 {
-            list.truncate(before);
+        let added: usize = lists.iter().zip(&before).map(|(list, before)| list.len() - before).sum();
+        if size + added > bytes && count > 0 {
+            lists.iter_mut().zip(before).for_each(|(list, before)| list.truncate(before));
             break;
         }
         size += added;
-        *count += 1;
-        records += 1;
+        count += 1;
     }
+    let records = count * lists.len();
     let mut text = r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"localhost:9092","records":{"#.to_owned();
     for (partition, list) in lists.iter().enumerate() {
         let comma = if partition > 0 { "," } else { "" };

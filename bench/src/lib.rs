@@ -4,6 +4,7 @@
 //! [`rows`] are real ones, [`event`] has them as Lambda sends them, [`floor`] is what no sink can save, and [`s3`] takes
 //! what the sink puts, on a thread that is not measured.
 
+pub mod columns;
 pub mod event;
 pub mod floor;
 pub mod least;

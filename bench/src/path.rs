@@ -13,7 +13,10 @@ use sink::part::{Part, Renderer, by_partition};
 pub fn objects(config: &Config, text: &[u8]) -> Result<Vec<Vec<u8>>> {
     let codec = config.layout.codec;
     let mut objects = Vec::new();
-    each(config, text, |lines| Ok(objects.push(codec.encode(lines)?)))?;
+    each(config, text, |lines| {
+        objects.push(codec.encode(lines)?);
+        Ok(())
+    })?;
     Ok(objects)
 }
 
@@ -23,7 +26,10 @@ pub fn objects(config: &Config, text: &[u8]) -> Result<Vec<Vec<u8>>> {
 /// When the text is no event.
 pub fn lines(config: &Config, text: &str) -> Result<Vec<Vec<u8>>> {
     let mut all = Vec::new();
-    each(config, text.as_bytes(), |lines| Ok(all.push(lines.to_vec())))?;
+    each(config, text.as_bytes(), |lines| {
+        all.push(lines.to_vec());
+        Ok(())
+    })?;
     Ok(all)
 }
 

@@ -11,7 +11,7 @@ use anyhow::Result;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -94,7 +94,7 @@ async fn answer(
             None => answer.body("<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>".into()),
         },
         _ => {
-            let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
             if path.contains("/data/") {
                 put.lock().unwrap_or_else(PoisonError::into_inner).insert(path, body.len());
             } else {

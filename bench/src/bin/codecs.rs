@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bench::floor::Level;
-use bench::least::{cpu, least};
+use bench::least::cpu;
 use bench::{event, path, rows};
 use clap::Parser;
 use sink::Config;
@@ -20,7 +20,7 @@ struct Args {
     /// The event's size
     #[arg(long, default_value_t = 5_900_000)]
     bytes: usize,
-    /// Of so many runs the least counts
+    /// Of so many runs of all in turn the least counts
     #[arg(long, default_value_t = 7)]
     runs: usize,
 }
@@ -34,14 +34,15 @@ fn main() -> Result<()> {
     let gzip = [1, 2, 3, 4, 5, 6, 9].map(Level::Gzip);
     let deflate = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(Level::Deflate);
     let zstd = [1, 2, 3, 4, 5, 6, 7, 9, 12].map(Level::Zstd);
-    for level in gzip.into_iter().chain(deflate).chain(zstd) {
-        let mut bytes = 0;
-        let mut compress = |_| -> Duration {
+    let levels: Vec<Level> = gzip.into_iter().chain(deflate).chain(zstd).collect();
+    let mut least = vec![(Duration::MAX, 0); levels.len()];
+    for _ in 0..args.runs {
+        for (level, least) in levels.iter().zip(&mut least) {
             let (taken, object) = cpu(|| level.compress(&lines));
-            bytes = object.map_or(0, |object| object.len());
-            taken
-        };
-        let [taken] = least(args.runs, [&mut compress]);
+            *least = (least.0.min(taken), object?.len());
+        }
+    }
+    for (level, (taken, bytes)) in levels.iter().zip(least) {
         let (codec, level) = level.names();
         let (millis, share) = (taken.as_secs_f64() * 1000.0, 100.0 * bytes as f64 / lines.len() as f64);
         println!("| {codec} | {level} | {millis:.1} | {bytes} | {share:.1} % |");

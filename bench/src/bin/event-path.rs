@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bench::floor::{self, Level};
 use bench::least::{cpu, least};
 use bench::s3::ForgetfulS3;
@@ -41,12 +41,15 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let quotes = rows::read(&args.files)?;
-    let events: Vec<_> =
-        (0..args.runs).map(|run| event::event(&quotes, args.bytes, args.partitions, run * 100_000)).collect();
-    let first = events.first().context("--runs is 0")?;
+    let first = event::event(&quotes, args.bytes, args.partitions, 0);
     if let Some(path) = args.write_event {
         return std::fs::write(&path, &first.text).with_context(|| path.display().to_string());
     }
+    ensure!(args.runs > 0, "--runs is 0");
+    // Each begins in each partition where the one before has ended.
+    let each = first.records / args.partitions.max(1);
+    let events: Vec<_> =
+        (1..=args.runs).map(|run| event::event(&quotes, args.bytes, args.partitions, run * each)).collect();
     let values = floor::values(&first.text)?;
     for (codec, level) in [(Codec::Gzip, Level::Deflate(GZIP_LEVEL)), (Codec::Zstd, Level::Zstd(ZSTD_LEVEL))] {
         let server = ForgetfulS3::start()?;
@@ -56,7 +59,13 @@ fn main() -> Result<()> {
         let lines = path::lines(&config, &first.text)?;
         let sink = Sink::new(config.clone(), server.client());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // Not measured: all does what it should, and the ledger is made.
         let mut decoded = Vec::new();
+        floor::decode(&values, &mut decoded)?;
+        let objects = path::objects(&config, first.text.as_bytes())?;
+        let compressed: usize = objects.iter().map(Vec::len).sum();
+        runtime.block_on(sink.handle(&first.text))?;
+        ensure!(server.taken() == (objects.len(), compressed), "the path makes other objects than the sink");
         let (mut decode, mut compress) = (
             |_| cpu(|| floor::decode(&values, &mut decoded)).0,
             |_| cpu(|| lines.iter().map(|lines| level.compress(lines).map(|o| o.len())).collect::<Vec<_>>()).0,

@@ -1,7 +1,8 @@
 //! The event's bytes, as they came.
 //!
 //! `lambda_runtime` reads an event as JSON and keeps a copy before the handler has it, which for 6 MB takes about as
-//! long as all that the sink does but compressing. So the bytes are taken out before, and `null` is read instead.
+//! long as all that the sink does but compressing. So the bytes are taken out before, and `null` is read instead, which is
+//! also what its own log shows at level trace.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -18,7 +18,7 @@ pub enum Codec {
 }
 
 /// Of libdeflate's, which takes half the time of zlib's for the same bytes. Level 4 leaves a tenth more of them, level 6
-/// takes a third more time; `bench/codecs` measures it.
+/// takes a third more time; the crate `bench` measures it (`codecs`).
 pub const GZIP_LEVEL: i32 = 5;
 /// Rows of prices have few repeats that are far apart, which is what levels 2 to 5 look for: they take more time and
 /// leave more bytes.

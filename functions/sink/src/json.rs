@@ -183,7 +183,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn expected<T>(&self, expected: &'static str) -> Result<T, Refusal> {
+    fn refuse<T>(&self, expected: &'static str) -> Result<T, Refusal> {
         Err(Refusal::NotJson { expected, at: self.at })
     }
 
@@ -192,13 +192,13 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             Ok(())
         } else {
-            self.expected(expected)
+            self.refuse(expected)
         }
     }
 
     fn end(&mut self) -> Result<(), Refusal> {
         self.white_space();
-        if self.at == self.bytes.len() { Ok(()) } else { self.expected("end of the value") }
+        if self.at == self.bytes.len() { Ok(()) } else { self.refuse("end of the value") }
     }
 
     /// One value of any kind; `depth` is how many objects and arrays are open around it.
@@ -217,7 +217,7 @@ impl<'a> Scanner<'a> {
             Some(b't') => self.word("true", Kind::Boolean),
             Some(b'f') => self.word("false", Kind::Boolean),
             Some(b'n') => self.word("null", Kind::Null),
-            _ => self.expected("a value"),
+            _ => self.refuse("a value"),
         }
     }
 
@@ -232,13 +232,15 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return Ok(true);
         }
-        for nth in 0.. {
+        let mut nth = 0;
+        loop {
             let (name, as_expected) = self.name(visitor.expected(nth))?;
             self.white_space();
             let value_start = self.at;
             let kind = self.value(depth)?;
             let field = Field { name, value: &self.text[value_start..self.at], kind };
             visitor.field(nth, as_expected, field)?;
+            nth += 1;
             self.white_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -246,12 +248,10 @@ impl<'a> Scanner<'a> {
                     self.at += 1;
                     return Ok(false);
                 }
-                _ => return Ok(self.expected("',' or '}'")?),
+                _ => return Ok(self.refuse("',' or '}'")?),
             }
             self.white_space();
         }
-        // There are not as many fields as numbers.
-        Ok(false)
     }
 
     /// A field's name and the colon after it, and whether they are what was expected.
@@ -289,7 +289,7 @@ impl<'a> Scanner<'a> {
                     self.at += 1;
                     return Ok(Kind::Array);
                 }
-                _ => return self.expected("',' or ']'"),
+                _ => return self.refuse("',' or ']'"),
             }
             self.white_space();
         }
@@ -300,7 +300,7 @@ impl<'a> Scanner<'a> {
             self.at += word.len();
             Ok(kind)
         } else {
-            self.expected("a value")
+            self.refuse("a value")
         }
     }
 
@@ -321,9 +321,9 @@ impl<'a> Scanner<'a> {
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
-                Some(0..=0x1f) => return self.expected("an escape instead of a control character"),
+                Some(0..=0x1f) => return self.refuse("an escape instead of a control character"),
                 Some(_) => self.at += 1,
-                None => return self.expected("'\"'"),
+                None => return self.refuse("'\"'"),
             }
         }
     }
@@ -350,7 +350,7 @@ impl<'a> Scanner<'a> {
                 }
                 _ => Ok(()),
             },
-            _ => self.expected("an escape"),
+            _ => self.refuse("an escape"),
         }
     }
 
@@ -360,7 +360,7 @@ impl<'a> Scanner<'a> {
         let mut unit = 0;
         for _ in 0..4 {
             let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
-                return self.expected("a hexadecimal digit");
+                return self.refuse("a hexadecimal digit");
             };
             unit = unit * 16 + digit;
             self.at += 1;
@@ -393,7 +393,7 @@ impl<'a> Scanner<'a> {
 
     fn digits(&mut self) -> Result<(), Refusal> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
-            return self.expected("a digit");
+            return self.refuse("a digit");
         }
         while let Some(&block) = self.bytes[self.at..].first_chunk() {
             let digits = leading_digits(u64::from_le_bytes(block));

@@ -17,9 +17,9 @@ pub fn is_same_name(a: &str, b: &str) -> bool {
 }
 
 /// About how long a good record's line will be.
-pub(crate) fn expected(record: &Record<'_>) -> usize {
-    const COORDINATES: usize = 100;
-    record.value.text().map_or(0, |text| text.len() / 4 * 3) + COORDINATES
+pub(crate) fn likely_length(record: &Record<'_>) -> usize {
+    const OF_COORDINATES: usize = 100;
+    record.value.text().map_or(0, |text| text.len() / 4 * 3) + OF_COORDINATES
 }
 
 /// Appends `{` and the coordinates. The record's value follows, and then [`end`].

@@ -51,8 +51,8 @@ impl<'c> Names<'c> {
     }
 
     fn looked_up(&mut self, field: &Field<'_>) -> Meaning {
-        let lead = [b"\"", field.written_name().as_bytes(), b"\":"].concat();
-        if let Some((_, meaning)) = self.met.iter().find(|(other, _)| *other == lead) {
+        let written = field.written_name().as_bytes();
+        if let Some((_, meaning)) = self.met.iter().find(|(lead, _)| lead[1..lead.len() - 2] == *written) {
             return *meaning;
         }
         let name = field.name();
@@ -62,7 +62,7 @@ impl<'c> Names<'c> {
             names_partition: self.layout.partition_field.as_deref().is_some_and(|own| line::is_same_name(own, &name)),
         };
         if self.met.len() < MOST {
-            self.met.push((lead, meaning));
+            self.met.push(([b"\"", written, b"\":"].concat(), meaning));
         }
         meaning
     }

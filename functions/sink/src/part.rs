@@ -68,7 +68,7 @@ impl Part {
             groups: Vec::new(),
             is_data: Vec::new(),
             records: Vec::with_capacity(delivery.records.len()),
-            lines: Vec::with_capacity(delivery.records.iter().map(|record| line::expected(record)).sum()),
+            lines: Vec::with_capacity(delivery.records.iter().map(|record| line::likely_length(record)).sum()),
             places: HashMap::new(),
             last: None,
         }
@@ -104,13 +104,15 @@ impl Part {
             .collect()
     }
 
-    /// Some of the lines in one: where they follow each other, as they mostly do, without a copy.
+    /// Lines of [`Part::records`] in one: where they follow each other, as they mostly do, without a copy.
     pub fn together<'p>(&'p self, lines: &[&'p [u8]]) -> Cow<'p, [u8]> {
         let follow = lines.windows(2).all(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr());
-        let Some(first) = lines.first().filter(|_| follow) else { return Cow::Owned(lines.concat()) };
-        let start = first.as_ptr().addr() - self.lines.as_ptr().addr();
         let length: usize = lines.iter().map(|line| line.len()).sum();
-        Cow::Borrowed(&self.lines[start..start + length])
+        let start = lines.first().and_then(|line| line.as_ptr().addr().checked_sub(self.lines.as_ptr().addr()));
+        match start.and_then(|start| self.lines.get(start..start + length)) {
+            Some(whole) if follow => Cow::Borrowed(whole),
+            _ => Cow::Owned(lines.concat()),
+        }
     }
 }
 
