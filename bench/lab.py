@@ -17,7 +17,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = pathlib.Path(os.environ.get("TICKERLAKE_PARTS", ROOT / ".parts"))
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 LIMIT = 900  # seconds, for anything: what takes so long hangs
+SAMPLE = ROOT / "data/us-stocks-sample.csv"
 # What was started is ended however this ends.
+signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 # The caller's settings are for other servers.
 OWN = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KAFKA_", "SINK_"))}
@@ -32,6 +34,12 @@ def program(name):
     if not path.exists():
         sys.exit(f"{path} is missing: cargo build --workspace --profile {profile.replace('debug', 'dev')}")
     return str(path)
+
+
+def columns():
+    """What the template gives the function as SINK_COLUMNS."""
+    written = re.search(r'SINK_COLUMNS: "(.*?)"', (ROOT / "template.yaml").read_text(), re.DOTALL)[1]
+    return re.sub(r"\\\n *", "", written)
 
 
 class Cost:

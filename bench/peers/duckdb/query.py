@@ -1,8 +1,9 @@
 """One of queries/ in DuckDB, over the objects of a lake; prints rows as `tickerlake query --format json` does.
 
-    query.py LAKE TOPIC SETUP.sql QUERY.sql
+    query.py LAKE TOPIC COLUMNS SETUP.sql QUERY.sql
 
-SETUP.sql makes the view quotes_latest. The table `quotes` is a view over the objects themselves, read anew each time.
+COLUMNS are the record's fields and their types, as SINK_COLUMNS has them. SETUP.sql makes the view quotes_latest. The
+table `quotes` is a view over the objects themselves, read anew each time.
 """
 
 import datetime
@@ -12,17 +13,7 @@ import sys
 
 import duckdb
 
-# The table that `tickerlake query` reads through (tickerlake/src/sql/columns.rs).
-COLUMNS = {
-    "kafka_partition": "INTEGER",
-    "kafka_offset": "BIGINT",
-    "kafka_timestamp": "BIGINT",
-    "kafka_generation": "INTEGER",
-    "symbol": "VARCHAR",
-    "trade_date": "DATE",
-    "traded_at": "VARCHAR",
-    **dict.fromkeys(["open", "high", "low", "close", "adj_close", "volume", "close_usd"], "DOUBLE"),
-}
+COORDINATES = "kafka_partition:int,kafka_offset:bigint,kafka_timestamp:bigint,kafka_generation:int"
 
 
 def plain(value):
@@ -30,13 +21,14 @@ def plain(value):
 
 
 def main():
-    lake, topic, setup, query = sys.argv[1:]
+    lake, topic, fields, setup, query = sys.argv[1:]
+    columns = dict(column.split(":") for column in f"{COORDINATES},{fields}".split(","))
     connection = duckdb.connect()
     # As its guide advises for much data; all queries order their rows themselves.
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(
         f"CREATE VIEW quotes AS SELECT * FROM read_json('{lake}/tickerlake/data/{topic}/*/*.json.gz',"
-        f" format = 'newline_delimited', compression = 'gzip', columns = {COLUMNS},"
+        f" format = 'newline_delimited', compression = 'gzip', columns = {columns},"
         " hive_partitioning = true, hive_types = {'dt': 'VARCHAR'})"
     )
     connection.execute(pathlib.Path(setup).read_text())
