@@ -1,10 +1,22 @@
 //! An event as Lambda's Kafka event source sends it.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use base64_simd::STANDARD;
 
 use crate::rows::Quote;
+
+/// What an event is made of.
+#[derive(Clone, Debug, clap::Args)]
+pub struct EventArgs {
+    /// CSV files, whose rows fill the event
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The event's size
+    #[arg(long, default_value_t = 5_900_000)]
+    pub bytes: usize,
+}
 
 /// A text, and how many records it holds.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! Prints what each compression of the lines of a full event takes and gives, as a table.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use bench::event::EventArgs;
 use bench::floor::Level;
 use bench::least::cpu;
 use bench::{event, path, rows};
@@ -14,12 +14,8 @@ use sink::Config;
 /// level.
 #[derive(Parser)]
 struct Args {
-    /// CSV files, whose rows fill the event
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    /// The event's size
-    #[arg(long, default_value_t = 5_900_000)]
-    bytes: usize,
+    #[command(flatten)]
+    event: EventArgs,
     /// Of so many runs of all in turn the least counts
     #[arg(long, default_value_t = 7)]
     runs: usize,
@@ -27,7 +23,7 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let event = event::event(&rows::read(&args.files)?, args.bytes, 1, 0);
+    let event = event::event(&rows::read(&args.event.files)?, args.event.bytes, 1, 0);
     let lines = path::lines(&Config::new("bench"), &event.text)?.concat();
     println!("{} records, {} bytes of lines\n", event.records, lines.len());
     println!("| codec | level | ms | bytes | of the lines |\n|---|---|---|---|---|");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use bench::event::EventArgs;
 use bench::floor::{self, Level};
 use bench::least::{cpu, least};
 use bench::s3::ForgetfulS3;
@@ -18,12 +19,8 @@ use sink::{Config, Sink};
 /// takes alone.
 #[derive(Parser)]
 struct Args {
-    /// CSV files, whose rows fill the event
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    /// The event's size
-    #[arg(long, default_value_t = 5_900_000)]
-    bytes: usize,
+    #[command(flatten)]
+    event: EventArgs,
     /// The partitions that the records are spread over
     #[arg(long, default_value_t = 1)]
     partitions: usize,
@@ -40,8 +37,8 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let quotes = rows::read(&args.files)?;
-    let first = event::event(&quotes, args.bytes, args.partitions, 0);
+    let quotes = rows::read(&args.event.files)?;
+    let first = event::event(&quotes, args.event.bytes, args.partitions, 0);
     if let Some(path) = args.write_event {
         return std::fs::write(&path, &first.text).with_context(|| path.display().to_string());
     }
@@ -49,7 +46,7 @@ fn main() -> Result<()> {
     // Each begins in each partition where the one before has ended.
     let each = first.records / args.partitions.max(1);
     let events: Vec<_> =
-        (1..=args.runs).map(|run| event::event(&quotes, args.bytes, args.partitions, run * each)).collect();
+        (1..=args.runs).map(|run| event::event(&quotes, args.event.bytes, args.partitions, run * each)).collect();
     let values = floor::values(&first.text)?;
     for (codec, level) in [(Codec::Gzip, Level::Deflate(GZIP_LEVEL)), (Codec::Zstd, Level::Zstd(ZSTD_LEVEL))] {
         let server = ForgetfulS3::start()?;

@@ -4,6 +4,8 @@
 //! before it is spliced: grammar (RFC 8259), surrogate pairs, nesting. The checker copies nothing and
 //! hands each field of the outermost object to its caller on the way.
 
+mod block;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -309,7 +311,7 @@ impl<'a> Scanner<'a> {
         loop {
             // Eight bytes at once, as long as none of them ends the string or is special in it.
             while let Some(&block) = self.bytes[self.at..].first_chunk() {
-                let plain = plain_bytes(u64::from_le_bytes(block));
+                let plain = block::plain_bytes(u64::from_le_bytes(block));
                 self.at += plain;
                 if plain < 8 {
                     break;
@@ -396,7 +398,7 @@ impl<'a> Scanner<'a> {
             return self.refuse("a digit");
         }
         while let Some(&block) = self.bytes[self.at..].first_chunk() {
-            let digits = leading_digits(u64::from_le_bytes(block));
+            let digits = block::leading_digits(u64::from_le_bytes(block));
             self.at += digits;
             if digits < 8 {
                 return Ok(());
@@ -407,24 +409,6 @@ impl<'a> Scanner<'a> {
         }
         Ok(())
     }
-}
-
-const EACH: u64 = 0x0101_0101_0101_0101;
-
-/// How many of eight bytes, the first lowest, come before a quotation mark, a backslash or a control character.
-fn plain_bytes(block: u64) -> usize {
-    // The high bit of a byte is set where the byte is below `limit`; above the first such byte it may be set by mistake.
-    let below = |bytes: u64, limit: u64| bytes.wrapping_sub(EACH * limit) & !bytes & (EACH * 0x80);
-    let is = |byte: u8| below(block ^ (EACH * u64::from(byte)), 1);
-    ((is(b'"') | is(b'\\') | below(block, 0x20)).trailing_zeros() / 8) as usize
-}
-
-/// How many of eight bytes of UTF-8, the first lowest, come before one that is no digit.
-fn leading_digits(block: u64) -> usize {
-    const HIGH: u64 = EACH * 0xf0;
-    // A digit's upper half is 3, and still is with 6 added; no byte of UTF-8 overflows by that.
-    let others = ((block & HIGH) ^ (EACH * 0x30)) | ((block.wrapping_add(EACH * 6) & HIGH) ^ (EACH * 0x30));
-    (others.trailing_zeros() / 8) as usize
 }
 
 #[cfg(test)]
@@ -559,16 +543,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn eight_bytes_at_once_are_told_apart_as_one_by_one(
-            block in prop::array::uniform8(prop_oneof![0..=0xf4_u8, Just(b'"'), Just(b'\\'), b'/'..=b':', 0x1f..=0x21_u8, 0x7f..=0x81_u8]),
-        ) {
-            let word = u64::from_le_bytes(block);
-            let before = |special: &dyn Fn(u8) -> bool| block.iter().position(|&byte| special(byte)).unwrap_or(8);
-            prop_assert_eq!(plain_bytes(word), before(&|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)));
-            prop_assert_eq!(leading_digits(word), before(&|byte| !byte.is_ascii_digit()));
-        }
-
         #[test]
         fn it_accepts_what_serde_json_writes_and_hands_over_every_field(value in json(), pretty: bool) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
