@@ -5,6 +5,7 @@
 //! hands each field of the outermost object to its caller on the way.
 
 mod block;
+mod plain;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -46,8 +47,10 @@ impl fmt::Display for Kind {
 /// A field of the outermost object, as it stands in the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
-    name: &'a str,
-    value: &'a str,
+    /// The whole text: what is not asked for is not cut out of it.
+    text: &'a str,
+    name: (usize, usize),
+    value: (usize, usize),
     /// What the value is.
     pub kind: Kind,
 }
@@ -55,19 +58,20 @@ pub struct Field<'a> {
 impl<'a> Field<'a> {
     /// The name as it is written.
     pub fn written_name(&self) -> &'a str {
-        self.name
+        &self.text[self.name.0..self.name.1]
     }
 
     /// The name with its escapes resolved.
     pub fn name(&self) -> Cow<'a, str> {
-        unescape(self.name)
+        unescape(self.written_name())
     }
 
     /// The value's text: of a string its content with the escapes resolved, of anything else its JSON.
     pub fn text(&self) -> Cow<'a, str> {
+        let (start, end) = self.value;
         match self.kind {
-            Kind::String => unescape(&self.value[1..self.value.len() - 1]),
-            _ => Cow::Borrowed(self.value),
+            Kind::String => unescape(&self.text[start + 1..end - 1]),
+            _ => Cow::Borrowed(&self.text[start..end]),
         }
     }
 }
@@ -178,7 +182,14 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     fn white_space(&mut self) {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.pass_white_space();
+        }
+    }
+
+    fn pass_white_space(&mut self) {
         while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.peek() {
             self.line_breaks |= matches!(byte, b'\n' | b'\r');
             self.at += 1;
@@ -238,9 +249,15 @@ impl<'a> Scanner<'a> {
         loop {
             let (name, as_expected) = self.name(visitor.expected(nth))?;
             self.white_space();
-            let value_start = self.at;
-            let kind = self.value(depth)?;
-            let field = Field { name, value: &self.text[value_start..self.at], kind };
+            let start = self.at;
+            let kind = match plain::value(self.bytes, start) {
+                Some((end, kind)) => {
+                    self.at = end;
+                    kind
+                }
+                None => self.value(depth)?,
+            };
+            let field = Field { text: self.text, name, value: (start, self.at), kind };
             visitor.field(nth, as_expected, field)?;
             nth += 1;
             self.white_space();
@@ -256,17 +273,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A field's name and the colon after it, and whether they are what was expected.
-    fn name(&mut self, expected: Option<&[u8]>) -> Result<(&'a str, bool), Refusal> {
+    /// Where a field's name is, the colon after it passed over, and whether they are what was expected.
+    fn name(&mut self, expected: Option<&[u8]>) -> Result<((usize, usize), bool), Refusal> {
         let start = self.at + 1;
         if let Some(lead) = expected
             && self.bytes[self.at..].starts_with(lead)
         {
             self.at += lead.len();
-            return Ok((&self.text[start..self.at - 2], true));
+            return Ok(((start, self.at - 2), true));
         }
         self.string()?;
-        let name = &self.text[start..self.at - 1];
+        let name = (start, self.at - 1);
         self.white_space();
         self.take(b':', "':'")?;
         Ok((name, false))
