@@ -8,7 +8,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::event::{SourceRecord, TAIL, head};
+use super::event::{SourceRecord, TAIL, head, write_record};
 
 /// Lambda's limit for the payload of a synchronous invocation, in bytes.
 pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
@@ -77,12 +77,23 @@ impl Part {
         Self::overhead(&self.topic, self.partition) + self.json.len()
     }
 
-    fn push(&mut self, json: &[u8], offset: i64, timestamp: i64) {
+    /// No records yet.
+    fn new(topic: String, partition: i32) -> Self {
+        Part { topic, partition, json: Vec::new(), entries: Vec::new() }
+    }
+
+    fn push(&mut self, offset: i64, timestamp: i64, write: impl FnOnce(&mut Vec<u8>)) {
         if !self.entries.is_empty() {
             self.json.push(b',');
         }
-        self.json.extend_from_slice(json);
+        write(&mut self.json);
         self.entries.push(Entry { end: self.json.len(), offset, timestamp });
+    }
+
+    /// Leaves only so many records.
+    fn truncate(&mut self, records: usize) {
+        self.entries.truncate(records);
+        self.json.truncate(self.entries.last().map_or(0, |entry| entry.end));
     }
 
     fn json_of(&self, index: usize) -> &[u8] {
@@ -97,10 +108,10 @@ impl Part {
     }
 
     fn pick(&self, wanted: impl Fn(usize) -> bool) -> Option<Part> {
-        let mut part =
-            Part { topic: self.topic.clone(), partition: self.partition, json: Vec::new(), entries: Vec::new() };
+        let mut part = Part::new(self.topic.clone(), self.partition);
         for index in (0..self.entries.len()).filter(|&index| wanted(index)) {
-            part.push(self.json_of(index), self.entries[index].offset, self.entries[index].timestamp);
+            let Entry { offset, timestamp, .. } = self.entries[index];
+            part.push(offset, timestamp, |json| json.extend_from_slice(self.json_of(index)));
         }
         (!part.entries.is_empty()).then_some(part)
     }
@@ -131,7 +142,7 @@ impl Batch {
     /// The event, as Lambda's event source sends it.
     pub fn event(&self, bootstrap_servers: &str) -> Vec<u8> {
         let mut event = head(bootstrap_servers);
-        event.reserve(self.parts.iter().map(Part::size).sum::<usize>() + TAIL.len());
+        event.reserve(self.size() + TAIL.len());
         for (index, part) in self.parts.iter().enumerate() {
             if index > 0 {
                 event.push(b',');
@@ -155,23 +166,39 @@ impl Batch {
         self.parts.iter().flat_map(Part::records).map(|(_, timestamp)| timestamp).max()
     }
 
-    /// Bytes that a record of `json` adds to the event.
-    pub(super) fn added_size(&self, record: &SourceRecord<'_>, json: usize) -> usize {
-        let known = self.parts.iter().any(|part| part.is(record.topic, record.partition));
-        json + if known { 1 } else { Part::overhead(record.topic, record.partition) }
+    /// Bytes of its partitions within the event.
+    pub(super) fn size(&self) -> usize {
+        self.parts.iter().map(Part::size).sum()
     }
 
-    pub(super) fn push(&mut self, record: &SourceRecord<'_>, json: &[u8]) {
-        let part = match self.parts.iter_mut().position(|part| part.is(record.topic, record.partition)) {
-            Some(at) => &mut self.parts[at],
+    /// Appends a record; tells the bytes that it adds to the event.
+    pub(super) fn push<'h>(
+        &mut self,
+        record: &SourceRecord<'_>,
+        headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
+    ) -> usize {
+        let (at, size) = match self.parts.iter().position(|part| part.is(record.topic, record.partition)) {
+            Some(at) => (at, self.parts[at].size()),
             None => {
-                let (topic, partition) = (record.topic.to_owned(), record.partition);
-                self.parts.push(Part { topic, partition, json: Vec::new(), entries: Vec::new() });
-                let last = self.parts.len() - 1;
-                &mut self.parts[last]
+                self.parts.push(Part::new(record.topic.to_owned(), record.partition));
+                (self.parts.len() - 1, 0)
             }
         };
-        part.push(json, record.offset, record.timestamp);
+        let part = &mut self.parts[at];
+        part.push(record.offset, record.timestamp, |json| write_record(record, headers, json));
+        part.size() - size
+    }
+
+    /// Takes a partition's last record out, into a batch of its own.
+    pub(super) fn split_last(&mut self, topic: &str, partition: i32) -> Batch {
+        let mut last = Batch::default();
+        if let Some(part) = self.parts.iter_mut().find(|part| part.is(topic, partition)) {
+            let before = part.entries.len() - 1;
+            last.parts.extend(part.slice(before..before + 1));
+            part.truncate(before);
+        }
+        self.parts.retain(|part| !part.entries.is_empty());
+        last
     }
 
     /// Cuts it after so many records. Of a partition that is cut, the first half has the smaller offsets.
@@ -236,7 +263,7 @@ pub(super) mod tests {
                 key: None,
                 value: None,
             };
-            batch.push(&record, format!("{{\"offset\":{offset}}}").as_bytes());
+            batch.push(&record, std::iter::empty());
         }
         batch
     }

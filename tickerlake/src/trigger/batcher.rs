@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::batch::{Batch, Limits};
-use super::event::{SourceRecord, TAIL, head, write_record};
+use super::event::{SourceRecord, TAIL, head};
 
 /// Collects records into batches.
 #[derive(Debug)]
@@ -12,7 +12,6 @@ pub struct Batcher {
     /// Bytes of an event without records.
     empty_size: usize,
     open: Option<Open>,
-    record: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -28,7 +27,7 @@ impl Batcher {
     /// A batcher for events that name these servers.
     pub fn new(limits: Limits, bootstrap_servers: &str) -> Self {
         let empty_size = head(bootstrap_servers).len() + TAIL.len();
-        Batcher { limits, empty_size, open: None, record: Vec::new() }
+        Batcher { limits, empty_size, open: None }
     }
 
     /// Adds a record; gives the batch that this closes, if it does. A record that does not fit into the
@@ -38,29 +37,20 @@ impl Batcher {
         &mut self,
         record: &SourceRecord<'_>,
         headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
-        now: impl FnOnce() -> Instant,
+        now: impl Fn() -> Instant,
     ) -> Option<Batch> {
-        self.record.clear();
-        write_record(record, headers, &mut self.record);
-        let mut closed = None;
-        if let Some(open) = &self.open
-            && open.size + open.batch.added_size(record, self.record.len()) > self.limits.payload
-        {
-            closed = self.take();
-        }
-        let mut open = self.open.take().unwrap_or_else(|| Open {
-            batch: Batch::default(),
-            records: 0,
-            size: self.empty_size,
-            since: now(),
-        });
-        open.size += open.batch.added_size(record, self.record.len());
+        let empty_size = self.empty_size;
+        let begun = |batch, records, size| Open { batch, records, size: empty_size + size, since: now() };
+        let open = self.open.get_or_insert_with(|| begun(Batch::default(), 0, 0));
+        open.size += open.batch.push(record, headers);
         open.records += 1;
-        open.batch.push(record, &self.record);
-        let full = open.records >= self.limits.batch_size;
-        self.open = Some(open);
-        // A batch of one has closed when it was full, so never are two closed at once.
-        if full && closed.is_none() { self.take() } else { closed }
+        if open.size > self.limits.payload && open.records > 1 {
+            let last = open.batch.split_last(record.topic, record.partition);
+            let size = last.size();
+            // A batch of one has closed when it was full, so never are two closed at once.
+            return self.open.replace(begun(last, 1, size)).map(|open| open.batch);
+        }
+        if open.records >= self.limits.batch_size { self.take() } else { None }
     }
 
     /// When the open batch's window ends.

@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientContext, Timestamp, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Timestamp, TopicPartitionList};
 
 use super::batch::Batch;
 use super::batcher::Batcher;
@@ -56,6 +56,23 @@ impl ConsumerContext for Member {
                 tracing::debug!("assigned: {}", names.join(", "));
             }
             Rebalance::Error(error) => tracing::warn!("rebalancing the group failed: {error}"),
+        }
+    }
+}
+
+/// What is fetched ahead: each setting by its names, and its value. librdkafka's own values hold 100,000 records of each
+/// partition in memory, and once they are there fetch nothing for a second.
+const FETCHING: [(&[&str], &str); 3] = [
+    (&["queued.min.messages"], "1000"),
+    (&["fetch.message.max.bytes", "max.partition.fetch.bytes"], "262144"),
+    (&["fetch.queue.backoff.ms"], "5"),
+];
+
+/// Sets how records are fetched ahead, where the user has not.
+pub(super) fn fetch_ahead(client: &mut ClientConfig) {
+    for (names, value) in FETCHING {
+        if names.iter().all(|name| client.get(name).is_none()) {
+            client.set(names[0], value);
         }
     }
 }
@@ -132,4 +149,20 @@ pub(super) fn is_permanent(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::Fatal
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_says_of_fetching_stands() {
+        let mut client = ClientConfig::new();
+        client.set("max.partition.fetch.bytes", "1048576").set("fetch.queue.backoff.ms", "0");
+        fetch_ahead(&mut client);
+        let settings: Vec<_> =
+            FETCHING.iter().flat_map(|(names, _)| names.iter().map(|name| client.get(name))).collect();
+        assert_eq!(settings, [Some("1000"), None, Some("1048576"), Some("0")]);
+        client.create_native_config().unwrap();
+    }
 }

@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use attempts::Policy;
 use batch::{Batch, Limits};
 use batcher::Batcher;
-use consumer::{Complaints, GroupConsumer, Member, add, is_permanent, remedy};
+use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead, is_permanent, remedy};
 use deliver::Deliverer;
 use destination::Destination;
 use flight::Flight;
@@ -48,6 +48,9 @@ use progress::Progress;
 
 /// How often a waiting trigger looks whether it shall stop.
 const TICK: Duration = Duration::from_millis(100);
+
+/// So many records that have been fetched are read before the clock, the function and the group are looked at again.
+const AT_ONCE: usize = 100;
 
 /// A function that takes longer has its partitions paused, so that the consumer can be polled meanwhile, as
 /// the group demands; pausing throws away what was fetched ahead, so quick functions are simply waited for.
@@ -141,6 +144,7 @@ impl Trigger {
         let servers = settings.client.get("bootstrap.servers").unwrap_or_default().to_owned();
         let kafka = |source| TriggerError::Kafka { servers: servers.clone(), source };
         let mut client = settings.client.clone();
+        fetch_ahead(&mut client);
         client.set("group.id", &settings.group).set("enable.auto.commit", "false").set(
             "auto.offset.reset",
             match settings.starting_position {
@@ -210,7 +214,6 @@ impl Reader<'_> {
     fn read(&mut self) -> Result<(), TriggerError> {
         let mut complaints = Complaints::new(&self.trigger.deliverer.servers);
         while !self.stop.is_cancelled() {
-            // As often as there are records: asked once.
             let now = Instant::now();
             self.set_out(now)?;
             if !self.ready.is_empty() && !self.paused {
@@ -219,20 +222,28 @@ impl Reader<'_> {
                 }
                 self.pause()?;
             }
-            match self.trigger.consumer.poll(self.patience(now)) {
-                Some(Ok(message)) => {
-                    self.drained = false;
-                    self.ready.extend(add(&mut self.batcher, &message));
-                    if self.paused {
-                        // Of a partition that was assigned after the pause began.
-                        self.pause()?;
+            let mut patience = self.patience(now);
+            for _ in 0..AT_ONCE {
+                match self.trigger.consumer.poll(patience) {
+                    Some(Ok(message)) => {
+                        self.drained = false;
+                        self.ready.extend(add(&mut self.batcher, &message));
+                        if self.paused {
+                            // Of a partition that was assigned after the pause began.
+                            self.pause()?;
+                        }
                     }
+                    Some(Err(error)) if is_permanent(&error) => return Err(self.kafka(error)),
+                    Some(Err(error)) => complaints.hear(&error, Instant::now()),
+                    None => self.drained = true,
                 }
-                Some(Err(error)) if is_permanent(&error) => return Err(self.kafka(error)),
-                Some(Err(error)) => complaints.hear(&error, Instant::now()),
-                None => self.drained = true,
+                if self.drained || !self.ready.is_empty() {
+                    break;
+                }
+                // Without a look at the clock, by librdkafka neither.
+                patience = Duration::ZERO;
             }
-            // Rebalances happen within the poll.
+            // Rebalances happen within a poll, which then gives no record.
             self.drop_revoked();
         }
         Ok(())
