@@ -210,6 +210,7 @@ fn canonical(key: &str) -> &str {
         "compression.codec" => "compression.type",
         "queue.buffering.max.ms" => "linger.ms",
         "delivery.timeout.ms" => "message.timeout.ms",
+        "max.partition.fetch.bytes" => "fetch.message.max.bytes",
         "sasl.mechanisms" => "sasl.mechanism",
         key => key,
     }

@@ -23,6 +23,12 @@ struct Open {
     since: Instant,
 }
 
+impl Open {
+    fn new(batch: Batch, empty_size: usize, since: Instant) -> Self {
+        Open { records: batch.records(), size: empty_size + batch.size(), batch, since }
+    }
+}
+
 impl Batcher {
     /// A batcher for events that name these servers.
     pub fn new(limits: Limits, bootstrap_servers: &str) -> Self {
@@ -40,15 +46,13 @@ impl Batcher {
         now: impl Fn() -> Instant,
     ) -> Option<Batch> {
         let empty_size = self.empty_size;
-        let begun = |batch, records, size| Open { batch, records, size: empty_size + size, since: now() };
-        let open = self.open.get_or_insert_with(|| begun(Batch::default(), 0, 0));
+        let open = self.open.get_or_insert_with(|| Open::new(Batch::default(), empty_size, now()));
         open.size += open.batch.push(record, headers);
         open.records += 1;
         if open.size > self.limits.payload && open.records > 1 {
             let last = open.batch.split_last(record.topic, record.partition);
-            let size = last.size();
-            // A batch of one has closed when it was full, so never are two closed at once.
-            return self.open.replace(begun(last, 1, size)).map(|open| open.batch);
+            // It is not full: with a batch size of 1 there would have been no batch to add it to.
+            return self.open.replace(Open::new(last, empty_size, now())).map(|open| open.batch);
         }
         if open.records >= self.limits.batch_size { self.take() } else { None }
     }
@@ -195,9 +199,15 @@ mod tests {
             }
             batches.extend(batcher.take());
             let mut seen = [0_i64; 12];
-            for batch in &batches {
+            for (index, batch) in batches.iter().enumerate() {
                 let event = text(batch);
                 prop_assert!(event.len() <= payload, "{} bytes", event.len());
+                // What closed it, if it is not full, is that the next record did not fit, with a comma before its
+                // partition, and the one that is counted after the last.
+                if let Some(next) = batches.get(index + 1).filter(|_| batch.records() < batch_size) {
+                    let added = text(&next.split(1).0).len() - text(&Batch::default()).len();
+                    prop_assert!(event.len() + added + 2 > payload, "{} and {added} bytes", event.len());
+                }
                 prop_assert!(batch.records() <= batch_size);
                 let parsed = Event::parse(&event).unwrap();
                 prop_assert_eq!(parsed.records.len(), batch.records());

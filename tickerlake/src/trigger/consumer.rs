@@ -60,19 +60,16 @@ impl ConsumerContext for Member {
     }
 }
 
-/// What is fetched ahead: each setting by its names, and its value. librdkafka's own values hold 100,000 records of each
-/// partition in memory, and once they are there fetch nothing for a second.
-const FETCHING: [(&[&str], &str); 3] = [
-    (&["queued.min.messages"], "1000"),
-    (&["fetch.message.max.bytes", "max.partition.fetch.bytes"], "262144"),
-    (&["fetch.queue.backoff.ms"], "5"),
-];
+/// How records are fetched ahead. librdkafka's own values hold up to 100,000 of them or 64 MB, and fetch nothing for a
+/// second once they do. These hold 1,000 for all partitions together, and what one more fetch of each brings.
+const FETCHING: [(&str, &str); 3] =
+    [("queued.min.messages", "1000"), ("fetch.message.max.bytes", "262144"), ("fetch.queue.backoff.ms", "5")];
 
 /// Sets how records are fetched ahead, where the user has not.
 pub(super) fn fetch_ahead(client: &mut ClientConfig) {
-    for (names, value) in FETCHING {
-        if names.iter().all(|name| client.get(name).is_none()) {
-            client.set(names[0], value);
+    for (name, value) in FETCHING {
+        if client.get(name).is_none() {
+            client.set(name, value);
         }
     }
 }
@@ -157,12 +154,15 @@ mod tests {
 
     #[test]
     fn what_the_user_says_of_fetching_stands() {
-        let mut client = ClientConfig::new();
-        client.set("max.partition.fetch.bytes", "1048576").set("fetch.queue.backoff.ms", "0");
-        fetch_ahead(&mut client);
-        let settings: Vec<_> =
-            FETCHING.iter().flat_map(|(names, _)| names.iter().map(|name| client.get(name))).collect();
-        assert_eq!(settings, [Some("1000"), None, Some("1048576"), Some("0")]);
-        client.create_native_config().unwrap();
+        for (given, expected) in [
+            (&[][..], ["1000", "262144", "5"]),
+            (&[("fetch.message.max.bytes", "1048576"), ("fetch.queue.backoff.ms", "0")], ["1000", "1048576", "0"]),
+        ] {
+            let mut client = ClientConfig::new();
+            client.extend(given.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+            fetch_ahead(&mut client);
+            assert_eq!(FETCHING.map(|(name, _)| client.get(name).unwrap()), expected);
+            client.create_native_config().unwrap();
+        }
     }
 }

@@ -38,7 +38,6 @@ impl Deliverer {
     /// Delivers a batch; gives up early only when told to stop, between two invocations. What is not
     /// committed then is delivered again.
     pub(super) async fn deliver(&self, batch: Batch, stop: &CancellationToken) {
-        self.flight.set_out();
         let mut attempts = Attempts::new(batch, self.settings.policy);
         let mut failures = 0_u64;
         loop {

@@ -98,6 +98,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_away_between_setting_out_and_the_invocation_is_not_handed_to_the_function() {
+        let flight = Flight::default();
+        flight.set_out();
+        flight.revoke(partition(), Duration::from_secs(60));
+        assert_eq!(flight.invoke().into_iter().collect::<Vec<_>>(), partition());
+    }
+
+    #[test]
     fn an_invocation_that_takes_too_long_loses_the_partition() {
         let flight = Flight::default();
         flight.set_out();

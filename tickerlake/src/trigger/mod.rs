@@ -50,7 +50,7 @@ use progress::Progress;
 const TICK: Duration = Duration::from_millis(100);
 
 /// So many records that have been fetched are read before the clock, the function and the group are looked at again.
-const AT_ONCE: usize = 100;
+const ROUND: usize = 100;
 
 /// A function that takes longer has its partitions paused, so that the consumer can be polled meanwhile, as
 /// the group demands; pausing throws away what was fetched ahead, so quick functions are simply waited for.
@@ -206,7 +206,7 @@ struct Reader<'a> {
     ready: VecDeque<Batch>,
     under_way: Option<JoinHandle<()>>,
     paused: bool,
-    /// All that was fetched has been read.
+    /// The last poll gave nothing.
     drained: bool,
 }
 
@@ -223,7 +223,7 @@ impl Reader<'_> {
                 self.pause()?;
             }
             let mut patience = self.patience(now);
-            for _ in 0..AT_ONCE {
+            for _ in 0..ROUND {
                 match self.trigger.consumer.poll(patience) {
                     Some(Ok(message)) => {
                         self.drained = false;
@@ -240,7 +240,7 @@ impl Reader<'_> {
                 if self.drained || !self.ready.is_empty() {
                     break;
                 }
-                // Without a look at the clock, by librdkafka neither.
+                // What is there already: nothing is waited for.
                 patience = Duration::ZERO;
             }
             // Rebalances happen within a poll, which then gives no record.
@@ -264,6 +264,8 @@ impl Reader<'_> {
             self.ready.extend(self.batcher.take());
         }
         if let Some(batch) = self.ready.pop_front() {
+            // On this thread, as the rebalances are: what is taken away from now on is the batch's loss.
+            self.trigger.flight.set_out();
             let (deliverer, stop) = (Arc::clone(&self.trigger.deliverer), self.stop.clone());
             self.under_way = Some(self.runtime.spawn(async move { deliverer.deliver(batch, &stop).await }));
         }

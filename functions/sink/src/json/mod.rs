@@ -523,6 +523,11 @@ mod tests {
             ("\u{feff}{}", "a value", 0),
         ] {
             assert_eq!(checked(text), Err(Refusal::NotJson { expected, at }), "{text}");
+            // Far from the end, where values are told at a glance.
+            if let Some(start) = text.strip_suffix('}').filter(|start| start.len() > 4) {
+                let text = format!("{start},\"b\":\"something more\"}}");
+                assert_eq!(checked(&text), Err(Refusal::NotJson { expected, at }), "{text}");
+            }
         }
     }
 
@@ -577,7 +582,7 @@ mod tests {
 
         #[test]
         fn it_agrees_with_serde_json_on_damaged_objects(value in json(), at: prop::sample::Index, byte in prop::sample::select(b"{}[]\",:\\u0d1.e+-tfn \n".as_slice())) {
-            let mut text = serde_json::to_string(&serde_json::json!({ "a": value })).unwrap().into_bytes();
+            let mut text = serde_json::to_string(&serde_json::json!({ "a": value, "b": "something more" })).unwrap().into_bytes();
             let at = at.index(text.len());
             text[at] = byte;
             if let Ok(text) = std::str::from_utf8(&text) {

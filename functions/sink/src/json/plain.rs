@@ -1,11 +1,11 @@
 //! Values that are told at a glance: strings without escapes, numbers without an exponent.
 //!
-//! Most values are. What is another one, or is wrong, is none of these; the scanner looks at it again. Nothing here is
-//! kept in memory between two steps, which is what makes it quick.
+//! Most values are. Any other, and one that is wrong or too near the text's end to read eight bytes of it at once, is left
+//! to the scanner. Where it stands is kept in registers here, not in the scanner's fields, which is what makes it quick.
 
 use super::{Kind, block};
 
-/// Where the value that begins at `at` ends, and what it is; nothing if it is not plain.
+/// Where the value that begins at `at` ends, and what it is; nothing if the scanner has to look.
 #[inline]
 pub(super) fn value(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     match bytes.get(at)? {
@@ -40,7 +40,7 @@ fn number(bytes: &[u8], at: usize) -> Option<usize> {
     (!matches!(bytes[end], b'.' | b'e' | b'E')).then_some(end)
 }
 
-/// The end of at least one digit, before the end of all.
+/// The end of the digits that begin at `start`, of which there has to be one.
 #[inline]
 fn digits(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
