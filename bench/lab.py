@@ -42,6 +42,11 @@ def columns():
     return re.sub(r"\\\n *", "", written)
 
 
+def tunables():
+    """What the template gives the function for glibc's memory."""
+    return re.search(r"GLIBC_TUNABLES: (\S+)", (ROOT / "template.yaml").read_text())[1]
+
+
 class Cost:
     """What a finished process and those it waited for took: seconds of the clock, of processors, bytes at most."""
 

@@ -60,7 +60,7 @@ def tables(root, resources):
     sink = variables(resources)
     if sink["SINK_COLUMNS"] != ",".join(f"{name}:{kind}" for name, kind in quote):
         yield "SINK_COLUMNS are not the columns of a quote in tickerlake/src/sql/columns.rs"
-    unknown = sink.keys() - columns.sink_variables(root) - {"RUST_LOG"}
+    unknown = sink.keys() - columns.sink_variables(root) - {"RUST_LOG", "GLIBC_TUNABLES"}
     if unknown:
         yield f"the function does not read {', '.join(sorted(unknown))}"
     inputs = [table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()]
