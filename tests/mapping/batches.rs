@@ -9,6 +9,7 @@ use super::*;
 tickerlake_tests::on_both_brokers! {
     a_batch_closes_at_its_size_and_the_rest_at_the_end_of_the_window, 1;
     without_a_window_a_record_is_delivered_at_once, 1;
+    without_a_window_what_has_been_fetched_is_one_batch, 1;
     a_batch_mixes_partitions_and_one_at_a_time_is_under_way_each_partition_in_order, 3;
     no_event_is_over_the_payload_limit, 1;
 }
@@ -32,6 +33,13 @@ async fn without_a_window_a_record_is_delivered_at_once(broker: TestBroker) {
     }
     rig.running.finish().await.unwrap();
     assert_eq!(function.offsets(), [vec![0], vec![1], vec![2]]);
+}
+
+async fn without_a_window_what_has_been_fetched_is_one_batch(broker: TestBroker) {
+    broker.send(0, small(250)).await.unwrap();
+    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    Rig::start(settings(&broker, 10_000, Duration::ZERO), &function).end_after(250).await;
+    assert_eq!(function.offsets(), [(0..250).collect::<Vec<_>>()], "more than the reader takes in one round");
 }
 
 async fn a_batch_mixes_partitions_and_one_at_a_time_is_under_way_each_partition_in_order(broker: TestBroker) {
