@@ -60,7 +60,7 @@ fn eight(bytes: &[u8], at: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Scanner;
+    use super::super::scanner::Scanner;
     use super::*;
     use proptest::prelude::*;
 
@@ -85,7 +85,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_plain_the_scanner_takes_for_the_same(text in "[-\"\\\\.eE+0-9a, }é\n]{0,24}") {
-            let mut scanner = Scanner { text: &text, bytes: text.as_bytes(), at: 0, line_breaks: false };
+            let mut scanner = Scanner::new(&text);
             if let Some((end, kind)) = value(text.as_bytes(), 0) {
                 prop_assert_eq!(scanner.value(1), Ok(kind));
                 prop_assert_eq!(scanner.at, end);
