@@ -70,10 +70,12 @@ impl ColumnType {
     }
 }
 
+/// A number of so many bytes is within a double's range, unless an exponent says otherwise.
+pub(crate) const SHORT: usize = 300;
+
 /// Whether a number is within a double's range.
 fn is_double(number: &str) -> bool {
-    // Of up to 300 digits it is, unless an exponent says otherwise.
-    let is_short = number.len() <= 300 && !number.bytes().any(|byte| matches!(byte, b'e' | b'E'));
+    let is_short = number.len() <= SHORT && !number.bytes().any(|byte| matches!(byte, b'e' | b'E'));
     is_short || number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
@@ -117,6 +119,15 @@ impl Columns {
             (column, kind) => {
                 Err(Poison::Column { column: column.clone(), found: shown(field), wanted: kind.wanted() })
             }
+        }
+    }
+
+    /// Whether a column holds every number without an exponent of up to [`SHORT`] bytes, and every string.
+    pub(crate) fn holds_all(&self, place: usize) -> (bool, bool) {
+        match self.0[place].1 {
+            ColumnType::String => (true, true),
+            ColumnType::Double => (true, false),
+            ColumnType::Boolean | ColumnType::Int | ColumnType::Bigint | ColumnType::Date => (false, false),
         }
     }
 
@@ -182,7 +193,7 @@ mod tests {
     impl<'a> Visit<'a> for Checked {
         type Refusal = Poison;
 
-        fn field(&mut self, _: usize, _: bool, field: Field<'a>) -> Result<(), Poison> {
+        fn field(&mut self, field: Field<'a>) -> Result<(), Poison> {
             self.0.place(&field.name()).map_or(Ok(()), |place| self.0.check(place, &field))
         }
     }

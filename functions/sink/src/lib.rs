@@ -26,6 +26,7 @@ pub mod part;
 mod partition;
 pub mod poison;
 pub mod response;
+mod shape;
 pub mod store;
 
 pub use config::Config;

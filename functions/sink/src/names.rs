@@ -21,6 +21,9 @@ pub(crate) struct Meaning {
     pub(crate) column: Option<usize>,
     /// Its value is part of the object's key.
     pub(crate) names_partition: bool,
+    /// No plain number, and no plain string, has to be looked at: any will do.
+    pub(crate) any_number: bool,
+    pub(crate) any_string: bool,
 }
 
 /// The names that were met.
@@ -28,8 +31,8 @@ pub(crate) struct Meaning {
 pub(crate) struct Names<'c> {
     pub(crate) columns: &'c Columns,
     layout: &'c Layout,
-    /// As they were written, quoted and with a colon, in the order in which they were met.
-    met: Vec<(Vec<u8>, Meaning)>,
+    /// As they were written.
+    met: Vec<(String, Meaning)>,
 }
 
 impl<'c> Names<'c> {
@@ -37,32 +40,23 @@ impl<'c> Names<'c> {
         Names { columns: &config.columns, layout: &config.layout, met: Vec::new() }
     }
 
-    /// What a record's n-th field is likely to begin with.
-    pub(crate) fn expected(&self, nth: usize) -> Option<&[u8]> {
-        self.met.get(nth).map(|(lead, _)| &**lead)
-    }
-
-    /// What the name of a record's n-th field means; `as_expected`, if it was expected there.
-    pub(crate) fn meaning(&mut self, nth: usize, as_expected: bool, field: &Field<'_>) -> Meaning {
-        match self.met.get(nth) {
-            Some((_, meaning)) if as_expected => *meaning,
-            _ => self.looked_up(field),
-        }
-    }
-
-    fn looked_up(&mut self, field: &Field<'_>) -> Meaning {
-        let written = field.written_name().as_bytes();
-        if let Some((_, meaning)) = self.met.iter().find(|(lead, _)| lead[1..lead.len() - 2] == *written) {
+    /// What a field's name means.
+    pub(crate) fn meaning(&mut self, field: &Field<'_>) -> Meaning {
+        if let Some((_, meaning)) = self.met.iter().find(|(name, _)| name == field.name) {
             return *meaning;
         }
         let name = field.name();
-        let meaning = Meaning {
-            is_coordinate: line::is_coordinate(&name),
-            column: self.columns.place(&name),
-            names_partition: self.layout.partition_field.as_deref().is_some_and(|own| line::is_same_name(own, &name)),
+        let is_coordinate = line::is_coordinate(&name);
+        let column = self.columns.place(&name);
+        let names_partition = self.layout.partition_field.as_deref().is_some_and(|own| line::is_same_name(own, &name));
+        let (any_number, any_string) = match column {
+            _ if is_coordinate || names_partition => (false, false),
+            Some(place) => self.columns.holds_all(place),
+            None => (true, true),
         };
+        let meaning = Meaning { is_coordinate, column, names_partition, any_number, any_string };
         if self.met.len() < MOST {
-            self.met.push(([b"\"", written, b"\":"].concat(), meaning));
+            self.met.push((field.name.to_owned(), meaning));
         }
         meaning
     }
@@ -78,12 +72,8 @@ mod tests {
     impl<'a> Visit<'a> for Meanings<'_, '_> {
         type Refusal = Refusal;
 
-        fn expected(&self, nth: usize) -> Option<&[u8]> {
-            self.0.expected(nth)
-        }
-
-        fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Refusal> {
-            self.1.push(self.0.meaning(nth, as_expected, &field));
+        fn field(&mut self, field: Field<'a>) -> Result<(), Refusal> {
+            self.1.push(self.0.meaning(&field));
             Ok(())
         }
     }
@@ -99,9 +89,16 @@ mod tests {
         let mut config = Config { columns: "open:double,close:double".parse().unwrap(), ..Config::new("b") };
         config.layout.partition_field = Some("sector".to_owned());
         let mut names = Names::new(&config);
-        let close = Meaning { is_coordinate: false, column: Some(1), names_partition: false };
-        let sector = Meaning { is_coordinate: false, column: None, names_partition: true };
-        let coordinate = Meaning { is_coordinate: true, column: None, names_partition: false };
+        let none = Meaning {
+            is_coordinate: false,
+            column: None,
+            names_partition: false,
+            any_number: false,
+            any_string: false,
+        };
+        let close = Meaning { column: Some(1), any_number: true, ..none };
+        let sector = Meaning { names_partition: true, ..none };
+        let coordinate = Meaning { is_coordinate: true, ..none };
         for _ in 0..2 {
             assert_eq!(meanings(&mut names, r#"{"close":1,"sector":"x"}"#), [close, sector]);
             assert_eq!(meanings(&mut names, r#"{"Sector":"x","\u0063lose":1}"#), [sector, close]);

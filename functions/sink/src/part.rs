@@ -8,13 +8,15 @@ use std::ops::Range;
 use base64_simd::STANDARD;
 
 use crate::chain;
+use crate::columns::Columns;
 use crate::config::Config;
 use crate::event::{Payload, Record};
-use crate::json::{self, Field, Visit};
+use crate::json::{self, Field, Object, Visit};
 use crate::layout::{Group, Hour, Layout};
 use crate::line;
-use crate::names::Names;
+use crate::names::{Meaning, Names};
 use crate::poison::{self, Poison};
+use crate::shape::{PADDING, Shape};
 
 /// The records of an event that are of one partition, in the event's order.
 #[derive(Debug)]
@@ -121,12 +123,18 @@ impl Part {
 pub struct Renderer<'c> {
     layout: &'c Layout,
     names: Names<'c>,
+    shape: Shape,
 }
 
 impl<'c> Renderer<'c> {
     /// A renderer of these settings.
     pub fn new(config: &'c Config) -> Self {
-        Renderer { layout: &config.layout, names: Names::new(config) }
+        Renderer { layout: &config.layout, names: Names::new(config), shape: Shape::default() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// Adds a record to its part.
@@ -158,42 +166,73 @@ impl<'c> Renderer<'c> {
             // Decoded to where it stays.
             Payload::Base64(encoded) => drop(STANDARD.decode_append(&**encoded, lines).map_err(|_| Poison::NotBase64)?),
         }
-        let value = &lines[start..];
-        let value = std::str::from_utf8(value).map_err(|error| Poison::NotUtf8 { at: error.valid_up_to() })?;
-        let mut fields = Fields { names: &mut self.names, layout: self.layout, partition: None };
-        let object = json::check(value, &mut fields)?;
+        let length = lines.len() - start;
+        lines.extend_from_slice(&PADDING);
+        let mut fields = Fields { layout: self.layout, columns: self.names.columns, partition: None };
+        let fits = self.shape.fits(&lines[start..], |meaning, field| fields.look(meaning, field).is_ok());
+        lines.truncate(start + length);
+        let object = if fits { Object::bare(length) } else { self.in_full(&lines[start..], &mut fields)? };
         let group = self.layout.data(hour, fields.partition);
         line::end(start, &object, lines);
         Ok(group)
     }
+
+    /// Checks a value byte by byte, and learns its shape.
+    fn in_full(&mut self, value: &[u8], fields: &mut Fields<'c>) -> Result<Object, Poison> {
+        fields.partition = None;
+        let text = std::str::from_utf8(value).map_err(|error| Poison::NotUtf8 { at: error.valid_up_to() })?;
+        self.shape.begin();
+        let (names, shape) = (&mut self.names, &mut self.shape);
+        let object = json::check(text, &mut Learning { text, fields, names, shape, end: 0 });
+        // The shape is that of a record with nothing around it, on one line.
+        if !matches!(&object, Ok(object) if *object == Object::bare(value.len())) {
+            self.shape.begin();
+        }
+        object
+    }
 }
 
-/// Looks at a record's fields on the way.
-struct Fields<'r, 'c> {
-    names: &'r mut Names<'c>,
+/// What a record's fields are looked at for.
+struct Fields<'c> {
     layout: &'c Layout,
+    columns: &'c Columns,
     /// What names the record's partition.
     partition: Option<Cow<'static, str>>,
 }
 
-impl<'a> Visit<'a> for Fields<'_, '_> {
-    type Refusal = Poison;
-
-    fn expected(&self, nth: usize) -> Option<&[u8]> {
-        self.names.expected(nth)
-    }
-
-    fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Poison> {
-        let meaning = self.names.meaning(nth, as_expected, &field);
+impl Fields<'_> {
+    fn look(&mut self, meaning: &Meaning, field: &Field<'_>) -> Result<(), Poison> {
         if meaning.is_coordinate {
             return Err(Poison::CoordinateName(field.name().into_owned()));
         }
         if let Some(place) = meaning.column {
-            self.names.columns.check(place, &field)?;
+            self.columns.check(place, field)?;
         }
         if meaning.names_partition {
-            self.partition = self.layout.partition_value(&field)?.map(|text| Cow::Owned(text.into_owned()));
+            self.partition = self.layout.partition_value(field)?.map(|text| Cow::Owned(text.into_owned()));
         }
+        Ok(())
+    }
+}
+
+/// Looks at all fields of a record that is checked in full, and learns its shape.
+struct Learning<'r, 'c> {
+    text: &'r str,
+    fields: &'r mut Fields<'c>,
+    names: &'r mut Names<'c>,
+    shape: &'r mut Shape,
+    /// Where the value before has ended.
+    end: usize,
+}
+
+impl<'a> Visit<'a> for Learning<'_, '_> {
+    type Refusal = Poison;
+
+    fn field(&mut self, field: Field<'a>) -> Result<(), Poison> {
+        let meaning = self.names.meaning(&field);
+        self.fields.look(&meaning, &field)?;
+        self.shape.push(self.text, self.end, &field, meaning);
+        self.end = field.places.1 + field.value.len();
         Ok(())
     }
 }

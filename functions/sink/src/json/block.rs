@@ -4,10 +4,19 @@ const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// How many of eight bytes, the first lowest, come before a quotation mark, a backslash or a control character.
 pub(super) fn plain_bytes(block: u64) -> usize {
+    (special(block).trailing_zeros() / 8) as usize
+}
+
+/// How many of eight bytes, the first lowest, come before one of those or one that is not ASCII.
+pub(super) fn plain_ascii(block: u64) -> usize {
+    ((special(block) | (block & (EACH * 0x80))).trailing_zeros() / 8) as usize
+}
+
+fn special(block: u64) -> u64 {
     // The high bit of a byte is set where the byte is below `limit`; above the first such byte it may be set by mistake.
     let below = |bytes: u64, limit: u64| bytes.wrapping_sub(EACH * limit) & !bytes & (EACH * 0x80);
     let is = |byte: u8| below(block ^ (EACH * u64::from(byte)), 1);
-    ((is(b'"') | is(b'\\') | below(block, 0x20)).trailing_zeros() / 8) as usize
+    is(b'"') | is(b'\\') | below(block, 0x20)
 }
 
 /// How many of eight bytes of UTF-8, the first lowest, come before one that is no digit.
@@ -31,6 +40,7 @@ mod tests {
             let word = u64::from_le_bytes(block);
             let before = |special: &dyn Fn(u8) -> bool| block.iter().position(|&byte| special(byte)).unwrap_or(8);
             prop_assert_eq!(plain_bytes(word), before(&|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)));
+            prop_assert_eq!(plain_ascii(word), before(&|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x80..)));
             prop_assert_eq!(leading_digits(word), before(&|byte| !byte.is_ascii_digit()));
         }
     }

@@ -5,7 +5,7 @@
 //! hands each field of the outermost object to its caller on the way.
 
 mod block;
-mod plain;
+pub(crate) mod plain;
 mod scanner;
 
 use std::borrow::Cow;
@@ -50,31 +50,30 @@ impl fmt::Display for Kind {
 /// A field of the outermost object, as it stands in the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
-    /// The whole text: what is not asked for is not cut out of it.
-    text: &'a str,
-    name: (usize, usize),
-    value: (usize, usize),
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a str,
     /// What the value is.
     pub kind: Kind,
+    /// Where the name begins, in bytes from the start of the text, and where the value does.
+    pub(crate) places: (usize, usize),
 }
 
 impl<'a> Field<'a> {
     /// The name as it is written.
     pub fn written_name(&self) -> &'a str {
-        &self.text[self.name.0..self.name.1]
+        self.name
     }
 
     /// The name with its escapes resolved.
     pub fn name(&self) -> Cow<'a, str> {
-        unescape(self.written_name())
+        unescape(self.name)
     }
 
     /// The value's text: of a string its content with the escapes resolved, of anything else its JSON.
     pub fn text(&self) -> Cow<'a, str> {
-        let (start, end) = self.value;
         match self.kind {
-            Kind::String => unescape(&self.text[start + 1..end - 1]),
-            _ => Cow::Borrowed(&self.text[start..end]),
+            Kind::String => unescape(&self.value[1..self.value.len() - 1]),
+            _ => Cow::Borrowed(self.value),
         }
     }
 }
@@ -124,22 +123,23 @@ pub struct Object {
     pub has_line_breaks: bool,
 }
 
+impl Object {
+    /// An object with fields, on one line, with nothing around it.
+    pub(crate) fn bare(length: usize) -> Self {
+        Object { range: 0..length, is_empty: false, has_line_breaks: false }
+    }
+}
+
 /// What is told of the outermost object's own fields, in turn.
 pub trait Visit<'a> {
     /// What the object is refused with.
     type Refusal: From<Refusal>;
 
-    /// The n-th field's name, quoted, and a colon, if one is expected there: it need not be scanned then.
-    fn expected(&self, nth: usize) -> Option<&[u8]> {
-        let _ = nth;
-        None
-    }
-
-    /// The n-th field; `as_expected`, if it has the very name that was expected.
+    /// The next field.
     ///
     /// # Errors
     /// The object is refused.
-    fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Self::Refusal>;
+    fn field(&mut self, field: Field<'a>) -> Result<(), Self::Refusal>;
 }
 
 /// Nobody asks for the fields.
@@ -148,7 +148,7 @@ pub(crate) struct Unseen;
 impl<'a> Visit<'a> for Unseen {
     type Refusal = Refusal;
 
-    fn field(&mut self, _: usize, _: bool, _: Field<'a>) -> Result<(), Refusal> {
+    fn field(&mut self, _: Field<'a>) -> Result<(), Refusal> {
         Ok(())
     }
 }
@@ -182,25 +182,15 @@ mod tests {
         check(text, &mut Unseen)
     }
 
-    /// Keeps all fields; expects the given names.
+    /// Keeps all fields.
     #[derive(Default)]
-    struct Seen {
-        expected: Vec<&'static str>,
-        fields: Vec<(String, Kind, String)>,
-        as_expected: Vec<bool>,
-    }
+    struct Seen(Vec<(String, Kind, String)>);
 
     impl<'a> Visit<'a> for Seen {
         type Refusal = Refusal;
 
-        fn expected(&self, nth: usize) -> Option<&[u8]> {
-            self.expected.get(nth).map(|lead| lead.as_bytes())
-        }
-
-        fn field(&mut self, nth: usize, as_expected: bool, field: Field<'a>) -> Result<(), Refusal> {
-            assert_eq!(nth, self.fields.len());
-            self.fields.push((field.name().into_owned(), field.kind, field.text().into_owned()));
-            self.as_expected.push(as_expected);
+        fn field(&mut self, field: Field<'a>) -> Result<(), Refusal> {
+            self.0.push((field.name().into_owned(), field.kind, field.text().into_owned()));
             Ok(())
         }
     }
@@ -220,25 +210,18 @@ mod tests {
     }
 
     #[test]
-    fn fields_come_unescaped_with_kind_and_text_whether_they_are_expected_or_not() {
-        let text = r#"{"a":"x\u0041\n","\u0062":-1.50e3,"c":[1, 2],"d" :null,"e":true,"f":{}}"#;
-        let all_but_one = vec!["\"a\":", "\"b\":", "\"c\":", "\"d\":", "\"e\":", "\"f\":"];
-        let other_order = vec!["\"b\":", "\"a\":", "\"cc\":"];
-        for (expected, met) in [(vec![], vec![]), (all_but_one, vec![0, 2, 4, 5]), (other_order, vec![])] {
-            let mut seen = Seen { expected, ..Seen::default() };
-            check(text, &mut seen).unwrap();
-            let expected = [
-                ("a", Kind::String, "xA\n"),
-                ("b", Kind::Number, "-1.50e3"),
-                ("c", Kind::Array, "[1, 2]"),
-                ("d", Kind::Null, "null"),
-                ("e", Kind::Boolean, "true"),
-                ("f", Kind::Object, "{}"),
-            ];
-            assert_eq!(seen.fields, expected.map(|(name, kind, text)| (name.to_owned(), kind, text.to_owned())));
-            let as_expected: Vec<usize> = (0..6).filter(|&nth| seen.as_expected[nth]).collect();
-            assert_eq!(as_expected, met);
-        }
+    fn fields_come_unescaped_with_kind_and_text() {
+        let mut seen = Seen::default();
+        check(r#"{"a":"x\u0041\n","\u0062":-1.50e3,"c":[1, 2],"d" :null,"e":true,"f":{}}"#, &mut seen).unwrap();
+        let expected = [
+            ("a", Kind::String, "xA\n"),
+            ("b", Kind::Number, "-1.50e3"),
+            ("c", Kind::Array, "[1, 2]"),
+            ("d", Kind::Null, "null"),
+            ("e", Kind::Boolean, "true"),
+            ("f", Kind::Object, "{}"),
+        ];
+        assert_eq!(seen.0, expected.map(|(name, kind, text)| (name.to_owned(), kind, text.to_owned())));
     }
 
     #[test]
@@ -318,7 +301,7 @@ mod tests {
             match value.as_object() {
                 Some(object) => {
                     prop_assert_eq!(result.unwrap().is_empty, object.is_empty());
-                    let names: Vec<_> = seen.fields.iter().map(|(name, ..)| name).collect();
+                    let names: Vec<_> = seen.0.iter().map(|(name, ..)| name).collect();
                     prop_assert_eq!(names, object.keys().collect::<Vec<_>>());
                 }
                 None => prop_assert!(matches!(result, Err(Refusal::NotObject(_)))),

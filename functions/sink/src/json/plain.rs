@@ -1,4 +1,4 @@
-//! Values that are told at a glance: strings without escapes, numbers without an exponent.
+//! Values that are told at a glance: strings of ASCII without escapes, numbers without an exponent.
 //!
 //! Most values are. Any other, and one that is wrong or too near the text's end to read eight bytes of it at once, is left
 //! to the scanner. Where it stands is kept in registers here, not in the scanner's fields, which is what makes it quick.
@@ -7,7 +7,7 @@ use super::{Kind, block};
 
 /// Where the value that begins at `at` ends, and what it is; nothing if the scanner has to look.
 #[inline]
-pub(super) fn value(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
+pub(crate) fn value(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     match bytes.get(at)? {
         b'"' => string(bytes, at + 1).map(|end| (end, Kind::String)),
         b'-' => number(bytes, at + 1).map(|end| (end, Kind::Number)),
@@ -19,7 +19,7 @@ pub(super) fn value(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
 #[inline]
 fn string(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        let plain = block::plain_bytes(eight(bytes, at)?);
+        let plain = block::plain_ascii(eight(bytes, at)?);
         at += plain;
         if plain < 8 {
             return (bytes[at] == b'"').then_some(at + 1);
@@ -69,15 +69,30 @@ mod tests {
         let value = |text: &str| value(format!("{text},\"volume\":1}}").as_bytes(), 0);
         for (text, kind) in [
             ("\"HSI\"", Kind::String),
-            ("\"an index of größe\"", Kind::String),
+            ("\"an index of some size\"", Kind::String),
             ("0", Kind::Number),
             ("-0.5", Kind::Number),
             ("123456789.0123456789", Kind::Number),
         ] {
             assert_eq!(value(text), Some((text.len(), kind)), "{text}");
         }
-        for text in ["\"\\n\"", "\"\t\"", "1e3", "1.5E3", "01", "-", ".5", "1.", "1.2.3", "null", "{}", "[]", "", "+1"]
-        {
+        for text in [
+            "\"größe\"",
+            "\"\\n\"",
+            "\"\t\"",
+            "1e3",
+            "1.5E3",
+            "01",
+            "-",
+            ".5",
+            "1.",
+            "1.2.3",
+            "null",
+            "{}",
+            "[]",
+            "",
+            "+1",
+        ] {
             assert_eq!(value(text), None, "{text}");
         }
     }

@@ -1,5 +1,7 @@
 //! The checker itself: from byte to byte, by the grammar.
 
+use std::ops::Range;
+
 use super::{Field, Kind, MAX_DEPTH, Refusal, Unseen, Visit, block, plain};
 
 /// A place in a text.
@@ -84,9 +86,8 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return Ok(true);
         }
-        let mut nth = 0;
         loop {
-            let (name, as_expected) = self.name(visitor.expected(nth))?;
+            let name = self.name()?;
             self.white_space();
             let start = self.at;
             let kind = match plain::value(self.bytes, start) {
@@ -96,9 +97,8 @@ impl<'a> Scanner<'a> {
                 }
                 None => self.value(depth)?,
             };
-            let field = Field { text: self.text, name, value: (start, self.at), kind };
-            visitor.field(nth, as_expected, field)?;
-            nth += 1;
+            let places = (name.start, start);
+            visitor.field(Field { name: &self.text[name], value: &self.text[start..self.at], kind, places })?;
             self.white_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -112,20 +112,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Where a field's name is, the colon after it passed over, and whether they are what was expected.
-    fn name(&mut self, expected: Option<&[u8]>) -> Result<((usize, usize), bool), Refusal> {
+    /// Where a field's name is; the colon after it is passed over.
+    fn name(&mut self) -> Result<Range<usize>, Refusal> {
         let start = self.at + 1;
-        if let Some(lead) = expected
-            && self.bytes[self.at..].starts_with(lead)
-        {
-            self.at += lead.len();
-            return Ok(((start, self.at - 2), true));
-        }
         self.string()?;
-        let name = (start, self.at - 1);
+        let end = self.at - 1;
         self.white_space();
         self.take(b':', "':'")?;
-        Ok((name, false))
+        Ok(start..end)
     }
 
     fn array(&mut self, depth: usize) -> Result<Kind, Refusal> {
