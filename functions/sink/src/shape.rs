@@ -14,6 +14,9 @@ use crate::names::Meaning;
 pub(crate) const PADDING: [u8; BLOCK] = [0; BLOCK];
 const BLOCK: usize = 16;
 
+/// A record of more fields is none that others resemble, and takes no memory here.
+const MOST: usize = 256;
+
 /// The shape of the last record that was checked in full.
 #[derive(Debug, Default)]
 pub(crate) struct Shape {
@@ -44,6 +47,10 @@ impl Shape {
 
     /// The next field, `end` being where the value before has ended.
     pub(crate) fn push(&mut self, text: &str, end: usize, field: &Field<'_>, meaning: Meaning) {
+        if self.fields.len() == MOST {
+            // What is left out here, no value ends with.
+            return;
+        }
         let (name, value) = field.places;
         let lead = &text.as_bytes()[end..value];
         let mut first = PADDING;
@@ -163,6 +170,8 @@ mod tests {
                 assert!(!fits(known, text.replace(from, to).as_bytes()), "{from} {to}");
             }
         }
+        let of = |fields: usize| format!("{{{}}}", vec!["\"a\":1"; fields].join(",")).into_bytes();
+        assert!(fits(&of(MOST), &of(MOST)) && !fits(&of(MOST + 1), &of(MOST + 1)));
         assert!(!fits(b"{}", b"{}") && !fits(b"{}", b"}") && !fits(b"", b"") && !fits(b"[1]", b"}"));
         assert!(
             !fits(COMPACT, PYTHONS) && !fits(b" {\"a\":1}", b" {\"a\":1}") && !fits(b"{\"a\":\n1}", b"{\"a\":\n1}")
