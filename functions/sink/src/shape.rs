@@ -48,7 +48,7 @@ impl Shape {
     /// The next field, `end` being where the value before has ended.
     pub(crate) fn push(&mut self, text: &str, end: usize, field: &Field<'_>, meaning: Meaning) {
         if self.fields.len() == MOST {
-            // What is left out here, no value ends with.
+            // Without the rest it does not fit the record that it was learned from, nor any like it.
             return;
         }
         let (name, value) = field.places;

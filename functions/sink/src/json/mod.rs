@@ -50,7 +50,9 @@ impl fmt::Display for Kind {
 /// A field of the outermost object, as it stands in the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
+    /// As it is written.
     pub(crate) name: &'a str,
+    /// As it is written, a string in its quotation marks.
     pub(crate) value: &'a str,
     /// What the value is.
     pub kind: Kind,
@@ -59,11 +61,6 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The name as it is written.
-    pub fn written_name(&self) -> &'a str {
-        self.name
-    }
-
     /// The name with its escapes resolved.
     pub fn name(&self) -> Cow<'a, str> {
         unescape(self.name)
