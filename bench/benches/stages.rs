@@ -11,10 +11,10 @@ use bench::{columns, event, path, rows};
 use divan::Bencher;
 use divan::counter::BytesCount;
 use sink::Config;
+use sink::batch::Batch;
 use sink::chain::{Answer, Chain, Ledger, SPAN};
 use sink::codec::Codec;
-use sink::event::Event;
-use sink::part::{Part, Renderer, by_partition};
+use sink::event::Records;
 
 fn main() {
     divan::main();
@@ -27,9 +27,12 @@ fn text() -> String {
 }
 
 #[divan::bench]
-fn parse(bencher: Bencher<'_, '_>) {
+fn read(bencher: Bencher<'_, '_>) {
     let text = text();
-    bencher.counter(BytesCount::of_str(&text)).bench(|| Event::parse(&text).expect("an event").records.len());
+    bencher.counter(BytesCount::of_str(&text)).bench(|| {
+        let mut records = Records::of(text.as_bytes());
+        while records.advance().expect("an event").is_some() {}
+    });
 }
 
 #[divan::bench]
@@ -40,33 +43,24 @@ fn decode_alone(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench(args = [false, true])]
-fn render(bencher: Bencher<'_, '_>, with_columns: bool) {
+fn lines(bencher: Bencher<'_, '_>, with_columns: bool) {
     let text = text();
     let mut config = Config::new("bench");
     if with_columns {
         config.columns = columns::template().parse().expect("columns");
     }
-    let event = Event::parse(&text).expect("an event");
-    let deliveries = by_partition(&event.records);
-    bencher.bench(|| {
-        let mut renderer = Renderer::new(&config);
-        let mut part = Part::new(&deliveries[0]);
-        deliveries[0].records.iter().for_each(|record| renderer.add(record, &mut part));
-        part
-    });
+    bencher.bench(|| Batch::of(&config, text.as_bytes()).expect("an event"));
 }
 
 #[divan::bench]
 fn chain(bencher: Bencher<'_, '_>) {
     let text = text();
     let config = Config::new("bench");
-    let event = Event::parse(&text).expect("an event");
-    let mut renderer = Renderer::new(&config);
-    let mut part = Part::new(&by_partition(&event.records)[0]);
-    event.records.iter().for_each(|record| renderer.add(record, &mut part));
+    let batch = Batch::of(&config, text.as_bytes()).expect("an event");
+    let part = &batch.parts()[0];
     bencher.bench(|| {
-        let mut chain = Chain::new(part.records(), &part.groups, "layout", SPAN).expect("one record an offset");
-        let ledger = Ledger::starting_at(event.records[0].offset, "layout");
+        let mut chain = Chain::new(batch.records(part), &part.groups, "layout", SPAN).expect("one record an offset");
+        let ledger = Ledger::starting_at(chain.records()[0].offset, "layout");
         chain.answer(&chain.begin(), &Answer::Ledger(ledger, String::new())).expect("a batch that follows").len()
     });
 }

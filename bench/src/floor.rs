@@ -56,7 +56,7 @@ impl Level {
 pub fn values(event: &str) -> anyhow::Result<Vec<String>> {
     let event = Event::parse(event)?;
     let values = event.records.iter().filter_map(|record| match &record.value {
-        Payload::Base64(text) => Some(text.clone().into_owned()),
+        Payload::Base64(text) => Some(String::from_utf8_lossy(text).into_owned()),
         Payload::Absent | Payload::Json(_) => None,
     });
     Ok(values.collect())

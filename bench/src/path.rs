@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use sink::Config;
+use sink::batch::Batch;
 use sink::chain::{Answer, Chain, Ledger, Request, SPAN};
-use sink::event::Event;
-use sink::part::{Part, Renderer, by_partition};
 
 /// What the function puts for a batch that follows the one before: each object's bytes.
 ///
@@ -34,13 +33,10 @@ pub fn lines(config: &Config, text: &str) -> Result<Vec<Vec<u8>>> {
 }
 
 fn each(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let event = Event::parse(std::str::from_utf8(text)?)?;
-    let mut renderer = Renderer::new(config);
+    let batch = Batch::of(config, text)?;
     let pattern = config.layout.pattern();
-    for delivery in by_partition(&event.records) {
-        let mut part = Part::new(&delivery);
-        delivery.records.iter().for_each(|record| renderer.add(record, &mut part));
-        let chain = Chain::new(part.records(), &part.groups, &pattern, SPAN);
+    for part in batch.parts() {
+        let chain = Chain::new(batch.records(part), &part.groups, &pattern, SPAN);
         let mut chain = chain.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
         let first = chain.records().first().map_or(0, |record| record.offset);
         let ledger = Answer::Ledger(Ledger::starting_at(first, &pattern), String::new());
@@ -48,7 +44,7 @@ fn each(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()
         for request in requests {
             let Request::PutObject { records, .. } = request else { continue };
             let lines: Vec<&[u8]> = records.iter().map(|&place| chain.records()[place].line).collect();
-            object(&part.together(&lines))?;
+            object(&batch.together(&lines))?;
         }
     }
     Ok(())

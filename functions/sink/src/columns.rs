@@ -6,15 +6,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use time::Date;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
+use time::Month;
 
 use crate::json::{Field, Kind};
 use crate::line::is_same_name;
 use crate::poison::Poison;
-
-const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 
 /// A Hive column type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +60,19 @@ impl ColumnType {
             (ColumnType::Int, Kind::Number) => field.text().parse::<i32>().is_ok(),
             (ColumnType::Bigint, Kind::Number) => field.text().parse::<i64>().is_ok(),
             (ColumnType::Double, Kind::Number) => is_double(&field.text()),
-            (ColumnType::Date, Kind::String) => is_date(&field.text()),
+            (ColumnType::Date, Kind::String) => is_date(field.text().as_bytes()),
+            _ => false,
+        }
+    }
+
+    /// Whether this is known to hold a plain value at a glance; if not, `holds` tells.
+    fn holds_plain(self, kind: Kind, value: &[u8]) -> bool {
+        match (self, kind) {
+            (ColumnType::String, Kind::Number | Kind::String) => true,
+            (ColumnType::Int, Kind::Number) => value.len() <= 9 && value.iter().all(u8::is_ascii_digit),
+            (ColumnType::Bigint, Kind::Number) => value.len() <= 18 && value.iter().all(u8::is_ascii_digit),
+            (ColumnType::Double, Kind::Number) => value.len() <= SHORT,
+            (ColumnType::Date, Kind::String) => is_date(&value[1..value.len() - 1]),
             _ => false,
         }
     }
@@ -79,15 +87,16 @@ fn is_double(number: &str) -> bool {
     is_short || number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-fn is_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = bytes else { return false };
+fn is_date(text: &[u8]) -> bool {
+    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = text else { return false };
     let digits = [y0, y1, y2, y3, m0, m1, d0, d1];
-    // Every month has 28 days; the rest is left to those who know the calendar.
-    let is_in_every_month = digits.iter().all(u8::is_ascii_digit)
-        && matches!((m0, m1), (b'0', b'1'..=b'9') | (b'1', b'0'..=b'2'))
-        && matches!((d0, d1), (b'0', b'1'..=b'9') | (b'1', _) | (b'2', b'0'..=b'8'));
-    is_in_every_month || Date::parse(text, DATE).is_ok()
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let [y0, y1, y2, y3, m0, m1, d0, d1] = digits.map(|digit| digit - b'0');
+    let year = [y0, y1, y2, y3].iter().fold(0, |year, &digit| year * 10 + i32::from(digit));
+    let (month, day) = (Month::try_from(m0 * 10 + m1), d0 * 10 + d1);
+    month.is_ok_and(|month| (1..=month.length(year)).contains(&day))
 }
 
 impl FromStr for ColumnType {
@@ -122,8 +131,14 @@ impl Columns {
         }
     }
 
-    /// Whether a column holds every number without an exponent of up to [`SHORT`] bytes, and every string.
-    pub(crate) fn holds_all(&self, place: usize) -> (bool, bool) {
+    /// Whether the column at a place is known to hold a plain value, be it a string of ASCII without escapes or a number
+    /// without an exponent; if not, [`Columns::check`] tells.
+    pub(crate) fn hold_plain(&self, place: usize, kind: Kind, value: &[u8]) -> bool {
+        self.0[place].1.holds_plain(kind, value)
+    }
+
+    /// Whether it is known to hold every number of up to [`SHORT`] bytes that is plain, and every string that is.
+    pub(crate) fn hold_all_plain(&self, place: usize) -> (bool, bool) {
         match self.0[place].1 {
             ColumnType::String => (true, true),
             ColumnType::Double => (true, false),
@@ -241,6 +256,25 @@ mod tests {
                 assert!(verdict(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")).is_some(), "{kind} {value}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_held_at_a_glance_is_held() {
+        let numbers = ["0", "-1", "1.5", "123456789", "2147483648", "999999999999999999", "9223372036854775808"];
+        let texts = [r#""x""#, r#""2000-02-29""#, r#""2001-02-29""#, r#""2000-04-31""#, r#""2000-00-10""#, r#""""#];
+        let long = "1".repeat(400);
+        let mut held = 0;
+        for kind in ["string", "boolean", "int", "bigint", "double", "date"] {
+            let columns: Columns = format!("c:{kind}").parse().unwrap();
+            for value in numbers.iter().chain(&texts).copied().chain([long.as_str()]) {
+                let is = if value.starts_with('"') { Kind::String } else { Kind::Number };
+                if columns.hold_plain(0, is, value.as_bytes()) {
+                    assert_eq!(verdict(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")), None, "{kind} {value}");
+                    held += 1;
+                }
+            }
+        }
+        assert_eq!(held, 14 + 2 + 4 + 7 + 1, "strings, ints, bigints, doubles and a date");
     }
 
     #[test]

@@ -7,11 +7,12 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
+use crate::batch::Batch;
 use crate::chain::{Ledger, Version};
 use crate::config::Config;
-use crate::event::{Event, EventError};
+use crate::event::{EventError, Records};
 use crate::metrics::Report;
-use crate::part::{self, Delivery, Part, Renderer};
+use crate::part::Part;
 use crate::partition::{Partition, PartitionError, Tally};
 use crate::store::{Store, StoreError};
 
@@ -67,26 +68,29 @@ impl Sink {
     /// # Errors
     /// [`BatchError`]; some of the batch's objects may have been put.
     pub async fn handle(&self, event: impl AsRef<[u8]>) -> Result<Outcome, BatchError> {
-        let Event { records } = Event::parse(std::str::from_utf8(event.as_ref()).map_err(EventError::NotUtf8)?)?;
-        let deliveries = part::by_partition(&records);
+        let mut records = Records::of(event.as_ref());
+        let mut batch = Batch::new(&self.config, event.as_ref().len());
         let permits = Arc::new(Semaphore::new(CONCURRENT_REQUESTS));
-        // The ledgers are on their way while the records are being decoded.
-        let ledgers: Vec<_> = deliveries.iter().map(|delivery| self.read_ledger(delivery, &permits)).collect();
-        let mut parts = Vec::with_capacity(deliveries.len());
-        let mut renderer = Renderer::new(&self.config);
-        for delivery in &deliveries {
-            parts.push(render(delivery, &mut renderer).await);
+        let mut ledgers = Vec::new();
+        loop {
+            let is_more = batch.take(&mut records, RECORDS_A_TURN)?;
+            // The ledgers are on their way while the records are being decoded.
+            ledgers.extend(batch.parts()[ledgers.len()..].iter().map(|part| self.read_ledger(part, &permits)));
+            if !is_more {
+                break;
+            }
+            yield_now().await;
         }
         // The lines are all that is needed from here on: what they were made of makes room for the objects.
-        drop(deliveries);
         drop(records);
         drop(event);
-        let stored = join_all(parts.iter().zip(ledgers).map(|(part, ledger)| {
-            let partition = Partition { store: &self.store, layout: &self.config.layout, part, permits: &permits };
+        let stored = join_all(batch.parts().iter().zip(ledgers).map(|(part, ledger)| {
+            let partition =
+                Partition { store: &self.store, layout: &self.config.layout, batch: &batch, part, permits: &permits };
             async move { partition.store(ledger).await }
         }));
         let mut outcome = Outcome { report: Report::default(), failed: Vec::new() };
-        for (stored, part) in stored.await.into_iter().zip(&parts) {
+        for (stored, part) in stored.await.into_iter().zip(batch.parts()) {
             match stored {
                 Ok(Tally { stored, quarantined, objects, bytes }) => {
                     outcome.report += Report {
@@ -100,6 +104,7 @@ impl Sink {
                 Err(error) => outcome.failed.push(error),
             }
         }
+        outcome.failed.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
         if outcome.failed.is_empty() || self.config.partial_batch_response {
             Ok(outcome)
         } else {
@@ -110,10 +115,10 @@ impl Sink {
     /// Asks for a partition's ledger at once, on a task of its own.
     fn read_ledger(
         &self,
-        delivery: &Delivery<'_>,
+        part: &Part,
         permits: &Arc<Semaphore>,
     ) -> impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>> + use<> {
-        let key = self.config.layout.ledger_key(delivery.topic, delivery.partition);
+        let key = self.config.layout.ledger_key(&part.topic, part.partition);
         let store = self.store.clone();
         let again = (store.clone(), key.clone());
         let permits = Arc::clone(permits);
@@ -129,13 +134,4 @@ impl Sink {
             }
         }
     }
-}
-
-async fn render(delivery: &Delivery<'_>, renderer: &mut Renderer<'_>) -> Part {
-    let mut part = Part::new(delivery);
-    for turn in delivery.records.chunks(RECORDS_A_TURN) {
-        turn.iter().for_each(|record| renderer.add(record, &mut part));
-        yield_now().await;
-    }
-    part
 }

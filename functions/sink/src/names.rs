@@ -51,7 +51,7 @@ impl<'c> Names<'c> {
         let names_partition = self.layout.partition_field.as_deref().is_some_and(|own| line::is_same_name(own, &name));
         let (any_number, any_string) = match column {
             _ if is_coordinate || names_partition => (false, false),
-            Some(place) => self.columns.holds_all(place),
+            Some(place) => self.columns.hold_all_plain(place),
             None => (true, true),
         };
         let meaning = Meaning { is_coordinate, column, names_partition, any_number, any_string };

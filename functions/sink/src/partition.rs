@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Semaphore;
 
+use crate::batch::Batch;
 use crate::chain::{Answer, Chain, Ledger, Refusal, Request, SPAN, Version};
 use crate::layout::Layout;
 use crate::line;
@@ -89,6 +90,7 @@ enum Reply {
 pub(crate) struct Partition<'p> {
     pub(crate) store: &'p Store,
     pub(crate) layout: &'p Layout,
+    pub(crate) batch: &'p Batch<'p>,
     pub(crate) part: &'p Part,
     /// Requests under way at once, of all partitions.
     pub(crate) permits: &'p Semaphore,
@@ -100,7 +102,7 @@ impl Partition<'_> {
         &self,
         ledger: impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>>,
     ) -> Result<Tally, PartitionError> {
-        let records = self.part.records();
+        let records = self.batch.records(self.part);
         let offsets = || records.iter().map(|record| record.offset);
         let (first, last) = (offsets().min().unwrap_or(0), offsets().max().unwrap_or(0));
         let pattern = self.layout.pattern();
@@ -210,7 +212,7 @@ impl Partition<'_> {
                 let (first, last) = lines.first().zip(lines.last()).map_or((0, 0), |(first, last)| (first.0, last.0));
                 let key = self.key(*group, first);
                 let bytes: Vec<&[u8]> = lines.iter().map(|(_, line)| *line).collect();
-                let body = self.layout.codec.encode(&self.part.together(&bytes));
+                let body = self.layout.codec.encode(&self.batch.together(&bytes));
                 let body = body.map_err(|error| store.error("compressing", &key, error.to_string()))?;
                 let size = body.len();
                 let object = Object {

@@ -63,7 +63,7 @@ pub fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Poison, ou
         // Whatever the reason is: a record without a timestamp can have such a value, too.
         Payload::Base64(raw) if base64_simd::STANDARD.decode_to_vec(&**raw).is_err() => {
             out.extend_from_slice(b",\"value\":null,\"value_raw\":");
-            json_string(raw, out);
+            json_string(&String::from_utf8_lossy(raw), out);
         }
         value => {
             out.extend_from_slice(b",\"value\":");
@@ -118,7 +118,7 @@ fn are_headers(json: &str) -> bool {
 fn payload(payload: &Payload<'_>, out: &mut Vec<u8>) {
     match payload {
         Payload::Absent => out.extend_from_slice(b"null"),
-        Payload::Base64(text) => json_string(text, out),
+        Payload::Base64(text) => json_string(&String::from_utf8_lossy(text), out),
         Payload::Json(json) => {
             json_string(&base64_simd::STANDARD.encode_to_string(json.get()), out);
         }

@@ -1,18 +1,18 @@
 //! The shape that records have in common: the same fields in the same order, written in the same way.
 //!
 //! It is learned from a record that has been checked in full. Of the next that has it only the values are looked at,
-//! eight bytes at once where they are plain, since all that stands between them has been checked before. A record of
+//! sixteen bytes at once where they are plain, since all that stands between them has been checked before. A record of
 //! another shape, and one that is wrong, is checked in full again.
 
 use std::ops::Range;
 
+use crate::block::{BLOCK, Block};
 use crate::columns::SHORT;
 use crate::json::{Field, Kind, plain};
 use crate::names::Meaning;
 
 /// What has to follow a value that is held against a shape, so that all of it can be read in blocks.
-pub(crate) const PADDING: [u8; BLOCK] = [0; BLOCK];
-const BLOCK: usize = 16;
+pub(crate) const PADDING: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// A record of more fields is none that others resemble, and takes no memory here.
 const MOST: usize = 256;
@@ -28,8 +28,8 @@ pub(crate) struct Shape {
 /// A field of it.
 #[derive(Debug)]
 struct Expected {
-    /// What is written before the value, from the end of the value before: in `around`.
-    lead: Range<usize>,
+    /// What is written before the value, from the end of the value before: where it begins in `around`, and its length.
+    lead: (usize, usize),
     /// Its first bytes, and ones where it has any.
     first: u128,
     mask: u128,
@@ -53,8 +53,8 @@ impl Shape {
         }
         let (name, value) = field.places;
         let lead = &text.as_bytes()[end..value];
-        let mut first = PADDING;
-        let mut mask = PADDING;
+        let mut first = [0; BLOCK];
+        let mut mask = [0; BLOCK];
         for (place, byte) in lead.iter().take(BLOCK).enumerate() {
             first[place] = *byte;
             mask[place] = 0xff;
@@ -62,7 +62,7 @@ impl Shape {
         let start = self.around.len();
         self.around.extend_from_slice(lead);
         self.fields.push(Expected {
-            lead: start..self.around.len(),
+            lead: (start, lead.len()),
             first: u128::from_le_bytes(first),
             mask: u128::from_le_bytes(mask),
             name: name - end..name - end + field.name.len(),
@@ -71,42 +71,71 @@ impl Shape {
     }
 
     /// Whether a value, which [`PADDING`] follows, has this shape, all its values are plain, and `look` has nothing
-    /// against those that not any will do for.
-    pub(crate) fn fits(&self, padded: &[u8], mut look: impl FnMut(&Meaning, &Field<'_>) -> bool) -> bool {
-        let mut at = 0;
+    /// against those that not any will do for. A function of its own, so that the loop has the registers to itself.
+    #[inline(never)]
+    pub(crate) fn fits(&self, padded: &[u8], mut look: impl FnMut(&Found<'_>) -> bool) -> bool {
+        let mut rest = padded;
         for expected in &self.fields {
-            let Some(value) = expected.after_lead(padded, at, &self.around) else { return false };
-            let Some((end, kind)) = plain::value(padded, value) else { return false };
-            let passes = match kind {
-                Kind::Number => expected.meaning.any_number && end - value <= SHORT,
+            let Some(block) = expected.after_lead(rest, &self.around) else { return false };
+            let start = expected.lead.1;
+            let (end, kind) = match plain::in_block(block) {
+                Some((length, kind)) => (start + length, kind),
+                None => match plain::long(rest, start) {
+                    Some(long) => long,
+                    None => return false,
+                },
+            };
+            let any_will_do = match kind {
+                Kind::Number => expected.meaning.any_number && end - start <= SHORT,
                 _ => expected.meaning.any_string,
             };
-            if !passes {
-                let name = at + expected.name.start..at + expected.name.end;
-                let places = (name.start, value);
-                let (Ok(name), Ok(text)) = (str::from_utf8(&padded[name]), str::from_utf8(&padded[value..end])) else {
-                    return false;
-                };
-                if !look(&expected.meaning, &Field { name, value: text, kind, places }) {
-                    return false;
-                }
+            if !any_will_do && !look(&expected.found(rest, start..end, kind, padded.len() - rest.len())) {
+                return false;
             }
-            at = end;
+            let Some(next) = rest.get(end..) else { return false };
+            rest = next;
         }
-        !self.fields.is_empty() && padded.get(at..padded.len() - BLOCK) == Some(b"}")
+        !self.fields.is_empty() && rest.split_last_chunk() == Some((b"}", &PADDING))
     }
 }
 
 impl Expected {
-    /// Where the value begins, if this is what is written before it.
+    /// What the value begins with, if this is what is written before it.
     #[inline]
-    fn after_lead(&self, padded: &[u8], at: usize, around: &[u8]) -> Option<usize> {
-        let block = u128::from_le_bytes(*padded.get(at..)?.first_chunk()?);
-        if (block ^ self.first) & self.mask != 0 {
+    fn after_lead<'t>(&self, text: &'t [u8], around: &[u8]) -> Option<&'t Block> {
+        let window: &[u8; 2 * BLOCK] = text.first_chunk()?;
+        let (lead, _) = window.split_first_chunk()?;
+        if (u128::from_le_bytes(*lead) ^ self.first) & self.mask != 0 {
             return None;
         }
-        let length = self.lead.len();
-        (length <= BLOCK || padded[at..].starts_with(&around[self.lead.clone()])).then_some(at + length)
+        let (start, length) = self.lead;
+        if length <= BLOCK {
+            return window[length..].first_chunk();
+        }
+        text.strip_prefix(&around[start..start + length])?.first_chunk()
+    }
+
+    fn found<'t>(&'t self, text: &'t [u8], value: Range<usize>, kind: Kind, at: usize) -> Found<'t> {
+        let places = (at + self.name.start, at + value.start);
+        Found { meaning: &self.meaning, name: &text[self.name.clone()], value: &text[value], kind, places }
+    }
+}
+
+/// A plain value that not any other would do for.
+#[derive(Debug)]
+pub(crate) struct Found<'t> {
+    pub(crate) meaning: &'t Meaning,
+    name: &'t [u8],
+    pub(crate) value: &'t [u8],
+    pub(crate) kind: Kind,
+    places: (usize, usize),
+}
+
+impl<'t> Found<'t> {
+    /// As it is told of a record that is checked in full.
+    pub(crate) fn field(&self) -> Option<Field<'t>> {
+        let (name, value) = (str::from_utf8(self.name).ok()?, str::from_utf8(self.value).ok()?);
+        Some(Field { name, value, kind: self.kind, places: self.places })
     }
 }
 
@@ -116,10 +145,11 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
+    use crate::batch::Batch;
+    use crate::check::Checker;
     use crate::config::Config;
     use crate::event::tests::record;
     use crate::event::{Payload, Record};
-    use crate::part::{Part, Renderer, by_partition};
 
     use super::*;
 
@@ -136,26 +166,23 @@ mod tests {
     }
 
     /// The directory and the line of each record.
-    fn rendered(renderer: &mut Renderer<'_>, values: &[Vec<u8>]) -> Vec<(String, String)> {
-        let records: Vec<Record<'_>> = (0..)
-            .zip(values)
-            .map(|(offset, value)| Record {
-                value: Payload::Base64(STANDARD.encode_to_string(value).into()),
-                ..record(0, offset)
-            })
-            .collect();
-        let [delivery] = &by_partition(&records)[..] else { return Vec::new() };
-        let mut part = Part::new(delivery);
-        delivery.records.iter().for_each(|record| renderer.add(record, &mut part));
+    fn rendered(values: &[Vec<u8>]) -> Vec<(String, String)> {
+        let config = config();
+        let mut batch = Batch::new(&config, 0);
+        for (offset, value) in (0..).zip(values) {
+            let value = Payload::Base64(STANDARD.encode_to_string(value).into_bytes().into());
+            batch.add(&Record { value, ..record(0, offset) });
+        }
         let line = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
-        part.records().iter().map(|record| (part.groups[record.group].clone(), line(record.line))).collect()
+        let part = &batch.parts()[0];
+        batch.records(part).iter().map(|record| (part.groups[record.group].clone(), line(record.line))).collect()
     }
 
     fn fits(known: &[u8], value: &[u8]) -> bool {
         let config = config();
-        let mut renderer = Renderer::new(&config);
-        rendered(&mut renderer, &[known.to_vec()]);
-        renderer.shape().fits(&[value, &PADDING].concat(), |_, _| true)
+        let mut checker = Checker::new(&config);
+        let _ = checker.check(&mut known.to_vec(), 0);
+        checker.shape().fits(&[value, &PADDING].concat(), |_| true)
     }
 
     #[test]
@@ -183,24 +210,27 @@ mod tests {
         fn what_came_before_changes_nothing_of_a_record(
             values in prop::collection::vec((select(vec![COMPACT, PYTHONS, b"{\"a\":1}"]), prop::option::of((any::<Index>(), 0..3_usize, select(vec![
                 &b""[..], b" ", b"\n", b"\"", b"\\", b"\\n", b"{", b"}", b"[]", b",", b":", b"0", b"-", b".", b"e5", b"null", b"\xff", "ö".as_bytes(),
-                b"kafka_offset", b"12345678901234567890", b"\x00",
+                b"kafka_offset", b"12345678901234567890", b"\x00", b"cut off",
             ])))), 1..12),
         ) {
             let values: Vec<Vec<u8>> = values.into_iter().map(|(value, cut)| {
                 let mut value = value.to_vec();
                 if let Some((place, length, put)) = cut {
                     let place = place.index(value.len());
+                    if put == b"cut off" {
+                        value.truncate(place);
+                        return value;
+                    }
                     value.splice(place..(place + length).min(value.len()), put.iter().copied());
                 }
                 value
             }).collect();
-            let config = config();
-            let together = rendered(&mut Renderer::new(&config), &values);
+            let together = rendered(&values);
             let alone: Vec<_> = (0..values.len()).map(|place| {
                 // The offset of each stays what it is.
                 let mut until = vec![b"?".to_vec(); place];
                 until.push(values[place].clone());
-                rendered(&mut Renderer::new(&config), &until).remove(place)
+                rendered(&until).remove(place)
             }).collect();
             prop_assert_eq!(together, alone);
         }

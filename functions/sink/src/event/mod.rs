@@ -4,7 +4,10 @@
 //! every second record, and one record with absent headers, a null header, the timestamp -1 or a decoded
 //! value fails the whole event. Here a value stays a slice of the event until it is decoded.
 
+mod cursor;
+mod frame;
 mod general;
+mod records;
 mod usual;
 
 use std::borrow::Cow;
@@ -12,6 +15,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use serde_json::value::RawValue;
+
+pub use records::Records;
 
 /// The event is none of Kafka's: the same event would fail again.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,7 @@ pub struct Event<'a> {
 }
 
 /// One Kafka record.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Record<'a> {
     /// The topic's name.
     #[serde(borrow)]
@@ -77,65 +82,26 @@ pub enum Payload<'a> {
     /// Missing or null.
     #[default]
     Absent,
-    /// The bytes in base64.
-    Base64(Cow<'a, str>),
+    /// The bytes in base64. It is text, if it should be no base64.
+    Base64(Cow<'a, [u8]>),
     /// Other JSON: a schema registry has decoded the bytes.
     Json(&'a RawValue),
 }
 
-impl Payload<'_> {
-    /// The base64 or JSON text.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Payload::Absent => None,
-            Payload::Base64(text) => Some(text),
-            Payload::Json(json) => Some(json.get()),
-        }
-    }
-}
-
 impl<'a> Event<'a> {
-    /// Reads an event.
+    /// Reads an event at once, as tools do; the function reads its [`Records`] one by one.
     ///
     /// # Errors
     /// [`EventError`] when the text is not a Kafka event; a fault of a single record is not seen here,
     /// as long as the record has topic, partition and offset, and no timestamp but a whole number.
     pub fn parse(text: &'a str) -> Result<Self, EventError> {
-        let (source, records) = match usual::read(text) {
-            Some((source, records)) => (source.map(Cow::Borrowed), records),
-            None => general::read(text)?,
-        };
-        if let Some(source) = source
-            && source != "SelfManagedKafka"
-            && source != "aws:kafka"
-        {
-            return Err(EventError::Source(source.into_owned()));
-        }
-        // A batch is mostly of one topic: the name is looked at when it changes.
-        let mut last = "";
-        for record in &records {
-            let Record { partition, offset, .. } = *record;
-            // The offset after it has to be one, too.
-            if partition < 0 || !(0..i64::MAX).contains(&offset) {
-                return Err(EventError::Place { topic: record.topic.to_string(), partition, offset });
-            }
-            if record.topic != last {
-                last = &record.topic;
-                if !is_topic(last) {
-                    return Err(EventError::Topic(last.to_owned()));
-                }
-            }
+        let mut rest = Records::of(text.as_bytes());
+        let mut records = Vec::new();
+        while let Some(record) = rest.advance()? {
+            records.push(record.clone());
         }
         Ok(Event { records })
     }
-}
-
-/// The names that Kafka's `Topic.validate` lets pass.
-fn is_topic(name: &str) -> bool {
-    (1..=249).contains(&name.len())
-        && name != "."
-        && name != ".."
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
@@ -148,9 +114,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
             // Some JSON writers escape base64's slash.
             // Half of a surrogate pair makes no text: what came is kept, for the quarantine.
             Some(content) if content.contains('\\') => {
-                Ok(serde_json::from_str(raw.get()).map_or(Payload::Json(raw), Payload::Base64))
+                let text = serde_json::from_str::<String>(raw.get());
+                Ok(text.map_or(Payload::Json(raw), |text| Payload::Base64(Cow::Owned(text.into_bytes()))))
             }
-            Some(content) => Ok(Payload::Base64(Cow::Borrowed(content))),
+            Some(content) => Ok(Payload::Base64(Cow::Borrowed(content.as_bytes()))),
         }
     }
 }
@@ -183,6 +150,14 @@ pub(crate) mod tests {
         }
     }
 
+    fn text<'p>(payload: &'p Payload<'_>) -> Option<&'p str> {
+        match payload {
+            Payload::Absent => None,
+            Payload::Base64(text) => Some(str::from_utf8(text).unwrap()),
+            Payload::Json(json) => Some(json.get()),
+        }
+    }
+
     fn event(record: &str) -> String {
         format!(r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":"h:9092","records":{{"t-0":[{record}]}}}}"#)
     }
@@ -195,7 +170,7 @@ pub(crate) mod tests {
         let record = &Event::parse(&text).unwrap().records[0];
         assert_eq!((&*record.topic, record.partition, record.offset), ("t", 0, 15));
         assert_eq!(record.timestamp, 1_545_084_650_987);
-        assert_eq!((record.key.text(), record.value.text()), (Some("c3ltYm9s"), Some("eyJhIjoxfQ==")));
+        assert_eq!((self::text(&record.key), self::text(&record.value)), (Some("c3ltYm9s"), Some("eyJhIjoxfQ==")));
         assert_eq!(record.headers.unwrap().get(), r#"[{"h":[104,-61,-85]}]"#);
     }
 
@@ -208,7 +183,7 @@ pub(crate) mod tests {
         let ours = &Event::parse(&text).unwrap().records[0];
         assert_eq!(theirs.topic.as_deref(), Some(&*ours.topic));
         assert_eq!((theirs.partition, theirs.offset), (i64::from(ours.partition), ours.offset));
-        assert_eq!((theirs.key.as_deref(), theirs.value.as_deref()), (ours.key.text(), ours.value.text()));
+        assert_eq!((theirs.key.as_deref(), theirs.value.as_deref()), (self::text(&ours.key), self::text(&ours.value)));
         let headers = serde_json::to_value(&theirs.headers).unwrap();
         assert_eq!(headers, serde_json::from_str::<serde_json::Value>(ours.headers.unwrap().get()).unwrap());
         assert_eq!(theirs.timestamp.0.timestamp_millis(), ours.timestamp - 1, "should they be mended, use their types");
@@ -241,7 +216,7 @@ pub(crate) mod tests {
     #[test]
     fn an_escaped_slash_is_a_slash() {
         let text = event(r#"{"topic":"t","partition":0,"offset":1,"value":"\/\/8="}"#);
-        assert_eq!(Event::parse(&text).unwrap().records[0].value.text(), Some("//8="));
+        assert_eq!(self::text(&Event::parse(&text).unwrap().records[0].value), Some("//8="));
     }
 
     #[test]
@@ -272,7 +247,9 @@ pub(crate) mod tests {
             let text = event(&format!(r#"{{"topic":"t","partition":{partition},"offset":{offset}}}"#));
             assert!(matches!(Event::parse(&text), Err(EventError::Place { .. })), "{partition} {offset}");
         }
-        let text = event(r#"{"topic":"../x","partition":0,"offset":1}"#);
-        assert!(matches!(Event::parse(&text), Err(EventError::Topic(_))));
+        for topic in ["", "..", "../x", "a b"] {
+            let text = event(&format!(r#"{{"topic":"{topic}","partition":0,"offset":1}}"#));
+            assert!(matches!(Event::parse(&text), Err(EventError::Topic(_))), "{topic}");
+        }
     }
 }

@@ -4,7 +4,6 @@
 //! before it is spliced: grammar (RFC 8259), surrogate pairs, nesting. The checker copies nothing and
 //! hands each field of the outermost object to its caller on the way.
 
-mod block;
 pub(crate) mod plain;
 mod scanner;
 
@@ -253,6 +252,19 @@ mod tests {
                 let text = format!("{start},\"b\":\"something more\"}}");
                 assert_eq!(checked(&text), Err(Refusal::NotJson { expected, at }), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_cut_off_is_told_wherever_the_cut_is() {
+        for length in 0..70 {
+            let text = format!(r#"{{"a":1.5,"b":"{}""#, "x".repeat(length));
+            assert_eq!(checked(&text), Err(Refusal::NotJson { expected: "',' or '}'", at: text.len() }));
+            for end in 0..text.len() {
+                assert!(checked(&text[..end]).is_err(), "{}", &text[..end]);
+            }
+            let number = format!(r#"{{"b":{}"#, "1".repeat(length + 1));
+            assert_eq!(checked(&number), Err(Refusal::NotJson { expected: "',' or '}'", at: number.len() }));
         }
     }
 

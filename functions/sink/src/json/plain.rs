@@ -1,61 +1,79 @@
 //! Values that are told at a glance: strings of ASCII without escapes, numbers without an exponent.
 //!
-//! Most values are. Any other, and one that is wrong or too near the text's end to read eight bytes of it at once, is left
+//! Most values are. Any other, and one that is wrong or too near the text's end to read a block of it at once, is left
 //! to the scanner. Where it stands is kept in registers here, not in the scanner's fields, which is what makes it quick.
 
-use super::{Kind, block};
+use super::Kind;
+use crate::block::{BLOCK, Block, Bytes};
 
 /// Where the value that begins at `at` ends, and what it is; nothing if the scanner has to look.
 #[inline]
 pub(crate) fn value(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
-    match bytes.get(at)? {
-        b'"' => string(bytes, at + 1).map(|end| (end, Kind::String)),
-        b'-' => number(bytes, at + 1).map(|end| (end, Kind::Number)),
-        _ => number(bytes, at).map(|end| (end, Kind::Number)),
-    }
+    let (end, kind) = match in_block(block(bytes, at)?) {
+        Some((length, kind)) => (at + length, kind),
+        None => long(bytes, at)?,
+    };
+    (!matches!(bytes.get(end), Some(b'.' | b'e' | b'E'))).then_some((end, kind))
 }
 
-/// The end of a string whose content begins at `at`.
+/// How long the value is that a block begins with, and what it is, if it ends before the block does. A number may have an
+/// exponent, or whatever else follows.
 #[inline]
-fn string(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let plain = block::plain_ascii(eight(bytes, at)?);
-        at += plain;
-        if plain < 8 {
-            return (bytes[at] == b'"').then_some(at + 1);
-        }
+pub(crate) fn in_block(block: &Block) -> Option<(usize, Kind)> {
+    if block[0] == b'"' {
+        let end = Bytes::special_or_not_ascii(block).second();
+        return (end < BLOCK && block[end] == b'"').then_some((end + 1, Kind::String));
     }
-}
-
-/// The end of a number whose first digit is at `at`.
-#[inline]
-fn number(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut end = digits(bytes, at)?;
-    if bytes[at] == b'0' && end > at + 1 {
+    let others = Bytes::not_digits(block);
+    let point = others.first();
+    if point == 0 || point == BLOCK || (point > 1 && block[0] == b'0') {
         return None;
     }
-    if bytes[end] == b'.' {
-        end = digits(bytes, end + 1)?;
+    if block[point] != b'.' {
+        return Some((point, Kind::Number));
     }
-    (!matches!(bytes[end], b'.' | b'e' | b'E')).then_some(end)
+    let end = others.second();
+    (end < BLOCK && end != point + 1).then_some((end, Kind::Number))
 }
 
-/// The end of the digits that begin at `start`, of which there has to be one.
+/// The same of any length, and of numbers below nought: where the value that begins at `at` ends. Rare, and out of the
+/// way of those that are not.
+#[inline(never)]
+pub(crate) fn long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
+    let mut end = at + 1;
+    if bytes[at] == b'"' {
+        loop {
+            let special = Bytes::special_or_not_ascii(block(bytes, end)?).first();
+            end += special;
+            if special < BLOCK {
+                return (bytes[end] == b'"').then_some((end + 1, Kind::String));
+            }
+        }
+    }
+    let start = if bytes[at] == b'-' { at + 1 } else { at };
+    let point = digits(bytes, start)?;
+    if point == start || (bytes[start] == b'0' && point > start + 1) {
+        return None;
+    }
+    end = if bytes[point] == b'.' { digits(bytes, point + 1)? } else { point };
+    (end != point + 1).then_some((end, Kind::Number))
+}
+
+/// The end of the digits that begin at `at`, if any do.
 #[inline]
-fn digits(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
+fn digits(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        let digits = block::leading_digits(eight(bytes, at)?);
+        let digits = Bytes::not_digits(block(bytes, at)?).first();
         at += digits;
-        if digits < 8 {
-            return (at > start).then_some(at);
+        if digits < BLOCK {
+            return Some(at);
         }
     }
 }
 
 #[inline]
-fn eight(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().map(|&block| u64::from_le_bytes(block))
+fn block(bytes: &[u8], at: usize) -> Option<&Block> {
+    bytes.get(at..)?.first_chunk()
 }
 
 #[cfg(test)]
@@ -66,7 +84,7 @@ mod tests {
 
     #[test]
     fn values_of_quotes_are_plain_and_what_needs_a_second_look_is_not() {
-        let value = |text: &str| value(format!("{text},\"volume\":1}}").as_bytes(), 0);
+        let value = |text: &str| value(format!("{text},\"volume\":1234567}}").as_bytes(), 0);
         for (text, kind) in [
             ("\"HSI\"", Kind::String),
             ("\"an index of some size\"", Kind::String),

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Field, Kind, MAX_DEPTH, Refusal, Unseen, Visit, block, plain};
+use super::{Field, Kind, MAX_DEPTH, Refusal, Unseen, Visit, plain};
+use crate::block::{BLOCK, Bytes};
 
 /// A place in a text.
 pub(super) struct Scanner<'a> {
@@ -159,11 +160,11 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<(), Refusal> {
         self.take(b'"', "'\"'")?;
         loop {
-            // Eight bytes at once, as long as none of them ends the string or is special in it.
-            while let Some(&block) = self.bytes[self.at..].first_chunk() {
-                let plain = block::plain_bytes(u64::from_le_bytes(block));
-                self.at += plain;
-                if plain < 8 {
+            // A block at once, as long as none of its bytes ends the string or is special in it.
+            while let Some(block) = self.bytes[self.at..].first_chunk() {
+                let special = Bytes::special(block).first();
+                self.at += special;
+                if special < BLOCK {
                     break;
                 }
             }
@@ -247,10 +248,10 @@ impl<'a> Scanner<'a> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
             return self.refuse("a digit");
         }
-        while let Some(&block) = self.bytes[self.at..].first_chunk() {
-            let digits = block::leading_digits(u64::from_le_bytes(block));
+        while let Some(block) = self.bytes[self.at..].first_chunk() {
+            let digits = Bytes::not_digits(block).first();
             self.at += digits;
-            if digits < 8 {
+            if digits < BLOCK {
                 return Ok(());
             }
         }
