@@ -31,8 +31,8 @@ enum Before {
     Field,
     /// A list of records.
     List,
-    /// A list's bracket.
-    Bracket,
+    /// The comma before a record, or its list's bracket.
+    Comma,
     /// A record.
     Record,
 }
@@ -66,14 +66,23 @@ impl<'a> Reader<'a> {
                     self.cursor.take(b"{")?;
                     self.field()?;
                 }
-                Before::Field if self.cursor.is_last(b"}")? => {
-                    return (self.has_records && self.cursor.is_at_end()).then_some(false);
+                Before::Field => {
+                    if self.cursor.is_last(b"}")? {
+                        return (self.has_records && self.cursor.is_at_end()).then_some(false);
+                    }
+                    self.field()?;
                 }
-                Before::Field => self.field()?,
-                Before::List if self.cursor.is_last(b"}")? => self.before = Before::Field,
-                Before::List => self.list()?,
-                Before::Record if self.cursor.is_last(b"]")? => self.before = Before::List,
-                Before::Bracket | Before::Record => {
+                Before::List => {
+                    if self.cursor.is_last(b"}")? {
+                        self.before = Before::Field;
+                    } else {
+                        self.list()?;
+                    }
+                }
+                Before::Record => {
+                    self.before = if self.cursor.is_last(b"]")? { Before::List } else { Before::Comma };
+                }
+                Before::Comma => {
                     self.record()?;
                     self.before = Before::Record;
                     return Some(true);
@@ -106,7 +115,7 @@ impl<'a> Reader<'a> {
         self.cursor.take(b"\"")?;
         self.cursor.string()?;
         self.cursor.take(b"\":[")?;
-        self.before = if self.cursor.next_is(b"]") { Before::List } else { Before::Bracket };
+        self.before = if self.cursor.next_is(b"]") { Before::List } else { Before::Comma };
         Some(())
     }
 
