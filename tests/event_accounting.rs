@@ -7,6 +7,7 @@ mod judge;
 
 use std::collections::BTreeMap;
 
+use lake_format::keys::Layout;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -15,7 +16,6 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sink::Config;
-use sink::layout::Layout;
 use tickerlake_tests::planned::{self, Planned};
 use tickerlake_tests::{lake, sample_event};
 

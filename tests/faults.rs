@@ -33,7 +33,7 @@ impl Rig {
                 .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
                 .endpoint_url(&s3.url)
                 .force_path_style(true)
-                .http_client(sink::https::client())
+                .http_client(sink::storage::https::client())
                 .build(),
         );
         Rig { folder, _endpoint: endpoint, s3, sink: Sink::new(Config::new("lake"), client) }

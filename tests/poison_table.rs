@@ -1,8 +1,8 @@
 //! Every kind of poison, alone and among good records: it stands in the quarantine, and they stand where they would.
 
+use lake_format::keys::Layout;
 use serde_json::{Value, json};
 use sink::Config;
-use sink::layout::Layout;
 use tickerlake_tests::lake;
 use tickerlake_tests::planned::{self, Planned};
 

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 use bench::floor::{self, Level};
 use bench::{columns, event, path, rows};
+use commit_protocol::{Answer, Chain, Ledger, SPAN};
 use divan::Bencher;
 use divan::counter::BytesCount;
+use lake_format::codec::Codec;
+use lambda_kafka_event::Records;
 use sink::Config;
 use sink::batch::Batch;
-use sink::chain::{Answer, Chain, Ledger, SPAN};
-use sink::codec::Codec;
-use sink::event::Records;
 
 fn main() {
     divan::main();

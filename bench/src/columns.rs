@@ -13,6 +13,6 @@ mod tests {
     fn the_templates_columns_are_found() {
         let columns = super::template();
         assert!(columns.starts_with("symbol:string,") && columns.ends_with(",close_usd:double"), "{columns}");
-        assert!(columns.parse::<sink::columns::Columns>().is_ok_and(|columns| !columns.is_empty()));
+        assert!(columns.parse::<lake_format::columns::Columns>().is_ok_and(|columns| !columns.is_empty()));
     }
 }

@@ -75,7 +75,7 @@ mod tests {
         let quote = Quote { key: "A".to_owned(), value: br#"{"symbol":"A"}"#.to_vec() };
         let made = event(&[quote], 100_000, 3, 7);
         assert!((99_000..=100_000).contains(&made.text.len()), "{}", made.text.len());
-        let read = sink::event::Event::parse(&made.text).expect("an event");
+        let read = lambda_kafka_event::Event::parse(&made.text).expect("an event");
         assert_eq!(read.records.len(), made.records);
         assert_eq!(read.records[0].offset, 1_000_000_007);
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base64_simd::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sink::event::{Event, Payload};
+use lambda_kafka_event::{Event, Payload};
 
 /// A compression at a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The way from an event to objects, as the function goes it, without the requests.
 
 use anyhow::Result;
+use commit_protocol::{Answer, Chain, Ledger, Request, SPAN};
 use sink::Config;
 use sink::batch::Batch;
-use sink::chain::{Answer, Chain, Ledger, Request, SPAN};
 
 /// What the function puts for a batch that follows the one before: each object's bytes.
 ///

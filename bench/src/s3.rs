@@ -69,7 +69,7 @@ impl ForgetfulS3 {
             .force_path_style(true)
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("bench", "bench", None, None, "bench"))
-            .http_client(sink::https::client());
+            .http_client(sink::storage::https::client());
         Client::from_conf(config.build())
     }
 

@@ -13,12 +13,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use commit_protocol::Ledger;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use lake_format::codec::Codec;
+use lake_format::ledger;
 use serde_json::{Value, json};
-use sink::chain::Ledger;
-use sink::codec::Codec;
-use sink::{Config, Sink, ledger};
+use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;
 use tickerlake::storage::Storage;

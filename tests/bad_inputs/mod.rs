@@ -155,7 +155,7 @@ fn check_run(case: &Case) {
 
 /// A record without its coordinates.
 fn bare(mut record: Value) -> String {
-    for coordinate in sink::line::COORDINATES {
+    for coordinate in lake_format::record_line::COORDINATES {
         record.as_object_mut().unwrap().remove(coordinate);
     }
     record.to_string()

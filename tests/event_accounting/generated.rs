@@ -1,9 +1,9 @@
 //! Events with anything in their records that a producer, a schema registry or an accident can put there.
 
+use lake_format::codec::Codec;
+use lake_format::keys::{Layout, PartitionBy};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use sink::codec::Codec;
-use sink::layout::{Layout, PartitionBy};
 
 /// A key or a value, as the event holds it.
 #[derive(Clone, Debug, PartialEq)]

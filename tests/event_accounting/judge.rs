@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use lake_format::keys::{Layout, PartitionBy};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sink::layout::{Layout, PartitionBy};
 
 use super::generated::{Payload, Sent, Timestamp};
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use sink::chain::{Chain, Record, Refusal};
+use commit_protocol::{Chain, Record, Refusal};
 
 /// The most offsets of a log.
 pub(super) const LONGEST: usize = 24;

@@ -3,7 +3,7 @@
 
 use std::thread::available_parallelism;
 
-use sink::chain::{Chain, Request};
+use commit_protocol::{Chain, Request};
 use stateright::{Checker, Model, Property};
 
 use super::log::Log;

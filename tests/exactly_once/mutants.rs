@@ -37,9 +37,9 @@ struct Mutant {
     edits: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const WALK: &str = "chain/walk.rs";
-const CHAIN: &str = "chain/mod.rs";
-const LEDGER: &str = "chain/ledger.rs";
+const WALK: &str = "commit-protocol/group_writer.rs";
+const CHAIN: &str = "commit-protocol/lib.rs";
+const LEDGER: &str = "commit-protocol/ledger.rs";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -145,16 +145,15 @@ const MUTANTS: &[Mutant] = &[
 ];
 
 fn sources(folder: &Path) {
-    let chain = folder.join("chain");
-    fs::create_dir(&chain).unwrap();
-    for entry in fs::read_dir(workspace().join("functions/sink/src/chain")).unwrap() {
+    let protocol = folder.join("commit-protocol");
+    fs::create_dir(&protocol).unwrap();
+    for entry in fs::read_dir(workspace().join("crates/commit-protocol/src")).unwrap() {
         let path = entry.unwrap().path();
-        fs::copy(&path, chain.join(path.file_name().unwrap())).unwrap();
+        fs::copy(&path, protocol.join(path.file_name().unwrap())).unwrap();
     }
     for name in ["draws.rs", "log.rs", "schedule.rs", "storage.rs"] {
         fs::copy(workspace().join("tests/exactly_once").join(name), folder.join(name)).unwrap();
     }
-    fs::write(folder.join("sink.rs"), "pub mod chain;\n").unwrap();
     fs::write(folder.join("main.rs"), MAIN).unwrap();
 }
 
@@ -169,8 +168,12 @@ fn rustc(folder: &Path, arguments: &[&str]) {
 }
 
 fn simulate(folder: &Path) -> Output {
-    rustc(folder, &["--crate-type", "rlib", "--crate-name", "sink", "sink.rs", "-o", "libsink.rlib"]);
-    rustc(folder, &["--extern", "sink=libsink.rlib", "main.rs", "-o", "main"]);
+    let library = "libcommit_protocol.rlib";
+    rustc(
+        folder,
+        &["--crate-type", "rlib", "--crate-name", "commit_protocol", "commit-protocol/lib.rs", "-o", library],
+    );
+    rustc(folder, &["--extern", "commit_protocol=libcommit_protocol.rlib", "main.rs", "-o", "main"]);
     Command::new(folder.join("main")).arg(SCHEDULES).output().unwrap()
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::AddAssign;
 
-use sink::chain::{Chain, Request};
+use commit_protocol::{Chain, Request};
 
 use super::draws::Draws;
 use super::log::{GROUPS, LONGEST, Log};

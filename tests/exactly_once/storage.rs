@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sink::chain::{Answer, Chain, Ledger, Request, Version};
+use commit_protocol::{Answer, Chain, Ledger, Request, Version};
 
 /// The lines of an object by offset.
 pub(super) type Lines = Vec<(i64, &'static [u8])>;

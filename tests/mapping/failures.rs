@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use lambda_kafka_event::Event;
 use serde_json::Value;
-use sink::event::Event;
 use tempfile::TempDir;
 use tickerlake::trigger::attempts::Policy;
 use tickerlake::trigger::destination::{Destination, Place};

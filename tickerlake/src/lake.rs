@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
+use lake_format::keys::{self, Hour};
 use sink::config::{Config, ConfigError};
-use sink::layout::{self, Hour};
 
 use crate::sql;
 use crate::storage::{LONGEST_KEY, Storage};
@@ -49,7 +49,7 @@ impl LakeArgs {
     /// When the folder cannot be used.
     pub async fn open(&self) -> anyhow::Result<Lake> {
         if let Some(bucket) = &self.bucket {
-            let client = sink::store::client().await;
+            let client = sink::storage::s3_adapter::client().await;
             return Ok(Lake { client, bucket: bucket.clone(), storage: None, _lock: None });
         }
         std::fs::create_dir_all(&self.dir).with_context(|| format!("{} cannot be made", self.dir.display()))?;
@@ -70,7 +70,7 @@ impl LakeArgs {
     /// When there is no such folder, or no way to the bucket.
     pub async fn tables(&self) -> anyhow::Result<sql::Lake> {
         let store = match &self.bucket {
-            Some(bucket) => sql::store::bucket(bucket, &sink::store::sdk_config().await)?,
+            Some(bucket) => sql::store::bucket(bucket, &sink::storage::s3_adapter::sdk_config().await)?,
             None => {
                 let folder = self.dir.join(FOLDER_BUCKET);
                 if !folder.is_dir() {
@@ -84,7 +84,7 @@ impl LakeArgs {
         };
         let prefix = match self.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
             None => String::new(),
-            Some(prefix) => layout::prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
+            Some(prefix) => keys::prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
         };
         Ok(sql::Lake { store, prefix })
     }
@@ -137,13 +137,13 @@ impl Lake {
     /// When the lake cannot be listed.
     pub async fn next_generation(&self, prefix: &str, topic: &str) -> anyhow::Result<u32> {
         let mut next = 0;
-        for kind in [layout::DATA, layout::QUARANTINE] {
+        for kind in [keys::DATA, keys::QUARANTINE] {
             let folder = format!("{prefix}{kind}/{topic}/");
             let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.with_context(|| format!("s3://{}/{folder} cannot be listed", self.bucket))?;
                 let names = page.contents().iter().filter_map(|object| object.key()?.rsplit('/').next());
-                for (generation, ..) in names.filter_map(layout::parse_name) {
+                for (generation, ..) in names.filter_map(keys::parse_name) {
                     next = next.max(generation.saturating_add(1));
                 }
             }

@@ -10,8 +10,8 @@ use bench::least::{cpu, least};
 use bench::s3::ForgetfulS3;
 use bench::{event, path, rows};
 use clap::Parser;
+use lake_format::codec::{Codec, GZIP_LEVEL, ZSTD_LEVEL};
 use serde_json::json;
-use sink::codec::{Codec, GZIP_LEVEL, ZSTD_LEVEL};
 use sink::{Config, Sink};
 
 /// What the sink takes of a processor for an event of full size: its path, from the event's bytes to the objects' bytes,

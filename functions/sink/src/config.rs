@@ -3,10 +3,10 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use crate::codec::Codec;
-use crate::columns::Columns;
-use crate::layout::{self, Layout, PartitionBy};
-use crate::line;
+use lake_format::codec::Codec;
+use lake_format::columns::Columns;
+use lake_format::keys::{self, Layout, PartitionBy};
+use lake_format::record_line;
 
 /// What the sink is told by its environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn parsed<T: FromStr, D: Display>(
 }
 
 fn directory(value: String) -> Result<String, ConfigError> {
-    layout::prefix(&value).ok_or_else(|| ConfigError::Invalid {
+    keys::prefix(&value).ok_or_else(|| ConfigError::Invalid {
         variable: "SINK_PREFIX",
         value,
         fault: "it can be a path like `lake` or `raw/quotes`".to_owned(),
@@ -136,7 +136,7 @@ fn directory(value: String) -> Result<String, ConfigError> {
 }
 
 fn partition_field(field: String) -> Result<String, ConfigError> {
-    if line::is_coordinate(&field) {
+    if record_line::is_coordinate(&field) {
         let fault = "a coordinate is no field of the record".to_owned();
         return Err(ConfigError::Invalid { variable: "SINK_PARTITION_FIELD", value: field, fault });
     }

@@ -9,30 +9,16 @@
 //! What the sink and the tools must agree on, object keys and record lines, is defined here and nowhere else.
 
 pub mod batch;
-mod block;
 pub mod body;
-pub mod chain;
-mod check;
-pub mod codec;
-pub mod columns;
 pub mod config;
-mod decimal;
-pub mod event;
-pub mod function;
-pub mod https;
-pub mod json;
-pub mod layout;
-pub mod ledger;
-pub mod line;
+pub mod handler;
 pub mod metrics;
-mod names;
-pub mod part;
-mod partition;
-pub mod poison;
 pub mod response;
-mod shape;
-pub mod store;
+pub mod storage;
+#[cfg(test)]
+mod testing;
+mod validate;
 
 pub use config::Config;
-pub use function::{BatchError, Outcome, Sink};
-pub use partition::{Fault, PartitionError};
+pub use handler::{BatchError, Outcome, Sink};
+pub use storage::committer::{Fault, PartitionError};

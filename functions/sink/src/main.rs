@@ -9,7 +9,8 @@ use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use sink::body::Body;
 use sink::response::Response;
-use sink::{BatchError, Config, Fault, Outcome, PartitionError, Sink, metrics, store};
+use sink::storage::s3_adapter;
+use sink::{BatchError, Config, Fault, Outcome, PartitionError, Sink, metrics};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -39,7 +40,7 @@ async fn main() -> ExitCode {
 
 async fn sink() -> anyhow::Result<Sink> {
     let config = Config::from_variables(|name| std::env::var(name).ok()).context("a setting is wrong")?;
-    Ok(Sink::new(config, store::client().await))
+    Ok(Sink::new(config, s3_adapter::client().await))
 }
 
 async fn handle(sink: &Sink, event: Bytes, context: Context) -> Result<Option<Response>, Diagnostic> {

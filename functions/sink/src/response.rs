@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::partition::PartitionError;
+use crate::storage::committer::PartitionError;
 
 /// `{"batchItemFailures":[{"itemIdentifier":{"partition":"quotes-0","offset":100}}]}`: the partitions that must be
 /// delivered again, from these offsets on.
@@ -40,7 +40,7 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partition::Fault;
+    use crate::storage::committer::Fault;
 
     #[test]
     fn a_partition_that_failed_is_named_with_the_offset_it_starts_at_as_aws_reads_it() {

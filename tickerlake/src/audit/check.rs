@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use commit_protocol::Ledger;
 use futures::{StreamExt, TryStreamExt, stream};
+use lake_format::keys::{self, Layout};
+use lake_format::ledger;
 use rdkafka::ClientConfig;
-use sink::chain::Ledger;
-use sink::layout::{self, Layout};
-use sink::{Config, ledger};
+use sink::Config;
 use tokio::task::block_in_place;
 
 use super::body::{LARGEST, text};
@@ -93,7 +94,7 @@ struct Topic<'a> {
 impl Check<'_> {
     async fn topics(&self) -> anyhow::Result<BTreeSet<String>> {
         let mut topics = BTreeSet::new();
-        for folder in [layout::DATA, layout::QUARANTINE, layout::LEDGER] {
+        for folder in [keys::DATA, keys::QUARANTINE, keys::LEDGER] {
             topics.extend(self.lake.names(folder).await?);
         }
         if let Some(topic) = &self.scope.topic {
@@ -171,7 +172,7 @@ impl Check<'_> {
         let findings = &mut self.report.findings;
         let generation = self.scope.generation;
         let see = |key: &str, _| {
-            let number = key.rsplit('/').next().and_then(layout::parse_ledger_name);
+            let number = key.rsplit('/').next().and_then(keys::parse_ledger_name);
             match number.filter(|number| ledger_key(prefix, topic, *number) == key) {
                 None => findings.add(foreign(key)),
                 Some(number) => {
@@ -182,7 +183,7 @@ impl Check<'_> {
                 }
             }
         };
-        self.lake.each(&format!("{}/{topic}", layout::LEDGER), see).await?;
+        self.lake.each(&format!("{}/{topic}", keys::LEDGER), see).await?;
         let lake = self.lake;
         let reads = keys.into_iter().map(|(number, key)| async move {
             let read = match lake.bytes(&key).await? {

@@ -1,8 +1,8 @@
 //! What is in an object, line by line, and what should not be. Pure.
 
+use commit_protocol::SPAN;
+use lake_format::keys::Hour;
 use serde::Deserialize;
-use sink::chain::SPAN;
-use sink::layout::Hour;
 
 use super::kind::Kind;
 use super::objects::{Area, Object};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use sink::chain::{Ledger, SPAN};
+use commit_protocol::{Ledger, SPAN};
 
 use super::kind::Kind;
 

@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sink::chain::SPAN;
-use sink::codec::{self, Codec};
+use commit_protocol::SPAN;
+use lake_format::codec::{self, Codec};
+use lake_format::keys::{self, Layout};
 use sink::config::Config;
-use sink::layout::{self, Layout};
 use time::Date;
 use time::macros::{date, format_description};
 
@@ -46,8 +46,8 @@ impl Area {
 
     pub(super) fn folder(self) -> &'static str {
         match self {
-            Area::Data => layout::DATA,
-            Area::Quarantine => layout::QUARANTINE,
+            Area::Data => keys::DATA,
+            Area::Quarantine => keys::QUARANTINE,
         }
     }
 }
@@ -76,7 +76,7 @@ impl Object {
     /// the object before it.
     fn parse(area: Area, root: &str, key: &str, size: u64, known: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
-        let (generation, partition, first) = layout::parse_name(name)?;
+        let (generation, partition, first) = keys::parse_name(name)?;
         let codec = codec::by_name(name)?;
         let mut parts = folder.strip_prefix(root)?.split_terminator('/');
         let day = days(parts.next()?.strip_prefix("dt=")?)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use sink::chain::{Ledger, SPAN};
+use commit_protocol::{Ledger, SPAN};
 
 use super::content;
 use super::finding::{Finding, Findings, Place};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use sink::chain::Ledger;
+use commit_protocol::Ledger;
+use lake_format::keys::Layout;
+use lake_format::ledger;
 use sink::config::Config;
-use sink::layout::Layout;
-use sink::ledger;
 
 use super::partition::Lost;
 

@@ -1,7 +1,7 @@
 //! What is stored of a partition, in figures.
 
+use commit_protocol::Ledger;
 use serde::Serialize;
-use sink::chain::Ledger;
 
 use super::finding::Place;
 

@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
-use sink::chain::SPAN;
+use commit_protocol::SPAN;
 
 /// How many offsets are remembered.
 const LENGTH: i64 = 3 * SPAN;

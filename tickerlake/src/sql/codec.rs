@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader};
 
-pub(super) use sink::codec::Codec;
+pub(super) use lake_format::codec::Codec;
 
 /// What the SQL engine reads of an object.
 pub(super) trait Text: Sized {

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use sink::layout::{self, NO_PARTITION};
+use lake_format::keys::{self, NO_PARTITION};
 
 use super::codec::{Codec, Text as _};
 use super::columns::DT;
@@ -140,8 +140,8 @@ impl Lake {
 
     fn path(&self, area: Area, topic: Option<&str>) -> Result<Path, SqlError> {
         let area = match area {
-            Area::Data => layout::DATA,
-            Area::Quarantine => layout::QUARANTINE,
+            Area::Data => keys::DATA,
+            Area::Quarantine => keys::QUARANTINE,
         };
         let key = match topic {
             Some(topic) => format!("{}{area}/{topic}", self.prefix),

@@ -8,8 +8,8 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use lake_format::keys::parse_name;
 use serde::{Deserialize, Serialize};
-use sink::layout::parse_name;
 
 /// Offsets that one object spans at most: Lambda's largest batch. (Offsets that the topic itself lacks
 /// make it more; then the object is still the last one that begins before them.)

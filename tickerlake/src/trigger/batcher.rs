@@ -84,8 +84,8 @@ impl Batcher {
 mod tests {
     use std::time::Duration;
 
+    use lambda_kafka_event::Event;
     use proptest::prelude::*;
-    use sink::event::Event;
 
     use super::super::batch::MAX_PAYLOAD;
     use super::super::event::TimestampType;

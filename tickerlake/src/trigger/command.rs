@@ -132,7 +132,7 @@ async fn function(args: &FunctionArgs) -> anyhow::Result<Function> {
 async fn environment_sink() -> anyhow::Result<Sink> {
     let config = crate::lake::sink_config(|name| std::env::var(name).ok())
         .context("the sink's settings (or name a function with --function)")?;
-    Ok(Sink::new(config, sink::store::client().await))
+    Ok(Sink::new(config, sink::storage::s3_adapter::client().await))
 }
 
 /// A trigger on a thread of its own; it ends when this is dropped.

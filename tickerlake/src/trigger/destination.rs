@@ -73,7 +73,7 @@ impl Destination {
                     .with_context(|| format!("--on-failure {} cannot be made", folder.display()))?;
                 None
             }
-            Place::S3 { .. } => Some(sink::store::client().await),
+            Place::S3 { .. } => Some(sink::storage::s3_adapter::client().await),
         };
         Ok(Destination { place, client })
     }

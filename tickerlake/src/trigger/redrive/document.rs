@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use lambda_kafka_event::{Event, EventError};
 use serde::Deserialize;
-use sink::event::{Event, EventError};
 
 /// A batch that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub fn parse(bytes: &[u8]) -> Result<Document, DocumentError> {
         (None, None) => return Err(DocumentError::Other),
     };
     let parsed = Event::parse(&event)?;
-    let place = |record: &sink::event::Record<'_>| (record.partition, record.offset);
+    let place = |record: &lambda_kafka_event::Record<'_>| (record.partition, record.offset);
     let first = parsed.records.iter().min_by(|a, b| a.topic.cmp(&b.topic).then(place(a).cmp(&place(b))));
     let first = first.ok_or(DocumentError::Empty)?;
     let first = Coordinates { topic: first.topic.to_string(), partition: first.partition, offset: first.offset };

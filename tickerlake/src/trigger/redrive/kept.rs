@@ -25,7 +25,7 @@ impl Kept {
     pub(super) async fn open(place: Place) -> Self {
         let client = match &place {
             Place::Folder(_) => None,
-            Place::S3 { .. } => Some(sink::store::client().await),
+            Place::S3 { .. } => Some(sink::storage::s3_adapter::client().await),
         };
         Kept { place, client }
     }

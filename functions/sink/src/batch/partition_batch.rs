@@ -1,0 +1,83 @@
+//! The records of one partition: which group each belongs to, and where its line is.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use commit_protocol as chain;
+use lake_format::keys::{Group, Layout};
+use lake_format::record_line::Head;
+
+/// The part of a batch that is of one partition.
+#[derive(Debug)]
+pub struct Part {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+    /// The directories of the groups that the records belong to.
+    pub groups: Vec<String>,
+    /// Which of the groups hold data, not poison.
+    pub is_data: Vec<bool>,
+    /// Offset, group and place in the batch's lines, in the order of the event.
+    records: Vec<(i64, usize, Range<usize>)>,
+    places: HashMap<Group<'static>, usize>,
+    /// The group of the record before, which mostly is the next one's too.
+    last: Option<(Group<'static>, usize)>,
+    /// What the lines begin with.
+    pub(crate) head: Head,
+}
+
+impl Part {
+    /// No records yet.
+    pub(crate) fn new(topic: &str, partition: i32) -> Self {
+        Part {
+            topic: topic.to_owned(),
+            partition,
+            groups: Vec::new(),
+            is_data: Vec::new(),
+            records: Vec::new(),
+            places: HashMap::new(),
+            last: None,
+            head: Head::default(),
+        }
+    }
+
+    /// How many records the event holds of it.
+    pub fn len(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Adds a record, by its offset, its group and the place of its line.
+    #[inline]
+    pub(crate) fn push(&mut self, offset: i64, group: Group<'static>, line: Range<usize>, layout: &Layout) {
+        let place = match &self.last {
+            Some((last, place)) if *last == group => *place,
+            _ => self.place(group, layout),
+        };
+        self.records.push((offset, place, line));
+    }
+
+    /// The place of a group, a new one if there has been no record of it.
+    fn place(&mut self, group: Group<'static>, layout: &Layout) -> usize {
+        let place = *self.places.entry(group.clone()).or_insert_with(|| {
+            self.groups.push(layout.directory(&self.topic, &group));
+            self.is_data.push(matches!(group, Group::Data { .. }));
+            self.groups.len() - 1
+        });
+        self.last = Some((group, place));
+        place
+    }
+
+    /// The records as a chain takes them, `lines` being the batch's.
+    pub(crate) fn records<'b>(&self, lines: &'b [u8]) -> Vec<chain::Record<'b>> {
+        self.records
+            .iter()
+            .map(|(offset, group, line)| chain::Record { offset: *offset, group: *group, line: &lines[line.clone()] })
+            .collect()
+    }
+}

@@ -1,0 +1,16 @@
+//! A record for the unit tests.
+
+use lambda_kafka_event::{Payload, Record};
+
+/// A record without key, value and headers.
+pub(crate) fn record(partition: i32, offset: i64) -> Record<'static> {
+    Record {
+        topic: "quotes".into(),
+        partition,
+        offset,
+        timestamp: 1_764_028_800_123,
+        key: Payload::Absent,
+        value: Payload::Absent,
+        headers: None,
+    }
+}
