@@ -12,6 +12,7 @@ mod event_accounting;
 mod events;
 mod exactly_once;
 mod faults;
+mod golden;
 mod kafka_failures;
 mod mapping;
 mod on_failure;
