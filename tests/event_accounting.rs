@@ -7,7 +7,7 @@ mod judge;
 
 use std::collections::BTreeMap;
 
-use lake_format::keys::Layout;
+use lake_format::keys::KeyLayout;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -22,7 +22,7 @@ use tickerlake_tests::{lake, sample_event};
 use generated::Sent;
 use judge::Verdict;
 
-fn planned(event: &str, layout: &Layout, columns: &str) -> Result<Planned, String> {
+fn planned(event: &str, layout: &KeyLayout, columns: &str) -> Result<Planned, String> {
     let config = Config { layout: layout.clone(), columns: columns.parse().unwrap(), ..Config::new("b") };
     planned::planned(event, &config).map_err(|error| error.to_string())
 }
@@ -94,7 +94,7 @@ fn in_the_table(columns: &str, line: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn accounted_for(sent: &[Sent], plan: &Planned, layout: &Layout, columns: &str) -> Result<(), TestCaseError> {
+fn accounted_for(sent: &[Sent], plan: &Planned, layout: &KeyLayout, columns: &str) -> Result<(), TestCaseError> {
     let place = |sent: &Sent| (sent.topic, sent.partition, sent.offset);
     let mut left: BTreeMap<_, &Sent> = sent.iter().map(|sent| (place(sent), sent)).collect();
     prop_assert_eq!(plan.records, sent.len() as u64);

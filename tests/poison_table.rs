@@ -1,6 +1,6 @@
 //! Every kind of poison, alone and among good records: it stands in the quarantine, and they stand where they would.
 
-use lake_format::keys::Layout;
+use lake_format::keys::KeyLayout;
 use serde_json::{Value, json};
 use sink::Config;
 use tickerlake_tests::lake;
@@ -78,7 +78,7 @@ const COLUMNS: &str = "close:double,trade_date:date,volume:bigint,n:int,flag:boo
 
 fn planned(records: &[Value]) -> Planned {
     let columns = COLUMNS.parse().unwrap();
-    let layout = Layout { partition_field: Some("sector".to_owned()), ..Config::new("b").layout };
+    let layout = KeyLayout { partition_field: Some("sector".to_owned()), ..Config::new("b").layout };
     let event = json!({"eventSource": "SelfManagedKafka", "records": {"t-0": records}}).to_string();
     planned::planned(&event, &Config { layout, columns, ..Config::new("b") }).unwrap()
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use bench::floor::{self, Level};
 use bench::{columns, event, path, rows};
-use commit_protocol::{Answer, Chain, Ledger, SPAN};
+use commit_protocol::{Answer, CommitProtocol, Ledger, MAX_OBJECT_SPAN};
 use divan::Bencher;
 use divan::counter::BytesCount;
 use lake_format::codec::Codec;
@@ -53,15 +53,16 @@ fn lines(bencher: Bencher<'_, '_>, with_columns: bool) {
 }
 
 #[divan::bench]
-fn chain(bencher: Bencher<'_, '_>) {
+fn protocol(bencher: Bencher<'_, '_>) {
     let text = text();
     let config = Config::new("bench");
     let batch = Batch::of(&config, text.as_bytes()).expect("an event");
     let part = &batch.parts()[0];
     bencher.bench(|| {
-        let mut chain = Chain::new(batch.records(part), &part.groups, "layout", SPAN).expect("one record an offset");
-        let ledger = Ledger::starting_at(chain.records()[0].offset, "layout");
-        chain.answer(&chain.begin(), &Answer::Ledger(ledger, String::new())).expect("a batch that follows").len()
+        let mut protocol = CommitProtocol::new(batch.records(part), &part.prefixes, "layout", MAX_OBJECT_SPAN)
+            .expect("one record an offset");
+        let ledger = Ledger::starting_at(protocol.records()[0].offset, "layout");
+        protocol.answer(&protocol.begin(), &Answer::Ledger(ledger, String::new())).expect("a batch that follows").len()
     });
 }
 

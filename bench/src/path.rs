@@ -1,7 +1,7 @@
 //! The way from an event to objects, as the function goes it, without the requests.
 
 use anyhow::Result;
-use commit_protocol::{Answer, Chain, Ledger, Request, SPAN};
+use commit_protocol::{Answer, CommitProtocol, Ledger, MAX_OBJECT_SPAN, Request};
 use sink::Config;
 use sink::batch::Batch;
 
@@ -36,14 +36,14 @@ fn each(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()
     let batch = Batch::of(config, text)?;
     let pattern = config.layout.pattern();
     for part in batch.parts() {
-        let chain = Chain::new(batch.records(part), &part.groups, &pattern, SPAN);
-        let mut chain = chain.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
-        let first = chain.records().first().map_or(0, |record| record.offset);
+        let protocol = CommitProtocol::new(batch.records(part), &part.prefixes, &pattern, MAX_OBJECT_SPAN);
+        let mut protocol = protocol.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let first = protocol.records().first().map_or(0, |record| record.offset);
         let ledger = Answer::Ledger(Ledger::starting_at(first, &pattern), String::new());
-        let requests = chain.answer(&chain.begin(), &ledger).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let requests = protocol.answer(&protocol.begin(), &ledger).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
         for request in requests {
             let Request::PutObject { records, .. } = request else { continue };
-            let lines: Vec<&[u8]> = records.iter().map(|&place| chain.records()[place].line).collect();
+            let lines: Vec<&[u8]> = records.iter().map(|&place| protocol.records()[place].line).collect();
             object(&batch.together(&lines))?;
         }
     }

@@ -27,7 +27,9 @@ async fn a_lake_as_the_sink_wrote_it_is_clean_and_every_figure_is_right() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_object_is_missing_wherever_it_was() {
-    for (first, kind) in [(0, "missing before the first"), (100, "missing"), (200, "ledger ahead of the data")] {
+    for (first, kind) in
+        [(0, "missing before the first"), (100, "missing"), (200, "ledger high_watermarks of the data")]
+    {
         let stored = Stored::sample().await;
         stored.remove(&key(0, first));
         let audit = stored.audit(&[]);
@@ -41,7 +43,7 @@ async fn a_deleted_object_is_missing_wherever_it_was() {
         stored.remove(&key(0, first));
     }
     let audit = stored.audit(&[]);
-    audit.is(FOUND, &["ledger ahead of the data"], &["quotes/0 offsets 0 to 299 (300)"]);
+    audit.is(FOUND, &["ledger high_watermarks of the data"], &["quotes/0 offsets 0 to 299 (300)"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,7 +235,7 @@ async fn generations_are_looked_at_each_for_itself() {
     stored.audit(&["--generation", "1"]).is(0, &[], &["10 stored"]);
     stored.remove("data/quotes/dt=2026-11-20/g1-00000-00000000000000000000.json.gz");
     let told = "quotes/0 of generation 1 offsets 0 to 9 (10)";
-    stored.audit(&[]).is(FOUND, &["ledger ahead of the data"], &[told]);
+    stored.audit(&[]).is(FOUND, &["ledger high_watermarks of the data"], &[told]);
     stored.audit(&["--generation", "0"]).is(0, &[], &[]);
 }
 

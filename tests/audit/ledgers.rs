@@ -7,15 +7,14 @@ async fn a_ledger_ahead_of_the_data_is_named() {
     let stored = Stored::sample().await;
     stored.ledger(0, &stored.reaching(500));
     let audit = stored.audit(&[]);
-    let told =
-        "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
-    audit.is(FOUND, &["ledger ahead of the data"], &[told]);
+    let told = "ledger high_watermarks of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
+    audit.is(FOUND, &["ledger high_watermarks of the data"], &[told]);
 
     let group = "data/quotes/dt=2026-11-20/".to_owned();
     let stored = Stored::sample().await;
-    stored.ledger(0, &Ledger { ahead: BTreeMap::from([(group.clone(), 320)]), ..stored.reaching(300) });
-    let told = format!("its ahead tells of offset 320 in {group}, and the last stored is 299");
-    stored.audit(&[]).is(FOUND, &["ledger ahead of the data"], &[&told, "ledger/quotes/00000.json"]);
+    stored.ledger(0, &Ledger { high_watermarks: BTreeMap::from([(group.clone(), 320)]), ..stored.reaching(300) });
+    let told = format!("its high_watermarks tells of offset 320 in {group}, and the last stored is 299");
+    stored.audit(&[]).is(FOUND, &["ledger high_watermarks of the data"], &[&told, "ledger/quotes/00000.json"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,8 +23,8 @@ async fn a_ledger_behind_the_data_is_noted_unless_it_knows_of_what_is_ahead() {
     stored.ledger(0, &stored.reaching(200));
     let told = "its next is 200, and offset 299 is stored";
     stored.audit(&[]).is(0, &["ledger behind the data"], &[told, "looked at when their records are delivered again"]);
-    let ahead = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
-    stored.ledger(0, &Ledger { ahead, ..stored.reaching(200) });
+    let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
+    stored.ledger(0, &Ledger { high_watermarks, ..stored.reaching(200) });
     stored.audit(&[]).is(0, &[], &[]);
     // What is missing there is still to be delivered.
     stored.remove(&key(0, 100));

@@ -1,7 +1,7 @@
 //! Events with anything in their records that a producer, a schema registry or an accident can put there.
 
 use lake_format::codec::Codec;
-use lake_format::keys::{Layout, PartitionBy};
+use lake_format::keys::{KeyLayout, PartitionBy};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ pub(super) fn records() -> impl Strategy<Value = (Vec<Sent>, Vec<Sent>)> {
 }
 
 /// Settings of the sink: the layout and the columns.
-pub(super) fn settings() -> impl Strategy<Value = (Layout, &'static str)> {
+pub(super) fn settings() -> impl Strategy<Value = (KeyLayout, &'static str)> {
     let codec = prop_oneof![4 => Just(Codec::None), 1 => Just(Codec::Gzip), 1 => Just(Codec::Zstd)];
     let columns = prop_oneof![
         1 => Just(""),
@@ -101,7 +101,7 @@ pub(super) fn settings() -> impl Strategy<Value = (Layout, &'static str)> {
             let partition_by = if by_hour { PartitionBy::Hour } else { PartitionBy::Day };
             let partition_field = by_field.then(|| "sector".to_owned());
             let prefix = if by_hour { "lake/" } else { "" }.to_owned();
-            (Layout { prefix, codec, partition_by, partition_field, generation }, columns)
+            (KeyLayout { prefix, codec, partition_by, partition_field, generation }, columns)
         },
     )
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lake_format::keys::{Layout, PartitionBy};
+use lake_format::keys::{KeyLayout, PartitionBy};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -21,7 +21,7 @@ pub(super) enum Verdict {
     Bad { folder: String, reasons: Vec<&'static str> },
 }
 
-pub(super) fn judged(sent: &Sent, layout: &Layout, columns: &str) -> Verdict {
+pub(super) fn judged(sent: &Sent, layout: &KeyLayout, columns: &str) -> Verdict {
     let (mut reasons, mut object, mut by) = (Vec::new(), None, None);
     let day = day_and_hour(millis(sent));
     if day.is_none() {
@@ -55,7 +55,7 @@ pub(super) fn judged(sent: &Sent, layout: &Layout, columns: &str) -> Verdict {
         },
     }
     let (date, hour) = day.unwrap_or_else(|| ("1970-01-01".to_owned(), 0));
-    let Layout { prefix, generation, .. } = layout;
+    let KeyLayout { prefix, generation, .. } = layout;
     let topic = sent.topic;
     let Some((text, is_empty)) = object.filter(|_| reasons.is_empty()) else {
         return Verdict::Bad { folder: format!("{prefix}quarantine/{topic}/dt={date}/"), reasons };

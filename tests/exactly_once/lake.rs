@@ -6,7 +6,7 @@ use std::ops::Range;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use futures::future::join_all;
-use lake_format::keys::Layout;
+use lake_format::keys::KeyLayout;
 use serde_json::{Value, json};
 use sink::response::Response;
 use sink::{BatchError, Config, Sink};
@@ -181,7 +181,7 @@ async fn settings_that_differ_from_the_ledgers_are_refused_until_the_prefix_is_n
     let other = |prefix: &str| {
         lake.sink_with(|config| {
             let codec = "zstd".parse().unwrap();
-            config.layout = Layout { codec, prefix: prefix.to_owned(), ..config.layout.clone() };
+            config.layout = KeyLayout { codec, prefix: prefix.to_owned(), ..config.layout.clone() };
         })
     };
     let text = told(&other("").handle(&batch(5..8)).await.unwrap_err());

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use commit_protocol::{Chain, Record, Refusal};
+use commit_protocol::{CommitError, CommitProtocol, Record};
 
 /// The most offsets of a log.
 pub(super) const LONGEST: usize = 24;
@@ -41,7 +41,7 @@ impl Log {
     }
 
     /// What an invocation makes of these offsets, which are records.
-    pub(super) fn chain(&self, offsets: &[usize], span: i64) -> Result<Chain<'static>, Refusal> {
+    pub(super) fn protocol(&self, offsets: &[usize], span: i64) -> Result<CommitProtocol<'static>, CommitError> {
         let group_of = |offset: usize| self.0[offset].unwrap_or_default();
         let bits = offsets.iter().fold(0, |bits, &offset| bits | 1 << group_of(offset));
         let place = |group: usize| (0..group).filter(|other| bits >> other & 1 == 1).count();
@@ -50,6 +50,6 @@ impl Log {
             group: place(group_of(offset)),
             line: &LINES[offset],
         });
-        Chain::new(records.collect(), &CHOICES[bits], LAYOUT, span)
+        CommitProtocol::new(records.collect(), &CHOICES[bits], LAYOUT, span)
     }
 }

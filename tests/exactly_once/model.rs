@@ -1,9 +1,9 @@
-//! The chain under a model checker: every order in which the requests of overlapping invocations can reach the
+//! The protocol under a model checker: every order in which the requests of overlapping invocations can reach the
 //! storage, with deaths between any two of them, answers that are lost, commits that are lost, and batches cut anew.
 
 use std::thread::available_parallelism;
 
-use commit_protocol::{Chain, Request};
+use commit_protocol::{CommitProtocol, Request};
 use stateright::{Checker, Model, Property};
 
 use super::log::Log;
@@ -30,7 +30,7 @@ struct State {
     position: usize,
     live: Vec<Invocation>,
     /// Sent by the dead, and not arrived yet.
-    ghosts: Vec<(Chain<'static>, Request)>,
+    ghosts: Vec<(CommitProtocol<'static>, Request)>,
     /// The batch whose delivery has failed last.
     failed: Option<Vec<usize>>,
     given_up: Option<Vec<usize>>,
@@ -43,7 +43,7 @@ struct State {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Invocation {
-    chain: Chain<'static>,
+    protocol: CommitProtocol<'static>,
     requests: Vec<Request>,
     batch: Vec<usize>,
     deliverer: Deliverer,
@@ -148,17 +148,17 @@ impl Model for Partition {
                 state.position = position;
             }
             Event::Die { invocation } => {
-                let Invocation { chain, requests, batch, deliverer } = state.live.remove(invocation);
+                let Invocation { protocol, requests, batch, deliverer } = state.live.remove(invocation);
                 let writes = requests.into_iter().filter(is_write);
-                state.ghosts.extend(writes.map(|request| (chain.clone(), request)));
+                state.ghosts.extend(writes.map(|request| (protocol.clone(), request)));
                 if deliverer == Deliverer::Poller {
                     state.failed = Some(batch);
                 }
                 state.deaths += 1;
             }
             Event::GhostArrives(ghost) => {
-                let (chain, request) = state.ghosts.remove(ghost);
-                state.broken = state.storage.execute(&chain, &request, self.span).err();
+                let (protocol, request) = state.ghosts.remove(ghost);
+                state.broken = state.storage.execute(&protocol, &request, self.span).err();
             }
             Event::GiveUp => {
                 // What has not arrived by now never does.
@@ -207,8 +207,10 @@ impl Model for Partition {
 
 impl Partition {
     fn invoke(&self, state: &mut State, batch: Vec<usize>, deliverer: Deliverer) {
-        match self.log.chain(&batch, self.span) {
-            Ok(chain) => state.live.push(Invocation { requests: vec![chain.begin()], chain, batch, deliverer }),
+        match self.log.protocol(&batch, self.span) {
+            Ok(protocol) => {
+                state.live.push(Invocation { requests: vec![protocol.begin()], protocol, batch, deliverer })
+            }
             Err(refusal) => state.broken = Some(format!("{batch:?}: {refusal:?}")),
         }
         state.invocations += 1;
@@ -217,7 +219,7 @@ impl Partition {
     fn arrive(&self, state: &mut State, index: usize, request: usize, answer_is_lost: bool) {
         let invocation = &mut state.live[index];
         let request = invocation.requests.remove(request);
-        let reply = match state.storage.execute(&invocation.chain, &request, self.span) {
+        let reply = match state.storage.execute(&invocation.protocol, &request, self.span) {
             Ok(reply) => reply,
             Err(fault) => {
                 state.broken = Some(fault);
@@ -230,7 +232,7 @@ impl Partition {
             state.lost_answers += 1;
             return;
         }
-        match invocation.chain.answer(&request, &reply.answer()) {
+        match invocation.protocol.answer(&request, &reply.answer()) {
             Ok(requests) => {
                 invocation.requests.extend(requests);
                 // In what order they were sent makes no other state.
@@ -238,10 +240,10 @@ impl Partition {
             }
             Err(refusal) => state.broken = Some(format!("{:?} was refused: {refusal:?}", invocation.batch)),
         }
-        if invocation.requests.is_empty() && !invocation.chain.is_done() {
+        if invocation.requests.is_empty() && !invocation.protocol.is_done() {
             state.broken = Some(format!("{:?} is stuck", invocation.batch));
         }
-        if invocation.chain.is_done() {
+        if invocation.protocol.is_done() {
             let Invocation { batch, deliverer, .. } = state.live.remove(index);
             match deliverer {
                 Deliverer::Poller => state.position = batch.last().map_or(0, |last| last + 1),

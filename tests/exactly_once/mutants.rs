@@ -37,60 +37,63 @@ struct Mutant {
     edits: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const WALK: &str = "commit-protocol/group_writer.rs";
-const CHAIN: &str = "commit-protocol/lib.rs";
+const GROUP_WRITER: &str = "commit-protocol/group_writer.rs";
+const PROTOCOL: &str = "commit-protocol/lib.rs";
 const LEDGER: &str = "commit-protocol/ledger.rs";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no `ahead`",
-        edits: &[(WALK, "|| known.is_some_and(|last| offset <= last)", "|| known.is_some_and(|_| false)")],
+        edits: &[(GROUP_WRITER, "|| known.is_some_and(|last| offset <= last)", "|| known.is_some_and(|_| false)")],
     },
-    Mutant { name: "no gap declared", edits: &[(CHAIN, "if first > ledger.next {", "if false {")] },
-    Mutant { name: "a gap casts no doubt", edits: &[(WALK, "|| !ledger.gaps.is_empty()", "")] },
+    Mutant { name: "no gap declared", edits: &[(PROTOCOL, "if first > ledger.next {", "if false {")] },
+    Mutant { name: "a gap casts no doubt", edits: &[(GROUP_WRITER, "|| !ledger.gaps.is_empty()", "")] },
     Mutant {
         name: "a gap forgotten at once",
         edits: &[(LEDGER, "ledger.next < gap.end.saturating_add(span)", "ledger.next <= gap.end && span > 0")],
     },
     Mutant {
         name: "an object across `next`",
-        edits: &[(WALK, "&& (offset < ledger.next) == (start < ledger.next)", "")],
+        edits: &[(GROUP_WRITER, "&& (offset < ledger.next) == (start < ledger.next)", "")],
     },
-    Mutant { name: "an object without span limit", edits: &[(WALK, "offset - start < span &&", "span > 0 &&")] },
+    Mutant {
+        name: "an object without span limit",
+        edits: &[(GROUP_WRITER, "offset - start < span &&", "span > 0 &&")],
+    },
     Mutant {
         name: "only objects that begin at a doubtful offset are looked at",
-        edits: &[(WALK, "(first - span + 1).max(0)", "first")],
+        edits: &[(GROUP_WRITER, "(first - span + 1).max(0)", "first")],
     },
     Mutant {
         name: "only objects that begin past the first record are looked at",
-        edits: &[(WALK, "filter(|&other| other <= first).max()", "filter(|&other| other == first).max()")],
+        edits: &[(GROUP_WRITER, "filter(|&other| other <= first).max()", "filter(|&other| other == first).max()")],
     },
     Mutant {
         name: "dropping below `next` unseen",
         edits: &[(
-            WALK,
-            "self.kept = vec![true; self.records.len()];",
-            "self.kept = self.records.iter().map(|&place| records[place].offset >= ledger.next).collect();",
+            GROUP_WRITER,
+            "self.unstored = vec![true; self.records.len()];",
+            "self.unstored = self.records.iter().map(|&place| records[place].offset >= ledger.next).collect();",
         )],
     },
     Mutant {
         name: "every 412 is taken for \"all covered\"",
         edits: &[(
-            CHAIN,
-            "Ok(self.walks[*group].occupied(self.records[records[0]].offset))",
-            "{ let _ = records; let requests = self.walks[*group].written(&self.records, &self.ledger, self.span); Ok(self.or_commit(requests)) }",
+            PROTOCOL,
+            "Ok(self.writers[*group].key_exists(self.records[records[0]].offset))",
+            "{ let _ = records; let requests = self.writers[*group].written(&self.records, &self.ledger, self.span); Ok(self.or_commit(requests)) }",
         )],
     },
     Mutant {
         name: "the ledger created after the data",
         edits: &[
             (
-                CHAIN,
+                PROTOCOL,
                 "self.phase = Phase::Creating(self.ledger.clone());\n                vec![Request::CreateLedger(self.ledger.clone())]",
-                "self.walk()",
+                "self.write_groups()",
             ),
             (
-                CHAIN,
+                PROTOCOL,
                 "vec![Request::ReplaceLedger(joined, self.version.clone())]",
                 "vec![if self.version.is_empty() { Request::CreateLedger(joined) } else { Request::ReplaceLedger(joined, self.version.clone()) }]",
             ),
@@ -99,9 +102,9 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "committing before the last PUT",
         edits: &[(
-            WALK,
-            "!self.kept.contains(&true) && self",
-            "self.kept.iter().filter(|&&kept| kept).count() == self.putting.len() && self",
+            GROUP_WRITER,
+            "!self.unstored.contains(&true) && self",
+            "self.unstored.iter().filter(|&&unstored| unstored).count() == self.putting.len() && self",
         )],
     },
     Mutant {
@@ -119,9 +122,9 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no deduplication within an event",
         edits: &[
-            (CHAIN, "records.dedup();", ""),
+            (PROTOCOL, "records.dedup();", ""),
             (
-                CHAIN,
+                PROTOCOL,
                 "pair[0].offset == pair[1].offset)",
                 "pair[0].offset == pair[1].offset && pair[0].line != pair[1].line)",
             ),
@@ -131,14 +134,14 @@ const MUTANTS: &[Mutant] = &[
         name: "a partial response at a later offset",
         edits: &[
             (
-                WALK,
+                GROUP_WRITER,
                 "    pub(super) fn add(",
-                "    pub(super) fn left(&self) -> Option<usize> {\n        let first = self.kept.iter().position(|&kept| kept);\n        first.map(|index| self.records[index])\n    }\n\n    pub(super) fn add(",
+                "    pub(super) fn left(&self) -> Option<usize> {\n        let first = self.unstored.iter().position(|&unstored| unstored);\n        first.map(|index| self.records[index])\n    }\n\n    pub(super) fn add(",
             ),
             (
-                CHAIN,
+                PROTOCOL,
                 "        self.first()\n    }\n\n    fn first",
-                "        self.walks.iter().filter_map(|walk| walk.left()).max().map_or(self.first(), |place| self.records[place].offset)\n    }\n\n    fn first",
+                "        self.writers.iter().filter_map(|writer| writer.left()).max().map_or(self.first(), |place| self.records[place].offset)\n    }\n\n    fn first",
             ),
         ],
     },

@@ -6,7 +6,7 @@
 
 use std::ops::AddAssign;
 
-use commit_protocol::{Chain, Request};
+use commit_protocol::{CommitProtocol, Request};
 
 use super::draws::Draws;
 use super::log::{GROUPS, LONGEST, Log};
@@ -49,7 +49,7 @@ enum Deliverer {
 }
 
 struct Invocation {
-    chain: Chain<'static>,
+    protocol: CommitProtocol<'static>,
     /// Under way, in any order.
     requests: Vec<Request>,
     batch: Vec<usize>,
@@ -63,7 +63,7 @@ struct World<'a, 'd> {
     storage: Storage,
     invocations: Vec<Invocation>,
     /// Requests whose invocation has died; the storage may still receive them.
-    ghosts: Vec<(Chain<'static>, Request)>,
+    ghosts: Vec<(CommitProtocol<'static>, Request)>,
     /// The group's committed offset.
     position: usize,
     /// The batch whose last delivery failed.
@@ -137,10 +137,10 @@ impl World<'_, '_> {
         if self.draws.chance(10) {
             event.push(batch[self.draws.below(batch.len())]);
         }
-        let chain = self.log.chain(&event, self.span).map_err(|refusal| format!("{event:?}: {refusal:?}"))?;
+        let protocol = self.log.protocol(&event, self.span).map_err(|refusal| format!("{event:?}: {refusal:?}"))?;
         self.stats.invocations += 1;
         self.stats.overlaps += u32::from(!self.invocations.is_empty());
-        self.invocations.push(Invocation { requests: vec![chain.begin()], chain, batch, deliverer });
+        self.invocations.push(Invocation { requests: vec![protocol.begin()], protocol, batch, deliverer });
         Ok(())
     }
 
@@ -158,21 +158,21 @@ impl World<'_, '_> {
         let request = invocation.requests.swap_remove(self.draws.below(invocation.requests.len()));
         if fate == 15 {
             // It is on its way for too long: the client asks once more, and the first may still arrive.
-            self.ghosts.push((invocation.chain.clone(), request.clone()));
+            self.ghosts.push((invocation.protocol.clone(), request.clone()));
             invocation.requests.push(request);
             return Ok(());
         }
-        let reply = self.storage.execute(&invocation.chain, &request, self.span)?;
+        let reply = self.storage.execute(&invocation.protocol, &request, self.span)?;
         self.stats.requests += 1;
         match fate {
             // The answer is lost: the client asks once more.
             17 | 18 => invocation.requests.push(request),
             16 => return self.die(index),
             _ => {
-                let next = invocation.chain.answer(&request, &reply.answer());
+                let next = invocation.protocol.answer(&request, &reply.answer());
                 let next = next.map_err(|refusal| format!("{:?} was refused: {refusal:?}", invocation.batch))?;
                 invocation.requests.extend(next);
-                if invocation.chain.is_done() {
+                if invocation.protocol.is_done() {
                     return self.succeed(index);
                 }
                 if invocation.requests.is_empty() {
@@ -185,16 +185,16 @@ impl World<'_, '_> {
 
     /// The invocation ends in the midst of it; what it has sent may still arrive.
     fn die(&mut self, index: usize) -> Result<(), String> {
-        let Invocation { chain, requests, batch, deliverer } = self.invocations.swap_remove(index);
+        let Invocation { protocol, requests, batch, deliverer } = self.invocations.swap_remove(index);
         self.stats.crashes += 1;
         if deliverer == Deliverer::Poller {
             if self.draws.chance(30) {
                 // A partial batch response: everything before this offset is taken for stored.
-                self.position = self.position.max(usize::try_from(chain.retry_from()).unwrap_or_default());
+                self.position = self.position.max(usize::try_from(protocol.retry_from()).unwrap_or_default());
             }
             self.failed = Some(batch);
         }
-        self.ghosts.extend(requests.into_iter().map(|request| (chain.clone(), request)));
+        self.ghosts.extend(requests.into_iter().map(|request| (protocol.clone(), request)));
         Ok(())
     }
 
@@ -251,13 +251,13 @@ impl World<'_, '_> {
             return self.step();
         }
         let batch = self.given_up[self.draws.below(self.given_up.len())].clone();
-        let is_of_batch = |chain: &Chain<'_>| {
-            chain.records().iter().any(|record| batch.iter().any(|&offset| offset as i64 == record.offset))
+        let is_of_batch = |protocol: &CommitProtocol<'_>| {
+            protocol.records().iter().any(|record| batch.iter().any(|&offset| offset as i64 == record.offset))
         };
-        let chains = self.invocations.iter().map(|invocation| &invocation.chain);
-        let mut chains = chains.chain(self.ghosts.iter().map(|(chain, _)| chain));
+        let protocols = self.invocations.iter().map(|invocation| &invocation.protocol);
+        let mut protocols = protocols.chain(self.ghosts.iter().map(|(protocol, _)| protocol));
         let is_passed = batch.last().is_some_and(|&last| last < self.position);
-        if !is_passed || chains.any(is_of_batch) {
+        if !is_passed || protocols.any(is_of_batch) {
             return self.step();
         }
         self.invoke(batch, Deliverer::Redrive)
@@ -268,9 +268,9 @@ impl World<'_, '_> {
         if self.ghosts.is_empty() {
             return self.step();
         }
-        let (chain, request) = self.ghosts.swap_remove(self.draws.below(self.ghosts.len()));
+        let (protocol, request) = self.ghosts.swap_remove(self.draws.below(self.ghosts.len()));
         if self.draws.chance(70) {
-            self.storage.execute(&chain, &request, self.span)?;
+            self.storage.execute(&protocol, &request, self.span)?;
         }
         Ok(())
     }

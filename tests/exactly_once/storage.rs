@@ -1,8 +1,8 @@
-//! S3, as far as a chain sees it: objects that are created once, and a ledger with versions.
+//! S3, as far as a protocol sees it: objects that are created once, and a ledger with versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commit_protocol::{Answer, Chain, Ledger, Request, Version};
+use commit_protocol::{Answer, CommitProtocol, Ledger, Request, Version};
 
 /// The lines of an object by offset.
 pub(super) type Lines = Vec<(i64, &'static [u8])>;
@@ -41,8 +41,13 @@ impl Reply {
 }
 
 impl Storage {
-    /// Does what a chain asks, at once and entirely; the error is a fault of the chain's.
-    pub(super) fn execute(&mut self, chain: &Chain<'static>, request: &Request, span: i64) -> Result<Reply, String> {
+    /// Does what a protocol asks, at once and entirely; the error is a fault of the chain's.
+    pub(super) fn execute(
+        &mut self,
+        protocol: &CommitProtocol<'static>,
+        request: &Request,
+        span: i64,
+    ) -> Result<Reply, String> {
         Ok(match request {
             Request::ReadLedger => match &self.ledger {
                 None => Reply::Absent,
@@ -56,17 +61,17 @@ impl Storage {
                 Some((_, current)) if current.to_string() == *version => self.write_ledger(ledger)?,
                 _ => Reply::Conflict,
             },
-            Request::ProbeGroup { group } => Reply::Objects(self.firsts(chain.group(*group), 0, i64::MAX)),
-            Request::ListObjects { group, from, to } => Reply::Objects(self.firsts(chain.group(*group), *from, *to)),
+            Request::ProbeGroup { group } => Reply::Objects(self.firsts(protocol.group(*group), 0, i64::MAX)),
+            Request::ListObjects { group, from, to } => Reply::Objects(self.firsts(protocol.group(*group), *from, *to)),
             Request::ReadObject { group, first } => {
-                let key = (chain.group(*group).to_owned(), *first);
+                let key = (protocol.group(*group).to_owned(), *first);
                 Reply::Object(self.objects.get(&key).ok_or(format!("{key:?} was asked for and is not there"))?.clone())
             }
             Request::PutObject { group, records } => {
                 let lines: Lines = records
                     .iter()
                     .map(|&place| {
-                        let record = chain.records()[place];
+                        let record = protocol.records()[place];
                         (record.offset, record.line)
                     })
                     .collect();
@@ -74,7 +79,7 @@ impl Storage {
                     (Some((first, _)), Some((last, _))) => (*first, *last),
                     _ => return Err("an empty object".to_owned()),
                 };
-                let key = (chain.group(*group).to_owned(), first);
+                let key = (protocol.group(*group).to_owned(), first);
                 if self.objects.contains_key(&key) {
                     return Ok(Reply::Conflict);
                 }
@@ -110,8 +115,9 @@ impl Storage {
     /// A ledger only grows: an invocation that has seen less must not take away what another has told.
     fn write_ledger(&mut self, ledger: &Ledger) -> Result<Reply, String> {
         let goes_back = |old: &Ledger| {
-            let forgets = |(group, last): (&String, &i64)| *last >= ledger.next && ledger.ahead.get(group) < Some(last);
-            ledger.next < old.next || old.ahead.iter().any(forgets)
+            let forgets =
+                |(group, last): (&String, &i64)| *last >= ledger.next && ledger.high_watermarks.get(group) < Some(last);
+            ledger.next < old.next || old.high_watermarks.iter().any(forgets)
         };
         let version = match &self.ledger {
             Some((old, _)) if goes_back(old) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// More gaps than this become fewer and wider: what matters is that there are some, and where the last one ends.
-const MOST_GAPS: usize = 100;
+const MAX_GAPS: usize = 100;
 
 /// How far a partition has come. All of it only grows, so ledgers can be joined in any order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,17 +12,17 @@ pub struct Ledger {
     /// Every offset below has been stored, or lies in a gap.
     pub next: i64,
     /// By group, the greatest offset that an object is known to hold, where that is `next` or past it.
-    pub ahead: BTreeMap<String, i64>,
+    pub high_watermarks: BTreeMap<String, i64>,
     /// Offsets that were passed over unseen, in order and apart from each other; of many, the oldest in one.
     pub gaps: Vec<Range<i64>>,
-    /// The settings that the objects were written with; another sink's would walk other chains.
+    /// The settings that the objects were written with; another sink's would walk other protocols.
     pub layout: String,
 }
 
 impl Ledger {
     /// The ledger of a partition whose first record has this offset.
     pub fn starting_at(next: i64, layout: impl Into<String>) -> Self {
-        Ledger { next, ahead: BTreeMap::new(), gaps: Vec::new(), layout: layout.into() }
+        Ledger { next, high_watermarks: BTreeMap::new(), gaps: Vec::new(), layout: layout.into() }
     }
 
     /// This ledger once the offsets up to `first` have been passed over.
@@ -33,24 +33,24 @@ impl Ledger {
         ledger.advanced(first, &BTreeMap::new(), span)
     }
 
-    /// This ledger joined with a batch that ends before `next` and has seen objects that reach `ahead`.
+    /// This ledger joined with a batch that ends before `next` and has seen objects that reach `high_watermarks`.
     #[must_use]
-    pub fn advanced(&self, next: i64, ahead: &BTreeMap<String, i64>, span: i64) -> Self {
+    pub fn advanced(&self, next: i64, high_watermarks: &BTreeMap<String, i64>, span: i64) -> Self {
         let mut ledger = self.clone();
         ledger.next = self.next.max(next);
-        for (group, &last) in ahead {
-            let known = ledger.ahead.entry(group.clone()).or_insert(last);
+        for (group, &last) in high_watermarks {
+            let known = ledger.high_watermarks.entry(group.clone()).or_insert(last);
             *known = last.max(*known);
         }
-        ledger.ahead.retain(|_, last| *last >= ledger.next);
-        ledger.gaps = united(ledger.gaps);
+        ledger.high_watermarks.retain(|_, last| *last >= ledger.next);
+        ledger.gaps = merged(ledger.gaps);
         // An object that begins in the gap ends before this.
         ledger.gaps.retain(|gap| ledger.next < gap.end.saturating_add(span));
         ledger
     }
 }
 
-fn united(mut gaps: Vec<Range<i64>>) -> Vec<Range<i64>> {
+fn merged(mut gaps: Vec<Range<i64>>) -> Vec<Range<i64>> {
     gaps.sort_by_key(|gap| gap.start);
     let mut apart: Vec<Range<i64>> = Vec::with_capacity(gaps.len());
     for gap in gaps {
@@ -59,7 +59,7 @@ fn united(mut gaps: Vec<Range<i64>>) -> Vec<Range<i64>> {
             _ => apart.push(gap),
         }
     }
-    while apart.len() > MOST_GAPS {
+    while apart.len() > MAX_GAPS {
         let oldest = apart.remove(0);
         apart[0].start = oldest.start;
     }
@@ -70,18 +70,22 @@ fn united(mut gaps: Vec<Range<i64>>) -> Vec<Range<i64>> {
 mod tests {
     use super::*;
 
-    fn ahead(entries: &[(&str, i64)]) -> BTreeMap<String, i64> {
+    fn high_watermarks(entries: &[(&str, i64)]) -> BTreeMap<String, i64> {
         entries.iter().map(|&(group, last)| (group.to_owned(), last)).collect()
     }
 
     #[test]
     fn joining_in_any_order_gives_the_same_ledger() {
         let start = Ledger::starting_at(5, "gzip");
-        let batches = [(9, ahead(&[("a", 12)])), (7, ahead(&[("a", 8), ("b", 20)])), (13, ahead(&[("b", 13)]))];
+        let batches = [
+            (9, high_watermarks(&[("a", 12)])),
+            (7, high_watermarks(&[("a", 8), ("b", 20)])),
+            (13, high_watermarks(&[("b", 13)])),
+        ];
         let joined = |order: [usize; 3]| {
             order.iter().fold(start.clone(), |ledger, &n| ledger.advanced(batches[n].0, &batches[n].1, 100))
         };
-        let expected = Ledger { next: 13, ahead: ahead(&[("b", 20)]), ..start.clone() };
+        let expected = Ledger { next: 13, high_watermarks: high_watermarks(&[("b", 20)]), ..start.clone() };
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             assert_eq!(joined(order), expected, "{order:?}");
         }
@@ -105,7 +109,7 @@ mod tests {
         for n in 0..1_000 {
             ledger = ledger.with_gap(10 * n + 5, 100_000).advanced(10 * n + 10, &BTreeMap::new(), 100_000);
         }
-        assert_eq!(ledger.gaps.len(), MOST_GAPS);
+        assert_eq!(ledger.gaps.len(), MAX_GAPS);
         assert_eq!(gaps(&ledger)[..2], [(0, 9_005), (9_010, 9_015)]);
         assert_eq!(gaps(&ledger).last(), Some(&(9_990, 9_995)));
     }

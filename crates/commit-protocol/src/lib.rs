@@ -3,7 +3,7 @@
 //!
 //! Within a group (the directory part of a record's key) objects form a chain: each begins at the group's first
 //! record after the one before, and is named by it. Every writer begins at a state that once was true and
-//! walks the same chain. Two that differ only in where their batches end meet at the same key; the first one wins,
+//! writers the same chain. Two that differ only in where their batches end meet at the same key; the first one wins,
 //! and the other sees what the object holds. **A record is dropped only when it has been seen, equal, in a stored
 //! object.**
 //!
@@ -11,7 +11,7 @@
 //! everything is, so that a batch begins at the ledger's `next`, where there is nothing to look for. What makes a
 //! record doubtful, and is looked for, is told in `group_writer.rs`.
 //!
-//! [`Chain`] does no I/O, and no clock and no chance has a part in it: it is fed answers and gives requests. The
+//! [`CommitProtocol`] does no I/O, and no clock and no chance has a part in it: it is fed answers and gives requests. The
 //! function's driver (`partition`), a random simulation and a model checker drive this very code.
 
 mod group_writer;
@@ -20,12 +20,12 @@ mod request;
 
 use std::collections::BTreeMap;
 
-use group_writer::Walk;
+use group_writer::GroupWriter;
 pub use ledger::Ledger;
 pub use request::{Answer, Request, Version};
 
 /// An object spans fewer offsets than this: how far down an object that holds a record can begin.
-pub const SPAN: i64 = 100_000;
+pub const MAX_OBJECT_SPAN: i64 = 100_000;
 
 /// A record, as far as its storage goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,14 +40,14 @@ pub struct Record<'a> {
 
 /// Why a batch cannot be stored, now or later, before somebody has looked at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum CommitError {
     /// One offset, two records, in one batch.
-    TwoRecords {
+    ConflictingRecords {
         /// The offset.
         offset: i64,
     },
     /// There are objects but no ledger.
-    LedgerLost {
+    LedgerMissing {
         /// Which of the batch's groups.
         group: usize,
         /// An object's first offset.
@@ -70,7 +70,7 @@ pub enum Refusal {
         offset: i64,
     },
     /// An object does not begin with the offset that its name tells, or holds nothing.
-    Damaged {
+    DamagedObject {
         /// Which of the batch's groups.
         group: usize,
         /// What the name tells.
@@ -80,12 +80,12 @@ pub enum Refusal {
 
 /// A partition's records on their way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Chain<'a> {
+pub struct CommitProtocol<'a> {
     records: Vec<Record<'a>>,
     groups: &'a [String],
     layout: &'a str,
     span: i64,
-    walks: Vec<Walk>,
+    writers: Vec<GroupWriter>,
     ledger: Ledger,
     version: Version,
     phase: Phase,
@@ -107,34 +107,43 @@ enum Phase {
     },
     Creating(Ledger),
     DeclaringGap(Ledger),
-    Walking,
+    Writing,
     Committing,
     Done,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> CommitProtocol<'a> {
     /// The records of one partition, in any order; never none. `groups` are the names of the groups that they refer to,
-    /// `layout` what must be the same for all who write these chains, `span` is [`SPAN`] but for tests.
+    /// `layout` what must be the same for all who write these protocols, `span` is [`MAX_OBJECT_SPAN`] but for tests.
     ///
     /// # Errors
-    /// [`Refusal::TwoRecords`]. The same record twice is one record.
+    /// [`CommitError::ConflictingRecords`]. The same record twice is one record.
     pub fn new(
         mut records: Vec<Record<'a>>,
         groups: &'a [String],
         layout: &'a str,
         span: i64,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, CommitError> {
         records.sort_by_key(|record| record.offset);
         records.dedup();
         if let Some(pair) = records.windows(2).find(|pair| pair[0].offset == pair[1].offset) {
-            return Err(Refusal::TwoRecords { offset: pair[0].offset });
+            return Err(CommitError::ConflictingRecords { offset: pair[0].offset });
         }
-        let mut walks: Vec<Walk> = (0..groups.len()).map(Walk::new).collect();
+        let mut writers: Vec<GroupWriter> = (0..groups.len()).map(GroupWriter::new).collect();
         for (place, record) in records.iter().enumerate() {
-            walks[record.group].add(place);
+            writers[record.group].add(place);
         }
         let ledger = Ledger::starting_at(records.first().map_or(0, |record| record.offset), layout);
-        Ok(Chain { records, groups, layout, span, walks, ledger, version: Version::new(), phase: Phase::Reading })
+        Ok(CommitProtocol {
+            records,
+            groups,
+            layout,
+            span,
+            writers,
+            ledger,
+            version: Version::new(),
+            phase: Phase::Reading,
+        })
     }
 
     /// The records, one an offset, by offset.
@@ -170,8 +179,8 @@ impl<'a> Chain<'a> {
     /// Takes an answer, and gives the requests that can be sent now: they may be under way side by side.
     ///
     /// # Errors
-    /// [`Refusal`]; the chain is not to be fed any more.
-    pub fn answer(&mut self, request: &Request, answer: &Answer<'_>) -> Result<Vec<Request>, Refusal> {
+    /// [`CommitError`]; the chain is not to be fed any more.
+    pub fn answer(&mut self, request: &Request, answer: &Answer<'_>) -> Result<Vec<Request>, CommitError> {
         match (request, answer) {
             (Request::ReadLedger, Answer::Ledger(ledger, version)) => self.ledger_is(ledger.clone(), version.clone()),
             (Request::ReadLedger, Answer::Absent) => self.ledger_is_absent(),
@@ -181,27 +190,27 @@ impl<'a> Chain<'a> {
             }
             (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::Conflict) => Ok(self.ledger_has_changed()),
             (Request::ListObjects { group, .. }, Answer::Objects(firsts)) => {
-                let requests = self.walks[*group].listed(firsts, &self.records, &self.ledger, self.span);
+                let requests = self.writers[*group].listed(firsts, &self.records, &self.ledger, self.span);
                 Ok(self.or_commit(requests))
             }
             (Request::ReadObject { group, first }, Answer::Object(lines)) => {
-                let requests = self.walks[*group].seen(*first, lines, &self.records, &self.ledger, self.span)?;
+                let requests = self.writers[*group].seen(*first, lines, &self.records, &self.ledger, self.span)?;
                 Ok(self.or_commit(requests))
             }
             (Request::PutObject { group, .. }, Answer::Written(_)) => {
-                let requests = self.walks[*group].written(&self.records, &self.ledger, self.span);
+                let requests = self.writers[*group].written(&self.records, &self.ledger, self.span);
                 Ok(self.or_commit(requests))
             }
             (Request::PutObject { group, records }, Answer::Conflict) => {
-                Ok(self.walks[*group].occupied(self.records[records[0]].offset))
+                Ok(self.writers[*group].key_exists(self.records[records[0]].offset))
             }
             (request, answer) => unreachable!("{answer:?} is no answer to {request:?}"),
         }
     }
 
-    fn ledger_is(&mut self, ledger: Ledger, version: Version) -> Result<Vec<Request>, Refusal> {
+    fn ledger_is(&mut self, ledger: Ledger, version: Version) -> Result<Vec<Request>, CommitError> {
         if ledger.layout != self.layout {
-            return Err(Refusal::LayoutDiffers { theirs: ledger.layout });
+            return Err(CommitError::LayoutDiffers { theirs: ledger.layout });
         }
         self.version = version;
         if self.phase == Phase::Committing {
@@ -215,18 +224,18 @@ impl<'a> Chain<'a> {
             return Ok(vec![Request::ReplaceLedger(with_gap, self.version.clone())]);
         }
         self.ledger = ledger;
-        Ok(self.walk())
+        Ok(self.write_groups())
     }
 
-    fn ledger_is_absent(&mut self) -> Result<Vec<Request>, Refusal> {
+    fn ledger_is_absent(&mut self) -> Result<Vec<Request>, CommitError> {
         match self.phase {
             Phase::Reading => {
                 let probes: Vec<Request> = (0..self.groups.len()).map(|group| Request::ProbeGroup { group }).collect();
                 self.phase = Phase::Probing { awaited: probes.len(), found: None };
                 Ok(probes)
             }
-            Phase::Confirming { group, first } => Err(Refusal::LedgerLost { group, first }),
-            _ => Err(Refusal::LedgerDeleted),
+            Phase::Confirming { group, first } => Err(CommitError::LedgerMissing { group, first }),
+            _ => Err(CommitError::LedgerDeleted),
         }
     }
 
@@ -254,7 +263,7 @@ impl<'a> Chain<'a> {
             Phase::Creating(ledger) | Phase::DeclaringGap(ledger) => {
                 self.ledger = ledger;
                 self.version = version;
-                self.walk()
+                self.write_groups()
             }
             _ => Vec::new(),
         }
@@ -267,16 +276,16 @@ impl<'a> Chain<'a> {
         vec![Request::ReadLedger]
     }
 
-    fn walk(&mut self) -> Vec<Request> {
-        self.phase = Phase::Walking;
+    fn write_groups(&mut self) -> Vec<Request> {
+        self.phase = Phase::Writing;
         let (records, ledger, span) = (&self.records, &self.ledger, self.span);
-        let walks = self.walks.iter_mut().zip(self.groups);
-        let requests = walks.flat_map(|(walk, name)| walk.begin(name, records, ledger, span)).collect();
+        let writers = self.writers.iter_mut().zip(self.groups);
+        let requests = writers.flat_map(|(writer, name)| writer.begin(name, records, ledger, span)).collect();
         self.or_commit(requests)
     }
 
     fn or_commit(&mut self, requests: Vec<Request>) -> Vec<Request> {
-        if !self.walks.iter().all(Walk::is_done) {
+        if !self.writers.iter().all(GroupWriter::is_done) {
             return requests;
         }
         self.phase = Phase::Committing;
@@ -285,10 +294,13 @@ impl<'a> Chain<'a> {
 
     fn commit(&mut self) -> Vec<Request> {
         let next = self.records.last().map_or(0, |record| record.offset + 1);
-        let reaches =
-            self.groups.iter().zip(&self.walks).filter_map(|(name, walk)| Some((name.clone(), walk.reaches?)));
-        let ahead: BTreeMap<String, i64> = reaches.collect();
-        let joined = self.ledger.advanced(next, &ahead, self.span);
+        let high_watermark = self
+            .groups
+            .iter()
+            .zip(&self.writers)
+            .filter_map(|(name, writer)| Some((name.clone(), writer.high_watermark?)));
+        let high_watermarks: BTreeMap<String, i64> = high_watermark.collect();
+        let joined = self.ledger.advanced(next, &high_watermarks, self.span);
         if joined == self.ledger {
             self.phase = Phase::Done;
             return Vec::new();
@@ -305,9 +317,9 @@ mod tests {
         vec!["data/".to_owned(), "quarantine/".to_owned()]
     }
 
-    fn chain(groups: &[String]) -> Chain<'_> {
+    fn protocol(groups: &[String]) -> CommitProtocol<'_> {
         let record = |offset, group| Record { offset, group, line: b"line" };
-        Chain::new(vec![record(6, 1), record(5, 0), record(7, 0)], groups, "gzip", SPAN).unwrap()
+        CommitProtocol::new(vec![record(6, 1), record(5, 0), record(7, 0)], groups, "gzip", MAX_OBJECT_SPAN).unwrap()
     }
 
     fn put(group: usize, records: &[usize]) -> Request {
@@ -317,41 +329,41 @@ mod tests {
     #[test]
     fn a_batch_that_follows_the_one_before_puts_each_group_and_then_the_ledger() {
         let groups = groups();
-        let mut chain = chain(&groups);
+        let mut protocol = protocol(&groups);
         let (before, version) = (Ledger::starting_at(5, "gzip"), "one".to_owned());
-        let requests = chain.answer(&chain.begin(), &Answer::Ledger(before, version.clone())).unwrap();
+        let requests = protocol.answer(&protocol.begin(), &Answer::Ledger(before, version.clone())).unwrap();
         assert_eq!(requests, [put(0, &[0, 2]), put(1, &[1])]);
         let written = Answer::Written(Version::new());
-        assert_eq!(chain.answer(&requests[1], &written).unwrap(), [], "one is still under way");
+        assert_eq!(protocol.answer(&requests[1], &written).unwrap(), [], "one is still under way");
         let commit = [Request::ReplaceLedger(Ledger::starting_at(8, "gzip"), version)];
-        assert_eq!(chain.answer(&requests[0], &written).unwrap(), commit);
-        assert_eq!(chain.answer(&commit[0], &written).unwrap(), []);
-        assert!(chain.is_done());
+        assert_eq!(protocol.answer(&requests[0], &written).unwrap(), commit);
+        assert_eq!(protocol.answer(&commit[0], &written).unwrap(), []);
+        assert!(protocol.is_done());
     }
 
     #[test]
     fn a_ledger_that_is_deleted_before_the_commit_is_not_made_anew() {
         let groups = groups();
-        let mut chain = chain(&groups);
+        let mut protocol = protocol(&groups);
         let before = Ledger::starting_at(5, "gzip");
-        let puts = chain.answer(&chain.begin(), &Answer::Ledger(before, "one".to_owned())).unwrap();
+        let puts = protocol.answer(&protocol.begin(), &Answer::Ledger(before, "one".to_owned())).unwrap();
         let written = Answer::Written(Version::new());
-        chain.answer(&puts[0], &written).unwrap();
-        let commit = chain.answer(&puts[1], &written).unwrap();
-        assert_eq!(chain.answer(&commit[0], &Answer::Conflict).unwrap(), [Request::ReadLedger]);
-        assert_eq!(chain.answer(&Request::ReadLedger, &Answer::Absent), Err(Refusal::LedgerDeleted));
+        protocol.answer(&puts[0], &written).unwrap();
+        let commit = protocol.answer(&puts[1], &written).unwrap();
+        assert_eq!(protocol.answer(&commit[0], &Answer::Conflict).unwrap(), [Request::ReadLedger]);
+        assert_eq!(protocol.answer(&Request::ReadLedger, &Answer::Absent), Err(CommitError::LedgerDeleted));
     }
 
     #[test]
     fn a_ledger_is_made_before_anything_is_put_once_no_group_has_an_object() {
         let groups = groups();
-        let mut chain = chain(&groups);
-        let probes = chain.answer(&chain.begin(), &Answer::Absent).unwrap();
+        let mut protocol = protocol(&groups);
+        let probes = protocol.answer(&protocol.begin(), &Answer::Absent).unwrap();
         assert_eq!(probes, [Request::ProbeGroup { group: 0 }, Request::ProbeGroup { group: 1 }]);
-        assert_eq!(chain.answer(&probes[0], &Answer::Objects(&[])).unwrap(), []);
+        assert_eq!(protocol.answer(&probes[0], &Answer::Objects(&[])).unwrap(), []);
         let create = [Request::CreateLedger(Ledger::starting_at(5, "gzip"))];
-        assert_eq!(chain.answer(&probes[1], &Answer::Objects(&[])).unwrap(), create);
-        let requests = chain.answer(&create[0], &Answer::Written("one".to_owned())).unwrap();
+        assert_eq!(protocol.answer(&probes[1], &Answer::Objects(&[])).unwrap(), create);
+        let requests = protocol.answer(&create[0], &Answer::Written("one".to_owned())).unwrap();
         assert_eq!(requests, [put(0, &[0, 2]), put(1, &[1])]);
     }
 }

@@ -1,4 +1,4 @@
-//! What a chain asks of the storage, and what it can be told.
+//! What a protocol asks of the storage, and what it can be told.
 
 use super::Ledger;
 
@@ -41,7 +41,7 @@ pub enum Request {
     PutObject {
         /// Which of the batch's groups.
         group: usize,
-        /// Its records, as places in [`super::Chain::records`]; never empty.
+        /// Its records, as places in [`super::CommitProtocol::records`]; never empty.
         records: Vec<usize>,
     },
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use time::Month;
 
-use crate::Poison;
+use crate::InvalidRecord;
 use crate::json::{Field, Kind};
 use crate::record_line::is_same_name;
 
@@ -121,12 +121,12 @@ impl Columns {
     /// Checks a field against the column at a place.
     ///
     /// # Errors
-    /// [`Poison::Column`] when the column cannot hold the value.
-    pub fn check(&self, place: usize, field: &Field<'_>) -> Result<(), Poison> {
+    /// [`InvalidRecord::Column`] when the column cannot hold the value.
+    pub fn check(&self, place: usize, field: &Field<'_>) -> Result<(), InvalidRecord> {
         match &self.0[place] {
             (_, kind) if kind.holds(field) => Ok(()),
             (column, kind) => {
-                Err(Poison::Column { column: column.clone(), found: shown(field), wanted: kind.wanted() })
+                Err(InvalidRecord::Column { column: column.clone(), found: shown(field), wanted: kind.wanted() })
             }
         }
     }
@@ -201,14 +201,14 @@ impl FromStr for Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{Visit, check};
+    use crate::json::{Visitor, check};
 
     struct Checked(Columns);
 
-    impl<'a> Visit<'a> for Checked {
-        type Refusal = Poison;
+    impl<'a> Visitor<'a> for Checked {
+        type Error = InvalidRecord;
 
-        fn field(&mut self, field: Field<'a>) -> Result<(), Poison> {
+        fn field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
             self.0.place(&field.name()).map_or(Ok(()), |place| self.0.check(place, &field))
         }
     }

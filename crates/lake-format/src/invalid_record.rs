@@ -1,10 +1,10 @@
 //! Why a record goes to the quarantine.
 
-use crate::json::Refusal;
+use crate::json::JsonError;
 
 /// What would make a record poison for a table. Its text is the `reason` of the quarantine line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Poison {
+pub enum InvalidRecord {
     /// No value: in a compacted topic the mark of a deleted key.
     #[error("tombstone: the record has no value")]
     Tombstone,
@@ -19,7 +19,7 @@ pub enum Poison {
     },
     /// Not a JSON object that every reader takes.
     #[error(transparent)]
-    Json(#[from] Refusal),
+    Json(#[from] JsonError),
     /// The record has no timestamp that names a day, so no partition to be stored in.
     #[error("no usable timestamp: {0}")]
     NoTimestamp(i64),

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use time::OffsetDateTime;
 
-use crate::Poison;
+use crate::InvalidRecord;
 use crate::codec::Codec;
 use crate::json::{Field, Kind};
 
@@ -57,7 +57,7 @@ impl FromStr for PartitionBy {
 
 /// The settings that decide object keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct KeyLayout {
     /// Before every key; empty, or ending in `/`.
     pub prefix: String,
     /// Decides the end of an object's name.
@@ -94,7 +94,7 @@ impl Hour {
 
 /// The directory part of an object's key, and what decides it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Group<'a> {
+pub enum ObjectPrefix<'a> {
     /// Good records.
     Data {
         /// Of the record's timestamp; whole days where the layout parts by day.
@@ -102,35 +102,35 @@ pub enum Group<'a> {
         /// The partition field's text, where the layout has one.
         value: Option<Cow<'a, str>>,
     },
-    /// Poison.
+    /// InvalidRecord.
     Quarantine {
         /// Of the record's timestamp, whole days.
         hour: Hour,
     },
 }
 
-impl Layout {
+impl KeyLayout {
     /// The group of a good record.
-    pub fn data<'a>(&self, hour: Hour, value: Option<Cow<'a, str>>) -> Group<'a> {
+    pub fn data<'a>(&self, hour: Hour, value: Option<Cow<'a, str>>) -> ObjectPrefix<'a> {
         let hour = match self.partition_by {
             PartitionBy::Day => day(hour),
             PartitionBy::Hour => hour,
         };
-        Group::Data { hour, value }
+        ObjectPrefix::Data { hour, value }
     }
 
     /// The group of poison.
-    pub fn quarantine(&self, hour: Hour) -> Group<'static> {
-        Group::Quarantine { hour: day(hour) }
+    pub fn quarantine(&self, hour: Hour) -> ObjectPrefix<'static> {
+        ObjectPrefix::Quarantine { hour: day(hour) }
     }
 
     /// `data/quotes/dt=2026-11-21/`, with the prefix before it.
-    pub fn directory(&self, topic: &str, group: &Group<'_>) -> String {
+    pub fn directory(&self, topic: &str, group: &ObjectPrefix<'_>) -> String {
         let mut path = self.prefix.clone();
         // Writing into a String does not fail.
         let _ = match group {
-            Group::Quarantine { hour } => write!(path, "{QUARANTINE}/{topic}/dt={}/", hour.date_and_hour().0),
-            Group::Data { hour, .. } => {
+            ObjectPrefix::Quarantine { hour } => write!(path, "{QUARANTINE}/{topic}/dt={}/", hour.date_and_hour().0),
+            ObjectPrefix::Data { hour, .. } => {
                 let (date, hour_of_day) = hour.date_and_hour();
                 write!(path, "{DATA}/{topic}/dt={date}/").and_then(|()| match self.partition_by {
                     PartitionBy::Day => Ok(()),
@@ -138,7 +138,7 @@ impl Layout {
                 })
             }
         };
-        if let (Some(field), Group::Data { value, .. }) = (&self.partition_field, group) {
+        if let (Some(field), ObjectPrefix::Data { value, .. }) = (&self.partition_field, group) {
             path.push_str("by_");
             hive_escape(&field.to_ascii_lowercase(), &mut path);
             path.push('=');
@@ -153,7 +153,7 @@ impl Layout {
 
     /// The key of the object whose first record has this offset:
     /// `data/quotes/dt=2026-11-21/00003-00000000000000000041.json.gz`.
-    pub fn key(&self, topic: &str, partition: i32, group: &Group<'_>, first_offset: i64) -> String {
+    pub fn key(&self, topic: &str, partition: i32, group: &ObjectPrefix<'_>, first_offset: i64) -> String {
         self.key_in(&self.directory(topic, group), partition, first_offset)
     }
 
@@ -199,9 +199,9 @@ impl Layout {
     /// The text of the partition field's value, none where it is null or empty.
     ///
     /// # Errors
-    /// [`Poison::PartitionField`] when it could not be part of an object key.
-    pub fn partition_value<'a>(&self, field: &Field<'a>) -> Result<Option<Cow<'a, str>>, Poison> {
-        let fault = |fault| Poison::PartitionField { field: field.name().into_owned(), fault };
+    /// [`InvalidRecord::PartitionField`] when it could not be part of an object key.
+    pub fn partition_value<'a>(&self, field: &Field<'a>) -> Result<Option<Cow<'a, str>>, InvalidRecord> {
+        let fault = |fault| InvalidRecord::PartitionField { field: field.name().into_owned(), fault };
         match field.kind {
             Kind::Null => Ok(None),
             Kind::Object | Kind::Array => Err(fault("neither an object nor an array can name a partition")),
@@ -273,8 +273,8 @@ fn hive_escape(text: &str, out: &mut String) {
 mod tests {
     use super::*;
 
-    fn layout() -> Layout {
-        Layout {
+    fn layout() -> KeyLayout {
+        KeyLayout {
             prefix: String::new(),
             codec: Codec::Gzip,
             partition_by: PartitionBy::Day,
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn prefix_hour_field_generation_and_codec_add_their_part() {
-        let layout = Layout {
+        let layout = KeyLayout {
             prefix: "lake/".into(),
             codec: Codec::Zstd,
             partition_by: PartitionBy::Hour,
@@ -324,12 +324,12 @@ mod tests {
     #[test]
     fn a_name_tells_what_went_into_it() {
         for generation in [0, 7] {
-            let layout = Layout { generation, ..layout() };
+            let layout = KeyLayout { generation, ..layout() };
             let key = layout.key("quotes", 123_456, &layout.quarantine(Hour::UNKNOWN), 987);
             assert_eq!(parse_name(key.rsplit('/').next().unwrap()), Some((generation, 123_456, 987)));
         }
         for generation in [0, 7] {
-            let key = Layout { generation, ..layout() }.ledger_key("quotes", 123_456);
+            let key = KeyLayout { generation, ..layout() }.ledger_key("quotes", 123_456);
             assert_eq!(parse_ledger_name(key.strip_prefix("ledger/quotes/").unwrap()), Some((generation, 123_456)));
         }
         assert_eq!(parse_name("_SUCCESS"), None);

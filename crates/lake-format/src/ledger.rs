@@ -15,7 +15,8 @@ pub struct LedgerError(String);
 #[serde(deny_unknown_fields)]
 struct Stored {
     next: i64,
-    ahead: BTreeMap<String, i64>,
+    #[serde(rename = "ahead")]
+    high_watermarks: BTreeMap<String, i64>,
     gaps: Vec<(i64, i64)>,
     layout: String,
 }
@@ -25,19 +26,20 @@ struct Stored {
 /// # Errors
 /// [`LedgerError`]; what another version has written and this one does not know is refused, too.
 pub fn from_json(text: &[u8]) -> Result<Ledger, LedgerError> {
-    let Stored { next, ahead, gaps, layout } =
+    let Stored { next, high_watermarks, gaps, layout } =
         serde_json::from_slice(text).map_err(|error| LedgerError(error.to_string()))?;
     let in_order = gaps.iter().all(|(start, end)| start < end) && gaps.windows(2).all(|pair| pair[0].1 < pair[1].0);
     if !in_order {
         return Err(LedgerError("its gaps overlap or are out of order".to_owned()));
     }
-    Ok(Ledger { next, ahead, gaps: gaps.into_iter().map(|(start, end)| start..end).collect(), layout })
+    Ok(Ledger { next, high_watermarks, gaps: gaps.into_iter().map(|(start, end)| start..end).collect(), layout })
 }
 
 /// The ledger's text.
 pub fn to_json(ledger: &Ledger) -> Vec<u8> {
-    let Ledger { next, ahead, gaps, layout } = ledger.clone();
-    let stored = Stored { next, ahead, gaps: gaps.into_iter().map(|gap| (gap.start, gap.end)).collect(), layout };
+    let Ledger { next, high_watermarks, gaps, layout } = ledger.clone();
+    let stored =
+        Stored { next, high_watermarks, gaps: gaps.into_iter().map(|gap| (gap.start, gap.end)).collect(), layout };
     // Writing these types into memory does not fail.
     serde_json::to_vec(&stored).unwrap_or_default()
 }
@@ -48,8 +50,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_looks_as_documented() {
-        let ahead = BTreeMap::from([("data/quotes/dt=2026-11-21/".to_owned(), 47)]);
-        let ledger = Ledger { next: 42, ahead, gaps: vec![1..2, 10..20], layout: "dt=*/*.json.gz".to_owned() };
+        let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-21/".to_owned(), 47)]);
+        let ledger =
+            Ledger { next: 42, high_watermarks, gaps: vec![1..2, 10..20], layout: "dt=*/*.json.gz".to_owned() };
         let text = to_json(&ledger);
         assert_eq!(
             String::from_utf8_lossy(&text),

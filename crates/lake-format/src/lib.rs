@@ -12,4 +12,4 @@ pub mod keys;
 pub mod ledger;
 pub mod record_line;
 
-pub use invalid_record::Poison;
+pub use invalid_record::InvalidRecord;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use lake_format::codec::Codec;
 use lake_format::columns::Columns;
-use lake_format::keys::{self, Layout, PartitionBy};
+use lake_format::keys::{self, KeyLayout, PartitionBy};
 use lake_format::record_line;
 
 /// What the sink is told by its environment variables.
@@ -14,7 +14,7 @@ pub struct Config {
     /// `SINK_BUCKET`: where the objects go.
     pub bucket: String,
     /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`.
-    pub layout: Layout,
+    pub layout: KeyLayout,
     /// `SINK_COLUMNS`: the table's columns that values are checked against.
     pub columns: Columns,
     /// `SINK_PARTIAL_BATCH_RESPONSE`: the event source reports single partitions' failures. One that does not would take the
@@ -50,7 +50,7 @@ impl Config {
     pub fn new(bucket: impl Into<String>) -> Self {
         Config {
             bucket: bucket.into(),
-            layout: Layout {
+            layout: KeyLayout {
                 prefix: String::new(),
                 codec: Codec::Gzip,
                 partition_by: PartitionBy::Day,
@@ -101,7 +101,7 @@ impl Config {
 
     /// The variables that [`Config::from_variables`] reads this from.
     pub fn to_variables(&self) -> Vec<(&'static str, String)> {
-        let Layout { prefix, codec, partition_by, partition_field, generation } = &self.layout;
+        let KeyLayout { prefix, codec, partition_by, partition_field, generation } = &self.layout;
         vec![
             ("SINK_BUCKET", self.bucket.clone()),
             ("SINK_PREFIX", prefix.clone()),

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
 use crate::batch::Batch;
-use crate::batch::partition_batch::Part;
+use crate::batch::partition_batch::PartitionBatch;
 use crate::config::Config;
 use crate::metrics::Report;
 use crate::storage::committer::{Partition, PartitionError, Tally};
@@ -115,7 +115,7 @@ impl Sink {
     /// Asks for a partition's ledger at once, on a task of its own.
     fn read_ledger(
         &self,
-        part: &Part,
+        part: &PartitionBatch,
         permits: &Arc<Semaphore>,
     ) -> impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>> + use<> {
         let key = self.config.layout.ledger_key(&part.topic, part.partition);

@@ -64,7 +64,7 @@ async fn handle(sink: &Sink, event: Bytes, context: Context) -> Result<Option<Re
 
 /// The error's kind becomes Lambda's `errorType`, by which logs and alarms tell them apart.
 fn diagnostic(error: &BatchError) -> Diagnostic {
-    let is_refused = |error: &PartitionError| matches!(error.fault, Fault::Refused(_));
+    let is_refused = |error: &PartitionError| matches!(error.fault, Fault::Rejected(_));
     let kind = match error {
         BatchError::Event(_) => "Event",
         BatchError::Partitions(errors) if errors.iter().any(is_refused) => "Refused",

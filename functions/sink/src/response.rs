@@ -50,7 +50,7 @@ mod tests {
             partition,
             retry_from: first,
             last: first + 9,
-            fault: Fault::Refused(String::new()),
+            fault: Fault::Rejected(String::new()),
         };
         let response = Response::of(&[failed("quotes", 0, 100), failed("us-quotes", 12, 7)]);
         assert_eq!(

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use commit_protocol::Ledger;
 use futures::{StreamExt, TryStreamExt, stream};
-use lake_format::keys::{self, Layout};
+use lake_format::keys::{self, KeyLayout};
 use lake_format::ledger;
 use rdkafka::ClientConfig;
 use sink::Config;
@@ -318,7 +318,7 @@ fn tell(
 }
 
 fn ledger_key(prefix: &str, topic: &str, (generation, partition): (u32, i32)) -> String {
-    let layout = Layout { prefix: prefix.to_owned(), generation, ..Config::new("").layout };
+    let layout = KeyLayout { prefix: prefix.to_owned(), generation, ..Config::new("").layout };
     layout.ledger_key(topic, partition)
 }
 

@@ -1,6 +1,6 @@
 //! What is in an object, line by line, and what should not be. Pure.
 
-use commit_protocol::SPAN;
+use commit_protocol::MAX_OBJECT_SPAN;
 use lake_format::keys::Hour;
 use serde::Deserialize;
 
@@ -54,7 +54,7 @@ impl Faults {
 }
 
 /// Reads an object's lines; shows the offset and the bytes of each that is a record of its partition, fewer
-/// than [`SPAN`] offsets from where its name says that it begins.
+/// than [`MAX_OBJECT_SPAN`] offsets from where its name says that it begins.
 pub(super) fn read(topic: &str, object: &Object, text: &[u8], mut show: impl FnMut(i64, &[u8])) -> Vec<Fault> {
     let mut faults = Faults::default();
     let mut before = None;
@@ -89,9 +89,12 @@ pub(super) fn read(topic: &str, object: &Object, text: &[u8], mut show: impl FnM
             faults.add(Kind::OutOfOrder, || format!("line {number} is offset {offset}, after {before}"));
         }
         before = before.max(Some(offset));
-        if offset < 0 || offset.saturating_sub(object.first).saturating_abs() >= SPAN {
+        if offset < 0 || offset.saturating_sub(object.first).saturating_abs() >= MAX_OBJECT_SPAN {
             faults.add(Kind::TooWide, || {
-                format!("line {number} is offset {offset}, {SPAN} or more from the {} of its name", object.first)
+                format!(
+                    "line {number} is offset {offset}, {MAX_OBJECT_SPAN} or more from the {} of its name",
+                    object.first
+                )
             });
             continue;
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use commit_protocol::{Ledger, SPAN};
+use commit_protocol::{Ledger, MAX_OBJECT_SPAN};
 
 use super::kind::Kind;
 
@@ -48,8 +48,8 @@ pub(super) fn parted(hole: Range<i64>, ledger: Option<&Ledger>, first: Option<i6
 /// What is said of a hole that the broker has not been asked about.
 pub(super) fn untold(hole: &Hole, ledger: Option<&Ledger>) -> String {
     match (hole.kind, ledger) {
-        (Kind::Missing, Some(ledger)) if hole.offsets.end.saturating_add(SPAN) <= ledger.next => format!(
-            "in no object; whether the ledger has declared them cannot be told: it forgets a gap {SPAN} offsets later"
+        (Kind::Missing, Some(ledger)) if hole.offsets.end.saturating_add(MAX_OBJECT_SPAN) <= ledger.next => format!(
+            "in no object; whether the ledger has declared them cannot be told: it forgets a gap {MAX_OBJECT_SPAN} offsets later"
         ),
         (Kind::Missing, Some(_)) => "in no object, and not declared by the ledger".to_owned(),
         (Kind::LedgerAhead, Some(ledger)) => format!("in no object, though the ledger's next is {}", ledger.next),

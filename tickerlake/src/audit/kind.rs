@@ -92,7 +92,7 @@ impl Kind {
                 "an invocation is under way, or one has failed: they are delivered again; then audit again",
             ),
             Kind::LedgerAhead => (
-                "ledger ahead of the data",
+                "ledger high_watermarks of the data",
                 "the ledger says that they are stored: objects were lost after it was written; bring them back, or have \
                  the records delivered again while the broker has them",
             ),

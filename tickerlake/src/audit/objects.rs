@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use commit_protocol::SPAN;
+use commit_protocol::MAX_OBJECT_SPAN;
 use lake_format::codec::{self, Codec};
-use lake_format::keys::{self, Layout};
+use lake_format::keys::{self, KeyLayout};
 use sink::config::Config;
 use time::Date;
 use time::macros::{date, format_description};
@@ -54,11 +54,11 @@ impl Area {
 
 impl Object {
     pub(super) fn key(&self) -> String {
-        let layout = Layout { codec: self.codec, generation: self.generation, ..Config::new("").layout };
+        let layout = KeyLayout { codec: self.codec, generation: self.generation, ..Config::new("").layout };
         layout.key_in(&self.folder, self.partition, self.first)
     }
 
-    /// What [`Layout::pattern`] says of the sink that wrote it; an object of the quarantine tells its codec only.
+    /// What [`KeyLayout::pattern`] says of the sink that wrote it; an object of the quarantine tells its codec only.
     pub(super) fn pattern(&self) -> String {
         let mut pattern = String::new();
         if self.area == Area::Data {
@@ -85,7 +85,7 @@ impl Object {
             None => None,
         };
         // No offset is so great; it would only be in the way of calculating.
-        if partition < 0 || !(0..i64::MAX - 4 * SPAN).contains(&first) {
+        if partition < 0 || !(0..i64::MAX - 4 * MAX_OBJECT_SPAN).contains(&first) {
             return None;
         }
         if **known != *folder {

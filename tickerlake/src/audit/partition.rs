@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use commit_protocol::{Ledger, SPAN};
+use commit_protocol::{Ledger, MAX_OBJECT_SPAN};
 
 use super::content;
 use super::finding::{Finding, Findings, Place};
@@ -119,7 +119,7 @@ impl Partition {
         let mut holes = Vec::new();
         self.window.begin(object.first, |hole| holes.push(hole));
         let base = self.window.base();
-        while self.objects.front().is_some_and(|(_, object)| object.first + SPAN <= base) {
+        while self.objects.front().is_some_and(|(_, object)| object.first + MAX_OBJECT_SPAN <= base) {
             self.objects.pop_front();
         }
         holes.into_iter().flat_map(|hole| self.hole(hole)).collect()
@@ -210,7 +210,7 @@ impl Partition {
         let lost = matches!((&self.ledger, self.row.last), (LedgerRead::Absent, Some(_))).then(|| Lost {
             place: self.row.place.clone(),
             next: past,
-            gaps: self.gaps.into_iter().filter(|gap| past < gap.end.saturating_add(SPAN)).collect(),
+            gaps: self.gaps.into_iter().filter(|gap| past < gap.end.saturating_add(MAX_OBJECT_SPAN)).collect(),
             patterns: self.patterns,
             unreadable: self.unreadable,
         });
@@ -232,14 +232,19 @@ impl Partition {
             }
             LedgerRead::Absent => return,
         };
-        let reaches = ledger.ahead.iter().max_by_key(|(_, last)| **last);
-        if let Some((group, &ahead)) = reaches.filter(|(_, ahead)| self.row.last.is_none_or(|last| last < **ahead)) {
+        let reaches = ledger.high_watermarks.iter().max_by_key(|(_, last)| **last);
+        if let Some((group, &high_watermarks)) =
+            reaches.filter(|(_, high_watermarks)| self.row.last.is_none_or(|last| last < **high_watermarks))
+        {
             let last =
                 self.row.last.map_or("nothing is stored".to_owned(), |last| format!("the last stored is {last}"));
-            tell(Kind::LedgerAhead, format!("its ahead tells of offset {ahead} in {group}, and {last}"));
+            tell(
+                Kind::LedgerAhead,
+                format!("its high_watermarks tells of offset {high_watermarks} in {group}, and {last}"),
+            );
         }
         if let Some(last) = self.row.last.filter(|last| ledger.next <= *last)
-            && reaches.is_none_or(|(_, ahead)| *ahead < last)
+            && reaches.is_none_or(|(_, high_watermarks)| *high_watermarks < last)
         {
             tell(Kind::LedgerBehind, format!("its next is {}, and offset {last} is stored", ledger.next));
         }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use commit_protocol::Ledger;
-use lake_format::keys::Layout;
+use lake_format::keys::KeyLayout;
 use lake_format::ledger;
 use sink::config::Config;
 
@@ -28,7 +28,7 @@ pub(super) fn rebuilt(lost: &Lost, config: &Config) -> Result<Rebuilt, String> {
     if let Some(key) = unreadable {
         return Err(format!("{place}: which offsets are stored is not known while {key} is as it is: mend it first"));
     }
-    let layout = Layout { generation: place.generation, ..config.layout.clone() };
+    let layout = KeyLayout { generation: place.generation, ..config.layout.clone() };
     let pattern = layout.pattern();
     let extension = pattern.rsplit('/').next();
     for (theirs, key) in patterns {
@@ -41,7 +41,7 @@ pub(super) fn rebuilt(lost: &Lost, config: &Config) -> Result<Rebuilt, String> {
     }
     Ok(Rebuilt {
         key: layout.ledger_key(&place.topic, place.partition),
-        ledger: Ledger { next: *next, ahead: BTreeMap::new(), gaps: gaps.clone(), layout: pattern },
+        ledger: Ledger { next: *next, high_watermarks: BTreeMap::new(), gaps: gaps.clone(), layout: pattern },
     })
 }
 

@@ -1,16 +1,16 @@
 //! The offsets of a partition as they go by: which are stored, which are not, which are stored twice. Pure.
 //!
-//! An object holds no offset that is [`SPAN`] or more from the one in its name, and objects come in the order
-//! of their names. So whatever is `SPAN` below the object at hand is settled, and what must be remembered is a window of
+//! An object holds no offset that is [`MAX_OBJECT_SPAN`] or more from the one in its name, and objects come in the order
+//! of their names. So whatever is `MAX_OBJECT_SPAN` below the object at hand is settled, and what must be remembered is a window of
 //! three spans, whatever the number of offsets.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
-use commit_protocol::SPAN;
+use commit_protocol::MAX_OBJECT_SPAN;
 
 /// How many offsets are remembered.
-const LENGTH: i64 = 3 * SPAN;
+const LENGTH: i64 = 3 * MAX_OBJECT_SPAN;
 
 /// The offsets at hand.
 pub(super) struct Window {
@@ -56,7 +56,7 @@ impl Window {
 
     /// An object begins at `first`: shows the holes that are settled by that, each with an offset stored after it.
     pub(super) fn begin(&mut self, first: i64, show: impl FnMut(Range<i64>)) {
-        self.settle(first - SPAN, show);
+        self.settle(first - MAX_OBJECT_SPAN, show);
     }
 
     /// Every offset below is settled.
@@ -126,7 +126,7 @@ mod tests {
         /// Objects anywhere, of any length below the span, misnamed by less than it: as a map of all offsets tells.
         #[test]
         fn the_window_sees_what_a_map_of_all_offsets_sees(
-            mut objects in proptest::collection::vec((0i64..1_000_000, -300i64..SPAN, 1i64..40, 1i64..2_000, 0u8..3), 1..12),
+            mut objects in proptest::collection::vec((0i64..1_000_000, -300i64..MAX_OBJECT_SPAN, 1i64..40, 1i64..2_000, 0u8..3), 1..12),
         ) {
             objects.sort();
             let mut all: BTreeMap<i64, (u32, u8)> = BTreeMap::new();
@@ -135,7 +135,7 @@ mod tests {
             for (id, (first, from, count, step, content)) in (1u32..).zip(objects) {
                 window.begin(first, |hole| holes.push(hole));
                 for offset in (0..count).map(|n| first + from + n * step) {
-                    if offset < 0 || (offset - first).abs() >= SPAN {
+                    if offset < 0 || (offset - first).abs() >= MAX_OBJECT_SPAN {
                         continue;
                     }
                     let told = window.put(offset, id, &[content]);

@@ -85,7 +85,7 @@ fn unescape(content: &str) -> Cow<'_, str> {
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum JsonError {
     /// Not JSON: what was expected, and where (in bytes from the start).
     #[error("not JSON: {expected} expected at byte {at}")]
     NotJson {
@@ -127,24 +127,24 @@ impl Object {
 }
 
 /// What is told of the outermost object's own fields, in turn.
-pub trait Visit<'a> {
+pub trait Visitor<'a> {
     /// What the object is refused with.
-    type Refusal: From<Refusal>;
+    type Error: From<JsonError>;
 
     /// The next field.
     ///
     /// # Errors
     /// The object is refused.
-    fn field(&mut self, field: Field<'a>) -> Result<(), Self::Refusal>;
+    fn field(&mut self, field: Field<'a>) -> Result<(), Self::Error>;
 }
 
 /// Nobody asks for the fields.
-pub struct Unseen;
+pub struct IgnoreFields;
 
-impl<'a> Visit<'a> for Unseen {
-    type Refusal = Refusal;
+impl<'a> Visitor<'a> for IgnoreFields {
+    type Error = JsonError;
 
-    fn field(&mut self, _: Field<'a>) -> Result<(), Refusal> {
+    fn field(&mut self, _: Field<'a>) -> Result<(), JsonError> {
         Ok(())
     }
 }
@@ -152,15 +152,15 @@ impl<'a> Visit<'a> for Unseen {
 /// Checks that `text` is one JSON object, and shows each of its own fields.
 ///
 /// # Errors
-/// The [`Refusal`] of the first fault, or the visitor's first.
-pub fn check<'a, V: Visit<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Refusal> {
+/// The [`JsonError`] of the first fault, or the visitor's first.
+pub fn check<'a, V: Visitor<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Error> {
     let mut scanner = Scanner::new(text);
     scanner.white_space();
     let start = scanner.at;
     if scanner.peek() != Some(b'{') {
         let kind = scanner.value(0)?;
         scanner.end()?;
-        return Err(Refusal::NotObject(kind).into());
+        return Err(JsonError::NotObject(kind).into());
     }
     scanner.line_breaks = false;
     let is_empty = scanner.fields(1, visitor)?;
@@ -174,18 +174,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn checked(text: &str) -> Result<Object, Refusal> {
-        check(text, &mut Unseen)
+    fn checked(text: &str) -> Result<Object, JsonError> {
+        check(text, &mut IgnoreFields)
     }
 
     /// Keeps all fields.
     #[derive(Default)]
     struct Seen(Vec<(String, Kind, String)>);
 
-    impl<'a> Visit<'a> for Seen {
-        type Refusal = Refusal;
+    impl<'a> Visitor<'a> for Seen {
+        type Error = JsonError;
 
-        fn field(&mut self, field: Field<'a>) -> Result<(), Refusal> {
+        fn field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
             self.0.push((field.name().into_owned(), field.kind, field.text().into_owned()));
             Ok(())
         }
@@ -225,7 +225,7 @@ mod tests {
         for (text, kind) in
             [("[1,2]", Kind::Array), ("\"x\"", Kind::String), ("1", Kind::Number), (" null ", Kind::Null)]
         {
-            assert_eq!(checked(text), Err(Refusal::NotObject(kind)), "{text}");
+            assert_eq!(checked(text), Err(JsonError::NotObject(kind)), "{text}");
         }
     }
 
@@ -246,11 +246,11 @@ mod tests {
             ("{\"a\":tru}", "a value", 5),
             ("\u{feff}{}", "a value", 0),
         ] {
-            assert_eq!(checked(text), Err(Refusal::NotJson { expected, at }), "{text}");
+            assert_eq!(checked(text), Err(JsonError::NotJson { expected, at }), "{text}");
             // Far from the end, where values are told at a glance.
             if let Some(start) = text.strip_suffix('}').filter(|start| start.len() > 4) {
                 let text = format!("{start},\"b\":\"something more\"}}");
-                assert_eq!(checked(&text), Err(Refusal::NotJson { expected, at }), "{text}");
+                assert_eq!(checked(&text), Err(JsonError::NotJson { expected, at }), "{text}");
             }
         }
     }
@@ -259,19 +259,19 @@ mod tests {
     fn a_value_that_is_cut_off_is_told_wherever_the_cut_is() {
         for length in 0..70 {
             let text = format!(r#"{{"a":1.5,"b":"{}""#, "x".repeat(length));
-            assert_eq!(checked(&text), Err(Refusal::NotJson { expected: "',' or '}'", at: text.len() }));
+            assert_eq!(checked(&text), Err(JsonError::NotJson { expected: "',' or '}'", at: text.len() }));
             for end in 0..text.len() {
                 assert!(checked(&text[..end]).is_err(), "{}", &text[..end]);
             }
             let number = format!(r#"{{"b":{}"#, "1".repeat(length + 1));
-            assert_eq!(checked(&number), Err(Refusal::NotJson { expected: "',' or '}'", at: number.len() }));
+            assert_eq!(checked(&number), Err(JsonError::NotJson { expected: "',' or '}'", at: number.len() }));
         }
     }
 
     #[test]
     fn half_a_surrogate_pair_is_refused_and_a_whole_one_is_not() {
         for lone in [r#"{"a":"\ud800"}"#, r#"{"a":"\udc00"}"#, r#"{"a":"\ud800\u0041"}"#, r#"{"\ud83d":1}"#] {
-            assert!(matches!(checked(lone), Err(Refusal::LoneSurrogate { .. })), "{lone}");
+            assert!(matches!(checked(lone), Err(JsonError::LoneSurrogate { .. })), "{lone}");
         }
         assert!(checked(r#"{"a":"\ud83d\ude00"}"#).is_ok());
     }
@@ -279,9 +279,9 @@ mod tests {
     #[test]
     fn nesting_ends_at_the_limit() {
         assert!(checked(&nested(MAX_DEPTH)).is_ok());
-        assert_eq!(checked(&nested(MAX_DEPTH + 1)), Err(Refusal::TooDeep));
+        assert_eq!(checked(&nested(MAX_DEPTH + 1)), Err(JsonError::TooDeep));
         let arrays = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(checked(&arrays), Err(Refusal::TooDeep), "no stack is left to overflow");
+        assert_eq!(checked(&arrays), Err(JsonError::TooDeep), "no stack is left to overflow");
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -313,7 +313,7 @@ mod tests {
                     let names: Vec<_> = seen.0.iter().map(|(name, ..)| name).collect();
                     prop_assert_eq!(names, object.keys().collect::<Vec<_>>());
                 }
-                None => prop_assert!(matches!(result, Err(Refusal::NotObject(_)))),
+                None => prop_assert!(matches!(result, Err(JsonError::NotObject(_)))),
             }
         }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Field, Kind, MAX_DEPTH, Refusal, Unseen, Visit, plain};
+use super::{Field, IgnoreFields, JsonError, Kind, MAX_DEPTH, Visitor, plain};
 use byte_scan::simd::{BLOCK, Bytes};
 
 /// A place in a text.
@@ -38,11 +38,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn refuse<T>(&self, expected: &'static str) -> Result<T, Refusal> {
-        Err(Refusal::NotJson { expected, at: self.at })
+    fn refuse<T>(&self, expected: &'static str) -> Result<T, JsonError> {
+        Err(JsonError::NotJson { expected, at: self.at })
     }
 
-    fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), Refusal> {
+    fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), JsonError> {
         if self.peek() == Some(byte) {
             self.at += 1;
             Ok(())
@@ -51,16 +51,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    pub(super) fn end(&mut self) -> Result<(), Refusal> {
+    pub(super) fn end(&mut self) -> Result<(), JsonError> {
         self.white_space();
         if self.at == self.bytes.len() { Ok(()) } else { self.refuse("end of the value") }
     }
 
     /// One value of any kind; `depth` is how many objects and arrays are open around it.
-    pub(super) fn value(&mut self, depth: usize) -> Result<Kind, Refusal> {
+    pub(super) fn value(&mut self, depth: usize) -> Result<Kind, JsonError> {
         match self.peek() {
             Some(b'{') => {
-                self.fields(depth + 1, &mut Unseen)?;
+                self.fields(depth + 1, &mut IgnoreFields)?;
                 Ok(Kind::Object)
             }
             Some(b'[') => self.array(depth + 1),
@@ -77,9 +77,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// An object; tells whether it has no field.
-    pub(super) fn fields<V: Visit<'a>>(&mut self, depth: usize, visitor: &mut V) -> Result<bool, V::Refusal> {
+    pub(super) fn fields<V: Visitor<'a>>(&mut self, depth: usize, visitor: &mut V) -> Result<bool, V::Error> {
         if depth > MAX_DEPTH {
-            return Err(Refusal::TooDeep.into());
+            return Err(JsonError::TooDeep.into());
         }
         self.at += 1;
         self.white_space();
@@ -114,7 +114,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Where a field's name is; the colon after it is passed over.
-    fn name(&mut self) -> Result<Range<usize>, Refusal> {
+    fn name(&mut self) -> Result<Range<usize>, JsonError> {
         let start = self.at + 1;
         self.string()?;
         let end = self.at - 1;
@@ -123,9 +123,9 @@ impl<'a> Scanner<'a> {
         Ok(start..end)
     }
 
-    fn array(&mut self, depth: usize) -> Result<Kind, Refusal> {
+    fn array(&mut self, depth: usize) -> Result<Kind, JsonError> {
         if depth > MAX_DEPTH {
-            return Err(Refusal::TooDeep);
+            return Err(JsonError::TooDeep);
         }
         self.at += 1;
         self.white_space();
@@ -148,7 +148,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, Refusal> {
+    fn word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, JsonError> {
         if self.bytes[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             Ok(kind)
@@ -157,7 +157,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<(), Refusal> {
+    fn string(&mut self) -> Result<(), JsonError> {
         self.take(b'"', "'\"'")?;
         loop {
             // A block at once, as long as none of its bytes ends the string or is special in it.
@@ -181,7 +181,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Refusal> {
+    fn escape(&mut self) -> Result<(), JsonError> {
         let start = self.at;
         self.at += 1;
         match self.peek() {
@@ -190,15 +190,15 @@ impl<'a> Scanner<'a> {
                 Ok(())
             }
             Some(b'u') => match self.unit()? {
-                0xDC00..=0xDFFF => Err(Refusal::LoneSurrogate { at: start }),
+                0xDC00..=0xDFFF => Err(JsonError::LoneSurrogate { at: start }),
                 0xD800..=0xDBFF => {
                     if !self.bytes[self.at..].starts_with(b"\\u") {
-                        return Err(Refusal::LoneSurrogate { at: start });
+                        return Err(JsonError::LoneSurrogate { at: start });
                     }
                     self.at += 1;
                     match self.unit()? {
                         0xDC00..=0xDFFF => Ok(()),
-                        _ => Err(Refusal::LoneSurrogate { at: start }),
+                        _ => Err(JsonError::LoneSurrogate { at: start }),
                     }
                 }
                 _ => Ok(()),
@@ -208,7 +208,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The four digits after the `u` that the scanner stands at.
-    fn unit(&mut self) -> Result<u32, Refusal> {
+    fn unit(&mut self) -> Result<u32, JsonError> {
         self.at += 1;
         let mut unit = 0;
         for _ in 0..4 {
@@ -221,7 +221,7 @@ impl<'a> Scanner<'a> {
         Ok(unit)
     }
 
-    fn number(&mut self) -> Result<Kind, Refusal> {
+    fn number(&mut self) -> Result<Kind, JsonError> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -244,7 +244,7 @@ impl<'a> Scanner<'a> {
         Ok(Kind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), Refusal> {
+    fn digits(&mut self) -> Result<(), JsonError> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
             return self.refuse("a digit");
         }

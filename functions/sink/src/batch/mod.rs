@@ -8,23 +8,23 @@ use std::borrow::Cow;
 
 use base64_simd::STANDARD;
 
-use crate::batch::partition_batch::Part;
+use crate::batch::partition_batch::PartitionBatch;
 use crate::config::Config;
 use crate::validate::Checker;
 use commit_protocol as chain;
-use lake_format::Poison;
-use lake_format::keys::{Group, Hour, Layout};
+use lake_format::InvalidRecord;
+use lake_format::keys::{Hour, KeyLayout, ObjectPrefix};
 use lake_format::record_line::{self, Coordinates};
 use lambda_kafka_event::{EventError, Payload, Record, Records};
 
 /// The records of an event, as the lines that objects are made of.
 #[derive(Debug)]
 pub struct Batch<'c> {
-    layout: &'c Layout,
+    layout: &'c KeyLayout,
     checker: Checker<'c>,
     /// Of all partitions, in the order of the event.
     lines: Vec<u8>,
-    parts: Vec<Part>,
+    parts: Vec<PartitionBatch>,
     /// The place of the last record's part.
     last: usize,
 }
@@ -67,12 +67,12 @@ impl<'c> Batch<'c> {
     }
 
     /// The parts of each partition, in the order in which the event begins with them.
-    pub fn parts(&self) -> &[Part] {
+    pub fn parts(&self) -> &[PartitionBatch] {
         &self.parts
     }
 
     /// The records of a part as a chain takes them, in the order of the event.
-    pub fn records(&self, part: &Part) -> Vec<chain::Record<'_>> {
+    pub fn records(&self, part: &PartitionBatch) -> Vec<chain::Record<'_>> {
         part.records(&self.lines)
     }
 
@@ -90,12 +90,12 @@ impl<'c> Batch<'c> {
     /// Adds a record.
     #[inline]
     pub(crate) fn add(&mut self, record: &Record<'_>) {
-        let is_its = |part: &Part| part.partition == record.partition && part.topic == record.topic;
+        let is_its = |part: &PartitionBatch| part.partition == record.partition && part.topic == record.topic;
         if !self.parts.get(self.last).is_some_and(is_its) {
             self.last = self.parts.iter().position(is_its).unwrap_or(self.parts.len());
         }
         if self.last == self.parts.len() {
-            self.parts.push(Part::new(&record.topic, record.partition));
+            self.parts.push(PartitionBatch::new(&record.topic, record.partition));
         }
         let start = self.lines.len();
         let part = &mut self.parts[self.last];
@@ -121,17 +121,19 @@ fn coordinates(record: &Record<'_>) -> Coordinates {
 /// Appends the rest of a good record's line and tells its group; of poison there may be something, too.
 fn data(
     record: &Record<'_>,
-    layout: &Layout,
+    layout: &KeyLayout,
     checker: &mut Checker<'_>,
     lines: &mut Vec<u8>,
-) -> Result<Group<'static>, Poison> {
-    let hour = Hour::of(record.timestamp).ok_or(Poison::NoTimestamp(record.timestamp))?;
+) -> Result<ObjectPrefix<'static>, InvalidRecord> {
+    let hour = Hour::of(record.timestamp).ok_or(InvalidRecord::NoTimestamp(record.timestamp))?;
     let start = lines.len();
     match &record.value {
-        Payload::Absent => return Err(Poison::Tombstone),
+        Payload::Absent => return Err(InvalidRecord::Tombstone),
         Payload::Json(json) => lines.extend_from_slice(json.get().as_bytes()),
         // Decoded to where it stays.
-        Payload::Base64(encoded) => drop(STANDARD.decode_append(&**encoded, lines).map_err(|_| Poison::NotBase64)?),
+        Payload::Base64(encoded) => {
+            drop(STANDARD.decode_append(&**encoded, lines).map_err(|_| InvalidRecord::NotBase64)?)
+        }
     }
     let checked = checker.check(lines, start)?;
     record_line::end(start, &checked.object, lines);
@@ -149,8 +151,8 @@ mod tests {
 
     const MOMENT: i64 = 1_764_028_800_123; // 2025-11-25
 
-    fn layout() -> Layout {
-        Layout { codec: Codec::None, ..Config::new("b").layout }
+    fn layout() -> KeyLayout {
+        KeyLayout { codec: Codec::None, ..Config::new("b").layout }
     }
 
     fn encoded(value: &str) -> String {
@@ -176,7 +178,7 @@ mod tests {
         }
     }
 
-    fn rendered_text(event: &str, layout: &Layout, columns: &str) -> Vec<Rendered> {
+    fn rendered_text(event: &str, layout: &KeyLayout, columns: &str) -> Vec<Rendered> {
         let config = Config { layout: layout.clone(), columns: columns.parse().unwrap(), ..Config::new("b") };
         let batch = Batch::of(&config, event.as_bytes()).unwrap();
         let records = Event::parse(event).unwrap().records;
@@ -184,7 +186,7 @@ mod tests {
         for part in batch.parts() {
             let is_its = |record: &&Record<'_>| record.topic == part.topic && record.partition == part.partition;
             assert_eq!(part.len(), records.iter().filter(is_its).count() as u64);
-            for (group, directory) in part.groups.iter().enumerate() {
+            for (group, directory) in part.prefixes.iter().enumerate() {
                 let lines = batch.records(part).into_iter().filter(|record| record.group == group).map(|record| {
                     assert_eq!(record_line::offset(record.line), Some(record.offset));
                     assert_eq!(record.line.iter().filter(|&&byte| byte == b'\n').count(), 1);
@@ -201,13 +203,13 @@ mod tests {
         all
     }
 
-    fn rendered(records: &[Value], layout: &Layout, columns: &str) -> Vec<Rendered> {
+    fn rendered(records: &[Value], layout: &KeyLayout, columns: &str) -> Vec<Rendered> {
         let event = json!({"eventSource": "SelfManagedKafka", "records": {"quotes-0": records}}).to_string();
         rendered_text(&event, layout, columns)
     }
 
     /// The only quarantine line of a batch of one record.
-    fn quarantined(record: &Value, layout: &Layout, columns: &str) -> Value {
+    fn quarantined(record: &Value, layout: &KeyLayout, columns: &str) -> Value {
         let mut groups = rendered(std::slice::from_ref(record), layout, columns);
         assert!(groups.len() == 1 && !groups[0].is_data, "{record}");
         assert!(groups[0].directory.starts_with("quarantine/quotes/dt="), "{}", groups[0].directory);
@@ -221,7 +223,7 @@ mod tests {
             record[name] = field;
             record
         };
-        let field = Layout { partition_field: Some("sector".into()), ..layout() };
+        let field = KeyLayout { partition_field: Some("sector".into()), ..layout() };
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         let cases = [
             (record(3, 42, "{\"a\":}"), "not JSON: a value expected at byte 5"),
@@ -300,11 +302,11 @@ mod tests {
         let mut late = record(0, 2, "{\"sector\":\"oil\"}");
         late["timestamp"] = json!(MOMENT + 3_600_000);
         let records = [record(0, 1, "{\"sector\":\"oil\"}"), late, record(0, 3, "{\"sector\":null}")];
-        let groups = |layout: &Layout| -> Vec<(String, Vec<i64>)> {
+        let groups = |layout: &KeyLayout| -> Vec<(String, Vec<i64>)> {
             rendered(&records, layout, "").iter().map(|group| (group.directory.clone(), group.offsets())).collect()
         };
         assert_eq!(groups(&layout()), [("data/quotes/dt=2025-11-25/".to_owned(), vec![1, 2, 3])]);
-        let fine = Layout { partition_by: PartitionBy::Hour, partition_field: Some("sector".into()), ..layout() };
+        let fine = KeyLayout { partition_by: PartitionBy::Hour, partition_field: Some("sector".into()), ..layout() };
         assert_eq!(
             groups(&fine),
             [
@@ -330,10 +332,10 @@ mod tests {
         let mut batch = Batch::new(config, event.len());
         let mut records = Records::of(event.as_bytes());
         while batch.take(&mut records, at_most).unwrap() {}
-        let lines_of = |part: &Part| -> Vec<_> {
+        let lines_of = |part: &PartitionBatch| -> Vec<_> {
             let records = batch.records(part).into_iter();
             let line = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
-            let told = |record: chain::Record<'_>| (part.groups[record.group].clone(), line(record.line));
+            let told = |record: chain::Record<'_>| (part.prefixes[record.group].clone(), line(record.line));
             records.map(told).map(|(group, line)| (part.topic.clone(), part.partition, group, line)).collect()
         };
         batch.parts().iter().flat_map(lines_of).collect()

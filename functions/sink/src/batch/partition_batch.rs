@@ -4,36 +4,36 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use commit_protocol as chain;
-use lake_format::keys::{Group, Layout};
+use lake_format::keys::{KeyLayout, ObjectPrefix};
 use lake_format::record_line::Head;
 
 /// The part of a batch that is of one partition.
 #[derive(Debug)]
-pub struct Part {
+pub struct PartitionBatch {
     /// The topic's name.
     pub topic: String,
     /// The partition's number.
     pub partition: i32,
-    /// The directories of the groups that the records belong to.
-    pub groups: Vec<String>,
-    /// Which of the groups hold data, not poison.
+    /// The directories of the prefixes that the records belong to.
+    pub prefixes: Vec<String>,
+    /// Which of the prefixes hold data, not poison.
     pub is_data: Vec<bool>,
     /// Offset, group and place in the batch's lines, in the order of the event.
     records: Vec<(i64, usize, Range<usize>)>,
-    places: HashMap<Group<'static>, usize>,
+    places: HashMap<ObjectPrefix<'static>, usize>,
     /// The group of the record before, which mostly is the next one's too.
-    last: Option<(Group<'static>, usize)>,
+    last: Option<(ObjectPrefix<'static>, usize)>,
     /// What the lines begin with.
     pub(crate) head: Head,
 }
 
-impl Part {
+impl PartitionBatch {
     /// No records yet.
     pub(crate) fn new(topic: &str, partition: i32) -> Self {
-        Part {
+        PartitionBatch {
             topic: topic.to_owned(),
             partition,
-            groups: Vec::new(),
+            prefixes: Vec::new(),
             is_data: Vec::new(),
             records: Vec::new(),
             places: HashMap::new(),
@@ -54,7 +54,7 @@ impl Part {
 
     /// Adds a record, by its offset, its group and the place of its line.
     #[inline]
-    pub(crate) fn push(&mut self, offset: i64, group: Group<'static>, line: Range<usize>, layout: &Layout) {
+    pub(crate) fn push(&mut self, offset: i64, group: ObjectPrefix<'static>, line: Range<usize>, layout: &KeyLayout) {
         let place = match &self.last {
             Some((last, place)) if *last == group => *place,
             _ => self.place(group, layout),
@@ -63,11 +63,11 @@ impl Part {
     }
 
     /// The place of a group, a new one if there has been no record of it.
-    fn place(&mut self, group: Group<'static>, layout: &Layout) -> usize {
+    fn place(&mut self, group: ObjectPrefix<'static>, layout: &KeyLayout) -> usize {
         let place = *self.places.entry(group.clone()).or_insert_with(|| {
-            self.groups.push(layout.directory(&self.topic, &group));
-            self.is_data.push(matches!(group, Group::Data { .. }));
-            self.groups.len() - 1
+            self.prefixes.push(layout.directory(&self.topic, &group));
+            self.is_data.push(matches!(group, ObjectPrefix::Data { .. }));
+            self.prefixes.len() - 1
         });
         self.last = Some((group, place));
         place

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use lake_format::Poison;
+use lake_format::InvalidRecord;
 use lake_format::record_line;
 use lambda_kafka_event::{Payload, Record};
 
 use super::coordinates;
 
 /// Appends a record's quarantine line, its line feed included.
-pub(crate) fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Poison, out: &mut Vec<u8>) {
+pub(crate) fn quarantine_line(record: &Record<'_>, generation: u32, reason: &InvalidRecord, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"kafka_topic\":");
     json_string(&record.topic, out);
     out.push(b',');
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::testing::record;
 
-    fn quarantined(offset: i64, reason: &Poison) -> Vec<u8> {
+    fn quarantined(offset: i64, reason: &InvalidRecord) -> Vec<u8> {
         let mut line = Vec::new();
         quarantine_line(&record(3, offset), 0, reason, &mut line);
         line
@@ -102,16 +102,16 @@ mod tests {
 
     #[test]
     fn a_line_tells_its_offset() {
-        assert_eq!(record_line::offset(&quarantined(41, &Poison::Tombstone)), Some(41));
+        assert_eq!(record_line::offset(&quarantined(41, &InvalidRecord::Tombstone)), Some(41));
     }
 
     #[test]
     fn lines_of_one_record_are_the_same_whatever_their_reasons_say() {
-        let quoted = Poison::CoordinateName("\\\"kafka_offset\",\"reason\":\"".to_owned());
-        let reasons = [Poison::Tombstone, Poison::NotBase64, quoted];
+        let quoted = InvalidRecord::CoordinateName("\\\"kafka_offset\",\"reason\":\"".to_owned());
+        let reasons = [InvalidRecord::Tombstone, InvalidRecord::NotBase64, quoted];
         for reason in &reasons {
-            assert!(is_same(&quarantined(41, &Poison::Tombstone), &quarantined(41, reason)), "{reason}");
-            assert!(!is_same(&quarantined(42, &Poison::Tombstone), &quarantined(41, reason)), "{reason}");
+            assert!(is_same(&quarantined(41, &InvalidRecord::Tombstone), &quarantined(41, reason)), "{reason}");
+            assert!(!is_same(&quarantined(42, &InvalidRecord::Tombstone), &quarantined(41, reason)), "{reason}");
         }
         assert!(!is_same(b"{\"a\":1}\n", b"{\"a\":2}\n") && is_same(b"{\"a\":1}\n", b"{\"a\":1}\n"));
         assert!(!is_same(b"{\"reason\":\"a\"}\n", b"{\"reason\":\"b\"}\n"), "a good record's own field");

@@ -8,11 +8,11 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Semaphore;
 
 use crate::batch::Batch;
-use crate::batch::partition_batch::Part;
+use crate::batch::partition_batch::PartitionBatch;
 use crate::batch::quarantine_line;
 use crate::storage::s3_adapter::{Object, Store, StoreError, Written};
-use commit_protocol::{Answer, Chain, Ledger, Refusal, Request, SPAN, Version};
-use lake_format::keys::Layout;
+use commit_protocol::{Answer, CommitError, CommitProtocol, Ledger, MAX_OBJECT_SPAN, Request, Version};
+use lake_format::keys::KeyLayout;
 use lake_format::record_line;
 
 /// So often somebody else may write the ledger between a read and a write of ours.
@@ -27,7 +27,7 @@ pub struct PartitionError {
     pub topic: String,
     /// The partition's number.
     pub partition: i32,
-    /// The first of the records' offsets: where the partition has to be delivered from again ([`Chain::retry_from`]).
+    /// The first of the records' offsets: where the partition has to be delivered from again ([`CommitProtocol::retry_from`]).
     pub retry_from: i64,
     /// The last of them.
     pub last: i64,
@@ -43,14 +43,14 @@ pub enum Fault {
     Storage(StoreError),
     /// What is stored and what is delivered contradict each other: somebody has to look.
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
 }
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Failed { .. } => Fault::Storage(error),
-            StoreError::Damaged { .. } => Fault::Refused(error.to_string()),
+            StoreError::Damaged { .. } => Fault::Rejected(error.to_string()),
         }
     }
 }
@@ -89,9 +89,9 @@ enum Reply {
 /// A partition on its way into a bucket.
 pub(crate) struct Partition<'p> {
     pub(crate) store: &'p Store,
-    pub(crate) layout: &'p Layout,
+    pub(crate) layout: &'p KeyLayout,
     pub(crate) batch: &'p Batch<'p>,
-    pub(crate) part: &'p Part,
+    pub(crate) part: &'p PartitionBatch,
     /// Requests under way at once, of all partitions.
     pub(crate) permits: &'p Semaphore,
 }
@@ -106,9 +106,9 @@ impl Partition<'_> {
         let offsets = || records.iter().map(|record| record.offset);
         let (first, last) = (offsets().min().unwrap_or(0), offsets().max().unwrap_or(0));
         let pattern = self.layout.pattern();
-        let stored = match Chain::new(records, &self.part.groups, &pattern, SPAN) {
-            Ok(chain) => self.drive(chain, ledger).await,
-            Err(refusal) => Err((first, Fault::Refused(self.told(&refusal)))),
+        let stored = match CommitProtocol::new(records, &self.part.prefixes, &pattern, MAX_OBJECT_SPAN) {
+            Ok(protocol) => self.drive(protocol, ledger).await,
+            Err(refusal) => Err((first, Fault::Rejected(self.told(&refusal)))),
         };
         stored.map_err(|(retry_from, fault)| PartitionError {
             topic: self.part.topic.clone(),
@@ -119,17 +119,17 @@ impl Partition<'_> {
         })
     }
 
-    /// Does what a chain asks until it is done; the error tells where to begin again.
+    /// Does what a protocol asks until it is done; the error tells where to begin again.
     async fn drive(
         &self,
-        mut chain: Chain<'_>,
+        mut protocol: CommitProtocol<'_>,
         ledger: impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>>,
     ) -> Result<Tally, (i64, Fault)> {
         let mut tally = Tally::default();
         let mut conflicts = 0;
         let has_failed = AtomicBool::new(false);
         let mut under_way = FuturesUnordered::new();
-        let mut answered = ledger.await.map(|ledger| (chain.begin(), Reply::Ledger(ledger)));
+        let mut answered = ledger.await.map(|ledger| (protocol.begin(), Reply::Ledger(ledger)));
         let fault = loop {
             let (request, reply) = match answered {
                 Ok(answered) => answered,
@@ -143,28 +143,28 @@ impl Partition<'_> {
                 }
                 tokio::time::sleep(PAUSE * (conflicts - 1)).await;
             }
-            match self.answer(&mut chain, &request, &reply) {
+            match self.answer(&mut protocol, &request, &reply) {
                 Ok(requests) => {
                     for request in requests {
-                        let lines = lines_of(&chain, &request);
+                        let lines = lines_of(&protocol, &request);
                         under_way.push(self.send(request, lines, &has_failed));
                     }
                 }
                 Err(fault) => break fault,
             }
-            if chain.is_done() {
-                let poison = chain.records().iter().filter(|record| !self.part.is_data[record.group]);
+            if protocol.is_done() {
+                let poison = protocol.records().iter().filter(|record| !self.part.is_data[record.group]);
                 return Ok(Tally { quarantined: poison.count() as u64, ..tally });
             }
             answered = match under_way.next().await {
                 Some(Some(next)) => next,
-                Some(None) | None => break Fault::Refused("the chain is at a loss: a fault of the sink".to_owned()),
+                Some(None) | None => break Fault::Rejected("the chain is at a loss: a fault of the sink".to_owned()),
             };
         };
         // The batch has failed only when nothing of it can be done any more: what comes next may rely on it.
         has_failed.store(true, Ordering::Relaxed);
         while under_way.next().await.is_some() {}
-        Err((chain.retry_from(), fault))
+        Err((protocol.retry_from(), fault))
     }
 
     /// Sends a request as soon as there is room for it, or not at all when the batch has failed by then.
@@ -227,8 +227,13 @@ impl Partition<'_> {
         })
     }
 
-    /// Feeds a chain with an answer.
-    fn answer(&self, chain: &mut Chain<'_>, request: &Request, reply: &Reply) -> Result<Vec<Request>, Fault> {
+    /// Feeds a protocol with an answer.
+    fn answer(
+        &self,
+        protocol: &mut CommitProtocol<'_>,
+        request: &Request,
+        reply: &Reply,
+    ) -> Result<Vec<Request>, Fault> {
         let lines: Vec<(i64, &[u8])>;
         let answer = match reply {
             Reply::Ledger(None) => Answer::Absent,
@@ -239,7 +244,7 @@ impl Partition<'_> {
             Reply::LedgerWritten(Written::Refused) | Reply::Put(Written::Refused, _) => Answer::Conflict,
             Reply::Objects(firsts) => Answer::Objects(firsts),
             Reply::Object(bytes) => {
-                let ours = chain.records();
+                let ours = protocol.records();
                 let each = bytes.split_inclusive(|&byte| byte == b'\n').map(|line| {
                     let offset = record_line::offset(line)?;
                     // Another version may have told of the same poison in other words.
@@ -259,7 +264,7 @@ impl Partition<'_> {
                 Answer::Object(&lines)
             }
         };
-        chain.answer(request, &answer).map_err(|refusal| Fault::Refused(self.told(&refusal)))
+        protocol.answer(request, &answer).map_err(|refusal| Fault::Rejected(self.told(&refusal)))
     }
 
     fn count(&self, request: &Request, reply: &Reply, tally: &mut Tally) {
@@ -275,36 +280,38 @@ impl Partition<'_> {
     }
 
     fn key(&self, group: usize, first: i64) -> String {
-        self.layout.key_in(&self.part.groups[group], self.part.partition, first)
+        self.layout.key_in(&self.part.prefixes[group], self.part.partition, first)
     }
 
     fn keys(&self, group: usize) -> String {
-        self.layout.keys_in(&self.part.groups[group], self.part.partition)
+        self.layout.keys_in(&self.part.prefixes[group], self.part.partition)
     }
 
     /// A refusal in words, with its remedy.
-    fn told(&self, refusal: &Refusal) -> String {
+    fn told(&self, refusal: &CommitError) -> String {
         let object = |group: usize, first: i64| format!("s3://{}/{}", self.store.bucket, self.key(group, first));
         let ledger = format!("s3://{}/{}", self.store.bucket, self.ledger_key());
         match refusal {
-            Refusal::TwoRecords { offset } => format!("the event holds two different records of offset {offset}"),
-            Refusal::LedgerLost { group, first } => format!(
+            CommitError::ConflictingRecords { offset } => {
+                format!("the event holds two different records of offset {offset}")
+            }
+            CommitError::LedgerMissing { group, first } => format!(
                 "{ledger} is lost, for there are objects, as {}: pause the event source and rebuild it with `tickerlake audit --repair`",
                 object(*group, *first)
             ),
-            Refusal::LedgerDeleted => format!(
+            CommitError::LedgerDeleted => format!(
                 "{ledger} was deleted while records were being stored: pause the event source and rebuild it with `tickerlake audit --repair`"
             ),
-            Refusal::LayoutDiffers { theirs } => format!(
+            CommitError::LayoutDiffers { theirs } => format!(
                 "the sink is set to write {} and {ledger} says that its objects are {theirs}: set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD back, wait until the lag is 0, and set them anew together with a new SINK_PREFIX",
                 self.layout.pattern()
             ),
-            Refusal::OffsetReused { group, first, offset } => format!(
+            CommitError::OffsetReused { group, first, offset } => format!(
                 "{} holds another record of offset {offset}, so offsets are being used again: if the topic was made anew, or its broker lost records, set SINK_TOPIC_GENERATION to {}, or to one more than the greatest in use",
                 object(*group, *first),
                 self.layout.generation.saturating_add(1)
             ),
-            Refusal::Damaged { group, first } => format!(
+            CommitError::DamagedObject { group, first } => format!(
                 "{} does not begin with the offset that its name tells: see `tickerlake audit`",
                 object(*group, *first)
             ),
@@ -313,8 +320,8 @@ impl Partition<'_> {
 }
 
 /// What a request to put an object puts.
-fn lines_of<'a>(chain: &Chain<'a>, request: &Request) -> Vec<(i64, &'a [u8])> {
+fn lines_of<'a>(protocol: &CommitProtocol<'a>, request: &Request) -> Vec<(i64, &'a [u8])> {
     let Request::PutObject { records, .. } = request else { return Vec::new() };
-    let records = records.iter().map(|&place| chain.records()[place]);
+    let records = records.iter().map(|&place| protocol.records()[place]);
     records.map(|record| (record.offset, record.line)).collect()
 }

@@ -6,7 +6,7 @@
 use crate::config::Config;
 use lake_format::columns::Columns;
 use lake_format::json::Field;
-use lake_format::keys::Layout;
+use lake_format::keys::KeyLayout;
 use lake_format::record_line;
 
 /// Names beyond these are looked up each time, so that records of ever other names take no memory.
@@ -30,7 +30,7 @@ pub(crate) struct Meaning {
 #[derive(Debug)]
 pub(crate) struct Names<'c> {
     pub(crate) columns: &'c Columns,
-    layout: &'c Layout,
+    layout: &'c KeyLayout,
     /// As they were written.
     met: Vec<(String, Meaning)>,
 }
@@ -66,14 +66,14 @@ impl<'c> Names<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lake_format::json::{Refusal, Visit, check};
+    use lake_format::json::{JsonError, Visitor, check};
 
     struct Meanings<'n, 'c>(&'n mut Names<'c>, Vec<Meaning>);
 
-    impl<'a> Visit<'a> for Meanings<'_, '_> {
-        type Refusal = Refusal;
+    impl<'a> Visitor<'a> for Meanings<'_, '_> {
+        type Error = JsonError;
 
-        fn field(&mut self, field: Field<'a>) -> Result<(), Refusal> {
+        fn field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
             self.1.push(self.0.meaning(&field));
             Ok(())
         }

@@ -8,15 +8,15 @@ use std::borrow::Cow;
 use crate::config::Config;
 use crate::validate::field_cache::{Meaning, Names};
 use crate::validate::schema_cache::{Found, PADDING, Shape};
-use lake_format::Poison;
+use lake_format::InvalidRecord;
 use lake_format::columns::Columns;
-use lake_format::json::{self, Field, Object, Visit};
-use lake_format::keys::Layout;
+use lake_format::json::{self, Field, Object, Visitor};
+use lake_format::keys::KeyLayout;
 
 /// Checks values, and remembers what they have in common.
 #[derive(Debug)]
 pub(crate) struct Checker<'c> {
-    layout: &'c Layout,
+    layout: &'c KeyLayout,
     names: Names<'c>,
     shape: Shape,
 }
@@ -46,7 +46,7 @@ impl<'c> Checker<'c> {
     /// # Errors
     /// Why the record is poison.
     #[inline]
-    pub(crate) fn check(&mut self, lines: &mut Vec<u8>, start: usize) -> Result<Checked, Poison> {
+    pub(crate) fn check(&mut self, lines: &mut Vec<u8>, start: usize) -> Result<Checked, InvalidRecord> {
         let end = lines.len();
         lines.extend_from_slice(&PADDING);
         let mut fields = Fields { layout: self.layout, columns: self.names.columns, partition: None };
@@ -57,9 +57,9 @@ impl<'c> Checker<'c> {
     }
 
     /// Checks a value byte by byte, and learns its shape.
-    fn in_full(&mut self, value: &[u8], fields: &mut Fields<'c>) -> Result<Object, Poison> {
+    fn in_full(&mut self, value: &[u8], fields: &mut Fields<'c>) -> Result<Object, InvalidRecord> {
         fields.partition = None;
-        let text = std::str::from_utf8(value).map_err(|error| Poison::NotUtf8 { at: error.valid_up_to() })?;
+        let text = std::str::from_utf8(value).map_err(|error| InvalidRecord::NotUtf8 { at: error.valid_up_to() })?;
         self.shape.begin();
         let (names, shape) = (&mut self.names, &mut self.shape);
         let object = json::check(text, &mut Learning { text, fields, names, shape, end: 0 });
@@ -73,7 +73,7 @@ impl<'c> Checker<'c> {
 
 /// What a record's fields are looked at for.
 struct Fields<'c> {
-    layout: &'c Layout,
+    layout: &'c KeyLayout,
     columns: &'c Columns,
     /// What names the record's partition.
     partition: Option<Cow<'static, str>>,
@@ -88,9 +88,9 @@ impl Fields<'_> {
             || found.field().is_some_and(|field| self.look(found.meaning, &field).is_ok())
     }
 
-    fn look(&mut self, meaning: &Meaning, field: &Field<'_>) -> Result<(), Poison> {
+    fn look(&mut self, meaning: &Meaning, field: &Field<'_>) -> Result<(), InvalidRecord> {
         if meaning.is_coordinate {
-            return Err(Poison::CoordinateName(field.name().into_owned()));
+            return Err(InvalidRecord::CoordinateName(field.name().into_owned()));
         }
         if let Some(place) = meaning.column {
             self.columns.check(place, field)?;
@@ -112,10 +112,10 @@ struct Learning<'r, 'c> {
     end: usize,
 }
 
-impl<'a> Visit<'a> for Learning<'_, '_> {
-    type Refusal = Poison;
+impl<'a> Visitor<'a> for Learning<'_, '_> {
+    type Error = InvalidRecord;
 
-    fn field(&mut self, field: Field<'a>) -> Result<(), Poison> {
+    fn field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
         let meaning = self.names.meaning(&field);
         self.fields.look(&meaning, &field)?;
         self.shape.push(self.text, self.end, &field, meaning);

@@ -175,7 +175,7 @@ mod tests {
         }
         let line = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
         let part = &batch.parts()[0];
-        batch.records(part).iter().map(|record| (part.groups[record.group].clone(), line(record.line))).collect()
+        batch.records(part).iter().map(|record| (part.prefixes[record.group].clone(), line(record.line))).collect()
     }
 
     fn fits(known: &[u8], value: &[u8]) -> bool {
