@@ -132,7 +132,7 @@ fn data(
         Payload::Json(json) => lines.extend_from_slice(json.get().as_bytes()),
         // Decoded to where it stays.
         Payload::Base64(encoded) => {
-            drop(STANDARD.decode_append(&**encoded, lines).map_err(|_| InvalidRecord::NotBase64)?)
+            STANDARD.decode_append(&**encoded, lines).map_err(|_| InvalidRecord::NotBase64)?;
         }
     }
     let checked = checker.check(lines, start)?;
