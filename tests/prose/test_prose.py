@@ -44,7 +44,7 @@ RULES = {
     "None": (
         "comment",
         ["There is none.", "An event that is none.", "One of none where it matters."],
-        ["None of the rows is stored.", "It is none of these.", "Returns `None` if no object exists."],
+        ["None of the rows is stored.", "It is none of these.", "-1 if the record has none.", "Returns `None` if no object exists."],
     ),
     "OfItsOwn": (
         "comment",
@@ -54,18 +54,18 @@ RULES = {
     "OldCommands": (
         "comment",
         ["Run `tickerlake trigger --redrive DIR`.", "Only `audit --repair` writes."],
-        ["`trigger --redrive` is replaced by `tickerlake redrive`.", "Run `tickerlake redrive DIR`."],
+        ["`trigger --redrive` is replaced by `tickerlake redrive`.", "`audit --repair`, the old spelling, still works.", "Run `tickerlake redrive DIR`."],
     ),
     "OldWords": (
         "comment",
-        ["A poison record.", "The refusal names it.", "There are holes between them.", "The usual reader stops."],
+        ["A poison record.", "A doubtful record.", "The refusal names it.", "The usual reader stops."],
         ["The lock is poisoned.", "The connection was refused.", "As usual, the batch ends.", "A lock poison error."],
     ),
     "Plural": ("error", ["{n} row(s) rejected"], ["{n} rows rejected", "type Timestamp(ns)"]),
     "Quaint": (
         "comment",
         ["What mends it is a retry.", "The record is put aside.", "Blank lines are passed over."],
-        ["A retry fixes it.", "Besides, it is fast.", "The state is passed to the function."],
+        ["A retry fixes it.", "One pass over the rows.", "Besides, it is fast.", "The state is passed to the function."],
     ),
     "Returns": (
         "fn-doc",
@@ -91,7 +91,7 @@ RULES = {
     "Tell": (
         "comment",
         ["The name tells the offset.", "As it is told in the header.", "A telling answer of the check."],
-        ["This tells the broker to wait.", "It tells you why.", "As far as the lake can tell.", "They cannot be told apart."],
+        ["This tells the broker to wait.", "It tells you why.", "As far as the lake can tell.", "They cannot be told apart.", "Unless told otherwise."],
     ),
     "What": (
         "doc",
