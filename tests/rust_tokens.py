@@ -111,7 +111,7 @@ def item_end(code, start):
 
 
 def attribute_at(code, index):
-    """The index after the attribute that begins at `index`, or None if there is none."""
+    """The index after the attribute that begins at `index`, or None if another token is there."""
     if code[index].text != "#":
         return None
     start = index + 1

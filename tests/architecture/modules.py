@@ -92,8 +92,10 @@ class Crate:
         line = code[index].line
         entries, index = use_tree(code, index, ())
         for segments, alias in entries:
-            if segments[0] not in STARTS and module.path + segments[:1] not in self.modules and (
-                segments[0] not in declared(code)
+            if (
+                segments[0] not in STARTS
+                and module.path + segments[:1] not in self.modules
+                and (segments[0] not in declared(code))
             ):
                 continue
             segments = segments if segments[0] in STARTS else ("self",) + segments
@@ -141,7 +143,7 @@ class Crate:
         return name in module.items or name in module.names or path + (name,) in self.modules
 
     def edges(self):
-        """`{module: {used module: (file, line) of the first use}}`, less those between a module and its own descendants."""
+        """`{module: {used module: (file, line)}}`, less those between a module and its own descendants."""
         graph = {path: {} for path in self.modules}
         for path, module in self.modules.items():
             for segments, line in module.uses:

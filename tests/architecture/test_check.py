@@ -1,4 +1,4 @@
-"""What tests/architecture/check finds in small workspaces made for it: python3 -m unittest tests/architecture/test_check.py"""
+"""Tests of tests/architecture/check with small workspaces: python3 -m unittest tests/architecture/test_check.py"""
 
 import contextlib
 import importlib.machinery
@@ -160,7 +160,9 @@ class Modules(CheckTest):
 
     def test_a_parent_and_its_descendants_may_use_each_other(self):
         self.workspace.modules(parent="pub mod child;\nuse self::child::Child;\npub struct Parent;")
-        self.workspace.write("high/src/parent/child.rs", "use super::Parent;\npub struct Child;\nfn f() { crate::parent::Parent; }")
+        self.workspace.write(
+            "high/src/parent/child.rs", "use super::Parent;\npub struct Child;\nfn f() { crate::parent::Parent; }"
+        )
         self.assert_clean()
 
     def test_a_re_export_counts_for_the_module_that_defines_the_name(self):
@@ -186,7 +188,8 @@ class Modules(CheckTest):
     def test_inline_modules_and_nested_use_trees_are_read(self):
         self.workspace.write(
             "high/src/lib.rs",
-            "mod a { pub mod b { use crate::{c::{self, C}}; pub struct B; } }\nmod c { use super::a::b::B; pub struct C; }",
+            "mod a { pub mod b { use crate::{c::{self, C}}; pub struct B; } }\n"
+            "mod c { use super::a::b::B; pub struct C; }",
         )
         code, printed = self.workspace.check()
         self.assertEqual((code, printed[0]), (1, "high: cycle of 2 modules: crate::a::b crate::c"))

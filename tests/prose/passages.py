@@ -131,7 +131,17 @@ def described(found, index):
     for at, word in enumerate(words[:8]):
         if word == "fn":
             return "fn-doc", words[at + 1], item
-        if word in ("struct", "enum", "trait", "mod", "type", "const", "static", "macro_rules", "union") and at + 1 < len(words):
+        if word in (
+            "struct",
+            "enum",
+            "trait",
+            "mod",
+            "type",
+            "const",
+            "static",
+            "macro_rules",
+            "union",
+        ) and at + 1 < len(words):
             return "doc", words[at + 1].removeprefix("!"), item
         if word not in ("pub", "(", "crate", "super", ")", "async", "unsafe", "extern", "default"):
             return "doc", word, item
@@ -146,7 +156,9 @@ def in_one_line(words):
             break
         depth += (word in ("(", "[", "<")) - (word in (")", "]", ">"))
         kept.append(word)
-    text = re.sub(r" ?(::|[.?!]) ?| (?=[(),:;>\]\[])|(?<=[(<&\[]) | (?=<)", lambda match: match[1] or "", " ".join(kept))
+    text = re.sub(
+        r" ?(::|[.?!]) ?| (?=[(),:;>\]\[])|(?<=[(<&\[]) | (?=<)", lambda match: match[1] or "", " ".join(kept)
+    )
     return re.sub(r"(?<=[\w>]) ?, ?", ", ", text)
 
 
@@ -206,7 +218,13 @@ def string_lines(token):
     lines = []
     for at, line in enumerate(text.split("\n")):
         if token.kind == "string":
-            line = line.removesuffix("\\").replace('\\"', '"').replace("\\n", " ").replace("\\t", " ").replace("\\\\", "\\")
+            line = (
+                line.removesuffix("\\")
+                .replace('\\"', '"')
+                .replace("\\n", " ")
+                .replace("\\t", " ")
+                .replace("\\\\", "\\")
+            )
         lines.append((token.line + at, line.strip().replace("{{", "{").replace("}}", "}")))
     return lines
 
@@ -260,9 +278,15 @@ def of_python(file, source):
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 lines = first.value.value.split("\n")
-                passages.append(Passage("comment", file, [(first.lineno + at, text.rstrip()) for at, text in enumerate(lines)]))
+                passages.append(
+                    Passage("comment", file, [(first.lineno + at, text.rstrip()) for at, text in enumerate(lines)])
+                )
         if isinstance(node, ast.keyword) and node.arg in ("help", "description", "epilog"):
             if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 passages.append(Passage("help", file, [(node.value.lineno, node.value.value)]))
@@ -318,7 +342,9 @@ def of_descriptions(file, source):
         if text in (">-", ">", "|", "|-", ""):
             found = []
             for further in range(at + 1, len(lines)):
-                if lines[further].strip() and len(lines[further]) - len(lines[further].lstrip()) <= len(match["indent"]):
+                if lines[further].strip() and len(lines[further]) - len(lines[further].lstrip()) <= len(
+                    match["indent"]
+                ):
                     break
                 found.append((further + 1, lines[further].strip()))
         if any(re.search(r"[a-z]", text) for _, text in found):

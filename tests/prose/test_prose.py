@@ -1,6 +1,6 @@
 """That each rule finds what it is for and leaves good English alone, and that texts are taken from where they are.
 
-    python3 -m unittest tests/prose/test_prose.py      needs Vale: tests/prose/check --install
+python3 -m unittest tests/prose/test_prose.py      needs Vale: tests/prose/check --install
 """
 
 import contextlib
@@ -44,7 +44,12 @@ RULES = {
     "None": (
         "comment",
         ["There is none.", "An event that is none.", "One of none where it matters."],
-        ["None of the rows is stored.", "It is none of these.", "-1 if the record has none.", "Returns `None` if no object exists."],
+        [
+            "None of the rows is stored.",
+            "It is none of these.",
+            "-1 if the record has none.",
+            "Returns `None` if no object exists.",
+        ],
     ),
     "OfItsOwn": (
         "comment",
@@ -54,7 +59,11 @@ RULES = {
     "OldCommands": (
         "comment",
         ["Run `tickerlake trigger --redrive DIR`.", "Only `audit --repair` writes."],
-        ["`trigger --redrive` is replaced by `tickerlake redrive`.", "`audit --repair`, the old spelling, still works.", "Run `tickerlake redrive DIR`."],
+        [
+            "`trigger --redrive` is replaced by `tickerlake redrive`.",
+            "`audit --repair`, the old spelling, still works.",
+            "Run `tickerlake redrive DIR`.",
+        ],
     ),
     "OldWords": (
         "comment",
@@ -65,7 +74,12 @@ RULES = {
     "Quaint": (
         "comment",
         ["What mends it is a retry.", "The record is put aside.", "Blank lines are passed over."],
-        ["A retry fixes it.", "One pass over the rows.", "Besides, it is fast.", "The state is passed to the function."],
+        [
+            "A retry fixes it.",
+            "One pass over the rows.",
+            "Besides, it is fast.",
+            "The state is passed to the function.",
+        ],
     ),
     "Returns": (
         "fn-doc",
@@ -91,7 +105,13 @@ RULES = {
     "Tell": (
         "comment",
         ["The name tells the offset.", "As it is told in the header.", "A telling answer of the check."],
-        ["This tells the broker to wait.", "It tells you why.", "As far as the lake can tell.", "They cannot be told apart.", "Unless told otherwise."],
+        [
+            "This tells the broker to wait.",
+            "It tells you why.",
+            "As far as the lake can tell.",
+            "They cannot be told apart.",
+            "Unless told otherwise.",
+        ],
     ),
     "What": (
         "doc",
@@ -124,14 +144,18 @@ class Rules(unittest.TestCase):
 
     def test_no_rule_finds_anything_in_good_english(self):
         for rule, (kind, _, right) in RULES.items():
-            found = [(each.rule, right[int(each.file[0])]) for each in check.vale_findings(self.texts(kind, right)) if each.rule == rule]
+            found = [
+                (each.rule, right[int(each.file[0])])
+                for each in check.vale_findings(self.texts(kind, right))
+                if each.rule == rule
+            ]
             self.assertEqual(found, [], rule)
 
     def test_code_in_backticks_is_left_alone(self):
         self.assertEqual(list(check.vale_findings(self.texts("comment", ["The variant `poison` is renamed."]))), [])
 
 
-RUST = '''//! The module, anew.
+RUST = """//! The module, anew.
 
 /// The topic.
 pub struct Topic {
@@ -164,7 +188,7 @@ struct Arguments {
 mod tests {
     // in a test
 }
-'''
+"""
 
 
 class Rust(unittest.TestCase):
@@ -173,7 +197,18 @@ class Rust(unittest.TestCase):
 
     def test_kinds_and_lines(self):
         kinds = {line: passage.kind for line, passage in self.passages().items()}
-        expected = {1: "doc", 3: "doc", 5: "doc", 6: "comment", 9: "fn-doc", 13: "log", 14: "error", 20: "error", 26: "doc", 32: "comment"}
+        expected = {
+            1: "doc",
+            3: "doc",
+            5: "doc",
+            6: "comment",
+            9: "fn-doc",
+            13: "log",
+            14: "error",
+            20: "error",
+            26: "doc",
+            32: "comment",
+        }
         self.assertEqual(kinds, expected)
 
     def test_a_doc_comment_knows_its_item(self):
@@ -190,7 +225,16 @@ class Rust(unittest.TestCase):
 
     def test_findings_have_the_lines_of_the_source(self):
         found = {(each.line, each.rule) for each in findings("lib.rs", RUST)}
-        expected = {(1, "Anew"), (3, "Echo"), (5, "FullStop"), (6, "Anew"), (9, "SoMany"), (13, "Anew"), (15, "Stand"), (20, "OldWords")}
+        expected = {
+            (1, "Anew"),
+            (3, "Echo"),
+            (5, "FullStop"),
+            (6, "Anew"),
+            (9, "SoMany"),
+            (13, "Anew"),
+            (15, "Stand"),
+            (20, "OldWords"),
+        }
         self.assertEqual(found, expected)
 
 
@@ -209,8 +253,8 @@ class Others(unittest.TestCase):
         self.assertEqual(self.lines("a.py", source), [(1, "The module."), (2, "yes")])
 
     def test_descriptions_of_a_template(self):
-        source = "Parameters:\n  A:\n    Description: One two\n  B:\n    Description: >-\n      Three\n      four\n    Type: String\n"
-        self.assertEqual(self.lines("t.yaml", source, "description"), [(3, "One two"), (6, "Three\nfour")])
+        source = "A:\n  Description: One two\nB:\n  Description: >-\n    Three\n    four\n  Type: String\n"
+        self.assertEqual(self.lines("t.yaml", source, "description"), [(2, "One two"), (5, "Three\nfour")])
 
     def test_markdown_is_one_page_less_its_code(self):
         found = findings("page.md", "# Page\n\nMade anew.\n\n```\nmade anew\n```\n")
