@@ -47,6 +47,7 @@ RULES = {
         [
             "None of the rows is stored.",
             "It is none of these.",
+            "It is none the worse.",
             "-1 if the record has none.",
             "Returns `None` if no object exists.",
         ],
@@ -110,6 +111,7 @@ RULES = {
             "It tells you why.",
             "As far as the lake can tell.",
             "They cannot be told apart.",
+            "An error cannot be told from a delay.",
             "Unless told otherwise.",
         ],
     ),
@@ -153,6 +155,9 @@ class Rules(unittest.TestCase):
 
     def test_code_in_backticks_is_left_alone(self):
         self.assertEqual(list(check.vale_findings(self.texts("comment", ["The variant `poison` is renamed."]))), [])
+
+    def test_the_names_of_arguments_are_left_alone(self):
+        self.assertEqual(list(check.vale_findings(self.texts("error", ["there and back: {told:?}"]))), [])
 
 
 RUST = """//! The module, anew.
