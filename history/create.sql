@@ -1,7 +1,6 @@
 -- The permanent table of all quotes: Parquet, by year of the trade date, each record once.
 -- Grain: one row per record, identified by topic, generation, partition and offset.
--- stored_at is the time (UTC) at which the record's object was stored; merge.sql continues from
--- it.
+-- stored_at is the time (UTC) at which the record's object was stored; merge.sql resumes there.
 CREATE TABLE IF NOT EXISTS quotes_history (
   kafka_topic string,
   kafka_partition int,
