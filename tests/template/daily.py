@@ -6,7 +6,7 @@ import re
 
 import resolve
 
-BEGIN = "          # begin: made from history/ by tests/template/check --write\n"
+BEGIN = "          # begin: generated from history/ by tests/template/check --write\n"
 END = "          # end\n"
 # In the order in which they are run. Athena may do the last two in parts, and then fails each but the last.
 STATEMENTS = ["create", "merge", "optimize", "vacuum"]
