@@ -5,12 +5,12 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use embedded::broker::Broker;
+use embedded::s3::Storage;
 use rdkafka::ClientConfig;
 use serde_json::{Value, json};
 use sink::{Config, Sink};
 use tempfile::TempDir;
-use tickerlake::broker::Broker;
-use tickerlake::storage::Storage;
 use tickerlake::trigger::Settings;
 use tickerlake::trigger::batch::{Limits, MAX_PAYLOAD};
 use tickerlake::trigger::command::Running;

@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use embedded::s3::Storage;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -21,7 +22,6 @@ use sink::codec::Codec;
 use sink::{Config, Sink, ledger};
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;
-use tickerlake::storage::Storage;
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::program;
 

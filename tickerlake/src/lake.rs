@@ -10,7 +10,7 @@ use sink::config::{Config, ConfigError};
 use sink::layout::{self, Hour};
 
 use crate::sql;
-use crate::storage::{LONGEST_KEY, Storage};
+use embedded::s3::{LONGEST_KEY, Storage};
 
 /// The bucket of the embedded S3: a folder of this name holds the objects.
 pub const FOLDER_BUCKET: &str = "tickerlake";

@@ -22,7 +22,6 @@ use sink::Sink;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Scope};
-use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
 use crate::quality;
 use crate::say::{self, Format, Say, counted};
@@ -33,6 +32,7 @@ use crate::trigger::command::Running;
 use crate::trigger::function::Function;
 use crate::trigger::progress::{Counts, Progress};
 use crate::view::{View, Watched};
+use embedded::broker::Broker;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 

@@ -15,11 +15,9 @@ use serde_json::json;
 use sink::Sink;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::Broker;
 use crate::lake::LakeArgs;
 use crate::run::BATCH_SIZE;
 use crate::say::{Format, Say, counted};
-use crate::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use crate::trigger::Settings;
 use crate::trigger::args::{BatchArgs, FunctionArgs};
 use crate::trigger::command::{LINE_EVERY, Running};
@@ -28,6 +26,8 @@ use crate::trigger::function::Function;
 use crate::trigger::progress::Progress;
 use crate::view::status::Stored;
 use crate::view::{View, Watched};
+use embedded::broker::Broker;
+use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 
 /// How long nothing need be said about what is still to be stored.
 const AT_ONCE: Duration = Duration::from_secs(1);
