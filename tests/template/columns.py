@@ -1,11 +1,11 @@
-"""The tables' columns, read from their one definition in tickerlake/src/sql/columns.rs."""
+"""The tables' columns, read from their one definition in crates/lake-query/src/columns.rs."""
 
 import re
 
 
 def declared(root):
     """(the quote's own, the table quotes', the table quarantine's), each as a list of (name, type)."""
-    path = root / "tickerlake/src/sql/columns.rs"
+    path = root / "crates/lake-query/src/columns.rs"
     text = path.read_text()
     types = {
         kind: name

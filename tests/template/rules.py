@@ -59,7 +59,7 @@ def tables(root, resources):
     quote, quotes, quarantine = columns.declared(root)
     sink = variables(resources)
     if sink["SINK_COLUMNS"] != ",".join(f"{name}:{kind}" for name, kind in quote):
-        yield "SINK_COLUMNS are not the columns of a quote in tickerlake/src/sql/columns.rs"
+        yield "SINK_COLUMNS are not the columns of a quote in crates/lake-query/src/columns.rs"
     unknown = sink.keys() - columns.sink_variables(root) - {"RUST_LOG", "GLIBC_TUNABLES"}
     if unknown:
         yield f"the function does not read {', '.join(sorted(unknown))}"
@@ -80,7 +80,7 @@ def tables(root, resources):
         table = tables_found[name]
         storage = table["StorageDescriptor"]
         if [(column["Name"], column["Type"]) for column in storage["Columns"]] != wanted:
-            yield f"the columns of {name} are not those of tickerlake/src/sql/columns.rs"
+            yield f"the columns of {name} are not those of crates/lake-query/src/columns.rs"
         if [key["Name"] for key in table["PartitionKeys"]] != partitions:
             yield f"{name} is not partitioned by {', '.join(partitions)}, as the sink writes it"
         # Where the sink writes: functions/sink/src/layout.rs.

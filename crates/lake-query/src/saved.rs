@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn files(folder: &str) -> Vec<String> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../queries").join(folder);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries").join(folder);
         let entries = std::fs::read_dir(path).unwrap();
         let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
         let stems = names.filter_map(|n| Some(format!("{folder}{}", n.strip_suffix(".sql")?)));

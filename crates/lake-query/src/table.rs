@@ -11,10 +11,9 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use lake_store::{Area, DT, Day, Lake, Object, StoreError};
 
-use super::columns::DT;
 use super::error::SqlError;
-use super::listing::{Area, Day, Lake, Object};
 use super::prune;
 use super::rows::Columns;
 use super::scan::Share;
@@ -40,7 +39,7 @@ impl Table {
         Self { lake, of, columns, schema }
     }
 
-    async fn days(&self) -> Result<Vec<Day>, SqlError> {
+    async fn days(&self) -> Result<Vec<Day>, StoreError> {
         match &self.of {
             Of::Topic(topic) => self.lake.days(Area::Data, topic).await,
             Of::Quarantine => {
@@ -55,9 +54,9 @@ impl Table {
 
     /// The objects that the filters leave, listing only the days that they leave.
     async fn objects(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<Object>> {
-        let days = self.days().await?;
+        let days = self.days().await.map_err(SqlError::from)?;
         let days = prune::keep(session, filters, &[DT], days)?;
-        let objects = self.lake.objects(days).await?;
+        let objects = self.lake.objects(days).await.map_err(SqlError::from)?;
         prune::keep(session, filters, &self.partitions(), objects)
     }
 
@@ -97,8 +96,7 @@ impl TableProvider for Table {
         let shape = Arc::new(self.columns.project(projection.map(Vec::as_slice))?);
         let shares = Share::out(objects, session.config().target_partitions());
         let shares = shares.into_iter().map(|objects| {
-            Arc::new(Share { store: Arc::clone(&self.lake.store), objects, shape: Arc::clone(&shape) })
-                as Arc<dyn PartitionStream>
+            Arc::new(Share { lake: self.lake.clone(), objects, shape: Arc::clone(&shape) }) as Arc<dyn PartitionStream>
         });
         let schema = Arc::clone(&shape.schema);
         let plan = StreamingTableExec::try_new(schema, shares.collect(), None, [], false, limit)?;

@@ -12,43 +12,47 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::listing::Lake;
+use crate::listing::Lake;
 
 /// An in-memory store that remembers which objects were read and which folders were listed whole.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Store {
+pub struct Store {
     objects: Arc<InMemory>,
     read: Arc<Mutex<Vec<String>>>,
     listed: Arc<Mutex<Vec<String>>>,
 }
 
 impl Store {
-    pub(super) fn new() -> Self {
+    /// An empty store.
+    pub fn new() -> Self {
         Self::default()
     }
 
-    pub(super) async fn put(&self, key: &str, text: &str) {
+    /// Stores an object of this text.
+    pub async fn put(&self, key: &str, text: &str) {
         self.put_bytes(key, text.as_bytes().to_vec()).await;
     }
 
-    pub(super) async fn put_bytes(&self, key: &str, bytes: Vec<u8>) {
+    /// Stores an object of these bytes.
+    pub async fn put_bytes(&self, key: &str, bytes: Vec<u8>) {
         let key = Path::parse(key).unwrap();
         self.objects.put(&key, bytes.into()).await.unwrap();
     }
 
-    pub(super) fn lake(&self, prefix: &str) -> Lake {
+    /// The lake in it whose keys begin with `prefix`.
+    pub fn lake(&self, prefix: &str) -> Lake {
         Lake { store: Arc::new(self.clone()), prefix: prefix.into() }
     }
 
     /// The folders listed whole since the last call, in order.
-    pub(super) fn take_lists(&self) -> Vec<String> {
+    pub fn take_lists(&self) -> Vec<String> {
         let mut listed = std::mem::take(&mut *self.listed.lock().unwrap());
         listed.sort();
         listed
     }
 
     /// The keys read since the last call, in order.
-    pub(super) fn take_reads(&self) -> Vec<String> {
+    pub fn take_reads(&self) -> Vec<String> {
         let mut read = std::mem::take(&mut *self.read.lock().unwrap());
         read.sort();
         read
@@ -94,12 +98,14 @@ impl ObjectStore for Store {
     }
 }
 
-pub(super) fn gzip(text: &str) -> Vec<u8> {
+/// Compresses a text.
+pub fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
 }
 
-pub(super) fn zstd(text: &str) -> Vec<u8> {
+/// Compresses a text.
+pub fn zstd(text: &str) -> Vec<u8> {
     zstd::encode_all(text.as_bytes(), 3).unwrap()
 }

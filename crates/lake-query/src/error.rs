@@ -3,44 +3,17 @@
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
+use lake_store::StoreError;
+
 use super::render::Format;
 
 /// Why a statement gave no rows.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqlError {
-    /// The lake's prefix or a topic cannot be part of an object key.
-    #[error("{key:?} cannot be part of an object key")]
-    Key {
-        /// The key as far as it was put together.
-        key: String,
-        /// What the object store says about it.
-        source: object_store::path::Error,
-    },
-    /// The store did not list what lies under a key; a retry may help.
-    #[error("failed to list the objects under {key}")]
-    List {
-        /// The key that was listed.
-        key: String,
-        /// What the object store says.
-        source: object_store::Error,
-    },
-    /// The store did not hand out an object; a retry may help.
-    #[error("failed to read the object {key}")]
-    Read {
-        /// The object.
-        key: String,
-        /// What the object store says.
-        source: object_store::Error,
-    },
-    /// An object does not hold what its name and its table say; no retry helps.
-    #[error("failed to decode the object {key}: {reason}")]
-    Decode {
-        /// The object.
-        key: String,
-        /// What is wrong with it, with the line where there is one.
-        reason: String,
-    },
+    /// The lake did not give what it holds.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The engine refused the statement, or stopped while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),
@@ -52,12 +25,6 @@ pub enum SqlError {
         /// What Arrow says.
         source: ArrowError,
     },
-}
-
-impl SqlError {
-    pub(super) fn decode(key: &object_store::path::Path, reason: impl Into<String>) -> Self {
-        Self::Decode { key: key.to_string(), reason: reason.into() }
-    }
 }
 
 impl From<DataFusionError> for SqlError {
@@ -93,11 +60,11 @@ mod tests {
 
     #[test]
     fn our_errors_come_out_of_the_engine_as_they_went_in() {
-        let ours = SqlError::Read {
+        let ours = StoreError::Read {
             key: "data/quotes/dt=2026-01-02/a.json".into(),
             source: object_store::Error::NotImplemented { operation: "get".into(), implementer: "nobody".into() },
         };
-        let through = DataFusionError::from(ours).context("while running");
+        let through = DataFusionError::from(SqlError::from(ours)).context("while running");
         let text = SqlError::from(through).to_string();
         assert!(text.starts_with("failed to read the object data/quotes/dt=2026-01-02/a.json: Operation"), "{text}");
     }

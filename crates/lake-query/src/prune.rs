@@ -9,8 +9,7 @@ use datafusion::common::DFSchema;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
-
-use super::listing::Partitioned;
+use lake_store::Partitioned;
 
 /// Whether the values of these columns alone decide a filter.
 pub(super) fn decides(columns: &[&str], filter: &Expr) -> bool {

@@ -93,9 +93,6 @@ pub const QUARANTINED: &[Column] = &[
     column("headers", Kind::Json),
 ];
 
-/// The partition column that every table has: the UTC date of the record's Kafka timestamp.
-pub const DT: &str = "dt";
-
 /// The columns of a topic's table.
 pub fn quote_columns() -> Vec<Column> {
     [COORDINATES, QUOTE].concat()

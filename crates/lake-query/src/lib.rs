@@ -2,7 +2,7 @@
 //!
 //! `DataFusion` was chosen because it is a library (no server, no port), reads straight from an
 //! object store, and speaks a dialect close enough to Athena's that the files of `queries/` run
-//! unchanged on both. It and `object_store` are known to this module only.
+//! unchanged on both. It is known to this crate only.
 //!
 //! One table per topic, `quarantine` over all topics, the chosen topic as `quotes`, and the views
 //! of `queries/views/`. The partition columns of the keys (`dt`, and `hour` and `by_<field>` where
@@ -13,24 +13,19 @@
 //! Field names match column names exactly here, whereas Athena ignores case: a field `Close` is a
 //! column `"Close"` of its own here and `close` there. The producer writes `snake_case` only.
 
-mod codec;
 pub mod columns;
 mod error;
 mod execute;
 mod infer;
 mod json;
-mod listing;
 mod prune;
-mod reader;
+pub mod quality;
 mod render;
 mod rows;
 mod saved;
 mod scan;
 mod session;
-pub mod store;
 mod table;
-#[cfg(test)]
-mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +33,6 @@ pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::prelude::SessionContext as Session;
 pub use error::SqlError;
 pub use execute::execute;
-pub use listing::Lake;
-pub use reader::Stored;
 pub use render::{Format, first_row, render};
-pub use saved::{SavedQuery, quality, queries, views};
+pub use saved::{SavedQuery, quality as quality_questions, queries, views};
 pub use session::{QUARANTINE, QUOTES, session};

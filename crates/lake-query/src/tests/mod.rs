@@ -2,7 +2,10 @@
 
 use datafusion::prelude::SessionContext;
 
-use super::testing::{Store, gzip, zstd};
+use lake_store::Lake;
+use lake_store::testing::{Store, gzip, zstd};
+
+use super::saved::quality;
 use super::*;
 
 mod objects;

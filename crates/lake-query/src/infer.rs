@@ -6,13 +6,11 @@
 //! lines is not a column; nothing else is ever guessed from it.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::codec::Text as _;
-use super::columns::{DT, Kind};
-use super::error::SqlError;
+use super::columns::Kind;
 use super::json::{self, Fields};
-use super::listing::{Area, Lake, Object, Partitioned};
 
 /// Lines looked at per topic: days listed, and objects read from.
 const SAMPLES: usize = 16;
@@ -33,7 +31,7 @@ pub(super) struct Found {
 
 /// Looks at a topic's samples. A sample that cannot be decoded shows nothing: the query that reads
 /// it says so, and the queries that do not are none the worse.
-pub(super) async fn find(lake: &Lake, topic: &str) -> Result<Found, SqlError> {
+pub(super) async fn find(lake: &Lake, topic: &str) -> Result<Found, StoreError> {
     let days = spread(lake.days(Area::Data, topic).await?);
     let mut objects = lake.objects(days).await?;
     // Several partitions write at the same time, so the newest object is not the one with the last
@@ -88,7 +86,7 @@ fn spread<T>(all: Vec<T>) -> Vec<T> {
     indexed.filter_map(|(at, one)| wanted.next_if_eq(&at).map(|_| one)).collect()
 }
 
-async fn first_line(store: &dyn ObjectStore, object: &Object) -> Result<Option<String>, SqlError> {
+async fn first_line(store: &dyn ObjectStore, object: &Object) -> Result<Option<String>, StoreError> {
     let (size, Some(codec)) = (object.meta.size, object.codec) else {
         return Ok(None);
     };
@@ -100,10 +98,10 @@ async fn first_line(store: &dyn ObjectStore, object: &Object) -> Result<Option<S
             Ok(bytes) => bytes,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(source) => {
-                return Err(SqlError::Read { key: object.key().to_string(), source });
+                return Err(StoreError::Read { key: object.key().to_string(), source });
             }
         };
-        if let Ok(Some(line)) = codec.first_line(&bytes, end == size) {
+        if let Ok(Some(line)) = codec::first_line(codec, &bytes, end == size) {
             return Ok(Some(line));
         }
     }
@@ -112,8 +110,8 @@ async fn first_line(store: &dyn ObjectStore, object: &Object) -> Result<Option<S
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Store, gzip};
     use super::*;
+    use lake_store::testing::{Store, gzip};
 
     fn fields(found: &Found) -> Vec<(&str, Kind)> {
         found.fields.iter().map(|(n, k)| (n.as_str(), *k)).collect()

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use lake_store::{Area, DT, Lake};
 
-use super::columns::{Column, DT, quarantine_columns, quote_columns};
+use super::columns::{Column, quarantine_columns, quote_columns};
 use super::error::SqlError;
 use super::execute::execute;
 use super::infer::{self, Found};
-use super::listing::{Area, Lake};
 use super::rows::Columns;
 use super::saved::views;
 use super::table::{Of, Table};

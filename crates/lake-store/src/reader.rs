@@ -5,10 +5,9 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt};
 
-use super::codec::Text as _;
-use super::error::SqlError;
-use super::listing::{Area, Lake, Object};
-use super::scan::read;
+use crate::codec;
+use crate::error::StoreError;
+use crate::listing::{Area, Lake, Object};
 
 /// An object that holds records of a topic, good ones or quarantined ones.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ impl Lake {
     ///
     /// # Errors
     /// When the store does not list them.
-    pub async fn stored(&self, topic: &str) -> Result<Vec<Stored>, SqlError> {
+    pub async fn stored(&self, topic: &str) -> Result<Vec<Stored>, StoreError> {
         let mut all = Vec::new();
         for (area, quarantined) in [(Area::Data, false), (Area::Quarantine, true)] {
             let objects = self.objects(self.days(area, topic).await?).await?.into_iter();
@@ -39,11 +38,11 @@ impl Lake {
     ///
     /// # Errors
     /// When it cannot be read, or is not what its name says.
-    pub async fn text(&self, stored: &Stored) -> Result<String, SqlError> {
-        let wrong = |reason: &dyn ToString| SqlError::decode(stored.object.key(), reason.to_string());
+    pub async fn text(&self, stored: &Stored) -> Result<String, StoreError> {
+        let wrong = |reason: &dyn ToString| StoreError::decode(stored.object.key(), reason.to_string());
         let codec = stored.object.codec.ok_or_else(|| wrong(&"its name names no codec"))?;
-        let bytes = read(self.store.as_ref(), &stored.object).await?;
-        codec.text(&bytes).map_err(|error| wrong(&error))
+        let bytes = self.read(&stored.object).await?;
+        codec::text(codec, &bytes).map_err(|error| wrong(&error))
     }
 }
 
@@ -53,7 +52,7 @@ impl Lake {
     ///
     /// # Errors
     /// When the store does not list them.
-    pub async fn names(&self, folder: &str) -> Result<Vec<String>, SqlError> {
+    pub async fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let folders = self.folders(&self.below(folder)?).await?.into_iter();
         Ok(folders.filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
@@ -63,10 +62,10 @@ impl Lake {
     ///
     /// # Errors
     /// When the store does not list them.
-    pub async fn each(&self, folder: &str, mut see: impl FnMut(&str, u64)) -> Result<(), SqlError> {
+    pub async fn each(&self, folder: &str, mut see: impl FnMut(&str, u64)) -> Result<(), StoreError> {
         let path = self.below(folder)?;
         let mut listed = self.store.list(Some(&path));
-        let wrong = |source| SqlError::List { key: path.to_string(), source };
+        let wrong = |source| StoreError::List { key: path.to_string(), source };
         while let Some(meta) = listed.try_next().await.map_err(wrong)? {
             see(meta.location.as_ref(), meta.size);
         }
@@ -77,9 +76,9 @@ impl Lake {
     ///
     /// # Errors
     /// When the store does not hand it out.
-    pub async fn bytes(&self, key: &str) -> Result<Option<Bytes>, SqlError> {
-        let path = Path::parse(key).map_err(|source| SqlError::Key { key: key.to_owned(), source })?;
-        let wrong = |source| SqlError::Read { key: key.to_owned(), source };
+    pub async fn bytes(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let path = Path::parse(key).map_err(|source| StoreError::Key { key: key.to_owned(), source })?;
+        let wrong = |source| StoreError::Read { key: key.to_owned(), source };
         match self.store.get(&path).await {
             Ok(found) => found.bytes().await.map(Some).map_err(wrong),
             Err(Error::NotFound { .. }) => Ok(None),
@@ -87,15 +86,15 @@ impl Lake {
         }
     }
 
-    fn below(&self, folder: &str) -> Result<Path, SqlError> {
+    fn below(&self, folder: &str) -> Result<Path, StoreError> {
         let key = format!("{}{folder}", self.prefix);
-        Path::parse(&key).map_err(|source| SqlError::Key { key, source })
+        Path::parse(&key).map_err(|source| StoreError::Key { key, source })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Store, gzip};
+    use crate::testing::{Store, gzip};
 
     #[tokio::test]
     async fn a_topics_objects_are_those_of_both_areas_and_no_others() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use producer::summary::grouped;
 use serde::Serialize;
 
-use crate::sql;
+use crate::{Session, execute, first_row};
 
 /// The column in which a quality query counts its findings.
 const FINDINGS: &str = "findings";
@@ -32,10 +32,10 @@ pub struct Answer {
 }
 
 /// Asks every question of a lake. One that fails does not keep the others from being answered.
-pub async fn report(session: &sql::Session) -> Vec<Answer> {
+pub async fn report(session: &Session) -> Vec<Answer> {
     let mut answers = Vec::new();
-    for query in sql::quality() {
-        let first = sql::execute(session, query.sql).await.and_then(|rows| sql::first_row(&rows));
+    for query in crate::quality_questions() {
+        let first = execute(session, query.sql).await.and_then(|rows| first_row(&rows));
         let question = question(query.name);
         answers.push(match first {
             Ok(first) => Answer {

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::{ObjectStore, ObjectStoreExt};
+use lake_store::{Lake, Object};
 
 use super::error::SqlError;
-use super::listing::Object;
 use super::rows::{Rows, Shape};
 
 /// Objects under way while one is decoded; they are a few MB each, compressed.
@@ -21,7 +19,7 @@ const READ_AHEAD: usize = 4;
 /// The objects that one of the engine's threads reads.
 #[derive(Debug)]
 pub(super) struct Share {
-    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) lake: Lake,
     pub(super) objects: Vec<Object>,
     pub(super) shape: Arc<Shape>,
 }
@@ -49,10 +47,10 @@ impl PartitionStream for Share {
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batch = context.session_config().batch_size();
-        let store = Arc::clone(&self.store);
+        let lake = self.lake.clone();
         let reads = stream::iter(self.objects.clone()).map(move |object| {
-            let store = Arc::clone(&store);
-            async move { Ok((read(store.as_ref(), &object).await?, object)) }
+            let lake = lake.clone();
+            async move { Ok((lake.read(&object).await?, object)) }
         });
         let shape = Arc::clone(&self.shape);
         let batches = reads
@@ -62,23 +60,17 @@ impl PartitionStream for Share {
                 std::future::ready(rows.map(stream::iter))
             })
             .try_flatten()
-            .map_err(DataFusionError::from);
+            .map_err(|error| DataFusionError::from(SqlError::from(error)));
         let schema = Arc::clone(&self.shape.schema);
         Box::pin(RecordBatchStreamAdapter::new(schema, batches))
     }
 }
 
-/// An object's bytes as they are stored.
-pub(super) async fn read(store: &dyn ObjectStore, object: &Object) -> Result<Bytes, SqlError> {
-    let wrong = |source| SqlError::Read { key: object.key().to_string(), source };
-    let found = store.get(object.key()).await.map_err(wrong)?;
-    found.bytes().await.map_err(wrong)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::listing::Area;
-    use super::super::testing::Store;
+    use lake_store::Area;
+    use lake_store::testing::Store;
+
     use super::*;
 
     #[tokio::test]

@@ -7,11 +7,10 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 
-use super::codec::Text as _;
+use lake_store::{Object, Partitioned, StoreError, codec};
+
 use super::columns::Kind;
-use super::error::SqlError;
 use super::json::{self, Fields};
-use super::listing::{Object, Partitioned};
 
 /// A table's columns: the fields of its lines, then the partition columns of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,16 +86,16 @@ pub(super) struct Rows {
 
 impl Rows {
     /// The rows in an object's bytes, at most `batch` at a time.
-    pub(super) fn open(shape: Arc<Shape>, object: Object, bytes: &[u8], batch: usize) -> Result<Self, SqlError> {
-        let refuse = |reason: String| SqlError::decode(object.key(), reason);
+    pub(super) fn open(shape: Arc<Shape>, object: Object, bytes: &[u8], batch: usize) -> Result<Self, StoreError> {
+        let refuse = |reason: String| StoreError::decode(object.key(), reason);
         let Some(codec) = object.codec else {
             return Err(refuse("its name ends in none of .json, .json.gz, .json.zst".into()));
         };
-        let text = codec.text(bytes).map_err(|error| refuse(error.to_string()))?;
+        let text = codec::text(codec, bytes).map_err(|error| refuse(error.to_string()))?;
         Ok(Self { shape, object, text, read: (0, 0), batch: batch.max(1) })
     }
 
-    fn batch(&mut self) -> Result<Option<RecordBatch>, SqlError> {
+    fn batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
         let (from, _) = self.read;
         let (lines, read) = take_lines(&self.text, self.read, self.batch);
         self.read = read;
@@ -109,11 +108,11 @@ impl Rows {
         let typed = match shape.typed.fields().is_empty() {
             true => Vec::new(),
             false => decode(&shape.typed, text, rows)
-                .map_err(|reason| SqlError::decode(key, locate(&shape.typed, &lines, reason)))?,
+                .map_err(|reason| StoreError::decode(key, locate(&shape.typed, &lines, reason)))?,
         };
         let raw = match shape.raw.is_empty() {
             true => Vec::new(),
-            false => texts(&shape.raw, &lines).map_err(|reason| SqlError::decode(key, reason))?,
+            false => texts(&shape.raw, &lines).map_err(|reason| StoreError::decode(key, reason))?,
         };
         let columns = shape.sources.iter().map(|source| match source {
             Source::Typed(at) => Arc::clone(&typed[*at]),
@@ -124,12 +123,12 @@ impl Rows {
         let count = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&shape.schema), columns, &count)
             .map(Some)
-            .map_err(|error| SqlError::decode(key, error.to_string()))
+            .map_err(|error| StoreError::decode(key, error.to_string()))
     }
 }
 
 impl Iterator for Rows {
-    type Item = Result<RecordBatch, SqlError>;
+    type Item = Result<RecordBatch, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.batch().transpose()

@@ -10,11 +10,16 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
+use bytes::Bytes;
+use object_store::ObjectStoreExt;
+use sink::codec::Codec;
 use sink::layout::{self, NO_PARTITION};
 
-use super::codec::{Codec, Text as _};
-use super::columns::DT;
-use super::error::SqlError;
+use crate::codec;
+use crate::error::StoreError;
+
+/// The partition column that every table has: the UTC date of the record's Kafka timestamp.
+pub const DT: &str = "dt";
 
 /// Folders listed at a time: enough to hide a store's latency, too few to be throttled.
 const LISTS_AT_ONCE: usize = 8;
@@ -30,22 +35,24 @@ pub struct Lake {
 
 /// The two trees of a lake that hold records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Area {
+pub enum Area {
+    /// Good records.
     Data,
+    /// Records that were put aside.
     Quarantine,
 }
 
 /// Something whose key gives its rows the values of partition columns.
-pub(super) trait Partitioned {
+pub trait Partitioned {
     /// The value of a partition column; null where the key does not name it.
     fn partition(&self, column: &str) -> Option<&str>;
 }
 
 /// One `dt=` folder.
 #[derive(Clone, Debug)]
-pub(super) struct Day {
-    pub(super) path: Path,
-    pub(super) date: Option<String>,
+pub struct Day {
+    path: Path,
+    date: Option<String>,
 }
 
 impl Partitioned for Day {
@@ -56,9 +63,11 @@ impl Partitioned for Day {
 
 /// One object, and what its key says about its rows.
 #[derive(Clone, Debug)]
-pub(super) struct Object {
-    pub(super) meta: ObjectMeta,
-    pub(super) codec: Option<Codec>,
+pub struct Object {
+    /// Its key, size and age.
+    pub meta: ObjectMeta,
+    /// How it is compressed; none where its name does not tell.
+    pub codec: Option<Codec>,
     partitions: Vec<(String, Option<String>)>,
 }
 
@@ -70,11 +79,13 @@ impl Partitioned for Object {
 }
 
 impl Object {
-    pub(super) fn key(&self) -> &Path {
+    /// Its key, the lake's prefix included.
+    pub fn key(&self) -> &Path {
         &self.meta.location
     }
 
-    pub(super) fn partition_names(&self) -> impl Iterator<Item = &str> {
+    /// The partition columns that its key names, in their order.
+    pub fn partition_names(&self) -> impl Iterator<Item = &str> {
         self.partitions.iter().map(|(name, _)| name.as_str())
     }
 
@@ -86,7 +97,7 @@ impl Object {
             return None;
         }
         let (name, folders) = parts.split_last()?;
-        let codec = Codec::of(name.as_ref());
+        let codec = codec::from_name(name.as_ref());
         if codec.is_none() && meta.size == 0 {
             return None;
         }
@@ -98,14 +109,20 @@ impl Object {
 
 impl Lake {
     /// The topics that have objects in an area, in order.
-    pub(super) async fn topics(&self, area: Area) -> Result<Vec<String>, SqlError> {
+    ///
+    /// # Errors
+    /// When the store does not list them.
+    pub async fn topics(&self, area: Area) -> Result<Vec<String>, StoreError> {
         let root = self.path(area, None)?;
         let names = self.folders(&root).await?.into_iter();
         Ok(names.filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
     /// The days of a topic, oldest first.
-    pub(super) async fn days(&self, area: Area, topic: &str) -> Result<Vec<Day>, SqlError> {
+    ///
+    /// # Errors
+    /// When the store does not list them.
+    pub async fn days(&self, area: Area, topic: &str) -> Result<Vec<Day>, StoreError> {
         let root = self.path(area, Some(topic))?;
         let folders = self.folders(&root).await?.into_iter();
         Ok(folders
@@ -117,28 +134,41 @@ impl Lake {
     }
 
     /// The objects of some days, in the order of the days and then of the keys.
-    pub(super) async fn objects(&self, days: Vec<Day>) -> Result<Vec<Object>, SqlError> {
+    ///
+    /// # Errors
+    /// When the store does not list them.
+    pub async fn objects(&self, days: Vec<Day>) -> Result<Vec<Object>, StoreError> {
         let lists = days.into_iter().map(|day| async move {
             let listed = self.store.list(Some(&day.path)).try_collect::<Vec<_>>();
-            let metas = listed.await.map_err(|source| SqlError::List { key: day.path.to_string(), source })?;
+            let metas = listed.await.map_err(|source| StoreError::List { key: day.path.to_string(), source })?;
             let objects = metas.into_iter();
             let mut objects: Vec<_> = objects.filter_map(|m| Object::below(&day.path, m)).collect();
             objects.sort_by(|a, b| a.key().cmp(b.key()));
-            Ok::<_, SqlError>(objects)
+            Ok::<_, StoreError>(objects)
         });
         let days: Vec<_> = stream::iter(lists).buffered(LISTS_AT_ONCE).try_collect().await?;
         Ok(days.into_iter().flatten().collect())
     }
 
-    pub(super) async fn folders(&self, path: &Path) -> Result<Vec<Path>, SqlError> {
+    /// An object's bytes as they are stored.
+    ///
+    /// # Errors
+    /// When the store does not hand it out.
+    pub async fn read(&self, object: &Object) -> Result<Bytes, StoreError> {
+        let wrong = |source| StoreError::Read { key: object.key().to_string(), source };
+        let found = self.store.get(object.key()).await.map_err(wrong)?;
+        found.bytes().await.map_err(wrong)
+    }
+
+    pub(crate) async fn folders(&self, path: &Path) -> Result<Vec<Path>, StoreError> {
         let listed = self.store.list_with_delimiter(Some(path)).await;
-        let listed = listed.map_err(|source| SqlError::List { key: path.to_string(), source })?;
+        let listed = listed.map_err(|source| StoreError::List { key: path.to_string(), source })?;
         let mut folders = listed.common_prefixes;
         folders.sort();
         Ok(folders)
     }
 
-    fn path(&self, area: Area, topic: Option<&str>) -> Result<Path, SqlError> {
+    fn path(&self, area: Area, topic: Option<&str>) -> Result<Path, StoreError> {
         let area = match area {
             Area::Data => layout::DATA,
             Area::Quarantine => layout::QUARANTINE,
@@ -147,7 +177,7 @@ impl Lake {
             Some(topic) => format!("{}{area}/{topic}", self.prefix),
             None => format!("{}{area}", self.prefix),
         };
-        Path::parse(&key).map_err(|source| SqlError::Key { key, source })
+        Path::parse(&key).map_err(|source| StoreError::Key { key, source })
     }
 }
 
@@ -182,8 +212,8 @@ fn percent_decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Store;
     use super::*;
+    use crate::testing::Store;
 
     async fn keys(lake: &Lake, topic: &str) -> Vec<String> {
         let days = lake.days(Area::Data, topic).await.unwrap();
@@ -229,7 +259,7 @@ mod tests {
         assert_eq!(keys(&store.lake("a/b-"), "quotes").await.len(), 1);
         assert!(keys(&store.lake("a/"), "quotes").await.is_empty());
         let refused = store.lake("a//").topics(Area::Data).await.unwrap_err();
-        assert!(matches!(refused, SqlError::Key { .. }), "{refused}");
+        assert!(matches!(refused, StoreError::Key { .. }), "{refused}");
     }
 
     #[tokio::test]
