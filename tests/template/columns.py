@@ -5,7 +5,7 @@ import re
 
 def read_columns(root):
     """Returns the columns of a quote, of the table quotes and of the table quarantine, each as a list of (name, type)."""
-    path = root / "tickerlake/src/sql/columns.rs"
+    path = root / "crates/lake-query/src/columns.rs"
     text = path.read_text()
     types = {
         kind: name

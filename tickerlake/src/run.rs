@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use event_source::progress::{Counts, Progress};
+use event_source::{Running, Settings};
+use lake_query::{RecordBatch, Session};
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
 use producer::foreground::{self, stop_on_signal};
@@ -22,17 +25,12 @@ use sink::Sink;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Scope};
-use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
-use crate::quality;
 use crate::say::{self, Format, Say, counted};
-use crate::sql;
-use crate::trigger::Settings;
 use crate::trigger::args::BatchArgs;
-use crate::trigger::command::Running;
-use crate::trigger::function::Function;
-use crate::trigger::progress::{Counts, Progress};
+use crate::trigger::sink_function::SinkFunction;
 use crate::view::{View, Watched};
+use embedded::broker::Broker;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
@@ -115,7 +113,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
-    let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
+    let function = Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone())));
     let trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
     let fed = Arc::new(producer::progress::Progress::default());
@@ -137,7 +135,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let failures = counted(failures, "failed invocation", "failed invocations");
     say.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
     say.stage("sink", &say::stored(&report));
-    let session = sql::session(&args.lake.tables().await?, &topic).await?;
+    let session = lake_query::session(&args.lake.tables().await?, &topic).await?;
     answers(&session, say).await?;
     quality(&session, say).await?;
     // Of a broker of our own, each generation begins at the topic's beginning.
@@ -257,14 +255,14 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
 }
 
 /// The answers of `queries/`. One that fails does not keep the others from being given.
-async fn answers(session: &sql::Session, say: Say) -> anyhow::Result<()> {
+async fn answers(session: &Session, say: Say) -> anyhow::Result<()> {
     let mut failed = Vec::new();
-    for query in sql::queries() {
+    for query in lake_query::queries() {
         let mut told = Answer { query: query.name, title: query.title, rows: None, error: None };
         let mut text = format!("\n{} (queries/{}.sql)\n", query.title, query.name).into_bytes();
-        match sql::execute(session, query.sql).await {
+        match lake_query::execute(session, query.sql).await {
             Ok(rows) if say.format == Format::Json => told.rows = Some(objects(&rows)?),
-            Ok(rows) => text.extend(sql::render(&rows, sql::Format::Text)?),
+            Ok(rows) => text.extend(lake_query::render(&rows, lake_query::Format::Text)?),
             Err(error) => {
                 writeln!(text, "{error}")?;
                 told.error = Some(error.to_string());
@@ -291,14 +289,14 @@ struct Answer {
     error: Option<String>,
 }
 
-fn objects(rows: &[sql::RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
-    let lines = String::from_utf8(sql::render(rows, sql::Format::Json)?)?;
+fn objects(rows: &[RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
+    let lines = String::from_utf8(lake_query::render(rows, lake_query::Format::Json)?)?;
     Ok(lines.lines().map(|line| RawValue::from_string(line.to_owned())).collect::<Result<_, _>>()?)
 }
 
 /// What the questions of `queries/quality/` find in the whole lake, earlier runs included.
-async fn quality(session: &sql::Session, say: Say) -> anyhow::Result<()> {
-    let answers = quality::report(session).await;
+async fn quality(session: &Session, say: Say) -> anyhow::Result<()> {
+    let answers = lake_query::quality::report(session).await;
     say.text(b"\nData quality (queries/quality/)\n");
     for answer in &answers {
         say.text(format!("{}\n", answer.line).as_bytes());
