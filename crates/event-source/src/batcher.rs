@@ -85,7 +85,6 @@ mod tests {
     use std::time::Duration;
 
     use lambda_kafka_event::Event;
-    use lambda_kafka_event::Event;
     use proptest::prelude::*;
 
     use super::super::batch::MAX_PAYLOAD;
