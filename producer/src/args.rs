@@ -1,5 +1,4 @@
-//! The command-line arguments of a feed, as given. [`crate::feed`] and [`crate::kafka`] validate
-//! them into types.
+//! The command-line arguments of a feed, as given; [`crate::feed`] validates them into types.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -72,27 +71,6 @@ pub struct FeedArgs {
     /// it sets this.
     #[arg(skip)]
     pub resume: Option<Duration>,
-}
-
-/// Which Kafka, and how to talk to it.
-#[derive(Debug, Clone, Default, Args)]
-pub struct KafkaArgs {
-    /// Kafka brokers, as host:port, separated by commas
-    #[arg(short, long, value_name = "SERVERS", env = "KAFKA_BOOTSTRAP_SERVERS", help_heading = "Kafka")]
-    pub bootstrap_server: Option<String>,
-
-    /// A setting of librdkafka, such as -X linger.ms=5; may be repeated
-    ///
-    /// Settings given here win over --bootstrap-server, and that over --config.
-    #[arg(short = 'X', value_name = "KEY=VALUE", help_heading = "Kafka")]
-    pub set: Vec<String>,
-
-    /// A file of librdkafka's settings, or a Java client.properties
-    ///
-    /// Of Java's settings, sasl.jaas.config with SCRAM or PLAIN and PEM key stores are translated;
-    /// for any other that librdkafka does not have, an error says what to use.
-    #[arg(long, value_name = "FILE", help_heading = "Kafka")]
-    pub config: Option<PathBuf>,
 }
 
 /// The values of `--order`.

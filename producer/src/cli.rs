@@ -2,8 +2,9 @@
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, ValueEnum};
-use producer::args::{FeedArgs, KafkaArgs};
-use producer::topic::Topic;
+use kafka_client::args::KafkaArgs;
+use kafka_client::topic::Topic;
+use producer::args::FeedArgs;
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::metadata::Metadata;
+use kafka_client::connection::{CONNECT_TIMEOUT, ConnectionError, connect};
+use kafka_client::hints::Operation;
+use kafka_client::settings::Settings;
+use kafka_client::topic::Topic;
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use thiserror::Error;
@@ -12,17 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 use crate::held::Record;
-use crate::kafka::Settings;
 use crate::progress::Progress;
 use crate::reports::{PartitionDelivery, Reports};
 use crate::resume::Resumed;
 use crate::run::RunError;
-use crate::topic::Topic;
 
-/// A broker that has not answered by then will not be waited for at the start.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// A topic that the broker makes by itself is there by then.
-const TOPIC_WITHIN: Duration = Duration::from_secs(5);
 /// After a shutdown, what is not confirmed by then is given up.
 const FLUSH_WITHIN: Duration = Duration::from_secs(10);
 
@@ -30,45 +27,9 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// The settings make no client.
-    #[error("no Kafka client with these settings: {0}")]
-    Settings(String),
-    /// No broker answers.
-    #[error("no Kafka broker at {servers} within {} s: {reason}; check --bootstrap-server{}", CONNECT_WITHIN.as_secs(), tls_hint(reason))]
-    Unreachable {
-        /// The brokers.
-        servers: String,
-        /// The last thing that librdkafka said.
-        reason: String,
-    },
-    /// The broker is there, and it or this side refuses the connection.
-    #[error("no connection to {servers}: {reason}; check {check}")]
-    Refused {
-        /// The brokers.
-        servers: String,
-        /// What librdkafka said.
-        reason: String,
-        /// The settings to check.
-        check: &'static str,
-    },
-    /// No such topic.
-    #[error("no topic `{topic}` at {servers}; `producer --create-topic PARTITIONS` creates it")]
-    UnknownTopic {
-        /// The topic.
-        topic: Topic,
-        /// The brokers.
-        servers: String,
-    },
-    /// The topic cannot be used.
-    #[error("topic `{topic}` at {servers}: {reason}")]
-    Topic {
-        /// The topic.
-        topic: Topic,
-        /// The brokers.
-        servers: String,
-        /// What the broker said.
-        reason: String,
-    },
+    /// No connection to the brokers or the topic.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
     /// A record is larger than the client may send.
     #[error("{row} was not sent to {servers}: its record is larger than -X message.max.bytes")]
     TooLarge {
@@ -78,7 +39,7 @@ pub enum DeliveryError {
         servers: String,
     },
     /// A record was not delivered.
-    #[error("{row} was not delivered to {servers}: {reason}{}", setting_hint(*code))]
+    #[error("{row} was not delivered to {servers}: {reason}{}", Operation::Produce.hint(*code))]
     NotDelivered {
         /// The record's input and line.
         row: String,
@@ -107,95 +68,6 @@ pub enum DeliveryError {
     },
 }
 
-fn tls_hint(reason: &str) -> &'static str {
-    match reason.contains("refused") || reason.contains("resolve") {
-        true => "",
-        false => " and -X security.protocol",
-    }
-}
-
-fn setting_hint(code: Option<Code>) -> &'static str {
-    match code {
-        Some(Code::MessageSizeTooLarge) => {
-            "; max.message.bytes of the topic limits a record, and a batch of them: raise it, or lower -X batch.size"
-        }
-        Some(Code::MessageTimedOut) => "; -X message.timeout.ms says how long to try",
-        Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
-            "; the user (-X sasl.username) needs DESCRIBE on the topic, and WRITE to feed it or READ to read it"
-        }
-        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => "; was the topic deleted?",
-        _ => "",
-    }
-}
-
-/// A producer that has reached its brokers and, if one is named, its topic. `inputs` are the names
-/// of what records come from.
-pub(crate) fn connect(
-    settings: &Settings,
-    topic: Option<&Topic>,
-    inputs: Vec<String>,
-    progress: &Arc<Progress>,
-    shutdown: &CancellationToken,
-) -> Result<ThreadedProducer<Reports>, DeliveryError> {
-    let reports = Reports::new(progress, settings.servers(), inputs);
-    let producer: ThreadedProducer<Reports> = settings
-        .producer_config()
-        .create_with_context(reports)
-        .map_err(|error| DeliveryError::Settings(error.to_string()))?;
-    let started = Instant::now();
-    let mut said = None;
-    while !shutdown.is_cancelled() {
-        let name = topic.map(Topic::as_str);
-        let metadata = producer.client().fetch_metadata(name, Duration::from_secs(1));
-        if let Some(failure) = producer.context().failure() {
-            return Err(failure);
-        }
-        match (metadata, topic) {
-            (Ok(_), None) => break,
-            (Ok(metadata), Some(topic)) => match topic_error(&metadata, topic) {
-                None => break,
-                Some(code) if started.elapsed() >= patience(code) => {
-                    return Err(bad_topic(topic, settings, code));
-                }
-                Some(_) => {}
-            },
-            (Err(error), _) => said = Some(error),
-        }
-        if started.elapsed() >= CONNECT_WITHIN {
-            let said = said.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
-            let reason = producer.context().last_reason().unwrap_or(said);
-            return Err(DeliveryError::Unreachable { servers: settings.servers().to_owned(), reason });
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    producer.context().connected();
-    Ok(producer)
-}
-
-fn topic_error(metadata: &Metadata, topic: &Topic) -> Option<Code> {
-    match metadata.topics().iter().find(|one| one.name() == topic.as_str()) {
-        Some(answer) => answer.error().map(Code::from),
-        None => Some(Code::UnknownTopicOrPartition),
-    }
-}
-
-/// How long the broker may take to mend what it said of a topic.
-fn patience(code: Code) -> Duration {
-    match code {
-        Code::LeaderNotAvailable => CONNECT_WITHIN,
-        Code::UnknownTopic | Code::UnknownTopicOrPartition => TOPIC_WITHIN,
-        _ => Duration::ZERO,
-    }
-}
-
-fn bad_topic(topic: &Topic, settings: &Settings, code: Code) -> DeliveryError {
-    let (topic, servers) = (topic.clone(), settings.servers().to_owned());
-    match code {
-        Code::UnknownTopic | Code::UnknownTopicOrPartition => DeliveryError::UnknownTopic { topic, servers },
-        code => DeliveryError::Topic { topic, servers, reason: format!("{code}{}", setting_hint(Some(code))) },
-    }
-}
-
 /// Sends records to one topic.
 pub(crate) struct Delivery<'a> {
     producer: ThreadedProducer<Reports>,
@@ -213,7 +85,8 @@ impl<'a> Delivery<'a> {
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, DeliveryError> {
-        let producer = connect(settings, Some(topic), inputs, progress, shutdown)?;
+        let reports = Reports::new(progress, settings.servers(), inputs);
+        let producer = connect(settings, Some(topic), reports, shutdown)?;
         Ok(Self { producer, settings, topic, sent: 0, resumed: None })
     }
 
@@ -238,13 +111,13 @@ impl<'a> Delivery<'a> {
     /// How many partitions the topic has.
     fn partitions(&self) -> Result<u32, DeliveryError> {
         let name = self.topic.as_str();
-        let metadata = self.producer.client().fetch_metadata(Some(name), CONNECT_WITHIN).map_err(|error| {
+        let metadata = self.producer.client().fetch_metadata(Some(name), CONNECT_TIMEOUT).map_err(|error| {
             let servers = self.settings.servers().to_owned();
-            DeliveryError::Unreachable { servers, reason: error.to_string() }
+            ConnectionError::Unreachable { servers, reason: error.to_string() }
         })?;
         match metadata.topics().iter().find(|one| one.name() == name).map(|topic| topic.partitions().len()) {
             Some(partitions @ 1..) => Ok(partitions as u32),
-            _ => Err(bad_topic(self.topic, self.settings, Code::UnknownTopicOrPartition)),
+            _ => Err(ConnectionError::of_topic(self.topic, self.settings, Code::UnknownTopicOrPartition).into()),
         }
     }
 
@@ -319,7 +192,7 @@ impl<'a> Delivery<'a> {
         let servers = self.settings.servers().to_owned();
         match self.producer.client().fatal_error() {
             Some((code, reason)) => {
-                DeliveryError::Fatal { servers, reason: format!("{reason}{}", setting_hint(Some(code))) }
+                DeliveryError::Fatal { servers, reason: format!("{reason}{}", Operation::Produce.hint(Some(code))) }
             }
             None => DeliveryError::Fatal { servers, reason: format!("{records} records were not confirmed") },
         }
@@ -341,17 +214,5 @@ mod tests {
         let message = error.to_string();
         assert!(message.starts_with("a.csv line 2 was not delivered to localhost:9092: "), "{message}");
         assert!(message.contains("max.message.bytes of the topic"), "{message}");
-    }
-
-    #[test]
-    fn a_broker_that_is_not_there_is_an_error_within_seconds() {
-        let pairs = [("bootstrap.servers", "127.0.0.1:1")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let settings = Settings::from_pairs(pairs).expect("settings");
-        let topic = "quotes".parse().expect("a topic");
-        let started = Instant::now();
-        let result = connect(&settings, Some(&topic), Vec::new(), &Arc::default(), &CancellationToken::new());
-        let message = result.map(|_| ()).expect_err("nothing listens on port 1").to_string();
-        assert!(message.contains("127.0.0.1:1") && message.contains("--bootstrap-server"), "{message}");
-        assert!(started.elapsed() < CONNECT_WITHIN + Duration::from_secs(5));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::progress::{Progress, Snapshot};
-use crate::summary::grouped;
+use terminal::numbers::grouped;
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
 const BAR_STEPS: u64 = 10_000;

@@ -4,6 +4,8 @@
 //! the beginning of the feed's rows for it, in order. The greatest row number found is therefore all there is to know.
 //! Knows no Kafka: it says what to read, and is told what was there.
 
+use kafka_client::watermarks::Watermarks;
+
 use crate::identity::{Change, Identity, Stamp};
 
 /// What is read first of a partition that others write to as well; more and more after that.
@@ -44,8 +46,8 @@ pub(crate) struct Gone {
 
 impl<'a> Search<'a> {
     /// A search of partitions with these first offsets and ends.
-    pub(crate) fn new(feed: &'a Identity, watermarks: &[(i64, i64)]) -> Self {
-        let searched = |&(low, high): &(i64, i64)| Searched { low, read_from: high, mark: 0 };
+    pub(crate) fn new(feed: &'a Identity, watermarks: &[Watermarks]) -> Self {
+        let searched = |&Watermarks { low, high }: &Watermarks| Searched { low, read_from: high, mark: 0 };
         Self { feed, block: BLOCK, partitions: watermarks.iter().map(searched).collect() }
     }
 
@@ -135,8 +137,8 @@ mod tests {
     /// A partition: its first offset, and what stands at each from there; nothing where offsets are left out.
     type Log = (i64, Vec<Option<Stamp>>);
 
-    fn watermarks(logs: &[Log]) -> Vec<(i64, i64)> {
-        logs.iter().map(|(low, records)| (*low, low + records.len() as i64)).collect()
+    fn watermarks(logs: &[Log]) -> Vec<Watermarks> {
+        logs.iter().map(|(low, records)| Watermarks { low: *low, high: low + records.len() as i64 }).collect()
     }
 
     /// Searches; gives the search and how many offsets were read.

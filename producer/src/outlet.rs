@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use kafka_client::settings::Settings;
+use kafka_client::topic::Topic;
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::Delivery;
 use crate::feed::Feed;
 use crate::held::Record;
 use crate::input::Input;
-use crate::kafka::Settings;
 use crate::progress::Progress;
 use crate::reports::PartitionDelivery;
 use crate::run::RunError;
-use crate::topic::Topic;
 
 /// Where records go.
 pub enum Target {

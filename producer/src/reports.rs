@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
+use kafka_client::connection::{ConnectionMonitor, Monitored, Report};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -15,9 +15,6 @@ use serde::Serialize;
 
 use crate::delivery::DeliveryError;
 use crate::progress::Progress;
-
-/// How often it is said that a broker is being waited for.
-const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// What one partition has confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -68,13 +65,10 @@ pub(crate) struct Reports {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    monitor: ConnectionMonitor,
     partitions: BTreeMap<i32, PartitionDelivery>,
     failure: Option<DeliveryError>,
-    last_reason: Option<String>,
-    connected: bool,
-    waiting_said: Option<Instant>,
 }
 
 impl Reports {
@@ -86,25 +80,17 @@ impl Reports {
             inputs,
             settled: AtomicU64::new(0),
             failed: AtomicBool::new(false),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                monitor: ConnectionMonitor::new(servers),
+                partitions: BTreeMap::new(),
+                failure: None,
+            }),
         }
     }
 
     /// How many records have met their fate, good or bad.
     pub(crate) fn settled(&self) -> u64 {
         self.settled.load(Ordering::Acquire)
-    }
-
-    /// From now on a broker that is gone is waited for.
-    pub(crate) fn connected(&self) {
-        let mut state = self.state();
-        state.connected = true;
-        state.last_reason = None;
-    }
-
-    /// What the client last complained about.
-    pub(crate) fn last_reason(&self) -> Option<String> {
-        self.state().last_reason.clone()
     }
 
     /// What has been confirmed.
@@ -151,10 +137,11 @@ impl Reports {
         state.failure.get_or_insert(failure);
         self.failed.store(true, Ordering::Release);
     }
+}
 
-    fn refused(&self, state: &mut State, reason: String, check: &'static str) {
-        let servers = self.servers.clone();
-        self.fail(state, DeliveryError::Refused { servers, reason, check });
+impl Monitored for Reports {
+    fn with_monitor<T>(&self, access: impl FnOnce(&mut ConnectionMonitor) -> T) -> T {
+        access(&mut self.state().monitor)
     }
 }
 
@@ -164,41 +151,10 @@ impl ClientContext for Reports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let mut state = self.state();
-        let reason = reason.to_owned();
-        match error.rdkafka_error_code() {
-            Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
-                let check = "-X sasl.mechanism, sasl.username and sasl.password";
-                self.refused(&mut state, reason, check);
-            }
-            // librdkafka tells it by one code or another, depending on who reads from the socket first, and
-            // tells an authority that is not trusted and a host that is not named in the same words.
-            _ if !state.connected && reason.contains("certificate verify failed") => {
-                let check =
-                    "-X ssl.ca.location, and that the certificate has the host of --bootstrap-server among its names";
-                self.refused(&mut state, reason, check);
-            }
-            // Once connected, a failed handshake is a broken connection like any other.
-            Some(Code::SSL) if !state.connected => {
-                let check = "-X security.protocol, ssl.ca.location and --bootstrap-server";
-                self.refused(&mut state, reason, check);
-            }
-            Some(Code::Fatal) => {
-                let servers = self.servers.clone();
-                self.fail(&mut state, DeliveryError::Fatal { servers, reason });
-            }
-            Some(Code::AllBrokersDown) if state.connected => {
-                let now = Instant::now();
-                if state.waiting_said.is_none_or(|said| now - said > SAY_EVERY) {
-                    state.waiting_said = Some(now);
-                    let why = state.last_reason.clone().unwrap_or(reason);
-                    self.progress.notice(format!("waiting for the broker at {}: {why}", self.servers));
-                }
-            }
-            // A TLS listener does so to a client that speaks plain text, and librdkafka has no more to say.
-            Some(Code::AllBrokersDown) => {
-                state.last_reason.get_or_insert_with(|| "the connection is closed without an answer".to_owned());
-            }
-            _ => state.last_reason = Some(reason),
+        match state.monitor.report(&error, reason) {
+            Report::Failed(error) => self.fail(&mut state, error.into()),
+            Report::Waiting(notice) => self.progress.notice(notice),
+            Report::Ignored => {}
         }
     }
 }
@@ -213,7 +169,7 @@ impl ProducerContext for Reports {
                 self.progress.add_delivered();
                 self.progress.add_bytes((record.key_len() + record.payload_len()) as u64);
                 confirm(&mut state.partitions, record.partition(), record.offset());
-                if state.waiting_said.take().is_some() {
+                if state.monitor.end_wait() {
                     self.progress.notice("the broker is back".to_owned());
                 }
             }
@@ -222,7 +178,7 @@ impl ProducerContext for Reports {
                 // These follow a failure of the whole client, which has the reason.
                 if !matches!(code, Some(Code::PurgeQueue | Code::PurgeInflight | Code::Fatal)) {
                     let timed_out = code == Some(Code::MessageTimedOut);
-                    let why = state.last_reason.as_deref().filter(|_| timed_out);
+                    let why = state.monitor.last_reason().filter(|_| timed_out);
                     let failure = self.not_delivered(RowId(row), error, why);
                     self.fail(&mut state, failure);
                 }

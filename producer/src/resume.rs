@@ -9,6 +9,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use kafka_client::settings::Settings;
+use kafka_client::topic::Topic;
+use kafka_client::watermarks::Watermarks;
 use rdkafka::message::{Header, OwnedHeaders};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -16,12 +19,10 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::Feed;
 use crate::identity::{self, FEED_HEADER, Identity, ROW_HEADER};
 use crate::input::Input;
-use crate::kafka::Settings;
 use crate::marks::{InOrder, Range, Search};
 use crate::outlet::Delivered;
 use crate::partitioner::partition_of;
 use crate::progress::Progress;
-use crate::topic::Topic;
 use crate::topic_reader::TopicReader;
 
 pub use crate::identity::Change;
@@ -211,7 +212,7 @@ impl<'a> Resumed<'a> {
         let to_the_end = CancellationToken::new();
         let reader = TopicReader::new(self.settings, self.topic)?;
         let watermarks = reader.watermarks(self.feed.feed.partitions, &to_the_end)?.unwrap_or_default();
-        let foreign: Vec<Range> = ranges(&found.ends, &watermarks.offsets)
+        let foreign: Vec<Range> = ranges(&found.ends, &watermarks.partitions)
             .filter(|range| {
                 let own = delivered.get(&range.partition).map_or(0, |partition| partition.records);
                 (range.to - range.from) as u64 != own
@@ -249,7 +250,7 @@ fn find(
     shutdown: &CancellationToken,
 ) -> Result<Option<Found>, ResumeError> {
     let Some(watermarks) = reader.watermarks(partitions, shutdown)? else { return Ok(None) };
-    let mut search = Search::new(feed, &watermarks.offsets);
+    let mut search = Search::new(feed, &watermarks.partitions);
     loop {
         let ranges = search.next();
         if ranges.is_empty() {
@@ -260,7 +261,7 @@ fn find(
             return Ok(None);
         }
     }
-    let mut ends: Vec<i64> = watermarks.offsets.iter().map(|&(_, high)| high).collect();
+    let mut ends: Vec<i64> = watermarks.partitions.iter().map(|partition| partition.high).collect();
     let begun = Instant::now();
     let mut last_news = begun;
     loop {
@@ -268,7 +269,7 @@ fn find(
         // Looked at before it is asked, so that what had landed by then is read.
         let quiet = last_news.elapsed() >= wait;
         let Some(watermarks) = reader.watermarks(partitions, shutdown)? else { return Ok(None) };
-        let landed: Vec<Range> = ranges(&ends, &watermarks.offsets).collect();
+        let landed: Vec<Range> = ranges(&ends, &watermarks.partitions).collect();
         let mut news = false;
         let read = |partition, _, stamp| {
             news |= search.saw(partition, stamp).map_err(changed)?;
@@ -285,7 +286,7 @@ fn find(
             if begun.elapsed() > wait + LAST_WORDS {
                 return Err(ResumeError::Busy(topic.clone()));
             }
-        } else if watermarks.slowest > STALLED && begun.elapsed() < wait + LAST_WORDS {
+        } else if watermarks.slowest_answer > STALLED && begun.elapsed() < wait + LAST_WORDS {
             last_news = Instant::now();
         } else if quiet {
             break;
@@ -300,7 +301,8 @@ fn find(
 }
 
 /// What came to each partition since it was read.
-fn ranges<'a>(ends: &'a [i64], watermarks: &'a [(i64, i64)]) -> impl Iterator<Item = Range> + 'a {
+fn ranges<'a>(ends: &'a [i64], watermarks: &'a [Watermarks]) -> impl Iterator<Item = Range> + 'a {
     let all = ends.iter().zip(watermarks).enumerate();
-    all.map(|(at, (&from, &(_, to)))| Range { partition: at as i32, from, to }).filter(|range| range.from < range.to)
+    all.map(|(at, (&from, &Watermarks { high, .. }))| Range { partition: at as i32, from, to: high })
+        .filter(|range| range.from < range.to)
 }

@@ -115,6 +115,23 @@ pub fn run(
     Ok(summary)
 }
 
+/// Runs a feed on a thread of its own, for asynchronous programs.
+///
+/// # Errors
+/// [`RunError`] of the feed.
+///
+/// # Panics
+/// If the feed panics.
+pub async fn run_in_background(
+    feed: Feed,
+    target: Target,
+    progress: Arc<Progress>,
+    shutdown: CancellationToken,
+) -> Result<Summary, RunError> {
+    let done = tokio::task::spawn_blocking(move || run(&feed, &target, &progress, shutdown)).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
 /// Opens an input and reads its header.
 pub(crate) fn open(
     input: &Input,

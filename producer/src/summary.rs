@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+use terminal::exit_code::{INTERRUPTED, ROWS_REJECTED};
+use terminal::numbers::{grouped, size};
 
-use crate::foreground::INTERRUPTED;
 use crate::progress::Snapshot;
 
-const REJECTED: u8 = 3;
 pub use crate::reports::PartitionDelivery;
 
 /// What a feed did, once it has ended.
@@ -76,7 +76,7 @@ impl Summary {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self { interrupted: true, .. } => INTERRUPTED,
-            Self { rejected: 1.., .. } => REJECTED,
+            Self { rejected: 1.., .. } => ROWS_REJECTED,
             _ => 0,
         }
     }
@@ -121,31 +121,6 @@ impl Summary {
     }
 }
 
-/// `1234567` as `1,234,567`.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1234567` as `1.2 MB`.
-#[must_use]
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.2} GB", bytes as f64 / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,13 +158,5 @@ mod tests {
         assert_eq!(json["delivered"], 5_693);
         assert_eq!(json["partitions"]["3"]["last_offset"], 5_702);
         assert_eq!(json["rejects"][0], "a.csv.rejects.csv");
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (12_154, "12,154"), (1_234_567, "1,234,567")];
-        for (number, text) in cases {
-            assert_eq!(grouped(number), text);
-        }
     }
 }

@@ -3,36 +3,29 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use kafka_client::context::SilentContext;
+use kafka_client::hints::Operation;
+use kafka_client::settings::Settings;
+use kafka_client::topic::Topic;
+use kafka_client::watermarks::{TopicWatermarks, topic_watermarks};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
-use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::Stamp;
-use crate::kafka::{Quiet, Settings};
 use crate::marks::Range;
 use crate::resume::ResumeError;
-use crate::topic::Topic;
 
 /// A broker that has said nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a shutdown is looked for.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Where partitions begin and end.
-#[derive(Debug, Default)]
-pub(crate) struct Watermarks {
-    /// By partition: the first offset, and the one after the last.
-    pub(crate) offsets: Vec<(i64, i64)>,
-    /// How long it took the slowest leader to answer.
-    pub(crate) slowest: Duration,
-}
-
 /// A reader of one topic that is in no group and commits nothing.
 pub(crate) struct TopicReader<'a> {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<SilentContext>,
     settings: &'a Settings,
     topic: &'a Topic,
 }
@@ -52,7 +45,7 @@ impl<'a> TopicReader<'a> {
             // What stands behind another producer's open transaction counts as well.
             .set("isolation.level", "read_uncommitted")
             .set("queued.max.messages.kbytes", "16384")
-            .create_with_context(Quiet)
+            .create_with_context(SilentContext)
             .map_err(|error| unreadable(settings, topic, &error))?;
         Ok(Self { consumer, settings, topic })
     }
@@ -63,27 +56,9 @@ impl<'a> TopicReader<'a> {
         &self,
         partitions: u32,
         shutdown: &CancellationToken,
-    ) -> Result<Option<Watermarks>, ResumeError> {
-        let mut told = Watermarks::default();
-        let mut asked = Instant::now();
-        while told.offsets.len() < partitions as usize {
-            if shutdown.is_cancelled() {
-                return Ok(None);
-            }
-            let partition = told.offsets.len() as i32;
-            match self.consumer.fetch_watermarks(self.topic.as_str(), partition, Duration::from_secs(5)) {
-                Ok(offsets) => {
-                    told.offsets.push(offsets);
-                    told.slowest = told.slowest.max(asked.elapsed());
-                    asked = Instant::now();
-                }
-                Err(error) if is_permanent(&error) || asked.elapsed() > PATIENCE => {
-                    return Err(self.unreadable(&error));
-                }
-                Err(_) => std::thread::sleep(POLL),
-            }
-        }
-        Ok(Some(told))
+    ) -> Result<Option<TopicWatermarks>, ResumeError> {
+        topic_watermarks(&self.consumer, self.topic.as_str(), partitions, shutdown)
+            .map_err(|error| self.unreadable(&error))
     }
 
     /// Shows `saw` each record of the ranges that a feed has stamped: partition, offset, stamp. `false` if a shutdown
@@ -132,7 +107,7 @@ impl<'a> TopicReader<'a> {
                     heard = Instant::now();
                     open.remove(&partition);
                 }
-                Some(Err(error)) if is_permanent(&error) => return Err(self.unreadable(&error)),
+                Some(Err(error)) if Operation::ReadTopic.is_permanent(&error) => return Err(self.unreadable(&error)),
                 Some(Err(error)) => trouble = Some(error),
                 None => {}
             }
@@ -151,27 +126,7 @@ impl<'a> TopicReader<'a> {
 
 fn unreadable(settings: &Settings, topic: &Topic, error: &KafkaError) -> ResumeError {
     let code = error.rdkafka_error_code();
-    let needs = match code {
-        Some(Code::TopicAuthorizationFailed) => "; the user (-X sasl.username) needs READ and DESCRIBE on the topic",
-        _ => "",
-    };
     let said = code.map_or_else(|| error.to_string(), |code| code.to_string());
-    let reason = format!("{said}{needs}");
+    let reason = format!("{said}{}", Operation::ReadTopic.hint(code));
     ResumeError::Unreadable { topic: topic.clone(), servers: settings.servers().to_owned(), reason }
-}
-
-/// That the group is not allowed is none: nobody joins it.
-fn is_permanent(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::TopicAuthorizationFailed
-                | Code::SaslAuthenticationFailed
-                | Code::Authentication
-                | Code::UnknownTopic
-                | Code::UnknownTopicOrPartition
-                | Code::UnknownPartition
-                | Code::Fatal
-        )
-    )
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use producer::foreground::stop_on_signal;
-use producer::topic::Topic;
+use kafka_client::topic::Topic;
+use terminal::signal::stop_on_signal;
 
 use crate::lake::LakeArgs;
 use crate::sql;

@@ -7,25 +7,27 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use producer::args::{FeedArgs, KafkaArgs};
+use kafka_client::args::KafkaArgs;
+use kafka_client::create_topic::Created;
+use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
+use kafka_client::topic::Topic;
+use producer::args::FeedArgs;
 use producer::feed::Feed;
-use producer::foreground::{self, stop_on_signal};
 use producer::input::Input;
-use producer::kafka::{Settings as KafkaSettings, SettingsError};
-use producer::run::Target;
+use producer::run::{Target, run_in_background};
 use producer::summary::Summary;
-use producer::topic::{Created, Topic};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sink::Sink;
+use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Scope};
 use crate::broker::Broker;
 use crate::lake::{Lake, LakeArgs};
 use crate::quality;
-use crate::say::{self, Format, Say, counted};
+use crate::say::{self, Format, Say};
 use crate::sql;
 use crate::trigger::Settings;
 use crate::trigger::args::BatchArgs;
@@ -33,6 +35,7 @@ use crate::trigger::command::Running;
 use crate::trigger::function::Function;
 use crate::trigger::progress::{Counts, Progress};
 use crate::view::{View, Watched};
+use terminal::numbers::counted;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
@@ -96,7 +99,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let lake = args.lake.open().await?;
     let (kafka, broker) = broker(args.kafka).await?;
     let say = Say { format: args.format };
-    let created = producer::topic::create(&kafka, &args.topic, args.partitions).await?;
+    let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
     let told = match created {
         Created::New => format!("topic {} with {} partitions", args.topic, args.partitions),
@@ -169,7 +172,7 @@ impl Pipeline {
     ) -> anyhow::Result<Summary> {
         let Target::Kafka { topic, .. } = &self.target else { bail!("a run feeds a topic") };
         let topic = topic.to_string();
-        let summary = match foreground::run_unseen(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
+        let summary = match run_in_background(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
             Ok(summary) => summary,
             Err(error) => {
                 let delivered = self.fed.snapshot().delivered;

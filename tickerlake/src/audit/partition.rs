@@ -227,7 +227,7 @@ impl Partition {
             LedgerRead::Read(ledger) => ledger,
             LedgerRead::Damaged(reason) => return tell(Kind::LedgerDamaged, reason.clone()),
             LedgerRead::Absent if self.row.objects > 0 => {
-                let objects = crate::say::counted(self.row.objects, "object", "objects");
+                let objects = terminal::numbers::counted(self.row.objects, "object", "objects");
                 return tell(Kind::NoLedger, format!("there is none, and {objects}"));
             }
             LedgerRead::Absent => return,

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use producer::args::KafkaArgs;
-use producer::foreground::stop_on_signal;
-use producer::kafka::Settings as KafkaSettings;
-use producer::topic::Topic;
+use kafka_client::args::KafkaArgs;
+use kafka_client::settings::Settings as KafkaSettings;
+use kafka_client::topic::Topic;
 use serde_json::json;
 use sink::Sink;
+use terminal::signal::stop_on_signal;
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -94,7 +94,7 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
     let function = function(&named.function).await?;
     let stop = stop_on_signal();
     for topic in &topics {
-        producer::topic::reach(&kafka, topic, &stop).await?;
+        kafka_client::connection::check_connection(&kafka, Some(topic), &stop).await?;
     }
     let all = settings.topics.join(", ");
     say.stage("trigger", &format!("{all} of {}, group {group}, to {function}", kafka.servers()));

@@ -14,7 +14,6 @@ mod consumer;
 mod deliver;
 pub mod destination;
 pub mod discard;
-pub mod ends;
 pub mod event;
 mod flight;
 pub mod from_template;
@@ -39,11 +38,12 @@ use tokio_util::sync::CancellationToken;
 use attempts::Policy;
 use batch::{Batch, Limits};
 use batcher::Batcher;
-use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead, is_permanent, remedy};
+use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead};
 use deliver::Deliverer;
 use destination::Destination;
 use flight::Flight;
 use function::Function;
+use kafka_client::hints::Operation;
 use progress::Progress;
 
 /// How often a waiting trigger looks whether it shall stop.
@@ -116,7 +116,7 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
     /// A setting that librdkafka refuses, or a group that cannot be joined.
-    #[error("the trigger cannot read from {servers}: {source}{}", remedy(source))]
+    #[error("the trigger cannot read from {servers}: {source}{}", Operation::ConsumeInGroup.hint(source.rdkafka_error_code()))]
     Kafka {
         /// The bootstrap servers.
         servers: String,
@@ -233,7 +233,7 @@ impl Reader<'_> {
                             self.pause()?;
                         }
                     }
-                    Some(Err(error)) if is_permanent(&error) => return Err(self.kafka(error)),
+                    Some(Err(error)) if Operation::ConsumeInGroup.is_permanent(&error) => return Err(self.kafka(error)),
                     Some(Err(error)) => complaints.hear(&error, Instant::now()),
                     None => self.drained = true,
                 }

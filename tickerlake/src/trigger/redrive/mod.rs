@@ -11,10 +11,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
-use producer::foreground::INTERRUPTED;
-use producer::summary::grouped;
 use serde::Serialize;
 use sink::metrics::Report;
+use terminal::exit_code::INTERRUPTED;
+use terminal::numbers::grouped;
 use tokio_util::sync::CancellationToken;
 
 use self::document::{Coordinates, Document};
@@ -23,7 +23,8 @@ use super::attempts::{Outcome, wait};
 use super::deliver::{Judged, judge};
 use super::destination::Place;
 use super::function::Function;
-use crate::say::{Say, counted, stored};
+use crate::say::{Say, stored};
+use terminal::numbers::counted;
 
 /// Retries of a document where no number is given: enough for what passes, few enough for a person who waits.
 pub(super) const RETRIES: u32 = 2;

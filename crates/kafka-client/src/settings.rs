@@ -1,80 +1,64 @@
-//! Kafka settings, validated; the defaults of a producer that loses and repeats nothing.
+//! Kafka settings: librdkafka's keys and values, from the command line and a file, validated.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::{ClientConfig, ClientContext};
 use thiserror::Error;
 
 use crate::args::KafkaArgs;
 use crate::java_properties::{self, Pairs, PropertyError};
+use crate::producer_config::{self, NotResumable, SettingsMap};
 
-/// Settings that librdkafka takes, with brokers among them.
+/// Settings that librdkafka accepts, with at least one broker.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     servers: String,
-    given: BTreeMap<String, String>,
+    given: SettingsMap,
     gapless: bool,
 }
 
-/// The context of a client that logs nothing: what librdkafka complains of comes as errors of what is asked, as well.
-pub struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-    fn error(&self, _: KafkaError, _: &str) {}
-}
-
-impl ConsumerContext for Quiet {}
-
-/// Why settings cannot be used; each names the argument to change.
+/// Why settings cannot be used; each variant names the argument to change.
 #[derive(Debug, Error)]
 pub enum SettingsError {
-    /// No broker.
+    /// No broker is named.
     #[error("no Kafka broker: give --bootstrap-server HOST:PORT or set KAFKA_BOOTSTRAP_SERVERS")]
     NoServers,
     /// The file cannot be read.
-    #[error("--config {}: {problem}", path.display())]
+    #[error("--config {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What is the matter.
-        problem: io::Error,
+        /// The error of reading it.
+        source: io::Error,
     },
-    /// The file holds something that cannot be used.
-    #[error("--config {}: {problem}", path.display())]
+    /// The file holds a property that cannot be used.
+    #[error("--config {}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// The property.
-        problem: PropertyError,
+        /// The property, and why.
+        source: PropertyError,
     },
-    /// Not KEY=VALUE.
+    /// An argument is not of the form KEY=VALUE.
     #[error("-X {0}: expected KEY=VALUE")]
     Syntax(String),
-    /// A key of Java's client.
+    /// An argument is a setting of Java's client.
     #[error("-X {0}")]
-    Set(PropertyError),
-    /// A key or value that librdkafka refuses.
+    Set(#[source] PropertyError),
+    /// librdkafka rejects a key or its value.
     #[error("Kafka setting `{key}`: {reason}")]
-    Refused {
+    Rejected {
         /// The key.
         key: String,
-        /// What librdkafka says.
+        /// librdkafka's reason.
         reason: String,
     },
-    /// A setting under which a feed that was cut could not go on.
-    #[error("--resume: -X {setting}: {reason}; leave it out")]
-    Resume {
-        /// The setting.
-        setting: String,
-        /// Why it cannot be.
-        reason: &'static str,
-    },
+    /// A feed with this setting cannot be resumed.
+    #[error(transparent)]
+    NotResumable(#[from] NotResumable),
 }
 
 impl TryFrom<KafkaArgs> for Settings {
@@ -86,11 +70,11 @@ impl TryFrom<KafkaArgs> for Settings {
             Some(path) => {
                 let text = match std::fs::read_to_string(&path) {
                     Ok(text) => text,
-                    Err(problem) => return Err(SettingsError::Read { path, problem }),
+                    Err(source) => return Err(SettingsError::Read { path, source }),
                 };
                 java_properties::parse(&text)
                     .and_then(java_properties::translate)
-                    .map_err(|problem| SettingsError::File { path, problem })?
+                    .map_err(|source| SettingsError::File { path, source })?
             }
         };
         let set = args.set.iter().map(|pair| match pair.split_once('=') {
@@ -104,46 +88,40 @@ impl TryFrom<KafkaArgs> for Settings {
 }
 
 impl Settings {
-    /// Settings of librdkafka's keys and their values; later ones win.
+    /// Creates settings from librdkafka's keys and their values. Of two values for one key, the later one counts.
     ///
     /// # Errors
-    /// [`SettingsError`] names the key that librdkafka refuses, or says that no broker is named.
+    /// [`SettingsError`] if no broker is named, or librdkafka rejects a key or a value.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
-        let mut given = BTreeMap::new();
-        for (key, value) in pairs {
-            given.insert(canonical(&key).to_owned(), value);
-        }
+        let given: SettingsMap = pairs.into_iter().map(|(key, value)| (canonical(&key).to_owned(), value)).collect();
         let servers = given.get("bootstrap.servers").map(|servers| servers.trim().to_owned());
         let servers = servers.filter(|servers| !servers.is_empty()).ok_or(SettingsError::NoServers)?;
         let settings = Self { servers, given, gapless: false };
         match settings.producer_config().create_native_config() {
             Ok(_) => Ok(settings),
-            Err(KafkaError::ClientConfig(_, reason, key, _)) => Err(SettingsError::Refused { key, reason }),
-            Err(other) => Err(SettingsError::Refused { key: "?".to_owned(), reason: other.to_string() }),
+            Err(KafkaError::ClientConfig(_, reason, key, _)) => Err(SettingsError::Rejected { key, reason }),
+            Err(other) => Err(SettingsError::Rejected { key: "?".to_owned(), reason: other.to_string() }),
         }
     }
 
-    /// Settings under which what has landed in a partition is always the beginning of what was sent to it, so that a
-    /// feed can go on from its last record: a record that fails ends the feed, and none is given up in the meantime.
+    /// Returns the settings of a feed that can be resumed: what has arrived in a partition is always the beginning of
+    /// what was sent to it, so the feed can go on from the partition's last record.
     ///
     /// # Errors
-    /// [`SettingsError`] names the user's setting that would leave gaps, or put a symbol into another partition.
+    /// [`SettingsError::NotResumable`] names the user's setting that would leave gaps, or put a symbol into another
+    /// partition.
     pub fn gapless(self) -> Result<Self, SettingsError> {
-        for (key, fits, reason) in RESUMABLE {
-            if let Some(value) = self.given.get(key).filter(|value| !fits.contains(&value.as_str())) {
-                return Err(SettingsError::Resume { setting: format!("{key}={value}"), reason });
-            }
-        }
+        producer_config::check_gapless(&self.given)?;
         Ok(Self { gapless: true, ..self })
     }
 
-    /// The brokers, as given.
+    /// Returns the bootstrap servers, as given.
     #[must_use]
     pub fn servers(&self) -> &str {
         &self.servers
     }
 
-    /// A configuration with nothing but what the user gave, for any kind of client.
+    /// Returns the user's settings and nothing else, for any kind of client.
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -151,58 +129,21 @@ impl Settings {
         config
     }
 
-    /// The user's configuration over a producer's defaults: every record confirmed by all replicas,
-    /// none repeated or reordered by a retry, and large compressed batches in bounded memory.
+    /// Returns the user's settings on top of the defaults of a producer that loses, repeats and reorders nothing.
     #[must_use]
     pub fn producer_config(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        // Idempotence needs acks=all; who asks for less gets less.
-        if self.given.get("acks").is_some_and(|acks| acks != "all" && acks != "-1") {
-            config.remove("enable.idempotence");
-        }
-        if self.gapless {
-            config.extend(GAPLESS.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        }
-        config.extend(self.given.clone());
-        config
+        producer_config::producer_config(&self.given, self.gapless)
     }
 }
 
-/// Shows keys, but no values, since there are passwords among them.
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// Prints keys but no values, since some are passwords.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings").field("servers", &self.servers).field("given", &self.given.keys()).finish()
     }
 }
 
-const DEFAULTS: [(&str, &str); 10] = [
-    ("acks", "all"),
-    ("client.id", "tickerlake-producer"),
-    ("compression.type", "lz4"),
-    ("enable.idempotence", "true"),
-    ("linger.ms", "20"),
-    // As Java's clients do it, so that a symbol has one partition whoever sends it.
-    ("partitioner", "murmur2_random"),
-    ("queue.buffering.max.kbytes", "131072"),
-    ("queue.buffering.max.messages", "200000"),
-    ("reconnect.backoff.max.ms", "2000"),
-    ("socket.keepalive.enable", "true"),
-];
-
-/// Over the defaults, for a feed that can be resumed.
-const GAPLESS: [(&str, &str); 2] = [("enable.gapless.guarantee", "true"), ("message.timeout.ms", "0")];
-
-/// Settings that a feed which can be resumed has one way only: the values that fit, and why others do not.
-const RESUMABLE: [(&str, &[&str], &str); 5] = [
-    ("acks", &["all", "-1"], "a broker that dies could lose rows that were confirmed"),
-    ("enable.gapless.guarantee", &["true"], "later rows could be in the topic without earlier ones"),
-    ("enable.idempotence", &["true"], "a retry could repeat rows, or change their order"),
-    ("message.timeout.ms", &["0"], "later rows could be in the topic without earlier ones that were given up"),
-    ("partitioner", &["murmur2", "murmur2_random"], "which partition a row is in has to be known beforehand"),
-];
-
-/// One name for each setting, so that a default never meets the user's value under an alias.
+/// Returns the one name that is used here for a setting, so that the user's value replaces a default under any alias.
 fn canonical(key: &str) -> &str {
     match key {
         "metadata.broker.list" => "bootstrap.servers",
@@ -244,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_wins_over_defaults_under_any_alias() {
+    fn the_user_overrides_defaults_under_any_alias() {
         let config =
             settings(&["queue.buffering.max.ms=3", "compression.codec=zstd"]).expect("settings").producer_config();
         assert_eq!((config.get("linger.ms"), config.get("queue.buffering.max.ms")), (Some("3"), None));
@@ -255,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_can_be_resumed_leaves_no_gaps_and_says_which_settings_would() {
+    fn a_resumable_feed_accepts_only_settings_without_gaps() {
         let config = settings(&["linger.ms=3"]).and_then(Settings::gapless).expect("settings").producer_config();
         assert_eq!(
             (config.get("enable.gapless.guarantee"), config.get("message.timeout.ms")),
@@ -269,9 +210,9 @@ mod tests {
             "delivery.timeout.ms=60000",
             "partitioner=consistent_random",
         ] {
-            let refused = settings(&[setting]).and_then(Settings::gapless).expect_err(setting).to_string();
+            let rejected = settings(&[setting]).and_then(Settings::gapless).expect_err(setting).to_string();
             let value = setting.split('=').next_back().expect("a value");
-            assert!(refused.starts_with("--resume: -X ") && refused.contains(&format!("={value}: ")), "{refused}");
+            assert!(rejected.starts_with("--resume: -X ") && rejected.contains(&format!("={value}: ")), "{rejected}");
         }
         for setting in ["acks=-1", "message.timeout.ms=0", "partitioner=murmur2"] {
             assert!(settings(&[setting]).and_then(Settings::gapless).is_ok(), "{setting}");
@@ -279,15 +220,15 @@ mod tests {
     }
 
     #[test]
-    fn other_clients_get_only_what_was_given() {
+    fn other_clients_get_only_the_given_settings() {
         let config = settings(&["security.protocol=SSL"]).expect("settings").client_config();
         assert_eq!(config.get("bootstrap.servers"), Some("localhost:9092"));
         assert_eq!(config.config_map().len(), 2);
     }
 
     #[test]
-    fn what_librdkafka_refuses_is_named() {
-        let message = |set: &[&str]| settings(set).expect_err("refused").to_string();
+    fn a_setting_that_librdkafka_rejects_is_named() {
+        let message = |set: &[&str]| settings(set).expect_err("rejected").to_string();
         assert!(message(&["no.such.key=1"]).starts_with("Kafka setting `no.such.key`:"));
         assert!(message(&["acks=many"]).starts_with("Kafka setting `acks`:"));
         assert!(message(&["max.request.size=1"]).contains("message.max.bytes"));
@@ -296,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_java_file_is_read_and_the_command_line_wins() {
+    fn the_command_line_overrides_a_java_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("client.properties");
         let text = "bootstrap.servers=far:9096\nlinger.ms=1\nsasl.mechanism=PLAIN\n\

@@ -29,14 +29,14 @@ pub enum PropertyError {
 }
 
 /// Key and value pairs, in order.
-pub type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Reads the text of a properties file: `key=value` or `key: value` lines, `#` and `!` comments,
 /// a line that ends in a backslash goes on in the next.
 ///
 /// # Errors
 /// [`PropertyError::Syntax`] names the line.
-pub fn parse(text: &str) -> Result<Pairs, PropertyError> {
+pub(crate) fn parse(text: &str) -> Result<Pairs, PropertyError> {
     let mut pairs = Pairs::new();
     let mut lines = text.lines().enumerate();
     while let Some((at, first)) = lines.next() {
@@ -115,7 +115,7 @@ const WITHOUT: [&str; 20] = [
 ///
 /// # Errors
 /// [`PropertyError`] names the key and what to use instead.
-pub fn translate(pairs: Pairs) -> Result<Pairs, PropertyError> {
+pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, PropertyError> {
     let value_of = |wanted: &str| pairs.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
     let pem = |store: &str| value_of(store).is_some_and(|kind| kind.eq_ignore_ascii_case("PEM"));
     let (pem_trust, pem_key) = (pem("ssl.truststore.type"), pem("ssl.keystore.type"));

@@ -4,13 +4,13 @@ use thiserror::Error;
 
 /// User and password of a login module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub(crate) struct Login {
     /// The user's name.
-    pub username: String,
+    pub(crate) username: String,
     /// The password.
-    pub password: String,
+    pub(crate) password: String,
     /// Whether the module is the one for the PLAIN mechanism; otherwise it is SCRAM's.
-    pub plain: bool,
+    pub(crate) plain: bool,
 }
 
 /// Why a login cannot be translated. Never shows the configuration, which holds the password.
@@ -34,7 +34,7 @@ pub enum JaasError {
 ///
 /// # Errors
 /// [`JaasError`] if the module is not SCRAM's or PLAIN's, or an option is absent.
-pub fn parse(config: &str) -> Result<Login, JaasError> {
+pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
     let (module, rest) = config.trim().split_once(char::is_whitespace).ok_or(JaasError::Syntax)?;
     let plain = match module.rsplit('.').next() {
         Some("ScramLoginModule") => false,
