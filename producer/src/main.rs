@@ -1,7 +1,5 @@
 //! The `producer` command: arguments in, exit code out. The library does the work.
 
-mod cli;
-
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,17 +9,16 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use kafka_client::create_topic::create_topic;
 use kafka_client::settings::Settings;
-use producer::args::FeedArgs;
-use producer::display::Display;
+use producer::cli::args::FeedArgs;
+use producer::cli::{Cli, Format};
 use producer::feed::Feed;
-use producer::progress::Progress;
+use producer::report::display::Display;
+use producer::report::progress::Progress;
+use producer::report::summary::Summary;
 use producer::run::{RunError, Target, run_in_background};
-use producer::summary::Summary;
 use terminal::errors::in_one_line;
 use terminal::exit_code::{FAILURE, USAGE};
 use terminal::signal::stop_on_signal;
-
-use crate::cli::{Cli, Format};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -11,11 +11,11 @@ use kafka_client::args::KafkaArgs;
 use kafka_client::create_topic::Created;
 use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
 use kafka_client::topic::Topic;
-use producer::args::FeedArgs;
+use producer::cli::args::FeedArgs;
 use producer::feed::Feed;
-use producer::input::Input;
+use producer::feed::input::Input;
+use producer::report::summary::Summary;
 use producer::run::{Target, run_in_background};
-use producer::summary::Summary;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -121,7 +121,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
     let trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
-    let fed = Arc::new(producer::progress::Progress::default());
+    let fed = Arc::new(producer::report::progress::Progress::default());
     let watched = Watched { fed: Some(Arc::clone(&fed)), trigger: Arc::clone(&progress), line_every: LINE_EVERY };
     let view = View::start(watched, say);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
@@ -157,7 +157,7 @@ struct Pipeline {
     target: Target,
     trigger: Running,
     group: String,
-    fed: Arc<producer::progress::Progress>,
+    fed: Arc<producer::report::progress::Progress>,
     progress: Arc<Progress>,
 }
 

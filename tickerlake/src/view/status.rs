@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use producer::progress::Snapshot;
+use producer::report::progress::Snapshot;
 use serde::Serialize;
 use terminal::numbers::{grouped, size};
 

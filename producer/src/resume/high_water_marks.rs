@@ -6,7 +6,7 @@
 
 use kafka_client::watermarks::Watermarks;
 
-use crate::identity::{Change, Identity, Stamp};
+use crate::resume::fingerprint::{Change, Identity, Stamp};
 
 /// What is read first of a partition that others write to as well; more and more after that.
 const BLOCK: i64 = 1_000;
@@ -126,7 +126,7 @@ impl InOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::FeedId;
+    use crate::resume::fingerprint::FeedId;
     use proptest::prelude::*;
     use std::sync::LazyLock;
 

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use crate::delimiter::Delimiter;
-use crate::reading::Reading;
+use crate::csv::delimiter::Delimiter;
+use crate::csv::options::Reading;
 
 /// What a column's cells become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

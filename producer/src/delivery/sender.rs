@@ -13,10 +13,10 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::delivery::tracker::{PartitionDelivery, Reports};
 use crate::feed::Feed;
-use crate::held::Record;
-use crate::progress::Progress;
-use crate::reports::{PartitionDelivery, Reports};
+use crate::feed::record_buffer::Record;
+use crate::report::progress::Progress;
 use crate::resume::Resumed;
 use crate::run::RunError;
 

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf, absolute};
 
 use crate::feed::FeedError;
-use crate::input::Input;
+use crate::feed::input::Input;
 
 /// The rejects file of each input, beside it or in `folder`; none for an input that was named before, whose rejected
 /// rows are written once.

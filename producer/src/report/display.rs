@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::progress::{Progress, Snapshot};
+use crate::report::progress::{Progress, Snapshot};
 use terminal::numbers::grouped;
 
 const LINE_EVERY: Duration = Duration::from_secs(5);

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::args::FeedArgs;
-use crate::date::DateFormat;
-use crate::delimiter::Delimiter;
+use crate::cli::args::FeedArgs;
+use crate::csv::date::DateFormat;
+use crate::csv::delimiter::Delimiter;
+use crate::csv::header::field_name;
 use crate::feed::FeedError;
-use crate::header::field_name;
 
 /// How inputs are read; the same for all inputs of a feed.
 #[derive(Debug, Clone, Default, PartialEq)]

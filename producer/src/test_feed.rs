@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::FeedArgs;
+use crate::cli::args::FeedArgs;
 use crate::feed::Feed;
-use crate::progress::Progress;
+use crate::report::progress::Progress;
+use crate::report::summary::Summary;
 use crate::run::{RunError, Target, run};
-use crate::summary::Summary;
 
 pub(crate) const A: (&str, &str) = ("a.csv", "Symbol,Date\nA,2026-01-01\nA,2026-01-03\n");
 pub(crate) const B: (&str, &str) = ("b.csv", "Date,Ticker\n2026-01-01,B\n2026-01-02,B\n");

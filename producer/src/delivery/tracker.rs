@@ -13,8 +13,8 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use serde::Serialize;
 
-use crate::delivery::DeliveryError;
-use crate::progress::Progress;
+use crate::delivery::sender::DeliveryError;
+use crate::report::progress::Progress;
 
 /// What one partition has confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

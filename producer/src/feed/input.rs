@@ -10,7 +10,7 @@ use std::time::Duration;
 use flate2::bufread::MultiGzDecoder;
 use tokio_util::sync::CancellationToken;
 
-use crate::progress::Progress;
+use crate::report::progress::Progress;
 
 /// One input of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]

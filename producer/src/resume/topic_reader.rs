@@ -14,9 +14,9 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use crate::identity::Stamp;
-use crate::marks::Range;
 use crate::resume::ResumeError;
+use crate::resume::fingerprint::Stamp;
+use crate::resume::high_water_marks::Range;
 
 /// A broker that has said nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,9 +9,9 @@ use serde::Serialize;
 use terminal::exit_code::{INTERRUPTED, ROWS_REJECTED};
 use terminal::numbers::{grouped, size};
 
-use crate::progress::Snapshot;
+use crate::report::progress::Snapshot;
 
-pub use crate::reports::PartitionDelivery;
+pub use crate::delivery::tracker::PartitionDelivery;
 
 /// What a feed did, once it has ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]

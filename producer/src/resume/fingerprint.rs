@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedHeaders, Headers};
 use sha2::{Digest, Sha256};
 
 use crate::feed::Feed;
-use crate::input::Input;
+use crate::feed::input::Input;
 
 /// The header that says which feed a record is of.
 pub(crate) const FEED_HEADER: &str = "tickerlake-feed";
@@ -172,7 +172,7 @@ fn first_half(number: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{FeedArgs, OrderArg, Repeat};
+    use crate::cli::args::{FeedArgs, OrderArg, Repeat};
     use proptest::prelude::*;
     use std::time::Duration;
 

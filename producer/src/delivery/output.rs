@@ -8,12 +8,12 @@ use kafka_client::settings::Settings;
 use kafka_client::topic::Topic;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::Delivery;
+use crate::delivery::sender::Delivery;
+use crate::delivery::tracker::PartitionDelivery;
 use crate::feed::Feed;
-use crate::held::Record;
-use crate::input::Input;
-use crate::progress::Progress;
-use crate::reports::PartitionDelivery;
+use crate::feed::input::Input;
+use crate::feed::record_buffer::Record;
+use crate::report::progress::Progress;
 use crate::run::RunError;
 
 /// Where records go.

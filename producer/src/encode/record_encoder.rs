@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use memchr::memchr3;
 use thiserror::Error;
 
-use crate::date::DateFormat;
-use crate::header::{Header, Kind};
-use crate::number::{NumberError, write_number};
-use crate::reading::Reading;
-use crate::row::Row;
+use crate::csv::date::DateFormat;
+use crate::csv::header::{Header, Kind};
+use crate::csv::options::Reading;
+use crate::csv::row_reader::Row;
+use crate::encode::number::{NumberError, write_number};
 
 /// Why a row cannot be a quote.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,7 +53,7 @@ pub enum Reject {
     #[error("a quoted field is opened here and never closed")]
     OpenQuote,
     /// A row too long to be read.
-    #[error("longer than {} bytes; only its beginning is kept here", crate::row::LONGEST_ROW)]
+    #[error("longer than {} bytes; only its beginning is kept here", crate::csv::row_reader::LONGEST_ROW)]
     TooLong,
 }
 
@@ -212,8 +212,8 @@ fn shortened(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delimiter::Delimiter;
-    use crate::row::RowReader;
+    use crate::csv::delimiter::Delimiter;
+    use crate::csv::row_reader::RowReader;
     use proptest::prelude::*;
     use serde_json::Value;
     use serde_json::value::RawValue;

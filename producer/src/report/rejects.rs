@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::encode::Reject;
+use crate::encode::record_encoder::Reject;
 
 /// The rejects file of one input; it comes into being with the first rejected row.
 pub struct Rejects {

@@ -6,6 +6,11 @@
 //! does not ask for committed ones would get as well, and then once more. So the wait is a time without news of the
 //! feed, in which each partition's leader answers at once; whatever comes later still is found at the end.
 
+mod fingerprint;
+mod high_water_marks;
+mod partitioner;
+mod topic_reader;
+
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -16,16 +21,16 @@ use rdkafka::message::{Header, OwnedHeaders};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use self::fingerprint::{FEED_HEADER, Identity, ROW_HEADER};
+use crate::delivery::output::Delivered;
 use crate::feed::Feed;
-use crate::identity::{self, FEED_HEADER, Identity, ROW_HEADER};
-use crate::input::Input;
-use crate::marks::{InOrder, Range, Search};
-use crate::outlet::Delivered;
-use crate::partitioner::partition_of;
-use crate::progress::Progress;
-use crate::topic_reader::TopicReader;
+use crate::feed::input::Input;
+use crate::report::progress::Progress;
+use crate::resume::high_water_marks::{InOrder, Range, Search};
+use crate::resume::partitioner::partition_of;
+use crate::resume::topic_reader::TopicReader;
 
-pub use crate::identity::Change;
+pub use crate::resume::fingerprint::Change;
 
 /// How often it is asked, during the wait, whether something has landed.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -161,7 +166,7 @@ impl<'a> Resumed<'a> {
         shutdown: &CancellationToken,
     ) -> Result<Self, ResumeError> {
         let content =
-            identity::content(feed.inputs()).map_err(|(input, problem)| ResumeError::Input { input, problem })?;
+            fingerprint::content(feed.inputs()).map_err(|(input, problem)| ResumeError::Input { input, problem })?;
         let id = Identity::new(feed, content, partitions);
         let changed = |(input, change): (usize, Change)| {
             let input = feed.inputs().get(input).map_or_else(String::new, Input::name);

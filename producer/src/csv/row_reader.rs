@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 use csv_core::ReadRecordResult;
 use memchr::{memchr, memchr_iter};
 
-use crate::delimiter::Delimiter;
+use crate::csv::delimiter::Delimiter;
 
 /// The longest row that is read, in bytes; Kafka takes about as much in one record by default.
 pub const LONGEST_ROW: usize = 1 << 20;

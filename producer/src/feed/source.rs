@@ -6,12 +6,12 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::encode::{Encoder, Quote, Reject};
+use crate::csv::header::{Header, HeaderError};
+use crate::csv::row_reader::{Read, Row, RowReader};
+use crate::encode::record_encoder::{Encoder, Quote, Reject};
 use crate::feed::Feed;
-use crate::header::{Header, HeaderError};
-use crate::input::Input;
-use crate::progress::Progress;
-use crate::row::{Read, Row, RowReader};
+use crate::feed::input::Input;
+use crate::report::progress::Progress;
 
 /// Why an input cannot be read.
 #[derive(Debug, Error)]

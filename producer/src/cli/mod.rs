@@ -1,10 +1,12 @@
 //! The command line.
 
+pub mod args;
+
+use self::args::FeedArgs;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, ValueEnum};
 use kafka_client::args::KafkaArgs;
 use kafka_client::topic::Topic;
-use producer::args::FeedArgs;
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -56,9 +58,10 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "producer", version, styles = STYLES, after_long_help = AFTER, max_term_width = 100)]
 #[command(after_help = "--help has the details, examples and exit codes")]
-pub(crate) struct Cli {
+pub struct Cli {
+    #[expect(missing_docs, reason = "clap allows no doc comment on a flattened field")]
     #[command(flatten)]
-    pub(crate) feed: FeedArgs,
+    pub feed: FeedArgs,
 
     /// Go on where an earlier run of this command has stopped, whatever stopped it
     ///
@@ -80,7 +83,7 @@ pub(crate) struct Cli {
     /// whose rows may have been removed, settings (-X) that leave gaps. Not for compacted topics, which
     /// remove rows. The user needs READ on the topic.
     #[arg(long, conflicts_with = "dry_run", help_heading = "Order and pace")]
-    pub(crate) resume: bool,
+    pub resume: bool,
 
     /// How long nothing of the feed must have landed before --resume goes on
     ///
@@ -90,31 +93,32 @@ pub(crate) struct Cli {
         long, value_name = "SECONDS", default_value = "5", requires = "resume",
         value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Order and pace"
     )]
-    pub(crate) resume_wait: u64,
+    pub resume_wait: u64,
 
+    #[expect(missing_docs, reason = "clap allows no doc comment on a flattened field")]
     #[command(flatten)]
-    pub(crate) kafka: KafkaArgs,
+    pub kafka: KafkaArgs,
 
     /// The topic
     #[arg(short, long, value_name = "TOPIC", default_value = "quotes", help_heading = "Kafka")]
-    pub(crate) topic: Topic,
+    pub topic: Topic,
 
     /// Create the topic, unless it exists, with so many partitions
     #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Kafka")]
-    pub(crate) create_topic: Option<u32>,
+    pub create_topic: Option<u32>,
 
     /// Print the JSON lines instead of sending them; needs no Kafka
     #[arg(long, help_heading = "Output")]
-    pub(crate) dry_run: bool,
+    pub dry_run: bool,
 
     /// How the summary is written
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub(crate) format: Format,
+    pub format: Format,
 }
 
 /// The values of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
+pub enum Format {
     /// For people
     #[default]
     Text,

@@ -1,18 +1,24 @@
 //! A feed: which rows are sent, in which order, how fast. Validated once.
 
+pub mod input;
+pub mod pace;
+pub(crate) mod record_buffer;
+pub(crate) mod rejects_paths;
+pub mod source;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::args::{FeedArgs, OrderArg, Repeat};
-use crate::date::PatternError;
-use crate::delimiter::DelimiterError;
-use crate::input::Input;
-use crate::pace::Pace;
-use crate::reading::Reading;
-use crate::rejects_paths::rejects_paths;
+use crate::cli::args::{FeedArgs, OrderArg, Repeat};
+use crate::csv::date::PatternError;
+use crate::csv::delimiter::DelimiterError;
+use crate::csv::options::Reading;
+use crate::feed::input::Input;
+use crate::feed::pace::Pace;
+use crate::feed::rejects_paths::rejects_paths;
 
 /// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

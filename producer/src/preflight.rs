@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Repeat;
+use crate::cli::args::Repeat;
+use crate::feed::input::Input;
 use crate::feed::{Feed, Order};
-use crate::input::Input;
-use crate::progress::Progress;
-use crate::rejects::Rejects;
+use crate::report::progress::Progress;
+use crate::report::rejects::Rejects;
 use crate::run::{RunError, open};
 
 /// A header that cannot be used is known before anything is sent, and so is a misspelt `--numeric`.
@@ -55,7 +55,7 @@ pub(crate) fn expect_bytes(feed: &Feed, progress: &Progress) {
 
 #[cfg(test)]
 mod tests {
-    use crate::bench::{A, Bench};
+    use crate::test_feed::{A, Bench};
 
     #[test]
     fn a_bad_header_in_the_last_file_keeps_the_first_from_being_sent() {

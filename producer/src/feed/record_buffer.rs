@@ -1,6 +1,6 @@
 //! Records held in memory, to be sent in another order than they were read in.
 
-use crate::reports::RowId;
+use crate::delivery::tracker::RowId;
 
 /// Records in one buffer, and where each of them stands in it.
 #[derive(Debug, Default)]

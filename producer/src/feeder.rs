@@ -7,17 +7,17 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Repeat;
-use crate::encode::Reject;
+use crate::cli::args::Repeat;
+use crate::delivery::output::{Flow, Outlet};
+use crate::delivery::tracker::RowId;
+use crate::encode::record_encoder::Reject;
+use crate::feed::pace::{Pace, Pacer};
+use crate::feed::record_buffer::{Held, Record};
+use crate::feed::source::Step;
 use crate::feed::{Feed, Order};
-use crate::held::{Held, Record};
-use crate::outlet::{Flow, Outlet};
-use crate::pace::{Pace, Pacer};
-use crate::progress::Progress;
-use crate::rejects::Rejects;
-use crate::reports::RowId;
+use crate::report::progress::Progress;
+use crate::report::rejects::Rejects;
 use crate::run::{RunError, open};
-use crate::source::Step;
 
 /// An input whose first so many rows all have unreadable dates is not read to its end.
 pub(crate) const DATES_TRIED: u64 = 100;
@@ -234,8 +234,8 @@ fn passes(repeat: Repeat) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::args::{FeedArgs, OrderArg, Repeat};
-    use crate::bench::{A, B, Bench};
+    use crate::cli::args::{FeedArgs, OrderArg, Repeat};
+    use crate::test_feed::{A, B, Bench};
 
     #[test]
     fn files_follow_one_another() {
