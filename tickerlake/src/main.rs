@@ -4,8 +4,8 @@ use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
+use kafka_client::settings::SettingsError;
 use producer::feed::FeedError;
-use producer::kafka::SettingsError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::trigger::from_template::FillError;
@@ -42,20 +42,9 @@ async fn main() -> ExitCode {
         {
             return ExitCode::SUCCESS;
         }
-        eprintln!("tickerlake: {}", told(&error));
+        eprintln!("tickerlake: {}", terminal::errors::in_one_line(error.as_ref()));
         if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
-}
-
-/// An error and its causes; a cause that the text before it tells already is left out.
-fn told(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }
 
 /// Arguments or settings that must be mended before anything is done.

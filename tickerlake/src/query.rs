@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use kafka_client::topic::Topic;
 use lake_store::Lake;
-use producer::foreground::stop_on_signal;
-use producer::topic::Topic;
+use terminal::signal::stop_on_signal;
 
 use crate::lake::LakeArgs;
 

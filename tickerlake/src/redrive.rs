@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use event_source::function::Report;
 use event_source::on_failure::Place;
 use event_source::redrive::{MARK, Summary};
-use producer::foreground::{INTERRUPTED, stop_on_signal};
-use producer::summary::grouped;
 use serde_json::json;
+use terminal::exit_code::INTERRUPTED;
+use terminal::numbers::grouped;
+use terminal::signal::stop_on_signal;
 
-use crate::say::{Say, counted, stored};
+use crate::say::{Say, stored};
 use crate::trigger::args::FunctionArgs;
 use crate::trigger::function;
+use terminal::numbers::counted;
 
 /// Feeds what was given up.
 ///

@@ -9,28 +9,31 @@ use anyhow::{Context, bail};
 use clap::Args;
 use event_source::progress::{Counts, Progress};
 use event_source::{Running, Settings};
+use kafka_client::args::KafkaArgs;
+use kafka_client::create_topic::Created;
+use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
+use kafka_client::topic::Topic;
 use lake_query::{RecordBatch, Session};
-use producer::args::{FeedArgs, KafkaArgs};
+use producer::cli::args::FeedArgs;
 use producer::feed::Feed;
-use producer::foreground::{self, stop_on_signal};
-use producer::input::Input;
-use producer::kafka::{Settings as KafkaSettings, SettingsError};
-use producer::run::Target;
-use producer::summary::Summary;
-use producer::topic::{Created, Topic};
+use producer::feed::input::Input;
+use producer::report::summary::Summary;
+use producer::run::{Target, run_in_background};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sink::Sink;
+use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Scope};
 use crate::lake::{Lake, LakeArgs};
-use crate::say::{self, Format, Say, counted};
+use crate::say::{self, Format, Say};
 use crate::trigger::args::BatchArgs;
 use crate::trigger::sink_function::SinkFunction;
 use crate::view::{View, Watched};
 use embedded::broker::Broker;
+use terminal::numbers::counted;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
@@ -94,7 +97,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let lake = args.lake.open().await?;
     let (kafka, broker) = broker(args.kafka).await?;
     let say = Say { format: args.format };
-    let created = producer::topic::create(&kafka, &args.topic, args.partitions).await?;
+    let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
     let told = match created {
         Created::New => format!("topic {} with {} partitions", args.topic, args.partitions),
@@ -116,7 +119,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let function = Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone())));
     let trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
-    let fed = Arc::new(producer::progress::Progress::default());
+    let fed = Arc::new(producer::report::progress::Progress::default());
     let watched = Watched { fed: Some(Arc::clone(&fed)), trigger: Arc::clone(&progress), line_every: LINE_EVERY };
     let view = View::start(watched, say);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
@@ -152,7 +155,7 @@ struct Pipeline {
     target: Target,
     trigger: Running,
     group: String,
-    fed: Arc<producer::progress::Progress>,
+    fed: Arc<producer::report::progress::Progress>,
     progress: Arc<Progress>,
 }
 
@@ -167,7 +170,7 @@ impl Pipeline {
     ) -> anyhow::Result<Summary> {
         let Target::Kafka { topic, .. } = &self.target else { bail!("a run feeds a topic") };
         let topic = topic.to_string();
-        let summary = match foreground::run_unseen(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
+        let summary = match run_in_background(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
             Ok(summary) => summary,
             Err(error) => {
                 let delivered = self.fed.snapshot().delivered;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, ClientContext, Timestamp, TopicPartitionList};
 
@@ -117,35 +117,6 @@ impl<'a> Complaints<'a> {
             self.last = Some(now);
         }
     }
-}
-
-/// What a user can do about an error that waiting does not mend.
-pub(super) fn remedy(error: &KafkaError) -> &'static str {
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => "; the user (-X sasl.username) needs READ on the topic",
-        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-            "; the user (-X sasl.username) needs READ on the group (--consumer-group-id)"
-        }
-        Some(RDKafkaErrorCode::SaslAuthenticationFailed | RDKafkaErrorCode::Authentication) => {
-            "; check -X sasl.mechanism, sasl.username and sasl.password"
-        }
-        _ => "",
-    }
-}
-
-/// Errors that waiting does not mend.
-pub(super) fn is_permanent(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::SaslAuthenticationFailed
-                | RDKafkaErrorCode::Authentication
-                | RDKafkaErrorCode::InvalidTopic
-                | RDKafkaErrorCode::Fatal
-        )
-    )
 }
 
 #[cfg(test)]

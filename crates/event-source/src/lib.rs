@@ -21,7 +21,6 @@ pub mod redrive;
 pub mod response;
 pub mod retry;
 mod running;
-pub mod watermarks;
 
 pub use running::Running;
 
@@ -38,7 +37,9 @@ use tokio_util::sync::CancellationToken;
 
 use batch::{Batch, Limits};
 use batcher::Batcher;
-use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead, is_permanent, remedy};
+use kafka_client::hints::Operation;
+
+use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead};
 use deliver::Deliverer;
 use function::Function;
 use in_flight::Flight;
@@ -114,7 +115,7 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum TriggerError {
     /// A setting that librdkafka refuses, or a group that cannot be joined.
-    #[error("the trigger cannot read from {servers}: {source}{}", remedy(source))]
+    #[error("the trigger cannot read from {servers}: {source}{}", Operation::ConsumeInGroup.hint(source.rdkafka_error_code()))]
     Kafka {
         /// The bootstrap servers.
         servers: String,
@@ -231,7 +232,7 @@ impl Reader<'_> {
                             self.pause()?;
                         }
                     }
-                    Some(Err(error)) if is_permanent(&error) => return Err(self.kafka(error)),
+                    Some(Err(error)) if Operation::ConsumeInGroup.is_permanent(&error) => return Err(self.kafka(error)),
                     Some(Err(error)) => complaints.hear(&error, Instant::now()),
                     None => self.drained = true,
                 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use producer::summary::grouped;
 use serde::Serialize;
+use terminal::numbers::grouped;
 
 use crate::{Session, execute, first_row};
 

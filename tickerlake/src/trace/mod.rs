@@ -10,8 +10,8 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
+use kafka_client::topic::{InvalidTopicName, Topic};
 use lake_store::{Lake, Stored};
-use producer::topic::Topic;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -66,7 +66,7 @@ impl FromStr for RecordId {
         else {
             return Err("not of the form TOPIC/PARTITION/OFFSET, as in quotes/1/0".to_owned());
         };
-        let topic: Topic = topic.parse()?;
+        let topic: Topic = topic.parse().map_err(|error: InvalidTopicName| error.to_string())?;
         let partition: i32 = partition.parse().map_err(|_| format!("{partition:?} is no partition"))?;
         let offset: i64 = offset.parse().map_err(|_| format!("{offset:?} is no offset"))?;
         if partition < 0 || offset < 0 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use producer::topic::Topic;
+use kafka_client::topic::{InvalidTopicName, Topic};
 use thiserror::Error;
 
 use super::args::{BatchArgs, FunctionArgs, ResponseType};
@@ -124,7 +124,11 @@ impl Named {
     /// Takes from the mapping what the command line leaves open.
     fn or(mut self, mapping: Mapping) -> Result<Self, FillError> {
         if self.topic.is_empty() {
-            let parse = |topic: String| topic.parse().map_err(|problem| FillError::Topic { topic, problem });
+            let parse = |topic: String| {
+                topic
+                    .parse()
+                    .map_err(|problem: InvalidTopicName| FillError::Topic { topic, problem: problem.to_string() })
+            };
             self.topic = mapping.topics.into_iter().map(parse).collect::<Result<_, _>>()?;
         }
         self.consumer_group_id = self.consumer_group_id.or(mapping.consumer_group_id);

@@ -15,12 +15,12 @@ use event_source::function::Function;
 use event_source::on_failure::Place;
 use event_source::progress::Progress;
 use event_source::{Running, Settings};
-use producer::args::KafkaArgs;
-use producer::foreground::stop_on_signal;
-use producer::kafka::Settings as KafkaSettings;
-use producer::topic::Topic;
+use kafka_client::args::KafkaArgs;
+use kafka_client::settings::Settings as KafkaSettings;
+use kafka_client::topic::Topic;
 use serde_json::json;
 use sink::Sink;
+use terminal::signal::stop_on_signal;
 
 use crate::redrive::redrive;
 use crate::say::{Format, Say};
@@ -99,7 +99,7 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
     let function = function(&named.function).await?;
     let stop = stop_on_signal();
     for topic in &topics {
-        producer::topic::reach(&kafka, topic, &stop).await?;
+        kafka_client::connection::check_connection(&kafka, Some(topic), &stop).await?;
     }
     let all = settings.topics.join(", ");
     say.stage("trigger", &format!("{all} of {}, group {group}, to {function}", kafka.servers()));

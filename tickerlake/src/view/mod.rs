@@ -23,7 +23,7 @@ const REDRAW_EVERY: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct Watched {
     /// This process's own feed.
-    pub fed: Option<Arc<producer::progress::Progress>>,
+    pub fed: Option<Arc<producer::report::progress::Progress>>,
     /// The trigger.
     pub trigger: Arc<Progress>,
     /// How often a plain line is printed, at most.
