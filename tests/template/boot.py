@@ -7,7 +7,7 @@ script's SHA-256, so that a changed script replaces the instance.
 import hashlib
 import re
 
-BEGIN = "              # begin: made from broker/boot by tests/template/check --write\n"
+BEGIN = "              # begin: generated from broker/boot by tests/template/check --write\n"
 END = "              # end\n"
 PATH = "/usr/local/sbin/kafka-boot"
 SUM = "broker/boot has the SHA-256 "
@@ -40,7 +40,7 @@ def differences(root, resources):
         yield "the user data does not contain the SHA-256 of broker/boot; run tests/template/check --write"
     if len(user_data.encode()) > MAX_USER_DATA - 1024:
         yield f"the user data is too long for EC2: {len(user_data)} bytes before substitution"
-    if "${BrokerDiskSize}" not in user_data and not re.search(r"it has \d+ GB", user_data):
+    if "${BrokerDiskSize}" not in user_data and not re.search(r"The volume has \d+ GiB", user_data):
         yield "a larger volume does not replace the instance, so the file system does not grow"
     exported = set(re.findall(r"\b([A-Z_]+)=", user_data)) - {"PATH"}
     needed = set(re.findall(r'"\$\{([A-Z_]+):\?\}"', script))

@@ -8,7 +8,7 @@ import re
 
 import resolve
 
-BEGIN = "          # begin: made from history/ by tests/template/check --write\n"
+BEGIN = "          # begin: generated from history/ by tests/template/check --write\n"
 END = "          # end\n"
 # In execution order. Athena may need several executions for a statement in PARTIAL, of which all but the last one fail.
 STATEMENTS = ["create", "merge", "optimize", "vacuum"]

@@ -9,7 +9,7 @@ import columns
 
 # Athena's names of the catalog's types, if they differ.
 TYPES = {"string": "varchar", "int": "integer"}
-BEGIN = "  # begin: made from queries/ by tests/template/check --write\n"
+BEGIN = "  # begin: generated from queries/ by tests/template/check --write\n"
 END = "  # end\n"
 
 
