@@ -7,9 +7,9 @@
 
 pub mod audit;
 pub mod cli;
-mod clock;
 pub mod lake;
 pub mod query;
+pub mod redrive;
 pub mod run;
 pub mod say;
 pub mod trace;

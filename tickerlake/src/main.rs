@@ -17,8 +17,8 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     // What the AWS SDK warns of while it looks for credentials is in the error, if there are none.
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| screen::Log)
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(*args).await,
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
-        Command::Trigger(args) => trigger::command::trigger(*args).await,
+        Command::Trigger(args) => trigger::trigger(*args).await,
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => trace::trace(*args).await,
         Command::Audit(args) => audit::audit(*args).await,

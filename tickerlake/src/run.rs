@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use event_source::progress::{Counts, Progress};
+use event_source::{Running, Settings};
 use lake_query::{RecordBatch, Session};
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
@@ -25,11 +27,8 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::{self, Scope};
 use crate::lake::{Lake, LakeArgs};
 use crate::say::{self, Format, Say, counted};
-use crate::trigger::Settings;
 use crate::trigger::args::BatchArgs;
-use crate::trigger::command::Running;
-use crate::trigger::function::Function;
-use crate::trigger::progress::{Counts, Progress};
+use crate::trigger::sink_function::SinkFunction;
 use crate::view::{View, Watched};
 use embedded::broker::Broker;
 
@@ -114,7 +113,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
-    let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
+    let function = Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone())));
     let trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
     let fed = Arc::new(producer::progress::Progress::default());

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use event_source::function::Report;
 use producer::summary::{grouped, size};
 use serde::Serialize;
-use sink::metrics::Report;
 
 use crate::view::screen;
 use crate::view::status::{Status, Stored};

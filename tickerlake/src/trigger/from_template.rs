@@ -9,9 +9,29 @@ use clap::{Args, ValueEnum};
 use producer::topic::Topic;
 use thiserror::Error;
 
-use super::StartingPosition;
 use super::args::{BatchArgs, FunctionArgs, ResponseType};
 use super::template::{self, Mapping, TemplateError};
+
+/// Where a group that is new begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StartingPosition {
+    /// At the first record that the topic still holds.
+    #[default]
+    #[value(name = "TRIM_HORIZON")]
+    TrimHorizon,
+    /// After the last record there is when it begins.
+    #[value(name = "LATEST")]
+    Latest,
+}
+
+impl From<StartingPosition> for event_source::StartingPosition {
+    fn from(position: StartingPosition) -> Self {
+        match position {
+            StartingPosition::TrimHorizon => event_source::StartingPosition::TrimHorizon,
+            StartingPosition::Latest => event_source::StartingPosition::Latest,
+        }
+    }
+}
 
 /// The settings that the command line names.
 #[derive(Args, Clone, Debug)]

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::millis_since_1970;
 use crate::say::{Format, Say};
-use crate::trigger::progress::Progress;
+use event_source::clock::millis_since_1970;
+use event_source::progress::Progress;
 use screen::Line;
 use status::{Meter, Status};
 

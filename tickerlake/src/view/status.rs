@@ -8,7 +8,7 @@ use producer::summary::{grouped, size};
 use serde::Serialize;
 
 use crate::say::counted;
-use crate::trigger::progress::{Counts, Partition};
+use event_source::progress::{Counts, Partition};
 
 /// Rates are of so many seconds: long enough to be read, short enough to be news.
 const RATE_OVER: Duration = Duration::from_secs(5);
@@ -211,7 +211,7 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
-    use sink::metrics::Report;
+    use event_source::function::Report;
 
     use super::*;
 

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sink::event::{Event, EventError};
+use sink::event as lambda_kafka_event;
+
+use lambda_kafka_event::{Event, EventError};
 
 /// A batch that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +96,7 @@ pub fn parse(bytes: &[u8]) -> Result<Document, DocumentError> {
         (None, None) => return Err(DocumentError::Other),
     };
     let parsed = Event::parse(&event)?;
-    let place = |record: &sink::event::Record<'_>| (record.partition, record.offset);
+    let place = |record: &lambda_kafka_event::Record<'_>| (record.partition, record.offset);
     let first = parsed.records.iter().min_by(|a, b| a.topic.cmp(&b.topic).then(place(a).cmp(&place(b))));
     let first = first.ok_or(DocumentError::Empty)?;
     let first = Coordinates { topic: first.topic.to_string(), partition: first.partition, offset: first.offset };
@@ -119,11 +121,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::trigger::attempts::Condition;
-    use crate::trigger::batch::{Limits, MAX_PAYLOAD};
-    use crate::trigger::batcher::Batcher;
-    use crate::trigger::discard::{Invocation, record};
-    use crate::trigger::event::{SourceRecord, TimestampType};
+    use crate::batch::{Limits, MAX_PAYLOAD};
+    use crate::batcher::Batcher;
+    use crate::dead_letter::{Invocation, record};
+    use crate::event::{SourceRecord, TimestampType};
+    use crate::retry::Condition;
 
     fn place(partition: i32, offset: i64) -> Coordinates {
         Coordinates { topic: "quotes".to_owned(), partition, offset }

@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use super::attempts::Condition;
 use super::batch::Batch;
+use super::retry::Condition;
 
 /// The invocation after which a batch is given up.
 #[derive(Clone, Debug)]

@@ -62,19 +62,15 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Makes a folder, or an S3 client as the environment says.
+    /// Makes a folder; a place in S3 needs a client.
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub async fn open(place: Place) -> anyhow::Result<Self> {
-        let client = match &place {
-            Place::Folder(folder) => {
-                std::fs::create_dir_all(folder)
-                    .with_context(|| format!("--on-failure {} cannot be made", folder.display()))?;
-                None
-            }
-            Place::S3 { .. } => Some(sink::store::client().await),
-        };
+    pub fn open(place: Place, client: Option<Client>) -> anyhow::Result<Self> {
+        if let Place::Folder(folder) = &place {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("--on-failure {} cannot be made", folder.display()))?;
+        }
         Ok(Destination { place, client })
     }
 
@@ -123,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn a_folder_keeps_a_record_under_its_key() {
         let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(Place::Folder(folder.path().join("deep"))).await.unwrap();
+        let destination = Destination::open(Place::Folder(folder.path().join("deep")), None).unwrap();
         destination.keep("aws/lambda/g/2025-11-25T00.00.00-6b5d", "{}").await.unwrap();
         let kept = std::fs::read_to_string(folder.path().join("deep/aws/lambda/g/2025-11-25T00.00.00-6b5d"));
         assert_eq!(kept.unwrap(), "{}");

@@ -1,29 +1,34 @@
 //! `tickerlake trigger`, and the arguments that `run` and `up` share with it.
 
+pub mod args;
+pub mod from_template;
+pub mod sink_function;
+pub mod template;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use event_source::function::Function;
+use event_source::on_failure::Place;
+use event_source::progress::Progress;
+use event_source::{Running, Settings};
 use producer::args::KafkaArgs;
 use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
 use producer::topic::Topic;
 use serde_json::json;
 use sink::Sink;
-use tokio::runtime::Handle;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::args::FunctionArgs;
-use super::destination::Place;
-use super::from_template::{Named, TemplateArgs};
-use super::function::Function;
-use super::progress::Progress;
-use super::{Settings, Trigger};
+use crate::redrive::redrive;
 use crate::say::{Format, Say};
 use crate::view::status::Stored;
 use crate::view::{View, Watched};
+use args::FunctionArgs;
+use from_template::{Named, TemplateArgs};
+use sink_function::SinkFunction;
 
 /// How often `up` and `trigger` print a line in a pipe.
 pub(crate) const LINE_EVERY: Duration = Duration::from_secs(1);
@@ -89,7 +94,7 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
     let group = named.consumer_group_id.as_deref().unwrap_or("tickerlake");
     let names = topics.iter().map(Topic::to_string).collect();
     let mut settings = Settings::new(kafka.client_config(), names, group, named.batch.limits(100));
-    settings.starting_position = named.starting_position.unwrap_or_default();
+    settings.starting_position = named.starting_position.unwrap_or_default().into();
     named.function.apply(&mut settings).await?;
     let function = function(&named.function).await?;
     let stop = stop_on_signal();
@@ -111,21 +116,11 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// Feeds what was given up.
-async fn redrive(place: Place, args: &FunctionArgs, say: Say) -> anyhow::Result<ExitCode> {
-    let redrive = args.redrive(place, function(args).await?);
-    say.stage("redrive", &format!("{} to {}", redrive.place, redrive.function));
-    say.event("started", json!({"redrive": redrive.place.to_string(), "function": redrive.function.to_string()}));
-    let stop = stop_on_signal();
-    let summary = redrive.run(&stop).await?;
-    summary.say(say);
-    Ok(summary.exit_code(stop.is_cancelled()))
-}
-
-async fn function(args: &FunctionArgs) -> anyhow::Result<Function> {
+/// The function that the arguments name.
+pub(crate) async fn function(args: &FunctionArgs) -> anyhow::Result<Arc<dyn Function>> {
     Ok(match args.http() {
         Some(function) => function,
-        None => Function::Sink(Box::new(environment_sink().await?)),
+        None => Arc::new(SinkFunction::new(environment_sink().await?)),
     })
 }
 
@@ -133,53 +128,4 @@ async fn environment_sink() -> anyhow::Result<Sink> {
     let config = crate::lake::sink_config(|name| std::env::var(name).ok())
         .context("the sink's settings (or name a function with --function)")?;
     Ok(Sink::new(config, sink::store::client().await))
-}
-
-/// A trigger on a thread of its own; it ends when this is dropped.
-pub struct Running {
-    stop: DropGuard,
-    thread: tokio::task::JoinHandle<Result<(), super::TriggerError>>,
-}
-
-impl Running {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// [`super::TriggerError`] when librdkafka refuses a setting.
-    pub fn start(settings: Settings, function: Function, progress: Arc<Progress>) -> Result<Self, super::TriggerError> {
-        let trigger = Trigger::new(settings, function, progress)?;
-        let stop = CancellationToken::new();
-        let token = stop.clone();
-        let thread = tokio::task::spawn_blocking(move || trigger.run(&Handle::current(), &token));
-        Ok(Running { stop: stop.drop_guard(), thread })
-    }
-
-    /// Waits for `stop`, lets the invocation under way finish, and ends the trigger; sooner, if it fails.
-    ///
-    /// # Errors
-    /// Why the trigger failed.
-    pub async fn until(mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        tokio::select! {
-            ended = &mut self.thread => Ok(ended??),
-            () = stop.cancelled() => self.finish().await,
-        }
-    }
-
-    /// Lets the invocation under way finish, and ends the trigger.
-    ///
-    /// # Errors
-    /// Why the trigger had failed before.
-    pub async fn finish(self) -> anyhow::Result<()> {
-        drop(self.stop);
-        Ok(self.thread.await??)
-    }
-
-    /// Completes when the trigger has ended of itself, which it does only when it fails; says why.
-    pub async fn failure(&mut self) -> anyhow::Error {
-        match (&mut self.thread).await {
-            Ok(Ok(())) => anyhow::anyhow!("it was stopped"),
-            Ok(Err(error)) => error.into(),
-            Err(error) => error.into(),
-        }
-    }
 }

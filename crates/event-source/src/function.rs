@@ -1,33 +1,101 @@
-//! The function that batches go to: in this process, or behind Lambda's invocation API.
+//! The function that batches go to: any that implements [`Function`], or one behind Lambda's invocation API.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use sink::Sink;
-use sink::metrics::Report;
-use sink::response::Response;
+use serde::Serialize;
 
 use super::batch::MAX_PAYLOAD;
 
 /// Where a batch goes.
+#[async_trait]
+pub trait Function: fmt::Display + Send + Sync {
+    /// Its name, as Lambda would have it.
+    fn name(&self) -> &str;
+
+    /// Hands the function an event that is within Lambda's limit, without a limit of time.
+    ///
+    /// # Errors
+    /// [`InvokeError`] when the batch is not known to have succeeded.
+    async fn call(&self, event: Bytes) -> Result<Answer, InvokeError>;
+
+    /// Hands the function an event.
+    ///
+    /// # Errors
+    /// [`InvokeError`] when the batch is not known to have succeeded.
+    async fn invoke(&self, event: Bytes, timeout: Duration) -> Result<Answer, InvokeError> {
+        if event.len() > MAX_PAYLOAD {
+            return Err(InvokeError::TooLarge { size: event.len() });
+        }
+        tokio::time::timeout(timeout, self.call(event)).await.map_err(|_| InvokeError::Timeout(timeout))?
+    }
+}
+
+/// A function behind an HTTP address, `http://localhost:9000/2015-03-31/functions/sink/invocations`:
+/// `cargo lambda watch`, `sam local start-lambda`.
 #[derive(Clone, Debug)]
-pub enum Function {
-    /// The sink, in this process.
-    Sink(Box<Sink>),
-    /// `http://localhost:9000/2015-03-31/functions/sink/invocations`: `cargo lambda watch`,
-    /// `sam local start-lambda`.
-    Http {
-        /// The function's invocation address.
-        url: Uri,
-        /// A connection pool.
-        client: Box<Client<HttpConnector, Full<Bytes>>>,
-    },
+pub struct HttpFunction {
+    url: Uri,
+    /// A connection pool.
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl HttpFunction {
+    /// A function behind an HTTP address.
+    pub fn new(url: Uri) -> Self {
+        HttpFunction { url, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+}
+
+impl fmt::Display for HttpFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+#[async_trait]
+impl Function for HttpFunction {
+    fn name(&self) -> &str {
+        // /2015-03-31/functions/NAME/invocations
+        self.url.path().split('/').rev().nth(1).unwrap_or_default()
+    }
+
+    async fn call(&self, event: Bytes) -> Result<Answer, InvokeError> {
+        post(&self.client, &self.url, event).await.map(|body| Answer { body, ..Answer::default() })
+    }
+}
+
+/// What a function in this process tells of its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Records in the event, but for those of partitions that failed.
+    pub records: u64,
+    /// Bytes put, compressed.
+    pub bytes: u64,
+    /// Objects put.
+    pub objects: u64,
+    /// Records sent to the quarantine.
+    pub quarantined: u64,
+    /// Records left out because they were there already.
+    pub skipped: u64,
+}
+
+impl AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.bytes += other.bytes;
+        self.objects += other.objects;
+        self.quarantined += other.quarantined;
+        self.skipped += other.skipped;
+    }
 }
 
 /// What a function that succeeded has returned.
@@ -35,7 +103,7 @@ pub enum Function {
 pub struct Answer {
     /// Its answer's body.
     pub body: Bytes,
-    /// What the sink in this process has stored; a function behind HTTP does not tell.
+    /// What the function tells of its work; one behind HTTP does not.
     pub report: Option<Report>,
 }
 
@@ -67,59 +135,6 @@ impl InvokeError {
         match self {
             InvokeError::Function(_) | InvokeError::Timeout(_) | InvokeError::TooLarge { .. } => true,
             InvokeError::Unanswered(_) => false,
-        }
-    }
-}
-
-impl fmt::Display for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Function::Sink(_) => f.write_str("the sink, in this process"),
-            Function::Http { url, .. } => url.fmt(f),
-        }
-    }
-}
-
-impl Function {
-    /// A function behind an HTTP address.
-    pub fn http(url: Uri) -> Self {
-        Function::Http { url, client: Box::new(Client::builder(TokioExecutor::new()).build_http()) }
-    }
-
-    /// Its name, as Lambda would have it.
-    pub fn name(&self) -> &str {
-        match self {
-            Function::Sink(_) => "sink",
-            // /2015-03-31/functions/NAME/invocations
-            Function::Http { url, .. } => url.path().split('/').rev().nth(1).unwrap_or_default(),
-        }
-    }
-
-    /// Hands the function an event.
-    ///
-    /// # Errors
-    /// [`InvokeError`] when the batch is not known to have succeeded.
-    pub async fn invoke(&self, event: Bytes, timeout: Duration) -> Result<Answer, InvokeError> {
-        if event.len() > MAX_PAYLOAD {
-            return Err(InvokeError::TooLarge { size: event.len() });
-        }
-        tokio::time::timeout(timeout, self.invoke_untimed(event)).await.map_err(|_| InvokeError::Timeout(timeout))?
-    }
-
-    async fn invoke_untimed(&self, event: Bytes) -> Result<Answer, InvokeError> {
-        match self {
-            Function::Sink(sink) => {
-                let stored = sink.handle(event).await.map_err(|error| InvokeError::Function(error.to_string()))?;
-                for error in &stored.failed {
-                    tracing::error!("{error}");
-                }
-                let body = serde_json::to_vec(&Response::of(&stored.failed));
-                let body = body.map_err(|error| InvokeError::Function(error.to_string()))?.into();
-                Ok(Answer { body, report: Some(stored.report) })
-            }
-            Function::Http { url, client } => {
-                post(client, url, event).await.map(|body| Answer { body, ..Answer::default() })
-            }
         }
     }
 }

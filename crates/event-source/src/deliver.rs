@@ -6,19 +6,18 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
-use sink::metrics::Report;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Settings;
-use super::attempts::{Attempts, GivenUp, Outcome};
 use super::batch::Batch;
 use super::consumer::GroupConsumer;
-use super::discard::{self, Invocation};
-use super::flight::Flight;
-use super::function::{Answer, Function, InvokeError};
+use super::dead_letter::{self, Invocation};
+use super::function::{Answer, Function, InvokeError, Report};
+use super::in_flight::Flight;
 use super::progress::Progress;
 use super::response::{self, Response};
+use super::retry::{Attempts, GivenUp, Outcome};
 use crate::clock::millis_since_1970;
 
 /// Between two tries of writing to the on-failure destination.
@@ -28,7 +27,7 @@ const DESTINATION_AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Deliverer {
     pub(super) settings: Settings,
     pub(super) servers: String,
-    pub(super) function: Function,
+    pub(super) function: Arc<dyn Function>,
     pub(super) consumer: Arc<GroupConsumer>,
     pub(super) flight: Arc<Flight>,
     pub(super) progress: Arc<Progress>,
@@ -105,8 +104,8 @@ impl Deliverer {
                 servers: &self.servers,
                 at: SystemTime::now(),
             };
-            let record = discard::record(batch, &invocation);
-            let key = discard::key(&self.settings.group, &invocation);
+            let record = dead_letter::record(batch, &invocation);
+            let key = dead_letter::key(&self.settings.group, &invocation);
             while let Err(error) = destination.keep(&key, &record).await {
                 tracing::warn!("{} records from {first} on cannot be given up: {error:#}", batch.records());
                 stop.run_until_cancelled(tokio::time::sleep(DESTINATION_AGAIN)).await?;

@@ -2,28 +2,28 @@
 //!
 //! It reads topics with a consumer group, collects records into batches ([`batcher`]), hands each to the
 //! function ([`function`]) and commits its offsets once the function has succeeded. What fails is tried again,
-//! split or given up as [`attempts`] decides. One batch is under way at a time, so that the records of a
+//! split or given up as [`retry`] decides. One batch is under way at a time, so that the records of a
 //! partition are never handled side by side; meanwhile the next is collected.
 
-pub mod args;
-pub mod attempts;
 pub mod batch;
 pub mod batcher;
-pub mod command;
+pub mod clock;
 mod consumer;
+pub mod dead_letter;
 mod deliver;
-pub mod destination;
-pub mod discard;
-pub mod ends;
 pub mod event;
-mod flight;
-pub mod from_template;
 pub mod function;
+mod in_flight;
 mod lag;
+pub mod on_failure;
 pub mod progress;
 pub mod redrive;
 pub mod response;
-pub mod template;
+pub mod retry;
+mod running;
+pub mod watermarks;
+
+pub use running::Running;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,15 +36,15 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use attempts::Policy;
 use batch::{Batch, Limits};
 use batcher::Batcher;
 use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead, is_permanent, remedy};
 use deliver::Deliverer;
-use destination::Destination;
-use flight::Flight;
 use function::Function;
+use in_flight::Flight;
+use on_failure::Destination;
 use progress::Progress;
+use retry::Policy;
 
 /// How often a waiting trigger looks whether it shall stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -60,14 +60,12 @@ const PAUSE_AFTER: Duration = Duration::from_secs(1);
 pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(14 * 60);
 
 /// Where a group that is new begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartingPosition {
     /// At the first record that the topic still holds.
     #[default]
-    #[value(name = "TRIM_HORIZON")]
     TrimHorizon,
     /// After the last record there is when it begins.
-    #[value(name = "LATEST")]
     Latest,
 }
 
@@ -140,7 +138,7 @@ impl Trigger {
     ///
     /// # Errors
     /// [`TriggerError`] when librdkafka refuses a setting.
-    pub fn new(settings: Settings, function: Function, progress: Arc<Progress>) -> Result<Self, TriggerError> {
+    pub fn new(settings: Settings, function: Arc<dyn Function>, progress: Arc<Progress>) -> Result<Self, TriggerError> {
         let servers = settings.client.get("bootstrap.servers").unwrap_or_default().to_owned();
         let kafka = |source| TriggerError::Kafka { servers: servers.clone(), source };
         let mut client = settings.client.clone();

@@ -12,7 +12,7 @@ use rdkafka::{ClientConfig, ClientContext, Timestamp, TopicPartitionList};
 use super::batch::Batch;
 use super::batcher::Batcher;
 use super::event::{SourceRecord, TimestampType};
-use super::flight::Flight;
+use super::in_flight::Flight;
 use super::progress::Partition;
 
 /// A consumer whose rebalances are seen by the batch under way.

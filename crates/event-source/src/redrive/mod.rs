@@ -5,39 +5,41 @@
 //! again by the next redrive, and nothing is lost whenever this ends.
 
 pub mod document;
-mod kept;
+mod source;
 
-use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_s3::Client;
 use bytes::Bytes;
-use producer::foreground::INTERRUPTED;
-use producer::summary::grouped;
 use serde::Serialize;
-use sink::metrics::Report;
 use tokio_util::sync::CancellationToken;
 
 use self::document::{Coordinates, Document};
-use self::kept::{Kept, MARK};
-use super::attempts::{Outcome, wait};
+use self::source::Kept;
+pub use self::source::MARK;
 use super::deliver::{Judged, judge};
-use super::destination::Place;
-use super::function::Function;
-use crate::say::{Say, counted, stored};
+use super::function::{Function, Report};
+use super::on_failure::Place;
+use super::retry::{Outcome, wait};
 
 /// Retries of a document where no number is given: enough for what passes, few enough for a person who waits.
-pub(super) const RETRIES: u32 = 2;
+pub const RETRIES: u32 = 2;
 
 /// What a redrive is told.
-pub(super) struct Redrive {
-    pub(super) place: Place,
-    pub(super) function: Function,
+pub struct Redrive {
+    /// Where the documents are.
+    pub place: Place,
+    /// What reaches a place in S3.
+    pub client: Option<Client>,
+    /// Whom they are fed to.
+    pub function: Arc<dyn Function>,
     /// How long the function may take.
-    pub(super) timeout: Duration,
+    pub timeout: Duration,
     /// Retries after a failed invocation; none: until it succeeds.
-    pub(super) retries: Option<u32>,
+    pub retries: Option<u32>,
     /// Whether the function's answer is read as a partial batch response.
-    pub(super) report_batch_item_failures: bool,
+    pub report_batch_item_failures: bool,
 }
 
 /// What a redrive came to, in documents but for `records`.
@@ -73,8 +75,8 @@ impl Redrive {
     ///
     /// # Errors
     /// When the place cannot be listed.
-    pub(super) async fn run(&self, stop: &CancellationToken) -> anyhow::Result<Summary> {
-        let kept = Kept::open(self.place.clone()).await;
+    pub async fn run(&self, stop: &CancellationToken) -> anyhow::Result<Summary> {
+        let kept = Kept::open(self.place.clone(), self.client.clone());
         let names = kept.list().await?;
         let mut summary = Summary { left: names.len() as u64, ..Summary::default() };
         // Read twice, first for their order: all of them need not fit into memory.
@@ -127,7 +129,7 @@ impl Redrive {
                 summary.redriven += 1;
                 summary.records += records;
                 summary.sink += report.unwrap_or_default();
-                tracing::info!("redriven: {} from {first} on, {full_name}", counted(records, "record", "records"));
+                tracing::info!("redriven: {records} records from {first} on, {full_name}");
                 if let Err(error) = kept.mark(name, bytes).await {
                     tracing::warn!("{full_name}: taken, but not marked, so that it will be fed again: {error:#}");
                     summary.unmarked += 1;
@@ -168,36 +170,4 @@ impl Redrive {
 async fn read(kept: &Kept, name: &str) -> anyhow::Result<(Document, Vec<u8>)> {
     let bytes = kept.read(name).await?;
     Ok((document::parse(&bytes)?, bytes))
-}
-
-impl Summary {
-    /// 0 all taken and marked, 1 some not, 3 all but files that are no such documents, 130 stopped before the last.
-    pub(super) fn exit_code(&self, stopped: bool) -> ExitCode {
-        match self {
-            Summary { left: 1.., .. } if stopped => ExitCode::from(INTERRUPTED),
-            Summary { failed: 1.., .. } | Summary { unmarked: 1.., .. } | Summary { left: 1.., .. } => {
-                ExitCode::FAILURE
-            }
-            Summary { refused: 1.., .. } => ExitCode::from(3),
-            _ => ExitCode::SUCCESS,
-        }
-    }
-
-    pub(super) fn say(&self, say: Say) {
-        if self.sink != Report::default() {
-            say.stage("stored", &stored(&self.sink));
-        }
-        say.stage("ended", &self.text());
-        say.event("ended", self);
-    }
-
-    /// `3 documents redriven (120 records), 0 of them not marked .redriven; as they were: 1 failed, 0 not tried, 2 of another kind`
-    fn text(&self) -> String {
-        let documents = counted(self.redriven, "document", "documents");
-        let records = counted(self.records, "record", "records");
-        let [unmarked, failed, left, refused] = [self.unmarked, self.failed, self.left, self.refused].map(grouped);
-        format!(
-            "{documents} redriven ({records}), {unmarked} of them not marked {MARK}; as they were: {failed} failed, {left} not tried, {refused} of another kind"
-        )
-    }
 }

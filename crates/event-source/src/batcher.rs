@@ -85,7 +85,9 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
-    use sink::event::Event;
+    use sink::event as lambda_kafka_event;
+
+    use lambda_kafka_event::Event;
 
     use super::super::batch::MAX_PAYLOAD;
     use super::super::event::TimestampType;

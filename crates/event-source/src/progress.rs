@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sink::metrics::Report;
 use tokio::sync::Notify;
 
 use super::batch::Batch;
+use super::function::Report;
 
 /// A topic and one of its partitions.
 pub type Partition = (String, i32);

@@ -8,10 +8,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::super::destination::Place;
+use super::super::on_failure::Place;
 
 /// What the name of a document ends with once its records have been taken.
-pub(super) const MARK: &str = ".redriven";
+pub const MARK: &str = ".redriven";
 
 /// The place, and what is needed to reach it.
 #[derive(Clone, Debug)]
@@ -21,12 +21,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// The place, with an S3 client as the environment says.
-    pub(super) async fn open(place: Place) -> Self {
-        let client = match &place {
-            Place::Folder(_) => None,
-            Place::S3 { .. } => Some(sink::store::client().await),
-        };
+    /// The place; one in S3 needs a client.
+    pub(super) fn open(place: Place, client: Option<Client>) -> Self {
         Kept { place, client }
     }
 
@@ -145,7 +141,7 @@ mod tests {
             std::fs::write(deep.join(name), name).unwrap();
         }
         std::fs::write(folder.path().join("top"), "top").unwrap();
-        let kept = Kept::open(Place::Folder(folder.path().to_owned())).await;
+        let kept = Kept::open(Place::Folder(folder.path().to_owned()), None);
         let listed = async || {
             let mut names = kept.list().await.unwrap();
             names.sort();
@@ -160,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_that_is_not_there_is_named_with_its_flag() {
-        let kept = Kept::open(Place::Folder("/no/such/folder".into())).await;
+        let kept = Kept::open(Place::Folder("/no/such/folder".into()), None);
         let error = kept.list().await.unwrap_err().to_string();
         assert!(error.contains("--redrive /no/such/folder"), "{error}");
     }
