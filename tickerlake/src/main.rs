@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     // What the AWS SDK warns of while it looks for credentials is in the error, if there are none.
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| screen::Log)

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use event_source::progress::{Counts, Progress};
 use event_source::{Running, Settings};
+use lake_audit::Scope;
 use lake_query::{RecordBatch, Session};
 use producer::args::{FeedArgs, KafkaArgs};
 use producer::feed::Feed;
@@ -24,7 +25,7 @@ use serde_json::value::RawValue;
 use sink::Sink;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, Scope};
+use crate::audit;
 use crate::lake::{Lake, LakeArgs};
 use crate::say::{self, Format, Say, counted};
 use crate::trigger::args::BatchArgs;

@@ -1,28 +1,10 @@
 //! `tickerlake audit`: reads every object of a lake and says what is missing and what is there twice.
-//!
-//! What is looked at is bounded whatever the number of offsets: `objects` brings the objects into the order of
-//! their offsets with a bounded part of the listing at a time, `content` reads one object, and `window` remembers
-//! only the offsets around it. `partition` puts these together and compares with the ledger, `holes` says what
-//! offsets in no object are, `broker` asks about them, `report` tells, `repair` makes lost ledgers anew.
-
-mod body;
-mod broker;
-mod check;
-mod content;
-mod finding;
-mod holes;
-mod kind;
-mod objects;
-mod partition;
-mod repair;
-mod report;
-mod row;
-mod window;
 
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
+use lake_audit::{LedgerTold, Report, Scope, check, look, repair};
 use producer::args::KafkaArgs;
 use producer::kafka::{Settings as KafkaSettings, SettingsError};
 use producer::topic::Topic;
@@ -31,14 +13,6 @@ use serde_json::json;
 
 use crate::lake::{FOLDER_BUCKET, LakeArgs};
 use crate::say::{Format, Say, counted};
-use partition::Lost;
-
-pub use check::{Scope, check};
-pub use finding::{Finding, Findings, Place};
-pub use kind::Kind;
-pub use report::{Report, Sum};
-pub use row::{LedgerTold, Row, Watermarks};
-
 /// The exit code when something is missing, twice or damaged.
 pub const FOUND: u8 = 4;
 
@@ -111,7 +85,7 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     let lake = args.lake.tables().await?;
     // Held to the end, so that nothing of ours writes into the folder meanwhile.
     let writer = if args.repair { Some(args.lake.open().await?) } else { None };
-    let (mut report, lost) = check::look(&lake, &scope, client.as_ref()).await?;
+    let (mut report, lost) = look(&lake, &scope, client.as_ref()).await?;
     if report.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
         bail!("the lake has neither objects nor ledgers of this topic and generation");
     }
@@ -119,11 +93,12 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     if let Some(writer) = writer {
         let config = args.lake.sink_config(args.lake.bucket.as_deref().unwrap_or(FOLDER_BUCKET))?;
         for lost in &lost {
-            match repair::rebuilt(lost, &config) {
+            match repair::rebuilt(lost, &config.layout) {
                 Err(why) => refused.push(why),
                 Ok(rebuilt) => {
                     repair::write(&writer.client, &writer.bucket, &rebuilt).await?;
-                    repaired(&mut report, lost, &rebuilt, say);
+                    repaired(&rebuilt, say);
+                    report.repaired(lost, &rebuilt);
                 }
             }
         }
@@ -149,16 +124,12 @@ pub async fn closing(lake: &LakeArgs, scope: &Scope, client: &ClientConfig, say:
     Ok(!report.findings.is_clean())
 }
 
-fn repaired(report: &mut Report, lost: &Lost, rebuilt: &repair::Rebuilt, say: Say) {
+fn repaired(rebuilt: &repair::Rebuilt, say: Say) {
     let key = &rebuilt.key;
     let told = LedgerTold::from(&rebuilt.ledger);
     let gaps = counted(told.gaps.len() as u64, "gap", "gaps");
     say.text(format!("made anew: {key}: next {}, {gaps}\n", told.next).as_bytes());
     say.event("repaired", json!({"key": key, "next": told.next, "gaps": told.gaps}));
-    report.findings.mended(Kind::NoLedger, &lost.place);
-    if let Some(row) = report.rows.iter_mut().find(|row| row.place == lost.place) {
-        row.ledger = Some(told);
-    }
 }
 
 fn tell(report: &Report, say: Say) {
