@@ -4,15 +4,16 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use lake_audit::{LedgerTold, Report, Scope, check, look, repair};
+use lake_audit::{Lost, Report, Scope, check, look};
 use producer::args::KafkaArgs;
 use producer::kafka::{Settings as KafkaSettings, SettingsError};
 use producer::topic::Topic;
 use rdkafka::ClientConfig;
 use serde_json::json;
 
-use crate::lake::{FOLDER_BUCKET, LakeArgs};
-use crate::say::{Format, Say, counted};
+use crate::lake::LakeArgs;
+use crate::repair;
+use crate::say::{Format, Say};
 /// The exit code when something is missing, twice or damaged.
 pub const FOUND: u8 = 4;
 
@@ -32,30 +33,17 @@ Memory: besides the program about 5 MB for the 300,000 offsets around the object
 keys of the listing (longer listings are gone through again), and 9 objects, of which none is read that
 has more than 32 MiB; the sink's have less than half.
 
---repair gives each partition that has objects and no ledger a new one: next is one past the greatest
-stored offset, and what is missing before it is listed as gaps. Run it only while no mapping delivers
-to the topic (disable the event source, end `trigger`, `up` and `run`), and with the function's own
-SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD. It overwrites no ledger. What was stored past the
-greatest offset that is left cannot be seen: with --bootstrap-server it shows as lag.
-
 Examples:
   tickerlake audit
   tickerlake audit --topic quotes -b broker:9092 --bucket my-lake
-  tickerlake audit --topic quotes --repair
 
-Exit codes: 0 nothing missing, twice or damaged; 1 failed; 2 wrong usage; 4 something is.")]
+Exit codes: 0 nothing missing, stored twice or damaged; 1 failed; 2 wrong usage; 4 something is.
+`tickerlake repair` rebuilds ledgers that are lost.")]
 pub struct AuditArgs {
-    /// Only this topic [default: all]
-    #[arg(short, long)]
-    topic: Option<Topic>,
-    /// Only this generation of the topics [default: all]
-    #[arg(long, value_name = "N")]
-    generation: Option<u32>,
-    /// Do not ask for offsets below a partition's first stored one: the mapping began there
-    #[arg(long)]
-    from_first: bool,
-    /// Make the ledgers that are lost from the objects
-    #[arg(long)]
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Deprecated: `tickerlake repair` replaces it
+    #[arg(long, hide = true)]
     repair: bool,
     /// How the output is written
     #[arg(long, value_enum, default_value_t)]
@@ -66,48 +54,57 @@ pub struct AuditArgs {
     lake: LakeArgs,
 }
 
+/// Which part of the lake to read.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ScopeArgs {
+    /// Only this topic [default: all]
+    #[arg(short, long)]
+    topic: Option<Topic>,
+    /// Only this generation of the topics [default: all]
+    #[arg(long, value_name = "N")]
+    generation: Option<u32>,
+    /// Ignore the offsets below a partition's first stored one, because the mapping began there
+    #[arg(long)]
+    from_first: bool,
+}
+
+impl From<ScopeArgs> for Scope {
+    fn from(args: ScopeArgs) -> Self {
+        Scope {
+            topic: args.topic.map(|topic| topic.to_string()),
+            generation: args.generation,
+            from_first: args.from_first,
+        }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
-/// When the lake cannot be read, the broker does not answer, or a ledger cannot be made.
+/// If the lake cannot be read or the broker does not answer.
 pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
-    let client = match KafkaSettings::try_from(args.kafka) {
+    let say = Say { format: args.format };
+    if args.repair {
+        eprintln!("tickerlake: `audit --repair` is deprecated; use `tickerlake repair`");
+        return repair::run(args.scope.into(), args.kafka, &args.lake, say).await;
+    }
+    let (report, _) = read(&args.lake, &args.scope.into(), args.kafka).await?;
+    tell(&report, say);
+    Ok(exit_code(&report))
+}
+
+/// Reads the lake, and compares it with the broker if one is named. Returns the ledgers that are lost, too.
+pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> anyhow::Result<(Report, Vec<Lost>)> {
+    let client = match KafkaSettings::try_from(kafka) {
         Ok(kafka) => Some(kafka.client_config()),
         Err(SettingsError::NoServers) => None,
         Err(error) => return Err(error.into()),
     };
-    let say = Say { format: args.format };
-    let scope = Scope {
-        topic: args.topic.map(|topic| topic.to_string()),
-        generation: args.generation,
-        from_first: args.from_first,
-    };
-    let lake = args.lake.tables().await?;
-    // Held to the end, so that nothing of ours writes into the folder meanwhile.
-    let writer = if args.repair { Some(args.lake.open().await?) } else { None };
-    let (mut report, lost) = look(&lake, &scope, client.as_ref()).await?;
-    if report.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
+    let read = look(&lake.tables().await?, scope, client.as_ref()).await?;
+    if read.0.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
         bail!("the lake has neither objects nor ledgers of this topic and generation");
     }
-    let mut refused = Vec::new();
-    if let Some(writer) = writer {
-        let config = args.lake.sink_config(args.lake.bucket.as_deref().unwrap_or(FOLDER_BUCKET))?;
-        for lost in &lost {
-            match repair::rebuilt(lost, &config.layout) {
-                Err(why) => refused.push(why),
-                Ok(rebuilt) => {
-                    repair::write(&writer.client, &writer.bucket, &rebuilt).await?;
-                    repaired(&rebuilt, say);
-                    report.repaired(lost, &rebuilt);
-                }
-            }
-        }
-    }
-    tell(&report, say);
-    if !refused.is_empty() {
-        bail!("not every ledger was made anew:\n{}", refused.join("\n"));
-    }
-    Ok(exit_code(&report))
+    Ok(read)
 }
 
 /// What `run` ends with: the audit of the topic and generation that it has written. True where something was found.
@@ -124,15 +121,7 @@ pub async fn closing(lake: &LakeArgs, scope: &Scope, client: &ClientConfig, say:
     Ok(!report.findings.is_clean())
 }
 
-fn repaired(rebuilt: &repair::Rebuilt, say: Say) {
-    let key = &rebuilt.key;
-    let told = LedgerTold::from(&rebuilt.ledger);
-    let gaps = counted(told.gaps.len() as u64, "gap", "gaps");
-    say.text(format!("made anew: {key}: next {}, {gaps}\n", told.next).as_bytes());
-    say.event("repaired", json!({"key": key, "next": told.next, "gaps": told.gaps}));
-}
-
-fn tell(report: &Report, say: Say) {
+pub(crate) fn tell(report: &Report, say: Say) {
     if report.rows.is_empty() {
         say.text(b"nothing is stored\n");
     } else {
@@ -160,6 +149,6 @@ fn conclude(report: &Report, say: Say) {
     say.event("audit", report.sum());
 }
 
-fn exit_code(report: &Report) -> ExitCode {
+pub(crate) fn exit_code(report: &Report) -> ExitCode {
     if report.findings.is_clean() { ExitCode::SUCCESS } else { FOUND.into() }
 }

@@ -122,11 +122,9 @@ impl Kind {
             }
             Kind::NoLedger => (
                 "no ledger",
-                "the function refuses to store more of this partition: stop the mapping, then `tickerlake audit --repair`",
+                "the function refuses to store more of this partition: stop the mapping, then `tickerlake repair`",
             ),
-            Kind::LedgerDamaged => {
-                ("damaged ledger", "stop the mapping, remove the ledger, then `tickerlake audit --repair`")
-            }
+            Kind::LedgerDamaged => ("damaged ledger", "stop the mapping, remove the ledger, then `tickerlake repair`"),
             Kind::OtherLayout => (
                 "other settings",
                 "the settings must be the ledger's (its layout); to change them, drain the mapping and take a new SINK_PREFIX",
