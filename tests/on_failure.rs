@@ -46,11 +46,11 @@ impl S3 {
         self.folder.path().join(name)
     }
 
-    /// `tickerlake trigger` with this S3 in its environment.
-    fn trigger(&self) -> Command {
+    /// `tickerlake` with this S3 in its environment.
+    fn tickerlake(&self, subcommand: &str) -> Command {
         let mut command = Command::new(program("tickerlake").unwrap());
         command
-            .arg("trigger")
+            .arg(subcommand)
             .env("AWS_ENDPOINT_URL_S3", &self.proxy.url)
             .env("AWS_REGION", REGION)
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
@@ -94,7 +94,7 @@ async fn committed(broker: &TestBroker, offset: i64) {
 
 /// A trigger of a broker's topic that gives up soon, record by record.
 fn giving_up(s3: &S3, broker: &TestBroker, place: &str) -> Command {
-    let mut command = s3.trigger();
+    let mut command = s3.tickerlake("trigger");
     command.args(["-b", broker.servers(), "--topic", &broker.topic, "--consumer-group-id", &broker.group]);
     command.args(["--bisect-batch-on-function-error", "--maximum-retry-attempts", "1", "--on-failure", place]);
     command

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use embedded::s3::Storage;
+use lake_audit::trace::{Status, Trace, Wanted, find};
 use serde_json::Value;
 use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake::lake::{FOLDER_BUCKET, LakeArgs};
-use tickerlake::trace::{Status, Trace, Wanted, find};
 use tickerlake_tests::programs::program;
 use tickerlake_tests::{lake, sample_event, workspace};
 

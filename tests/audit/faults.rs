@@ -244,10 +244,9 @@ async fn a_bucket_is_looked_at_like_a_folder() {
     let stored = Stored::sample().await;
     stored.remove(&key(0, 100));
     let endpoint = stored.storage().serve(0).await.unwrap();
-    let audit = |arguments: &[&str]| {
+    let tickerlake = |command: &str| {
         Command::new(program("tickerlake").unwrap())
-            .args(["audit", "--bucket", FOLDER_BUCKET])
-            .args(arguments)
+            .args([command, "--bucket", FOLDER_BUCKET])
             .env_remove("KAFKA_BOOTSTRAP_SERVERS")
             .env("AWS_ENDPOINT_URL_S3", endpoint.url())
             .env("AWS_REGION", embedded::s3::REGION)
@@ -256,14 +255,14 @@ async fn a_bucket_is_looked_at_like_a_folder() {
             .output()
             .unwrap()
     };
-    let output = audit(&[]);
+    let output = tickerlake("audit");
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(FOUND), "{said}");
     assert!(said.contains("missing: quotes/0 offsets 100 to 199 (100)"), "{said}");
     stored.lose_ledger(1);
-    let output = audit(&["--repair"]);
+    let output = tickerlake("repair");
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.starts_with("made anew: ledger/quotes/00001.json: next 50, 0 gaps\n"), "{said}");
+    assert!(said.starts_with("rebuilt ledger/quotes/00001.json: next 50, 0 gaps\n"), "{said}");
     assert_eq!(stored.told(1), stored.reaching(50));
 }
 

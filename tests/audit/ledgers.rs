@@ -66,7 +66,7 @@ async fn a_ledger_that_is_lost_damaged_or_of_other_settings_is_named_with_the_re
     stored.audit(&[]).is(
         FOUND,
         &["no ledger"],
-        &[&format!("no ledger: quotes/0: {ledger}: there is none, and 3 objects"), "tickerlake audit --repair"],
+        &[&format!("no ledger: quotes/0: {ledger}: there is none, and 3 objects"), "tickerlake repair"],
     );
     stored.write(ledger, b"{\"next\":3");
     stored.audit(&[]).is(FOUND, &["damaged ledger"], &[&format!("damaged ledger: quotes/0: {ledger}: not a ledger")]);

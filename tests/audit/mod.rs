@@ -128,6 +128,10 @@ impl Stored {
     fn audit(&self, arguments: &[&str]) -> Audit {
         Audit::of(self.folder.path(), arguments)
     }
+
+    fn repair(&self) -> Audit {
+        Audit::after("repair", self.folder.path(), &[])
+    }
 }
 
 /// The key of an object of the sample's day.
@@ -150,18 +154,23 @@ struct Audit {
 
 impl Audit {
     fn of(folder: &Path, arguments: &[&str]) -> Self {
-        let run = |format: &str, arguments: &[&str]| -> Output {
+        Self::after("audit", folder, arguments)
+    }
+
+    /// What a command printed, and an audit after it found.
+    fn after(command: &str, folder: &Path, arguments: &[&str]) -> Self {
+        let run = |command: &str, format: &str, arguments: &[&str]| -> Output {
             Command::new(program("tickerlake").unwrap())
-                .args(["audit", "--format", format, "--dir", folder.to_str().unwrap()])
+                .args([command, "--format", format, "--dir", folder.to_str().unwrap()])
                 .args(arguments)
                 .env_remove("KAFKA_BOOTSTRAP_SERVERS")
                 .output()
                 .unwrap()
         };
-        let output = run("text", arguments);
+        let output = run(command, "text", arguments);
         // What a repair has mended must be read from what it said itself.
         let again: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--repair").collect();
-        let json = String::from_utf8(run("json", &again).stdout).unwrap();
+        let json = String::from_utf8(run("audit", "json", &again).stdout).unwrap();
         Audit {
             code: output.status.code(),
             text: String::from_utf8(output.stdout).unwrap(),

@@ -186,7 +186,7 @@ fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
     // What was given up is fed again.
     let documents = count_files(&chaos.given_up());
     let mut command = Command::new(program("tickerlake").unwrap());
-    command.args(["trigger", "--function", &chaos.lambda.url(), "--redrive"]).arg(chaos.given_up());
+    command.args(["redrive", "--function", &chaos.lambda.url()]).arg(chaos.given_up());
     assert_eq!(Running::start(&mut command).unwrap().ended(WAIT).unwrap(), Some(0));
     let all_once = |when: &str| {
         let stored = chaos.stored();

@@ -1,4 +1,4 @@
-//! `tickerlake trigger --redrive`.
+//! `tickerlake redrive`.
 
 use std::process::Output;
 
@@ -12,9 +12,9 @@ fn sink(command: &mut Command) -> &mut Command {
 }
 
 fn redrive(s3: &S3, place: &str) -> Command {
-    let mut command = s3.trigger();
+    let mut command = s3.tickerlake("redrive");
     // The topics' settings are not asked for.
-    command.env_remove("KAFKA_BOOTSTRAP_SERVERS").args(["--redrive", place, "--format", "json"]);
+    command.env_remove("KAFKA_BOOTSTRAP_SERVERS").args([place, "--format", "json"]);
     command
 }
 
@@ -221,7 +221,7 @@ async fn ctrl_c_marks_the_document_under_way_and_a_kill_none_and_the_next_redriv
 async fn a_place_that_is_not_there_and_settings_of_topics_are_refused() {
     let s3 = S3::start("").await;
     for (place, named) in
-        [("/no/such/folder", "--redrive /no/such/folder"), ("s3://absent/x", "--redrive s3://absent/x")]
+        [("/no/such/folder", "failed to read /no/such/folder"), ("s3://absent/x", "failed to list s3://absent/x")]
     {
         let output = redrive(&s3, place).args(["--function", "http://127.0.0.1:1/x"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -232,4 +232,25 @@ async fn a_place_that_is_not_there_and_settings_of_topics_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains(wrong[0]), "{output:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trigger_with_redrive_still_works_and_names_its_replacement() {
+    let (s3, folder) = (S3::start("").await, TempDir::new().unwrap());
+    let place = folder.path().to_str().unwrap();
+    keep(folder.path(), "a", 0, &[1, 2]);
+    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    let mut command = s3.tickerlake("trigger");
+    command.env_remove("KAFKA_BOOTSTRAP_SERVERS").env("RUST_LOG", "warn");
+    let output =
+        command.args(["--redrive", place, "--function", &function.url(), "--format", "json"]).output().unwrap();
+    assert_eq!(ended(&output), (summary(1, 2, 0, 0, 0), Some(0)));
+    assert_eq!(function.offsets(), [[1, 2]]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        format!("tickerlake: `trigger --redrive` is deprecated; use `tickerlake redrive {place}`\n")
+    );
+    let output = s3.tickerlake("trigger").args(["--redrive", place, "--topic", "quotes"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--topic"), "{output:?}");
 }

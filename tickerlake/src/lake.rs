@@ -9,7 +9,7 @@ use clap::Args;
 use lake_format::keys::{self, Hour};
 use sink::config::{Config, ConfigError};
 
-use embedded::s3::{LONGEST_KEY, Storage};
+use embedded::s3::{MAX_KEY_BYTES, Storage};
 
 /// The bucket of the embedded S3: a folder of this name holds the objects.
 pub const FOLDER_BUCKET: &str = "tickerlake";
@@ -162,9 +162,9 @@ impl Lake {
         }
         let layout = &config.layout;
         let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
-        if self.storage.is_some() && longest > LONGEST_KEY {
+        if self.storage.is_some() && longest > MAX_KEY_BYTES {
             bail!(
-                "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {LONGEST_KEY}: give the topic or the prefix a shorter name"
+                "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {MAX_KEY_BYTES}: give the topic or the prefix a shorter name"
             );
         }
         Ok(config)

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod lake;
 pub mod query;
 pub mod redrive;
+pub mod repair;
 pub mod run;
 pub mod say;
 pub mod trace;

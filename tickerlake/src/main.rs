@@ -10,7 +10,7 @@ use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::trigger::from_template::FillError;
 use tickerlake::view::screen;
-use tickerlake::{audit, query, run, trace, trigger, up};
+use tickerlake::{audit, query, redrive, repair, run, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     // What the AWS SDK warns of while it looks for credentials is in the error, if there are none.
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| screen::Log)
@@ -29,9 +29,11 @@ async fn main() -> ExitCode {
         Command::Run(args) => run::run(*args).await,
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trigger(args) => trigger::trigger(*args).await,
+        Command::Redrive(args) => redrive::redrive(*args).await,
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => trace::trace(*args).await,
         Command::Audit(args) => audit::audit(*args).await,
+        Command::Repair(args) => repair::repair(*args).await,
     };
     done.unwrap_or_else(|error| {
         // Whoever reads the output has seen enough, as `head` does.

@@ -13,6 +13,7 @@ use kafka_client::args::KafkaArgs;
 use kafka_client::create_topic::Created;
 use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
 use kafka_client::topic::Topic;
+use lake_audit::Scope;
 use lake_query::{RecordBatch, Session};
 use producer::cli::args::FeedArgs;
 use producer::feed::Feed;
@@ -26,7 +27,7 @@ use sink::Sink;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, Scope};
+use crate::audit;
 use crate::lake::{Lake, LakeArgs};
 use crate::say::{self, Format, Say};
 use crate::trigger::args::BatchArgs;

@@ -96,7 +96,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
 
     let say = Say { format: args.format };
     let place = lake_args.dir.join(&lake.bucket).display().to_string();
-    let function = args.function.http();
+    let function = args.function.invoke.http();
     let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone()))));
     let partitions = counted(args.partitions.into(), "partition", "partitions");
     say.stage("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));

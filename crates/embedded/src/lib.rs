@@ -1,8 +1,8 @@
-//! The servers that the pipeline needs, inside this process: a Kafka-compatible [`broker`] and an [`s3`].
+//! A Kafka-compatible [`broker`] and an [`s3`] that run inside this process.
 //!
-//! Both listen on loopback ports only and hold a single node's data: they let `tickerlake run` and `up` work
-//! without Docker, Java or an AWS account. Each module names the crates it is built on and why; nothing outside
-//! this crate depends on them.
+//! With them `tickerlake run` and `up` need no Docker, no Java and no AWS account. Both are single nodes that listen on
+//! loopback addresses only. Each module says which crates it is built on and why they were chosen; no other crate of the
+//! workspace depends on those, so that another implementation can replace them.
 
 pub mod broker;
 pub mod s3;

@@ -84,8 +84,10 @@ impl Batcher {
 mod tests {
     use std::time::Duration;
 
-    use lambda_kafka_event::Event;
+    use lambda_kafka_event;
     use proptest::prelude::*;
+
+    use lambda_kafka_event::Event;
 
     use super::super::batch::MAX_PAYLOAD;
     use super::super::event::TimestampType;

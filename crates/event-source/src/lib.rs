@@ -37,12 +37,11 @@ use tokio_util::sync::CancellationToken;
 
 use batch::{Batch, Limits};
 use batcher::Batcher;
-use kafka_client::hints::Operation;
-
 use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead};
 use deliver::Deliverer;
 use function::Function;
 use in_flight::Flight;
+use kafka_client::hints::Operation;
 use on_failure::Destination;
 use progress::Progress;
 use retry::Policy;

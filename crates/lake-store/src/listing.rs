@@ -42,6 +42,19 @@ pub enum Area {
     Quarantine,
 }
 
+impl Area {
+    /// Both of them, the good records first.
+    pub const BOTH: [Area; 2] = [Area::Data, Area::Quarantine];
+
+    /// The folder below the prefix.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Area::Data => keys::DATA,
+            Area::Quarantine => keys::QUARANTINE,
+        }
+    }
+}
+
 /// Something whose key gives its rows the values of partition columns.
 pub trait Partitioned {
     /// The value of a partition column; null where the key does not name it.
@@ -169,10 +182,7 @@ impl Lake {
     }
 
     fn path(&self, area: Area, topic: Option<&str>) -> Result<Path, StoreError> {
-        let area = match area {
-            Area::Data => keys::DATA,
-            Area::Quarantine => keys::QUARANTINE,
-        };
+        let area = area.folder();
         let key = match topic {
             Some(topic) => format!("{}{area}/{topic}", self.prefix),
             None => format!("{}{area}", self.prefix),

@@ -111,11 +111,11 @@ impl Named {
             (self.starting_position.is_some(), "--starting-position"),
             (self.batch.batch_size.is_some(), "--batch-size"),
             (self.batch.maximum_batching_window_in_seconds.is_some(), "--maximum-batching-window-in-seconds"),
-            (function.function_timeout.is_some(), "--function-timeout"),
+            (function.invoke.function_timeout.is_some(), "--function-timeout"),
             (function.maximum_retry_attempts.is_some(), "--maximum-retry-attempts"),
             (function.maximum_record_age_in_seconds.is_some(), "--maximum-record-age-in-seconds"),
             (function.bisect_batch_on_function_error, "--bisect-batch-on-function-error"),
-            (!function.function_response_types.is_empty(), "--function-response-types"),
+            (!function.invoke.function_response_types.is_empty(), "--function-response-types"),
             (function.on_failure.is_some(), "--on-failure"),
         ];
         given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag).collect()
@@ -141,13 +141,13 @@ impl Named {
         let function = &mut self.function;
         // Lambda lets a function that an event source invokes run for 840 s, whatever its own timeout.
         let timeout = mapping.function_timeout.map(|seconds| u64::from(seconds).min(840));
-        function.function_timeout = function.function_timeout.or(timeout);
+        function.invoke.function_timeout = function.invoke.function_timeout.or(timeout);
         function.maximum_retry_attempts = function.maximum_retry_attempts.or(mapping.maximum_retry_attempts);
         let age = mapping.maximum_record_age_in_seconds;
         function.maximum_record_age_in_seconds = function.maximum_record_age_in_seconds.or(age);
         function.bisect_batch_on_function_error |= mapping.bisect_batch_on_function_error.unwrap_or(false);
         if !mapping.function_response_types.is_empty() {
-            function.function_response_types = vec![ResponseType::ReportBatchItemFailures];
+            function.invoke.function_response_types = vec![ResponseType::ReportBatchItemFailures];
         }
         if mapping.has_on_failure_destination && function.on_failure.is_none() {
             return Err(FillError::NoDestination);
@@ -232,10 +232,10 @@ Resources:
         let limits = named.batch.limits(100);
         assert_eq!((limits.batch_size, limits.window), (7, Duration::from_secs(5)));
         let function = &named.function;
-        assert_eq!((function.function_timeout, function.maximum_retry_attempts), (Some(2), Some(3)));
-        assert!(function.bisect_batch_on_function_error && !function.function_response_types.is_empty());
+        assert_eq!((function.invoke.function_timeout, function.maximum_retry_attempts), (Some(2), Some(3)));
+        assert!(function.bisect_batch_on_function_error && !function.invoke.function_response_types.is_empty());
         let named = filled(TEMPLATE, &["--template-parameter", "Size=9"]).unwrap();
-        assert_eq!((named.batch.batch_size, named.function.function_timeout), (Some(9), Some(840)));
+        assert_eq!((named.batch.batch_size, named.function.invoke.function_timeout), (Some(9), Some(840)));
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! The embedded Kafka-compatible broker.
+//! A Kafka-compatible broker that keeps its records in memory.
 //!
-//! `tansu-broker` with its in-memory storage: of the brokers that can be linked into a Rust program it is
-//! the one that speaks consumer groups and idempotent producers, and it keeps up with several hundred
-//! thousand records a second on two cores. It forgets everything when it ends. Nothing outside this
-//! module knows it, so that another may take its place.
+//! `tansu-broker` with its in-memory storage was chosen because it is the one broker that can be linked into a Rust
+//! program and supports consumer groups and idempotent producers. It handles several hundred thousand records a second
+//! on two cores. Its records are gone when the process ends.
 
 mod batches;
 mod service;
@@ -26,31 +25,31 @@ use uuid::Uuid;
 use batches::Batches;
 use service::Appends;
 
-const CLUSTER: &str = "tickerlake";
-const NODE: i32 = 1;
+const CLUSTER_ID: &str = "tickerlake";
+const NODE_ID: i32 = 1;
 
-/// Out of file descriptors, say: trying again at once would not help.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Pause after a failed accept, for example without free file descriptors, when retrying at once would not help.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Why the broker did not start.
+/// Why the embedded broker failed to start.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// The port is taken, or not to be had.
+    /// The port is in use or not permitted.
     #[error(
-        "the embedded broker cannot listen on {address}: {source}; choose another with --port, or --port 0 for any"
+        "the embedded broker failed to listen on {address}: {source}; choose another port with --port, or a free one with --port 0"
     )]
     Listen {
-        /// What was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Anything of the broker's own.
-    #[error("the embedded broker did not start: {0}")]
-    Start(String),
+    /// The broker itself failed.
+    #[error("failed to start the embedded broker")]
+    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A running broker; it stops when this is dropped.
+/// A running broker. Dropping it stops the broker.
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
@@ -59,58 +58,55 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker on a loopback port, 0 for any.
+    /// Starts a broker on a loopback port; port 0 selects a free one.
     ///
     /// # Errors
-    /// [`BrokerError`] when the port cannot be had.
+    /// [`BrokerError`] if the port is in use or the broker fails to start.
     pub async fn start(port: u16) -> Result<Self, BrokerError> {
         let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let listen = |source| BrokerError::Listen { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let storage = storage(address).await.map_err(BrokerError::Start)?;
-        let groups =
-            Controller::with_storage(storage.clone()).map_err(|error| BrokerError::Start(error.to_string()))?;
+        let groups = Controller::with_storage(storage.clone()).map_err(|error| BrokerError::Start(error.into()))?;
         let stop = CancellationToken::new();
         let closed = Arc::new(AtomicBool::new(false));
         tokio::spawn(stop.clone().run_until_cancelled_owned(serve(listener, storage, groups, Arc::clone(&closed))));
         Ok(Broker { address, closed, _stop: stop.drop_guard() })
     }
 
-    /// Takes no more records: who sends one is hung up on, as by a broker that goes away. Reading goes on.
+    /// Stops accepting records: a producer that sends one is disconnected, as if the broker shut down. Consumers can
+    /// still read.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// `127.0.0.1:9092`, what a client takes as `bootstrap.servers`.
+    /// Returns the address for a client's `bootstrap.servers`, such as `127.0.0.1:9092`.
     pub fn bootstrap_servers(&self) -> String {
         self.address.to_string()
     }
 }
 
-async fn storage(address: SocketAddr) -> Result<StorageContainer, String> {
-    let url = |text: &str| Url::parse(text).map_err(|error| error.to_string());
+async fn storage(address: SocketAddr) -> Result<StorageContainer, Box<dyn std::error::Error + Send + Sync>> {
     let storage = StorageContainer::builder()
-        .cluster_id(CLUSTER)
-        .node_id(NODE)
-        .advertised_listener(url(&format!("tcp://{address}"))?)
-        .storage(url("memory://tickerlake/")?)
+        .cluster_id(CLUSTER_ID)
+        .node_id(NODE_ID)
+        .advertised_listener(Url::parse(&format!("tcp://{address}"))?)
+        .storage(Url::parse("memory://tickerlake/")?)
         .build()
-        .await
-        .map_err(|error| error.to_string())?;
+        .await?;
     storage
         .register_broker(BrokerRegistrationRequest {
-            broker_id: NODE,
-            cluster_id: CLUSTER.to_owned(),
+            broker_id: NODE_ID,
+            cluster_id: CLUSTER_ID.to_owned(),
             incarnation_id: Uuid::new_v4(),
             rack: None,
         })
-        .await
-        .map_err(|error| error.to_string())?;
+        .await?;
     Ok(storage)
 }
 
-/// Accepts connections until it is dropped, and every connection with it.
+/// Accepts connections until the future is dropped, which closes them all.
 async fn serve(
     listener: TcpListener,
     storage: StorageContainer,
@@ -127,8 +123,8 @@ async fn serve(
                     connections.spawn(connection(stream, storage.clone(), groups.clone(), appends));
                 }
                 Err(error) => {
-                    tracing::warn!("accepting a Kafka connection failed: {error}");
-                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    tracing::warn!(%error, "failed to accept a Kafka connection");
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             },
             Some(_) = connections.join_next() => {}
@@ -143,14 +139,15 @@ async fn connection(
     appends: Appends,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("{error}");
+        tracing::debug!(%error, "failed to set TCP_NODELAY on a Kafka connection");
     }
-    match service::connection(CLUSTER, storage, groups, appends) {
-        // A client that hangs up ends its connection with an error: nobody needs to hear of it.
-        Ok(service) => match service.serve(Context::default(), stream).await {
-            Ok(()) => {}
-            Err(error) => tracing::debug!("a Kafka connection ended: {error}"),
-        },
-        Err(error) => tracing::error!("a Kafka connection was refused: {error}"),
+    match service::connection(CLUSTER_ID, storage, groups, appends) {
+        Ok(service) => {
+            // A client that disconnects ends its connection with an error too, so this is not worth a warning.
+            if let Err(error) = service.serve(Context::default(), stream).await {
+                tracing::debug!(%error, "Kafka connection closed");
+            }
+        }
+        Err(error) => tracing::error!(%error, "failed to serve a Kafka connection"),
     }
 }

@@ -1,4 +1,4 @@
-//! What answers a connection: tansu's services, with what they get wrong mended.
+//! The service behind a connection: tansu's, with the requests and responses corrected that clients trip over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +20,13 @@ use tansu_storage::{Storage, StorageContainer, Topition};
 
 use super::batches::Batches;
 
-/// Serves a TCP connection.
-pub(super) type Connection = TcpContextService<TcpBytesService<BytesFrameService<Mended>, ()>>;
+/// Serves one TCP connection.
+pub(super) type Connection = TcpContextService<TcpBytesService<BytesFrameService<Corrected>, ()>>;
 
-/// A service for one connection.
+/// Creates the service for one connection.
 ///
 /// # Errors
-/// None in practice: two services for one request.
+/// Only if two services are registered for one request, which is a bug.
 pub(super) fn connection(
     cluster: &str,
     store: StorageContainer,
@@ -37,82 +37,82 @@ pub(super) fn connection(
     let routes = storage::services(FrameRouteService::builder(), store)?;
     let routes = coordinator::services(routes, groups)?.build()?;
     let context = TcpContextLayer::new(TcpContext::default().cluster_id(Some(cluster.into())));
-    Ok((context, TcpBytesLayer::default(), BytesFrameLayer::default()).into_layer(Mended {
+    Ok((context, TcpBytesLayer::default(), BytesFrameLayer::default()).into_layer(Corrected {
         routes,
         store: stored,
         appends,
     }))
 }
 
-/// What all connections know of the records that are appended.
+/// Appends, as all connections see them.
 #[derive(Clone, Debug)]
 pub(super) struct Appends {
     pub(super) batches: Batches,
-    /// No more are taken.
+    /// Set when the broker accepts no more records.
     pub(super) closed: Arc<AtomicBool>,
 }
 
-/// Tansu's services with one request and two answers mended.
+/// Tansu's services with corrected fetches, end offsets and API versions.
 #[derive(Clone, Debug)]
-pub(super) struct Mended {
+pub(super) struct Corrected {
     routes: FrameRouteService<(), Error>,
     store: StorageContainer,
     appends: Appends,
 }
 
-impl Service<(), Frame> for Mended {
+impl Service<(), Frame> for Corrected {
     type Response = Frame;
     type Error = Error;
 
     async fn serve(&self, context: Context<()>, mut request: Frame) -> Result<Frame> {
-        let mut asks_for_ends = Vec::new();
+        let mut wants_end_offset = Vec::new();
         match &mut request.body {
-            Body::ListOffsetsRequest(asked) => asks_for_ends = ends_asked_for(asked),
+            Body::ListOffsetsRequest(list) => wants_end_offset = latest_partitions(list),
             Body::ProduceRequest(_) if self.appends.closed.load(Ordering::SeqCst) => {
-                return Err(Error::Message("the broker takes no more records".to_owned()));
+                return Err(Error::Message("the broker is shutting down and accepts no more records".to_owned()));
             }
-            Body::FetchRequest(asked) => self.widen(asked).await?,
-            Body::DeleteTopicsRequest(asked) => self.appends.batches.forget(asked),
+            Body::FetchRequest(fetch) => self.align_to_batches(fetch).await?,
+            Body::DeleteTopicsRequest(delete) => self.appends.batches.remove_topics(delete),
             _ => {}
         }
-        let mut answer = self.routes.serve(context, request).await?;
-        match &mut answer.body {
-            Body::ApiVersionsResponse(versions) => *versions = with_names(without_options(std::mem::take(versions))),
-            Body::ProduceResponse(produced) => self.appends.batches.note(produced),
-            Body::ListOffsetsResponse(offsets) => self.correct_ends(&asks_for_ends, offsets).await?,
+        let mut response = self.routes.serve(context, request).await?;
+        match &mut response.body {
+            Body::ApiVersionsResponse(versions) => {
+                *versions = versions_with_names(without_tagged_fields(std::mem::take(versions)));
+            }
+            Body::ProduceResponse(produced) => self.appends.batches.record(produced),
+            Body::ListOffsetsResponse(offsets) => self.correct_end_offsets(&wants_end_offset, offsets).await?,
             _ => {}
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
-impl Mended {
-    /// Asks for whole batches, as a client expects to get them: it passes over what it has not asked for. At
-    /// the end of a partition there is none to ask for, and one that was read already would be taken for an error.
-    async fn widen(&self, request: &mut FetchRequest) -> Result<()> {
+impl Corrected {
+    /// Moves each fetch offset back to the start of its batch. Clients expect whole batches and skip the records
+    /// below their offset. At the end of a partition the offset stays: the last batch again would be an error.
+    async fn align_to_batches(&self, request: &mut FetchRequest) -> Result<()> {
         for topic in request.topics.iter_mut().flatten() {
             let Some(name) = &topic.topic else { continue };
             for partition in topic.partitions.iter_mut().flatten() {
                 let (number, offset) = (partition.partition, partition.fetch_offset);
-                let Some(begin) = self.appends.batches.begin(name, number, offset).filter(|begin| *begin < offset)
-                else {
-                    continue;
-                };
+                let first = self.appends.batches.first_offset(name, number, offset);
+                let Some(first) = first.filter(|first| *first < offset) else { continue };
                 let stage = self.store.offset_stage(&Topition::new(&**name, number)).await?;
                 if offset < stage.high_watermark() {
-                    partition.fetch_offset = begin;
+                    partition.fetch_offset = first;
                 }
             }
         }
         Ok(())
     }
 
-    /// Tansu takes the first offset of a partition's last batch for its last offset.
-    async fn correct_ends(&self, asked: &[(String, i32)], offsets: &mut ListOffsetsResponse) -> Result<()> {
+    /// Replaces end offsets with the high watermark: tansu returns the first offset of the last batch instead.
+    async fn correct_end_offsets(&self, wanted: &[(String, i32)], offsets: &mut ListOffsetsResponse) -> Result<()> {
         for topic in offsets.topics.iter_mut().flatten() {
             for partition in topic.partitions.iter_mut().flatten() {
                 let index = partition.partition_index;
-                if asked.iter().any(|(name, number)| *name == topic.name && *number == index) {
+                if wanted.iter().any(|(name, number)| *name == topic.name && *number == index) {
                     let stage = self.store.offset_stage(&Topition::new(&*topic.name, index)).await?;
                     partition.offset = Some(stage.high_watermark());
                 }
@@ -122,8 +122,8 @@ impl Mended {
     }
 }
 
-/// The partitions whose end is asked for, rather than their start or the offset of a moment.
-fn ends_asked_for(request: &ListOffsetsRequest) -> Vec<(String, i32)> {
+/// Returns the partitions whose end offset a request asks for, as opposed to their start or a point in time.
+fn latest_partitions(request: &ListOffsetsRequest) -> Vec<(String, i32)> {
     const LATEST: i64 = -1;
     let topics = request.topics.iter().flatten();
     topics
@@ -134,14 +134,14 @@ fn ends_asked_for(request: &ListOffsetsRequest) -> Vec<(String, i32)> {
         .collect()
 }
 
-/// Leaves the four optional fields out of the answer to `ApiVersions`. Tansu fills them with nothing, and
-/// librdkafka before 2.1, such as Debian 12's kcat has, fails on more than one of them.
-fn without_options(versions: ApiVersionsResponse) -> ApiVersionsResponse {
+/// Removes the four optional fields from the `ApiVersions` response. Tansu sends them empty, and librdkafka
+/// before 2.1 (Debian 12's kcat, for example) fails if a response has more than one of them.
+fn without_tagged_fields(versions: ApiVersionsResponse) -> ApiVersionsResponse {
     versions.supported_features(None).finalized_features_epoch(None).finalized_features(None).zk_migration_ready(None)
 }
 
-/// Offers no version of a request that names topics by their ids, so that [`Batches`] sees names.
-fn with_names(mut versions: ApiVersionsResponse) -> ApiVersionsResponse {
+/// Limits the offered versions to those that name topics, not topic ids, since [`Batches`] goes by names.
+fn versions_with_names(mut versions: ApiVersionsResponse) -> ApiVersionsResponse {
     const LAST_WITH_NAMES: [(i16, i16); 3] =
         [(ProduceRequest::KEY, 12), (FetchRequest::KEY, 12), (DeleteTopicsRequest::KEY, 5)];
     for api in versions.api_keys.iter_mut().flatten() {

@@ -1,9 +1,9 @@
-//! Writes that hold what S3 promises.
+//! Object writes that are atomic, as S3's are.
 //!
-//! s3s-fs looks at a write's condition and writes afterwards, and it writes an object's bytes and what it knows of them
-//! one after the other: another write can slip in between, a reader can see the bytes of one write with the `ETag` of another,
-//! and a client that goes away can leave it so. Here a key is read or written by one request at a time, and a write that
-//! has begun is finished whoever waits for it.
+//! s3s-fs checks a write's condition first and writes afterwards, and it writes an object's bytes and its metadata
+//! one after the other. Another write can come in between, a reader can see the bytes of one write with the `ETag`
+//! of another, and a client that disconnects can leave an object in that state. [`Atomic`] therefore serves one
+//! request at a time for a key, and completes a write that has begun even if its client is gone.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// Two keys that share a lock wait for each other in vain, no more.
+/// Number of locks. Two keys that share a lock wait for each other needlessly, which does no harm.
 const LOCKS: usize = 64;
 
-/// Files as objects, with one request a key.
+/// Serves files as objects, one request at a time for each key.
 #[derive(Debug)]
 pub(super) struct Atomic {
     files: Arc<FileSystem>,
@@ -40,28 +40,28 @@ impl Atomic {
     }
 
     async fn lock(&self, bucket: &str, key: &str) -> OwnedMutexGuard<()> {
-        let place = self.hash.hash_one((bucket, key)) % LOCKS as u64;
-        Arc::clone(&self.locks[usize::try_from(place).unwrap_or(0)]).lock_owned().await
+        let index = self.hash.hash_one((bucket, key)) % LOCKS as u64;
+        Arc::clone(&self.locks[usize::try_from(index).unwrap_or(0)]).lock_owned().await
     }
 }
 
-/// What s3s-fs knows of an object's bytes is that of the write before, if the process died in the midst of a write; a client
-/// that compares would never read the object again.
-fn without_checksums(mut answer: S3Response<GetObjectOutput>) -> S3Response<GetObjectOutput> {
-    let output = &mut answer.output;
+/// Removes the checksums from a response. After a process died in the middle of a write, the stored checksums are
+/// those of the previous write, and a client that verifies them could never read the object again.
+fn without_checksums(mut response: S3Response<GetObjectOutput>) -> S3Response<GetObjectOutput> {
+    let output = &mut response.output;
     output.checksum_crc32 = None;
     output.checksum_crc32c = None;
     output.checksum_crc64nvme = None;
     output.checksum_sha1 = None;
     output.checksum_sha256 = None;
-    answer
+    response
 }
 
-/// Hands everything on to the files: what reads or writes one object in its turn, the rest as it comes.
-macro_rules! storage {
+/// Delegates every operation to s3s-fs: operations on one object under the lock of its key, the others directly.
+macro_rules! delegate {
     (
-        in_turn { $($one:ident: $one_input:ty => $one_output:ty $(, $then:ident)?;)* }
-        as_it_comes { $($other:ident: $input:ty => $output:ty,)* }
+        locked { $($one:ident: $one_input:ty => $one_output:ty $(, $then:ident)?;)* }
+        unlocked { $($other:ident: $input:ty => $output:ty,)* }
     ) => {
         #[async_trait::async_trait]
         impl S3 for Atomic {
@@ -82,8 +82,8 @@ macro_rules! storage {
     };
 }
 
-storage! {
-    in_turn {
+delegate! {
+    locked {
         get_object: GetObjectInput => GetObjectOutput, without_checksums;
         head_object: HeadObjectInput => HeadObjectOutput;
         put_object: PutObjectInput => PutObjectOutput;
@@ -91,7 +91,7 @@ storage! {
         delete_object: DeleteObjectInput => DeleteObjectOutput;
         complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput;
     }
-    as_it_comes {
+    unlocked {
         create_bucket: CreateBucketInput => CreateBucketOutput,
         delete_bucket: DeleteBucketInput => DeleteBucketOutput,
         delete_objects: DeleteObjectsInput => DeleteObjectsOutput,

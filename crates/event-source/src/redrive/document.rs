@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use lambda_kafka_event::{Event, EventError};
+use lambda_kafka_event;
 use serde::Deserialize;
+
+use lambda_kafka_event::{Event, EventError};
 
 /// A batch that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]

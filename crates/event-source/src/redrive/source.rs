@@ -43,7 +43,7 @@ impl Kept {
                 let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
                 while let Some(page) = pages.next().await {
                     let page = page.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)));
-                    let page = page.with_context(|| format!("--redrive s3://{bucket}/{prefix} cannot be listed"))?;
+                    let page = page.with_context(|| format!("failed to list s3://{bucket}/{prefix}"))?;
                     let keys = page.contents().iter().filter_map(|object| object.key()?.strip_prefix(&**prefix));
                     names.extend(keys.map(str::to_owned));
                 }
@@ -112,7 +112,7 @@ fn files(root: &Path) -> anyhow::Result<Vec<String>> {
     let (mut names, mut folders) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(folder) = folders.pop() {
         let path = root.join(&folder);
-        let unreadable = || format!("--redrive {} cannot be read", path.display());
+        let unreadable = || format!("failed to read {}", path.display());
         for entry in std::fs::read_dir(&path).with_context(unreadable)? {
             let entry = entry.with_context(unreadable)?;
             let name = folder.join(entry.file_name());
@@ -155,9 +155,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_folder_that_is_not_there_is_named_with_its_flag() {
+    async fn a_missing_folder_is_named() {
         let kept = Kept::open(Place::Folder("/no/such/folder".into()), None);
         let error = kept.list().await.unwrap_err().to_string();
-        assert!(error.contains("--redrive /no/such/folder"), "{error}");
+        assert!(error.contains("failed to read /no/such/folder"), "{error}");
     }
 }

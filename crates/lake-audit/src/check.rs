@@ -8,20 +8,19 @@ use commit_protocol::Ledger;
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_format::keys::{self, KeyLayout};
 use lake_format::ledger;
-use lake_store::Lake;
+use lake_store::{Area, Lake};
 use rdkafka::ClientConfig;
-use sink::Config;
 use tokio::task::block_in_place;
 
-use super::body::{LARGEST, text};
-use super::broker::Broker;
-use super::finding::{Finding, Findings, Place};
-use super::holes::{Hole, Verdict, judged, untold};
-use super::kind::Kind;
-use super::objects::{A_PASS, Area, Object, Pass};
-use super::partition::{LedgerRead, Lost, Partition};
-use super::report::Report;
-use super::row::{Row, Watermarks};
+use crate::body::{LARGEST, text};
+use crate::broker::Broker;
+use crate::finding::{Finding, Findings, Place};
+use crate::finding_kind::Kind;
+use crate::gaps::{Hole, Verdict, judged, untold};
+use crate::objects::{A_PASS, Object, Pass, plain_layout};
+use crate::partition::{LedgerRead, Lost, Partition};
+use crate::report::Report;
+use crate::row::{Row, Watermarks};
 
 /// Objects that are fetched side by side.
 const READS_AT_ONCE: usize = 8;
@@ -49,11 +48,10 @@ pub async fn check(lake: &Lake, scope: &Scope, client: Option<&ClientConfig>) ->
 }
 
 /// As [`check`]; gives the ledgers that are lost, too.
-pub(super) async fn look(
-    lake: &Lake,
-    scope: &Scope,
-    client: Option<&ClientConfig>,
-) -> anyhow::Result<(Report, Vec<Lost>)> {
+///
+/// # Errors
+/// As [`check`].
+pub async fn look(lake: &Lake, scope: &Scope, client: Option<&ClientConfig>) -> anyhow::Result<(Report, Vec<Lost>)> {
     look_in_passes(lake, scope, client, A_PASS).await
 }
 
@@ -318,7 +316,7 @@ fn tell(
 }
 
 fn ledger_key(prefix: &str, topic: &str, (generation, partition): (u32, i32)) -> String {
-    let layout = KeyLayout { prefix: prefix.to_owned(), generation, ..Config::new("").layout };
+    let layout = KeyLayout { prefix: prefix.to_owned(), generation, ..plain_layout() };
     layout.ledger_key(topic, partition)
 }
 

@@ -1,13 +1,14 @@
 //! What an audit has to say: a table, the findings, and a closing line. Pure.
 
 use serde::Serialize;
-use terminal::numbers::grouped;
+use terminal::numbers::{counted, grouped};
 
-use super::finding::{Finding, Findings};
-use super::kind::Kind;
+use crate::finding::{Finding, Findings};
+use crate::finding_kind::Kind;
 
-use super::row::Row;
-use terminal::numbers::counted;
+use crate::partition::Lost;
+use crate::repair::Rebuilt;
+use crate::row::{LedgerTold, Row};
 
 /// What was looked at, and what was found.
 #[derive(Debug, Default)]
@@ -137,6 +138,14 @@ impl Report {
         line
     }
 
+    /// A lost ledger has been made anew.
+    pub fn repaired(&mut self, lost: &Lost, rebuilt: &Rebuilt) {
+        self.findings.mended(Kind::NoLedger, &lost.place);
+        if let Some(row) = self.rows.iter_mut().find(|row| row.place == lost.place) {
+            row.ledger = Some(LedgerTold::from(&rebuilt.ledger));
+        }
+    }
+
     /// The findings that are shown, for scripts.
     pub fn shown(&self) -> impl Iterator<Item = &Finding> {
         self.findings.kinds().flat_map(|(_, shown, _)| shown)
@@ -208,9 +217,9 @@ fn aligned(lines: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Place;
-    use super::super::row::{LedgerTold, Watermarks};
     use super::*;
+    use crate::finding::Place;
+    use crate::row::Watermarks;
 
     fn row(partition: i32, last: i64) -> Row {
         Row {

@@ -1,27 +1,17 @@
 //! `tickerlake trace`: where a record went.
 
 mod answer;
-mod search;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::Context;
 use clap::Args;
-use futures::{StreamExt, TryStreamExt, stream};
 use kafka_client::topic::{InvalidTopicName, Topic};
-use lake_store::{Lake, Stored};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use lake_audit::trace::{Trace, Wanted, find};
 
 use crate::lake::LakeArgs;
 use crate::say::Format;
-
-pub use answer::{Place, Status};
-pub use search::{Around, Contents, Hit, Neighbour, Wanted};
-
-const READS_AT_ONCE: usize = 8;
 
 /// Tells where a record is stored: object, line, its JSON, and, if it was put aside, why.
 #[derive(Args, Debug)]
@@ -76,15 +66,6 @@ impl FromStr for RecordId {
     }
 }
 
-/// What the lake knows of a record.
-#[derive(Debug)]
-pub enum Trace {
-    /// Where it is.
-    Found(Vec<Place>),
-    /// Where it would be.
-    Missing(Vec<Around>),
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -103,57 +84,6 @@ pub async fn trace(args: TraceArgs) -> anyhow::Result<ExitCode> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(code)
-}
-
-/// Lists the topic's objects and reads those that may hold the record.
-///
-/// # Errors
-/// When the lake cannot be listed, or an object cannot be read.
-pub async fn find(lake: &Lake, topic: &str, wanted: Wanted) -> anyhow::Result<Trace> {
-    let objects = lake.stored(topic).await?;
-    let keys = objects.iter().map(|object| object.key.as_str());
-    let candidates = wanted.candidates(keys.clone());
-    // Good records first, then by key.
-    let candidates = objects.iter().filter(|object| candidates.contains(object.key.as_str()));
-    let reads = candidates.map(|object| async move {
-        let text = lake.text(object).await?;
-        let contents = wanted.read(&text).map_err(|fault| anyhow::anyhow!("the object {}: {fault}", object.key))?;
-        anyhow::Ok((object, contents))
-    });
-    let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
-
-    let mut places = Vec::new();
-    for (object, contents) in &read {
-        for hit in &contents.hits {
-            places.push(place(object, hit).with_context(|| format!("the object {}: line {}", object.key, hit.line))?);
-        }
-    }
-    if !places.is_empty() {
-        return Ok(Trace::Found(places));
-    }
-    let read = read.iter().map(|(object, contents)| (object.key.as_str(), contents));
-    Ok(Trace::Missing(wanted.around(keys, read)))
-}
-
-fn place(object: &Stored, hit: &Hit) -> serde_json::Result<Place> {
-    /// The part of a quarantine line that says why.
-    #[derive(Deserialize)]
-    struct Aside {
-        reason: String,
-    }
-    // A good record may have a field `reason` of its own.
-    let reason = match object.quarantined {
-        true => Some(serde_json::from_str::<Aside>(&hit.text)?.reason),
-        false => None,
-    };
-    Ok(Place {
-        status: if object.quarantined { Status::Quarantined } else { Status::Stored },
-        key: object.key.clone(),
-        line: hit.line,
-        generation: hit.generation,
-        reason,
-        record: RawValue::from_string(hit.text.clone())?,
-    })
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl Kind {
                 "an invocation is under way, or one has failed: they are delivered again; then audit again",
             ),
             Kind::LedgerAhead => (
-                "ledger high_watermarks of the data",
+                "ledger ahead of the data",
                 "the ledger says that they are stored: objects were lost after it was written; bring them back, or have \
                  the records delivered again while the broker has them",
             ),
@@ -122,11 +122,9 @@ impl Kind {
             }
             Kind::NoLedger => (
                 "no ledger",
-                "the function refuses to store more of this partition: stop the mapping, then `tickerlake audit --repair`",
+                "the function refuses to store more of this partition: stop the mapping, then `tickerlake repair`",
             ),
-            Kind::LedgerDamaged => {
-                ("damaged ledger", "stop the mapping, remove the ledger, then `tickerlake audit --repair`")
-            }
+            Kind::LedgerDamaged => ("damaged ledger", "stop the mapping, remove the ledger, then `tickerlake repair`"),
             Kind::OtherLayout => (
                 "other settings",
                 "the settings must be the ledger's (its layout); to change them, drain the mapping and take a new SINK_PREFIX",

@@ -4,13 +4,13 @@ use std::io::Read;
 
 use bytes::Bytes;
 
-use super::objects::Object;
+use crate::objects::Object;
 
 /// Bytes of an object, as stored and as text. What the sink makes of the largest event, of 6 MB, is less than half.
-pub(super) const LARGEST: u64 = 32 << 20;
+pub(crate) const LARGEST: u64 = 32 << 20;
 
 /// An object's text, or why there is none.
-pub(super) fn text(object: &Object, bytes: Option<Bytes>) -> Result<Vec<u8>, String> {
+pub(crate) fn text(object: &Object, bytes: Option<Bytes>) -> Result<Vec<u8>, String> {
     let limit = || format!("it is larger than any that the sink writes ({LARGEST} bytes), and was not read");
     if object.size > LARGEST {
         return Err(limit());
@@ -28,8 +28,9 @@ pub(super) fn text(object: &Object, bytes: Option<Bytes>) -> Result<Vec<u8>, Str
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::{Area, Pass};
     use super::*;
+    use crate::objects::Pass;
+    use lake_store::Area;
 
     #[test]
     fn what_is_too_large_for_the_sink_is_not_held_in_memory() {

@@ -13,7 +13,7 @@ use commit_protocol::MAX_OBJECT_SPAN;
 const LENGTH: i64 = 3 * MAX_OBJECT_SPAN;
 
 /// The offsets at hand.
-pub(super) struct Window {
+pub(crate) struct Window {
     /// Every offset below is settled.
     base: i64,
     /// By offset modulo the length.
@@ -32,15 +32,15 @@ struct Slot {
 
 /// A record that was stored already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Twice {
+pub(crate) struct Twice {
     /// The object that holds it.
-    pub(super) object: u32,
+    pub(crate) object: u32,
     /// Whether its line is the same.
-    pub(super) is_same: bool,
+    pub(crate) is_same: bool,
 }
 
 impl Window {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Window {
             base: 0,
             slots: vec![Slot::default(); usize::try_from(LENGTH).unwrap_or_default()],
@@ -55,17 +55,17 @@ impl Window {
     }
 
     /// An object begins at `first`: shows the holes that are settled by that, each with an offset stored after it.
-    pub(super) fn begin(&mut self, first: i64, show: impl FnMut(Range<i64>)) {
+    pub(crate) fn begin(&mut self, first: i64, show: impl FnMut(Range<i64>)) {
         self.settle(first - MAX_OBJECT_SPAN, show);
     }
 
     /// Every offset below is settled.
-    pub(super) fn base(&self) -> i64 {
+    pub(crate) fn base(&self) -> i64 {
         self.base
     }
 
     /// Notes a record of the object that has begun last; gives what was there already.
-    pub(super) fn put(&mut self, offset: i64, object: u32, line: &[u8]) -> Option<Twice> {
+    pub(crate) fn put(&mut self, offset: i64, object: u32, line: &[u8]) -> Option<Twice> {
         let line = self.hashes.hash_one(line);
         let slot = self.slot(offset);
         if slot.object != 0 {
@@ -76,7 +76,7 @@ impl Window {
     }
 
     /// There are no more objects: shows the holes below `end`. The last may have nothing stored after it.
-    pub(super) fn end(mut self, end: i64, mut show: impl FnMut(Range<i64>)) {
+    pub(crate) fn end(mut self, end: i64, mut show: impl FnMut(Range<i64>)) {
         self.settle(end, &mut show);
         if let Some(hole) = self.hole {
             show(hole);

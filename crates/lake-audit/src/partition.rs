@@ -5,27 +5,28 @@ use std::ops::Range;
 
 use commit_protocol::{Ledger, MAX_OBJECT_SPAN};
 
-use super::content;
-use super::finding::{Finding, Findings, Place};
-use super::holes::{Hole, parted};
-use super::kind::Kind;
-use super::objects::{Area, Object};
-use super::row::Row;
-use super::window::{Twice, Window};
+use crate::content;
+use crate::finding::{Finding, Findings, Place};
+use crate::finding_kind::Kind;
+use crate::gaps::{Hole, parted};
+use crate::objects::Object;
+use crate::row::Row;
+use crate::window::{Twice, Window};
+use lake_store::Area;
 
 /// Gaps that a rebuilt ledger lists; more of them are told as one that covers the oldest.
 const GAPS: usize = 1_000;
 
 /// What was found where the ledger should be.
 #[derive(Clone, Debug)]
-pub(super) enum LedgerRead {
+pub(crate) enum LedgerRead {
     Absent,
     Damaged(String),
     Read(Ledger),
 }
 
 impl LedgerRead {
-    pub(super) fn ledger(&self) -> Option<&Ledger> {
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
         match self {
             LedgerRead::Read(ledger) => Some(ledger),
             LedgerRead::Absent | LedgerRead::Damaged(_) => None,
@@ -35,19 +36,20 @@ impl LedgerRead {
 
 /// What a ledger is made of where there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lost {
-    pub(super) place: Place,
-    pub(super) next: i64,
-    pub(super) gaps: Vec<Range<i64>>,
+pub struct Lost {
+    /// Whose it is.
+    pub place: Place,
+    pub(crate) next: i64,
+    pub(crate) gaps: Vec<Range<i64>>,
     /// What the objects' keys tell of the sink's settings, and an object for each.
-    pub(super) patterns: BTreeMap<String, String>,
+    pub(crate) patterns: BTreeMap<String, String>,
     /// An object of which not every offset is known.
-    pub(super) unreadable: Option<String>,
+    pub(crate) unreadable: Option<String>,
 }
 
 /// A partition whose objects go by.
-pub(super) struct Partition {
-    pub(super) row: Row,
+pub(crate) struct Partition {
+    pub(crate) row: Row,
     ledger_key: String,
     ledger: LedgerRead,
     window: Window,
@@ -68,7 +70,7 @@ struct Repeat {
 }
 
 impl Partition {
-    pub(super) fn new(place: Place, ledger_key: String, ledger: LedgerRead) -> Self {
+    pub(crate) fn new(place: Place, ledger_key: String, ledger: LedgerRead) -> Self {
         Partition {
             row: Row::new(place, ledger.ledger()),
             ledger_key,
@@ -82,13 +84,13 @@ impl Partition {
         }
     }
 
-    pub(super) fn ledger(&self) -> Option<&Ledger> {
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
         self.ledger.ledger()
     }
 
     /// The next object in the order of first offsets, with its text or why there is none. Gives the holes that are
     /// settled by it.
-    pub(super) fn object(&mut self, object: Object, text: Result<&[u8], String>, findings: &mut Findings) -> Vec<Hole> {
+    pub(crate) fn object(&mut self, object: Object, text: Result<&[u8], String>, findings: &mut Findings) -> Vec<Hole> {
         self.row.objects += 1;
         let number = u32::try_from(self.row.objects).unwrap_or(u32::MAX);
         let holes = self.begin(&object);
@@ -199,7 +201,7 @@ impl Partition {
     }
 
     /// There are no more objects. Gives the last holes, and what a lost ledger can be made of.
-    pub(super) fn end(mut self, findings: &mut Findings) -> (Row, Vec<Hole>, Option<Lost>) {
+    pub(crate) fn end(mut self, findings: &mut Findings) -> (Row, Vec<Hole>, Option<Lost>) {
         self.tell_repeat(findings);
         let past = self.row.last.map_or(0, |last| last + 1);
         let next = self.ledger.ledger().map_or(0, |ledger| ledger.next);

@@ -3,7 +3,7 @@
 use commit_protocol::Ledger;
 use serde::Serialize;
 
-use super::finding::Place;
+use crate::finding::Place;
 
 /// What is stored of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -57,7 +57,7 @@ pub struct Watermarks {
 
 impl Row {
     /// The row of a partition of which nothing has been read but the ledger.
-    pub(super) fn new(place: Place, ledger: Option<&Ledger>) -> Self {
+    pub(crate) fn new(place: Place, ledger: Option<&Ledger>) -> Self {
         Row {
             place,
             stored: 0,

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::kind::Kind;
+use crate::finding_kind::Kind;
 
 /// Findings of one kind that are printed; of the rest it is told how many there are.
-pub(super) const SHOWN: usize = 20;
+pub(crate) const SHOWN: usize = 20;
 
 /// A topic's partition in one generation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,17 +54,17 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn of(kind: Kind, place: &Place, text: impl Into<String>) -> Self {
+    pub(crate) fn of(kind: Kind, place: &Place, text: impl Into<String>) -> Self {
         Finding { kind, place: Some(place.clone()), first: None, last: None, keys: Vec::new(), text: text.into() }
     }
 
     #[must_use]
-    pub(super) fn offsets(self, offsets: &Range<i64>) -> Self {
+    pub(crate) fn offsets(self, offsets: &Range<i64>) -> Self {
         Finding { first: Some(offsets.start), last: Some(offsets.end - 1), ..self }
     }
 
     #[must_use]
-    pub(super) fn keys(self, keys: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn keys(self, keys: impl IntoIterator<Item = String>) -> Self {
         Finding { keys: keys.into_iter().collect(), ..self }
     }
 
@@ -88,7 +88,7 @@ impl Finding {
 }
 
 /// `offset 7`, `offsets 7 to 9 (3)`.
-pub(super) fn offsets(range: &Range<i64>) -> String {
+pub(crate) fn offsets(range: &Range<i64>) -> String {
     match range.end - range.start {
         1 => format!("offset {}", range.start),
         count => format!("offsets {} to {} ({count})", range.start, range.end - 1),
@@ -102,7 +102,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    pub(super) fn add(&mut self, finding: Finding) {
+    pub(crate) fn add(&mut self, finding: Finding) {
         let (shown, count) = self.by_kind.entry(finding.kind).or_default();
         *count += 1;
         if shown.len() < SHOWN {
@@ -111,7 +111,7 @@ impl Findings {
     }
 
     /// The one finding of this kind about a place has been mended.
-    pub(super) fn mended(&mut self, kind: Kind, place: &Place) {
+    pub(crate) fn mended(&mut self, kind: Kind, place: &Place) {
         if let Some((shown, count)) = self.by_kind.get_mut(&kind) {
             shown.retain(|finding| finding.place.as_ref() != Some(place));
             *count = count.saturating_sub(1);

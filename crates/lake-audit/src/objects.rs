@@ -6,60 +6,53 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use commit_protocol::MAX_OBJECT_SPAN;
-use lake_format::codec::{self, Codec};
-use lake_format::keys::{self, KeyLayout};
-use sink::config::Config;
+use lake_format::codec::Codec;
+use lake_format::keys::{self, KeyLayout, PartitionBy};
+use lake_store::{Area, codec};
 use time::Date;
 use time::macros::{date, format_description};
 
 /// Objects that one pass over the listing takes along. With more there is a second pass, and so on.
-pub(super) const A_PASS: usize = 200_000;
+pub(crate) const A_PASS: usize = 200_000;
 
 /// An object whose key is one of the sink's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Object {
-    pub(super) generation: u32,
-    pub(super) partition: i32,
+pub(crate) struct Object {
+    pub(crate) generation: u32,
+    pub(crate) partition: i32,
     /// The first offset that its name tells.
-    pub(super) first: i64,
+    pub(crate) first: i64,
     /// The key up to the last slash, and with it. Objects of one folder share it.
     folder: Arc<str>,
-    pub(super) codec: Codec,
+    pub(crate) codec: Codec,
     /// In bytes, as stored.
-    pub(super) size: u64,
-    pub(super) area: Area,
+    pub(crate) size: u64,
+    pub(crate) area: Area,
     /// Days from 1970-01-01 to its `dt=`.
-    pub(super) day: i64,
+    pub(crate) day: i64,
     /// Its `hour=`, where it has one.
-    pub(super) hour: Option<i64>,
+    pub(crate) hour: Option<i64>,
 }
 
-/// Where an object lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Area {
-    Data,
-    Quarantine,
-}
-
-impl Area {
-    pub(super) const BOTH: [Area; 2] = [Area::Data, Area::Quarantine];
-
-    pub(super) fn folder(self) -> &'static str {
-        match self {
-            Area::Data => keys::DATA,
-            Area::Quarantine => keys::QUARANTINE,
-        }
+/// The layout of the sink's that has no settings.
+pub(crate) fn plain_layout() -> KeyLayout {
+    KeyLayout {
+        prefix: String::new(),
+        codec: Codec::None,
+        partition_by: PartitionBy::Day,
+        partition_field: None,
+        generation: 0,
     }
 }
 
 impl Object {
-    pub(super) fn key(&self) -> String {
-        let layout = KeyLayout { codec: self.codec, generation: self.generation, ..Config::new("").layout };
+    pub(crate) fn key(&self) -> String {
+        let layout = KeyLayout { codec: self.codec, generation: self.generation, ..plain_layout() };
         layout.key_in(&self.folder, self.partition, self.first)
     }
 
     /// What [`KeyLayout::pattern`] says of the sink that wrote it; an object of the quarantine tells its codec only.
-    pub(super) fn pattern(&self) -> String {
+    pub(crate) fn pattern(&self) -> String {
         let mut pattern = String::new();
         if self.area == Area::Data {
             for (name, _) in self.folder.split('/').filter_map(|part| part.split_once('=')) {
@@ -77,7 +70,7 @@ impl Object {
     fn parse(area: Area, root: &str, key: &str, size: u64, known: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
         let (generation, partition, first) = keys::parse_name(name)?;
-        let codec = codec::by_name(name)?;
+        let codec = codec::from_name(name)?;
         let mut parts = folder.strip_prefix(root)?.split_terminator('/');
         let day = days(parts.next()?.strip_prefix("dt=")?)?;
         let hour = match parts.next().and_then(|part| part.strip_prefix("hour=")) {
@@ -118,25 +111,25 @@ impl PartialOrd for Object {
 }
 
 /// One look at the whole listing: takes the objects that come next, as many as there is room for.
-pub(super) struct Pass {
+pub(crate) struct Pass {
     next: BTreeSet<Object>,
     after: Option<Object>,
     most: usize,
     generation: Option<u32>,
     known: Arc<str>,
     /// The greatest generation that was seen.
-    pub(super) greatest: Option<u32>,
+    pub(crate) greatest: Option<u32>,
     is_last: bool,
 }
 
 impl Pass {
     /// A pass that takes objects after `after`, at most `most` of them; of one generation where it is said.
-    pub(super) fn new(after: Option<Object>, most: usize, generation: Option<u32>) -> Self {
+    pub(crate) fn new(after: Option<Object>, most: usize, generation: Option<u32>) -> Self {
         Pass { next: BTreeSet::new(), after, most, generation, known: "".into(), greatest: None, is_last: true }
     }
 
     /// Looks at a key; false where it is none of the sink's.
-    pub(super) fn see(&mut self, area: Area, root: &str, key: &str, size: u64) -> bool {
+    pub(crate) fn see(&mut self, area: Area, root: &str, key: &str, size: u64) -> bool {
         let Some(object) = Object::parse(area, root, key, size, &mut self.known) else { return false };
         self.greatest = self.greatest.max(Some(object.generation));
         if self.generation.is_some_and(|only| only != object.generation)
@@ -153,7 +146,7 @@ impl Pass {
     }
 
     /// The objects in order, and whether there are none after them.
-    pub(super) fn end(self) -> (BTreeSet<Object>, bool) {
+    pub(crate) fn end(self) -> (BTreeSet<Object>, bool) {
         (self.next, self.is_last)
     }
 }

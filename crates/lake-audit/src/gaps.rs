@@ -4,18 +4,18 @@ use std::ops::Range;
 
 use commit_protocol::{Ledger, MAX_OBJECT_SPAN};
 
-use super::kind::Kind;
+use crate::finding_kind::Kind;
 
 /// Offsets in no object, and what they are as far as the lake can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hole {
-    pub(super) kind: Kind,
-    pub(super) offsets: Range<i64>,
+pub(crate) struct Hole {
+    pub(crate) kind: Kind,
+    pub(crate) offsets: Range<i64>,
 }
 
 /// Parts a hole by what the ledger says of it. `first` is the first stored offset; `is_last` where nothing is stored
 /// after the hole.
-pub(super) fn parted(hole: Range<i64>, ledger: Option<&Ledger>, first: Option<i64>, is_last: bool) -> Vec<Hole> {
+pub(crate) fn parted(hole: Range<i64>, ledger: Option<&Ledger>, first: Option<i64>, is_last: bool) -> Vec<Hole> {
     let rest = match (ledger, first) {
         _ if is_last => Kind::LedgerAhead,
         (_, Some(first)) if hole.end <= first => Kind::BeforeFirst,
@@ -46,7 +46,7 @@ pub(super) fn parted(hole: Range<i64>, ledger: Option<&Ledger>, first: Option<i6
 }
 
 /// What is said of a hole that the broker has not been asked about.
-pub(super) fn untold(hole: &Hole, ledger: Option<&Ledger>) -> String {
+pub(crate) fn untold(hole: &Hole, ledger: Option<&Ledger>) -> String {
     match (hole.kind, ledger) {
         (Kind::Missing, Some(ledger)) if hole.offsets.end.saturating_add(MAX_OBJECT_SPAN) <= ledger.next => format!(
             "in no object; whether the ledger has declared them cannot be told: it forgets a gap {MAX_OBJECT_SPAN} offsets later"
@@ -61,7 +61,7 @@ pub(super) fn untold(hole: &Hole, ledger: Option<&Ledger>) -> String {
 
 /// What the broker says of offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It delivers them.
     Delivered,
     /// It passes over them.
@@ -73,7 +73,7 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Verdict::Delivered => "the broker still delivers them",
             Verdict::PassedOver => "the broker does not deliver them",
@@ -84,7 +84,7 @@ impl Verdict {
 }
 
 /// What a hole is once the broker has been asked.
-pub(super) fn judged(kind: Kind, verdict: Verdict) -> Kind {
+pub(crate) fn judged(kind: Kind, verdict: Verdict) -> Kind {
     match (kind, verdict) {
         // A ledger's `next` follows a record; what lies below it was stored.
         (Kind::LedgerAhead, _) => kind,
@@ -95,7 +95,7 @@ pub(super) fn judged(kind: Kind, verdict: Verdict) -> Kind {
 }
 
 /// Offsets that are asked for, while the broker's records go by.
-pub(super) struct Sieve<'a> {
+pub(crate) struct Sieve<'a> {
     holes: &'a [Hole],
     /// The first hole that is not settled, and how far it is.
     at: usize,
@@ -106,12 +106,12 @@ pub(super) struct Sieve<'a> {
 
 impl<'a> Sieve<'a> {
     /// The holes must be in order.
-    pub(super) fn new(holes: &'a [Hole]) -> Self {
+    pub(crate) fn new(holes: &'a [Hole]) -> Self {
         Sieve { holes, at: 0, next: i64::MIN, told: None }
     }
 
     /// Everything below `to` that is still unsettled has this verdict.
-    pub(super) fn settle(&mut self, to: i64, verdict: Verdict, mut tell: impl FnMut(Kind, Verdict, Range<i64>)) {
+    pub(crate) fn settle(&mut self, to: i64, verdict: Verdict, mut tell: impl FnMut(Kind, Verdict, Range<i64>)) {
         while let Some(hole) = self.holes.get(self.at) {
             let part = hole.offsets.start.max(self.next)..hole.offsets.end.min(to);
             if part.start < part.end {
@@ -135,18 +135,18 @@ impl<'a> Sieve<'a> {
     }
 
     /// The broker delivers this offset, and nothing between it and the one before.
-    pub(super) fn delivered(&mut self, offset: i64, mut tell: impl FnMut(Kind, Verdict, Range<i64>)) {
+    pub(crate) fn delivered(&mut self, offset: i64, mut tell: impl FnMut(Kind, Verdict, Range<i64>)) {
         self.settle(offset, Verdict::PassedOver, &mut tell);
         self.settle(offset + 1, Verdict::Delivered, &mut tell);
     }
 
     /// The next offset that is asked for.
-    pub(super) fn wanted(&self) -> Option<i64> {
+    pub(crate) fn wanted(&self) -> Option<i64> {
         self.holes.get(self.at).map(|hole| hole.offsets.start.max(self.next))
     }
 
     /// Tells what was held back.
-    pub(super) fn end(self, mut tell: impl FnMut(Kind, Verdict, Range<i64>)) {
+    pub(crate) fn end(self, mut tell: impl FnMut(Kind, Verdict, Range<i64>)) {
         if let Some((kind, verdict, range)) = self.told {
             tell(kind, verdict, range);
         }

@@ -11,8 +11,8 @@ use rdkafka::message::Message;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::holes::{Hole, Sieve, Verdict};
-use super::kind::Kind;
+use crate::finding_kind::Kind;
+use crate::gaps::{Hole, Sieve, Verdict};
 
 /// For an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,13 +24,13 @@ const TICK: Duration = Duration::from_millis(100);
 const NEAR: i64 = 10_000;
 
 /// A broker, asked as the trigger asks it: what it delivers under the user's own settings.
-pub(super) struct Broker {
+pub(crate) struct Broker {
     consumer: BaseConsumer<SilentContext>,
     servers: String,
 }
 
 impl Broker {
-    pub(super) fn new(client: &ClientConfig) -> anyhow::Result<Self> {
+    pub(crate) fn new(client: &ClientConfig) -> anyhow::Result<Self> {
         let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
         let mut client = client.clone();
         // No group is joined and nothing is committed; librdkafka wants a name all the same.
@@ -50,7 +50,7 @@ impl Broker {
     }
 
     /// The partitions of a topic; none where the broker has no such topic.
-    pub(super) fn partitions(&self, topic: &str) -> anyhow::Result<Vec<i32>> {
+    pub(crate) fn partitions(&self, topic: &str) -> anyhow::Result<Vec<i32>> {
         // Asked for by its name, a topic may be made by that.
         let metadata = self.consumer.fetch_metadata(None, PATIENCE).with_context(|| self.silent())?;
         let named = metadata.topics().iter().filter(|one| one.name() == topic);
@@ -58,13 +58,13 @@ impl Broker {
     }
 
     /// The first offset that the broker still has, and one past the last.
-    pub(super) fn watermarks(&self, topic: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
+    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
         let asked = self.consumer.fetch_watermarks(topic, partition, PATIENCE);
         asked.with_context(|| format!("{}: {topic}/{partition}", self.silent()))
     }
 
     /// Asks which offsets of the holes, which are in order, are delivered.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &self,
         topic: &str,
         partition: i32,

@@ -4,8 +4,9 @@ use commit_protocol::MAX_OBJECT_SPAN;
 use lake_format::keys::Hour;
 use serde::Deserialize;
 
-use super::kind::Kind;
-use super::objects::{Area, Object};
+use crate::finding_kind::Kind;
+use crate::objects::Object;
+use lake_store::Area;
 
 const DAY: i64 = 86_400_000;
 const HOUR: i64 = 3_600_000;
@@ -24,15 +25,15 @@ struct Coordinates {
 
 /// Something that lines of an object should not be, told by the first of them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) kind: Kind,
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
     /// How many lines it is true of.
     lines: u64,
     first: String,
 }
 
 impl Fault {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self.lines {
             0 | 1 => self.first.clone(),
             lines => format!("{}; so are {} more lines", self.first, lines - 1),
@@ -55,7 +56,7 @@ impl Faults {
 
 /// Reads an object's lines; shows the offset and the bytes of each that is a record of its partition, fewer
 /// than [`MAX_OBJECT_SPAN`] offsets from where its name says that it begins.
-pub(super) fn read(topic: &str, object: &Object, text: &[u8], mut show: impl FnMut(i64, &[u8])) -> Vec<Fault> {
+pub(crate) fn read(topic: &str, object: &Object, text: &[u8], mut show: impl FnMut(i64, &[u8])) -> Vec<Fault> {
     let mut faults = Faults::default();
     let mut before = None;
     for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
@@ -137,8 +138,8 @@ fn is_at_home(object: &Object, timestamp: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::Pass;
     use super::*;
+    use crate::objects::Pass;
 
     const SENT: i64 = 1_764_028_800_123; // 2025-11-25
 
