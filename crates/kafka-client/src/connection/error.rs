@@ -35,7 +35,7 @@ pub enum ConnectionError {
         check: &'static str,
     },
     /// The topic does not exist.
-    #[error("no topic `{topic}` at {servers}; `producer --create-topic PARTITIONS` creates it")]
+    #[error("no topic `{topic}` at {servers}; `producer --create-topic N` creates it")]
     UnknownTopic {
         /// The topic.
         topic: Topic,
