@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use producer::csv::delimiter::Delimiter;
 use producer::csv::header::Header;
-use producer::csv::options::Reading;
-use producer::csv::row_reader::{Read, Row, RowReader};
-use producer::encode::record_encoder::Encoder;
+use producer::csv::options::CsvOptions;
+use producer::csv::row::Row;
+use producer::csv::row_reader::{RowKind, RowReader};
+use producer::encode::record_encoder::RecordEncoder;
 
 /// A record's key and value.
 #[derive(Clone, Debug)]
@@ -29,10 +30,10 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<Quote>> {
     for file in files {
         let name = || file.display().to_string();
         let mut rows = RowReader::new(BufReader::new(File::open(file).with_context(name)?), Delimiter::COMMA);
-        let (mut row, reading, mut value) = (Row::default(), Reading::default(), Vec::new());
+        let (mut row, options, mut value) = (Row::default(), CsvOptions::default(), Vec::new());
         rows.read(&mut row).with_context(name)?;
-        let encoder = Encoder::new(&Header::parse(row.cells(), &reading).with_context(name)?, &reading);
-        while rows.read(&mut row).with_context(name)? == Read::Row {
+        let encoder = RecordEncoder::new(&Header::parse(row.cells(), &options).with_context(name)?, &options);
+        while rows.read(&mut row).with_context(name)? == RowKind::Row {
             let key = encoder.encode(&row, &mut value).with_context(name)?.symbol.to_owned();
             quotes.push(Quote { key, value: value.clone() });
         }

@@ -1,5 +1,4 @@
-//! The checks before a feed: nothing is sent before every header is known to be usable and every rejects file
-//! writable.
+//! Checks everything that can be checked before the first record is sent: the headers, and the files of rejected rows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,42 +7,41 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::Repeat;
 use crate::feed::input::Input;
+use crate::feed::source::{InputError, Source};
 use crate::feed::{Feed, Order};
 use crate::report::progress::Progress;
-use crate::report::rejects::Rejects;
-use crate::run::{RunError, open};
+use crate::report::rejects::{Rejects, RejectsError};
 
-/// A header that cannot be used is known before anything is sent, and so is a misspelt `--numeric`.
-pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), RunError> {
+/// Reads the header of every file, and notifies the user of `--numeric` columns that no input has.
+pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), InputError> {
+    // Opening the files here must not count in the feed's own progress.
     let uncounted = Arc::new(Progress::default());
     let mut columns = Vec::new();
-    let (known, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.can_be_read_again());
-    for input in known {
-        let source = open(input, feed, &uncounted, shutdown)?;
+    let (files, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.is_repeatable());
+    for input in files {
+        let source = Source::open(input, feed.options(), &uncounted, shutdown)?;
         columns.extend(source.header().columns().iter().map(|column| column.name.clone()));
     }
-    // A pipe's columns are known only once its rows are sent.
+    // The columns of a pipe are unknown until its rows are sent.
     let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
-    for name in feed.reading().numeric.iter().filter(unknown) {
+    for name in feed.options().numeric.iter().filter(unknown) {
         progress.notice(format!("--numeric {name}: no input has such a column"));
     }
     Ok(())
 }
 
-/// A rejects file for each input; a file that is named twice has its rejects written once.
-pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RunError> {
+/// Prepares the file of rejected rows for each input; `None` for an input that was named before.
+pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RejectsError> {
     let prepare = |(input, path): (&Input, &Option<PathBuf>)| match (path.clone(), input) {
         (None, _) => Ok(None),
         (Some(path), Input::Bytes { .. }) => Ok(Some(Rejects::unprepared(path))),
-        (Some(path), _) => {
-            Rejects::prepare(path.clone()).map(Some).map_err(|problem| RunError::Rejects { path, problem })
-        }
+        (Some(path), _) => Rejects::prepare(path).map(Some),
     };
     feed.inputs().iter().zip(feed.rejects_paths()).map(prepare).collect()
 }
 
-/// How many bytes all passes will read, for the display, where that can be told.
-pub(crate) fn expect_bytes(feed: &Feed, progress: &Progress) {
+/// Sets how many bytes all passes will read, for the display, if that is known.
+pub(crate) fn set_expected_bytes(feed: &Feed, progress: &Progress) {
     let passes = match (feed.order(), feed.repeat()) {
         (Order::File, Repeat::Forever) => return,
         (Order::File, Repeat::Times(times)) => times,
@@ -55,31 +53,31 @@ pub(crate) fn expect_bytes(feed: &Feed, progress: &Progress) {
 
 #[cfg(test)]
 mod tests {
-    use crate::test_feed::{A, Bench};
+    use crate::test_feed::{A, TestFeed};
 
     #[test]
-    fn a_bad_header_in_the_last_file_keeps_the_first_from_being_sent() {
-        let bench = Bench::new(&[A, ("c.csv", "Symbol,Open\nA,1\n")]);
-        let error = bench.run().expect_err("refused").to_string();
+    fn a_bad_header_in_any_file_prevents_sending() {
+        let test = TestFeed::new(&[A, ("c.csv", "Symbol,Open\nA,1\n")]);
+        let error = test.run().expect_err("rejected").to_string();
         assert!(error.contains("c.csv: no column for trade_date"), "{error}");
-        assert_eq!(bench.progress.snapshot().sent, 0);
+        assert_eq!(test.progress.snapshot().sent, 0);
     }
 
     #[test]
-    fn a_pipe_does_not_hide_the_header_of_a_file_after_it() {
-        let mut bench = Bench::new(&[("c.csv", "Symbol,Open\nA,1\n")]);
-        bench.args.files.insert(0, "-".into());
-        bench.args.rejects = Some(bench.folder.path().into());
-        let error = bench.run().expect_err("refused").to_string();
+    fn a_file_after_a_pipe_is_checked() {
+        let mut test = TestFeed::new(&[("c.csv", "Symbol,Open\nA,1\n")]);
+        test.args.files.insert(0, "-".into());
+        test.args.rejects = Some(test.folder.path().into());
+        let error = test.run().expect_err("rejected").to_string();
         assert!(error.contains("c.csv: no column for trade_date"), "{error}");
     }
 
     #[test]
-    fn nothing_is_sent_when_rejects_cannot_be_written() {
-        let bench = Bench::new(&[A]);
-        std::fs::create_dir(bench.folder.path().join("a.csv.rejects.csv")).expect("created");
-        let error = bench.run().expect_err("refused").to_string();
+    fn an_unwritable_rejects_file_prevents_sending() {
+        let test = TestFeed::new(&[A]);
+        std::fs::create_dir(test.folder.path().join("a.csv.rejects.csv")).expect("created");
+        let error = test.run().expect_err("rejected").to_string();
         assert!(error.contains("--rejects"), "{error}");
-        assert_eq!(bench.progress.snapshot().sent, 0);
+        assert_eq!(test.progress.snapshot().sent, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Files in a folder of their own, fed to a stream: what the tests of a feed share.
+//! A feed of files in a temporary folder, printed to memory, for the tests of other modules.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -7,18 +7,20 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::FeedArgs;
+use crate::delivery::output::Target;
+use crate::error::RunError;
 use crate::feed::Feed;
 use crate::report::progress::Progress;
 use crate::report::summary::Summary;
-use crate::run::{RunError, Target, run};
+use crate::run::run;
 
 pub(crate) const A: (&str, &str) = ("a.csv", "Symbol,Date\nA,2026-01-01\nA,2026-01-03\n");
 pub(crate) const B: (&str, &str) = ("b.csv", "Date,Ticker\n2026-01-01,B\n2026-01-02,B\n");
 
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Shared {
+impl Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().expect("not poisoned").extend_from_slice(bytes);
         Ok(bytes.len())
@@ -29,15 +31,15 @@ impl Write for Shared {
     }
 }
 
-/// Files in a folder of their own, fed to a stream.
-pub(crate) struct Bench {
+/// A feed of files in a temporary folder.
+pub(crate) struct TestFeed {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) args: FeedArgs,
     pub(crate) progress: Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
 }
 
-impl Bench {
+impl TestFeed {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut args = FeedArgs::default();
@@ -51,13 +53,13 @@ impl Bench {
 
     pub(crate) fn run(&self) -> Result<(Summary, Vec<String>), RunError> {
         let feed = Feed::try_from(self.args.clone()).expect("a feed");
-        let lines = Shared::default();
+        let lines = SharedBuffer::default();
         let summary = run(&feed, &Target::lines(lines.clone()), &self.progress, self.shutdown.clone())?;
         let text = String::from_utf8(lines.0.lock().expect("not poisoned").clone()).expect("UTF-8");
         Ok((summary, text.lines().map(str::to_owned).collect()))
     }
 
-    /// What was printed, as `symbol date`.
+    /// Returns the printed records, each as `symbol date`.
     pub(crate) fn quotes(&self) -> Vec<String> {
         let (_, lines) = self.run().expect("a run");
         let name = |line: &String| {

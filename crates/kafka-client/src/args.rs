@@ -7,20 +7,20 @@ use clap::Args;
 /// Kafka brokers, and librdkafka's settings for reaching them.
 #[derive(Debug, Clone, Default, Args)]
 pub struct KafkaArgs {
-    /// Kafka brokers, as host:port, separated by commas
+    /// Connect to these Kafka brokers, given as host:port and separated by commas
     #[arg(short, long, value_name = "SERVERS", env = "KAFKA_BOOTSTRAP_SERVERS", help_heading = "Kafka")]
     pub bootstrap_server: Option<String>,
 
-    /// A setting of librdkafka, such as -X linger.ms=5; may be repeated
+    /// Set a setting of librdkafka, such as -X linger.ms=5; may be repeated
     ///
-    /// Settings given here win over --bootstrap-server, and that over --config.
+    /// It overrides --bootstrap-server, which overrides --config.
     #[arg(short = 'X', value_name = "KEY=VALUE", help_heading = "Kafka")]
     pub set: Vec<String>,
 
-    /// A file of librdkafka's settings, or a Java client.properties
+    /// Read settings from FILE: librdkafka's, or a Java client.properties
     ///
-    /// Of Java's settings, sasl.jaas.config with SCRAM or PLAIN and PEM key stores are translated;
-    /// for any other that librdkafka does not have, an error says what to use.
+    /// Java's sasl.jaas.config with SCRAM or PLAIN, and its PEM key stores, are translated. For any
+    /// other setting that librdkafka does not have, an error says what to use instead.
     #[arg(long, value_name = "FILE", help_heading = "Kafka")]
     pub config: Option<PathBuf>,
 }

@@ -37,7 +37,7 @@ const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 #[non_exhaustive]
 pub enum ConnectionError {
     /// librdkafka cannot create a client with these settings.
-    #[error("no Kafka client with these settings: {0}")]
+    #[error("failed to create a Kafka client with these settings: {0}")]
     Settings(#[source] KafkaError),
     /// No broker answered in time.
     #[error("no Kafka broker at {servers} within {} s: {reason}; check --bootstrap-server{}", CONNECT_TIMEOUT.as_secs(), tls_hint(reason))]
@@ -48,7 +48,7 @@ pub enum ConnectionError {
         reason: String,
     },
     /// The broker or the client rejected the connection.
-    #[error("no connection to {servers}: {reason}; check {check}")]
+    #[error("failed to connect to {servers}: {reason}; check {check}")]
     Rejected {
         /// The bootstrap servers.
         servers: String,

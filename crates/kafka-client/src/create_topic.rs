@@ -34,7 +34,7 @@ pub enum CreateTopicError {
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// The broker rejected the request.
-    #[error("{servers} did not create topic `{topic}`: {reason}")]
+    #[error("failed to create topic `{topic}` at {servers}: {reason}")]
     Rejected {
         /// The bootstrap servers.
         servers: String,

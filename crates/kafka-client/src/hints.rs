@@ -27,9 +27,9 @@ impl Operation {
             (Self::Produce, Some(Code::MessageSizeTooLarge)) => {
                 "; max.message.bytes of the topic limits a record, and a batch of them: raise it, or lower -X batch.size"
             }
-            (Self::Produce, Some(Code::MessageTimedOut)) => "; -X message.timeout.ms says how long to try",
+            (Self::Produce, Some(Code::MessageTimedOut)) => "; raise -X message.timeout.ms to try for longer",
             (Self::Produce, Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed)) => {
-                "; the user (-X sasl.username) needs DESCRIBE on the topic, and WRITE to feed it or READ to read it"
+                "; the user (-X sasl.username) needs DESCRIBE on the topic, and WRITE to send to it or READ to read it"
             }
             (Self::Produce, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition)) => "; was the topic deleted?",
             (Self::ConsumeInGroup, Some(Code::TopicAuthorizationFailed)) => {
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_missing_permission_is_named_by_operation() {
         for (operation, code, permission) in [
-            (Operation::Produce, Code::TopicAuthorizationFailed, "WRITE to feed it"),
+            (Operation::Produce, Code::TopicAuthorizationFailed, "WRITE to send to it"),
             (Operation::ConsumeInGroup, Code::TopicAuthorizationFailed, "READ on the topic"),
             (Operation::ConsumeInGroup, Code::GroupAuthorizationFailed, "READ on the group"),
             (Operation::ReadTopic, Code::TopicAuthorizationFailed, "READ and DESCRIBE on the topic"),

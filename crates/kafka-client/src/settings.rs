@@ -9,7 +9,9 @@ use rdkafka::error::KafkaError;
 use thiserror::Error;
 
 use crate::args::KafkaArgs;
-use crate::java_properties::{self, Pairs, PropertyError};
+use crate::java::Pairs;
+use crate::java::properties::{self, EscapeError};
+use crate::java::settings::{JavaSettingError, translate};
 use crate::producer_config::{self, NotResumable, SettingsMap};
 
 /// Settings that librdkafka accepts, with at least one broker.
@@ -34,20 +36,28 @@ pub enum SettingsError {
         /// The error of reading it.
         source: io::Error,
     },
-    /// The file holds a property that cannot be used.
+    /// A line of the file is invalid.
     #[error("--config {}: {source}", path.display())]
-    File {
+    FileSyntax {
         /// The file.
         path: PathBuf,
-        /// The property, and why.
-        source: PropertyError,
+        /// The line, and why.
+        source: EscapeError,
+    },
+    /// A setting of the file is one of Java's client that cannot be translated.
+    #[error("--config {}: {source}", path.display())]
+    FileSetting {
+        /// The file.
+        path: PathBuf,
+        /// The setting, and what to use instead.
+        source: JavaSettingError,
     },
     /// An argument is not of the form KEY=VALUE.
     #[error("-X {0}: expected KEY=VALUE")]
     Syntax(String),
-    /// An argument is a setting of Java's client.
+    /// An argument is a setting of Java's client that cannot be translated.
     #[error("-X {0}")]
-    Set(#[source] PropertyError),
+    ArgumentSetting(#[source] JavaSettingError),
     /// librdkafka rejects a key or its value.
     #[error("Kafka setting `{key}`: {reason}")]
     Rejected {
@@ -67,21 +77,13 @@ impl TryFrom<KafkaArgs> for Settings {
     fn try_from(args: KafkaArgs) -> Result<Self, SettingsError> {
         let file = match args.config {
             None => Pairs::new(),
-            Some(path) => {
-                let text = match std::fs::read_to_string(&path) {
-                    Ok(text) => text,
-                    Err(source) => return Err(SettingsError::Read { path, source }),
-                };
-                java_properties::parse(&text)
-                    .and_then(java_properties::translate)
-                    .map_err(|source| SettingsError::File { path, source })?
-            }
+            Some(path) => read_file(path)?,
         };
         let set = args.set.iter().map(|pair| match pair.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
             _ => Err(SettingsError::Syntax(pair.clone())),
         });
-        let set = java_properties::translate(set.collect::<Result<_, _>>()?).map_err(SettingsError::Set)?;
+        let set = translate(set.collect::<Result<_, _>>()?).map_err(SettingsError::ArgumentSetting)?;
         let servers = args.bootstrap_server.map(|servers| ("bootstrap.servers".to_owned(), servers));
         Self::from_pairs(file.into_iter().chain(servers).chain(set))
     }
@@ -134,6 +136,23 @@ impl Settings {
     pub fn producer_config(&self) -> ClientConfig {
         producer_config::producer_config(&self.given, self.gapless)
     }
+}
+
+/// Reads a file of librdkafka's settings, or a Java `client.properties`.
+fn read_file(path: PathBuf) -> Result<Pairs, SettingsError> {
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(source) => return Err(SettingsError::Read { path, source }),
+    };
+    let mut pairs = match properties::parse(&properties::decode(bytes)) {
+        Ok(pairs) => pairs,
+        Err(source) => return Err(SettingsError::FileSyntax { path, source }),
+    };
+    // Kafka's own clients trim the value of every setting, passwords included.
+    for (_, value) in &mut pairs {
+        *value = value.trim_matches(|letter| letter <= ' ').to_owned();
+    }
+    translate(pairs).map_err(|source| SettingsError::FileSetting { path, source })
 }
 
 /// Prints keys but no values, since some are passwords.
@@ -251,5 +270,36 @@ mod tests {
         let near = Settings::try_from(KafkaArgs { bootstrap_server: Some("near:9092".into()), ..args });
         assert_eq!(near.expect("settings").servers(), "near:9092");
         assert!(!format!("{settings:?}").contains("\"p\""), "a password is never shown");
+    }
+
+    #[test]
+    fn a_password_is_read_as_java_reads_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("client.properties");
+        let password = |text: &[u8]| {
+            std::fs::write(&path, text).expect("written");
+            let args =
+                KafkaArgs { bootstrap_server: Some("kafka:9096".into()), set: vec![], config: Some(path.clone()) };
+            let settings = Settings::try_from(args).map_err(|error| error.to_string())?;
+            Ok(settings.client_config().get("sasl.password").unwrap_or_default().to_owned())
+        };
+        let jaas = |password: &str| {
+            let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
+            format!(
+                "sasl.mechanism PLAIN\nsasl.jaas.config : {module} required username=\"u\" password=\"{password}\"; "
+            )
+        };
+        for (text, expected) in [
+            (jaas("s3cr=t;#! ").as_bytes(), "s3cr=t;#! "),
+            (jaas(r"\u00fc\ud83d\ude00").as_bytes(), "ü\u{1f600}"),
+            (jaas(r"a\\tb\\\\c").as_bytes(), "a\tb\\c"),
+            (b"sasl.password=\xfc", "ü"),
+            ("sasl.password=ü".as_bytes(), "ü"),
+            (b"sasl.password = secret \n", "secret"),
+        ] {
+            assert_eq!(password(text).as_deref(), Ok(expected), "{}", text.escape_ascii());
+        }
+        let error: Result<String, String> = password(b"a=1\nsasl.password=C:\\users");
+        assert!(error.as_ref().is_err_and(|error| error.contains("client.properties: line 2: malformed")), "{error:?}");
     }
 }

@@ -1,4 +1,6 @@
-//! The date cell: ISO 8601 unless told otherwise.
+//! Reads date cells: ISO 8601 by default, or a strftime pattern.
+//!
+//! The ISO reader is written by hand, since every row passes through it; patterns are chrono's.
 
 use std::borrow::Cow;
 
@@ -6,7 +8,7 @@ use chrono::format::{Item, Parsed, StrftimeItems, parse};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
 use thiserror::Error;
 
-/// How the date column is written.
+/// The format of the date column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DateFormat {
     /// `2026-11-21`, or a date-time such as `2026-11-21T15:30:00.25+01:00`, where `T` may be a
@@ -17,7 +19,7 @@ pub enum DateFormat {
     Strftime(Strftime),
 }
 
-/// A strftime pattern that is known to give a whole date.
+/// A strftime pattern that is known to determine year, month and day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strftime {
     pattern: String,
@@ -27,36 +29,35 @@ pub struct Strftime {
 /// Why a pattern cannot be used for dates.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PatternError {
-    /// A `%` sequence that is not known.
+    /// The pattern has an unknown `%` sequence.
     #[error("`{0}` is not a strftime pattern; a day such as 29/06/1979 is %d/%m/%Y")]
     Unknown(String),
-    /// The pattern leaves the date open.
+    /// The pattern does not determine year, month and day.
     #[error("`{0}` does not give a whole date; a day such as 29/06/1979 is %d/%m/%Y")]
     Incomplete(String),
 }
 
-/// When a row's trade happened.
+/// The time of a row's trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moment<'a> {
-    /// The date as written, in the row's own time zone: `YYYY-MM-DD`.
+pub struct TradeTime<'a> {
+    /// The date in the row's own time zone, as `YYYY-MM-DD`.
     pub date: [u8; 10],
-    /// The full value, if the cell holds a time of day as well: as written where the format is
-    /// ISO, and in ISO 8601 otherwise.
+    /// The full value, if the cell has a time of day: as written if the format is ISO, and in ISO 8601 otherwise.
     pub full: Option<Cow<'a, str>>,
-    /// Microseconds since 1970-01-01T00:00:00Z; a time without a zone counts as UTC.
+    /// Microseconds since 1970-01-01T00:00:00Z. A time without a zone is taken as UTC.
     pub micros: i64,
 }
 
 impl DateFormat {
-    /// A strftime pattern as the format.
+    /// Creates the format of a strftime pattern.
     ///
     /// # Errors
-    /// [`PatternError`] if the pattern is malformed or leaves year, month or day open.
+    /// [`PatternError`] if the pattern is malformed, or does not determine year, month and day.
     pub fn strftime(pattern: &str) -> Result<Self, PatternError> {
         let items =
             StrftimeItems::new(pattern).parse_to_owned().map_err(|_| PatternError::Unknown(pattern.to_owned()))?;
         let incomplete = || PatternError::Incomplete(pattern.to_owned());
-        // What the pattern writes of a known moment, it must be able to read as that moment's date.
+        // A known time, written and read with the pattern, must give that time's date again.
         let known = DateTime::from_timestamp(981_173_106, 0).ok_or_else(incomplete)?;
         let mut written = String::new();
         std::fmt::Write::write_fmt(
@@ -71,20 +72,20 @@ impl DateFormat {
         }
     }
 
-    /// Reads a cell; `None` if it is not a date in this format.
+    /// Reads a cell. Returns `None` if it is not a date in this format.
     #[must_use]
-    pub fn read<'a>(&self, cell: &'a str) -> Option<Moment<'a>> {
+    pub fn read<'a>(&self, cell: &'a str) -> Option<TradeTime<'a>> {
         match self {
             Self::Iso => read_iso(cell),
             Self::Strftime(format) => {
                 let (local, has_time, offset) = format.read(cell)?;
                 let full = has_time.then(|| Cow::Owned(iso(local, offset)));
-                moment(local, full, offset.map_or(0, |offset| offset.local_minus_utc()))
+                trade_time(local, full, offset.map_or(0, |offset| offset.local_minus_utc()))
             }
         }
     }
 
-    /// The strftime pattern, if there is one.
+    /// Returns the strftime pattern; `None` for ISO.
     #[must_use]
     pub fn pattern(&self) -> Option<&str> {
         match self {
@@ -95,7 +96,7 @@ impl DateFormat {
 }
 
 impl Strftime {
-    /// The local date and time, whether the cell holds a time, and its zone.
+    /// Returns the local date and time, whether the cell has a time of day, and its zone.
     fn read(&self, cell: &str) -> Option<(NaiveDateTime, bool, Option<FixedOffset>)> {
         let mut parsed = Parsed::new();
         parse(&mut parsed, cell, self.items.iter()).ok()?;
@@ -120,12 +121,12 @@ fn iso(local: NaiveDateTime, offset: Option<FixedOffset>) -> String {
     }
 }
 
-fn moment(local: NaiveDateTime, full: Option<Cow<'_, str>>, offset: i32) -> Option<Moment<'_>> {
+fn trade_time(local: NaiveDateTime, full: Option<Cow<'_, str>>, offset: i32) -> Option<TradeTime<'_>> {
     let date = local.date();
     let year = u32::try_from(date.year()).ok().filter(|year| *year <= 9999)?;
     let digit = |value: u32| b'0' + (value % 10) as u8;
     let (month, day) = (date.month(), date.day());
-    Some(Moment {
+    Some(TradeTime {
         date: [
             digit(year / 1000),
             digit(year / 100),
@@ -143,49 +144,50 @@ fn moment(local: NaiveDateTime, full: Option<Cow<'_, str>>, offset: i32) -> Opti
     })
 }
 
-fn read_iso(cell: &str) -> Option<Moment<'_>> {
-    let mut rest = Digits(cell.as_bytes());
+fn read_iso(cell: &str) -> Option<TradeTime<'_>> {
+    let mut rest = IsoCursor(cell.as_bytes());
     let year = rest.number(4)?;
-    rest.skip(b"-")?;
+    rest.eat(b"-")?;
     let month = rest.number(2)?;
-    rest.skip(b"-")?;
+    rest.eat(b"-")?;
     let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, rest.number(2)?)?;
     if rest.0.is_empty() {
-        return moment(date.and_time(NaiveTime::MIN), None, 0);
+        return trade_time(date.and_time(NaiveTime::MIN), None, 0);
     }
-    rest.skip(b"Tt ")?;
+    rest.eat(b"Tt ")?;
     let hour = rest.number(2)?;
-    rest.skip(b":")?;
+    rest.eat(b":")?;
     let minute = rest.number(2)?;
     let (mut second, mut micros) = (0, 0);
-    if rest.skip(b":").is_some() {
+    if rest.eat(b":").is_some() {
         second = rest.number(2)?;
-        if rest.skip(b".,").is_some() {
+        if rest.eat(b".,").is_some() {
             micros = rest.fraction()?;
         }
     }
     let offset = rest.zone()?;
     let time = NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?;
-    moment(date.and_time(time), Some(Cow::Borrowed(cell)), offset)
+    trade_time(date.and_time(time), Some(Cow::Borrowed(cell)), offset)
 }
 
-/// What is left to read of an ISO date-time.
-struct Digits<'a>(&'a [u8]);
+/// The unread rest of an ISO date-time.
+struct IsoCursor<'a>(&'a [u8]);
 
-impl Digits<'_> {
+impl IsoCursor<'_> {
     fn number(&mut self, digits: usize) -> Option<u32> {
         let (head, tail) = self.0.split_at_checked(digits)?;
         self.0 = tail;
         head.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
     }
 
-    fn skip(&mut self, any_of: &[u8]) -> Option<u8> {
+    /// Consumes one byte if it is one of `any_of`.
+    fn eat(&mut self, any_of: &[u8]) -> Option<u8> {
         let (first, tail) = self.0.split_first()?;
         any_of.contains(first).then(|| self.0 = tail)?;
         Some(*first)
     }
 
-    /// Microseconds of a fraction of any length; what is finer than that does not sort rows.
+    /// Consumes a fraction of any length and returns its microseconds; finer digits are dropped.
     fn fraction(&mut self) -> Option<u32> {
         let length = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (head, tail) = self.0.split_at(length);
@@ -194,18 +196,19 @@ impl Digits<'_> {
         (length > 0).then(|| (0..6).fold(0, |micros, at| micros * 10 + digit(at)))
     }
 
-    /// Seconds east of UTC, to the end of the cell: nothing, `Z`, `+01`, `+0100` or `+01:00`.
+    /// Consumes the zone at the end of the cell (nothing, `Z`, `+01`, `+0100` or `+01:00`) and returns the seconds east
+    /// of UTC.
     fn zone(&mut self) -> Option<i32> {
         let offset = match self.0.first() {
             None => 0,
             Some(b'Z' | b'z') => {
-                self.skip(b"Zz")?;
+                self.eat(b"Zz")?;
                 0
             }
             Some(_) => {
-                let sign = if self.skip(b"+-")? == b'-' { -1 } else { 1 };
+                let sign = if self.eat(b"+-")? == b'-' { -1 } else { 1 };
                 let hours = self.number(2)?;
-                self.skip(b":");
+                self.eat(b":");
                 let minutes = if self.0.is_empty() { 0 } else { self.number(2)? };
                 if hours > 23 || minutes > 59 {
                     return None;
@@ -223,7 +226,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn date_of(format: &DateFormat, cell: &str) -> Option<String> {
-        format.read(cell).map(|moment| String::from_utf8(moment.date.to_vec()).expect("ASCII"))
+        format.read(cell).map(|time| String::from_utf8(time.date.to_vec()).expect("ASCII"))
     }
 
     fn strftime(pattern: &str) -> DateFormat {
@@ -232,24 +235,24 @@ mod tests {
 
     #[test]
     fn an_iso_date_has_no_time() {
-        let moment = DateFormat::Iso.read("1986-12-31").expect("a date");
-        assert_eq!((&moment.date, moment.full), (b"1986-12-31", None));
-        assert_eq!(moment.micros, 536_371_200_000_000);
+        let time = DateFormat::Iso.read("1986-12-31").expect("a date");
+        assert_eq!((&time.date, time.full), (b"1986-12-31", None));
+        assert_eq!(time.micros, 536_371_200_000_000);
     }
 
     #[test]
-    fn an_iso_date_time_keeps_its_full_value_and_its_own_date() {
+    fn an_iso_date_time_keeps_its_full_value_and_local_date() {
         let cell = "2026-11-21 23:30:00.2500001-05:00";
-        let moment = DateFormat::Iso.read(cell).expect("a date-time");
-        assert_eq!((&moment.date, moment.full.as_deref()), (b"2026-11-21", Some(cell)));
-        assert_eq!(moment.micros, 1_795_321_800_250_000);
+        let time = DateFormat::Iso.read(cell).expect("a date-time");
+        assert_eq!((&time.date, time.full.as_deref()), (b"2026-11-21", Some(cell)));
+        assert_eq!(time.micros, 1_795_321_800_250_000);
         for cell in ["2026-11-21T09:30", "2026-11-21t09:30:01Z", "2026-11-21 09:30:00+0100", "2026-11-21T09:30+01"] {
             assert_eq!(date_of(&DateFormat::Iso, cell).as_deref(), Some("2026-11-21"), "{cell}");
         }
     }
 
     #[test]
-    fn what_is_no_iso_date_is_refused() {
+    fn other_formats_are_not_iso_dates() {
         for cell in [
             "",
             "29/06/1979",
@@ -272,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_reads_its_dates_and_no_others() {
+    fn a_pattern_reads_only_dates_in_its_format() {
         let format = strftime("%d/%m/%Y");
         assert_eq!(date_of(&format, "29/06/1979").as_deref(), Some("1979-06-29"));
         assert_eq!(date_of(&format, "9/6/1979").as_deref(), Some("1979-06-09"));
@@ -287,7 +290,7 @@ mod tests {
     #[test]
     fn a_pattern_with_a_time_gives_the_full_value_in_iso() {
         let full = |pattern, cell| {
-            strftime(pattern).read(cell).and_then(|moment| moment.full.map(Cow::into_owned)).expect("a time")
+            strftime(pattern).read(cell).and_then(|time| time.full.map(Cow::into_owned)).expect("a time")
         };
         assert_eq!(full("%d/%m/%Y %H:%M", "29/06/1979 15:30"), "1979-06-29T15:30:00");
         assert_eq!(full("%d/%m/%Y %I %p", "29/06/1979 3 PM"), "1979-06-29T15:00:00");
@@ -297,13 +300,13 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_moves_the_instant_but_not_the_date() {
-        let moment = strftime("%Y%m%d %H%M %z").read("19700101 0030 +0100").map(|m| (m.date, m.micros));
-        assert_eq!(moment, Some((*b"1970-01-01", -1_800_000_000)));
+    fn a_zone_changes_the_instant_but_not_the_date() {
+        let time = strftime("%Y%m%d %H%M %z").read("19700101 0030 +0100").map(|time| (time.date, time.micros));
+        assert_eq!(time, Some((*b"1970-01-01", -1_800_000_000)));
     }
 
     #[test]
-    fn a_pattern_that_leaves_the_date_open_is_refused() {
+    fn a_pattern_without_a_whole_date_is_rejected() {
         for pattern in ["%d/%m", "%H:%M", "", "date", "%Y"] {
             assert!(matches!(DateFormat::strftime(pattern), Err(PatternError::Incomplete(_))), "{pattern}");
         }
@@ -322,7 +325,7 @@ mod tests {
         }
 
         #[test]
-        fn later_moments_have_larger_instants(a in 0i64..4_000_000_000, b in 0i64..4_000_000_000) {
+        fn later_times_have_larger_instants(a in 0i64..4_000_000_000, b in 0i64..4_000_000_000) {
             let micros = |seconds| {
                 let cell = DateTime::from_timestamp(seconds, 0).expect("in range").to_rfc3339();
                 DateFormat::Iso.read(&cell).expect("ISO").micros
@@ -331,7 +334,7 @@ mod tests {
         }
 
         #[test]
-        fn no_cell_makes_it_panic(cell in "\\PC{0,30}|[-0-9T:.+Z ]{0,30}") {
+        fn no_cell_causes_a_panic(cell in "\\PC{0,30}|[-0-9T:.+Z ]{0,30}") {
             let _ = DateFormat::Iso.read(&cell);
             let _ = strftime("%d/%m/%Y %H:%M").read(&cell);
         }

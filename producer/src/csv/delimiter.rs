@@ -1,43 +1,43 @@
-//! What separates the columns of a file.
+//! The character that separates the columns of a file.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// One ASCII character that separates columns; a comma unless told otherwise.
+/// One ASCII character that separates columns; a comma by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delimiter(u8);
 
-/// Why something cannot separate columns.
+/// Why a text cannot be a delimiter.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DelimiterError {
-    /// Nothing, several characters, or one that is no ASCII.
+    /// It is empty, several characters, or one that is not ASCII.
     #[error("`{0}` is not one ASCII character; give one such as ';' or '|', or `tab`")]
-    NotOne(String),
-    /// A character that stands in cells, or around them.
+    NotOneCharacter(String),
+    /// It is a character of cells, quotes or line ends.
     #[error("{0:?} cannot separate columns; give one such as ';' or '|', or `tab`")]
-    Unfit(char),
+    Unsuitable(char),
 }
 
 impl Delimiter {
     /// The comma.
     pub const COMMA: Self = Self(b',');
 
-    /// The delimiters in use, as a guess may take them.
-    const USUAL: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
+    /// Delimiters that [`Delimiter::guess_other`] considers.
+    const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
 
-    /// The delimiter's byte.
+    /// Returns the delimiter's byte.
     #[must_use]
     pub fn byte(self) -> u8 {
         self.0
     }
 
-    /// The usual delimiter, other than this one, that `line` holds most of.
+    /// Returns the common delimiter, other than this one, that occurs most often in `line`.
     #[must_use]
-    pub fn instead(self, line: &str) -> Option<Self> {
+    pub(crate) fn guess_other(self, line: &str) -> Option<Self> {
         let count = |delimiter: &Self| line.bytes().filter(|&byte| byte == delimiter.0).count();
-        Self::USUAL.into_iter().filter(|other| *other != self && count(other) > 0).max_by_key(count)
+        Self::COMMON.into_iter().filter(|other| *other != self && count(other) > 0).max_by_key(count)
     }
 }
 
@@ -54,19 +54,19 @@ impl FromStr for Delimiter {
         let byte = match text.as_bytes() {
             b"tab" | b"\\t" => b'\t',
             [byte] if byte.is_ascii() => *byte,
-            _ => return Err(DelimiterError::NotOne(text.to_owned())),
+            _ => return Err(DelimiterError::NotOneCharacter(text.to_owned())),
         };
         match byte {
-            b'"' | b'\r' | b'\n' => Err(DelimiterError::Unfit(byte.into())),
-            // Dates and prices are made of these.
-            b'-' | b'+' | b'.' => Err(DelimiterError::Unfit(byte.into())),
-            _ if byte.is_ascii_alphanumeric() => Err(DelimiterError::Unfit(byte.into())),
+            b'"' | b'\r' | b'\n' => Err(DelimiterError::Unsuitable(byte.into())),
+            // Dates and prices contain these.
+            b'-' | b'+' | b'.' => Err(DelimiterError::Unsuitable(byte.into())),
+            _ if byte.is_ascii_alphanumeric() => Err(DelimiterError::Unsuitable(byte.into())),
             byte => Ok(Self(byte)),
         }
     }
 }
 
-/// As a shell takes it.
+/// Writes the delimiter as a shell accepts it.
 impl fmt::Display for Delimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delimiter_is_one_character_or_the_word_for_a_tab() {
+    fn a_delimiter_is_one_character_or_the_word_tab() {
         for (text, byte) in [(";", b';'), ("|", b'|'), (",", b','), (" ", b' '), ("\u{1}", 1)] {
             assert_eq!(text.parse(), Ok(Delimiter(byte)), "{text}");
         }
@@ -91,25 +91,25 @@ mod tests {
             assert_eq!(text.parse(), Ok(Delimiter(b'\t')), "{text}");
         }
         for text in ["", ";;", "§", "\\n", "TAB"] {
-            assert_eq!(text.parse::<Delimiter>(), Err(DelimiterError::NotOne(text.to_owned())), "{text}");
+            assert_eq!(text.parse::<Delimiter>(), Err(DelimiterError::NotOneCharacter(text.to_owned())), "{text}");
         }
     }
 
     #[test]
-    fn what_cells_are_made_of_separates_none() {
+    fn characters_of_cells_are_unsuitable() {
         for text in ["\"", "\n", "\r", "a", "Z", "0", "-", "+", "."] {
-            assert!(matches!(text.parse::<Delimiter>(), Err(DelimiterError::Unfit(_))), "{text}");
+            assert!(matches!(text.parse::<Delimiter>(), Err(DelimiterError::Unsuitable(_))), "{text}");
         }
     }
 
     #[test]
-    fn the_guess_is_what_the_line_holds_most_of() {
-        let guess = |line| Delimiter::COMMA.instead(line).map(|other| other.to_string());
+    fn the_guess_is_the_most_frequent_delimiter() {
+        let guess = |line| Delimiter::COMMA.guess_other(line).map(|other| other.to_string());
         assert_eq!(guess("Symbol;Date;High|Low").as_deref(), Some("';'"));
         assert_eq!(guess("Symbol\tDate").as_deref(), Some("tab"));
         assert_eq!(guess("Symbol|Date").as_deref(), Some("'|'"));
         assert_eq!(guess("Symbol"), None);
         assert_eq!(guess("Symbol,Date"), None);
-        assert_eq!(Delimiter(b';').instead("Symbol,Date"), Some(Delimiter::COMMA));
+        assert_eq!(Delimiter(b';').guess_other("Symbol,Date"), Some(Delimiter::COMMA));
     }
 }

@@ -1,5 +1,13 @@
-//! Sends records to Kafka, or prints them.
+//! Sends records to Kafka and tracks their delivery, or prints them.
 
+pub mod error;
 pub mod output;
-pub mod sender;
-pub(crate) mod tracker;
+mod sender;
+mod tracker;
+
+/// Whether the feed goes on after a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Continue,
+    Stop,
+}

@@ -1,6 +1,5 @@
-//! The target of a feed: a Kafka topic, or a stream of lines.
+//! The output of a feed: a Kafka topic, or a stream of lines.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,19 +7,23 @@ use kafka_client::settings::Settings;
 use kafka_client::topic::Topic;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::sender::Delivery;
-use crate::delivery::tracker::PartitionDelivery;
+use super::Flow;
+use super::error::OutputError;
+use super::sender::KafkaSender;
 use crate::feed::Feed;
 use crate::feed::input::Input;
 use crate::feed::record_buffer::Record;
 use crate::report::progress::Progress;
-use crate::run::RunError;
+use crate::report::summary::Delivered;
+use crate::resume::RowStatus;
 
-/// Where records go.
+const STREAM_BUFFER_BYTES: usize = 1 << 16;
+
+/// Where records are sent.
 pub enum Target {
     /// A Kafka topic.
     Kafka {
-        /// The brokers and how to talk to them.
+        /// The brokers and how to reach them.
         settings: Settings,
         /// The topic.
         topic: Topic,
@@ -30,29 +33,22 @@ pub enum Target {
 }
 
 impl Target {
-    /// A stream as the target.
+    /// Creates a target that prints records to a stream.
     #[must_use]
     pub fn lines(stream: impl Write + Send + 'static) -> Self {
         Self::Lines(Mutex::new(Box::new(stream)))
     }
 }
 
-/// Whether to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flow {
-    Go,
-    Stop,
+/// An opened target.
+pub(crate) enum Output<'a> {
+    Kafka(KafkaSender<'a>),
+    Lines { stream: BufWriter<LockedStream<'a>>, printed: u64, progress: &'a Progress },
 }
 
-/// A target, opened.
-pub(crate) enum Outlet<'a> {
-    Kafka(Delivery<'a>),
-    Lines { stream: BufWriter<Locked<'a>>, printed: u64, progress: &'a Progress },
-}
+pub(crate) struct LockedStream<'a>(MutexGuard<'a, Box<dyn Write + Send>>);
 
-pub(crate) struct Locked<'a>(MutexGuard<'a, Box<dyn Write + Send>>);
-
-impl Write for Locked<'_> {
+impl Write for LockedStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
@@ -62,85 +58,88 @@ impl Write for Locked<'_> {
     }
 }
 
-pub(crate) type Delivered = BTreeMap<i32, PartitionDelivery>;
-
-impl<'a> Outlet<'a> {
+impl<'a> Output<'a> {
+    /// Opens the target: connects to Kafka, and finds the rows that the topic already holds if the feed is resumed.
     pub(crate) fn open(
         feed: &Feed,
         target: &'a Target,
         progress: &'a Arc<Progress>,
         shutdown: &CancellationToken,
-    ) -> Result<Self, RunError> {
+    ) -> Result<Self, OutputError> {
         Ok(match target {
             Target::Kafka { settings, topic } => {
                 let inputs = feed.inputs().iter().map(Input::name).collect();
-                let mut delivery = Delivery::connect(settings, topic, inputs, progress, shutdown)?;
+                let mut sender = KafkaSender::connect(settings, topic, inputs, progress, shutdown)?;
                 if let Some(wait) = feed.resume() {
-                    delivery.resume(feed, wait, progress, shutdown)?;
+                    sender.resume(feed, wait, progress, shutdown)?;
                 }
-                Self::Kafka(delivery)
+                Self::Kafka(sender)
             }
             Target::Lines(stream) => {
-                let locked = Locked(stream.lock().unwrap_or_else(PoisonError::into_inner));
-                Self::Lines { stream: BufWriter::with_capacity(1 << 16, locked), printed: 0, progress }
+                let locked = LockedStream(stream.lock().unwrap_or_else(PoisonError::into_inner));
+                let stream = BufWriter::with_capacity(STREAM_BUFFER_BYTES, locked);
+                Self::Lines { stream, printed: 0, progress }
             }
         })
     }
 
-    /// Goes on to the next record; whether the target has it already. To be asked of each, in order.
-    pub(crate) fn has(&mut self, key: &[u8]) -> bool {
+    /// Moves to the feed's next row, whose record has this key, and returns whether it has to be sent. Must be called
+    /// for each row, in order.
+    pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         match self {
-            Self::Kafka(delivery) => delivery.has(key),
-            Self::Lines { .. } => false,
+            Self::Kafka(sender) => sender.advance(key),
+            Self::Lines { .. } => RowStatus::New,
         }
     }
 
-    pub(crate) fn send(&mut self, record: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, RunError> {
+    /// Sends the record of the present row. Returns [`Flow::Stop`] if it was not sent because of a shutdown, or because
+    /// nobody reads the stream any more.
+    pub(crate) fn send(&mut self, record: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, OutputError> {
         match self {
-            Self::Kafka(delivery) => match delivery.send(record, shutdown)? {
-                true => Ok(Flow::Go),
-                false => Ok(Flow::Stop),
-            },
+            Self::Kafka(sender) => Ok(sender.send(record, shutdown)?),
             Self::Lines { stream, printed, progress } => {
                 let written = stream.write_all(record.value).and_then(|()| stream.write_all(b"\n"));
                 *printed += 1;
                 progress.add_bytes((record.key.len() + record.value.len()) as u64);
-                unless_closed(written)
+                stop_if_closed(written)
             }
         }
     }
 
-    /// Nothing will be sent for a while.
-    pub(crate) fn pause(&mut self) -> Result<(), RunError> {
+    /// Writes out what is buffered, before a pause in which nothing is sent.
+    pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
         if let Self::Lines { stream, .. } = self {
-            unless_closed(stream.flush())?;
+            stop_if_closed(stream.flush())?;
         }
         Ok(())
     }
 
-    pub(crate) fn check(&self) -> Result<(), RunError> {
+    /// Returns the first delivery failure, if any.
+    pub(crate) fn check(&self) -> Result<(), OutputError> {
         match self {
-            Self::Kafka(delivery) => Ok(delivery.check()?),
+            Self::Kafka(sender) => Ok(sender.check()?),
             Self::Lines { .. } => Ok(()),
         }
     }
 
-    pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<(Delivered, u64), RunError> {
+    /// Waits until every record is delivered. Returns what was delivered to each partition, and how many records were
+    /// printed.
+    pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<(Delivered, u64), OutputError> {
         match self {
-            Self::Kafka(delivery) => Ok((delivery.finish(shutdown)?, 0)),
+            Self::Kafka(sender) => Ok((sender.finish(shutdown)?, 0)),
             Self::Lines { mut stream, printed, .. } => {
-                unless_closed(stream.flush())?;
+                stop_if_closed(stream.flush())?;
                 Ok((Delivered::new(), printed))
             }
         }
     }
 }
 
-/// Whoever reads the lines may have seen enough, as `head` does.
-fn unless_closed(written: io::Result<()>) -> Result<Flow, RunError> {
+/// A reader that closes the stream has seen enough, as `head` does.
+fn stop_if_closed(written: io::Result<()>) -> Result<Flow, OutputError> {
     match written {
-        Ok(()) => Ok(Flow::Go),
+        Ok(()) => Ok(Flow::Continue),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Flow::Stop),
-        Err(error) => Err(RunError::Print(error)),
+        Err(error) => Err(OutputError::Print(error)),
     }
 }

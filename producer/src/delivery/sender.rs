@@ -1,6 +1,5 @@
-//! Records to Kafka, and the broker's word for each of them.
+//! Sends records to one topic and waits for their confirmation.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,74 +9,36 @@ use kafka_client::settings::Settings;
 use kafka_client::topic::Topic;
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode as Code;
-use thiserror::Error;
+use terminal::numbers::counted;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::tracker::{PartitionDelivery, Reports};
+use super::Flow;
+use super::error::{DeliveryError, OutputError};
+use super::tracker::DeliveryTracker;
 use crate::feed::Feed;
 use crate::feed::record_buffer::Record;
 use crate::report::progress::Progress;
-use crate::resume::Resumed;
-use crate::run::RunError;
+use crate::report::summary::Delivered;
+use crate::resume::{ResumedFeed, RowStatus};
 
-/// After a shutdown, what is not confirmed by then is given up.
-const FLUSH_WITHIN: Duration = Duration::from_secs(10);
+/// How long after a shutdown the client waits for confirmations.
+const SHUTDOWN_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause before a record is offered again to a client whose queue is full.
+const QUEUE_FULL_INTERVAL: Duration = Duration::from_millis(1);
+/// How long one flush may take before failures and the shutdown are checked.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Why records could not be delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum DeliveryError {
-    /// No connection to the brokers or the topic.
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
-    /// A record is larger than the client may send.
-    #[error("{row} was not sent to {servers}: its record is larger than -X message.max.bytes")]
-    TooLarge {
-        /// The record's input and line.
-        row: String,
-        /// The brokers.
-        servers: String,
-    },
-    /// A record was not delivered.
-    #[error("{row} was not delivered to {servers}: {reason}{}", Operation::Produce.hint(*code))]
-    NotDelivered {
-        /// The record's input and line.
-        row: String,
-        /// The brokers.
-        servers: String,
-        /// Kafka's reason.
-        reason: String,
-        /// Its code.
-        code: Option<Code>,
-    },
-    /// The client gave up for good.
-    #[error("{servers}: {reason}")]
-    Fatal {
-        /// The brokers.
-        servers: String,
-        /// What librdkafka said.
-        reason: String,
-    },
-    /// Shut down before the broker had confirmed everything.
-    #[error("{records} records were sent to {servers} but not confirmed within {} s of the interruption", FLUSH_WITHIN.as_secs())]
-    Unconfirmed {
-        /// How many.
-        records: u64,
-        /// The brokers.
-        servers: String,
-    },
-}
-
-/// Sends records to one topic.
-pub(crate) struct Delivery<'a> {
-    producer: ThreadedProducer<Reports>,
+/// Sends the records of a feed to one topic.
+pub(crate) struct KafkaSender<'a> {
+    producer: ThreadedProducer<DeliveryTracker>,
     settings: &'a Settings,
     topic: &'a Topic,
     sent: u64,
-    resumed: Option<Resumed<'a>>,
+    resumed: Option<ResumedFeed<'a>>,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> KafkaSender<'a> {
+    /// Connects to the topic. `inputs` are the names of the feed's inputs.
     pub(crate) fn connect(
         settings: &'a Settings,
         topic: &'a Topic,
@@ -85,30 +46,30 @@ impl<'a> Delivery<'a> {
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, DeliveryError> {
-        let reports = Reports::new(progress, settings.servers(), inputs);
-        let producer = connect(settings, Some(topic), reports, shutdown)?;
+        let tracker = DeliveryTracker::new(progress, settings.servers(), inputs);
+        let producer = connect(settings, Some(topic), tracker, shutdown)?;
         Ok(Self { producer, settings, topic, sent: 0, resumed: None })
     }
 
-    /// Finds out how far the feed has got in the topic, to go on from there.
+    /// Finds how far the feed has got in the topic, to continue from there.
     pub(crate) fn resume(
         &mut self,
         feed: &Feed,
         wait: Duration,
         progress: &Progress,
         shutdown: &CancellationToken,
-    ) -> Result<(), RunError> {
+    ) -> Result<(), OutputError> {
         if shutdown.is_cancelled() {
-            // Nothing will be sent.
+            // No row will be sent.
             return Ok(());
         }
         let partitions = self.partitions()?;
-        let place = (self.settings, self.topic, partitions);
-        self.resumed = Some(Resumed::read_back(feed, wait, place, progress, shutdown)?);
+        let resumed = ResumedFeed::find(feed, wait, self.settings, self.topic, partitions, progress, shutdown)?;
+        self.resumed = Some(resumed);
         Ok(())
     }
 
-    /// How many partitions the topic has.
+    /// Returns the topic's number of partitions.
     fn partitions(&self) -> Result<u32, DeliveryError> {
         let name = self.topic.as_str();
         let metadata = self.producer.client().fetch_metadata(Some(name), CONNECT_TIMEOUT).map_err(|error| {
@@ -121,13 +82,13 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Goes on to the feed's next record; whether the topic has it already.
-    pub(crate) fn has(&mut self, key: &[u8]) -> bool {
-        self.resumed.as_mut().is_some_and(|resumed| resumed.next(key))
+    /// Moves to the feed's next row and returns whether it has to be sent.
+    pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
+        self.resumed.as_mut().map_or(RowStatus::New, |resumed| resumed.advance(key))
     }
 
-    /// Hands a record to the client, waiting while its queue is full; `false` if a shutdown came first.
-    pub(crate) fn send(&mut self, sent: Record<'_>, shutdown: &CancellationToken) -> Result<bool, DeliveryError> {
+    /// Passes a record to the client, waiting while its queue is full. Returns [`Flow::Stop`] if a shutdown comes first.
+    pub(crate) fn send(&mut self, sent: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, DeliveryError> {
         let mut record =
             BaseRecord::with_opaque_to(self.topic.as_str(), sent.row.opaque()).key(sent.key).payload(sent.value);
         if let Some(resumed) = &mut self.resumed {
@@ -138,81 +99,71 @@ impl<'a> Delivery<'a> {
             record = match self.producer.send(record) {
                 Ok(()) => {
                     self.sent += 1;
-                    return Ok(true);
+                    return Ok(Flow::Continue);
                 }
                 Err((error, unsent)) if error.rdkafka_error_code() == Some(Code::QueueFull) => unsent,
-                Err((error, _)) if error.rdkafka_error_code() == Some(Code::Fatal) => return Err(self.given_up(1)),
+                Err((error, _)) if error.rdkafka_error_code() == Some(Code::Fatal) => {
+                    return Err(self.fatal_error(1));
+                }
                 Err((error, _)) => {
                     return Err(self.producer.context().not_sent(sent.row, &error));
                 }
             };
             if shutdown.is_cancelled() {
-                return Ok(false);
+                return Ok(Flow::Stop);
             }
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(QUEUE_FULL_INTERVAL);
         }
     }
 
-    /// The first thing that went wrong for good, if anything did.
+    /// Returns the first delivery failure, if any.
     pub(crate) fn check(&self) -> Result<(), DeliveryError> {
         self.producer.context().failure().map_or(Ok(()), Err)
     }
 
-    /// Waits until everything sent is confirmed; not for long once a shutdown is asked for.
-    pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<BTreeMap<i32, PartitionDelivery>, RunError> {
-        let reports = self.producer.context();
-        let mut asked = None;
+    /// Waits until every record is confirmed; after a shutdown, for at most [`SHUTDOWN_FLUSH_TIMEOUT`].
+    pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<Delivered, OutputError> {
+        let tracker = self.producer.context();
+        let mut shutdown_seen = None;
         loop {
             self.check()?;
-            let settled = reports.settled();
+            let settled = tracker.settled();
             if settled >= self.sent {
-                // The last record may have been the one to fail.
+                // The last record may have been the one that failed.
                 self.check()?;
-                let partitions = reports.take_partitions();
-                let confirmed: u64 = partitions.values().map(|partition| partition.records).sum();
+                let delivered = tracker.take_delivered();
+                let confirmed: u64 = delivered.values().map(|partition| partition.records).sum();
                 if confirmed < self.sent {
-                    return Err(self.given_up(self.sent - confirmed).into());
+                    return Err(self.fatal_error(self.sent - confirmed).into());
                 }
                 if let Some(resumed) = &self.resumed {
-                    resumed.check(&partitions)?;
+                    resumed.check_for_duplicates(&delivered)?;
                 }
-                return Ok(partitions);
+                return Ok(delivered);
             }
-            if shutdown.is_cancelled() && asked.get_or_insert_with(Instant::now).elapsed() > FLUSH_WITHIN {
+            if shutdown.is_cancelled()
+                && shutdown_seen.get_or_insert_with(Instant::now).elapsed() > SHUTDOWN_FLUSH_TIMEOUT
+            {
                 let servers = self.settings.servers().to_owned();
-                return Err(DeliveryError::Unconfirmed { records: self.sent - settled, servers }.into());
+                return Err(DeliveryError::Unconfirmed {
+                    records: self.sent - settled,
+                    timeout: SHUTDOWN_FLUSH_TIMEOUT,
+                    servers,
+                }
+                .into());
             }
-            // Its result says no more than the count does; it only ends the lingering of batches.
-            let _ = self.producer.flush(Duration::from_millis(20));
+            // The tracker has the results; flushing only ends the lingering of batches.
+            let _ = self.producer.flush(FLUSH_INTERVAL);
         }
     }
 
-    /// Why the client takes or keeps no more records, before it has told it by itself.
-    fn given_up(&self, records: u64) -> DeliveryError {
+    /// Returns the error of a client that accepts or delivers no more records, before its callback has reported why.
+    fn fatal_error(&self, records: u64) -> DeliveryError {
         let servers = self.settings.servers().to_owned();
-        match self.producer.client().fatal_error() {
-            Some((code, reason)) => {
-                DeliveryError::Fatal { servers, reason: format!("{reason}{}", Operation::Produce.hint(Some(code))) }
-            }
-            None => DeliveryError::Fatal { servers, reason: format!("{records} records were not confirmed") },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_names_broker_and_setting() {
-        let error = DeliveryError::NotDelivered {
-            row: "a.csv line 2".into(),
-            servers: "localhost:9092".into(),
-            reason: Code::MessageSizeTooLarge.to_string(),
-            code: Some(Code::MessageSizeTooLarge),
+        let reason = match self.producer.client().fatal_error() {
+            Some((code, reason)) => format!("{reason}{}", Operation::Produce.hint(Some(code))),
+            None => format!("no confirmation for {}", counted(records, "record", "records")),
         };
-        let message = error.to_string();
-        assert!(message.starts_with("a.csv line 2 was not delivered to localhost:9092: "), "{message}");
-        assert!(message.contains("max.message.bytes of the topic"), "{message}");
+        DeliveryError::Fatal { servers, reason }
     }
 }

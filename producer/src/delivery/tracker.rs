@@ -1,4 +1,4 @@
-//! What the Kafka client's own thread reports: confirmations, failures, brokers that are gone.
+//! Tracks the delivery of each record, in the callbacks of the Kafka client.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,104 +11,63 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode as Code;
-use serde::Serialize;
 
-use crate::delivery::sender::DeliveryError;
+use super::error::DeliveryError;
+use crate::feed::row_id::RowId;
 use crate::report::progress::Progress;
+use crate::report::summary::{Delivered, PartitionDelivery};
 
-/// What one partition has confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct PartitionDelivery {
-    /// How many records.
-    pub records: u64,
-    /// The smallest offset.
-    pub first_offset: i64,
-    /// The largest offset.
-    pub last_offset: i64,
-}
-
-/// Which row a record came from: input and line in one word, as Kafka's client carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RowId(usize);
-
-const LINE_BITS: u32 = usize::BITS * 5 / 8;
-
-impl RowId {
-    pub(crate) fn new(input: usize, line: u64) -> Self {
-        let line = usize::try_from(line).unwrap_or(usize::MAX) & ((1 << LINE_BITS) - 1);
-        Self(input << LINE_BITS | line)
-    }
-
-    /// The word that travels with the record.
-    pub(crate) fn opaque(self) -> usize {
-        self.0
-    }
-
-    /// Which input.
-    pub(crate) fn input(self) -> usize {
-        self.0 >> LINE_BITS
-    }
-
-    fn name(self, inputs: &[String]) -> String {
-        let (input, line) = (self.input(), self.0 & ((1 << LINE_BITS) - 1));
-        format!("{} line {line}", inputs.get(input).map_or("input", String::as_str))
-    }
-}
-
-/// The client's context: its callbacks run in a thread of the client, its questions are the feed's.
-pub(crate) struct Reports {
+/// The context of a producer. librdkafka's thread calls its callbacks, and the feed's thread asks for the results.
+pub(super) struct DeliveryTracker {
     progress: Arc<Progress>,
     servers: String,
     inputs: Vec<String>,
     settled: AtomicU64,
-    failed: AtomicBool,
+    has_failed: AtomicBool,
     state: Mutex<State>,
 }
 
 struct State {
     monitor: ConnectionMonitor,
-    partitions: BTreeMap<i32, PartitionDelivery>,
+    delivered: Delivered,
     failure: Option<DeliveryError>,
 }
 
-impl Reports {
-    /// Reports on records that come from `inputs` and go to the brokers at `servers`.
-    pub(crate) fn new(progress: &Arc<Progress>, servers: &str, inputs: Vec<String>) -> Self {
+impl DeliveryTracker {
+    /// Creates the tracker of records that come from `inputs` and go to the brokers at `servers`.
+    pub(super) fn new(progress: &Arc<Progress>, servers: &str, inputs: Vec<String>) -> Self {
+        let monitor = ConnectionMonitor::new(servers);
         Self {
             progress: Arc::clone(progress),
             servers: servers.to_owned(),
             inputs,
             settled: AtomicU64::new(0),
-            failed: AtomicBool::new(false),
-            state: Mutex::new(State {
-                monitor: ConnectionMonitor::new(servers),
-                partitions: BTreeMap::new(),
-                failure: None,
-            }),
+            has_failed: AtomicBool::new(false),
+            state: Mutex::new(State { monitor, delivered: BTreeMap::new(), failure: None }),
         }
     }
 
-    /// How many records have met their fate, good or bad.
-    pub(crate) fn settled(&self) -> u64 {
+    /// Returns how many records were delivered or have failed.
+    pub(super) fn settled(&self) -> u64 {
         self.settled.load(Ordering::Acquire)
     }
 
-    /// What has been confirmed.
-    pub(crate) fn take_partitions(&self) -> BTreeMap<i32, PartitionDelivery> {
-        std::mem::take(&mut self.state().partitions)
+    /// Returns what was delivered to each partition, and starts again at nothing.
+    pub(super) fn take_delivered(&self) -> Delivered {
+        std::mem::take(&mut self.state().delivered)
     }
 
-    /// The first thing that went wrong for good, if anything did.
-    pub(crate) fn failure(&self) -> Option<DeliveryError> {
-        // Asked for each record, so the lock is for the worst case only.
-        if !self.failed.load(Ordering::Acquire) {
+    /// Returns the first failure, if any.
+    pub(super) fn failure(&self) -> Option<DeliveryError> {
+        // Called for each record, so it takes the lock only if something has failed.
+        if !self.has_failed.load(Ordering::Acquire) {
             return None;
         }
         self.state().failure.clone()
     }
 
-    /// The error of a record that the client does not take.
-    pub(crate) fn not_sent(&self, row: RowId, error: &KafkaError) -> DeliveryError {
+    /// Returns the error of a record that the client rejects.
+    pub(super) fn not_sent(&self, row: RowId, error: &KafkaError) -> DeliveryError {
         match error.rdkafka_error_code() {
             Some(Code::MessageSizeTooLarge) => {
                 DeliveryError::TooLarge { row: row.name(&self.inputs), servers: self.servers.clone() }
@@ -117,14 +76,17 @@ impl Reports {
         }
     }
 
-    /// The error of a record that `error` kept from being delivered.
-    fn not_delivered(&self, row: RowId, error: &KafkaError, why: Option<&str>) -> DeliveryError {
+    /// Returns the error of a record that was not delivered; `cause` is what the client reported before.
+    fn not_delivered(&self, row: RowId, error: &KafkaError, cause: Option<&str>) -> DeliveryError {
         let code = error.rdkafka_error_code();
-        let said = code.map_or_else(|| error.to_string(), |code| code.to_string());
+        let message = code.map_or_else(|| error.to_string(), |code| code.to_string());
         DeliveryError::NotDelivered {
             row: row.name(&self.inputs),
             servers: self.servers.clone(),
-            reason: why.map_or_else(|| said.clone(), |why| format!("{said} ({why})")),
+            reason: match cause {
+                Some(cause) => format!("{message} ({cause})"),
+                None => message,
+            },
             code,
         }
     }
@@ -135,18 +97,18 @@ impl Reports {
 
     fn fail(&self, state: &mut State, failure: DeliveryError) {
         state.failure.get_or_insert(failure);
-        self.failed.store(true, Ordering::Release);
+        self.has_failed.store(true, Ordering::Release);
     }
 }
 
-impl Monitored for Reports {
+impl Monitored for DeliveryTracker {
     fn with_monitor<T>(&self, access: impl FnOnce(&mut ConnectionMonitor) -> T) -> T {
         access(&mut self.state().monitor)
     }
 }
 
-impl ClientContext for Reports {
-    /// What matters comes as an error or as a failed delivery.
+impl ClientContext for DeliveryTracker {
+    /// Everything that matters is also reported as an error or as a failed delivery.
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -159,7 +121,7 @@ impl ClientContext for Reports {
     }
 }
 
-impl ProducerContext for Reports {
+impl ProducerContext for DeliveryTracker {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, row: usize) {
@@ -168,18 +130,18 @@ impl ProducerContext for Reports {
             Ok(record) => {
                 self.progress.add_delivered();
                 self.progress.add_bytes((record.key_len() + record.payload_len()) as u64);
-                confirm(&mut state.partitions, record.partition(), record.offset());
+                confirm(&mut state.delivered, record.partition(), record.offset());
                 if state.monitor.end_wait() {
                     self.progress.notice("the broker is back".to_owned());
                 }
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code();
-                // These follow a failure of the whole client, which has the reason.
+                // These follow a failure of the whole client, whose error has the reason.
                 if !matches!(code, Some(Code::PurgeQueue | Code::PurgeInflight | Code::Fatal)) {
                     let timed_out = code == Some(Code::MessageTimedOut);
-                    let why = state.monitor.last_reason().filter(|_| timed_out);
-                    let failure = self.not_delivered(RowId(row), error, why);
+                    let cause = state.monitor.last_reason().filter(|_| timed_out);
+                    let failure = self.not_delivered(RowId::from_opaque(row), error, cause);
                     self.fail(&mut state, failure);
                 }
             }
@@ -189,9 +151,9 @@ impl ProducerContext for Reports {
     }
 }
 
-/// A retried record whose first copy had arrived is confirmed without an offset.
-fn confirm(partitions: &mut BTreeMap<i32, PartitionDelivery>, partition: i32, offset: i64) {
-    let entry = partitions.entry(partition).or_insert(PartitionDelivery {
+/// Counts a confirmed record. A retried record whose first attempt had arrived is confirmed without an offset, as -1.
+fn confirm(delivered: &mut Delivered, partition: i32, offset: i64) {
+    let entry = delivered.entry(partition).or_insert(PartitionDelivery {
         records: 0,
         first_offset: offset,
         last_offset: offset,
@@ -208,18 +170,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_named_after_its_journey() {
-        let inputs = ["a.csv".to_owned(), "b.csv".to_owned()];
-        assert_eq!(RowId::new(1, 5_694).name(&inputs), "b.csv line 5694");
-        assert_eq!(RowId::new(0, 10_000_000_000).name(&inputs), "a.csv line 10000000000");
-    }
-
-    #[test]
-    fn confirmations_span_the_offsets_that_are_known() {
-        let mut partitions = BTreeMap::new();
+    fn confirmations_span_the_known_offsets() {
+        let mut delivered = Delivered::new();
         for offset in [-1, 7, 5, -1, 6] {
-            confirm(&mut partitions, 3, offset);
+            confirm(&mut delivered, 3, offset);
         }
-        assert_eq!(partitions[&3], PartitionDelivery { records: 5, first_offset: 5, last_offset: 7 });
+        assert_eq!(delivered[&3], PartitionDelivery { records: 5, first_offset: 5, last_offset: 7 });
     }
 }

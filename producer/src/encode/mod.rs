@@ -1,4 +1,5 @@
-//! Turns rows into JSON records.
+//! Turns rows into JSON records, without I/O.
 
-pub mod number;
+pub(crate) mod number;
 pub mod record_encoder;
+pub mod reject;

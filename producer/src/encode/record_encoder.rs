@@ -1,83 +1,26 @@
-//! A row becomes a record: one JSON object on one line, and the symbol as its key.
+//! Turns a row into a record: one JSON object on one line, with the symbol as its key.
 
-use std::borrow::Cow;
-
-use memchr::memchr3;
-use thiserror::Error;
-
+use super::number::write_number;
+use super::reject::{Reject, shortened};
 use crate::csv::date::DateFormat;
-use crate::csv::header::{Header, Kind};
-use crate::csv::options::Reading;
-use crate::csv::row_reader::Row;
-use crate::encode::number::{NumberError, write_number};
+use crate::csv::header::{ColumnKind, Header};
+use crate::csv::options::CsvOptions;
+use crate::csv::row::Row;
 
-/// Why a row cannot be a quote.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Reject {
-    /// Too few or too many cells.
-    #[error("{found} fields where the header has {expected}")]
-    FieldCount {
-        /// The header's number of columns.
-        expected: usize,
-        /// The row's number of cells.
-        found: usize,
-    },
-    /// An empty symbol cell.
-    #[error("no symbol")]
-    NoSymbol,
-    /// An empty date cell.
-    #[error("no date")]
-    NoDate,
-    /// A date cell that cannot be read.
-    #[error("{}", date_reason(cell, pattern.as_deref()))]
-    Date {
-        /// The cell.
-        cell: String,
-        /// The pattern that it does not follow; ISO 8601 if there is none.
-        pattern: Option<String>,
-    },
-    /// A number cell that cannot be read.
-    #[error("{column} is {problem}: {cell}")]
-    Number {
-        /// The field's name.
-        column: String,
-        /// What the cell is instead.
-        problem: NumberError,
-        /// The cell.
-        cell: String,
-    },
-    /// Bytes that are not text.
-    #[error("not UTF-8 text")]
-    NotUtf8,
-    /// A quote that opens a cell and is never closed.
-    #[error("a quoted field is opened here and never closed")]
-    OpenQuote,
-    /// A row too long to be read.
-    #[error("longer than {} bytes; only its beginning is kept here", crate::csv::row_reader::LONGEST_ROW)]
-    TooLong,
-}
-
-fn date_reason(cell: &str, pattern: Option<&str>) -> String {
-    match pattern {
-        None => format!("date is not YYYY-MM-DD: {cell} (give its format with --date-format, such as %d/%m/%Y)"),
-        Some(pattern) => format!("date does not follow --date-format {pattern}: {cell}"),
-    }
-}
-
-/// What was encoded, besides the JSON.
+/// The key and the time of an encoded row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote<'a> {
     /// The record's key.
     pub symbol: &'a str,
-    /// When the trade happened: microseconds since 1970-01-01T00:00:00Z.
+    /// The time of the trade, in microseconds since 1970-01-01T00:00:00Z.
     pub micros: i64,
 }
 
 /// Turns the rows of one file into JSON.
 #[derive(Debug)]
-pub struct Encoder {
+pub struct RecordEncoder {
     fields: Vec<Field>,
-    /// Of every row, where no column says it.
+    /// The symbol of every row, if no column has it.
     symbol: Option<String>,
     dates: DateFormat,
 }
@@ -85,34 +28,34 @@ pub struct Encoder {
 #[derive(Debug)]
 struct Field {
     name: String,
-    kind: Kind,
-    /// What stands before the value: a brace (and a symbol that no column says) or a comma, the name, a colon.
-    lead: Vec<u8>,
+    kind: ColumnKind,
+    /// The JSON before the value: a brace (and a symbol that no column has) or a comma, the name, a colon.
+    prefix: Vec<u8>,
 }
 
-impl Encoder {
-    /// An encoder for rows under `header`.
+impl RecordEncoder {
+    /// Creates an encoder of rows with this header.
     #[must_use]
-    pub fn new(header: &Header, reading: &Reading) -> Self {
+    pub fn new(header: &Header, options: &CsvOptions) -> Self {
         let mut opening = vec![b'{'];
-        if let Some(symbol) = &reading.symbol {
+        if let Some(symbol) = &options.symbol {
             opening.extend_from_slice(br#""symbol":"#);
             write_string(symbol, &mut opening);
             opening.push(b',');
         }
         let fields = header.columns().iter().enumerate().map(|(at, column)| {
-            let mut lead = if at == 0 { opening.clone() } else { vec![b','] };
-            write_string(&column.name, &mut lead);
-            lead.push(b':');
-            Field { name: column.name.clone(), kind: column.kind, lead }
+            let mut prefix = if at == 0 { opening.clone() } else { vec![b','] };
+            write_string(&column.name, &mut prefix);
+            prefix.push(b':');
+            Field { name: column.name.clone(), kind: column.kind, prefix }
         });
-        Self { fields: fields.collect(), symbol: reading.symbol.clone(), dates: reading.dates.clone() }
+        Self { fields: fields.collect(), symbol: options.symbol.clone(), dates: options.dates.clone() }
     }
 
-    /// Writes the row as a JSON object into `json`, in place of what was there, without a line end.
+    /// Writes the row to `json` as a JSON object without a line end, replacing what `json` held.
     ///
     /// # Errors
-    /// [`Reject`] says why the row cannot be a quote; `json` is then of no use.
+    /// [`Reject`] if the row is not a quote; the content of `json` is then undefined.
     pub fn encode<'a>(&'a self, row: &'a Row, json: &mut Vec<u8>) -> Result<Quote<'a>, Reject> {
         if row.len() != self.fields.len() {
             return Err(Reject::FieldCount { expected: self.fields.len(), found: row.len() });
@@ -122,14 +65,14 @@ impl Encoder {
         let mut quote = Quote { symbol: self.symbol.as_deref().unwrap_or_default(), micros: 0 };
         let mut start = 0;
         for (field, &end) in self.fields.iter().zip(row.ends()) {
-            // Quotes aside, a cell border is a character border, unless a character was cut in two.
+            // A delimiter is ASCII, so cells end between characters, unless quotes or delimiters cut a character in two.
             let cell = text.get(start..end).ok_or(Reject::NotUtf8)?;
             start = end;
-            json.extend_from_slice(&field.lead);
+            json.extend_from_slice(&field.prefix);
             match field.kind {
-                Kind::Text if cell.is_empty() => json.extend_from_slice(b"null"),
-                Kind::Text => write_string(cell, json),
-                Kind::Symbol => {
+                ColumnKind::Text if cell.is_empty() => json.extend_from_slice(b"null"),
+                ColumnKind::Text => write_string(cell, json),
+                ColumnKind::Symbol => {
                     let symbol = cell.trim();
                     if symbol.is_empty() {
                         return Err(Reject::NoSymbol);
@@ -137,13 +80,13 @@ impl Encoder {
                     write_string(symbol, json);
                     quote.symbol = symbol;
                 }
-                Kind::Date => quote.micros = self.write_date(cell.trim(), json)?,
-                Kind::Number => match cell.trim() {
+                ColumnKind::Date => quote.micros = self.write_date(cell.trim(), json)?,
+                ColumnKind::Number => match cell.trim() {
                     "" => json.extend_from_slice(b"null"),
                     number => {
-                        write_number(number.as_bytes(), json).map_err(|problem| Reject::Number {
+                        write_number(number.as_bytes(), json).map_err(|source| Reject::Number {
                             column: field.name.clone(),
-                            problem,
+                            source,
                             cell: shortened(number),
                         })?;
                     }
@@ -158,18 +101,18 @@ impl Encoder {
         if cell.is_empty() {
             return Err(Reject::NoDate);
         }
-        let moment = self
+        let time = self
             .dates
             .read(cell)
             .ok_or_else(|| Reject::Date { cell: shortened(cell), pattern: self.dates.pattern().map(str::to_owned) })?;
         json.push(b'"');
-        json.extend_from_slice(&moment.date);
+        json.extend_from_slice(&time.date);
         json.push(b'"');
-        if let Some(full) = moment.full {
+        if let Some(full) = time.full {
             json.extend_from_slice(br#","traded_at":"#);
             write_string(&full, json);
         }
-        Ok(moment.micros)
+        Ok(time.micros)
     }
 }
 
@@ -197,18 +140,6 @@ fn write_string(text: &str, json: &mut Vec<u8>) {
     json.push(b'"');
 }
 
-/// A cell for a message: on one line, and not the whole of a long one.
-fn shortened(cell: &str) -> String {
-    let cell: Cow<'_, str> = match memchr3(b'\n', b'\r', b'\t', cell.as_bytes()) {
-        Some(_) => Cow::Owned(cell.split_ascii_whitespace().collect::<Vec<_>>().join(" ")),
-        None => Cow::Borrowed(cell),
-    };
-    match cell.char_indices().nth(40) {
-        Some((cut, _)) => format!("{}...", &cell[..cut]),
-        None => cell.into_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,14 +150,14 @@ mod tests {
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
 
-    fn encoder(header: &str, dates: DateFormat) -> Encoder {
-        let reading = Reading { dates, numeric: ["dividend".to_owned()].into(), ..Reading::default() };
-        let header = Header::parse(header.split(',').map(str::as_bytes), &reading);
-        Encoder::new(&header.expect("a header"), &reading)
+    fn encoder(header: &str, dates: DateFormat) -> RecordEncoder {
+        let options = CsvOptions { dates, numeric: ["dividend".to_owned()].into(), ..CsvOptions::default() };
+        let header = Header::parse(header.split(',').map(str::as_bytes), &options);
+        RecordEncoder::new(&header.expect("a header"), &options)
     }
 
-    /// The JSON, the key and the instant of one row.
-    fn encode(encoder: &Encoder, line: &[u8]) -> Result<(String, String, i64), Reject> {
+    /// Returns the JSON, the key and the time of one row.
+    fn encode(encoder: &RecordEncoder, line: &[u8]) -> Result<(String, String, i64), Reject> {
         let (mut row, mut json) = (Row::default(), b"left over".to_vec());
         RowReader::new(line, Delimiter::COMMA).read(&mut row).expect("memory");
         let quote = encoder.encode(&row, &mut json)?;
@@ -238,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_becomes_the_object_of_its_cells() {
+    fn a_row_becomes_a_json_object() {
         let (json, key, micros) = encode(
             &encoder("Index,Date,Open,High,Low,Close,Adj Close,Volume,CloseUSD", DateFormat::Iso),
             b"HSI,1986-12-31,2568.300049,2568.300049,2568.300049,2568.300049,2568.300049,0.0,333.87900637\n",
@@ -252,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_cells_are_null_and_text_is_kept() {
+    fn empty_cells_are_null_and_text_is_unchanged() {
         let header = "Date,Close,Symbol,Dividend,Note";
         assert_eq!(
             json(header, "2026-11-21,,7203, .5 , \"a\"\n").as_deref(),
@@ -265,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_time_gives_its_date_and_keeps_its_full_value() {
+    fn a_date_time_gives_trade_date_and_traded_at() {
         assert_eq!(
             json("Symbol,Timestamp,Close", "A,2026-11-21 09:30:00-05:00,1.50").as_deref(),
             Ok(r#"{"symbol":"A","trade_date":"2026-11-21","traded_at":"2026-11-21 09:30:00-05:00","close":1.50}"#)
@@ -273,16 +204,16 @@ mod tests {
     }
 
     #[test]
-    fn a_given_symbol_is_first_field_and_key() {
-        let reading = Reading { symbol: Some("A\"B".to_owned()), ..Reading::default() };
-        let header = Header::parse([&b"Date"[..], b"Close"].into_iter(), &reading).expect("a header");
-        let (json, key, _) = encode(&Encoder::new(&header, &reading), b"2026-11-21,1").expect("a quote");
+    fn a_given_symbol_is_the_first_field_and_the_key() {
+        let options = CsvOptions { symbol: Some("A\"B".to_owned()), ..CsvOptions::default() };
+        let header = Header::parse([&b"Date"[..], b"Close"].into_iter(), &options).expect("a header");
+        let (json, key, _) = encode(&RecordEncoder::new(&header, &options), b"2026-11-21,1").expect("a quote");
         assert_eq!(json, r#"{"symbol":"A\"B","trade_date":"2026-11-21","close":1}"#);
         assert_eq!(key, "A\"B");
     }
 
     #[test]
-    fn what_cannot_be_a_quote_is_rejected_with_its_reason() {
+    fn a_row_that_is_not_a_quote_is_rejected_with_a_reason() {
         let reason = |line: &[u8]| {
             encode(&encoder("Symbol,Date,Close", DateFormat::Iso), line).expect_err("a reject").to_string()
         };
@@ -295,10 +226,10 @@ mod tests {
             "date is not YYYY-MM-DD: 29/06/1979 (give its format with --date-format, such as %d/%m/%Y)"
         );
         assert_eq!(reason(b"A,2026-11-21,NaN"), "close is not a finite number: NaN");
-        assert_eq!(reason(b"A,2026-11-21,\"1,234.5\""), "close is a number with thousands separators: 1,234.5");
+        assert_eq!(reason(b"A,2026-11-21,\"1,234.5\""), "close has thousands separators: 1,234.5");
         assert_eq!(
             reason(b"A,2026-11-21,\"1,5\""),
-            "close is a number with a decimal comma, where only a decimal point is read: 1,5"
+            "close has a decimal comma, but only decimal points are supported: 1,5"
         );
         assert_eq!(reason(b"A,2026-11-21,n/a"), "close is not a number: n/a");
         assert_eq!(reason(b"A\xff,2026-11-21,1"), "not UTF-8 text");
@@ -307,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_names_the_pattern_in_use() {
+    fn a_rejected_date_names_the_pattern_in_use() {
         let dates = DateFormat::strftime("%d/%m/%Y").expect("a pattern");
         let encoder = encoder("Symbol,Date", dates);
         let (json, _, _) = encode(&encoder, b"A,29/06/1979").expect("a quote");
@@ -317,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn a_character_cut_in_two_by_a_comma_is_not_text() {
+    fn a_character_cut_by_a_comma_is_not_text() {
         let result = encode(&encoder("Symbol,Date,Note,More", DateFormat::Iso), b"A,2026-11-21,\xc3,\xa4");
         assert_eq!(result, Err(Reject::NotUtf8));
     }
 
     proptest! {
         #[test]
-        fn the_json_holds_every_cell(
+        fn the_json_has_every_cell(
             symbol in "\\PC{0,3}[A-Z^.=\"\\\\]{1,5}",
             close in "-?[0-9]{1,12}\\.[0-9]{0,12}",
             note in any::<String>(),
@@ -347,7 +278,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_quote_or_a_reject(line in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_become_a_quote_or_a_reject(line in proptest::collection::vec(any::<u8>(), 0..80)) {
             let encoder = encoder("Symbol,Date,Close", DateFormat::Iso);
             if let Ok((json, key, _)) = encode(&encoder, &line) {
                 let value: Value = serde_json::from_str(&json).expect("JSON");

@@ -1,4 +1,4 @@
-//! Where rows come from: files, standard input, bytes in memory.
+//! Inputs of a feed: files, standard input, and bytes in memory; plain or gzipped.
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read};
@@ -15,23 +15,23 @@ use crate::report::progress::Progress;
 /// One input of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Standard input; it can be read once only.
+    /// Standard input, which can be read only once.
     Stdin,
     /// A file.
     File(PathBuf),
-    /// Bytes that are part of the program.
+    /// Bytes in the program.
     Bytes {
-        /// What messages call it.
+        /// The name in messages.
         name: &'static str,
         /// The CSV text, gzipped or not.
         bytes: &'static [u8],
     },
 }
 
-const BUFFER: usize = 1 << 17;
+const BUFFER_BYTES: usize = 1 << 17;
 
 impl Input {
-    /// What messages call the input.
+    /// Returns the input's name in messages.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -41,9 +41,9 @@ impl Input {
         }
     }
 
-    /// Whether the input gives the same rows each time it is opened; a pipe does not.
+    /// Returns `true` if the input has the same rows each time it is opened, as a file has and a pipe has not.
     #[must_use]
-    pub fn can_be_read_again(&self) -> bool {
+    pub fn is_repeatable(&self) -> bool {
         match self {
             Self::Stdin => false,
             Self::File(path) => path.metadata().is_ok_and(|metadata| metadata.is_file()),
@@ -51,7 +51,7 @@ impl Input {
         }
     }
 
-    /// Its size in bytes (compressed, where it is), if that is known beforehand.
+    /// Returns the size in bytes, compressed if the input is; `None` if it is unknown.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         match self {
@@ -61,29 +61,30 @@ impl Input {
         }
     }
 
-    /// Opens it; what is gzipped is decompressed. The bytes read are counted in `progress`.
+    /// Opens the input and, if it is gzipped, decompresses it. `progress` counts the bytes that are read.
     ///
     /// # Errors
-    /// Those of opening and of reading its first bytes.
+    /// The error of opening the input or of reading its first bytes.
     pub fn open(&self, progress: &Arc<Progress>, shutdown: &CancellationToken) -> io::Result<Box<dyn BufRead + Send>> {
         let raw: Box<dyn Read + Send> = match self {
-            Self::Stdin => Box::new(Pipe::of(io::stdin(), shutdown.clone())),
-            Self::File(path) if self.can_be_read_again() => Box::new(File::open(path)?),
-            Self::File(path) => Box::new(Pipe::of(File::open(path)?, shutdown.clone())),
+            Self::Stdin => Box::new(Pipe::new(io::stdin(), shutdown.clone())),
+            Self::File(path) if self.is_repeatable() => Box::new(File::open(path)?),
+            Self::File(path) => Box::new(Pipe::new(File::open(path)?, shutdown.clone())),
             Self::Bytes { bytes, .. } => Box::new(*bytes),
         };
-        let mut buffered = BufReader::with_capacity(BUFFER, Counted { raw, progress: Arc::clone(progress) });
-        // Not the name but the first bytes tell, so that a pipe may be gzipped as well.
+        let mut buffered =
+            BufReader::with_capacity(BUFFER_BYTES, CountingReader { raw, progress: Arc::clone(progress) });
+        // The first bytes decide, not the name, so that a pipe can be gzipped as well.
         if buffered.fill_buf()?.starts_with(b"\x1f\x8b") {
             let plain = Gunzip(MultiGzDecoder::new(buffered));
-            return Ok(Box::new(BufReader::with_capacity(BUFFER, plain)));
+            return Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, plain)));
         }
         Ok(Box::new(buffered))
     }
 
-    /// Where its rejected rows go: `<input>.rejects.csv`, in `folder` if one is given.
+    /// Returns where rejected rows are written: `<input>.rejects.csv`, in `folder` if one is given.
     #[must_use]
-    pub fn rejects_path(&self, folder: Option<&Path>) -> PathBuf {
+    pub(crate) fn rejects_path(&self, folder: Option<&Path>) -> PathBuf {
         let mut beside = match self {
             Self::Stdin => PathBuf::from("stdin").into_os_string(),
             Self::File(path) => path.clone().into_os_string(),
@@ -98,12 +99,12 @@ impl Input {
     }
 }
 
-struct Counted {
+struct CountingReader {
     raw: Box<dyn Read + Send>,
     progress: Arc<Progress>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.raw.read(into)?;
         self.progress.add_input_bytes(read as u64);
@@ -111,25 +112,25 @@ impl Read for Counted {
     }
 }
 
-/// A decompressor whose errors say whose they are.
+/// A decompressor whose errors say that the gzip stream is at fault.
 struct Gunzip<R>(MultiGzDecoder<R>);
 
 impl<R: BufRead> Read for Gunzip<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.0.read(into).map_err(|error| {
-            let problem = match error.kind() {
-                io::ErrorKind::UnexpectedEof => "its gzip stream is cut short".to_owned(),
+            let message = match error.kind() {
+                io::ErrorKind::UnexpectedEof => "the gzip stream is truncated".to_owned(),
                 io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                    format!("its gzip stream is damaged ({error})")
+                    format!("the gzip stream is damaged ({error})")
                 }
                 _ => return error,
             };
-            io::Error::new(error.kind(), problem)
+            io::Error::new(error.kind(), message)
         })
     }
 }
 
-/// A stream that may be silent for hours, read in a thread of its own so that a shutdown is heard.
+/// A stream that may be silent for hours. A separate thread reads it, so that a shutdown need not wait for it.
 struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
@@ -138,11 +139,11 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn of(mut source: impl Read + Send + 'static, shutdown: CancellationToken) -> Self {
+    fn new(mut source: impl Read + Send + 'static, shutdown: CancellationToken) -> Self {
         let (send, chunks) = sync_channel(4);
         std::thread::spawn(move || {
             loop {
-                let mut chunk = vec![0; BUFFER];
+                let mut chunk = vec![0; BUFFER_BYTES];
                 let read = source.read(&mut chunk).map(|length| {
                     chunk.truncate(length);
                     chunk
@@ -169,7 +170,7 @@ impl Read for Pipe {
                         return Ok(0);
                     }
                 }
-                // Not an end of input: the row that was being read may be incomplete.
+                // An error rather than the end of the input, since the current row may be incomplete.
                 Err(RecvTimeoutError::Timeout) if self.shutdown.is_cancelled() => {
                     return Err(io::Error::new(io::ErrorKind::TimedOut, "shut down while waiting for input"));
                 }
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn gzipped_input_is_read_as_its_text() {
+    fn gzipped_input_is_decompressed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("quotes.csv.gz");
         // Two members, as `cat a.gz b.gz` writes them.
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gzip_stream_that_is_cut_short_is_an_error() {
+    fn a_truncated_gzip_stream_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("quotes.csv.gz");
         let whole = gzipped(&"a,b\n".repeat(1000));
@@ -230,16 +231,16 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_pipe_hears_the_shutdown() {
+    fn a_silent_pipe_ends_on_shutdown() {
         let (silent, _writer) = io::pipe().expect("a pipe");
         let shutdown = CancellationToken::new();
-        let mut pipe = Pipe::of(silent, shutdown.clone());
+        let mut pipe = Pipe::new(silent, shutdown.clone());
         shutdown.cancel();
         assert_eq!(pipe.read(&mut [0; 8]).expect_err("shut down").kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
-    fn rejects_stand_beside_the_input_or_in_the_given_folder() {
+    fn rejects_are_beside_the_input_or_in_the_given_folder() {
         let input = Input::File("in/a.csv".into());
         assert_eq!(input.rejects_path(None), Path::new("in/a.csv.rejects.csv"));
         assert_eq!(input.rejects_path(Some(Path::new("out"))), Path::new("out/a.csv.rejects.csv"));

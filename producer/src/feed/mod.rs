@@ -1,9 +1,10 @@
-//! A feed: which rows are sent, in which order, how fast. Validated once.
+//! What to send, in which order and how fast: the arguments, validated once into a [`Feed`].
 
 pub mod input;
 pub mod pace;
 pub(crate) mod record_buffer;
-pub(crate) mod rejects_paths;
+mod rejects_paths;
+pub(crate) mod row_id;
 pub mod source;
 
 use std::io;
@@ -12,22 +13,20 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use self::input::Input;
+use self::pace::Pace;
+use self::rejects_paths::{RejectsPathError, rejects_paths};
 use crate::cli::args::{FeedArgs, OrderArg, Repeat};
-use crate::csv::date::PatternError;
-use crate::csv::delimiter::DelimiterError;
-use crate::csv::options::Reading;
-use crate::feed::input::Input;
-use crate::feed::pace::Pace;
-use crate::feed::rejects_paths::rejects_paths;
+use crate::csv::options::{CsvOptions, CsvOptionsError};
 
 /// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// As the inputs have them.
+    /// The order of the inputs and of their rows.
     File,
-    /// By date across all inputs; rows of one moment stay in the inputs' order.
+    /// By date across all inputs. Rows of the same time keep the order of the inputs.
     Date,
-    /// Random rows, drawn with replacement; a pass draws as many as there are.
+    /// Random rows, drawn with replacement. A pass draws as many rows as there are.
     Sample {
         /// The same seed draws the same rows.
         seed: u64,
@@ -41,90 +40,58 @@ pub struct Feed {
     order: Order,
     repeat: Repeat,
     pace: Pace,
-    reading: Reading,
+    options: CsvOptions,
     resume: Option<Duration>,
     /// By input.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
-/// Why arguments make no feed; each names the argument to change.
+/// Why arguments are not a valid feed; each variant names the argument to change.
 #[derive(Debug, Error)]
 pub enum FeedError {
-    /// Nothing to feed.
+    /// No input is named.
     #[error("no input: name CSV files, or `-` for standard input")]
     NoInput,
-    /// A file that cannot be read.
-    #[error("{}: {problem}", path.display())]
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What is the matter.
-        problem: io::Error,
+        /// The error of looking it up.
+        source: io::Error,
     },
-    /// A folder where a file was expected.
-    #[error("{}: is a folder; name the CSV files in it", .0.display())]
+    /// An input is a folder.
+    #[error("{} is a folder; name the CSV files in it", .0.display())]
     Folder(PathBuf),
-    /// Standard input cannot be read twice at once.
-    #[error("`-`: standard input can be named once only")]
+    /// Standard input is named more than once.
+    #[error("`-`: standard input can be named only once")]
     StdinTwice,
-    /// An input that gives its rows once only.
+    /// An input that can be read only once is to be repeated.
     #[error(
-        "--repeat: {0} can be read once only; with --order date or sample its rows are held in memory and can be sent again"
+        "--repeat: {0} can be read only once; with --order date or sample its rows are kept in memory and can be sent again"
     )]
     RepeatPipe(String),
-    /// Nothing that separates columns.
-    #[error("--delimiter: {0}")]
-    Delimiter(DelimiterError),
-    /// A symbol of nothing.
-    #[error("--symbol: is empty; give the symbol of every row, such as AAPL")]
-    EmptySymbol,
-    /// A symbol that no record should have as its key.
-    #[error("--symbol: {0:?} holds a control character")]
-    ControlInSymbol(String),
-    /// A bad date format.
-    #[error("--date-format: {0}")]
-    DateFormat(PatternError),
-    /// Not the name of a number column.
-    #[error("--numeric: `{0}` cannot be a number column")]
-    Numeric(String),
-    /// Nothing is random.
+    /// The options for reading CSV are invalid.
+    #[error(transparent)]
+    Options(#[from] CsvOptionsError),
+    /// A seed is given although nothing is random.
     #[error("--seed: applies to --order sample only")]
     Seed,
-    /// Random rows have no course of time.
+    /// Random rows cannot follow their dates.
     #[error("--speed: random rows do not follow their dates; use --rate with --order sample")]
     SpeedOfSample,
-    /// Rows that cannot be found again.
-    #[error("--resume: {0} cannot be read a second time, and going on begins with the first row; name a file")]
+    /// An input that can be read only once cannot be resumed.
+    #[error("--resume: {0} cannot be read a second time, but resuming starts at the first row; name a file")]
     ResumePipe(String),
-    /// Other rows each time.
-    #[error("--resume: --order sample draws other rows each time; give --seed N, the same each time")]
+    /// A sample without a seed draws other rows each time.
+    #[error("--resume with --order sample needs a fixed --seed N")]
     ResumeSample,
-    /// A feed that has no end to get to.
-    #[error("--resume: --repeat forever has no last row, and going on would take longer each time; give --repeat N")]
+    /// A feed without end would take longer to resume each time.
+    #[error("--resume: --repeat forever has no last row, and resuming would take longer each time; give --repeat N")]
     ResumeForever,
-    /// No such folder.
-    #[error("--rejects: {} is not a folder", .0.display())]
-    Rejects(PathBuf),
-    /// An input that would be overwritten with the rejected rows of another.
-    #[error("{}: the rejected rows of {input} would overwrite the input {other}; leave it out, or name a folder with --rejects", path.display())]
-    RejectsIsInput {
-        /// The input whose rejected rows go there.
-        input: String,
-        /// The other input.
-        other: String,
-        /// The file, as it would be named for rejected rows.
-        path: PathBuf,
-    },
-    /// Two inputs whose rejected rows would be mixed.
-    #[error("--rejects: {first} and {second} would both have their rejected rows in {}", path.display())]
-    SameRejects {
-        /// One input.
-        first: String,
-        /// The other.
-        second: String,
-        /// The file.
-        path: PathBuf,
-    },
+    /// Rejected rows cannot be written where the arguments say.
+    #[error(transparent)]
+    RejectsPath(#[from] RejectsPathError),
 }
 
 impl TryFrom<FeedArgs> for Feed {
@@ -137,7 +104,7 @@ impl TryFrom<FeedArgs> for Feed {
 }
 
 impl Feed {
-    /// The feed of the arguments, or of `sample` if they name no file.
+    /// Creates the feed of the arguments, or of `sample` if they name no file.
     ///
     /// # Errors
     /// [`FeedError`] names the argument to change.
@@ -146,7 +113,7 @@ impl Feed {
         Self::new(args, inputs)
     }
 
-    /// The feed of `inputs`, as the arguments say; their own files are not looked at.
+    /// Creates the feed of `inputs` with the other arguments; the files that the arguments name are ignored.
     ///
     /// # Errors
     /// [`FeedError`] names the argument to change.
@@ -158,7 +125,7 @@ impl Feed {
             return Err(FeedError::StdinTwice);
         }
         if args.resume.is_some() {
-            resumable(&args, &inputs)?;
+            check_resumable(&args, &inputs)?;
         }
         let order = match (args.order, args.seed) {
             (OrderArg::Sample, seed) => Order::Sample { seed: seed.unwrap_or_else(rand::random) },
@@ -176,63 +143,61 @@ impl Feed {
         };
         if order == Order::File
             && args.repeat != Repeat::Times(1)
-            && let Some(pipe) = inputs.iter().find(|input| !input.can_be_read_again())
+            && let Some(pipe) = inputs.iter().find(|input| !input.is_repeatable())
         {
             return Err(FeedError::RepeatPipe(pipe.name()));
         }
-        let reading = Reading::try_from(&args)?;
-        if let Some(folder) = args.rejects.as_ref().filter(|folder| !folder.is_dir()) {
-            return Err(FeedError::Rejects(folder.clone()));
-        }
+        let options = CsvOptions::try_from(&args)?;
         let rejects_paths = rejects_paths(&inputs, args.rejects.as_deref())?;
-        Ok(Self { inputs, order, repeat: args.repeat, pace, reading, resume: args.resume, rejects_paths })
+        Ok(Self { inputs, order, repeat: args.repeat, pace, options, resume: args.resume, rejects_paths })
     }
 
-    /// The inputs, in order.
+    /// Returns the inputs, in order.
     #[must_use]
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
     }
 
-    /// The order of the rows.
+    /// Returns the order of the rows.
     #[must_use]
     pub fn order(&self) -> Order {
         self.order
     }
 
-    /// How often everything is sent.
+    /// Returns how many times everything is sent.
     #[must_use]
     pub fn repeat(&self) -> Repeat {
         self.repeat
     }
 
-    /// How fast records are sent.
+    /// Returns how fast records are sent.
     #[must_use]
     pub fn pace(&self) -> Pace {
         self.pace
     }
 
-    /// How the inputs are read.
+    /// Returns the options for reading the inputs.
     #[must_use]
-    pub fn reading(&self) -> &Reading {
-        &self.reading
+    pub fn options(&self) -> &CsvOptions {
+        &self.options
     }
 
-    /// How long to wait for an earlier run's last records before going on from them; `None` if the feed begins anew.
+    /// Returns how long to wait for the last records of an earlier run before continuing after them; `None` if the feed
+    /// starts at the first row.
     #[must_use]
     pub fn resume(&self) -> Option<Duration> {
         self.resume
     }
 
-    /// Where each input's rejected rows go; nowhere if the input was named before.
+    /// Returns where each input's rejected rows are written; `None` for an input that was named before.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
     }
 }
 
-/// A feed can go on only if it would be the same from its first row.
-fn resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
-    if let Some(pipe) = inputs.iter().find(|input| !input.can_be_read_again()) {
+/// A feed can be resumed only if it is the same from its first row on.
+fn check_resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
+    if let Some(pipe) = inputs.iter().find(|input| !input.is_repeatable()) {
         return Err(FeedError::ResumePipe(pipe.name()));
     }
     match (args.order, args.seed, args.repeat) {
@@ -252,7 +217,7 @@ fn inputs(files: &[PathBuf]) -> Result<Vec<Input>, FeedError> {
             match path.metadata() {
                 Ok(metadata) if metadata.is_dir() => Err(FeedError::Folder(path.clone())),
                 Ok(_) => Ok(Input::File(path.clone())),
-                Err(problem) => Err(FeedError::File { path: path.clone(), problem }),
+                Err(source) => Err(FeedError::File { path: path.clone(), source }),
             }
         })
         .collect()
@@ -265,7 +230,7 @@ mod tests {
     const SAMPLE: Input = Input::Bytes { name: "sample", bytes: b"Symbol,Date\n" };
 
     fn message(args: FeedArgs) -> String {
-        Feed::or_sample(args, SAMPLE).expect_err("refused").to_string()
+        Feed::or_sample(args, SAMPLE).expect_err("rejected").to_string()
     }
 
     fn files(names: &[&str]) -> Vec<PathBuf> {
@@ -273,14 +238,14 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_is_fed_when_no_file_is_named() {
+    fn the_sample_is_fed_if_no_file_is_named() {
         let feed = Feed::or_sample(FeedArgs::default(), SAMPLE).expect("a feed");
         assert_eq!((feed.inputs(), feed.order(), feed.pace()), (&[SAMPLE][..], Order::File, Pace::Unlimited));
         assert!(matches!(Feed::try_from(FeedArgs::default()), Err(FeedError::NoInput)));
     }
 
     #[test]
-    fn arguments_that_contradict_each_other_are_named() {
+    fn contradicting_arguments_are_named() {
         let defaults = FeedArgs::default;
         let sample = OrderArg::Sample;
         let pipe = || files(&["-"]);
@@ -291,22 +256,22 @@ mod tests {
             (FeedArgs { files: pipe(), repeat: Repeat::Forever, ..defaults() }, "--repeat: standard input"),
             (FeedArgs { files: files(&["-", "-"]), ..defaults() }, "`-`"),
             (FeedArgs { delimiter: Some(";;".into()), ..defaults() }, "--delimiter: `;;`"),
-            (FeedArgs { symbol: Some(String::new()), ..defaults() }, "--symbol: is empty"),
-            (FeedArgs { symbol: Some("A\tB".into()), ..defaults() }, "--symbol: \"A\\tB\" holds"),
+            (FeedArgs { symbol: Some(String::new()), ..defaults() }, "--symbol is empty"),
+            (FeedArgs { symbol: Some("A\tB".into()), ..defaults() }, "--symbol: \"A\\tB\" contains"),
             (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
             (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
             (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
             (FeedArgs { files: pipe(), resume, ..defaults() }, "--resume: standard input cannot"),
             (FeedArgs { files: files(&["/dev/null"]), resume, ..defaults() }, "--resume: /dev/null cannot"),
-            (FeedArgs { order: sample, resume, ..defaults() }, "--resume: --order sample"),
+            (FeedArgs { order: sample, resume, ..defaults() }, "--resume with --order sample"),
             (FeedArgs { repeat: Repeat::Forever, resume, ..defaults() }, "--resume: --repeat forever"),
             (FeedArgs { files: files(&["/nowhere.csv"]), ..defaults() }, "/nowhere.csv: No such file"),
-            (FeedArgs { files: files(&["/"]), ..defaults() }, "/: is a folder"),
+            (FeedArgs { files: files(&["/"]), ..defaults() }, "/ is a folder"),
         ] {
             let message = message(args);
             assert!(message.starts_with(named), "{message}");
         }
-        let held = FeedArgs { files: pipe(), order: sample, repeat: Repeat::Forever, ..defaults() };
-        assert!(Feed::try_from(held).is_ok());
+        let buffered = FeedArgs { files: pipe(), order: sample, repeat: Repeat::Forever, ..defaults() };
+        assert!(Feed::try_from(buffered).is_ok());
     }
 }

@@ -1,23 +1,23 @@
-//! When each record is due. Knows no clock: the time that has passed is told.
+//! Decides when each record is due. The caller passes in the time, so nothing here reads a clock.
 
 use std::time::Duration;
 
 /// How fast records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Pace {
-    /// As fast as the broker takes them.
+    /// As fast as the broker accepts them.
     #[default]
     Unlimited,
-    /// So many records a second.
+    /// This many records a second.
     Rate(f64),
-    /// So many times faster than the rows' dates say.
+    /// This many times faster than the time between the rows' dates.
     Speed(f64),
 }
 
-/// Held up for longer than this, a feed does not hurry to make up for it.
-const CATCH_UP: Duration = Duration::from_secs(1);
+/// A feed catches up at most this much of a delay, so that it does not burst for long.
+const MAX_CATCH_UP: Duration = Duration::from_secs(1);
 
-/// Keeps a [`Pace`].
+/// Spaces records at a [`Pace`].
 #[derive(Debug)]
 pub struct Pacer {
     pace: Pace,
@@ -26,17 +26,17 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// A pacer whose first record is due at once.
+    /// Creates a pacer whose first record is due immediately.
     #[must_use]
     pub fn new(pace: Pace) -> Self {
         Self { pace, due: Duration::ZERO, last_micros: None }
     }
 
-    /// How long to wait at `now`, the time since the start, before sending the next record, whose
-    /// trade happened at `micros` (since 1970).
+    /// Returns how long to wait before sending the next record. `now` is the time since the start, and `micros` the time
+    /// of the record's trade, in microseconds since 1970.
     ///
-    /// Under [`Pace::Speed`] a row that is older than the one before it is due at once: where one
-    /// symbol's history follows another's, each is played from its beginning.
+    /// With [`Pace::Speed`], a row that is older than the one before it is due immediately: if one symbol's history
+    /// follows another's, each is played from its beginning.
     pub fn wait(&mut self, now: Duration, micros: i64) -> Duration {
         let last = self.last_micros.replace(micros);
         let step = match (self.pace, last) {
@@ -45,7 +45,7 @@ impl Pacer {
             (Pace::Rate(per_second), _) => seconds(1.0 / per_second),
             (Pace::Speed(times), Some(last)) => seconds(micros.saturating_sub(last).max(0) as f64 / 1e6 / times),
         };
-        self.due = self.due.saturating_add(step).max(now.saturating_sub(CATCH_UP));
+        self.due = self.due.saturating_add(step).max(now.saturating_sub(MAX_CATCH_UP));
         self.due.saturating_sub(now)
     }
 }
@@ -61,7 +61,7 @@ mod tests {
 
     const DAY: i64 = 86_400_000_000;
 
-    /// Sends records on a clock that moves only while waiting; when each one was sent.
+    /// Returns when each record is sent, on a clock that moves only while waiting.
     fn sent(pace: Pace, moments: impl IntoIterator<Item = i64>) -> Vec<Duration> {
         let mut pacer = Pacer::new(pace);
         let mut now = Duration::ZERO;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_in_time_starts_anew() {
+    fn an_older_row_is_due_immediately() {
         let day = Duration::from_secs(1);
         assert_eq!(
             sent(Pace::Speed(86_400.0), [DAY, 3 * DAY, DAY, 2 * DAY]),
@@ -100,17 +100,17 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_was_held_up_does_not_burst_for_long() {
+    fn a_delayed_feed_does_not_burst_for_long() {
         let mut pacer = Pacer::new(Pace::Rate(10.0));
         assert_eq!(pacer.wait(Duration::ZERO, 0), Duration::ZERO);
-        let held_up = Duration::from_secs(3600);
-        let at_once = (0..100).take_while(|_| pacer.wait(held_up, 0).is_zero()).count();
+        let delay = Duration::from_secs(3600);
+        let at_once = (0..100).take_while(|_| pacer.wait(delay, 0).is_zero()).count();
         assert_eq!(at_once, 11);
     }
 
     proptest! {
         #[test]
-        fn a_rate_is_met_and_never_passed(rate in 0.5f64..100_000.0, records in 2usize..500) {
+        fn a_rate_is_met_and_never_exceeded(rate in 0.5f64..100_000.0, records in 2usize..500) {
             let last = sent(Pace::Rate(rate), vec![0; records])[records - 1].as_secs_f64();
             let expected = (records - 1) as f64 / rate;
             prop_assert!((last - expected).abs() < 1e-6 * records as f64, "{} {}", last, expected);

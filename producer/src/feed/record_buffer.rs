@@ -1,55 +1,57 @@
-//! Records held in memory, to be sent in another order than they were read in.
+//! Keeps records in memory, to send them in another order than they were read.
 
-use crate::delivery::tracker::RowId;
+use super::row_id::RowId;
 
-/// Records in one buffer, and where each of them stands in it.
+/// Records, stored one after the other in one allocation.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct RecordBuffer {
     bytes: Vec<u8>,
-    records: Vec<Place>,
+    entries: Vec<Entry>,
 }
 
+/// Where a record is in the buffer, and what it is sorted by.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Entry {
     start: usize,
-    key: u32,
-    value: u32,
+    key_length: u32,
+    value_length: u32,
     micros: i64,
     row: RowId,
 }
 
-/// One of them.
+/// A record to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) value: &'a [u8],
+    /// The time of the trade, in microseconds since 1970-01-01T00:00:00Z.
     pub(crate) micros: i64,
     pub(crate) row: RowId,
 }
 
-impl Held {
+impl RecordBuffer {
     pub(crate) fn push(&mut self, record: Record<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(record.key);
         self.bytes.extend_from_slice(record.value);
-        // A row is never longer than a mebibyte, so neither length is cut.
-        let (key, value) = (record.key.len() as u32, record.value.len() as u32);
-        self.records.push(Place { start, key, value, micros: record.micros, row: record.row });
+        // A row is at most one MiB long, so neither cast truncates.
+        let (key_length, value_length) = (record.key.len() as u32, record.value.len() as u32);
+        self.entries.push(Entry { start, key_length, value_length, micros: record.micros, row: record.row });
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.records.len()
+        self.entries.len()
     }
 
-    pub(crate) fn get(&self, at: usize) -> Option<Record<'_>> {
-        let place = self.records.get(at)?;
-        let (key, rest) = self.bytes.get(place.start..)?.split_at_checked(place.key as usize)?;
-        Some(Record { key, value: rest.get(..place.value as usize)?, micros: place.micros, row: place.row })
+    pub(crate) fn get(&self, index: usize) -> Option<Record<'_>> {
+        let entry = self.entries.get(index)?;
+        let (key, rest) = self.bytes.get(entry.start..)?.split_at_checked(entry.key_length as usize)?;
+        Some(Record { key, value: rest.get(..entry.value_length as usize)?, micros: entry.micros, row: entry.row })
     }
 
-    /// By moment; records of one moment keep their order.
+    /// Sorts by time. Records of the same time keep their order.
     pub(crate) fn sort_by_date(&mut self) {
-        self.records.sort_by_key(|place| place.micros);
+        self.entries.sort_by_key(|entry| entry.micros);
     }
 }
 
@@ -58,16 +60,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sorting_is_by_moment_and_stable() {
-        let mut held = Held::default();
+    fn sorting_is_by_time_and_stable() {
+        let mut buffer = RecordBuffer::default();
         for (key, micros) in [("b", 2), ("a", 1), ("c", 2), ("d", 0)] {
-            let row = RowId::new(0, held.len() as u64);
-            held.push(Record { key: key.as_bytes(), value: key.repeat(3).as_bytes(), micros, row });
+            let row = RowId::new(0, buffer.len() as u64);
+            buffer.push(Record { key: key.as_bytes(), value: key.repeat(3).as_bytes(), micros, row });
         }
-        held.sort_by_date();
-        let keys: Vec<&[u8]> = (0..held.len()).filter_map(|at| held.get(at)).map(|record| record.key).collect();
+        buffer.sort_by_date();
+        let keys: Vec<&[u8]> =
+            (0..buffer.len()).filter_map(|index| buffer.get(index)).map(|record| record.key).collect();
         assert_eq!(keys, [b"d", b"a", b"b", b"c"]);
-        assert_eq!(held.get(2).map(|record| record.value), Some(&b"bbb"[..]));
-        assert_eq!(held.get(4), None);
+        assert_eq!(buffer.get(2).map(|record| record.value), Some(&b"bbb"[..]));
+        assert_eq!(buffer.get(4), None);
     }
 }

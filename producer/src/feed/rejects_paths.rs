@@ -1,38 +1,70 @@
-//! Where the rejected rows of each input go: no file has two writers, and none is an input.
+//! Chooses the file of rejected rows for each input, so that no file has two writers or is an input itself.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::feed::FeedError;
-use crate::feed::input::Input;
+use thiserror::Error;
 
-/// The rejects file of each input, beside it or in `folder`; none for an input that was named before, whose rejected
-/// rows are written once.
+use super::input::Input;
+
+/// Why rejected rows cannot be written where the arguments say.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RejectsPathError {
+    /// The folder does not exist.
+    #[error("--rejects: {} is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// An input would be overwritten with the rejected rows of another.
+    #[error("{}: the rejected rows of {input} would overwrite the input {other}; leave it out, or choose a folder with --rejects", path.display())]
+    IsInput {
+        /// The input whose rejected rows would be written there.
+        input: String,
+        /// The input that would be overwritten.
+        other: String,
+        /// The file, as it would be named for rejected rows.
+        path: PathBuf,
+    },
+    /// The rejected rows of two inputs would be mixed.
+    #[error("--rejects: {first} and {second} would both write their rejected rows to {}", path.display())]
+    Shared {
+        /// One input.
+        first: String,
+        /// The other input.
+        second: String,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Returns the file of rejected rows for each input, beside it or in `folder`; `None` for an input that was named before,
+/// since its rejected rows are written once.
 ///
-/// Files are told apart by where they are, however they are spelled.
-pub(crate) fn rejects_paths(inputs: &[Input], folder: Option<&Path>) -> Result<Vec<Option<PathBuf>>, FeedError> {
-    let places: Vec<Option<PathBuf>> = inputs.iter().map(place_of).collect();
-    let by_place: HashMap<&Path, usize> =
-        places.iter().enumerate().filter_map(|(at, place)| Some((place.as_deref()?, at))).collect();
+/// Files are compared by their location, however their paths are spelled.
+pub(crate) fn rejects_paths(inputs: &[Input], folder: Option<&Path>) -> Result<Vec<Option<PathBuf>>, RejectsPathError> {
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(RejectsPathError::NotAFolder(folder.to_owned()));
+    }
+    let locations: Vec<Option<PathBuf>> = inputs.iter().map(input_location).collect();
+    let by_location: HashMap<&Path, usize> =
+        locations.iter().enumerate().filter_map(|(at, location)| Some((location.as_deref()?, at))).collect();
     let mut writers: HashMap<PathBuf, usize> = HashMap::new();
     let mut paths = Vec::with_capacity(inputs.len());
     for (at, input) in inputs.iter().enumerate() {
         let path = input.rejects_path(folder);
-        let place = place(&path);
-        if let Some(other) = by_place.get(place.as_path()).and_then(|&other| inputs.get(other)) {
-            return Err(FeedError::RejectsIsInput { input: input.name(), other: other.name(), path });
+        let location = location(&path);
+        if let Some(other) = by_location.get(location.as_path()).and_then(|&other| inputs.get(other)) {
+            return Err(RejectsPathError::IsInput { input: input.name(), other: other.name(), path });
         }
-        match writers.entry(place) {
+        match writers.entry(location) {
             Entry::Vacant(free) => {
                 free.insert(at);
                 paths.push(Some(path));
             }
             Entry::Occupied(taken) => {
                 let first = *taken.get();
-                let same = inputs[first] == *input || (places[at].is_some() && places[first] == places[at]);
+                let same = inputs[first] == *input || (locations[at].is_some() && locations[first] == locations[at]);
                 if !same {
-                    return Err(FeedError::SameRejects { first: inputs[first].name(), second: input.name(), path });
+                    return Err(RejectsPathError::Shared { first: inputs[first].name(), second: input.name(), path });
                 }
                 paths.push(None);
             }
@@ -41,17 +73,17 @@ pub(crate) fn rejects_paths(inputs: &[Input], folder: Option<&Path>) -> Result<V
     Ok(paths)
 }
 
-fn place_of(input: &Input) -> Option<PathBuf> {
+fn input_location(input: &Input) -> Option<PathBuf> {
     match input {
-        // A shell may have redirected it from a file.
+        // A shell may have redirected a file to it.
         Input::Stdin => Path::new("/dev/stdin").canonicalize().ok(),
-        Input::File(path) => Some(place(path)),
+        Input::File(path) => Some(location(path)),
         Input::Bytes { .. } => None,
     }
 }
 
-/// Where a file is, or would be, whatever links and dots its path goes through.
-fn place(path: &Path) -> PathBuf {
+/// Returns where a file is, or would be, with links and dots resolved.
+fn location(path: &Path) -> PathBuf {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -66,7 +98,7 @@ mod tests {
     use std::fs;
     use tempfile::TempDir;
 
-    /// A folder with the files `a/x.csv` and `b/x.csv`.
+    /// Creates a folder with the files `a/x.csv` and `b/x.csv`.
     fn folder() -> TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["a", "b"] {
@@ -76,21 +108,25 @@ mod tests {
         folder
     }
 
-    fn paths(folder: &TempDir, names: &[&str], rejects: Option<&str>) -> Result<Vec<Option<PathBuf>>, FeedError> {
+    fn paths(
+        folder: &TempDir,
+        names: &[&str],
+        rejects: Option<&str>,
+    ) -> Result<Vec<Option<PathBuf>>, RejectsPathError> {
         let inputs: Vec<Input> = names.iter().map(|name| Input::File(folder.path().join(name))).collect();
         rejects_paths(&inputs, rejects.map(|name| folder.path().join(name)).as_deref())
     }
 
     #[test]
-    fn files_of_one_name_do_not_share_their_rejects() {
+    fn files_of_the_same_name_do_not_share_rejects() {
         let folder = folder();
         assert!(paths(&folder, &["a/x.csv", "b/x.csv"], None).is_ok());
         let mixed = paths(&folder, &["a/x.csv", "b/x.csv"], Some("a"));
-        assert!(matches!(mixed, Err(FeedError::SameRejects { .. })), "{mixed:?}");
+        assert!(matches!(mixed, Err(RejectsPathError::Shared { .. })), "{mixed:?}");
     }
 
     #[test]
-    fn a_file_named_twice_has_one_writer_however_it_is_spelled() {
+    fn a_file_named_twice_has_one_writer() {
         let folder = folder();
         std::os::unix::fs::symlink(folder.path().join("a"), folder.path().join("link")).expect("linked");
         let own = Some(folder.path().join("a/x.csv.rejects.csv"));
@@ -102,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_never_overwrite_an_input_however_it_is_spelled() {
+    fn rejects_never_overwrite_an_input() {
         let folder = folder();
         fs::write(folder.path().join("a/x.csv.rejects.csv"), "line,reason,row\n").expect("written");
         std::os::unix::fs::symlink(folder.path().join("b/x.csv"), folder.path().join("b/y.csv.rejects.csv"))
@@ -114,13 +150,13 @@ mod tests {
             // The rejects file is a link to an input.
             ["b/x.csv", "b/y.csv"],
         ] {
-            let refused = paths(&folder, &names, None);
-            assert!(matches!(refused, Err(FeedError::RejectsIsInput { .. })), "{names:?}: {refused:?}");
+            let rejected = paths(&folder, &names, None);
+            assert!(matches!(rejected, Err(RejectsPathError::IsInput { .. })), "{names:?}: {rejected:?}");
         }
     }
 
     #[test]
-    fn a_path_without_a_folder_lies_in_the_current_one() {
-        assert_eq!(place(Path::new("absent.csv")), place(Path::new("./absent.csv")));
+    fn a_bare_name_is_in_the_current_folder() {
+        assert_eq!(location(Path::new("absent.csv")), location(Path::new("./absent.csv")));
     }
 }

@@ -1,4 +1,4 @@
-//! One input, opened: its rows as records, rejects and blanks.
+//! An opened input: its rows, as records, rejected rows and blank lines.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -6,34 +6,50 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use super::input::Input;
 use crate::csv::header::{Header, HeaderError};
-use crate::csv::row_reader::{Read, Row, RowReader};
-use crate::encode::record_encoder::{Encoder, Quote, Reject};
-use crate::feed::Feed;
-use crate::feed::input::Input;
+use crate::csv::options::CsvOptions;
+use crate::csv::row::Row;
+use crate::csv::row_reader::{RowKind, RowReader};
+use crate::encode::record_encoder::{Quote, RecordEncoder};
+use crate::encode::reject::Reject;
 use crate::report::progress::Progress;
+
+/// If the first rows, this many, all have unreadable dates, the rest of the input is not read.
+const DATE_CHECK_ROWS: u64 = 100;
+
+/// An input cannot be read.
+#[derive(Debug, Error)]
+#[error("{input}: {source}")]
+pub struct InputError {
+    /// The input's name.
+    pub input: String,
+    /// Why it cannot be read.
+    pub source: SourceError,
+}
 
 /// Why an input cannot be read.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// Reading failed.
-    #[error("cannot be read: {0}")]
-    Io(io::Error),
+    #[error("failed to read: {0}")]
+    Io(#[from] io::Error),
     /// The header line cannot be used.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// The dates have another format than the one in use.
+    #[error("none of the first {DATE_CHECK_ROWS} rows has a readable date; line {line}: {reason}")]
+    UnreadableDates {
+        /// The last line that was read.
+        line: u64,
+        /// Why it was rejected.
+        reason: Reject,
+    },
 }
 
-/// Not as a source, which would be said twice.
-impl From<io::Error> for SourceError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// What a row is.
+/// A row of an input.
 #[derive(Debug)]
-pub(crate) enum Step<'a> {
+pub(crate) enum SourceRow<'a> {
     Quote { quote: Quote<'a>, line: u64 },
     Rejected { line: u64, reason: Reject, raw: &'a [u8] },
     Blank,
@@ -42,61 +58,115 @@ pub(crate) enum Step<'a> {
 
 /// An input whose header has been read.
 pub(crate) struct Source {
+    name: String,
     rows: RowReader<Box<dyn BufRead + Send>>,
     row: Row,
-    encoder: Encoder,
+    encoder: RecordEncoder,
     header: Header,
+    date_check: DateCheck,
 }
 
 impl Source {
+    /// Opens an input and reads its header.
     pub(crate) fn open(
         input: &Input,
-        feed: &Feed,
+        options: &CsvOptions,
+        progress: &Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, InputError> {
+        Self::open_unnamed(input, options, progress, shutdown)
+            .map_err(|source| InputError { input: input.name(), source })
+    }
+
+    fn open_unnamed(
+        input: &Input,
+        options: &CsvOptions,
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, SourceError> {
-        let mut rows = RowReader::new(input.open(progress, shutdown)?, feed.reading().delimiter);
+        let mut rows = RowReader::new(input.open(progress, shutdown)?, options.delimiter);
         let mut row = Row::default();
         let header = loop {
             match rows.read(&mut row)? {
-                Read::Row => break Header::parse(row.cells(), feed.reading())?,
-                Read::Blank => {}
-                Read::End => return Err(HeaderError::Empty.into()),
-                Read::TooLong => {
+                RowKind::Row => break Header::parse(row.cells(), options)?,
+                RowKind::Blank => {}
+                RowKind::End => return Err(HeaderError::Empty.into()),
+                RowKind::TooLong => {
                     return Err(HeaderError::Malformed(Reject::TooLong.to_string()).into());
                 }
-                Read::OpenQuote => {
+                RowKind::OpenQuote => {
                     return Err(HeaderError::Malformed(Reject::OpenQuote.to_string()).into());
                 }
             }
         };
-        let encoder = Encoder::new(&header, feed.reading());
-        Ok(Self { rows, row, encoder, header })
+        let encoder = RecordEncoder::new(&header, options);
+        Ok(Self { name: input.name(), rows, row, encoder, header, date_check: DateCheck::default() })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The next row; a quote's JSON is written into `json`.
-    pub(crate) fn next(&mut self, json: &mut Vec<u8>) -> io::Result<Step<'_>> {
-        let read = self.rows.read(&mut self.row)?;
+    /// Reads the next row. The JSON of a quote is written to `json`.
+    ///
+    /// # Errors
+    /// [`InputError`] if reading fails, or if all of the first rows have had unreadable dates.
+    pub(crate) fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
+        if let Some((line, reason)) = self.date_check.failure.take() {
+            return Err(self.error(SourceError::UnreadableDates { line, reason }));
+        }
+        let kind = self.rows.read(&mut self.row).map_err(|error| self.error(error.into()))?;
         let (line, raw) = (self.row.line(), self.row.raw());
-        let reason = match read {
-            Read::Row => match self.encoder.encode(&self.row, json) {
-                Ok(quote) => return Ok(Step::Quote { quote, line }),
+        let reason = match kind {
+            RowKind::Row => match self.encoder.encode(&self.row, json) {
+                Ok(quote) => {
+                    self.date_check.quote();
+                    return Ok(SourceRow::Quote { quote, line });
+                }
                 Err(reason) => reason,
             },
-            Read::Blank => return Ok(Step::Blank),
-            Read::End => return Ok(Step::End),
-            Read::TooLong => Reject::TooLong,
-            Read::OpenQuote => Reject::OpenQuote,
+            RowKind::Blank => return Ok(SourceRow::Blank),
+            RowKind::End => return Ok(SourceRow::End),
+            RowKind::TooLong => Reject::TooLong,
+            RowKind::OpenQuote => Reject::OpenQuote,
         };
-        Ok(Step::Rejected { line, reason, raw })
+        self.date_check.rejected(line, &reason);
+        Ok(SourceRow::Rejected { line, reason, raw })
     }
 
-    /// The last line's number, if the input ended in the middle of it.
+    /// Returns the number of the last line if it has no line end.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
+    }
+
+    fn error(&self, source: SourceError) -> InputError {
+        InputError { input: self.name.clone(), source }
+    }
+}
+
+/// Detects an input whose dates all have another format.
+#[derive(Debug, Default)]
+struct DateCheck {
+    rows: u64,
+    unreadable: u64,
+    /// Returned by the call after the last row that was checked, so that this row is reported as rejected first.
+    failure: Option<(u64, Reject)>,
+}
+
+impl DateCheck {
+    fn quote(&mut self) {
+        self.rows += 1;
+    }
+
+    fn rejected(&mut self, line: u64, reason: &Reject) {
+        self.rows += 1;
+        self.unreadable += u64::from(matches!(reason, Reject::Date { .. }));
+        if self.rows == DATE_CHECK_ROWS && self.unreadable == self.rows {
+            self.failure = Some((line, reason.clone()));
+        }
     }
 }

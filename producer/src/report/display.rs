@@ -1,4 +1,4 @@
-//! Shows a feed's progress: a bar on a terminal, a line now and then elsewhere.
+//! Shows the progress of a feed: a bar on a terminal, and a line every few seconds elsewhere.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Arc;
@@ -8,13 +8,19 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::report::progress::{Progress, Snapshot};
+use super::progress::{Progress, Snapshot};
 use terminal::numbers::grouped;
 
-const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How often a line is printed if standard error is not a terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the bar is redrawn.
+const BAR_INTERVAL: Duration = Duration::from_millis(100);
+/// How often notices are looked for if there is no bar.
+const NOTICE_INTERVAL: Duration = Duration::from_millis(500);
+const BAR_REDRAWS_PER_SECOND: u8 = 10;
 const BAR_STEPS: u64 = 10_000;
 
-/// A display on standard error, in a thread of its own; it ends when it is dropped.
+/// A display on standard error, in a separate thread. It ends when it is dropped.
 #[must_use = "a display ends when it is dropped"]
 pub struct Display {
     stop: Option<Sender<()>>,
@@ -22,12 +28,12 @@ pub struct Display {
 }
 
 impl Display {
-    /// Shows `progress` from now on.
+    /// Starts to show `progress`.
     pub fn start(progress: Arc<Progress>) -> Self {
         let (stop, stopped) = channel();
         let thread = std::thread::spawn(move || {
             let mut screen = Screen::new();
-            let wait = if screen.bar.is_some() { Duration::from_millis(100) } else { Duration::from_millis(500) };
+            let wait = if screen.bar.is_some() { BAR_INTERVAL } else { NOTICE_INTERVAL };
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 screen.show(&progress);
             }
@@ -41,7 +47,7 @@ impl Drop for Display {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A display that failed is no reason for the feed to fail.
+            // The feed goes on even if its display has failed.
             let _ = thread.join();
         }
     }
@@ -56,7 +62,7 @@ struct Screen {
 impl Screen {
     fn new() -> Self {
         let bar = stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(BAR_REDRAWS_PER_SECOND));
             let style =
                 ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             bar.set_style(style);
@@ -66,7 +72,7 @@ impl Screen {
     }
 
     fn show(&mut self, progress: &Progress) {
-        self.say_notices(progress);
+        self.print_notices(progress);
         let now = progress.snapshot();
         let text = line(&now, self.started.elapsed());
         match &self.bar {
@@ -84,19 +90,19 @@ impl Screen {
                 bar.set_message(text);
                 bar.tick();
             }
-            None if now.read > 0 && self.last_line.elapsed() >= LINE_EVERY => {
+            None if now.read > 0 && self.last_line.elapsed() >= LINE_INTERVAL => {
                 self.last_line = Instant::now();
-                say(&text);
+                print_line(&text);
             }
             None => {}
         }
     }
 
-    fn say_notices(&self, progress: &Progress) {
+    fn print_notices(&self, progress: &Progress) {
         for notice in progress.take_notices() {
             match &self.bar {
-                Some(bar) => bar.suspend(|| say(&notice)),
-                None => say(&notice),
+                Some(bar) => bar.suspend(|| print_line(&notice)),
+                None => print_line(&notice),
             }
         }
     }
@@ -105,21 +111,23 @@ impl Screen {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        self.say_notices(progress);
+        self.print_notices(progress);
     }
 }
 
-/// A standard error that is gone is no reason for the feed to fail.
-fn say(text: &str) {
+/// The feed goes on even if standard error is closed.
+fn print_line(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
 
-fn line(now: &Snapshot, since: Duration) -> String {
+fn line(now: &Snapshot, elapsed: Duration) -> String {
     let records = if now.delivered == 0 { now.sent } else { now.delivered };
     let verb = if now.delivered == 0 { "sent" } else { "delivered" };
-    let rate = records as f64 / since.as_secs_f64().max(0.001);
+    let rate = records as f64 / elapsed.as_secs_f64().max(0.001);
     let mut line = format!("{} read, {} {verb}", grouped(now.read), grouped(records));
-    for (count, what) in [(now.already, "there already"), (now.rejected, "rejected"), (now.blank, "blank")] {
+    for (count, what) in
+        [(now.already_in_topic, "in the topic already"), (now.rejected, "rejected"), (now.blank, "blank")]
+    {
         if count > 0 {
             line.push_str(&format!(", {} {what}", grouped(count)));
         }
@@ -133,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_delivered_only_of_what_was_confirmed() {
+    fn only_confirmed_records_are_shown_as_delivered() {
         let sent = Snapshot { read: 2_000, sent: 1_500, ..Snapshot::default() };
         assert_eq!(line(&sent, Duration::from_secs(10)), "2,000 read, 1,500 sent, 150/s");
         let delivered = Snapshot { delivered: 1_000, rejected: 2, ..sent };

@@ -1,82 +1,81 @@
-//! Counters that the feed moves and that whoever shows them reads.
+//! Counters of a running feed.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-/// Counters of a feed under way; shared between the feed and a display.
+/// Counters of a running feed, shared between the feed and its display.
 #[derive(Debug, Default)]
 pub struct Progress {
     read: AtomicU64,
     sent: AtomicU64,
     delivered: AtomicU64,
-    already: AtomicU64,
+    already_in_topic: AtomicU64,
     rejected: AtomicU64,
     blank: AtomicU64,
     bytes: AtomicU64,
     input_bytes: AtomicU64,
-    expected: AtomicU64,
+    expected_bytes: AtomicU64,
     expected_rows: AtomicU64,
     notices: Mutex<Vec<String>>,
 }
 
-/// The counters at one moment.
+/// The counters at one time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Rows taken from the inputs so far, blank ones aside; a row sent again counts again.
+    /// Rows read from the inputs, without blank ones. A row that is sent again counts again.
     pub read: u64,
-    /// Records handed to the Kafka client, or printed.
+    /// Records passed to the Kafka client, or printed.
     pub sent: u64,
     /// Records that the broker has confirmed.
     pub delivered: u64,
-    /// Rows that were not sent because the topic has them already.
-    pub already: u64,
-    /// Rows that could not be quotes.
+    /// Rows that were not sent because the topic already holds them.
+    pub already_in_topic: u64,
+    /// Rows that are not quotes.
     pub rejected: u64,
     /// Blank lines.
     pub blank: u64,
-    /// Bytes of the delivered (or printed) records, keys and values.
+    /// Bytes of the delivered or printed records, keys and values.
     pub bytes: u64,
-    /// Bytes read from the inputs, compressed where they are.
+    /// Bytes read from the inputs, compressed if the inputs are.
     pub input_bytes: u64,
-    /// Bytes that the inputs hold in all passes; 0 if unknown.
+    /// Bytes of the inputs in all passes; 0 if unknown.
     pub expected_bytes: u64,
-    /// Records that will be sent in all, where rows are held in memory; 0 if unknown.
+    /// Records to send in all passes, if the rows are in memory; 0 if unknown.
     pub expected_rows: u64,
 }
 
 impl Snapshot {
-    /// Which part of the work is done, from 0 to 1, if that can be told.
+    /// Returns the part of the work that is done, from 0 to 1; `None` if it is unknown.
     #[must_use]
     pub fn fraction(&self) -> Option<f64> {
         let (done, all) = match (self.expected_rows, self.expected_bytes) {
             (0, 0) => return None,
             (0, bytes) => (self.input_bytes, bytes),
-            (rows, _) => (self.sent + self.already, rows),
+            (rows, _) => (self.sent + self.already_in_topic, rows),
         };
         Some((done as f64 / all as f64).min(1.0))
     }
 }
 
 impl Progress {
-    /// The counters now.
+    /// Returns the counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             read: self.read.load(Relaxed),
             sent: self.sent.load(Relaxed),
             delivered: self.delivered.load(Relaxed),
-            already: self.already.load(Relaxed),
+            already_in_topic: self.already_in_topic.load(Relaxed),
             rejected: self.rejected.load(Relaxed),
             blank: self.blank.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             input_bytes: self.input_bytes.load(Relaxed),
-            expected_bytes: self.expected.load(Relaxed),
+            expected_bytes: self.expected_bytes.load(Relaxed),
             expected_rows: self.expected_rows.load(Relaxed),
         }
     }
 
-    /// What has been said to the user since the last call: a broker that is being waited for, a
-    /// file that looks cut short.
+    /// Returns the notices to the user since the last call, for instance that a broker is gone or a file looks truncated.
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
@@ -94,8 +93,8 @@ impl Progress {
         self.sent.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn add_already(&self) {
-        self.already.fetch_add(1, Relaxed);
+    pub(crate) fn add_already_in_topic(&self) {
+        self.already_in_topic.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn add_delivered(&self) {
@@ -119,7 +118,7 @@ impl Progress {
     }
 
     pub(crate) fn expect_bytes(&self, bytes: u64) {
-        self.expected.store(bytes, Relaxed);
+        self.expected_bytes.store(bytes, Relaxed);
     }
 
     pub(crate) fn expect_rows(&self, rows: u64) {
@@ -140,12 +139,12 @@ mod tests {
         assert_eq!(progress.snapshot().fraction(), Some(0.25));
         progress.expect_rows(4);
         progress.add_sent();
-        progress.add_already();
+        progress.add_already_in_topic();
         assert_eq!(progress.snapshot().fraction(), Some(0.5));
     }
 
     #[test]
-    fn a_notice_is_given_once() {
+    fn a_notice_is_returned_once() {
         let progress = Progress::default();
         progress.notice("a".to_owned());
         assert_eq!(progress.take_notices(), ["a"]);

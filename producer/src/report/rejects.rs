@@ -1,42 +1,59 @@
-//! `<input>.rejects.csv`: the rows that could not be quotes, with line number and reason.
+//! Writes `<input>.rejects.csv`: the rows that are not quotes, with line number and reason.
 //!
-//! Its columns are separated by commas whatever the input's delimiter, so that any CSV reader takes it as it is; the
-//! third cell is the row as the input has it, delimiters and all.
+//! Its delimiter is always the comma, so that any CSV reader can read it. The third column is the row as it was written,
+//! with the delimiter of the input.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::encode::record_encoder::Reject;
+use thiserror::Error;
 
-/// The rejects file of one input; it comes into being with the first rejected row.
-pub struct Rejects {
+use crate::encode::reject::Reject;
+
+/// A file of rejected rows cannot be written.
+#[derive(Debug, Error)]
+#[error("failed to write rejected rows to {}: {source}; choose another folder with --rejects", path.display())]
+pub struct RejectsError {
+    /// The file.
+    pub path: PathBuf,
+    /// The error of writing it.
+    pub source: io::Error,
+}
+
+/// The rejects file of one input. The first rejected row creates it.
+pub(crate) struct Rejects {
     path: PathBuf,
     writer: Option<csv::Writer<File>>,
 }
 
 impl Rejects {
-    /// Makes sure that `path` can be written, and removes what an earlier run left there.
+    /// Checks that `path` can be written, and removes the file of an earlier run.
     ///
     /// # Errors
-    /// Those of writing there.
-    pub fn prepare(path: PathBuf) -> io::Result<Self> {
-        OpenOptions::new().append(true).create(true).open(&path)?;
-        std::fs::remove_file(&path)?;
-        Ok(Self { path, writer: None })
+    /// [`RejectsError`] if it cannot be written.
+    pub(crate) fn prepare(path: PathBuf) -> Result<Self, RejectsError> {
+        let opened = OpenOptions::new().append(true).create(true).open(&path);
+        match opened.and_then(|_| std::fs::remove_file(&path)) {
+            Ok(()) => Ok(Self { path, writer: None }),
+            Err(source) => Err(RejectsError { path, source }),
+        }
     }
 
-    /// As [`Rejects::prepare`], but nothing is touched before a row is rejected.
-    #[must_use]
-    pub fn unprepared(path: PathBuf) -> Self {
+    /// Like [`Rejects::prepare`], but touches nothing before a row is rejected.
+    pub(crate) fn unprepared(path: PathBuf) -> Self {
         Self { path, writer: None }
     }
 
-    /// Adds a row: `raw` is the row as written.
+    /// Adds a row; `raw` is the row as written.
     ///
     /// # Errors
-    /// Those of writing.
-    pub fn add(&mut self, line: u64, reason: &Reject, raw: &[u8]) -> io::Result<()> {
+    /// [`RejectsError`] if it cannot be written.
+    pub(crate) fn add(&mut self, line: u64, reason: &Reject, raw: &[u8]) -> Result<(), RejectsError> {
+        self.try_add(line, reason, raw).map_err(|source| self.error(source))
+    }
+
+    fn try_add(&mut self, line: u64, reason: &Reject, raw: &[u8]) -> io::Result<()> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             absent => absent.insert(begin(File::create(&self.path)?)?),
@@ -44,24 +61,20 @@ impl Rejects {
         write_reject(writer, line, reason, raw)
     }
 
-    /// Ends the file; its path, if there is one.
+    /// Writes out what is buffered. Returns the file's path, or `None` if no row was rejected.
     ///
     /// # Errors
-    /// Those of writing.
-    pub fn finish(&mut self) -> io::Result<Option<&Path>> {
-        match &mut self.writer {
+    /// [`RejectsError`] if it cannot be written.
+    pub(crate) fn finish(&mut self) -> Result<Option<&Path>, RejectsError> {
+        match self.writer.as_mut().map(csv::Writer::flush) {
             None => Ok(None),
-            Some(writer) => {
-                writer.flush()?;
-                Ok(Some(&self.path))
-            }
+            Some(Ok(())) => Ok(Some(&self.path)),
+            Some(Err(source)) => Err(self.error(source)),
         }
     }
 
-    /// Where the file is, or would be.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    fn error(&self, source: io::Error) -> RejectsError {
+        RejectsError { path: self.path.clone(), source }
     }
 }
 
@@ -81,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reject_holds_line_reason_and_the_row_as_written() {
+    fn a_reject_has_line_reason_and_raw_row() {
         let mut writer = begin(Vec::new()).expect("memory");
         let row = b"\"A\"\",B\",\xff\n2";
         write_reject(&mut writer, 7, &Reject::NotUtf8, row).expect("memory");
@@ -93,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_run_leaves_no_file_not_even_an_old_one() {
+    fn a_run_without_rejects_removes_the_old_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.csv.rejects.csv");
         std::fs::write(&path, "old").expect("written");
@@ -106,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_known_beforehand() {
+    fn an_unwritable_path_is_an_error_before_the_first_row() {
         let folder = tempfile::tempdir().expect("a folder");
         assert!(Rejects::prepare(folder.path().join("absent").join("a.csv.rejects.csv")).is_err());
     }

@@ -1,4 +1,4 @@
-//! What a feed did.
+//! The summary of a feed, as text or JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,45 +7,58 @@ use std::time::Duration;
 
 use serde::Serialize;
 use terminal::exit_code::{INTERRUPTED, ROWS_REJECTED};
-use terminal::numbers::{grouped, size};
+use terminal::numbers::{counted, grouped, size};
 
-use crate::report::progress::Snapshot;
+use super::progress::Snapshot;
 
-pub use crate::delivery::tracker::PartitionDelivery;
+/// The records that a partition has confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PartitionDelivery {
+    /// How many records.
+    pub records: u64,
+    /// The smallest offset.
+    pub first_offset: i64,
+    /// The largest offset.
+    pub last_offset: i64,
+}
 
-/// What a feed did, once it has ended.
+/// What was delivered, by partition.
+pub type Delivered = BTreeMap<i32, PartitionDelivery>;
+
+/// What a feed has done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// Rows taken from the inputs, blank ones aside; a row sent again counts again.
+    /// Rows read from the inputs, without blank ones. A row that is sent again counts again.
     pub read: u64,
-    /// Records that the broker confirmed.
+    /// Records that the broker has confirmed.
     pub delivered: u64,
-    /// Records printed instead of sent.
+    /// Records that were printed instead of sent.
     pub printed: u64,
-    /// Whether records were printed, even if there were none.
+    /// `true` if records were to be printed instead of sent.
     #[serde(skip)]
     pub dry_run: bool,
-    /// Rows that the topic had already, if the feed was resumed.
-    pub already: Option<u64>,
-    /// Rows that could not be quotes.
+    /// Rows that the topic already held, if the feed was resumed.
+    #[serde(rename = "already")]
+    pub already_in_topic: Option<u64>,
+    /// Rows that are not quotes.
     pub rejected: u64,
     /// Blank lines.
     pub blank: u64,
-    /// Bytes of the records delivered or printed, keys and values.
+    /// Bytes of the delivered or printed records, keys and values.
     pub bytes: u64,
-    /// How long it took, in seconds.
+    /// How long the feed took, in seconds.
     pub seconds: f64,
-    /// Records delivered or printed a second.
+    /// Records that were delivered or printed per second.
     pub rate: f64,
-    /// Whether it was stopped before the last row.
+    /// `true` if the feed was stopped before its last row.
     pub interrupted: bool,
     /// The seed of a sampled feed.
     pub seed: Option<u64>,
-    /// By partition, what was confirmed.
-    pub partitions: BTreeMap<i32, PartitionDelivery>,
-    /// Files that hold rejected rows.
+    /// What was delivered, by partition.
+    pub partitions: Delivered,
+    /// Files of rejected rows.
     pub rejects: Vec<PathBuf>,
-    /// What looked odd in the inputs.
+    /// Warnings about the inputs.
     pub warnings: Vec<String>,
 }
 
@@ -57,7 +70,7 @@ impl Summary {
             delivered: counts.delivered,
             printed,
             dry_run: false,
-            already: None,
+            already_in_topic: None,
             rejected: counts.rejected,
             blank: counts.blank,
             bytes: counts.bytes,
@@ -65,13 +78,13 @@ impl Summary {
             rate: records as f64 / took.as_secs_f64().max(1e-9),
             interrupted: false,
             seed: None,
-            partitions: BTreeMap::new(),
+            partitions: Delivered::new(),
             rejects: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
-    /// The exit code of a program that fed this: 0 all delivered, 3 rows were rejected, 130 interrupted.
+    /// Returns the exit code: 0 if everything was delivered, 3 if rows were rejected, 130 if the feed was interrupted.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -81,14 +94,15 @@ impl Summary {
         }
     }
 
-    /// The summary for a reader, each line ended.
+    /// Returns the summary as lines of text.
     #[must_use]
     pub fn to_text(&self) -> String {
         let (records, verb) = if self.dry_run { (self.printed, "printed") } else { (self.delivered, "delivered") };
-        let already = self.already.map_or_else(String::new, |rows| format!("{} in the topic already, ", grouped(rows)));
+        let already =
+            self.already_in_topic.map_or_else(String::new, |rows| format!("{} in the topic already, ", grouped(rows)));
         let mut text = format!(
-            "{} rows read, {already}{} {verb}, {} rejected, {} blank; {} in {:.1} s, {}/s\n",
-            grouped(self.read),
+            "{} read, {already}{} {verb}, {} rejected, {} blank; {} in {:.1} s, {}/s\n",
+            counted(self.read, "row", "rows"),
             grouped(records),
             grouped(self.rejected),
             grouped(self.blank),
@@ -104,18 +118,18 @@ impl Summary {
             line(format_args!("rejected rows, with their reasons: {}", path.display()));
         }
         if let Some(seed) = self.seed {
-            line(format_args!("the same rows again: --seed {seed}"));
+            line(format_args!("to draw the same rows again: --seed {seed}"));
         }
         if self.interrupted {
-            line(format_args!("interrupted before the last row; what is counted above is complete"));
+            line(format_args!("interrupted before the last row; everything that was sent is counted above"));
         }
         text
     }
 
-    /// The summary as one JSON object on one line.
+    /// Returns the summary as one JSON object on one line.
     ///
     /// # Errors
-    /// None in practice; the type's numbers and strings all have a JSON form.
+    /// If a path is not UTF-8.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
@@ -134,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_says_what_was_confirmed() {
+    fn the_text_has_the_confirmed_records() {
         assert_eq!(
             summary().to_text(),
             "5,694 rows read, 5,693 delivered, 1 rejected, 0 blank; 912.3 kB in 0.5 s, 11,386/s\n\
@@ -143,8 +157,8 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_feed_says_what_was_there_already() {
-        let resumed = Summary { already: Some(12_000), ..summary() };
+    fn a_resumed_feed_has_the_rows_already_in_the_topic() {
+        let resumed = Summary { already_in_topic: Some(12_000), ..summary() };
         let text = resumed.to_text();
         assert!(
             text.starts_with("5,694 rows read, 12,000 in the topic already, 5,693 delivered, 1 rejected"),
@@ -153,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_holds_the_offsets_of_each_partition() {
+    fn the_json_has_the_offsets_of_each_partition() {
         let json: serde_json::Value = serde_json::from_str(&summary().to_json().expect("JSON")).expect("JSON");
         assert_eq!(json["delivered"], 5_693);
         assert_eq!(json["partitions"]["3"]["last_offset"], 5_702);

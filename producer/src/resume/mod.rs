@@ -1,205 +1,137 @@
-//! Resuming a feed: how far each partition of the topic has got, and which rows are therefore passed over.
+//! Resumes a feed: finds how far it has got in each partition of the topic, and therefore which rows to pass over.
 //!
-//! There is no state but the topic: each record says in its headers which feed it is of and which row of it
-//! (`identity.rs`). What a killed run had under way may land after the topic has been read. It is waited for, and not
-//! fenced off: Kafka fences a producer only where it sends in transactions, whose aborted records every consumer that
-//! does not ask for committed ones would get as well, and then once more. So the wait is a time without news of the
-//! feed, in which each partition's leader answers at once; whatever comes later still is found at the end.
+//! The topic is the only state: the headers of each record say which feed it belongs to, and which row of the feed it is
+//! (`fingerprint.rs`).
+//!
+//! ```text
+//! partition 0:  | 1 | 3 | 4 | x |            high-water mark 4      x: a record of another producer
+//! partition 1:  | x | 2 | 6 |                high-water mark 6
+//!                                            row 5 goes to partition 0 and is sent, although row 6 is in the topic
+//! ```
+//!
+//! Records that a killed run had in flight can arrive after the topic has been read. This run waits for them instead of
+//! fencing them off: Kafka fences a producer only if it sends in transactions, and a consumer that does not ask for
+//! committed records only would then receive the records of aborted transactions as well, and so receive them twice. The
+//! wait ends after a time without a new row of the feed, in which each partition's leader answered immediately. A row
+//! that arrives even later is detected at the end.
 
+pub mod error;
 mod fingerprint;
 mod high_water_marks;
 mod partitioner;
 mod topic_reader;
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use kafka_client::settings::Settings;
 use kafka_client::topic::Topic;
 use kafka_client::watermarks::Watermarks;
 use rdkafka::message::{Header, OwnedHeaders};
-use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use self::fingerprint::{FEED_HEADER, Identity, ROW_HEADER};
-use crate::delivery::output::Delivered;
+use self::error::ResumeError;
+use self::fingerprint::{FEED_HEADER, Fingerprint, Mismatch, ROW_HEADER, Relation};
+use self::high_water_marks::{DuplicateDetector, OffsetRange, Search};
+use self::partitioner::partition_of;
+use self::topic_reader::TopicReader;
 use crate::feed::Feed;
 use crate::feed::input::Input;
 use crate::report::progress::Progress;
-use crate::resume::high_water_marks::{InOrder, Range, Search};
-use crate::resume::partitioner::partition_of;
-use crate::resume::topic_reader::TopicReader;
+use crate::report::summary::Delivered;
 
-pub use crate::resume::fingerprint::Change;
+/// How often the topic is checked for new rows during the wait.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// A broker that takes longer to answer has stalled, and may append records it had received before after its answer.
+const STALL_THRESHOLD: Duration = Duration::from_secs(1);
+/// If rows still arrive this long after the wait, they are not those of a run that was killed.
+const MAX_EXTRA_WAIT: Duration = Duration::from_secs(30);
 
-/// How often it is asked, during the wait, whether something has landed.
-const ASK_EVERY: Duration = Duration::from_millis(500);
-/// A broker that takes longer to answer has stalled, and what it had received before may come after its answer.
-const STALLED: Duration = Duration::from_secs(1);
-/// A run that was killed has no more than this to say beyond the wait itself.
-const LAST_WORDS: Duration = Duration::from_secs(30);
-
-/// Why a feed cannot be resumed, or has not been resumed well.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ResumeError {
-    /// An input cannot be read.
-    #[error("{input}: cannot be read: {problem}")]
-    Input {
-        /// The input.
-        input: String,
-        /// What is the matter.
-        problem: io::Error,
-    },
-    /// The feed that was begun would not go on as the same.
-    #[error("--resume: {}", changed(*change, topic, input, *partitions))]
-    Changed {
-        /// What has changed.
-        change: Change,
-        /// The topic.
-        topic: Topic,
-        /// The input whose rows the topic holds.
-        input: String,
-        /// The topic's partitions now.
-        partitions: u32,
-    },
-    /// How far a partition got cannot be known.
-    #[error(
-        "--resume: partition {partition} of topic `{topic}` holds no row of this feed, others do, and what stood before its offset {low} has been removed: how far it got cannot be known; without --resume everything is sent from the first row"
-    )]
-    Gone {
-        /// The topic.
-        topic: Topic,
-        /// The partition.
-        partition: usize,
-        /// Its first offset.
-        low: i64,
-    },
-    /// Somebody else is at it.
-    #[error(
-        "--resume: rows of this feed keep arriving in topic `{0}`: another producer is feeding it; stop that one first"
-    )]
-    Busy(Topic),
-    /// The topic cannot be read.
-    #[error("--resume: topic `{topic}` at {servers} cannot be read: {reason}")]
-    Unreadable {
-        /// The topic.
-        topic: Topic,
-        /// The brokers.
-        servers: String,
-        /// What was said.
-        reason: String,
-    },
-    /// Rows are in the topic more than once.
-    #[error(
-        "--resume: rows are in topic `{topic}` twice, {rows} in all, the first at partition {partition}, offset {offset} (row {row}): they came later than {} s after an earlier run was killed, or another producer feeds the same rows; --resume-wait waits longer",
-        waited.as_secs()
-    )]
-    Twice {
-        /// How many.
-        rows: u64,
-        /// The topic.
-        topic: Topic,
-        /// Where the first is.
-        partition: i32,
-        /// Where in it.
-        offset: i64,
-        /// Which row it is.
-        row: u64,
-        /// How long was waited.
-        waited: Duration,
-    },
+/// Whether the topic already holds a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowStatus {
+    New,
+    AlreadyInTopic,
 }
 
-impl ResumeError {
-    /// Whether it is a matter of what was asked for: nothing was sent, and nothing will be if it is asked again.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Changed { .. } | Self::Gone { .. })
-    }
-}
-
-fn changed(change: Change, topic: &Topic, input: &str, now: u32) -> String {
-    match change {
-        Change::Files => format!(
-            "topic `{topic}` holds rows of {input} as it was before it changed, or fed together with other files, and which rows are new cannot be told; feed new files by themselves, give a changed one another name, or leave out --resume to send everything from the first row"
-        ),
-        Change::Arguments => format!(
-            "topic `{topic}` holds rows of {input} that were sent with other arguments (--order, --seed, --repeat, --delimiter, --symbol, --date-format, --numeric) or by another version of the producer; give those, or leave out --resume to send everything from the first row"
-        ),
-        Change::Partitions(then) => format!(
-            "topic `{topic}` had {then} partitions when this feed was begun and has {now} now, which puts symbols into other partitions; use a new topic, or leave out --resume to send everything from the first row"
-        ),
-    }
-}
-
-/// A feed that is being resumed.
-pub(crate) struct Resumed<'a> {
+/// A feed that continues where an earlier run has stopped.
+pub(crate) struct ResumedFeed<'a> {
     settings: &'a Settings,
     topic: &'a Topic,
-    feed: Identity,
-    /// What the records of each input say of the feed.
+    fingerprint: Fingerprint,
+    /// Values of [`FEED_HEADER`], by input.
     headers: Vec<String>,
     wait: Duration,
-    /// The row that is at hand, from 1, and its partition.
+    /// The number of the present row, from 1, and its partition.
     row: u64,
     partition: u32,
     digits: String,
-    /// Nothing if a shutdown came before it could be known.
+    /// `None` if a shutdown came before the search was over.
     found: Option<Found>,
 }
 
+/// How far the feed has got.
 struct Found {
     /// The last row of the feed in each partition.
-    marks: Vec<u64>,
-    /// The offset up to which each was read.
+    high_water_marks: Vec<u64>,
+    /// The offset before which each partition has been read.
     ends: Vec<i64>,
 }
 
-impl<'a> Resumed<'a> {
-    /// Finds out how far the feed has got in a topic of so many partitions.
-    pub(crate) fn read_back(
+impl<'a> ResumedFeed<'a> {
+    /// Finds how far the feed has got in a topic with `partitions` partitions. Blocks until `wait` has passed without a
+    /// new row.
+    pub(crate) fn find(
         feed: &Feed,
         wait: Duration,
-        (settings, topic, partitions): (&'a Settings, &'a Topic, u32),
+        settings: &'a Settings,
+        topic: &'a Topic,
+        partitions: u32,
         progress: &Progress,
         shutdown: &CancellationToken,
     ) -> Result<Self, ResumeError> {
-        let content =
-            fingerprint::content(feed.inputs()).map_err(|(input, problem)| ResumeError::Input { input, problem })?;
-        let id = Identity::new(feed, content, partitions);
-        let changed = |(input, change): (usize, Change)| {
-            let input = feed.inputs().get(input).map_or_else(String::new, Input::name);
-            ResumeError::Changed { change, topic: topic.clone(), input, partitions }
-        };
+        let content = fingerprint::content_hash(feed.inputs())?;
+        let fingerprint = Fingerprint::new(feed, content, partitions);
         progress.notice(format!(
-            "--resume: reading back topic `{topic}`, then {} s for what an earlier run may have had under way",
+            "--resume: reading back topic `{topic}`, then waiting {} s for records that an earlier run had in flight",
             wait.as_secs()
         ));
-        let found = find(&id, wait, &TopicReader::new(settings, topic)?, (topic, partitions), &changed, shutdown)?;
+        let search = TopicSearch {
+            fingerprint: &fingerprint,
+            reader: &TopicReader::new(settings, topic)?,
+            inputs: feed.inputs(),
+            topic,
+            partitions,
+            wait,
+        };
+        let found = search.run(shutdown)?;
         if let Some(found) = &found
-            && found.marks.iter().all(|&mark| mark == 0)
+            && found.high_water_marks.iter().all(|&mark| mark == 0)
         {
-            progress.notice(format!("--resume: topic `{topic}` holds no row of this feed; it begins with the first"));
+            progress
+                .notice(format!("--resume: topic `{topic}` holds no row of this feed; starting with the first row"));
         }
+        let headers = fingerprint.headers();
         let (row, partition, digits) = (0, 0, String::new());
-        Ok(Self { settings, topic, headers: id.headers(), feed: id, wait, row, partition, digits, found })
+        Ok(Self { settings, topic, fingerprint, headers, wait, row, partition, digits, found })
     }
 
-    /// Goes on to the feed's next row; whether the topic has it already.
-    pub(crate) fn next(&mut self, key: &[u8]) -> bool {
+    /// Moves to the feed's next row, whose record has this key, and returns whether it has to be sent.
+    pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         self.row += 1;
-        self.partition = partition_of(key, self.feed.feed.partitions);
-        let mark = self.found.as_ref().and_then(|found| found.marks.get(self.partition as usize));
-        mark.is_some_and(|&mark| self.row <= mark)
+        self.partition = partition_of(key, self.fingerprint.feed.partitions);
+        let mark = self.found.as_ref().and_then(|found| found.high_water_marks.get(self.partition as usize));
+        match mark {
+            Some(&mark) if self.row <= mark => RowStatus::AlreadyInTopic,
+            _ => RowStatus::New,
+        }
     }
 
-    /// Where the row at hand goes.
+    /// Returns the partition of the present row.
     pub(crate) fn partition(&self) -> i32 {
         self.partition as i32
     }
 
-    /// What its record says of it, a row of this input.
+    /// Returns the headers of the present row, which is a row of the input with index `input`.
     pub(crate) fn headers(&mut self, input: usize) -> OwnedHeaders {
         use std::fmt::Write;
         self.digits.clear();
@@ -210,30 +142,34 @@ impl<'a> Resumed<'a> {
             .insert(Header { key: ROW_HEADER, value: Some(&self.digits) })
     }
 
-    /// Makes sure that nothing of the feed has landed but what this run has delivered.
-    pub(crate) fn check(&self, delivered: &Delivered) -> Result<(), ResumeError> {
+    /// Checks that the topic has received no rows of the feed except those that this run has delivered.
+    ///
+    /// # Errors
+    /// [`ResumeError::Duplicates`] if it has.
+    pub(crate) fn check_for_duplicates(&self, delivered: &Delivered) -> Result<(), ResumeError> {
         let Some(found) = &self.found else { return Ok(()) };
-        // An interrupted feed is checked as well, and not for long.
-        let to_the_end = CancellationToken::new();
+        // An interrupted feed is checked as well, which does not take long.
+        let never = CancellationToken::new();
         let reader = TopicReader::new(self.settings, self.topic)?;
-        let watermarks = reader.watermarks(self.feed.feed.partitions, &to_the_end)?.unwrap_or_default();
-        let foreign: Vec<Range> = ranges(&found.ends, &watermarks.partitions)
+        let watermarks = reader.watermarks(self.fingerprint.feed.partitions, &never)?.unwrap_or_default();
+        // A partition that has grown by the number of delivered records holds nothing else.
+        let with_others: Vec<OffsetRange> = new_ranges(&found.ends, &watermarks.partitions)
             .filter(|range| {
                 let own = delivered.get(&range.partition).map_or(0, |partition| partition.records);
                 (range.to - range.from) as u64 != own
             })
             .collect();
-        let mut order = InOrder::after(&found.marks);
-        reader.read(&foreign, &to_the_end, |partition, offset, stamp| {
-            if self.feed.relation(stamp) == Some(Ok(())) {
-                order.saw(partition, offset, stamp.row);
+        let mut detector = DuplicateDetector::new(&found.high_water_marks);
+        reader.read::<ResumeError>(&with_others, &never, |partition, offset, headers| {
+            if self.fingerprint.relation(headers) == Relation::SameFeed {
+                detector.observe(partition, offset, headers.row);
             }
             Ok(())
         })?;
-        match order.first {
+        match detector.first {
             None => Ok(()),
-            Some((partition, offset, row)) => Err(ResumeError::Twice {
-                rows: order.repeated,
+            Some((partition, offset, row)) => Err(ResumeError::Duplicates {
+                rows: detector.duplicates,
                 topic: self.topic.clone(),
                 partition,
                 offset,
@@ -244,70 +180,100 @@ impl<'a> Resumed<'a> {
     }
 }
 
-/// Reads the partitions backwards until the feed is found in each, and then whatever lands, until nothing of the feed
-/// has for as long as `wait`, while the brokers answered at once. `None` if a shutdown came first.
-fn find(
-    feed: &Identity,
+/// The search for the high-water marks in the topic.
+struct TopicSearch<'a> {
+    fingerprint: &'a Fingerprint,
+    reader: &'a TopicReader<'a>,
+    inputs: &'a [Input],
+    topic: &'a Topic,
+    partitions: u32,
     wait: Duration,
-    reader: &TopicReader<'_>,
-    (topic, partitions): (&Topic, u32),
-    changed: &dyn Fn((usize, Change)) -> ResumeError,
-    shutdown: &CancellationToken,
-) -> Result<Option<Found>, ResumeError> {
-    let Some(watermarks) = reader.watermarks(partitions, shutdown)? else { return Ok(None) };
-    let mut search = Search::new(feed, &watermarks.partitions);
-    loop {
-        let ranges = search.next();
-        if ranges.is_empty() {
-            break;
-        }
-        let read = |partition, _, stamp| search.saw(partition, stamp).map(drop).map_err(changed);
-        if !reader.read(&ranges, shutdown, read)? {
-            return Ok(None);
-        }
-    }
-    let mut ends: Vec<i64> = watermarks.partitions.iter().map(|partition| partition.high).collect();
-    let begun = Instant::now();
-    let mut last_news = begun;
-    loop {
-        std::thread::sleep(ASK_EVERY.min(wait.saturating_sub(last_news.elapsed())));
-        // Looked at before it is asked, so that what had landed by then is read.
-        let quiet = last_news.elapsed() >= wait;
-        let Some(watermarks) = reader.watermarks(partitions, shutdown)? else { return Ok(None) };
-        let landed: Vec<Range> = ranges(&ends, &watermarks.partitions).collect();
-        let mut news = false;
-        let read = |partition, _, stamp| {
-            news |= search.saw(partition, stamp).map_err(changed)?;
-            Ok(())
-        };
-        if !reader.read(&landed, shutdown, read)? {
-            return Ok(None);
-        }
-        for range in landed {
-            ends[range.partition as usize] = range.to;
-        }
-        if news {
-            last_news = Instant::now();
-            if begun.elapsed() > wait + LAST_WORDS {
-                return Err(ResumeError::Busy(topic.clone()));
-            }
-        } else if watermarks.slowest_answer > STALLED && begun.elapsed() < wait + LAST_WORDS {
-            last_news = Instant::now();
-        } else if quiet {
-            break;
-        }
-    }
-    let marks = search.marks().map_err(|gone| ResumeError::Gone {
-        topic: topic.clone(),
-        partition: gone.partition,
-        low: gone.low,
-    })?;
-    Ok(Some(Found { marks, ends }))
 }
 
-/// What came to each partition since it was read.
-fn ranges<'a>(ends: &'a [i64], watermarks: &'a [Watermarks]) -> impl Iterator<Item = Range> + 'a {
+impl TopicSearch<'_> {
+    /// Reads the partitions backwards until a row of the feed is found in each, and then waits for rows in flight.
+    /// Returns `None` if a shutdown comes first.
+    fn run(&self, shutdown: &CancellationToken) -> Result<Option<Found>, ResumeError> {
+        let Some(watermarks) = self.reader.watermarks(self.partitions, shutdown)? else { return Ok(None) };
+        let mut search = Search::new(self.fingerprint, &watermarks.partitions);
+        loop {
+            let ranges = search.next_ranges();
+            if ranges.is_empty() {
+                break;
+            }
+            let read = |partition, _, headers| {
+                search.observe(partition, headers).map(drop).map_err(|mismatch| self.mismatch(mismatch))
+            };
+            if !self.reader.read::<ResumeError>(&ranges, shutdown, read)? {
+                return Ok(None);
+            }
+        }
+        let mut ends: Vec<i64> = watermarks.partitions.iter().map(|partition| partition.high).collect();
+        if !self.wait_for_rows_in_flight(&mut search, &mut ends, shutdown)? {
+            return Ok(None);
+        }
+        let high_water_marks = search.high_water_marks().map_err(|removed| ResumeError::RowsRemoved {
+            topic: self.topic.clone(),
+            partition: removed.partition,
+            low: removed.low,
+        })?;
+        Ok(Some(Found { high_water_marks, ends }))
+    }
+
+    /// Reads what arrives, until no row of the feed has arrived for as long as the wait while the brokers answered
+    /// immediately. Returns `false` if a shutdown comes first.
+    fn wait_for_rows_in_flight(
+        &self,
+        search: &mut Search<'_>,
+        ends: &mut [i64],
+        shutdown: &CancellationToken,
+    ) -> Result<bool, ResumeError> {
+        let started = Instant::now();
+        let mut last_row = started;
+        loop {
+            std::thread::sleep(POLL_INTERVAL.min(self.wait.saturating_sub(last_row.elapsed())));
+            // Checked before the watermarks are, so that everything that has arrived by then is read.
+            let is_over = last_row.elapsed() >= self.wait;
+            let Some(watermarks) = self.reader.watermarks(self.partitions, shutdown)? else { return Ok(false) };
+            let arrived: Vec<OffsetRange> = new_ranges(ends, &watermarks.partitions).collect();
+            let mut has_new_row = false;
+            let read = |partition, _, headers| {
+                has_new_row |= search.observe(partition, headers).map_err(|mismatch| self.mismatch(mismatch))?;
+                Ok(())
+            };
+            if !self.reader.read::<ResumeError>(&arrived, shutdown, read)? {
+                return Ok(false);
+            }
+            for range in arrived {
+                ends[range.partition as usize] = range.to;
+            }
+            let may_wait_longer = started.elapsed() <= self.wait + MAX_EXTRA_WAIT;
+            if has_new_row {
+                last_row = Instant::now();
+                if !may_wait_longer {
+                    return Err(ResumeError::OtherProducer(self.topic.clone()));
+                }
+            } else if watermarks.slowest_answer > STALL_THRESHOLD && may_wait_longer {
+                last_row = Instant::now();
+            } else if is_over {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn mismatch(&self, mismatch: Mismatch) -> ResumeError {
+        ResumeError::Mismatch {
+            change: mismatch.change,
+            topic: self.topic.clone(),
+            input: self.inputs.get(mismatch.input).map_or_else(String::new, Input::name),
+            partitions: self.partitions,
+        }
+    }
+}
+
+/// Returns what has arrived in each partition since it was read.
+fn new_ranges<'a>(ends: &'a [i64], watermarks: &'a [Watermarks]) -> impl Iterator<Item = OffsetRange> + 'a {
     let all = ends.iter().zip(watermarks).enumerate();
-    all.map(|(at, (&from, &Watermarks { high, .. }))| Range { partition: at as i32, from, to: high })
+    all.map(|(at, (&from, &Watermarks { high, .. }))| OffsetRange { partition: at as i32, from, to: high })
         .filter(|range| range.from < range.to)
 }

@@ -1,11 +1,13 @@
-//! Which partition a key belongs to, as Java's clients and librdkafka's `murmur2_random` have it.
+//! Computes the partition of a key, as Java's clients and librdkafka's `murmur2_random` do.
 
-/// The partition of a key that is not empty, in a topic of so many partitions.
+/// Returns the partition of a key, which must not be empty, in a topic with `partitions` partitions.
 pub(crate) fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
 
-/// `MurmurHash2`, with Kafka's seed.
+/// `MurmurHash2` with Kafka's seed, as
+/// [`Utils.murmur2`](https://github.com/apache/kafka/blob/4.0/clients/src/main/java/org/apache/kafka/common/utils/Utils.java)
+/// computes it.
 fn murmur2(key: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ key.len() as u32;
@@ -31,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_those_of_javas_client() {
+    fn hashes_equal_those_of_javas_client() {
         for (key, hash) in [
             ("kafka", 0xd067_cf64),
             ("giberish123456789", 0x8f55_2b0c),
@@ -47,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_one_of_the_topics() {
+    fn every_key_has_a_partition_of_the_topic() {
         assert!((0..1_000_u32).all(|n| partition_of(&n.to_le_bytes(), 7) < 7));
         assert_eq!(partition_of(b"kafka", 1), 0);
     }

@@ -1,21 +1,14 @@
-//! Java's `client.properties`: its syntax, and what of it librdkafka calls by another name.
+//! Translates the settings of Java's client to librdkafka's.
 
 use thiserror::Error;
 
-use crate::jaas::{self, JaasError};
+use super::Pairs;
+use super::jaas::{self, JaasError};
 
-/// Why a property cannot be given to librdkafka.
+/// Why a setting of Java's client cannot be translated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PropertyError {
-    /// A line that is no property.
-    #[error("line {line}: expected key=value, found `{text}`")]
-    Syntax {
-        /// The line's number, from 1.
-        line: usize,
-        /// The line.
-        text: String,
-    },
-    /// A key that only Java's client has.
+pub enum JavaSettingError {
+    /// librdkafka does not have the setting.
     #[error("`{key}` is a setting of Java's client; {instead}")]
     JavaOnly {
         /// The key.
@@ -23,61 +16,12 @@ pub enum PropertyError {
         /// What to do instead.
         instead: String,
     },
-    /// A `sasl.jaas.config` that cannot be translated.
+    /// The login cannot be translated.
     #[error("`sasl.jaas.config`: {0}")]
-    Jaas(JaasError),
+    Jaas(#[source] JaasError),
 }
 
-/// Key and value pairs, in order.
-pub(crate) type Pairs = Vec<(String, String)>;
-
-/// Reads the text of a properties file: `key=value` or `key: value` lines, `#` and `!` comments,
-/// a line that ends in a backslash goes on in the next.
-///
-/// # Errors
-/// [`PropertyError::Syntax`] names the line.
-pub(crate) fn parse(text: &str) -> Result<Pairs, PropertyError> {
-    let mut pairs = Pairs::new();
-    let mut lines = text.lines().enumerate();
-    while let Some((at, first)) = lines.next() {
-        let first = first.trim_start_matches('\u{feff}').trim();
-        if first.is_empty() || first.starts_with(['#', '!']) {
-            continue;
-        }
-        let mut logical = first.to_owned();
-        while logical.chars().rev().take_while(|&letter| letter == '\\').count() % 2 == 1 {
-            logical.pop();
-            let Some((_, more)) = lines.next() else { break };
-            logical.push_str(more.trim());
-        }
-        let Some(split) = logical.find(['=', ':']) else {
-            return Err(PropertyError::Syntax { line: at + 1, text: first.to_owned() });
-        };
-        let (key, value) = logical.split_at(split);
-        pairs.push((key.trim().to_owned(), unescape(value[1..].trim())));
-    }
-    Ok(pairs)
-}
-
-fn unescape(value: &str) -> String {
-    let mut plain = String::with_capacity(value.len());
-    let mut letters = value.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => match letters.next() {
-                Some('n') => plain.push('\n'),
-                Some('t') => plain.push('\t'),
-                Some('r') => plain.push('\r'),
-                Some(other) => plain.push(other),
-                None => plain.push('\\'),
-            },
-            letter => plain.push(letter),
-        }
-    }
-    plain
-}
-
-/// Java's keys that librdkafka calls by another name, the value being the same.
+/// Java's keys for which librdkafka has another key with the same values.
 const RENAMED: [(&str, &str); 6] = [
     ("max.request.size", "message.max.bytes"),
     ("partitioner.class", "partitioner"),
@@ -87,8 +31,8 @@ const RENAMED: [(&str, &str); 6] = [
     ("buffer.memory", "queue.buffering.max.kbytes (in KiB)"),
 ];
 
-/// Java's keys that have no counterpart.
-const WITHOUT: [&str; 20] = [
+/// Java's keys for which librdkafka has no key.
+const UNSUPPORTED: [&str; 20] = [
     "key.serializer",
     "value.serializer",
     "key.deserializer",
@@ -111,26 +55,27 @@ const WITHOUT: [&str; 20] = [
     "ssl.engine.factory.class",
 ];
 
-/// Java's keys turned into librdkafka's; what librdkafka knows under the same name is kept.
+/// Translates Java's keys to librdkafka's. Keys that both have are kept.
 ///
 /// # Errors
-/// [`PropertyError`] names the key and what to use instead.
-pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, PropertyError> {
+/// [`JavaSettingError`] names the key and what to use instead.
+pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, JavaSettingError> {
     let value_of = |wanted: &str| pairs.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
     let pem = |store: &str| value_of(store).is_some_and(|kind| kind.eq_ignore_ascii_case("PEM"));
     let (pem_trust, pem_key) = (pem("ssl.truststore.type"), pem("ssl.keystore.type"));
     let mut translated = Pairs::with_capacity(pairs.len() + 1);
     for (key, value) in &pairs {
         let mut put = |key: &str, value: &str| translated.push((key.to_owned(), value.to_owned()));
-        let java_only = |instead: &str| Err(PropertyError::JavaOnly { key: key.clone(), instead: instead.to_owned() });
+        let java_only =
+            |instead: &str| Err(JavaSettingError::JavaOnly { key: key.clone(), instead: instead.to_owned() });
         match key.as_str() {
             "sasl.jaas.config" => {
-                let login = jaas::parse(value).map_err(PropertyError::Jaas)?;
+                let login = jaas::parse(value).map_err(JavaSettingError::Jaas)?;
                 put("sasl.username", &login.username);
                 put("sasl.password", &login.password);
                 if value_of("sasl.mechanism").is_none() && value_of("sasl.mechanisms").is_none() {
-                    if !login.plain {
-                        return Err(PropertyError::Jaas(JaasError::NoMechanism));
+                    if !login.is_plain {
+                        return Err(JavaSettingError::Jaas(JaasError::NoMechanism));
                     }
                     put("sasl.mechanism", "PLAIN");
                 }
@@ -141,7 +86,7 @@ pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, PropertyError> {
             "ssl.truststore.location" | "ssl.truststore.type" | "ssl.truststore.password" => {
                 return java_only("export the certificates as PEM and name the file with `ssl.ca.location`");
             }
-            // A PEM key store holds both, and librdkafka finds each in the one file.
+            // A PEM key store has both the certificate and the key, and librdkafka finds each in the one file.
             "ssl.keystore.location" if pem_key => {
                 put("ssl.certificate.location", value);
                 put("ssl.key.location", value);
@@ -157,10 +102,10 @@ pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, PropertyError> {
             }
             "ssl.endpoint.identification.algorithm" if value.is_empty() => put(key, "none"),
             _ => {
-                if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| theirs == key) {
-                    return java_only(&format!("librdkafka's is `{ours}`"));
+                if let Some((_, renamed)) = RENAMED.iter().find(|(java, _)| java == key) {
+                    return java_only(&format!("librdkafka's is `{renamed}`"));
                 }
-                if WITHOUT.contains(&key.as_str()) {
+                if UNSUPPORTED.contains(&key.as_str()) {
                     return java_only("librdkafka has no such setting; leave it out");
                 }
                 put(key, value);
@@ -173,6 +118,7 @@ pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, PropertyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::java::properties::parse;
     use proptest::prelude::*;
 
     fn pairs(of: &[(&str, &str)]) -> Pairs {
@@ -180,17 +126,7 @@ mod tests {
     }
 
     fn translated(text: &str) -> Result<Pairs, String> {
-        parse(text).and_then(translate).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_syntax_of_properties_is_read() {
-        let text = "# comment\n! another\n\n a = b=c \r\nd: e\nlong=one,\\\n    two\nempty=\nslash=a\\\\b\\=c\n";
-        assert_eq!(
-            parse(text),
-            Ok(pairs(&[("a", "b=c"), ("d", "e"), ("long", "one,two"), ("empty", ""), ("slash", "a\\b=c")]))
-        );
-        assert_eq!(parse("a=b\nnonsense"), Err(PropertyError::Syntax { line: 2, text: "nonsense".into() }));
+        translate(parse(text).map_err(|error| error.to_string())?).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -214,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_login_needs_no_mechanism_and_a_scram_login_does() {
+    fn only_a_scram_login_needs_a_mechanism() {
         let plain = "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username='u' password='p';";
         let expected = pairs(&[("sasl.username", "u"), ("sasl.password", "p"), ("sasl.mechanism", "PLAIN")]);
         assert_eq!(translated(plain), Ok(expected));
@@ -240,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_java_has_names_what_to_use() {
+    fn a_setting_of_java_names_what_to_use() {
         for (line, named) in [
             ("ssl.truststore.location=/kafka.jks", "ssl.ca.location"),
             ("ssl.truststore.password=changeit", "ssl.ca.location"),
@@ -255,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_both_know_are_kept() {
+    fn keys_that_both_have_are_kept() {
         let text = "linger.ms=5\nssl.endpoint.identification.algorithm=\nssl.keystore.location=/me.p12\n";
         let expected = [
             ("linger.ms", "5"),
@@ -270,12 +206,12 @@ mod tests {
         fn plain_pairs_survive(values in proptest::collection::vec("[a-z0-9./,=:-]{0,12}", 0..8)) {
             let expected: Pairs = values.into_iter().enumerate().map(|(at, value)| (format!("key.{at}"), value)).collect();
             let text: String = expected.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-            prop_assert_eq!(parse(&text).and_then(translate), Ok(expected));
+            prop_assert_eq!(translated(&text), Ok(expected));
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "(\\PC|[\\\\\n=:#\"';]){0,60}") {
-            let _ = parse(&text).and_then(translate);
+        fn no_text_causes_a_panic(text in "(\\PC|[\\\\\n=:#\"';]){0,60}") {
+            let _ = translated(&text);
             let _ = translate(vec![("sasl.jaas.config".to_owned(), text)]);
         }
     }
