@@ -109,9 +109,9 @@ def check_samconfig(resources):
     """Yields a problem unless samconfig.toml grants exactly the capability that the template needs."""
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
     named = any("RoleName" in role for role in rules.properties_of(resources, "AWS::IAM::Role").values())
-    wanted = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
-    if settings["default"]["deploy"]["parameters"]["capabilities"] != wanted:
-        yield f"samconfig.toml: capabilities should be {wanted}"
+    expected = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
+    if settings["default"]["deploy"]["parameters"]["capabilities"] != expected:
+        yield f"samconfig.toml: capabilities should be {expected}"
 
 
 def main():

@@ -1,11 +1,13 @@
-"""Reads the tables' columns from their only definition, in the crate lake-format."""
+"""Reads the tables' columns from their only definition, in the Rust sources."""
 
 import re
+
+SOURCE = "crates/lake-query/src/columns.rs"
 
 
 def read_columns(root):
     """Returns the columns of a quote, of the table quotes and of the table quarantine, each as a list of (name, type)."""
-    path = root / "crates/lake-query/src/columns.rs"
+    path = root / SOURCE
     text = path.read_text()
     types = {
         kind: name

@@ -59,7 +59,7 @@ def tables(root, resources):
     quote, quotes, quarantine = columns.read_columns(root)
     sink = variables(resources)
     if sink["SINK_COLUMNS"] != ",".join(f"{name}:{kind}" for name, kind in quote):
-        yield "SINK_COLUMNS differs from the columns of a quote in the crate lake-format"
+        yield f"SINK_COLUMNS differs from the columns of a quote in {columns.SOURCE}"
     unknown = sink.keys() - columns.read_sink_variables(root) - {"RUST_LOG", "GLIBC_TUNABLES"}
     if unknown:
         yield f"the template sets {', '.join(sorted(unknown))}, which the function does not read"
@@ -80,7 +80,7 @@ def tables(root, resources):
         table = tables_found[name]
         storage = table["StorageDescriptor"]
         if [(column["Name"], column["Type"]) for column in storage["Columns"]] != expected:
-            yield f"the columns of {name} differ from those in the crate lake-format"
+            yield f"the columns of {name} differ from those in {columns.SOURCE}"
         if [key["Name"] for key in table["PartitionKeys"]] != partitions:
             yield f"{name} is not partitioned by {', '.join(partitions)}, as the sink writes its objects"
         # The sink's object keys are defined in the crate lake-format.
