@@ -1,4 +1,4 @@
-//! The function under `cargo lambda watch`, invoked with each sample event and by the event source, also while it fails.
+//! The function under `cargo lambda watch`, invoked with the sample events and by the event source, also while it fails.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -148,7 +148,11 @@ fn check_accounts(input: &[u8], delimiter: u8) -> Result<(), TestCaseError> {
         prop_assert!(found, "line {} was rejected as {:?}; the rows are {:?}", line, bytes.escape_ascii(), filled);
     }
     for row in filled.iter().filter(|row| row.unclosed) {
-        prop_assert!(rejected.iter().any(|(line, _)| *line == row.line), "a row with an unclosed quote was not rejected: {:?}", row);
+        prop_assert!(
+            rejected.iter().any(|(line, _)| *line == row.line),
+            "a row with an unclosed quote was not rejected: {:?}",
+            row
+        );
     }
     Ok(())
 }

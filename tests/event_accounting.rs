@@ -40,8 +40,7 @@ fn read_objects(plan: &Plan) -> Vec<(String, i32, i64, Vec<String>)> {
     plan.objects.iter().map(read).collect()
 }
 
-/// Returns the number in the first field with this name. `serde_json` would return the last one, and does not accept every
-/// line.
+/// Returns the number in the first field with this name. `serde_json` would return the last one, and rejects some lines.
 fn first_number(line: &str, name: &str) -> i64 {
     let name = format!("\"{name}\":");
     let rest = &line[line.find(&name).unwrap() + name.len()..];
@@ -88,7 +87,11 @@ fn check_quarantined(sent: &Sent, generation: u32, reasons: &[&str], line: &str)
 fn check_table_line(columns: &str, line: &str) -> Result<(), TestCaseError> {
     let fields = oracle::fields(line).map_err(|reasons| TestCaseError::fail(format!("{reasons:?}: {line}")))?;
     let coordinates = fields.iter().position(|(name, _)| !oracle::is_coordinate(name)).unwrap_or(fields.len());
-    prop_assert!(coordinates >= 3 && !fields[coordinates..].iter().any(|(name, _)| oracle::is_coordinate(name)), "{}", line);
+    prop_assert!(
+        coordinates >= 3 && !fields[coordinates..].iter().any(|(name, _)| oracle::is_coordinate(name)),
+        "{}",
+        line
+    );
     for (name, value) in &fields[coordinates..] {
         prop_assert!(oracle::fits(columns, name, value), "{}: {}", name, value);
     }
@@ -136,8 +139,8 @@ fn check_accounts(sent: &[Sent], plan: &Plan, layout: &KeyLayout, columns: &str)
     Ok(())
 }
 
-/// Returns the partition and offset of each record of a text that may be an event. Lists with the same name all count, and
-/// arrays are accepted for objects, as the sink does.
+/// Returns the partition and offset of each record of a text that may be an event. Like the sink, counts all lists with
+/// the same name, and accepts arrays for objects.
 fn positions(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Envelope<'a>(IgnoredAny, #[serde(borrow)] &'a RawValue);

@@ -1,4 +1,4 @@
-//! Integration tests from CSV to SQL, over real protocols: a Kafka broker, the AWS SDK against an S3 server, and Lambda's
+//! Integration tests from CSV to SQL over real protocols: a Kafka broker, the AWS SDK with an S3 server, and Lambda's
 //! Runtime API.
 
 // Clippy's `allow-unwrap-in-tests` does not cover the helper functions beside the tests.

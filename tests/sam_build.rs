@@ -140,7 +140,8 @@ async fn sam_bootstrap_stores_every_sample_event() {
 
     let bucket = folder.path().join("lake");
     let records = records();
-    let expected = OBJECTS.iter().flat_map(|(_, partition, _, offsets)| offsets.iter().map(|(offset, _)| (*partition, *offset)));
+    let expected =
+        OBJECTS.iter().flat_map(|(_, partition, _, offsets)| offsets.iter().map(|(offset, _)| (*partition, *offset)));
     assert_eq!(expected.collect::<BTreeSet<_>>(), records.keys().copied().collect(), "records of the events");
     let key = |kind, partition, first| format!("{kind}/sample/dt=2026-11-20/{partition:05}-{first:020}.json.gz");
     let keys: Vec<_> = OBJECTS.iter().map(|&(kind, partition, first, _)| key(kind, partition, first)).collect();

@@ -124,8 +124,8 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     (text.len().is_multiple_of(4) && padding < 3 && count < 6 && bits == 0).then_some(bytes)
 }
 
-/// Returns the fields of a JSON object: names without escapes, values as written. For another text, returns the beginnings
-/// of all reasons that the sink may give.
+/// Returns the fields of a JSON object: names without escapes, values as written. For any other text, returns the
+/// beginnings of all reasons that the sink may give.
 pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Vec<&'static str>> {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
         return Err(TEXT_REASONS.to_vec());
