@@ -14,7 +14,7 @@ pub enum Level {
     Gzip(u32),
     /// gzip by `libdeflate`.
     Deflate(i32),
-    /// zstd.
+    /// zstd by the reference library.
     Zstd(i32),
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Case {
     pub(super) more_rejects: usize,
     /// The exit code.
     pub(super) exit: i32,
-    /// What the user can do about it.
+    /// The remedy, as a sentence for the user.
     pub(super) remedy: &'static str,
 }
 

@@ -10,7 +10,7 @@ use bench::{event, path, rows};
 use clap::Parser;
 use sink::Config;
 
-/// Measure the CPU time and the compressed size of the lines of a full event, for each codec and level
+/// Measure the CPU time and the compressed size of the lines of a full event, for each codec and level.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]

@@ -14,7 +14,7 @@ use lake_format::codec::{Codec, GZIP_LEVEL, ZSTD_LEVEL};
 use serde_json::json;
 use sink::{Config, Sink};
 
-/// Measure the CPU time of the sink for an event of full size
+/// Measure the CPU time of the sink for an event of full size.
 ///
 /// Prints the times of the event path, from the event's bytes to the objects' bytes; of the whole sink, with its
 /// requests to S3 over the loopback interface; and of the floor, which decodes the values and compresses the lines.
