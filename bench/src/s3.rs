@@ -87,7 +87,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
     let answer = Response::builder();
-    let whole = match *request.method() {
+    let response = match *request.method() {
         Method::GET => match ledgers.lock().unwrap_or_else(PoisonError::into_inner).get(&path) {
             Some(ledger) => answer.header("etag", "\"1\"").body(Full::new(ledger.clone())),
             None if path.ends_with(".json") => answer.status(StatusCode::NOT_FOUND).body(ABSENT.into()),
@@ -103,5 +103,5 @@ async fn answer(
             answer.header("etag", "\"1\"").body(Full::default())
         }
     };
-    Ok(whole.unwrap_or_default())
+    Ok(response.unwrap_or_default())
 }

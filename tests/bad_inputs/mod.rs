@@ -123,14 +123,14 @@ fn check_run(case: &Case) {
     let output = call("tickerlake", "run", case, folder.path());
     assert_eq!(output.status.code(), Some(case.exit), "{}: {output:?}", case.title);
     let (mut errors, stages) = (lines_of(&output.stderr), lines_of(&output.stdout));
-    let of_the_producer: Vec<&str> =
+    let counts: Vec<&str> =
         stages.iter().filter_map(|line| line.strip_prefix("producer")).map(str::trim_start).collect();
-    let (mut of_stderr, mut of_stdout) = (Vec::new(), Vec::new());
+    let (mut expected_errors, mut expected_counts) = (Vec::new(), Vec::new());
     for line in case.stderr {
         if is_counts(line) || line.starts_with("rejected rows") {
-            of_stdout.push(line.replace("printed", "delivered"));
+            expected_counts.push(line.replace("printed", "delivered"));
         } else {
-            of_stderr.push(line.replacen("error: ", "tickerlake: ", 1));
+            expected_errors.push(line.replacen("error: ", "tickerlake: ", 1));
         }
     }
     // A dry run has printed the records before its failure; the error of `run` counts the delivered ones.
@@ -141,8 +141,8 @@ fn check_run(case: &Case) {
             error.find(&delivered).unwrap_or_else(|| panic!("{}: {error} does not contain {delivered}", case.title));
         error.truncate(cut);
     }
-    assert_eq!(errors, of_stderr, "{}", case.title);
-    assert_eq!(of_the_producer, of_stdout, "{}", case.title);
+    assert_eq!(errors, expected_errors, "{}", case.title);
+    assert_eq!(counts, expected_counts, "{}", case.title);
     check_rejects(case, folder.path());
 
     let lake = folder.path().join("lake/tickerlake");

@@ -33,7 +33,7 @@ pub(super) fn expected(sent: &Sent, layout: &KeyLayout, columns: &str) -> Expect
         Some(Ok(bytes)) => match String::from_utf8(bytes) {
             Err(_) => reasons.push("not UTF-8"),
             Ok(text) => match fields(&text) {
-                Err(of_text) => reasons.extend(of_text),
+                Err(text_reasons) => reasons.extend(text_reasons),
                 Ok(fields) => {
                     for (name, value) in &fields {
                         if is_coordinate(name) {
@@ -208,14 +208,14 @@ pub(super) fn is_coordinate(name: &str) -> bool {
 pub(super) fn fits(columns: &str, name: &str, json: &str) -> bool {
     let name = name.to_lowercase();
     let column = columns.split(',').filter_map(|column| column.split_once(':')).find(|(column, _)| *column == name);
-    let whole = || json.parse::<i128>().ok().filter(|_| !json.starts_with('+'));
+    let integer = || json.parse::<i128>().ok().filter(|_| !json.starts_with('+'));
     match column {
         None => true,
         Some(_) if json == "null" => true,
         Some((_, "string")) => !json.starts_with(['{', '[']),
         Some((_, "boolean")) => matches!(json, "true" | "false"),
-        Some((_, "int")) => whole().is_some_and(|number| i32::try_from(number).is_ok()),
-        Some((_, "bigint")) => whole().is_some_and(|number| i64::try_from(number).is_ok()),
+        Some((_, "int")) => integer().is_some_and(|number| i32::try_from(number).is_ok()),
+        Some((_, "bigint")) => integer().is_some_and(|number| i64::try_from(number).is_ok()),
         Some((_, "double")) => serde_json::from_str::<f64>(json).is_ok(),
         Some((_, "date")) => serde_json::from_str::<String>(json).is_ok_and(|text| is_date(&text)),
         Some((_, other)) => panic!("{other}"),
