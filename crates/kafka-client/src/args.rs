@@ -11,7 +11,7 @@ pub struct KafkaArgs {
     #[arg(short, long, value_name = "SERVERS", env = "KAFKA_BOOTSTRAP_SERVERS", help_heading = "Kafka")]
     pub bootstrap_server: Option<String>,
 
-    /// Set a setting of librdkafka, such as -X linger.ms=5; may be repeated
+    /// Set a librdkafka setting, such as -X linger.ms=5; may be repeated
     ///
     /// It overrides --bootstrap-server, which overrides --config.
     #[arg(short = 'X', value_name = "KEY=VALUE", help_heading = "Kafka")]

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::delimiter::Delimiter;
 use super::field_name::field_name;
 use super::options::CsvOptions;
+use super::row_reader::MAX_ROW_BYTES;
 
 /// The type of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +45,12 @@ pub enum HeaderError {
     /// The header line has another encoding.
     #[error("the header line is not UTF-8 text{0}")]
     NotUtf8(&'static str),
-    /// The line is longer than a row may be, or has an unclosed quote.
-    #[error("the first line is not a header line: {0}")]
-    Malformed(String),
+    /// The line is longer than a row may be.
+    #[error("the first line is longer than {MAX_ROW_BYTES} bytes, so it is not a header line")]
+    TooLong,
+    /// The line has an unclosed quote.
+    #[error("the first line has a quoted title that is never closed, so it is not a header line")]
+    OpenQuote,
     /// The only column contains what may be the delimiter.
     #[error("the header has only one column: {found}; if {} columns, add --delimiter {guess}", separate(*guess))]
     OneColumn {

@@ -91,12 +91,8 @@ impl Source {
                 RowKind::Row => break Header::parse(row.cells(), options)?,
                 RowKind::Blank => {}
                 RowKind::End => return Err(HeaderError::Empty.into()),
-                RowKind::TooLong => {
-                    return Err(HeaderError::Malformed(Reject::TooLong.to_string()).into());
-                }
-                RowKind::OpenQuote => {
-                    return Err(HeaderError::Malformed(Reject::OpenQuote.to_string()).into());
-                }
+                RowKind::TooLong => return Err(HeaderError::TooLong.into()),
+                RowKind::OpenQuote => return Err(HeaderError::OpenQuote.into()),
             }
         };
         let encoder = RecordEncoder::new(&header, options);
@@ -168,5 +164,27 @@ impl DateCheck {
         if self.rows == DATE_CHECK_ROWS && self.unreadable == self.rows {
             self.failure = Some((line, reason.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::row_reader::MAX_ROW_BYTES;
+
+    #[test]
+    fn a_line_that_is_not_a_header_is_an_error() {
+        let message = |bytes: Vec<u8>| {
+            let input = Input::Bytes { name: "x.csv", bytes: bytes.leak() };
+            let opened = Source::open(&input, &CsvOptions::default(), &Arc::default(), &CancellationToken::new());
+            opened.map(|_| ()).expect_err("rejected").to_string()
+        };
+        let too_long = message(vec![b'x'; MAX_ROW_BYTES + 1]);
+        assert!(too_long.starts_with("x.csv: the first line is longer than 1048576 bytes"), "{too_long}");
+        let open_quote = message(b"Symbol,\"Date\n".to_vec());
+        assert!(
+            open_quote.starts_with("x.csv: the first line has a quoted title that is never closed"),
+            "{open_quote}"
+        );
     }
 }

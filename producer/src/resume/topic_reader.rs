@@ -30,7 +30,7 @@ pub struct ReadError {
     topic: Topic,
     servers: String,
     /// Not a `#[source]`: its text would repeat the code's, which the message has already.
-    error: KafkaError,
+    error: Box<KafkaError>,
 }
 
 fn reason(error: &KafkaError) -> String {
@@ -144,5 +144,5 @@ impl<'a> TopicReader<'a> {
 }
 
 fn read_error(settings: &Settings, topic: &Topic, error: KafkaError) -> ReadError {
-    ReadError { topic: topic.clone(), servers: settings.servers().to_owned(), error }
+    ReadError { topic: topic.clone(), servers: settings.servers().to_owned(), error: Box::new(error) }
 }

@@ -48,7 +48,7 @@ pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
     let mut options = Options { letters: rest.chars().peekable() };
     // The control flag, which makes no difference for a single module.
     options.skip_blanks_and_comments();
-    if options.word(|letter| letter.is_whitespace()).is_empty() || options.letters.peek().is_none() {
+    if options.word(char::is_whitespace).is_empty() || options.letters.peek().is_none() {
         return Err(JaasError::Syntax);
     }
     let (mut username, mut password) = (None, None);
