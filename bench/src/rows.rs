@@ -1,4 +1,4 @@
-//! Rows of CSV files as the producer makes them records.
+//! Converts rows of CSV files to records as the producer does.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -12,19 +12,19 @@ use producer::csv::row::Row;
 use producer::csv::row_reader::{RowKind, RowReader};
 use producer::encode::record_encoder::RecordEncoder;
 
-/// A record's key and value.
+/// A Kafka record.
 #[derive(Clone, Debug)]
 pub struct Quote {
-    /// The symbol.
+    /// Key: the symbol.
     pub key: String,
-    /// A JSON object.
+    /// Value: a JSON object.
     pub value: Vec<u8>,
 }
 
-/// The rows of all files, in their order.
+/// Reads the rows of all files, in order.
 ///
 /// # Errors
-/// When a file cannot be read, or one of its rows is no quote.
+/// If a file cannot be read, or one of its rows is not a quote.
 pub fn read(files: &[PathBuf]) -> Result<Vec<Quote>> {
     let mut quotes = Vec::new();
     for file in files {

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::program;
 
-/// How long a program may take; one that has failed must also end.
+/// Limit for a program to exit, also after a failure.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Creates a folder with the files of a case.
@@ -53,7 +53,7 @@ fn call(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
     output.recv_timeout(TIMEOUT).map_or_else(
         |_| {
             let _ = Command::new("kill").args(["-KILL", &id]).status();
-            panic!("{}: {name} did not end", case.title)
+            panic!("{}: {name} did not exit", case.title)
         },
         |output| output.unwrap(),
     )
@@ -95,7 +95,7 @@ fn check_rejects(case: &Case, folder: &Path) {
 }
 
 #[test]
-fn the_producer_prints_what_the_table_says() {
+fn producer_output_matches_the_table() {
     for case in table::cases() {
         let folder = prepare(&case);
         let output = call("producer", "--dry-run", &case, folder.path());
@@ -107,7 +107,7 @@ fn the_producer_prints_what_the_table_says() {
 }
 
 #[test]
-fn run_prints_the_same_and_stores_the_printed_records() {
+fn run_output_and_lake_match_the_table() {
     let cases = table::cases();
     let (even, odd): (Vec<_>, Vec<_>) = cases.iter().enumerate().partition(|(at, _)| at % 2 == 0);
     // Each case starts a broker, which takes time; two cases at once use a small machine well.
@@ -123,14 +123,14 @@ fn check_run(case: &Case) {
     let output = call("tickerlake", "run", case, folder.path());
     assert_eq!(output.status.code(), Some(case.exit), "{}: {output:?}", case.title);
     let (mut errors, stages) = (lines_of(&output.stderr), lines_of(&output.stdout));
-    let of_the_producer: Vec<&str> =
+    let counts: Vec<&str> =
         stages.iter().filter_map(|line| line.strip_prefix("producer")).map(str::trim_start).collect();
-    let (mut of_stderr, mut of_stdout) = (Vec::new(), Vec::new());
+    let (mut expected_errors, mut expected_counts) = (Vec::new(), Vec::new());
     for line in case.stderr {
         if is_counts(line) || line.starts_with("rejected rows") {
-            of_stdout.push(line.replace("printed", "delivered"));
+            expected_counts.push(line.replace("printed", "delivered"));
         } else {
-            of_stderr.push(line.replacen("error: ", "tickerlake: ", 1));
+            expected_errors.push(line.replacen("error: ", "tickerlake: ", 1));
         }
     }
     // A dry run has printed the records before its failure; the error of `run` counts the delivered ones.
@@ -141,8 +141,8 @@ fn check_run(case: &Case) {
             error.find(&delivered).unwrap_or_else(|| panic!("{}: {error} does not contain {delivered}", case.title));
         error.truncate(cut);
     }
-    assert_eq!(errors, of_stderr, "{}", case.title);
-    assert_eq!(of_the_producer, of_stdout, "{}", case.title);
+    assert_eq!(errors, expected_errors, "{}", case.title);
+    assert_eq!(counts, expected_counts, "{}", case.title);
     check_rejects(case, folder.path());
 
     let lake = folder.path().join("lake/tickerlake");

@@ -1,57 +1,44 @@
-//! Generates `docs/errors.md` from the table. Each test run compares the page with the table.
+//! Generates the book's page `reference/errors.md` from the table.
 
 use std::fmt::Write;
 
-use tickerlake_tests::workspace;
+use tickerlake_tests::page::{self, UPDATE_COMMAND};
 
 use super::table::{self, Case, FILE, Input};
 
 const INTRODUCTION: &str = "\
-# Errors in CSV files, and what to do
+Each case on this page shows the input, the output of `producer --dry-run quotes.csv`, and what to do. The tests run
+every case. The output leaves out the bytes and seconds in the line of counts.
 
-Each case has its whole input and what `producer --dry-run quotes.csv` prints, without the bytes and seconds in the line of
-counts. `tickerlake run` prints the same, except that errors begin with `tickerlake:` instead of `error:`, and that the
-counts are on standard output and say *delivered*. No row is dropped silently: rows read = delivered + rejected, and blank
-lines are counted separately.
+`tickerlake run` prints the same, with two differences: an error begins with `tickerlake:` instead of `error:`, and the
+counts are on standard output and say *delivered* instead of *printed*. [Exit codes](exit-codes.md) has the meaning of
+the codes.
 
-| exit code | meaning |
-|---|---|
-| 0 | all rows were delivered (by `run`: stored) |
-| 1 | failed; the error says why |
-| 2 | wrong usage; nothing was done |
-| 3 | delivered, but some rows were rejected; they are in `FILE.rejects.csv`, with line number and reason |
-| 130 | interrupted before the last row |
-
-This page is generated from the cases in `tests/bad_inputs/table.rs`, which the tests run. To regenerate it:
-`UPDATE_PAGES=1 cargo test --workspace --test pipeline -- bad_inputs::page`.
+No row is dropped silently: rows read are rows delivered plus rows rejected, and blank lines are counted separately.
 ";
 
 #[test]
-fn the_page_is_up_to_date() {
-    let path = workspace().join("docs/errors.md");
-    let page = page(&table::cases());
-    if std::env::var_os("UPDATE_PAGES").is_some() {
-        std::fs::write(&path, &page).unwrap();
-    }
-    let current = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        current == page,
-        "docs/errors.md differs from tests/bad_inputs/table.rs; regenerate it with\n    \
-         UPDATE_PAGES=1 cargo test --workspace --test pipeline -- bad_inputs::page"
-    );
+fn errors_page_is_current() {
+    page::check("reference/errors.md", &page(&table::groups())).unwrap();
 }
 
-fn page(cases: &[Case]) -> String {
-    let mut page = INTRODUCTION.to_owned();
-    for case in cases {
-        // Writing to a string does not fail.
-        let _ = section(case, &mut page);
+fn page(groups: &[(&str, Vec<Case>)]) -> String {
+    let mut page = format!(
+        "# Errors\n\n<!-- Generated from tests/bad_inputs/table.rs. Do not edit; write it with\n     {UPDATE_COMMAND} -->\n\n\
+         {INTRODUCTION}"
+    );
+    for (title, cases) in groups {
+        page += &format!("\n## {title}\n");
+        for case in cases {
+            // Writing to a string does not fail.
+            let _ = section(case, &mut page);
+        }
     }
     page
 }
 
 fn section(case: &Case, page: &mut String) -> std::fmt::Result {
-    writeln!(page, "\n## {}\n", case.title)?;
+    writeln!(page, "\n### {}\n", case.title)?;
     let arguments = case.arguments.iter().copied().map(quoted).collect::<Vec<_>>().join(" ");
     match &case.input {
         Input::File(bytes) if bytes.starts_with(b"\x1f\x8b") => {

@@ -1,4 +1,5 @@
-//! The table of bad inputs and what a user sees of each. `docs/errors.md` is generated from it.
+//! The table of bad inputs, each with the expected output and the remedy. The book's page `reference/errors.md` is
+//! generated from it.
 
 use std::io::Write;
 
@@ -40,7 +41,7 @@ pub(super) struct Case {
     pub(super) more_rejects: usize,
     /// The exit code.
     pub(super) exit: i32,
-    /// What the user can do about it.
+    /// The remedy, as a sentence for the user.
     pub(super) remedy: &'static str,
 }
 
@@ -76,7 +77,19 @@ const TWO_COLUMNS: &str = "Rename or remove one of the two columns, which are na
 
 /// Returns every case.
 pub(super) fn cases() -> Vec<Case> {
-    [files(), headers(), rows(), dates(), numbers(), texts()].into_iter().flatten().collect()
+    groups().into_iter().flat_map(|(_, cases)| cases).collect()
+}
+
+/// Returns the cases by section of the page.
+pub(super) fn groups() -> [(&'static str, Vec<Case>); 6] {
+    [
+        ("Files", files()),
+        ("Headers and delimiters", headers()),
+        ("Rows", rows()),
+        ("Dates", dates()),
+        ("Numbers", numbers()),
+        ("Text", texts()),
+    ]
 }
 
 fn files() -> Vec<Case> {
@@ -91,7 +104,7 @@ fn files() -> Vec<Case> {
             stderr: &["error: quotes.csv is a folder; name the CSV files in it"],
             exit: 2,
             remedy: "Name its files, as with `quotes/*.csv`.",
-            ..Case::new("A folder", Input::Folder)
+            ..Case::new("A folder instead of a file", Input::Folder)
         },
         Case {
             stderr: &["error: quotes.csv: the input is empty; its first line must name the columns"],
@@ -102,7 +115,7 @@ fn files() -> Vec<Case> {
         Case {
             stderr: &["warning: quotes.csv: no rows, only a header", "0 rows read, 0 printed, 0 rejected, 0 blank"],
             remedy: "Nothing, if no rows were expected.",
-            ..file("A header and no rows", b"Symbol,Date,Close\n")
+            ..file("A header without rows", b"Symbol,Date,Close\n")
         },
         Case {
             stderr: &["error: quotes.csv: failed to read: the gzip stream is truncated"],
@@ -137,13 +150,13 @@ fn files() -> Vec<Case> {
             rejects: &["3,no date,\"A,,2\""],
             exit: 3,
             remedy: "Nothing, if it is intended: rows may repeat, and the saved queries take the newest row of each symbol and date. The rejected rows are written once. Add the date to the rejected row.",
-            ..file("A file that is named twice", b"Symbol,Date,Close\nA,2026-01-02,1\nA,,2\n")
+            ..file("The same file twice", b"Symbol,Date,Close\nA,2026-01-02,1\nA,,2\n")
         },
         Case {
             stderr: &["error: standard input: the input is empty; its first line must name the columns"],
             exit: 1,
             remedy: "The program before the pipe wrote nothing; see its own error.",
-            ..Case::new("Standard input that ends at once", Input::Piped(Vec::new()))
+            ..Case::new("Empty standard input", Input::Piped(Vec::new()))
         },
         Case {
             stderr: &[
@@ -156,7 +169,7 @@ fn files() -> Vec<Case> {
             exit: 3,
             remedy: "The program before the pipe ended early; see its own error, and feed the rest.",
             ..Case::new(
-                "Standard input that ends early",
+                "Truncated standard input",
                 Input::Piped(b"Symbol,Date,Close\nA,2026-01-02,1\nA,2026-01-0".to_vec()),
             )
         },
@@ -204,7 +217,7 @@ fn headers() -> Vec<Case> {
             ],
             exit: 1,
             remedy: "Leave out the argument. Feed files with and without a symbol column with separate commands.",
-            ..file("A file with a symbol column, with --symbol", b"Ticker,Date,Close\nA,2026-01-02,1\n")
+            ..file("`--symbol` for a file with a symbol column", b"Ticker,Date,Close\nA,2026-01-02,1\n")
         },
         Case {
             arguments: &["--symbol", ""],
@@ -227,7 +240,7 @@ fn headers() -> Vec<Case> {
             ],
             exit: 1,
             remedy: "Add the argument from the error. It is suggested for semicolons, tabs and bars.",
-            ..file("Semicolons between the columns", b"Symbol;Date;Close\nA;2026-01-02;1\n")
+            ..file("Semicolons as delimiters", b"Symbol;Date;Close\nA;2026-01-02;1\n")
         },
         Case {
             arguments: &["--delimiter", ";"],
@@ -344,7 +357,7 @@ fn rows() -> Vec<Case> {
             rejects: &["3,longer than 1048576 bytes; only its beginning is kept here,\"B,2026-01-02,1"],
             exit: 3,
             remedy: "Look for a missing line end. A record must fit into Kafka's message size, 1 MB by default.",
-            ..Case::new("A line of three megabytes", Input::File(long))
+            ..Case::new("A line of 3 MiB", Input::File(long))
         },
     ]
 }
@@ -366,7 +379,7 @@ fn dates() -> Vec<Case> {
             stderr: ONE_READ,
             records: &[r#"{"symbol":"A","trade_date":"1979-06-29","close":1}"#],
             remedy: "Nothing: this is the remedy for the case above.",
-            ..file("The same date, with its format", b"Symbol,Date,Close\nA,29/06/1979,1\n")
+            ..file("The same date with its format", b"Symbol,Date,Close\nA,29/06/1979,1\n")
         },
         Case {
             stderr: &[

@@ -1,24 +1,24 @@
-//! Events with anything in their records that a producer, a schema registry or an accident can put there.
+//! Generates events with all that a producer, a schema registry or an accident can put into records.
 
 use lake_format::codec::Codec;
 use lake_format::keys::{KeyLayout, PartitionBy};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-/// A key or a value, as the event holds it.
+/// A key or a value in an event.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Payload {
     Missing,
     Null,
-    /// In base64.
+    /// Bytes, encoded in base64.
     Bytes(Vec<u8>),
-    /// A JSON string, its quotes included, that may or may not be base64.
+    /// A JSON string with its quotes, whose content may or may not be base64.
     Text(String),
-    /// Other JSON.
+    /// JSON other than a string.
     Json(String),
 }
 
-/// When Kafka says that a record was made.
+/// A record's Kafka timestamp.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Timestamp {
     Missing,
@@ -26,7 +26,7 @@ pub(super) enum Timestamp {
     At(i64),
 }
 
-/// A record as the event holds it.
+/// A record in an event.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) topic: &'static str,
@@ -65,20 +65,20 @@ impl Sent {
     }
 }
 
-/// The event of some records, in lists of this length at most.
-pub(super) fn event(records: &[Sent], in_a_list: usize) -> String {
+/// Returns an event with these records, in lists of at most `max_list` records.
+pub(super) fn event(records: &[Sent], max_list: usize) -> String {
     let list = |records: &[Sent]| records.iter().map(Sent::json).collect::<Vec<_>>().join(",");
-    let lists = records.chunks(in_a_list).map(|records| format!("\"quotes-0\":[{}]", list(records)));
+    let lists = records.chunks(max_list).map(|records| format!("\"quotes-0\":[{}]", list(records)));
     let lists = lists.collect::<Vec<_>>().join(",\n");
     format!("{{\"eventSource\":\"SelfManagedKafka\",\"bootstrapServers\":\"h:9092\",\"records\":{{{lists}}}}}")
 }
 
-/// Records, some of them twice, in two orders.
+/// Generates records in two orders; some records occur twice.
 pub(super) fn records() -> impl Strategy<Value = (Vec<Sent>, Vec<Sent>)> {
     let offset = prop_oneof![9 => 0..20_i64, 1 => i64::MAX - 4..i64::MAX];
-    let place = (prop::sample::select(vec!["quotes", "quotes", "quotes", "Quotes_2.x"]), 0..2_i32, offset);
+    let position = (prop::sample::select(vec!["quotes", "quotes", "quotes", "Quotes_2.x"]), 0..2_i32, offset);
     let body = (timestamp(), payload(), payload(), headers(), prop::bool::weighted(0.1));
-    btree_map(place, body, 0..14).prop_flat_map(|map| {
+    btree_map(position, body, 0..14).prop_flat_map(|map| {
         let mut all = Vec::new();
         for ((topic, partition, offset), (timestamp, key, value, headers, twice)) in map {
             let sent = Sent { topic, partition, offset, timestamp, key, value, headers };
@@ -89,7 +89,7 @@ pub(super) fn records() -> impl Strategy<Value = (Vec<Sent>, Vec<Sent>)> {
     })
 }
 
-/// Settings of the sink: the layout and the columns.
+/// Generates settings of the sink: the layout and the columns.
 pub(super) fn settings() -> impl Strategy<Value = (KeyLayout, &'static str)> {
     let codec = prop_oneof![4 => Just(Codec::None), 1 => Just(Codec::Gzip), 1 => Just(Codec::Zstd)];
     let columns = prop_oneof![
@@ -109,7 +109,7 @@ pub(super) fn settings() -> impl Strategy<Value = (KeyLayout, &'static str)> {
 fn timestamp() -> impl Strategy<Value = Timestamp> {
     let edges = vec![-1, 0, 1, -2, 253_402_300_799_999, 253_402_300_800_000, i64::MAX, i64::MIN];
     prop_oneof![
-        // Two hours about midnight.
+        // One hour before and after midnight.
         12 => (1_764_025_200_000..1_764_032_400_000_i64).prop_map(Timestamp::At),
         2 => prop::sample::select(edges).prop_map(Timestamp::At),
         1 => (0..253_402_300_800_000_i64).prop_map(Timestamp::At),
@@ -143,8 +143,8 @@ fn payload() -> impl Strategy<Value = Payload> {
             let text = format!("{{\"a\":{}{inner}{}}}", "[".repeat(depth), "]".repeat(depth));
             Payload::Bytes(text.into())
         }),
-        1 => nested(3).prop_filter("a string is no JSON payload", |json| !json.starts_with('"') && json != "null")
-            .prop_filter("the event has to be JSON", |json| serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok())
+        1 => nested(3).prop_filter("a string is not a JSON payload", |json| !json.starts_with('"') && json != "null")
+            .prop_filter("the event must be JSON", |json| serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok())
             .prop_map(Payload::Json),
     ]
 }

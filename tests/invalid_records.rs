@@ -1,12 +1,13 @@
-//! Every kind of poison, alone and among good records: it stands in the quarantine, and they stand where they would.
+//! Each kind of invalid record, alone and among valid records: the sink quarantines it, and stores the valid records
+//! unchanged.
 
 use lake_format::keys::KeyLayout;
 use serde_json::{Value, json};
 use sink::Config;
 use tickerlake_tests::lake;
-use tickerlake_tests::planned::{self, Planned};
+use tickerlake_tests::plan::Plan;
 
-const MOMENT: i64 = 1_795_176_000_123; // 2026-11-20
+const TIMESTAMP: i64 = 1_795_176_000_123; // 2026-11-20
 
 fn base64(bytes: impl AsRef<[u8]>) -> Value {
     json!(base64_simd::STANDARD.encode_to_string(bytes))
@@ -16,11 +17,11 @@ fn nested(open: &str, inner: &str, close: &str, depth: usize) -> String {
     format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
 }
 
-/// What makes a record poison, and how its reason begins.
-fn table() -> Vec<(Value, &'static str)> {
+/// Returns the fields that make a record invalid, each with the beginning of the reason.
+fn cases() -> Vec<(Value, &'static str)> {
     let value = |bytes: &[u8]| json!({"value": base64(bytes)});
     let long = format!("{{\"sector\":\"{}\"}}", "/".repeat(86));
-    let mut table = vec![
+    let mut cases = vec![
         (json!({}), "tombstone: the record has no value"),
         (json!({"value": null}), "tombstone"),
         (json!({"value": "not base64!"}), "not base64"),
@@ -70,32 +71,32 @@ fn table() -> Vec<(Value, &'static str)> {
         ("{\"sector\":{}}", "partition field \"sector\": neither an object nor an array"),
         ("{\"sector\":[1]}", "partition field"),
     ];
-    table.extend(texts.map(|(text, reason)| (value(text.as_bytes()), reason)));
-    table
+    cases.extend(texts.map(|(text, reason)| (value(text.as_bytes()), reason)));
+    cases
 }
 
 const COLUMNS: &str = "close:double,trade_date:date,volume:bigint,n:int,flag:boolean,symbol:string";
 
-fn planned(records: &[Value]) -> Planned {
+fn plan(records: &[Value]) -> Plan {
     let columns = COLUMNS.parse().unwrap();
     let layout = KeyLayout { partition_field: Some("sector".to_owned()), ..Config::new("b").layout };
     let event = json!({"eventSource": "SelfManagedKafka", "records": {"t-0": records}}).to_string();
-    planned::planned(&event, &Config { layout, columns, ..Config::new("b") }).unwrap()
+    Plan::from_event(&event, &Config { layout, columns, ..Config::new("b") }).unwrap()
 }
 
 fn record(offset: usize, fields: &Value) -> Value {
-    let mut record = json!({"topic": "t", "partition": 0, "offset": offset, "timestamp": MOMENT, "key": "SFNJ"});
+    let mut record = json!({"topic": "t", "partition": 0, "offset": offset, "timestamp": TIMESTAMP, "key": "SFNJ"});
     record.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     record
 }
 
-fn lines(plan: &Planned, is_data: bool) -> Vec<String> {
+fn lines(plan: &Plan, is_data: bool) -> Vec<String> {
     let objects = plan.objects.iter().filter(|object| object.is_data == is_data);
     let texts = objects.map(|object| lake::decoded(&object.key, &object.body).unwrap());
     texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
-fn is_told(line: &str, record: &Value, reason: &str) {
+fn assert_quarantined(line: &str, record: &Value, reason: &str) {
     let line: Value = serde_json::from_str(line).unwrap();
     assert!(line["reason"].as_str().unwrap().starts_with(reason), "{reason}: {line}");
     assert_eq!((&line["kafka_offset"], &line["key"]), (&record["offset"], &record["key"]), "{line}");
@@ -109,42 +110,42 @@ fn is_told(line: &str, record: &Value, reason: &str) {
 }
 
 #[test]
-fn each_kind_alone_is_an_object_of_the_quarantine_and_nothing_else() {
-    for (fields, reason) in table() {
+fn invalid_record_alone_becomes_one_quarantine_object() {
+    for (fields, reason) in cases() {
         let record = record(41, &fields);
-        let plan = planned(std::slice::from_ref(&record));
+        let plan = plan(std::slice::from_ref(&record));
         assert_eq!((plan.records, plan.quarantined, plan.objects.len()), (1, 1, 1), "{record}");
         let date = if reason.starts_with("no usable timestamp") { "1970-01-01" } else { "2026-11-20" };
         assert_eq!(plan.objects[0].key, format!("quarantine/t/dt={date}/00000-{:020}.json.gz", 41));
-        is_told(&lines(&plan, false)[0], &record, reason);
+        assert_quarantined(&lines(&plan, false)[0], &record, reason);
     }
 }
 
 #[test]
-fn each_kind_between_good_records_leaves_their_object_as_it_would_be() {
-    let good = |offset: usize| record(offset, &json!({"value": base64(format!("{{\"close\":{offset}.50}}"))}));
-    let alone = planned(&[good(40), good(42)]);
-    for (fields, reason) in table() {
-        let poison = record(41, &fields);
-        let plan = planned(&[good(40), poison.clone(), good(42)]);
-        assert_eq!((plan.records, plan.quarantined, plan.objects.len()), (3, 1, 2), "{poison}");
+fn invalid_record_does_not_change_the_data_object() {
+    let valid = |offset: usize| record(offset, &json!({"value": base64(format!("{{\"close\":{offset}.50}}"))}));
+    let without = plan(&[valid(40), valid(42)]);
+    for (fields, reason) in cases() {
+        let invalid = record(41, &fields);
+        let plan = plan(&[valid(40), invalid.clone(), valid(42)]);
+        assert_eq!((plan.records, plan.quarantined, plan.objects.len()), (3, 1, 2), "{invalid}");
         let data = plan.objects.iter().find(|object| object.is_data).unwrap();
-        assert_eq!((&data.key, &data.body), (&alone.objects[0].key, &alone.objects[0].body), "{poison}");
-        is_told(&lines(&plan, false)[0], &poison, reason);
+        assert_eq!((&data.key, &data.body), (&without.objects[0].key, &without.objects[0].body), "{invalid}");
+        assert_quarantined(&lines(&plan, false)[0], &invalid, reason);
     }
 }
 
 #[test]
-fn all_kinds_in_one_batch_are_told_in_the_order_of_their_offsets() {
-    let table = table();
-    let records: Vec<Value> = table.iter().enumerate().map(|(offset, (fields, _))| record(offset, fields)).collect();
-    let plan = planned(&records);
-    assert_eq!((plan.quarantined, lines(&plan, true).len()), (table.len() as u64, 0));
+fn one_batch_quarantines_every_kind_of_invalid_record() {
+    let cases = cases();
+    let records: Vec<Value> = cases.iter().enumerate().map(|(offset, (fields, _))| record(offset, fields)).collect();
+    let plan = plan(&records);
+    assert_eq!((plan.quarantined, lines(&plan, true).len()), (cases.len() as u64, 0));
     let offset = |line: &String| serde_json::from_str::<Value>(line).unwrap()["kafka_offset"].as_u64().unwrap();
-    let mut told = lines(&plan, false);
-    told.sort_by_key(offset);
-    assert_eq!(told.len(), table.len());
-    for ((line, record), (_, reason)) in told.iter().zip(&records).zip(&table) {
-        is_told(line, record, reason);
+    let mut lines = lines(&plan, false);
+    lines.sort_by_key(offset);
+    assert_eq!(lines.len(), cases.len());
+    for ((line, record), (_, reason)) in lines.iter().zip(&records).zip(&cases) {
+        assert_quarantined(line, record, reason);
     }
 }

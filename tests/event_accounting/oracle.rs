@@ -1,4 +1,4 @@
-//! What has to become of a record, by `serde_json` and the calendar; it shares no code with the sink.
+//! The expected object and line of a record, by `serde_json` and the calendar. Shares no code with the sink.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::generated::{Payload, Sent, Timestamp};
+use super::generator::{Payload, Sent, Timestamp};
 
-/// Every reason that the text of a value can give.
-const OF_TEXT: [&str; 7] =
+/// The beginnings of all reasons that concern the text of a value.
+const TEXT_REASONS: [&str; 7] =
     ["not JSON", "lone surrogate", "nested deeper", "not an object", "field ", "column ", "partition field"];
 
-/// What has to become of a record.
-pub(super) enum Verdict {
-    /// It is stored in this folder as this line.
-    Good { folder: String, line: String },
-    /// It goes to the quarantine of this folder, for a reason that begins like one of these.
-    Bad { folder: String, reasons: Vec<&'static str> },
+/// The expected outcome for a record.
+pub(super) enum Expected {
+    /// The record is stored in this folder as this line.
+    Stored { folder: String, line: String },
+    /// The record is quarantined in this folder, for a reason that begins with one of these.
+    Quarantined { folder: String, reasons: Vec<&'static str> },
 }
 
-pub(super) fn judged(sent: &Sent, layout: &KeyLayout, columns: &str) -> Verdict {
+pub(super) fn expected(sent: &Sent, layout: &KeyLayout, columns: &str) -> Expected {
     let (mut reasons, mut object, mut by) = (Vec::new(), None, None);
     let day = day_and_hour(millis(sent));
     if day.is_none() {
@@ -33,7 +33,7 @@ pub(super) fn judged(sent: &Sent, layout: &KeyLayout, columns: &str) -> Verdict 
         Some(Ok(bytes)) => match String::from_utf8(bytes) {
             Err(_) => reasons.push("not UTF-8"),
             Ok(text) => match fields(&text) {
-                Err(faults) => reasons.extend(faults),
+                Err(text_reasons) => reasons.extend(text_reasons),
                 Ok(fields) => {
                     for (name, value) in &fields {
                         if is_coordinate(name) {
@@ -58,7 +58,7 @@ pub(super) fn judged(sent: &Sent, layout: &KeyLayout, columns: &str) -> Verdict 
     let KeyLayout { prefix, generation, .. } = layout;
     let topic = sent.topic;
     let Some((text, is_empty)) = object.filter(|_| reasons.is_empty()) else {
-        return Verdict::Bad { folder: format!("{prefix}quarantine/{topic}/dt={date}/"), reasons };
+        return Expected::Quarantined { folder: format!("{prefix}quarantine/{topic}/dt={date}/"), reasons };
     };
     let mut folder = format!("{prefix}data/{topic}/dt={date}/");
     if layout.partition_by == PartitionBy::Hour {
@@ -76,22 +76,22 @@ pub(super) fn judged(sent: &Sent, layout: &KeyLayout, columns: &str) -> Verdict 
     if *generation > 0 {
         line += &format!(",\"kafka_generation\":{generation}");
     }
-    let own = text.trim_matches([' ', '\t', '\r', '\n']).replace(['\r', '\n'], " ");
+    let fields = text.trim_matches([' ', '\t', '\r', '\n']).replace(['\r', '\n'], " ");
     line += if is_empty { "" } else { "," };
-    Verdict::Good { folder, line: line + &own[1..] }
+    Expected::Stored { folder, line: line + &fields[1..] }
 }
 
 pub(super) fn millis(sent: &Sent) -> i64 {
     if let Timestamp::At(millis) = sent.timestamp { millis } else { -1 }
 }
 
-/// The bytes that were sent, or as an error the text that is not base64.
+/// Returns the bytes that were sent, or as an error the text that is not base64. `None` if there is no value.
 pub(super) fn payload(payload: &Payload) -> Option<Result<Vec<u8>, String>> {
     match payload {
         Payload::Missing | Payload::Null => None,
         Payload::Bytes(bytes) => Some(Ok(bytes.clone())),
         Payload::Json(json) => Some(Ok(json.clone().into_bytes())),
-        // A string that is none, half of a surrogate pair in it, is as good as other JSON.
+        // An invalid string, with half of a surrogate pair, counts as JSON of another type.
         Payload::Text(json) => Some(match serde_json::from_str::<String>(json) {
             Ok(text) => base64(&text).ok_or(text),
             Err(_) => Ok(json.clone().into_bytes()),
@@ -99,7 +99,7 @@ pub(super) fn payload(payload: &Payload) -> Option<Result<Vec<u8>, String>> {
     }
 }
 
-/// RFC 4648: padded, nothing in between, no bits left over.
+/// Decodes base64 as RFC 4648 defines it: with padding, without other characters, and without remaining bits.
 pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
@@ -124,31 +124,32 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     (text.len().is_multiple_of(4) && padding < 3 && count < 6 && bits == 0).then_some(bytes)
 }
 
-/// The fields of a text that is a JSON object, names resolved, values as they stand.
+/// Returns the fields of a JSON object: names without escapes, values as written. For any other text, returns the
+/// beginnings of all reasons that the sink may give.
 pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Vec<&'static str>> {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
-        return Err(OF_TEXT.to_vec());
+        return Err(TEXT_REASONS.to_vec());
     }
     let (depth, strings) = depth_and_strings(text);
-    let mut faults = Vec::new();
+    let mut reasons = Vec::new();
     match serde_json::from_str::<Value>(text) {
         Ok(value) if value.is_object() => {}
-        Ok(_) => faults.push("not an object"),
-        // JSON knows no such limits: here are others to tell.
+        Ok(_) => reasons.push("not an object"),
+        // These limits of `serde_json` are not in the JSON standard, so the reasons are found without it.
         Err(error) if error.to_string().contains("out of range") || error.to_string().contains("recursion limit") => {
-            faults.extend((depth > 128).then_some("nested deeper"));
+            reasons.extend((depth > 128).then_some("nested deeper"));
             let is_string = |text: &&str| serde_json::from_str::<String>(text).is_ok();
-            faults.extend((!strings.iter().all(is_string)).then_some("lone surrogate"));
-            faults.extend((!text.trim_ascii_start().starts_with('{')).then_some("not an object"));
+            reasons.extend((!strings.iter().all(is_string)).then_some("lone surrogate"));
+            reasons.extend((!text.trim_ascii_start().starts_with('{')).then_some("not an object"));
         }
-        Err(_) => return Err(OF_TEXT.to_vec()),
+        Err(_) => return Err(TEXT_REASONS.to_vec()),
     }
-    if !faults.is_empty() {
-        // The first fault is told, and a field's may come before it.
-        faults.extend(["field ", "column ", "partition field"]);
-        return Err(faults);
+    if !reasons.is_empty() {
+        // The sink gives the first reason, and a field or a column may be the first.
+        reasons.extend(["field ", "column ", "partition field"]);
+        return Err(reasons);
     }
-    let Fields(fields) = serde_json::from_str(text).map_err(|_| OF_TEXT.to_vec())?;
+    let Fields(fields) = serde_json::from_str(text).map_err(|_| TEXT_REASONS.to_vec())?;
     Ok(fields)
 }
 
@@ -198,23 +199,23 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Athena lower-cases names.
+/// Ignores case, because Athena converts names to lower case.
 pub(super) fn is_coordinate(name: &str) -> bool {
     ["kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation"].contains(&&*name.to_lowercase())
 }
 
-/// The value can be read into its column, if there is one.
+/// Returns `true` if the value is valid for its column, or no column has this name.
 pub(super) fn fits(columns: &str, name: &str, json: &str) -> bool {
     let name = name.to_lowercase();
     let column = columns.split(',').filter_map(|column| column.split_once(':')).find(|(column, _)| *column == name);
-    let whole = || json.parse::<i128>().ok().filter(|_| !json.starts_with('+'));
+    let integer = || json.parse::<i128>().ok().filter(|_| !json.starts_with('+'));
     match column {
         None => true,
         Some(_) if json == "null" => true,
         Some((_, "string")) => !json.starts_with(['{', '[']),
         Some((_, "boolean")) => matches!(json, "true" | "false"),
-        Some((_, "int")) => whole().is_some_and(|number| i32::try_from(number).is_ok()),
-        Some((_, "bigint")) => whole().is_some_and(|number| i64::try_from(number).is_ok()),
+        Some((_, "int")) => integer().is_some_and(|number| i32::try_from(number).is_ok()),
+        Some((_, "bigint")) => integer().is_some_and(|number| i64::try_from(number).is_ok()),
         Some((_, "double")) => serde_json::from_str::<f64>(json).is_ok(),
         Some((_, "date")) => serde_json::from_str::<String>(json).is_ok_and(|text| is_date(&text)),
         Some((_, other)) => panic!("{other}"),
@@ -230,7 +231,7 @@ fn is_date(text: &str) -> bool {
     dashed && (1..=12).contains(&month) && (1..=days[month as usize - 1]).contains(&day)
 }
 
-/// As it stands in a key; an error where it cannot.
+/// Returns the value as it appears in an object's key: `None` if the value is null or empty, an error if it is invalid.
 fn partition_value(json: &str) -> Result<Option<String>, ()> {
     let text = match json.as_bytes()[0] {
         b'{' | b'[' => return Err(()),
@@ -243,12 +244,12 @@ fn partition_value(json: &str) -> Result<Option<String>, ()> {
     if path.len() > 256 { Err(()) } else { Ok((!path.is_empty() && json != "null").then_some(path)) }
 }
 
-/// The UTC date, and the hour of that day, where the year has four digits.
+/// Returns the UTC date and the hour of the day, or `None` if the year does not have four digits.
 fn day_and_hour(millis: i64) -> Option<(String, i64)> {
     if !(0..253_402_300_800_000).contains(&millis) {
         return None;
     }
-    // Howard Hinnant's civil_from_days.
+    // Howard Hinnant's `civil_from_days`: https://howardhinnant.github.io/date_algorithms.html
     let days = millis / 86_400_000 + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
