@@ -1,4 +1,4 @@
-//! Discarded records: the trigger stores them in S3 as AWS documents it, and a redrive feeds them to the function again.
+//! Discarded records: the trigger stores them in S3 as AWS documents it; a redrive feeds them to the function again.
 
 mod redrive;
 

@@ -151,7 +151,7 @@ struct Audit {
 }
 
 impl Audit {
-    fn of(folder: &Path, arguments: &[&str]) -> Self {
+    fn run(folder: &Path, arguments: &[&str]) -> Self {
         let run = |format: &str, arguments: &[&str]| -> Output {
             Command::new(program("tickerlake").unwrap())
                 .args(["audit", "--format", format, "--dir", folder.to_str().unwrap()])

@@ -1,7 +1,7 @@
 //! The trigger behaves like Lambda's Kafka event source mapping, on the embedded broker and on Apache Kafka.
 //!
-//! Some rules of AWS cannot be tested on one machine: the number of event pollers and their cost, the mapping's metrics,
-//! and filter criteria, which the trigger does not support.
+//! Some rules of AWS cannot be tested on one machine: the number of event pollers and their cost, the mapping's
+//! metrics, and filter criteria, which the trigger does not support.
 
 mod batches;
 mod failures;

@@ -40,8 +40,8 @@ fn stored(s3: &S3) -> Vec<i64> {
     offsets
 }
 
-/// The sink cannot store one of eight records, that of symbol BAD, while S3 denies the write. The trigger discards it to
-/// `destination`, whose files are in `folder`; once S3 accepts the write, a redrive stores it.
+/// The sink cannot store one of eight records, that of symbol BAD, while S3 denies the write. The trigger discards it
+/// to `destination`, whose files are in `folder`; once S3 accepts the write, a redrive stores it.
 async fn redrive_stores_a_discarded_record_once(s3: &S3, destination: &str, folder: &Path) {
     let broker = TestBroker::embedded(1).await.unwrap();
     let symbols = ["A", "A", "A", "A", "A", "BAD", "A", "A"];

@@ -1,81 +1,81 @@
-//! Rows that land when an earlier run is long gone, or not gone at all.
+//! Rows of an earlier run that arrive late, and earlier runs that still feed.
 
 use tickerlake_tests::apache_kafka::ApacheKafka;
 
 use super::*;
 
 tickerlake_tests::on_both_brokers! {
-    a_row_that_lands_during_the_wait_is_not_sent_again, 1;
-    a_row_that_lands_after_the_wait_is_told_at_the_end, 1;
+    row_that_arrives_during_the_wait_is_not_sent_again, 1;
+    row_that_arrives_after_the_wait_is_reported, 1;
 }
 
-async fn a_row_that_lands_during_the_wait_is_not_sent_again(broker: TestBroker) {
+async fn row_that_arrives_during_the_wait_is_not_sent_again(broker: TestBroker) {
     let feed = Feed { wait: 10, ..Feed::of(&broker, 20_000, &[]) };
-    feed.interrupted(&["--rate", "5000"]);
-    let landed = feed.held() as u64;
-    let pending = Pending::of(&feed, 1);
-    let mut resumed = Running::start(&mut feed.resumed(&[])).unwrap();
+    feed.interrupt_mid_file(&["--rate", "5000"]);
+    let delivered = feed.records_in_topic() as u64;
+    let in_flight = InFlight::of(&feed, 1);
+    let mut resumed = Running::start(&mut feed.resume_command(&[])).unwrap();
     resumed.line("reading back", WAIT).unwrap();
-    // Whether it lands before or after the topic was read does not matter; it was not there at the end of the last run.
+    // The row may arrive before or after the topic is read: at the end of the last run it was not in the topic.
     std::thread::sleep(Duration::from_secs(3));
-    pending.lands(&broker).await;
+    in_flight.deliver(&broker).await;
     let summary: Value = serde_json::from_str(&resumed.line("\"already\"", WAIT).unwrap()).unwrap();
     assert_eq!(resumed.ended(WAIT).unwrap(), Some(0));
-    assert_eq!(counts(&summary), [20_000, landed + 1, 19_999 - landed, 0]);
-    feed.holds_each_row_once(0);
+    assert_eq!(counts(&summary), [20_000, delivered + 1, 19_999 - delivered, 0]);
+    feed.assert_each_row_once(0);
 }
 
-async fn a_row_that_lands_after_the_wait_is_told_at_the_end(broker: TestBroker) {
+async fn row_that_arrives_after_the_wait_is_reported(broker: TestBroker) {
     let feed = Feed::of(&broker, 2_000, &[]);
-    feed.interrupted(&["--rate", "500"]);
-    let pending = Pending::of(&feed, 1);
-    let mut resumed = feed.started(&["--rate", "500"]);
-    pending.lands(&broker).await;
-    let told = resumed.line("error: ", WAIT).unwrap();
+    feed.interrupt_mid_file(&["--rate", "500"]);
+    let in_flight = InFlight::of(&feed, 1);
+    let mut resumed = feed.start(&["--rate", "500"]);
+    in_flight.deliver(&broker).await;
+    let error = resumed.line("error: ", WAIT).unwrap();
     assert_eq!(resumed.ended(WAIT).unwrap(), Some(1));
-    assert!(told.contains(&format!("rows are in topic `{}` twice, 1 in all", feed.topic)), "{told}");
-    assert!(told.contains("--resume-wait") && told.contains("partition 0"), "{told}");
-    assert_eq!(feed.held(), 2_001, "all are there, one twice");
+    assert!(error.contains(&format!("rows are in topic `{}` twice, 1 in all", feed.topic)), "{error}");
+    assert!(error.contains("--resume-wait") && error.contains("partition 0"), "{error}");
+    assert_eq!(feed.records_in_topic(), 2_001, "every row is delivered, one of them twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-async fn a_second_run_of_a_feed_that_is_under_way_is_told_to_stop_the_first() {
+async fn second_concurrent_run_of_a_feed_is_rejected() {
     let broker = TestBroker::apache(1).await.unwrap();
     let feed = Feed::of(&broker, 20_000, &[]);
-    let first = feed.started(&["--rate", "100"]);
-    let held = feed.held();
-    let mut second = Running::start(&mut feed.resumed(&[])).unwrap();
-    let told = second.line("error: ", WAIT).unwrap();
+    let first = feed.start(&["--rate", "100"]);
+    let before = feed.records_in_topic();
+    let mut second = Running::start(&mut feed.resume_command(&[])).unwrap();
+    let error = second.line("error: ", WAIT).unwrap();
     assert_eq!(second.ended(WAIT).unwrap(), Some(1));
-    assert!(told.contains("another producer is feeding it"), "{told}");
-    assert!(feed.held() > held, "the first goes on");
+    assert!(error.contains("another producer is feeding it"), "{error}");
+    assert!(feed.records_in_topic() > before, "the first run continues");
     drop(first);
-    assert_eq!(counts(&feed.completed(&[]))[0], 20_000);
-    feed.holds_each_row_once(0);
+    assert_eq!(counts(&feed.complete(&[]))[0], 20_000);
+    feed.assert_each_row_once(0);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_broker_that_stalls_makes_the_wait_begin_anew() {
+fn stalled_broker_restarts_the_wait() {
     let kafka = ApacheKafka::start().unwrap();
     kafka.create_topic("quotes", 3, &[]).unwrap();
     let feed = Feed { wait: 4, ..Feed::to(&kafka.plaintext, "quotes", 20_000, &[]) };
-    feed.interrupted(&["--rate", "5000"]);
-    let landed = feed.held();
-    let mut resumed = Running::start(&mut feed.resumed(&[])).unwrap();
+    feed.interrupt_mid_file(&["--rate", "5000"]);
+    let delivered = feed.records_in_topic();
+    let mut resumed = Running::start(&mut feed.resume_command(&[])).unwrap();
     resumed.line("reading back", WAIT).unwrap();
     std::thread::sleep(Duration::from_millis(500));
     kafka.stall().unwrap();
     std::thread::sleep(Duration::from_secs(7));
-    assert!(resumed.ended(Duration::ZERO).is_err(), "it was to wait");
+    assert!(resumed.ended(Duration::ZERO).is_err(), "the run must still wait");
     let stalled_until = Instant::now();
     kafka.go_on().unwrap();
     let until = stalled_until + WAIT;
-    while feed.held() == landed {
-        assert!(Instant::now() < until, "nothing was delivered");
+    while feed.records_in_topic() == delivered {
+        assert!(Instant::now() < until, "no row was delivered");
     }
     assert!(stalled_until.elapsed() >= Duration::from_secs(4), "{:?}", stalled_until.elapsed());
     assert_eq!(resumed.ended(WAIT).unwrap(), Some(0));
-    feed.holds_each_row_once(0);
+    feed.assert_each_row_once(0);
 }

@@ -1,7 +1,7 @@
-//! `producer --resume`: whatever stopped a run, the same command goes on, and every row is in the topic once.
+//! `producer --resume`: after any interruption the same command continues, and every row is in the topic exactly once.
 
 mod late;
-mod refusals;
+mod rejections;
 mod stopped;
 
 use std::collections::BTreeMap;
@@ -20,18 +20,18 @@ use tickerlake_tests::programs::{Running, program};
 const WAIT: Duration = Duration::from_secs(60);
 const SYMBOLS: usize = 13;
 
-/// A command that feeds a file of its own, `rows.csv` unless the arguments name others of the folder.
+/// A producer's command in its own folder; it feeds `rows.csv` unless the arguments name other files of the folder.
 struct Feed {
     folder: TempDir,
     topic: String,
     servers: String,
     arguments: Vec<&'static str>,
-    /// Of `--resume-wait`, in seconds.
+    /// The value of `--resume-wait`, in seconds.
     wait: u64,
 }
 
 impl Feed {
-    /// A file of so many rows, whose closes are their numbers from 0.
+    /// A feed of a file with `rows` rows; a row's close is its number, counted from 0.
     fn of(broker: &TestBroker, rows: usize, arguments: &[&'static str]) -> Self {
         Self::to(broker.servers(), &broker.topic, rows, arguments)
     }
@@ -56,7 +56,8 @@ impl Feed {
         self.folder.path().join(name)
     }
 
-    fn bare(&self, more: &[&str]) -> Command {
+    /// The command without `--resume`.
+    fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(program("producer").unwrap());
         command.args(&self.arguments).args(more).current_dir(self.folder.path());
         if !self.arguments.iter().any(|argument| argument.ends_with(".csv")) {
@@ -66,114 +67,120 @@ impl Feed {
     }
 
     /// The command with `--resume`.
-    fn resumed(&self, more: &[&str]) -> Command {
-        let mut command = self.bare(more);
+    fn resume_command(&self, more: &[&str]) -> Command {
+        let mut command = self.command(more);
         command.args(["--resume", "--resume-wait", &self.wait.to_string()]);
         command.args(["--format", "json", "-b", &self.servers, "-t", &self.topic]);
         command
     }
 
-    /// What the feed's records are, in order.
+    /// Returns the feed's records in order, as a dry run prints them.
     fn expected(&self) -> Vec<String> {
-        let output = self.bare(&["--dry-run"]).output().unwrap();
+        let output = self.command(&["--dry-run"]).output().unwrap();
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
-    fn held(&self) -> i64 {
+    fn records_in_topic(&self) -> i64 {
         kafka::held(&self.servers, &self.topic).unwrap()
     }
 
-    /// Starts the command and waits until it has delivered something.
-    fn started(&self, more: &[&str]) -> Running {
-        self.started_until(1, more)
+    /// Starts the command with `--resume` and waits until it has delivered a row.
+    fn start(&self, more: &[&str]) -> Running {
+        self.start_until(1, more)
     }
 
-    /// Starts the command and waits until it has delivered so many rows.
-    fn started_until(&self, rows: i64, more: &[&str]) -> Running {
-        let before = self.held();
-        let mut running = Running::start(&mut self.resumed(more)).unwrap();
+    /// Starts the command with `--resume` and waits until it has delivered `rows` rows.
+    fn start_until(&self, rows: i64, more: &[&str]) -> Running {
+        let before = self.records_in_topic();
+        let mut running = Running::start(&mut self.resume_command(more)).unwrap();
         let until = Instant::now() + WAIT;
-        while self.held() < before + rows {
+        while self.records_in_topic() < before + rows {
             if Instant::now() > until {
-                panic!("too little was delivered: {:?}", running.line("nothing that it says", Duration::ZERO));
+                panic!("too few rows were delivered: {:?}", running.line("no such line", Duration::ZERO));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         running
     }
 
-    /// Starts the command, and interrupts it as Ctrl-C does in the middle of the file, when every symbol has come.
-    fn interrupted(&self, more: &[&str]) {
-        let mut running = self.started_until(8 * SYMBOLS as i64, more);
+    /// Starts the command and interrupts it mid-file, as Ctrl-C does, once rows of every symbol are delivered.
+    fn interrupt_mid_file(&self, more: &[&str]) {
+        let mut running = self.start_until(8 * SYMBOLS as i64, more);
         let code = running.interrupt(WAIT).unwrap();
-        assert_eq!(code, Some(130), "it was to be in mid-file: {:?}", running.line("no such line", Duration::ZERO));
+        assert_eq!(
+            code,
+            Some(130),
+            "the interrupt must hit mid-file: {:?}",
+            running.line("no such line", Duration::ZERO)
+        );
     }
 
-    /// Runs the command to its end, which is a good one; gives the summary.
-    fn completed(&self, more: &[&str]) -> Value {
-        let output = self.resumed(more).output().unwrap();
+    /// Runs the command with `--resume` to its end, asserts that it succeeds, and returns the summary.
+    fn complete(&self, more: &[&str]) -> Value {
+        let output = self.resume_command(more).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The records of this feed that the topic holds, beside so many of others.
-    fn landed(&self, of_others: usize) -> Vec<Consumed> {
-        let mut records = kafka::read(&self.servers, &self.topic, self.held() as usize).unwrap();
+    /// Returns the feed's records in the topic, which contains `foreign` records of other producers besides.
+    fn records(&self, foreign: usize) -> Vec<Consumed> {
+        let mut records = kafka::read(&self.servers, &self.topic, self.records_in_topic() as usize).unwrap();
         records.retain(|record| !record.key.is_empty());
-        assert_eq!(self.held() as usize - records.len(), of_others);
+        assert_eq!(self.records_in_topic() as usize - records.len(), foreign);
         records
     }
 
-    /// Each record is in the topic once, a symbol's in one partition and in order.
+    /// Asserts that each record is in the topic once, and that a symbol's records are in one partition and in order.
     #[track_caller]
-    fn holds_each_row_once(&self, of_others: usize) {
+    fn assert_each_row_once(&self, foreign: usize) {
         let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for record in self.expected() {
             let symbol = serde_json::from_str::<Value>(&record).unwrap()["symbol"].as_str().unwrap().to_owned();
             expected.entry(symbol).or_default().push(record);
         }
-        let mut landed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut delivered: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut partitions: BTreeMap<String, i32> = BTreeMap::new();
-        for record in self.landed(of_others) {
+        for record in self.records(foreign) {
             assert_eq!(*partitions.entry(record.key.clone()).or_insert(record.partition), record.partition);
-            landed.entry(record.key).or_default().push(record.value);
+            delivered.entry(record.key).or_default().push(record.value);
         }
         for (symbol, expected) in &expected {
-            let landed = landed.get(symbol).map(Vec::as_slice).unwrap_or_default();
-            let differ = expected.iter().zip(landed).position(|(one, other)| one != other);
-            assert_eq!(differ, None, "{symbol}: {:?}", differ.map(|at| (&expected[at], &landed[at])));
-            assert_eq!(landed.len(), expected.len(), "{symbol}");
+            let delivered = delivered.get(symbol).map(Vec::as_slice).unwrap_or_default();
+            let difference = expected.iter().zip(delivered).position(|(one, other)| one != other);
+            assert_eq!(difference, None, "{symbol}: {:?}", difference.map(|at| (&expected[at], &delivered[at])));
+            assert_eq!(delivered.len(), expected.len(), "{symbol}");
         }
-        assert_eq!(landed.len(), expected.len());
+        assert_eq!(delivered.len(), expected.len());
     }
 }
 
-/// A record that a killed run had under way.
-struct Pending {
+/// A record that a killed run left in flight.
+struct InFlight {
     partition: i32,
     symbol: String,
     record: String,
     headers: OwnedHeaders,
 }
 
-impl Pending {
-    /// The record so many rows after the last that the topic holds of the feed.
+impl InFlight {
+    /// The record `ahead` rows after the feed's last record in the topic.
     fn of(feed: &Feed, ahead: usize) -> Self {
-        let landed = feed.landed(0);
-        let header = |of: &Consumed, name: &str| of.headers.iter().find(|(key, _)| key == name).unwrap().1.clone();
-        let row = |of: &Consumed| header(of, "tickerlake-row").parse::<usize>().unwrap();
-        let last = landed.iter().max_by_key(|one| row(one)).unwrap();
+        let delivered = feed.records(0);
+        let header =
+            |record: &Consumed, name: &str| record.headers.iter().find(|(key, _)| key == name).unwrap().1.clone();
+        let row = |record: &Consumed| header(record, "tickerlake-row").parse::<usize>().unwrap();
+        let last = delivered.iter().max_by_key(|one| row(one)).unwrap();
         let next = row(last) + ahead;
         let record = feed.expected().swap_remove(next - 1);
         let symbol = serde_json::from_str::<Value>(&record).unwrap()["symbol"].as_str().unwrap().to_owned();
         let headers = OwnedHeaders::new()
             .insert(Header { key: "tickerlake-feed", value: Some(&header(last, "tickerlake-feed")) })
             .insert(Header { key: "tickerlake-row", value: Some(&next.to_string()) });
-        let partition = landed.iter().find(|one| one.key == symbol).unwrap().partition;
-        Pending { partition, symbol, record, headers }
+        let partition = delivered.iter().find(|one| one.key == symbol).unwrap().partition;
+        InFlight { partition, symbol, record, headers }
     }
 
-    async fn lands(self, broker: &TestBroker) {
+    async fn deliver(self, broker: &TestBroker) {
         let producer: FutureProducer = broker.client().create().unwrap();
         let record = FutureRecord::to(&broker.topic).partition(self.partition).key(&self.symbol).payload(&self.record);
         producer.send(record.headers(self.headers), WAIT).await.unwrap();
@@ -189,7 +196,7 @@ fn table(rows: impl Iterator<Item = String>) -> String {
     format!("Symbol,Date,Close\n{}\n", rows.join("\n"))
 }
 
-/// The numbers of a summary: rows read, there already, delivered, rejected.
+/// Returns the counts of a summary: rows read, already in the topic, delivered, rejected.
 fn counts(summary: &Value) -> [u64; 4] {
     ["read", "already", "delivered", "rejected"].map(|name| summary[name].as_u64().unwrap())
 }

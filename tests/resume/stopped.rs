@@ -1,78 +1,78 @@
-//! Runs that are killed or interrupted, and go on.
+//! Runs that are killed or interrupted, and then resumed.
 
 use uuid::Uuid;
 
 use super::*;
 
 tickerlake_tests::on_both_brokers! {
-    however_often_it_is_killed_every_row_is_in_the_topic_once, 3;
-    ctrl_c_during_the_wait_ends_it_and_sends_nothing, 2;
-    ctrl_c_and_the_same_command_again_deliver_the_rest_and_keep_every_reject_once, 3;
-    a_feed_in_any_order_goes_on_as_it_would_have_gone, 2;
-    records_of_others_before_between_and_after_are_read_over, 2;
-    a_symbol_is_in_the_same_partition_with_and_without, 7;
-    a_resumed_feed_keeps_its_pace_from_the_first_row_that_is_sent, 1;
-    a_partition_that_is_far_ahead_of_another_does_not_slow_the_feed, 2;
+    killed_runs_deliver_every_row_exactly_once, 3;
+    ctrl_c_during_the_wait_sends_nothing, 2;
+    same_command_after_ctrl_c_delivers_the_rest, 3;
+    resumed_feed_keeps_its_order, 2;
+    foreign_records_in_the_topic_are_skipped, 2;
+    resume_does_not_change_the_partition_of_a_symbol, 7;
+    resumed_feed_paces_from_its_first_sent_row, 1;
+    partition_that_is_far_ahead_does_not_slow_the_feed, 2;
 }
 
 const ROWS: usize = 300_000;
 
-async fn however_often_it_is_killed_every_row_is_in_the_topic_once(broker: TestBroker) {
+async fn killed_runs_deliver_every_row_exactly_once(broker: TestBroker) {
     let kills = if broker.is_apache() { 20 } else { 4 };
     let feed = Feed { wait: 5, ..Feed::of(&broker, ROWS, &[]) };
-    let mut landed = 0;
+    let mut in_topic = 0;
     for kill in 0..kills {
-        let mut running = feed.started(&["--rate", "10000"]);
+        let mut running = feed.start(&["--rate", "10000"]);
         std::thread::sleep(Duration::from_millis((Uuid::new_v4().as_u128() % 300) as u64));
-        assert!(running.ended(Duration::ZERO).is_err(), "kill {kill} was to be in mid-file");
-        // As kill -9 does.
+        assert!(running.ended(Duration::ZERO).is_err(), "kill {kill} must hit mid-file");
+        // Dropping sends SIGKILL, as kill -9 does.
         drop(running);
-        assert!(feed.held() > landed, "kill {kill} came before the first row");
-        landed = feed.held();
+        assert!(feed.records_in_topic() > in_topic, "kill {kill} hit before the first row");
+        in_topic = feed.records_in_topic();
     }
-    assert!(landed < ROWS as i64);
-    let [read, already, delivered, rejected] = counts(&feed.completed(&[]));
+    assert!(in_topic < ROWS as i64);
+    let [read, already, delivered, rejected] = counts(&feed.complete(&[]));
     assert_eq!((read, already + delivered, rejected), (ROWS as u64, ROWS as u64, 0));
-    assert!(already >= landed as u64);
-    feed.holds_each_row_once(0);
+    assert!(already >= in_topic as u64);
+    feed.assert_each_row_once(0);
 }
 
-async fn ctrl_c_during_the_wait_ends_it_and_sends_nothing(broker: TestBroker) {
+async fn ctrl_c_during_the_wait_sends_nothing(broker: TestBroker) {
     let feed = Feed { wait: 3_600, ..Feed::of(&broker, 10, &[]) };
-    let mut running = Running::start(&mut feed.resumed(&[])).unwrap();
+    let mut running = Running::start(&mut feed.resume_command(&[])).unwrap();
     running.line("reading back", WAIT).unwrap();
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));
-    assert_eq!(feed.held(), 0);
+    assert_eq!(feed.records_in_topic(), 0);
 }
 
-async fn ctrl_c_and_the_same_command_again_deliver_the_rest_and_keep_every_reject_once(broker: TestBroker) {
+async fn same_command_after_ctrl_c_delivers_the_rest(broker: TestBroker) {
     let feed = Feed::of(&broker, 0, &[]);
     let rows = (0..20_000).map(|number| if number % 1_000 == 500 { "S0,never,1".to_owned() } else { row(number) });
     feed.write("rows.csv", &table(rows));
-    feed.interrupted(&["--rate", "5000"]);
-    feed.interrupted(&["--rate", "5000"]);
-    let landed = feed.held();
+    feed.interrupt_mid_file(&["--rate", "5000"]);
+    feed.interrupt_mid_file(&["--rate", "5000"]);
+    let delivered = feed.records_in_topic();
 
-    let output = feed.resumed(&[]).output().unwrap();
+    let output = feed.resume_command(&[]).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "rows were rejected: {output:?}");
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(counts(&summary), [20_000, landed as u64, 19_980 - landed as u64, 20]);
+    assert_eq!(counts(&summary), [20_000, delivered as u64, 19_980 - delivered as u64, 20]);
     let rejects = std::fs::read_to_string(feed.path("rows.csv.rejects.csv")).unwrap();
     let lines: Vec<&str> = rejects.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     let expected: Vec<String> = (0..20).map(|thousand| (thousand * 1_000 + 502).to_string()).collect();
     assert_eq!(lines, expected);
-    feed.holds_each_row_once(0);
+    feed.assert_each_row_once(0);
 
-    let output = feed.bare(&["--resume", "-b", &feed.servers, "-t", &feed.topic]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let output = feed.command(&["--resume", "-b", &feed.servers, "-t", &feed.topic]).output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        said.starts_with("20,000 rows read, 19,980 in the topic already, 0 delivered, 20 rejected, 0 blank"),
-        "{said}"
+        stdout.starts_with("20,000 rows read, 19,980 in the topic already, 0 delivered, 20 rejected, 0 blank"),
+        "{stdout}"
     );
-    feed.holds_each_row_once(0);
+    feed.assert_each_row_once(0);
 }
 
-async fn a_feed_in_any_order_goes_on_as_it_would_have_gone(broker: TestBroker) {
+async fn resumed_feed_keeps_its_order(broker: TestBroker) {
     for (at, arguments) in [
         &["--order", "date", "a.csv", "b.csv"][..],
         &["--order", "sample", "--seed", "7", "--repeat", "2", "a.csv", "b.csv"],
@@ -81,7 +81,7 @@ async fn a_feed_in_any_order_goes_on_as_it_would_have_gone(broker: TestBroker) {
     .into_iter()
     .enumerate()
     {
-        // A topic may hold several feeds.
+        // One topic can contain several feeds.
         let feed = Feed::of(&broker, 0, arguments);
         let dated = |start: usize| {
             let row = move |n: usize| format!("F{at}S{},20{:02}-01-01,{n}", n % SYMBOLS, (n * 31 + start) % 90 + 10);
@@ -89,86 +89,86 @@ async fn a_feed_in_any_order_goes_on_as_it_would_have_gone(broker: TestBroker) {
         };
         feed.write("a.csv", &table(dated(0)));
         feed.write("b.csv", &table(dated(5_000)));
-        let before = feed.held();
-        feed.interrupted(&["--rate", "4000"]);
+        let before = feed.records_in_topic();
+        feed.interrupt_mid_file(&["--rate", "4000"]);
         let expected = feed.expected();
-        assert!(feed.held() < before + expected.len() as i64);
-        let [read, already, delivered, _] = counts(&feed.completed(&[]));
+        assert!(feed.records_in_topic() < before + expected.len() as i64);
+        let [read, already, delivered, _] = counts(&feed.complete(&[]));
         assert_eq!((read, already + delivered), (expected.len() as u64, expected.len() as u64));
         assert!(already > 0 && delivered > 0);
         let all = expected.len() as u64;
-        assert_eq!(counts(&feed.completed(&[])), [all, all, 0, 0], "{arguments:?}");
+        assert_eq!(counts(&feed.complete(&[])), [all, all, 0, 0], "{arguments:?}");
         let own: Vec<Consumed> =
-            feed.landed(0).into_iter().filter(|record| record.key.starts_with(&format!("F{at}"))).collect();
+            feed.records(0).into_iter().filter(|record| record.key.starts_with(&format!("F{at}"))).collect();
         assert_eq!(own.len(), expected.len(), "{arguments:?}");
         for partition in 0..2 {
-            let landed = own.iter().filter(|record| record.partition == partition).map(|record| &record.value);
+            let stored = own.iter().filter(|record| record.partition == partition).map(|record| &record.value);
             let keys: Vec<&String> =
                 own.iter().filter(|record| record.partition == partition).map(|record| &record.key).collect();
             let sent = expected.iter().filter(|record| {
                 let value: Value = serde_json::from_str(record).unwrap();
                 keys.iter().any(|key| **key == value["symbol"].as_str().unwrap())
             });
-            assert!(landed.eq(sent), "{arguments:?}, partition {partition}");
+            assert!(stored.eq(sent), "{arguments:?}, partition {partition}");
         }
     }
 }
 
-async fn records_of_others_before_between_and_after_are_read_over(broker: TestBroker) {
+async fn foreign_records_in_the_topic_are_skipped(broker: TestBroker) {
     let feed = Feed::of(&broker, 20_000, &[]);
-    let others = |count| std::iter::repeat_n(None, count);
+    let foreign = |count| std::iter::repeat_n(None, count);
     for partition in 0..2 {
-        broker.send(partition, others(100)).await.unwrap();
+        broker.send(partition, foreign(100)).await.unwrap();
     }
-    feed.interrupted(&["--rate", "5000"]);
+    feed.interrupt_mid_file(&["--rate", "5000"]);
     for partition in 0..2 {
-        // More than is read back at once.
-        broker.send(partition, others(7_000)).await.unwrap();
+        // More than the producer reads back in one round.
+        broker.send(partition, foreign(7_000)).await.unwrap();
     }
-    let mut running = feed.started(&["--rate", "5000"]);
-    broker.send(0, others(100)).await.unwrap();
+    let mut running = feed.start(&["--rate", "5000"]);
+    broker.send(0, foreign(100)).await.unwrap();
     running.interrupt(WAIT).unwrap();
-    broker.send(1, others(100)).await.unwrap();
-    let [_, already, delivered, _] = counts(&feed.completed(&[]));
+    broker.send(1, foreign(100)).await.unwrap();
+    let [_, already, delivered, _] = counts(&feed.complete(&[]));
     assert_eq!(already + delivered, 20_000);
-    feed.holds_each_row_once(2 * 7_100 + 200);
+    feed.assert_each_row_once(2 * 7_100 + 200);
 }
 
-async fn a_symbol_is_in_the_same_partition_with_and_without(broker: TestBroker) {
+async fn resume_does_not_change_the_partition_of_a_symbol(broker: TestBroker) {
     let feed = Feed::of(&broker, 0, &[]);
     let names: Vec<String> =
         (0..500).map(|n| format!("{}{n}", ["A", "BRK B", "börse", "S"][n % 4].repeat(n % 7 + 1))).collect();
     feed.write("rows.csv", &table(names.iter().map(|name| format!("{name},2020-01-01,1"))));
-    let output = feed.bare(&["-b", &feed.servers, "-t", &feed.topic]).output().unwrap();
+    let output = feed.command(&["-b", &feed.servers, "-t", &feed.topic]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    feed.completed(&[]);
+    feed.complete(&[]);
     let mut partitions: BTreeMap<String, Vec<i32>> = BTreeMap::new();
-    for record in feed.landed(0) {
+    for record in feed.records(0) {
         partitions.entry(record.key).or_default().push(record.partition);
     }
     assert_eq!(partitions.len(), names.len());
     assert!(partitions.values().all(|both| both.len() == 2 && both[0] == both[1]), "{partitions:?}");
 }
 
-async fn a_resumed_feed_keeps_its_pace_from_the_first_row_that_is_sent(broker: TestBroker) {
-    // A day a second, and thirty years between the rows that are there already and the others.
+async fn resumed_feed_paces_from_its_first_sent_row(broker: TestBroker) {
+    // One day of data a second, and thirty years between the delivered rows and the remaining ones.
     let feed = Feed::of(&broker, 0, &[]);
     let old = (0..100).map(|n| format!("A,1990-01-01,{n}"));
     feed.write("rows.csv", &table(old.chain((1..=3).map(|day| format!("A,2020-01-0{day},1")))));
-    let mut running = feed.started_until(100, &["--speed", "86400"]);
+    let mut running = feed.start_until(100, &["--speed", "86400"]);
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));
-    let mut resumed = feed.started(&["--speed", "86400"]);
+    let mut resumed = feed.start(&["--speed", "86400"]);
     let summary: Value = serde_json::from_str(&resumed.line("\"already\"", WAIT).unwrap()).unwrap();
     assert_eq!(counts(&summary), [103, 100, 3, 0]);
-    assert!(summary["seconds"].as_f64().unwrap() > 1.9, "the days that are left take their time: {summary}");
+    assert!(summary["seconds"].as_f64().unwrap() > 1.9, "the remaining days are paced: {summary}");
 }
 
-async fn a_partition_that_is_far_ahead_of_another_does_not_slow_the_feed(broker: TestBroker) {
+async fn partition_that_is_far_ahead_does_not_slow_the_feed(broker: TestBroker) {
     let feed = Feed::of(&broker, 4_000, &[]);
-    feed.interrupted(&["--rate", "200"]);
-    // As if this partition had got that far, which it has not: only the pace is looked at.
-    Pending::of(&feed, 2_500).lands(&broker).await;
-    let mut resumed = Running::start(&mut feed.resumed(&["--rate", "2000"])).unwrap();
+    feed.interrupt_mid_file(&["--rate", "200"]);
+    // Simulates a partition that is far ahead; its other rows are not in the topic, so the test checks only the pace.
+    InFlight::of(&feed, 2_500).deliver(&broker).await;
+    let mut resumed = Running::start(&mut feed.resume_command(&["--rate", "2000"])).unwrap();
     let summary: Value = serde_json::from_str(&resumed.line("\"already\"", WAIT).unwrap()).unwrap();
     let [read, already, delivered, _] = counts(&summary);
     assert_eq!((read, already + delivered), (4_000, 4_000));
