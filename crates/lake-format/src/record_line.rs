@@ -48,7 +48,7 @@ impl Head {
             _ => self.write(record, generation),
         };
         out.extend_from_slice(&self.next);
-        self.offset_end = digits::count_up(&mut self.next[..end]).then_some(end);
+        self.offset_end = digits::increment(&mut self.next[..end]).then_some(end);
         self.offset = record.offset + 1;
         self.timestamp = record.timestamp;
     }

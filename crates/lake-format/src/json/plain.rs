@@ -4,7 +4,7 @@
 //! to the scanner. Where it stands is kept in registers here, not in the scanner's fields, which is what makes it quick.
 
 use super::Kind;
-use byte_scan::simd::{BLOCK, Block, Bytes};
+use byte_scan::simd::{BLOCK, Block, ByteMask};
 
 /// Where the value that begins at `at` ends, and what it is; nothing if the scanner has to look.
 #[inline]
@@ -21,10 +21,10 @@ pub fn value(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
 #[inline]
 pub fn in_block(block: &Block) -> Option<(usize, Kind)> {
     if block[0] == b'"' {
-        let end = Bytes::special_or_not_ascii(block).second();
+        let end = ByteMask::special_or_not_ascii(block).second();
         return (end < BLOCK && block[end] == b'"').then_some((end + 1, Kind::String));
     }
-    let others = Bytes::not_digits(block);
+    let others = ByteMask::not_digits(block);
     let point = others.first();
     if point == 0 || point == BLOCK || (point > 1 && block[0] == b'0') {
         return None;
@@ -43,7 +43,7 @@ pub fn long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     let mut end = at + 1;
     if bytes[at] == b'"' {
         loop {
-            let special = Bytes::special_or_not_ascii(block(bytes, end)?).first();
+            let special = ByteMask::special_or_not_ascii(block(bytes, end)?).first();
             end += special;
             if special < BLOCK {
                 return (bytes[end] == b'"').then_some((end + 1, Kind::String));
@@ -63,7 +63,7 @@ pub fn long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
 #[inline]
 fn digits(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        let digits = Bytes::not_digits(block(bytes, at)?).first();
+        let digits = ByteMask::not_digits(block(bytes, at)?).first();
         at += digits;
         if digits < BLOCK {
             return Some(at);

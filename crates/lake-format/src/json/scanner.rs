@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::{Field, IgnoreFields, JsonError, Kind, MAX_DEPTH, Visitor, plain};
-use byte_scan::simd::{BLOCK, Bytes};
+use byte_scan::simd::{BLOCK, ByteMask};
 
 /// A place in a text.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
-    /// Bytes from the start.
+    /// ByteMask from the start.
     pub(super) at: usize,
     /// White space has been passed that holds a line feed or a carriage return.
     pub(super) line_breaks: bool,
@@ -162,7 +162,7 @@ impl<'a> Scanner<'a> {
         loop {
             // A block at once, as long as none of its bytes ends the string or is special in it.
             while let Some(block) = self.bytes[self.at..].first_chunk() {
-                let special = Bytes::special(block).first();
+                let special = ByteMask::special(block).first();
                 self.at += special;
                 if special < BLOCK {
                     break;
@@ -249,7 +249,7 @@ impl<'a> Scanner<'a> {
             return self.refuse("a digit");
         }
         while let Some(block) = self.bytes[self.at..].first_chunk() {
-            let digits = Bytes::not_digits(block).first();
+            let digits = ByteMask::not_digits(block).first();
             self.at += digits;
             if digits < BLOCK {
                 return Ok(());
