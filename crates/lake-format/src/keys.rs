@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 use time::OffsetDateTime;
 
 use crate::InvalidRecord;
@@ -140,11 +141,11 @@ impl KeyLayout {
         };
         if let (Some(field), ObjectPrefix::Data { value, .. }) = (&self.partition_field, group) {
             path.push_str("by_");
-            hive_escape(&field.to_ascii_lowercase(), &mut path);
+            path.extend(hive_escape(&field.to_ascii_lowercase()));
             path.push('=');
             match value.as_deref() {
                 None | Some("") => path.push_str(NO_PARTITION),
-                Some(value) => hive_escape(value, &mut path),
+                Some(value) => path.extend(hive_escape(value)),
             }
             path.push('/');
         }
@@ -181,7 +182,7 @@ impl KeyLayout {
         }
         if let Some(field) = &self.partition_field {
             pattern.push_str("by_");
-            hive_escape(&field.to_ascii_lowercase(), &mut pattern);
+            pattern.extend(hive_escape(&field.to_ascii_lowercase()));
             pattern.push_str("=*/");
         }
         pattern.push_str("*.");
@@ -211,9 +212,8 @@ impl KeyLayout {
                 if text == NO_PARTITION {
                     return Ok(None);
                 }
-                let mut escaped = String::new();
-                hive_escape(&text, &mut escaped);
-                if escaped.len() > LONGEST_PARTITION_VALUE {
+                let escaped_length: usize = hive_escape(&text).map(str::len).sum();
+                if escaped_length > LONGEST_PARTITION_VALUE {
                     return Err(fault("its value is too long to be part of an object key"));
                 }
                 Ok((!text.is_empty()).then_some(text))
@@ -256,17 +256,28 @@ fn day(Hour(hour): Hour) -> Hour {
     Hour(hour - hour.rem_euclid(24))
 }
 
-/// Percent-encodes what Hive percent-encodes in a partition's path (`FileUtils.escapePathName`), and
-/// what is not ASCII, which object keys and URLs treat differently from one program to the next.
-fn hive_escape(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        let plain = matches!(byte, b' '..=b'~') && !br##""#%'*/:=?\{}[]^"##.contains(&byte);
-        if plain {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
+/// The ASCII characters that Hive percent-encodes in a partition's path (`FileUtils.escapePathName`).
+const HIVE: &AsciiSet = &CONTROLS
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'\'')
+    .add(b'*')
+    .add(b'/')
+    .add(b':')
+    .add(b'=')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'{')
+    .add(b'}')
+    .add(b'[')
+    .add(b']')
+    .add(b'^');
+
+/// Percent-encodes what Hive percent-encodes, and all that is not ASCII, which programs treat differently in object keys
+/// and URLs.
+fn hive_escape(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, HIVE)
 }
 
 #[cfg(test)]
@@ -351,5 +362,38 @@ mod tests {
         assert_eq!(Hour::of(0), Some(Hour::UNKNOWN));
         assert!(Hour::of(253_402_300_799_999).is_some(), "9999-12-31T23:59:59.999Z");
         assert_eq!(Hour::of(253_402_300_800_000), None);
+    }
+
+    /// As it was before the crate `percent-encoding`.
+    fn escaped_by_hand(text: &str) -> String {
+        let mut out = String::new();
+        for byte in text.bytes() {
+            let plain = matches!(byte, b' '..=b'~') && !br##""#%'*/:=?\{}[]^"##.contains(&byte);
+            if plain {
+                out.push(char::from(byte));
+            } else {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_by_hand() {
+        for character in '\0'..=char::MAX {
+            let text = character.to_string();
+            assert_eq!(hive_escape(&text).to_string(), escaped_by_hand(&text), "{character:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn text_is_escaped_as_by_hand(text in proptest::prelude::any::<String>(), ascii in "[\\x00-\\x7f]{0,64}") {
+            for text in [text, ascii] {
+                proptest::prop_assert_eq!(hive_escape(&text).to_string(), escaped_by_hand(&text));
+                let length: usize = hive_escape(&text).map(str::len).sum();
+                proptest::prop_assert_eq!(length, escaped_by_hand(&text).len());
+            }
+        }
     }
 }
