@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use commit_protocol::MAX_OBJECT_SPAN;
-use lake_format::codec::{self, Codec};
+use lake_format::codec::Codec;
 use lake_format::keys::{self, KeyLayout};
 use sink::config::Config;
 use time::Date;
@@ -77,7 +77,7 @@ impl Object {
     fn parse(area: Area, root: &str, key: &str, size: u64, known: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
         let (generation, partition, first) = keys::parse_name(name)?;
-        let codec = codec::by_name(name)?;
+        let codec = Codec::from_key(name)?;
         let mut parts = folder.strip_prefix(root)?.split_terminator('/');
         let day = days(parts.next()?.strip_prefix("dt=")?)?;
         let hour = match parts.next().and_then(|part| part.strip_prefix("hour=")) {
