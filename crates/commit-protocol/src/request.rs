@@ -53,7 +53,7 @@ pub enum Request {
 pub enum Answer<'o> {
     /// No ledger exists.
     Absent,
-    /// The ledger and its version.
+    /// The stored ledger, with its version.
     Ledger(Ledger, Version),
     /// The storage has written the ledger or object, which now has this version.
     Written(Version),

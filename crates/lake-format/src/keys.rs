@@ -106,7 +106,7 @@ impl Hour {
     }
 }
 
-/// What decides the directory part of an object's key.
+/// The parts of an object prefix, the directory part of an object's key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ObjectPrefix<'a> {
     /// Valid records.

@@ -36,7 +36,7 @@ pub enum Kind {
     Array,
     /// `"..."`
     String,
-    /// A number.
+    /// `-1.5e3`
     Number,
     /// `true` or `false`.
     Boolean,
@@ -102,7 +102,7 @@ pub enum JsonError {
     /// The text is not JSON.
     #[error("not JSON: {expected} expected at byte {at}")]
     NotJson {
-        /// What the grammar requires at this position.
+        /// The element that the grammar requires at this position.
         expected: &'static str,
         /// Position of the error, from the start of the value.
         at: usize,
