@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use sink::Config;
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::apache_kafka::ApacheKafka;
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::programs::{Running, part, program};

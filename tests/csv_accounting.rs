@@ -6,10 +6,10 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use producer::args::FeedArgs;
+use producer::cli::args::FeedArgs;
 use producer::feed::Feed;
+use producer::report::summary::Summary;
 use producer::run::{RunError, Target, run};
-use producer::summary::Summary;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use embedded::s3::Storage;
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;
-use tickerlake::storage::Storage;
 use tickerlake_tests::{lake, sample_event};
 
 struct Bucket {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::{lake, sample_event};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use embedded::broker::Broker;
 use tempfile::TempDir;
-use tickerlake::broker::Broker;
 use tickerlake_tests::acl::{Operation, Resource, allow};
 use tickerlake_tests::apache_kafka::{ApacheKafka, STRANGER};
 use tickerlake_tests::kafka;

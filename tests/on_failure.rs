@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::broker::TestBroker;
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::function::{FakeFunction, Invocation, Reply};

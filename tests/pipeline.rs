@@ -5,17 +5,16 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use embedded::broker::Broker;
+use embedded::s3::Storage;
+use event_source::batch::{Limits, MAX_PAYLOAD};
+use event_source::progress::Progress;
+use event_source::{Running, Settings};
 use rdkafka::ClientConfig;
 use serde_json::{Value, json};
 use sink::{Config, Sink};
 use tempfile::TempDir;
-use tickerlake::broker::Broker;
-use tickerlake::storage::Storage;
-use tickerlake::trigger::Settings;
-use tickerlake::trigger::batch::{Limits, MAX_PAYLOAD};
-use tickerlake::trigger::command::Running;
-use tickerlake::trigger::function::Function;
-use tickerlake::trigger::progress::Progress;
+use tickerlake::trigger::sink_function::SinkFunction;
 use tickerlake_tests::programs::program;
 use tickerlake_tests::{kafka, lake};
 
@@ -78,7 +77,7 @@ async fn a_row_is_a_json_object_under_its_symbol_and_every_digit_reaches_the_obj
 
     let bucket = folder.path().join("s3/lake");
     let client = Storage::open(&folder.path().join("s3"), "lake").unwrap().client();
-    let function = Function::Sink(Box::new(Sink::new(Config::new("lake"), client)));
+    let function = Arc::new(SinkFunction::new(Sink::new(Config::new("lake"), client)));
     let progress = Arc::new(Progress::default());
     let trigger = Running::start(settings(&servers, 100), function, Arc::clone(&progress)).unwrap();
     for record in &records {
@@ -119,7 +118,7 @@ async fn small_batches_store_every_row_of_every_symbol_once_and_in_order() {
     );
 
     let client = Storage::open(&folder.path().join("s3"), "lake").unwrap().client();
-    let function = Function::Sink(Box::new(Sink::new(Config::new("lake"), client)));
+    let function = Arc::new(SinkFunction::new(Sink::new(Config::new("lake"), client)));
     let progress = Arc::new(Progress::default());
     let trigger = Running::start(settings(&servers, 37), function, Arc::clone(&progress)).unwrap();
     for (partition, delivery) in summary["partitions"].as_object().unwrap() {

@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::{Running, program};
 use tickerlake_tests::runtime_api::{Answer, RuntimeApi};

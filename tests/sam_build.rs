@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::{Value, json};
 use sink::Config;
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::programs::{Running, hide_package, part, target};
 use tickerlake_tests::runtime_api::{Answer, RuntimeApi};
 use tickerlake_tests::{lake, workspace};

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use embedded::s3::Storage;
 use serde_json::Value;
 use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake::lake::{FOLDER_BUCKET, LakeArgs};
-use tickerlake::storage::Storage;
 use tickerlake::trace::{Status, Trace, Wanted, find};
 use tickerlake_tests::programs::program;
 use tickerlake_tests::{lake, sample_event, workspace};

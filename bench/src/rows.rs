@@ -5,11 +5,11 @@ use std::io::BufReader;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use producer::delimiter::Delimiter;
-use producer::encode::Encoder;
-use producer::header::Header;
-use producer::reading::Reading;
-use producer::row::{Read, Row, RowReader};
+use producer::csv::delimiter::Delimiter;
+use producer::csv::header::Header;
+use producer::csv::options::Reading;
+use producer::csv::row_reader::{Read, Row, RowReader};
+use producer::encode::record_encoder::Encoder;
 
 /// A record's key and value.
 #[derive(Clone, Debug)]

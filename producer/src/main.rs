@@ -1,7 +1,5 @@
 //! The `producer` command: arguments in, exit code out. The library does the work.
 
-mod cli;
-
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,19 +7,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use producer::args::FeedArgs;
+use kafka_client::create_topic::create_topic;
+use kafka_client::settings::Settings;
+use producer::cli::args::FeedArgs;
+use producer::cli::{Cli, Format};
 use producer::feed::Feed;
-use producer::foreground;
-use producer::kafka::Settings;
-use producer::progress::Progress;
-use producer::run::{RunError, Target};
-use producer::summary::Summary;
-use producer::topic;
-
-use crate::cli::{Cli, Format};
-
-const FAILED: u8 = 1;
-const REFUSED: u8 = 2;
+use producer::report::display::Display;
+use producer::report::progress::Progress;
+use producer::report::summary::Summary;
+use producer::run::{RunError, Target, run_in_background};
+use terminal::errors::in_one_line;
+use terminal::exit_code::{FAILURE, USAGE};
+use terminal::signal::stop_on_signal;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -43,14 +40,14 @@ async fn main() -> ExitCode {
     match printed {
         Ok(summary) => summary.exit_code().into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_one_line(error.as_ref()));
             let delivered = progress.snapshot().delivered;
             if delivered > 0 {
                 eprintln!("delivered until then: {delivered} records");
             }
             match error.downcast_ref() {
-                Some(RunError::Resume(resume)) if resume.is_refusal() => REFUSED.into(),
-                _ => FAILED.into(),
+                Some(RunError::Resume(resume)) if resume.is_refusal() => USAGE.into(),
+                _ => FAILURE.into(),
             }
         }
     }
@@ -59,13 +56,16 @@ async fn main() -> ExitCode {
 async fn feed_to(
     feed: Feed,
     target: Target,
-    create_topic: Option<u32>,
+    partitions: Option<u32>,
     progress: &Arc<Progress>,
 ) -> anyhow::Result<Summary> {
-    if let (Target::Kafka { settings, topic }, Some(partitions)) = (&target, create_topic) {
-        topic::create(settings, topic, partitions).await?;
+    if let (Target::Kafka { settings, topic }, Some(partitions)) = (&target, partitions) {
+        create_topic(settings, topic, partitions).await?;
     }
-    Ok(foreground::run(feed, target, Arc::clone(progress), foreground::stop_on_signal()).await?)
+    let display = Display::start(Arc::clone(progress));
+    let summary = run_in_background(feed, target, Arc::clone(progress), stop_on_signal()).await;
+    drop(display);
+    Ok(summary?)
 }
 
 /// On standard output, unless the records are there.

@@ -9,20 +9,20 @@ use std::time::Instant;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Repeat;
-use crate::checks;
-use crate::delivery::DeliveryError;
-use crate::encode::Reject;
+use crate::cli::args::Repeat;
+use crate::delivery::output::{Flow, Outlet};
+use crate::delivery::sender::DeliveryError;
+use crate::encode::record_encoder::Reject;
+use crate::feed::input::Input;
+use crate::feed::source::{Source, SourceError};
 use crate::feed::{Feed, Order};
-use crate::input::Input;
-use crate::outlet::{Flow, Outlet};
-use crate::progress::Progress;
+use crate::feeder::{DATES_TRIED, Runner};
+use crate::preflight;
+use crate::report::progress::Progress;
+use crate::report::summary::Summary;
 use crate::resume::ResumeError;
-use crate::runner::{DATES_TRIED, Runner};
-use crate::source::{Source, SourceError};
-use crate::summary::Summary;
 
-pub use crate::outlet::Target;
+pub use crate::delivery::output::Target;
 
 /// Why a feed failed; what was delivered until then stands in its [`Progress`].
 #[derive(Debug, Error)]
@@ -80,11 +80,11 @@ pub fn run(
     shutdown: CancellationToken,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    checks::check_headers(feed, progress, &shutdown)?;
-    checks::expect_bytes(feed, progress);
+    preflight::check_headers(feed, progress, &shutdown)?;
+    preflight::expect_bytes(feed, progress);
     let outlet = Outlet::open(feed, target, progress, &shutdown)?;
     // Last, since it removes what an earlier run has rejected.
-    let rejects = checks::prepare_rejects(feed)?;
+    let rejects = preflight::prepare_rejects(feed)?;
     let mut runner = Runner::new(feed, progress, shutdown, outlet, rejects);
     let fed = runner.feed();
     let Runner { outlet, shutdown, rejects, warnings, .. } = runner;
@@ -115,6 +115,23 @@ pub fn run(
     Ok(summary)
 }
 
+/// Runs a feed on a thread of its own, for asynchronous programs.
+///
+/// # Errors
+/// [`RunError`] of the feed.
+///
+/// # Panics
+/// If the feed panics.
+pub async fn run_in_background(
+    feed: Feed,
+    target: Target,
+    progress: Arc<Progress>,
+    shutdown: CancellationToken,
+) -> Result<Summary, RunError> {
+    let done = tokio::task::spawn_blocking(move || run(&feed, &target, &progress, shutdown)).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
 /// Opens an input and reads its header.
 pub(crate) fn open(
     input: &Input,
@@ -128,7 +145,7 @@ pub(crate) fn open(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{A, Bench};
+    use crate::test_feed::{A, Bench};
     use std::io::Write;
 
     #[test]

@@ -250,9 +250,9 @@ async fn a_bucket_is_looked_at_like_a_folder() {
             .args(arguments)
             .env_remove("KAFKA_BOOTSTRAP_SERVERS")
             .env("AWS_ENDPOINT_URL_S3", endpoint.url())
-            .env("AWS_REGION", tickerlake::storage::REGION)
-            .env("AWS_ACCESS_KEY_ID", tickerlake::storage::ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", tickerlake::storage::SECRET_KEY)
+            .env("AWS_REGION", embedded::s3::REGION)
+            .env("AWS_ACCESS_KEY_ID", embedded::s3::ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", embedded::s3::SECRET_KEY)
             .output()
             .unwrap()
     };

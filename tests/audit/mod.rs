@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use commit_protocol::Ledger;
+use embedded::s3::Storage;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lake_format::codec::Codec;
@@ -22,7 +23,6 @@ use serde_json::{Value, json};
 use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;
-use tickerlake::storage::Storage;
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::program;
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use futures::future::join_all;
 use serde_json::json;
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;
-use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::{Running, program};

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::apache_kafka::ApacheKafka;
 use tickerlake_tests::lambda::Lambda;
 use tickerlake_tests::programs::{Running, program};

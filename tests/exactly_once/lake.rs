@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
+use embedded::s3::Storage;
 use futures::future::join_all;
 use lake_format::keys::KeyLayout;
 use serde_json::{Value, json};
 use sink::response::Response;
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;
-use tickerlake::storage::Storage;
 use tickerlake_tests::lake;
 
 const LEDGER: &str = "ledger/t/00000.json";

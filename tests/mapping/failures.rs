@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use event_source::on_failure::{Destination, Place};
+use event_source::retry::Policy;
 use lambda_kafka_event::Event;
 use serde_json::Value;
 use tempfile::TempDir;
-use tickerlake::trigger::attempts::Policy;
-use tickerlake::trigger::destination::{Destination, Place};
 use tickerlake_tests::function::{Invocation, Reply};
 use tokio::net::TcpListener;
 
@@ -30,7 +30,7 @@ tickerlake_tests::on_both_brokers! {
 /// A policy of so many retries, and a destination in a folder.
 async fn giving_up(settings: &mut Settings, retries: u32, folder: &Path) {
     settings.policy = Policy { maximum_retry_attempts: Some(retries), ..settings.policy };
-    settings.on_failure = Some(Destination::open(Place::Folder(folder.to_owned())).await.unwrap());
+    settings.on_failure = Some(Destination::open(Place::Folder(folder.to_owned()), None).unwrap());
 }
 
 /// The records kept in a destination, and the partitions and offsets of their payloads.
@@ -214,7 +214,7 @@ async fn a_function_that_is_not_there_is_waited_for() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = format!("http://{unused}/2015-03-31/functions/sink/invocations").parse().unwrap();
     let progress = Arc::new(Progress::default());
-    let function = tickerlake::trigger::function::Function::http(url);
+    let function = Arc::new(event_source::function::HttpFunction::new(url));
     let running = Running::start(settings(&broker, 1, SHORT), function, Arc::clone(&progress)).unwrap();
     until("two tries", || progress.counts().failures >= 2).await;
     assert_eq!(progress.counts().batches, 0);

@@ -11,10 +11,9 @@ mod positions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickerlake::trigger::Settings;
-use tickerlake::trigger::batch::{Limits, MAX_PAYLOAD};
-use tickerlake::trigger::command::Running;
-use tickerlake::trigger::progress::Progress;
+use event_source::batch::{Limits, MAX_PAYLOAD};
+use event_source::progress::Progress;
+use event_source::{Running, Settings};
 use tickerlake_tests::broker::TestBroker;
 use tickerlake_tests::function::FakeFunction;
 

@@ -1,9 +1,9 @@
 //! Where a group begins, and where it goes on.
 
+use event_source::StartingPosition;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
-use tickerlake::trigger::StartingPosition;
 use tickerlake_tests::function::Reply;
 
 use super::*;

@@ -6,7 +6,7 @@ use crate::audit::AuditArgs;
 use crate::query::QueryArgs;
 use crate::run::RunArgs;
 use crate::trace::TraceArgs;
-use crate::trigger::command::TriggerArgs;
+use crate::trigger::TriggerArgs;
 use crate::up::UpArgs;
 
 /// A stock-market feed from a CSV file to SQL on a data lake, on one machine

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use producer::kafka::Quiet;
+use kafka_client::context::SilentContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -25,7 +25,7 @@ const NEAR: i64 = 10_000;
 
 /// A broker, asked as the trigger asks it: what it delivers under the user's own settings.
 pub(super) struct Broker {
-    consumer: BaseConsumer<Quiet>,
+    consumer: BaseConsumer<SilentContext>,
     servers: String,
 }
 
@@ -39,8 +39,9 @@ impl Broker {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error");
-        let consumer =
-            client.create_with_context(Quiet).with_context(|| format!("the broker {servers} (--bootstrap-server)"))?;
+        let consumer = client
+            .create_with_context(SilentContext)
+            .with_context(|| format!("the broker {servers} (--bootstrap-server)"))?;
         Ok(Broker { consumer, servers })
     }
 

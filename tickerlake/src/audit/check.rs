@@ -8,6 +8,7 @@ use commit_protocol::Ledger;
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_format::keys::{self, KeyLayout};
 use lake_format::ledger;
+use lake_store::Lake;
 use rdkafka::ClientConfig;
 use sink::Config;
 use tokio::task::block_in_place;
@@ -21,7 +22,6 @@ use super::objects::{A_PASS, Area, Object, Pass};
 use super::partition::{LedgerRead, Lost, Partition};
 use super::report::Report;
 use super::row::{Row, Watermarks};
-use crate::sql;
 
 /// Objects that are fetched side by side.
 const READS_AT_ONCE: usize = 8;
@@ -44,13 +44,13 @@ pub struct Scope {
 ///
 /// # Errors
 /// When the lake cannot be read, or the broker does not answer. What is found is no error.
-pub async fn check(lake: &sql::Lake, scope: &Scope, client: Option<&ClientConfig>) -> anyhow::Result<Report> {
+pub async fn check(lake: &Lake, scope: &Scope, client: Option<&ClientConfig>) -> anyhow::Result<Report> {
     Ok(look(lake, scope, client).await?.0)
 }
 
 /// As [`check`]; gives the ledgers that are lost, too.
 pub(super) async fn look(
-    lake: &sql::Lake,
+    lake: &Lake,
     scope: &Scope,
     client: Option<&ClientConfig>,
 ) -> anyhow::Result<(Report, Vec<Lost>)> {
@@ -58,7 +58,7 @@ pub(super) async fn look(
 }
 
 async fn look_in_passes(
-    lake: &sql::Lake,
+    lake: &Lake,
     scope: &Scope,
     client: Option<&ClientConfig>,
     a_pass: usize,
@@ -73,7 +73,7 @@ async fn look_in_passes(
 }
 
 struct Check<'a> {
-    lake: &'a sql::Lake,
+    lake: &'a Lake,
     scope: &'a Scope,
     broker: Option<Broker>,
     /// Objects that one pass over the listing takes along.
@@ -337,7 +337,7 @@ mod tests {
     use tempfile::TempDir;
 
     /// Objects of two lines each, of two partitions, on two days by turns; one that would be the third is not there.
-    fn lake(folder: &TempDir) -> sql::Lake {
+    fn lake(folder: &TempDir) -> Lake {
         for (partition, first) in (0..2).flat_map(|partition| (0..8_i64).map(move |n| (partition, 2 * n))) {
             let day = 20_000 + first / 2 % 2;
             let dt = ["2024-10-04", "2024-10-05"][usize::try_from(first / 2 % 2).unwrap()];
@@ -355,7 +355,7 @@ mod tests {
                 fs::write(path.join(format!("{partition:05}-{first:020}.json")), lines).unwrap();
             }
         }
-        sql::Lake { store: sql::store::folder(folder.path()).unwrap(), prefix: String::new() }
+        Lake { store: lake_store::folder(folder.path()).unwrap(), prefix: String::new() }
     }
 
     #[tokio::test]

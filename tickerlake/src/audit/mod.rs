@@ -23,15 +23,16 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use producer::args::KafkaArgs;
-use producer::kafka::{Settings as KafkaSettings, SettingsError};
-use producer::topic::Topic;
+use kafka_client::args::KafkaArgs;
+use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
+use kafka_client::topic::Topic;
 use rdkafka::ClientConfig;
 use serde_json::json;
 
 use crate::lake::{FOLDER_BUCKET, LakeArgs};
-use crate::say::{Format, Say, counted};
+use crate::say::{Format, Say};
 use partition::Lost;
+use terminal::numbers::counted;
 
 pub use check::{Scope, check};
 pub use finding::{Finding, Findings, Place};

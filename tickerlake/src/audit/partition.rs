@@ -227,24 +227,19 @@ impl Partition {
             LedgerRead::Read(ledger) => ledger,
             LedgerRead::Damaged(reason) => return tell(Kind::LedgerDamaged, reason.clone()),
             LedgerRead::Absent if self.row.objects > 0 => {
-                let objects = crate::say::counted(self.row.objects, "object", "objects");
+                let objects = terminal::numbers::counted(self.row.objects, "object", "objects");
                 return tell(Kind::NoLedger, format!("there is none, and {objects}"));
             }
             LedgerRead::Absent => return,
         };
         let reaches = ledger.high_watermarks.iter().max_by_key(|(_, last)| **last);
-        if let Some((group, &high_watermarks)) =
-            reaches.filter(|(_, high_watermarks)| self.row.last.is_none_or(|last| last < **high_watermarks))
-        {
+        if let Some((group, &ahead)) = reaches.filter(|(_, ahead)| self.row.last.is_none_or(|last| last < **ahead)) {
             let last =
                 self.row.last.map_or("nothing is stored".to_owned(), |last| format!("the last stored is {last}"));
-            tell(
-                Kind::LedgerAhead,
-                format!("its high_watermarks tells of offset {high_watermarks} in {group}, and {last}"),
-            );
+            tell(Kind::LedgerAhead, format!("its ahead tells of offset {ahead} in {group}, and {last}"));
         }
         if let Some(last) = self.row.last.filter(|last| ledger.next <= *last)
-            && reaches.is_none_or(|(_, high_watermarks)| *high_watermarks < last)
+            && reaches.is_none_or(|(_, ahead)| *ahead < last)
         {
             tell(Kind::LedgerBehind, format!("its next is {}, and offset {last} is stored", ledger.next));
         }

@@ -67,7 +67,7 @@ mod tests {
     use super::super::finding::Place;
     use super::*;
     use crate::lake::FOLDER_BUCKET;
-    use crate::storage::Storage;
+    use embedded::s3::Storage;
     use tempfile::TempDir;
 
     fn lost() -> Lost {

@@ -1,13 +1,13 @@
 //! What an audit has to say: a table, the findings, and a closing line. Pure.
 
-use producer::summary::grouped;
 use serde::Serialize;
+use terminal::numbers::grouped;
 
 use super::finding::{Finding, Findings};
 use super::kind::Kind;
 
 use super::row::Row;
-use crate::say::counted;
+use terminal::numbers::counted;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Default)]

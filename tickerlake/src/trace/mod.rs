@@ -10,13 +10,13 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
-use producer::topic::Topic;
+use kafka_client::topic::{InvalidTopicName, Topic};
+use lake_store::{Lake, Stored};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::lake::LakeArgs;
 use crate::say::Format;
-use crate::sql::{self, Stored};
 
 pub use answer::{Place, Status};
 pub use search::{Around, Contents, Hit, Neighbour, Wanted};
@@ -66,7 +66,7 @@ impl FromStr for RecordId {
         else {
             return Err("not of the form TOPIC/PARTITION/OFFSET, as in quotes/1/0".to_owned());
         };
-        let topic: Topic = topic.parse()?;
+        let topic: Topic = topic.parse().map_err(|error: InvalidTopicName| error.to_string())?;
         let partition: i32 = partition.parse().map_err(|_| format!("{partition:?} is no partition"))?;
         let offset: i64 = offset.parse().map_err(|_| format!("{offset:?} is no offset"))?;
         if partition < 0 || offset < 0 {
@@ -109,7 +109,7 @@ pub async fn trace(args: TraceArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When the lake cannot be listed, or an object cannot be read.
-pub async fn find(lake: &sql::Lake, topic: &str, wanted: Wanted) -> anyhow::Result<Trace> {
+pub async fn find(lake: &Lake, topic: &str, wanted: Wanted) -> anyhow::Result<Trace> {
     let objects = lake.stored(topic).await?;
     let keys = objects.iter().map(|object| object.key.as_str());
     let candidates = wanted.candidates(keys.clone());

@@ -1,16 +1,19 @@
 //! The arguments that name the mapping's settings, as AWS names them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_s3::Client;
 use clap::{Args, ValueEnum};
 use hyper::Uri;
 
-use super::attempts::Policy;
-use super::batch::{Limits, MAX_PAYLOAD};
-use super::destination::{Destination, Place};
-use super::function::Function;
-use super::redrive::{self, Redrive};
-use super::{FUNCTION_TIMEOUT, Settings};
+use event_source::batch::{Limits, MAX_PAYLOAD};
+use event_source::function::{Function, HttpFunction};
+use event_source::on_failure::{Destination, Place};
+use event_source::redrive::{self, Redrive};
+use event_source::retry::Policy;
+use event_source::{FUNCTION_TIMEOUT, Settings};
+
 use crate::query::seconds;
 
 /// Retries where an on-failure destination is given and no number: what AWS then makes of infinitely many.
@@ -92,8 +95,8 @@ fn record_age(text: &str) -> Result<i64, String> {
 
 impl FunctionArgs {
     /// The function behind an address, if one is named.
-    pub(crate) fn http(&self) -> Option<Function> {
-        self.function.clone().map(Function::http)
+    pub(crate) fn http(&self) -> Option<Arc<dyn Function>> {
+        self.function.clone().map(|url| Arc::new(HttpFunction::new(url)) as Arc<dyn Function>)
     }
 
     /// Sets what is done with the function, and when it fails.
@@ -105,14 +108,15 @@ impl FunctionArgs {
         settings.policy = self.policy();
         settings.report_batch_item_failures = self.report_batch_item_failures();
         if let Some(place) = &self.on_failure {
-            settings.on_failure = Some(Destination::open(place.clone()).await?);
+            settings.on_failure = Some(Destination::open(place.clone(), client(place).await)?);
         }
         Ok(())
     }
 
     /// How a function is fed what was given up.
-    pub(super) fn redrive(&self, place: Place, function: Function) -> Redrive {
+    pub(crate) async fn redrive(&self, place: Place, function: Arc<dyn Function>) -> Redrive {
         Redrive {
+            client: client(&place).await,
             place,
             function,
             timeout: self.timeout(),
@@ -138,6 +142,14 @@ impl FunctionArgs {
             maximum_record_age: age.map(Duration::from_secs),
             bisect: self.bisect_batch_on_function_error,
         }
+    }
+}
+
+/// A client for a place in S3, as the environment says.
+async fn client(place: &Place) -> Option<Client> {
+    match place {
+        Place::Folder(_) => None,
+        Place::S3 { .. } => Some(sink::storage::s3_adapter::client().await),
     }
 }
 

@@ -6,12 +6,32 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use producer::topic::Topic;
+use kafka_client::topic::{InvalidTopicName, Topic};
 use thiserror::Error;
 
-use super::StartingPosition;
 use super::args::{BatchArgs, FunctionArgs, ResponseType};
 use super::template::{self, Mapping, TemplateError};
+
+/// Where a group that is new begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StartingPosition {
+    /// At the first record that the topic still holds.
+    #[default]
+    #[value(name = "TRIM_HORIZON")]
+    TrimHorizon,
+    /// After the last record there is when it begins.
+    #[value(name = "LATEST")]
+    Latest,
+}
+
+impl From<StartingPosition> for event_source::StartingPosition {
+    fn from(position: StartingPosition) -> Self {
+        match position {
+            StartingPosition::TrimHorizon => event_source::StartingPosition::TrimHorizon,
+            StartingPosition::Latest => event_source::StartingPosition::Latest,
+        }
+    }
+}
 
 /// The settings that the command line names.
 #[derive(Args, Clone, Debug)]
@@ -104,7 +124,11 @@ impl Named {
     /// Takes from the mapping what the command line leaves open.
     fn or(mut self, mapping: Mapping) -> Result<Self, FillError> {
         if self.topic.is_empty() {
-            let parse = |topic: String| topic.parse().map_err(|problem| FillError::Topic { topic, problem });
+            let parse = |topic: String| {
+                topic
+                    .parse()
+                    .map_err(|problem: InvalidTopicName| FillError::Topic { topic, problem: problem.to_string() })
+            };
             self.topic = mapping.topics.into_iter().map(parse).collect::<Result<_, _>>()?;
         }
         self.consumer_group_id = self.consumer_group_id.or(mapping.consumer_group_id);

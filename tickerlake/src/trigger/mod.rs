@@ -1,338 +1,131 @@
-//! The local twin of Lambda's Kafka event source mapping.
-//!
-//! It reads topics with a consumer group, collects records into batches ([`batcher`]), hands each to the
-//! function ([`function`]) and commits its offsets once the function has succeeded. What fails is tried again,
-//! split or given up as [`attempts`] decides. One batch is under way at a time, so that the records of a
-//! partition are never handled side by side; meanwhile the next is collected.
+//! `tickerlake trigger`, and the arguments that `run` and `up` share with it.
 
 pub mod args;
-pub mod attempts;
-pub mod batch;
-pub mod batcher;
-pub mod command;
-mod consumer;
-mod deliver;
-pub mod destination;
-pub mod discard;
-pub mod ends;
-pub mod event;
-mod flight;
 pub mod from_template;
-pub mod function;
-mod lag;
-pub mod progress;
-pub mod redrive;
-pub mod response;
+pub mod sink_function;
 pub mod template;
 
-use std::collections::VecDeque;
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
-use tokio::runtime::Handle;
-use tokio::task::{JoinError, JoinHandle};
-use tokio_util::sync::CancellationToken;
+use anyhow::Context;
+use clap::Args;
+use event_source::function::Function;
+use event_source::on_failure::Place;
+use event_source::progress::Progress;
+use event_source::{Running, Settings};
+use kafka_client::args::KafkaArgs;
+use kafka_client::settings::Settings as KafkaSettings;
+use kafka_client::topic::Topic;
+use serde_json::json;
+use sink::Sink;
+use terminal::signal::stop_on_signal;
 
-use attempts::Policy;
-use batch::{Batch, Limits};
-use batcher::Batcher;
-use consumer::{Complaints, GroupConsumer, Member, add, fetch_ahead, is_permanent, remedy};
-use deliver::Deliverer;
-use destination::Destination;
-use flight::Flight;
-use function::Function;
-use progress::Progress;
+use crate::redrive::redrive;
+use crate::say::{Format, Say};
+use crate::view::status::Stored;
+use crate::view::{View, Watched};
+use args::FunctionArgs;
+use from_template::{Named, TemplateArgs};
+use sink_function::SinkFunction;
 
-/// How often a waiting trigger looks whether it shall stop.
-const TICK: Duration = Duration::from_millis(100);
+/// How often `up` and `trigger` print a line in a pipe.
+pub(crate) const LINE_EVERY: Duration = Duration::from_secs(1);
 
-/// So many records that have been fetched are read before the clock, the function and the group are looked at again.
-const ROUND: usize = 100;
+/// Reads topics in batches and hands them to the sink or to a function, as Lambda's Kafka event source does.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without --function batches go to the sink in this process, which is told by the function's own
+variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
 
-/// A function that takes longer has its partitions paused, so that the consumer can be polled meanwhile, as
-/// the group demands; pausing throws away what was fetched ahead, so quick functions are simply waited for.
-const PAUSE_AFTER: Duration = Duration::from_secs(1);
+Options bear the names of the event source mapping's settings. On AWS the retry attempts, the record age,
+bisecting, response types and mapping logs need provisioned mode. Bisecting uses up no attempts. A function that
+cannot be reached, or throttles, is tried for ever.
 
-/// Lambda lets a function that a Kafka event source invokes run for 14 minutes at most.
-pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(14 * 60);
+Examples:
+  SINK_BUCKET=my-lake tickerlake trigger -b broker:9092 -t quotes
+  tickerlake trigger -b 127.0.0.1:9092 \\
+    --function http://localhost:9000/2015-03-31/functions/sink/invocations
+  tickerlake trigger -b 127.0.0.1:9092 --bisect-batch-on-function-error \\
+    --maximum-retry-attempts 3 --on-failure ./given-up
+  tickerlake trigger -b 127.0.0.1:9092 --template template.yaml --template-parameter BatchSize=500
+  SINK_BUCKET=my-lake tickerlake trigger --redrive ./given-up
 
-/// Where a group that is new begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum StartingPosition {
-    /// At the first record that the topic still holds.
-    #[default]
-    #[value(name = "TRIM_HORIZON")]
-    TrimHorizon,
-    /// After the last record there is when it begins.
-    #[value(name = "LATEST")]
-    Latest,
+--redrive hands each kept document's event to the function as it stands, in the order of topic,
+partition and first offset, and needs no broker. A document that the function has taken is renamed
+to *.redriven and not fed again; one that fails stays as it is, as do files of another kind. Ctrl-C
+ends it between two documents. For what `up` gave up, set SINK_TOPIC_GENERATION to the topic's
+generation of that time.
+
+Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage. With --redrive: 0 all were taken, 1 some
+were not, 3 all were taken but files of another kind, 130 ended by Ctrl-C before the last.")]
+pub struct TriggerArgs {
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    template: TemplateArgs,
+    /// Feed the function what an on-failure destination kept, instead of topics, and end; of the other settings
+    /// those of the function hold, with 2 retries where no number is given
+    #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX", help_heading = "Redrive", conflicts_with_all = [
+        "topic", "consumer_group_id", "starting_position", "batch_size", "maximum_batching_window_in_seconds",
+        "maximum_record_age_in_seconds", "bisect_batch_on_function_error", "on_failure", "template",
+    ])]
+    redrive: Option<Place>,
+    /// How the output is written
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    format: Format,
 }
 
-/// What a trigger is told.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The broker and how to reach it, in librdkafka's keys.
-    pub client: ClientConfig,
-    /// The topics.
-    pub topics: Vec<String>,
-    /// The consumer group.
-    pub group: String,
-    /// Where the group begins, if it is new; one that exists goes on where it was.
-    pub starting_position: StartingPosition,
-    /// What closes a batch.
-    pub limits: Limits,
-    /// How long the function may take.
-    pub timeout: Duration,
-    /// What is done when the function fails.
-    pub policy: Policy,
-    /// Whether the function's answer is read as a partial batch response (`ReportBatchItemFailures`).
-    pub report_batch_item_failures: bool,
-    /// Where records go that are given up.
-    pub on_failure: Option<Destination>,
+/// Runs the command until Ctrl-C, or until everything is redriven.
+///
+/// # Errors
+/// When a setting is wrong or the broker refuses for good.
+pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
+    let say = Say { format: args.format };
+    if let Some(place) = args.redrive {
+        return redrive(place, &args.named.function, say).await;
+    }
+    let kafka = KafkaSettings::try_from(args.kafka)?;
+    let named = args.template.fill(args.named)?;
+    let topics = named.topics();
+    let group = named.consumer_group_id.as_deref().unwrap_or("tickerlake");
+    let names = topics.iter().map(Topic::to_string).collect();
+    let mut settings = Settings::new(kafka.client_config(), names, group, named.batch.limits(100));
+    settings.starting_position = named.starting_position.unwrap_or_default().into();
+    named.function.apply(&mut settings).await?;
+    let function = function(&named.function).await?;
+    let stop = stop_on_signal();
+    for topic in &topics {
+        kafka_client::connection::check_connection(&kafka, Some(topic), &stop).await?;
+    }
+    let all = settings.topics.join(", ");
+    say.stage("trigger", &format!("{all} of {}, group {group}, to {function}", kafka.servers()));
+    say.event(
+        "started",
+        json!({"broker": kafka.servers(), "topics": settings.topics, "group": group, "function": function.to_string()}),
+    );
+    let progress = Arc::new(Progress::default());
+    let running = Running::start(settings, function, Arc::clone(&progress))?;
+    let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
+    let done = running.until(stop).await;
+    view.end().await;
+    say.ended(&Stored::from(&progress.counts()));
+    done.map(|()| ExitCode::SUCCESS)
 }
 
-impl Settings {
-    /// Settings with AWS's defaults for what is not named here, and a function that may take as long as
-    /// Lambda lets any.
-    pub fn new(client: ClientConfig, topics: Vec<String>, group: impl Into<String>, limits: Limits) -> Self {
-        Settings {
-            client,
-            topics,
-            group: group.into(),
-            starting_position: StartingPosition::default(),
-            limits,
-            timeout: FUNCTION_TIMEOUT,
-            policy: Policy::default(),
-            report_batch_item_failures: false,
-            on_failure: None,
-        }
-    }
+/// The function that the arguments name.
+pub(crate) async fn function(args: &FunctionArgs) -> anyhow::Result<Arc<dyn Function>> {
+    Ok(match args.http() {
+        Some(function) => function,
+        None => Arc::new(SinkFunction::new(environment_sink().await?)),
+    })
 }
 
-/// Why a trigger ended.
-#[derive(Debug, thiserror::Error)]
-pub enum TriggerError {
-    /// A setting that librdkafka refuses, or a group that cannot be joined.
-    #[error("the trigger cannot read from {servers}: {source}{}", remedy(source))]
-    Kafka {
-        /// The bootstrap servers.
-        servers: String,
-        /// What librdkafka said.
-        source: KafkaError,
-    },
-    /// The task that delivers has failed: going on would commit past its batch.
-    #[error("delivering a batch broke off: {0}")]
-    Broken(#[from] JoinError),
-}
-
-/// A trigger between a broker and a function.
-pub struct Trigger {
-    consumer: Arc<GroupConsumer>,
-    flight: Arc<Flight>,
-    deliverer: Arc<Deliverer>,
-}
-
-impl Trigger {
-    /// Joins the group.
-    ///
-    /// # Errors
-    /// [`TriggerError`] when librdkafka refuses a setting.
-    pub fn new(settings: Settings, function: Function, progress: Arc<Progress>) -> Result<Self, TriggerError> {
-        let servers = settings.client.get("bootstrap.servers").unwrap_or_default().to_owned();
-        let kafka = |source| TriggerError::Kafka { servers: servers.clone(), source };
-        let mut client = settings.client.clone();
-        fetch_ahead(&mut client);
-        client.set("group.id", &settings.group).set("enable.auto.commit", "false").set(
-            "auto.offset.reset",
-            match settings.starting_position {
-                StartingPosition::TrimHorizon => "earliest",
-                StartingPosition::Latest => "latest",
-            },
-        );
-        let flight = Arc::new(Flight::default());
-        let consumer: GroupConsumer = client.create_with_context(Member::new(Arc::clone(&flight))).map_err(kafka)?;
-        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics).map_err(kafka)?;
-        let consumer = Arc::new(consumer);
-        let deliverer = Arc::new(Deliverer {
-            settings,
-            servers,
-            function,
-            consumer: Arc::clone(&consumer),
-            flight: Arc::clone(&flight),
-            progress,
-        });
-        Ok(Trigger { consumer, flight, deliverer })
-    }
-
-    /// Runs until `stop`; the invocation under way is finished and committed first. Blocks its thread.
-    ///
-    /// # Errors
-    /// [`TriggerError`] when the broker refuses for good.
-    pub fn run(self, runtime: &Handle, stop: &CancellationToken) -> Result<(), TriggerError> {
-        // Whatever ends the reading ends the delivering and the measuring.
-        let stop = stop.child_token();
-        let progress = Arc::clone(&self.deliverer.progress);
-        let lag = lag::watch(Arc::clone(&self.consumer), progress, stop.clone());
-        let mut reader = Reader {
-            trigger: &self,
-            runtime,
-            stop: &stop,
-            batcher: Batcher::new(self.deliverer.settings.limits, &self.deliverer.servers),
-            ready: VecDeque::new(),
-            under_way: None,
-            paused: false,
-            drained: false,
-        };
-        let read = reader.read();
-        stop.cancel();
-        let landed = reader.land();
-        // A thread that has failed has nothing more to say.
-        let _ = lag.join();
-        read.and(landed)
-    }
-}
-
-/// The loop that reads: what it has collected, and what is on its way.
-struct Reader<'a> {
-    trigger: &'a Trigger,
-    runtime: &'a Handle,
-    stop: &'a CancellationToken,
-    batcher: Batcher,
-    /// Closed, and waiting for the one under way.
-    ready: VecDeque<Batch>,
-    under_way: Option<JoinHandle<()>>,
-    paused: bool,
-    /// The last poll gave nothing.
-    drained: bool,
-}
-
-impl Reader<'_> {
-    fn read(&mut self) -> Result<(), TriggerError> {
-        let mut complaints = Complaints::new(&self.trigger.deliverer.servers);
-        while !self.stop.is_cancelled() {
-            let now = Instant::now();
-            self.set_out(now)?;
-            if !self.ready.is_empty() && !self.paused {
-                if self.lands_soon()? {
-                    continue;
-                }
-                self.pause()?;
-            }
-            let mut patience = self.patience(now);
-            for _ in 0..ROUND {
-                match self.trigger.consumer.poll(patience) {
-                    Some(Ok(message)) => {
-                        self.drained = false;
-                        self.ready.extend(add(&mut self.batcher, &message));
-                        if self.paused {
-                            // Of a partition that was assigned after the pause began.
-                            self.pause()?;
-                        }
-                    }
-                    Some(Err(error)) if is_permanent(&error) => return Err(self.kafka(error)),
-                    Some(Err(error)) => complaints.hear(&error, Instant::now()),
-                    None => self.drained = true,
-                }
-                if self.drained || !self.ready.is_empty() {
-                    break;
-                }
-                // What is there already: nothing is waited for.
-                patience = Duration::ZERO;
-            }
-            // Rebalances happen within a poll, which then gives no record.
-            self.drop_revoked();
-        }
-        Ok(())
-    }
-
-    /// Lets the next batch set out, if none is under way. A window that ends while one is makes the batch
-    /// wait, and grow.
-    fn set_out(&mut self, now: Instant) -> Result<(), TriggerError> {
-        if self.under_way.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.land()?;
-        }
-        if self.under_way.is_some() {
-            return Ok(());
-        }
-        // With a window of 0 a batch is whatever has been fetched already.
-        let at_once = self.trigger.deliverer.settings.limits.window.is_zero();
-        if self.ready.is_empty() && self.batcher.due().is_some_and(|due| due <= now) && (self.drained || !at_once) {
-            self.ready.extend(self.batcher.take());
-        }
-        if let Some(batch) = self.ready.pop_front() {
-            // On this thread, as the rebalances are: what is taken away from now on is the batch's loss.
-            self.trigger.flight.set_out();
-            let (deliverer, stop) = (Arc::clone(&self.trigger.deliverer), self.stop.clone());
-            self.under_way = Some(self.runtime.spawn(async move { deliverer.deliver(batch, &stop).await }));
-        }
-        if self.paused && self.ready.is_empty() {
-            self.resume()?;
-        }
-        Ok(())
-    }
-
-    /// Waits a little for the one under way.
-    fn lands_soon(&mut self) -> Result<bool, TriggerError> {
-        let Some(under_way) = &mut self.under_way else {
-            return Ok(true);
-        };
-        let landing = async { tokio::time::timeout(PAUSE_AFTER, under_way).await };
-        match self.runtime.block_on(landing) {
-            Err(_) => Ok(false),
-            Ok(landed) => {
-                self.under_way = None;
-                Ok(landed.map(|()| true)?)
-            }
-        }
-    }
-
-    /// Waits for the one under way.
-    fn land(&mut self) -> Result<(), TriggerError> {
-        match self.under_way.take() {
-            Some(under_way) => Ok(self.runtime.block_on(under_way)?),
-            None => Ok(()),
-        }
-    }
-
-    /// How long to wait for a record.
-    fn patience(&self, now: Instant) -> Duration {
-        match self.batcher.due() {
-            Some(due) if self.under_way.is_none() => due.saturating_duration_since(now).min(TICK),
-            // To be looked at again soon: the one under way may land at any moment.
-            Some(_) => TICK / 10,
-            None => TICK,
-        }
-    }
-
-    fn pause(&mut self) -> Result<(), TriggerError> {
-        self.paused = true;
-        let consumer = &self.trigger.consumer;
-        consumer.assignment().and_then(|assigned| consumer.pause(&assigned)).map_err(|error| self.kafka(error))
-    }
-
-    fn resume(&mut self) -> Result<(), TriggerError> {
-        self.paused = false;
-        let consumer = &self.trigger.consumer;
-        consumer.assignment().and_then(|assigned| consumer.resume(&assigned)).map_err(|error| self.kafka(error))
-    }
-
-    /// What is not under way of a partition that was taken away is forgotten: its next reader begins where
-    /// the commits end.
-    fn drop_revoked(&mut self) {
-        for (topic, partition) in self.trigger.flight.take_revoked() {
-            self.batcher.drop_partition(&topic, partition);
-            for batch in &mut self.ready {
-                batch.drop_partition(&topic, partition);
-            }
-        }
-        self.ready.retain(|batch| !batch.is_empty());
-    }
-
-    fn kafka(&self, source: KafkaError) -> TriggerError {
-        TriggerError::Kafka { servers: self.trigger.deliverer.servers.clone(), source }
-    }
+async fn environment_sink() -> anyhow::Result<Sink> {
+    let config = crate::lake::sink_config(|name| std::env::var(name).ok())
+        .context("the sink's settings (or name a function with --function)")?;
+    Ok(Sink::new(config, sink::storage::s3_adapter::client().await))
 }

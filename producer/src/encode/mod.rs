@@ -1,0 +1,4 @@
+//! Turns rows into JSON records.
+
+pub mod number;
+pub mod record_encoder;

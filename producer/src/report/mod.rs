@@ -1,0 +1,6 @@
+//! What a feed reports.
+
+pub mod display;
+pub mod progress;
+pub mod rejects;
+pub mod summary;
