@@ -13,5 +13,6 @@ mod jaas;
 mod java_properties;
 mod producer_config;
 pub mod settings;
-pub mod topic;
 pub mod watermarks;
+
+pub use lake_format::topic;
