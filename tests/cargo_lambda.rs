@@ -159,17 +159,17 @@ fn failing_watched_function_loses_no_record() {
     let mut command = Command::new(program("tickerlake").unwrap());
     command.arg("trigger").args(login).args(["--function", &url(port), "--function-timeout", "5"]);
     let mut trigger = Running::start(&mut command).unwrap();
-    trigger.line(r#""type":"status""#, WAIT).unwrap();
+    trigger.wait_for_line(r#""type":"status""#, WAIT).unwrap();
 
     // The function fails for a while.
     set(Some(Fault::Answer(503, "SlowDown")));
     for _ in 0..2 {
-        let line = trigger.line("the function failed: ", WAIT).unwrap();
+        let line = trigger.wait_for_line("the function failed: ", WAIT).unwrap();
         assert!(line.contains("SlowDown"), "the function's error is missing: {line}");
-        trigger.forget();
+        trigger.discard_lines();
     }
     set(None);
-    trigger.line("the batch is done after ", WAIT).unwrap();
+    trigger.wait_for_line("the batch is done after ", WAIT).unwrap();
 
     // It is killed in the middle of a batch, while it waits for S3. `cargo lambda watch` does not restart it.
     set(Some(Fault::Slow(Duration::from_secs(600))));
@@ -178,24 +178,24 @@ fn failing_watched_function_loses_no_record() {
         assert!(Instant::now() < limit, "no batch arrived");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let pid = function.child("sink").unwrap().to_string();
+    let pid = function.child_pid("sink").unwrap().to_string();
     assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     set(None);
-    trigger.line("the function timed out after 5s", WAIT).unwrap();
+    trigger.wait_for_line("the function timed out after 5s", WAIT).unwrap();
 
     // `cargo lambda watch` is stopped and, after a while, started again.
     function.interrupt(WAIT).unwrap();
-    trigger.line("the function did not answer: ", WAIT).unwrap();
-    trigger.forget();
+    trigger.wait_for_line("the function did not answer: ", WAIT).unwrap();
+    trigger.discard_lines();
     let _function = watch(port, &env_file);
-    trigger.line("the batch is done after ", WAIT).unwrap();
+    trigger.wait_for_line("the batch is done after ", WAIT).unwrap();
 
     assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
-    let summary: Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&producer.wait_for_line("\"delivered\"", WAIT).unwrap()).unwrap();
     let delivered = summary["delivered"].as_u64().unwrap();
-    trigger.line(&format!(r#""stored":{{"records":{delivered},"#), WAIT).unwrap();
+    trigger.wait_for_line(&format!(r#""stored":{{"records":{delivered},"#), WAIT).unwrap();
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
-    let ended: Value = serde_json::from_str(&trigger.line(r#""type":"ended""#, WAIT).unwrap()).unwrap();
+    let ended: Value = serde_json::from_str(&trigger.wait_for_line(r#""type":"ended""#, WAIT).unwrap()).unwrap();
     let count = |name: &str| ended[name].as_u64().unwrap();
     assert_eq!((count("records"), count("given_up")), (delivered, 0), "{ended}");
     assert!(count("failed_invocations") >= 4, "expected two errors, a timeout and a refused connection: {ended}");
@@ -214,6 +214,6 @@ fn failing_watched_function_loses_no_record() {
         let row = (value["symbol"].clone(), value["trade_date"].clone(), value["close"].clone());
         sent.insert((i64::from(record.partition), record.offset), row);
     }
-    assert_eq!(kafka::held(&kafka.plaintext, "watched").unwrap(), i64::try_from(delivered).unwrap());
+    assert_eq!(kafka::record_count(&kafka.plaintext, "watched").unwrap(), i64::try_from(delivered).unwrap());
     assert!(stored == sent, "{} offsets stored, {} sent", stored.len(), sent.len());
 }

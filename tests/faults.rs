@@ -61,7 +61,7 @@ async fn transient_fault_at_any_request_is_retried() {
     let event = sample_event("1-two-partitions.json").unwrap();
     let fault_free = Rig::new(|_| None).await;
     fault_free.sink.handle(&event).await.unwrap();
-    let requests = fault_free.s3.seen().len();
+    let requests = fault_free.s3.requests().len();
     assert_eq!(
         requests, 10,
         "for each of two partitions: read ledger, probe prefix, create ledger, put object, update ledger"
@@ -73,7 +73,7 @@ async fn transient_fault_at_any_request_is_retried() {
             let rig = Rig::new(move |ordinal| (ordinal == at).then_some(fault)).await;
             let report = rig.sink.handle(event).await.unwrap().report;
             assert_eq!((report.records, rig.lines()), (8, 8), "{fault:?} at request {at}");
-            assert!(rig.s3.seen().len() > at, "{fault:?} at request {at} must occur");
+            assert!(rig.s3.requests().len() > at, "{fault:?} at request {at} must occur");
         }
     };
     stream::iter(cases).map(run_case).buffer_unordered(16).collect::<Vec<()>>().await;
@@ -88,9 +88,9 @@ async fn batch_reads_and_writes_each_ledger_once() {
     };
     rig.sink.handle(&batch(0..10)).await.unwrap();
     for start in [10, 20, 30] {
-        let before = rig.s3.seen().len();
+        let before = rig.s3.requests().len();
         rig.sink.handle(&batch(start..start + 10)).await.unwrap();
-        let mut requests = rig.s3.seen().split_off(before);
+        let mut requests = rig.s3.requests().split_off(before);
         requests.sort();
         let put = |day: &str, offset: u64| format!("PUT /lake/data/t/dt%3D{day}/00000-{offset:020}.json.gz");
         let expected = [
@@ -113,9 +113,9 @@ async fn after_a_gap_a_batch_reads_only_one_existing_object() {
     for n in 0..50 {
         rig.sink.handle(&batch(10 * n..10 * n + 8)).await.unwrap();
     }
-    let before = rig.s3.seen().len();
+    let before = rig.s3.requests().len();
     rig.sink.handle(&batch(500..508)).await.unwrap();
-    let seen = rig.s3.seen().split_off(before);
+    let seen = rig.s3.requests().split_off(before);
     let ledger = "/lake/ledger/t/00000.json";
     let object = |first: u64| format!("/lake/data/t/dt%3D2026-11-20/00000-{first:020}.json.gz");
     let expected = [
@@ -141,7 +141,7 @@ async fn failed_batch_waits_for_its_requests_in_flight() {
     let two_days = [record(0, TIMESTAMP, "{}"), record(1, TIMESTAMP + 86_400_000, "{}")];
     let error = rig.sink.handle(&event(&two_days)).await.unwrap_err().to_string();
     assert!(error.contains("AccessDenied"), "{error}");
-    assert_eq!((rig.lines(), rig.s3.seen().len()), (1, 6), "{:?}", rig.s3.seen());
+    assert_eq!((rig.lines(), rig.s3.requests().len()), (1, 6), "{:?}", rig.s3.requests());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +188,7 @@ async fn permanent_fault_names_the_object_and_the_remedy() {
         let text = error.to_string();
         assert!(text.contains("s3://lake/ledger/t/00000.json"), "{text}");
         assert!(text.contains(code) && text.contains(remedy), "{text}");
-        assert_eq!(rig.s3.seen().len(), attempts, "{code}");
+        assert_eq!(rig.s3.requests().len(), attempts, "{code}");
     }
 }
 
@@ -246,7 +246,7 @@ async fn batch_with_500_prefixes_becomes_500_objects() {
     let records: Vec<Value> = (0..500).map(|n| record(n, TIMESTAMP - n * day, "{}")).collect();
     let report = rig.sink.handle(&event(&records)).await.unwrap().report;
     assert_eq!((report.objects, rig.lines()), (500, 500));
-    let puts = rig.s3.seen().iter().filter(|request| request.starts_with("PUT /lake/data/")).count();
+    let puts = rig.s3.requests().iter().filter(|request| request.starts_with("PUT /lake/data/")).count();
     assert_eq!(puts, 500);
 }
 
@@ -254,5 +254,5 @@ async fn batch_with_500_prefixes_becomes_500_objects() {
 async fn empty_batch_sends_no_request() {
     let rig = Rig::new(|_| None).await;
     let report = rig.sink.handle(r#"{"eventSource":"SelfManagedKafka","records":{}}"#).await.unwrap().report;
-    assert_eq!((report.records, report.objects, rig.s3.seen().len()), (0, 0, 0));
+    assert_eq!((report.records, report.objects, rig.s3.requests().len()), (0, 0, 0));
 }

@@ -126,7 +126,7 @@ fn java_client_properties_log_in_over_tls() {
     let arguments = login(kafka, &kafka.sasl_ssl, &["--topic", "welcome"]);
     let output = Command::new(program("producer").unwrap()).args(arguments).arg(file).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(kafka::held(&kafka.plaintext, "welcome").unwrap(), 1);
+    assert_eq!(kafka::record_count(&kafka.plaintext, "welcome").unwrap(), 1);
 }
 
 #[test]

@@ -110,14 +110,14 @@ async fn discarded_batch_reaches_s3_before_its_offset_is_committed() {
     let mut command = discarding_trigger(&s3, &broker, "s3://discarded/by/trigger/");
     let mut trigger = Running::start(command.args(["--function", &function.url()])).unwrap();
 
-    let error = trigger.line("cannot be given up", WAIT).unwrap();
+    let error = trigger.wait_for_line("cannot be given up", WAIT).unwrap();
     assert!(error.contains("s3://discarded/by/trigger/aws/lambda/") && error.contains("AccessDenied"), "{error}");
     assert_eq!(broker.committed(0).await.unwrap(), Some(5), "only the records before the failing one are committed");
     s3.denies_writes.store(false, Ordering::SeqCst);
     wait_for_commit(&broker, 8).await;
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
-    trigger.line("7 records in ", WAIT).unwrap();
-    trigger.line(" 1 given up", WAIT).unwrap();
+    trigger.wait_for_line("7 records in ", WAIT).unwrap();
+    trigger.wait_for_line(" 1 given up", WAIT).unwrap();
 
     let documents = files(&s3.bucket("discarded"));
     assert_eq!(documents.len(), 1, "{documents:?}");

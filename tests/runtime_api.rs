@@ -33,7 +33,7 @@ async fn built_function_serves_the_runtime_api() {
 
     let answer = api.invoke(sample_event("1-two-partitions.json").unwrap()).await.unwrap();
     assert_eq!(answer, Answer::Response("null".to_owned()));
-    let metrics: Value = serde_json::from_str(&function.line("\"_aws\"", WAIT).unwrap()).unwrap();
+    let metrics: Value = serde_json::from_str(&function.wait_for_line("\"_aws\"", WAIT).unwrap()).unwrap();
     assert_eq!(
         (&metrics["records"], &metrics["objects"], &metrics["function"]),
         (&8.into(), &2.into(), &"sink".into())

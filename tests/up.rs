@@ -17,9 +17,9 @@ pub(crate) fn up(folder: &Path, arguments: &[&str]) -> (Running, String) {
     let mut command = Command::new(program("tickerlake").unwrap());
     command.args(["up", "--port", "0", "--s3-port", "0"]).args(arguments).current_dir(folder);
     let mut up = Running::start(&mut command).unwrap();
-    let line = up.line("broker ", WAIT).unwrap();
+    let line = up.wait_for_line("broker ", WAIT).unwrap();
     let servers = line.split_whitespace().nth(1).unwrap().trim_end_matches(',').to_owned();
-    up.line("Ctrl-C ends it", WAIT).unwrap();
+    up.wait_for_line("Ctrl-C ends it", WAIT).unwrap();
     (up, servers)
 }
 
@@ -55,7 +55,7 @@ fn records_sent_to_up_can_be_queried() {
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
     assert_eq!(produced.status.code(), Some(0), "{produced:?}");
     until(&rows.to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
-    up.line("stored", WAIT).unwrap();
+    up.wait_for_line("stored", WAIT).unwrap();
 
     let second = Command::new(program("tickerlake").unwrap()).arg("run").current_dir(folder.path()).output().unwrap();
     assert_eq!(second.status.code(), Some(1), "a lake has one writer at a time: {second:?}");
@@ -78,7 +78,7 @@ fn only_the_first_ctrl_c_waits_for_unstored_records() {
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
     assert!(produced.status.success(), "{produced:?}");
     assert!(up.interrupt(Duration::from_millis(500)).is_err(), "`up` waits for the unstored records");
-    up.line("1,200 records in the broker not stored yet", WAIT).unwrap();
+    up.wait_for_line("1,200 records in the broker not stored yet", WAIT).unwrap();
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(130));
 }
 
@@ -90,9 +90,9 @@ fn interrupted_producer_confirms_every_row_it_sent() {
     command.args(["-b", &servers, "--order", "sample", "--rate", "50", "--repeat", "forever", "--format", "json"]);
     let mut producer = Running::start(command.arg(workspace().join("data/us-stocks-sample.csv"))).unwrap();
     until("true", || query(folder.path(), "SELECT count(*) > 0 FROM quotes"));
-    producer.signal().unwrap();
+    producer.send_sigint().unwrap();
     assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
-    let summary: serde_json::Value = serde_json::from_str(&producer.line("delivered", WAIT).unwrap()).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&producer.wait_for_line("delivered", WAIT).unwrap()).unwrap();
     assert_eq!(summary["read"], summary["delivered"]);
     until(&summary["delivered"].to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
 }
@@ -105,7 +105,7 @@ fn status_reports_lag_and_freshness() {
     std::fs::write(&csv, "Symbol,Date,Close\nA,2020-01-02,1.5\nA,2020-01-03,2.5\n").unwrap();
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(&csv).output().unwrap();
     assert!(produced.status.success(), "{produced:?}");
-    let line = up.line("stored     2 records", WAIT).unwrap();
+    let line = up.wait_for_line("stored     2 records", WAIT).unwrap();
     assert!(line.contains("1 object, ") && line.contains("; lag ") && line.contains("; newest sent "), "{line}");
 
     // The function is unreachable, so the records of a second consumer group remain unstored.
@@ -113,8 +113,8 @@ fn status_reports_lag_and_freshness() {
     command.args(["trigger", "-b", &servers, "--consumer-group-id", "other", "--format", "json"]);
     command.args(["--function", "http://127.0.0.1:1/2015-03-31/functions/sink/invocations"]);
     let mut trigger = Running::start(&mut command).unwrap();
-    trigger.line(r#""type":"started""#, WAIT).unwrap();
-    let line = trigger.line(r#""lag":{"quotes/0":"#, WAIT).unwrap();
+    trigger.wait_for_line(r#""type":"started""#, WAIT).unwrap();
+    let line = trigger.wait_for_line(r#""lag":{"quotes/0":"#, WAIT).unwrap();
     let status: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&status["type"], &status["stored"]["records"]), (&"status".into(), &0.into()));
     let lag: u64 = status["lag"].as_object().unwrap().values().map(|lag| lag.as_u64().unwrap()).sum();
@@ -136,7 +136,7 @@ async fn records_confirmed_during_shutdown_are_stored() {
         }
         confirmed
     });
-    up.line("stored     ", WAIT).unwrap();
+    up.wait_for_line("stored     ", WAIT).unwrap();
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
     let confirmed: usize = feeding.await.unwrap();
     let stored: usize = lake::objects(&folder.path().join("lake/tickerlake")).unwrap().values().map(Vec::len).sum();
@@ -152,8 +152,8 @@ fn watched_query_repeats_until_ctrl_c() {
     command.args(["query", "--watch", "0.01", "--format", "csv", "SELECT count(*) AS records FROM quotes"]);
     let mut watch = Running::start(command.current_dir(folder.path())).unwrap();
     for _ in 0..3 {
-        watch.line("records", WAIT).unwrap();
-        watch.forget();
+        watch.wait_for_line("records", WAIT).unwrap();
+        watch.discard_lines();
     }
     assert_eq!(watch.interrupt(WAIT).unwrap(), Some(0));
 }
@@ -187,7 +187,7 @@ fn commands_work_with_a_remote_broker_and_bucket() {
         command.env("SINK_BUCKET", "tickerlake").env("SINK_PREFIX", "again").env("SINK_COMPRESSION", "zstd"),
     )
     .unwrap();
-    trigger.line("1,200 records (", WAIT).unwrap();
+    trigger.wait_for_line("1,200 records (", WAIT).unwrap();
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
     let objects = lake::objects(&folder.path().join("lake/tickerlake/again")).unwrap();
     assert!(objects.keys().all(|key| key.ends_with(".json.zst")), "{objects:?}");

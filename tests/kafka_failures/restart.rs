@@ -24,23 +24,24 @@ fn killed_broker_gets_every_row_once_after_its_restart() {
     command.args(login(&kafka, &kafka.sasl_ssl, &["--rate", "2500", "--format", "json"])).arg(&file);
     let mut producer = Running::start(&mut command).unwrap();
     let until = Instant::now() + WAIT;
-    while kafka::held(&kafka.plaintext, "quotes").unwrap() < 2_000 {
+    while kafka::record_count(&kafka.plaintext, "quotes").unwrap() < 2_000 {
         assert!(Instant::now() < until, "too few rows were delivered");
         std::thread::sleep(Duration::from_millis(50));
     }
     kafka.kill().unwrap();
     let killed = Instant::now();
-    let waiting = producer.line("waiting for the broker at", WAIT).unwrap();
+    let waiting = producer.wait_for_line("waiting for the broker at", WAIT).unwrap();
     assert_contains(&waiting, &[&kafka.sasl_ssl]);
     // Long enough that rows become due while the broker is down.
     std::thread::sleep(Duration::from_secs(4).saturating_sub(killed.elapsed()));
     kafka.restart().unwrap();
-    producer.line("the broker is back", WAIT).unwrap();
-    let summary: serde_json::Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();
-    assert_eq!(producer.ended(WAIT).unwrap(), Some(0), "{summary}");
+    producer.wait_for_line("the broker is back", WAIT).unwrap();
+    let summary: serde_json::Value =
+        serde_json::from_str(&producer.wait_for_line("\"delivered\"", WAIT).unwrap()).unwrap();
+    assert_eq!(producer.wait_for_exit(WAIT).unwrap(), Some(0), "{summary}");
     assert_eq!(summary["delivered"], ROWS);
 
-    assert_eq!(kafka::held(&kafka.plaintext, "quotes").unwrap(), ROWS as i64);
+    assert_eq!(kafka::record_count(&kafka.plaintext, "quotes").unwrap(), ROWS as i64);
     let mut closes: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for record in kafka::read(&kafka.plaintext, "quotes", ROWS).unwrap() {
         let value: serde_json::Value = serde_json::from_str(&record.value).unwrap();

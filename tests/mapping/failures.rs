@@ -55,7 +55,7 @@ fn documents(folder: &Path) -> Vec<(Value, Vec<(i32, i64)>)> {
 
 async fn failed_batch_is_redelivered_whole_before_any_commit(broker: TestBroker) {
     broker.send(0, small(5)).await.unwrap();
-    let function = FakeFunction::replying(vec![Reply::Status500, Reply::FunctionErrorHeader]).await.unwrap();
+    let function = FakeFunction::with_replies(vec![Reply::Status500, Reply::FunctionErrorHeader]).await.unwrap();
     let rig = Rig::start(settings(&broker, 3, SHORT), &function);
     until("a failure", || rig.progress.counts().failures > 0).await;
     assert_eq!(broker.committed(0).await.unwrap(), None);
@@ -74,14 +74,14 @@ async fn next_trigger_redelivers_uncommitted_records(broker: TestBroker) {
     until("a failure", || rig.progress.counts().failures > 0).await;
     rig.running.finish().await.unwrap();
     assert_eq!(failing.offsets()[..2], [vec![0, 1], vec![2, 3]]);
-    let working = FakeFunction::replying(Vec::new()).await.unwrap();
+    let working = FakeFunction::with_replies(Vec::new()).await.unwrap();
     Rig::start(settings(&broker, 2, SHORT), &working).finish_after(2).await;
     assert_eq!(working.offsets(), [vec![2, 3]]);
 }
 
 async fn function_timeout_is_a_failure(broker: TestBroker) {
     broker.send(0, small(2)).await.unwrap();
-    let function = FakeFunction::replying(vec![Reply::After(Duration::from_secs(60))]).await.unwrap();
+    let function = FakeFunction::with_replies(vec![Reply::After(Duration::from_secs(60))]).await.unwrap();
     let settings = Settings { timeout: Duration::from_millis(300), ..settings(&broker, 2, SHORT) };
     let progress = Rig::start(settings, &function).finish_after(2).await;
     assert_eq!((function.offsets(), progress.counts().failures), (vec![vec![0, 1]; 2], 1));
@@ -89,7 +89,7 @@ async fn function_timeout_is_a_failure(broker: TestBroker) {
 
 async fn throttling_does_not_count_as_a_retry_attempt(broker: TestBroker) {
     broker.send(0, small(2)).await.unwrap();
-    let function = FakeFunction::replying(vec![Reply::Throttle, Reply::Throttle]).await.unwrap();
+    let function = FakeFunction::with_replies(vec![Reply::Throttle, Reply::Throttle]).await.unwrap();
     let mut settings = settings(&broker, 2, SHORT);
     settings.policy = Policy { maximum_retry_attempts: Some(0), bisect: true, ..Policy::default() };
     let progress = Rig::start(settings, &function).finish_after(2).await;
@@ -137,7 +137,7 @@ async fn bisecting_discards_only_the_failing_record(broker: TestBroker) {
     assert_eq!((progress.counts().records, progress.counts().given_up), (99, 1));
     let documents = documents(folder.path());
     assert_eq!(documents.iter().flat_map(|(_, offsets)| offsets.clone()).collect::<Vec<_>>(), [bad]);
-    let seen = function.seen();
+    let seen = function.invocations();
     assert_eq!(
         seen.iter().filter(|invocation| invocation.records == [bad]).count(),
         4,
@@ -152,18 +152,18 @@ async fn expired_records_are_discarded_without_an_invocation(broker: TestBroker)
     broker.send(0, small(2)).await.unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
     let folder = TempDir::new().unwrap();
-    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let mut settings = settings(&broker, 2, SHORT);
     settings.policy.maximum_record_age = Some(Duration::from_millis(10));
     discard_after(&mut settings, 0, folder.path()).await;
     let progress = Rig::start(settings, &function).finish_after(2).await;
-    assert_eq!((function.seen().len(), progress.counts().given_up), (0, 2));
+    assert_eq!((function.invocations().len(), progress.counts().given_up), (0, 2));
     assert_eq!(documents(folder.path())[0].0["requestContext"]["condition"], "RecordAgeExceeded");
 }
 
 fn batch_item_failure(broker: &TestBroker, partition: i32, offset: i64) -> Reply {
     let name = format!("{}-{partition}", broker.topic);
-    Reply::Told(format!(r#"{{"batchItemFailures":[{{"itemIdentifier":{{"partition":"{name}","offset":{offset}}}}}]}}"#))
+    Reply::Text(format!(r#"{{"batchItemFailures":[{{"itemIdentifier":{{"partition":"{name}","offset":{offset}}}}}]}}"#))
 }
 
 async fn partial_response_redelivers_from_the_failed_record_on(broker: TestBroker) {
@@ -172,10 +172,10 @@ async fn partial_response_redelivers_from_the_failed_record_on(broker: TestBroke
     }
     let replies =
         vec![batch_item_failure(&broker, 1, 3), Reply::Body("{}"), Reply::Body(r#"{"batchItemFailures":[]}"#)];
-    let function = FakeFunction::replying(replies).await.unwrap();
+    let function = FakeFunction::with_replies(replies).await.unwrap();
     let settings = Settings { report_batch_item_failures: true, ..settings(&broker, 10, LONG) };
     let progress = Rig::start(settings, &function).finish_after(10).await;
-    let seen = function.seen();
+    let seen = function.invocations();
     assert_eq!(seen[0].records.len(), 10);
     assert_eq!(seen[1].records, [(1, 3), (1, 4)]);
     assert_eq!((seen.len(), progress.counts().records, progress.counts().retried), (2, 10, 2));
@@ -184,7 +184,7 @@ async fn partial_response_redelivers_from_the_failed_record_on(broker: TestBroke
 async fn invalid_partial_response_redelivers_the_whole_batch(broker: TestBroker) {
     broker.send(0, small(3)).await.unwrap();
     let replies = vec![batch_item_failure(&broker, 0, 77), batch_item_failure(&broker, 5, 1), Reply::Body("no JSON")];
-    let function = FakeFunction::replying(replies).await.unwrap();
+    let function = FakeFunction::with_replies(replies).await.unwrap();
     let settings = Settings { report_batch_item_failures: true, ..settings(&broker, 3, SHORT) };
     let progress = Rig::start(settings, &function).finish_after(3).await;
     assert_eq!(function.offsets(), [[0, 1, 2]; 4]);
@@ -193,7 +193,7 @@ async fn invalid_partial_response_redelivers_the_whole_batch(broker: TestBroker)
 
 async fn partial_response_is_ignored_unless_enabled(broker: TestBroker) {
     broker.send(0, small(3)).await.unwrap();
-    let function = FakeFunction::replying(vec![batch_item_failure(&broker, 0, 0)]).await.unwrap();
+    let function = FakeFunction::with_replies(vec![batch_item_failure(&broker, 0, 0)]).await.unwrap();
     let progress = Rig::start(settings(&broker, 3, SHORT), &function).finish_after(3).await;
     assert_eq!((function.offsets(), progress.counts().failures), (vec![vec![0, 1, 2]], 0));
     assert_eq!(broker.committed(0).await.unwrap(), Some(3));
@@ -203,7 +203,7 @@ async fn record_over_the_payload_limit_fails_alone(broker: TestBroker) {
     let large = format!("{{\"padding\":\"{}\"}}", "x".repeat(5_000_000));
     broker.send(0, [None, Some(large), None]).await.unwrap();
     let folder = TempDir::new().unwrap();
-    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let mut settings = settings(&broker, 100, Duration::from_secs(1));
     discard_after(&mut settings, 1, folder.path()).await;
     let progress = Rig::start(settings, &function).finish_after(3).await;

@@ -15,7 +15,7 @@ tickerlake_tests::on_both_brokers! {
 
 /// Returns partition and offset of the records of all invocations.
 fn records(functions: &[&FakeFunction]) -> Vec<(i32, i64)> {
-    functions.iter().flat_map(|function| function.seen()).flat_map(|invocation| invocation.records).collect()
+    functions.iter().flat_map(|function| function.invocations()).flat_map(|invocation| invocation.records).collect()
 }
 
 async fn send_everywhere(broker: &TestBroker, count: usize) {
@@ -61,13 +61,13 @@ async fn retrying_trigger_yields_partitions_to_a_new_member(broker: TestBroker) 
     let failing = FakeFunction::start(|_, _| Reply::Status500).await.unwrap();
     let first = Rig::start(settings(&broker, 100, SHORT), &failing);
     until("failures", || first.progress.counts().failures >= 2).await;
-    let working = FakeFunction::replying(Vec::new()).await.unwrap();
+    let working = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let second = Rig::start(settings(&broker, 100, SHORT), &working);
     until("the second trigger's records", || second.progress.counts().records == 5).await;
     // The first trigger retries only the partition that it still has.
-    let before = failing.seen().len();
-    until("another retry", || failing.seen().len() > before + 1).await;
-    let (retried, moved) = (failing.seen(), working.seen());
+    let before = failing.invocations().len();
+    until("another retry", || failing.invocations().len() > before + 1).await;
+    let (retried, moved) = (failing.invocations(), working.invocations());
     let last = retried.last().unwrap();
     assert_eq!(last.records.len(), 5, "{last:?}");
     assert!(last.records.iter().all(|record| record.0 != moved[0].records[0].0), "{last:?} {moved:?}");
@@ -90,7 +90,7 @@ async fn stopping_trigger_commits_the_invocation_in_flight(broker: TestBroker) {
     broker.send(0, small(2)).await.unwrap();
     let function = FakeFunction::start(|_, _| Reply::After(Duration::from_secs(1))).await.unwrap();
     let rig = Rig::start(settings(&broker, 2, LONG), &function);
-    until("an invocation", || !function.seen().is_empty()).await;
+    until("an invocation", || !function.invocations().is_empty()).await;
     assert_eq!(rig.progress.counts().batches, 0);
     rig.running.finish().await.unwrap();
     assert_eq!((rig.progress.counts().records, broker.committed(0).await.unwrap()), (2, Some(2)));

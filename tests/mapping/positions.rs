@@ -17,7 +17,7 @@ tickerlake_tests::on_both_brokers! {
 
 async fn new_group_starts_at_the_trim_horizon(broker: TestBroker) {
     broker.send(0, small(3)).await.unwrap();
-    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     Rig::start(settings(&broker, 100, SHORT), &function).finish_after(3).await;
     assert_eq!(broker.committed(0).await.unwrap(), Some(3));
     broker.send(0, small(2)).await.unwrap();
@@ -61,7 +61,7 @@ async fn consumer_gets_nothing_after_the_last_record(broker: TestBroker) {
 
 async fn latest_position_applies_only_to_a_new_group(broker: TestBroker) {
     broker.send(0, small(3)).await.unwrap();
-    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let latest = || Settings { starting_position: StartingPosition::Latest, ..settings(&broker, 100, SHORT) };
     let rig = Rig::start(latest(), &function);
     // The broker's answer decides the starting offset: the group does not get a record that arrives earlier.

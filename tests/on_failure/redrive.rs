@@ -97,7 +97,7 @@ async fn document_that_cannot_be_marked_is_reported() {
     let s3 = S3::start(".redriven").await;
     s3.denies_writes.store(true, Ordering::SeqCst);
     write_document(&s3.bucket("discarded"), "a", 0, &[7]);
-    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let output = redrive(&s3, "s3://discarded").args(["--function", &function.url()]).output().unwrap();
     let (summary, code) = outcome(&output);
     assert_eq!((&summary["redriven"], &summary["unmarked"], code), (&json!(1), &json!(1), Some(1)));
@@ -155,7 +155,7 @@ async fn documents_are_redriven_in_the_order_of_their_records() {
     let marked = |name: &String| if "abd".contains(&**name) { format!("{name}.redriven") } else { name.clone() };
     assert_eq!(files(folder.path()), all.iter().map(marked).collect::<Vec<_>>());
 
-    let working = FakeFunction::replying(Vec::new()).await.unwrap();
+    let working = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let output = redrive(&s3, source).args(["--function", &working.url()]).output().unwrap();
     assert_eq!(outcome(&output), (summary(1, 1, 0, 4, 0), Some(3)));
     assert_eq!(working.offsets(), [[20]]);
@@ -181,7 +181,7 @@ async fn failed_invocation_leaves_the_document_unmarked() {
     let output = redrive(&s3, source).args(args).output().unwrap();
     assert_eq!(outcome(&output), (summary(0, 0, 2, 0, 0), Some(1)));
     assert_eq!(files(folder.path()), all);
-    assert_eq!(function.seen().len(), 6, "each document is tried three times");
+    assert_eq!(function.invocations().len(), 6, "each document is tried three times");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +194,7 @@ async fn interrupted_redrive_continues_with_unmarked_documents() {
     let slow = FakeFunction::start(|_, _| Reply::After(Duration::from_secs(3))).await.unwrap();
     let wait_for_invocations = |count| {
         let limit = Instant::now() + WAIT;
-        while slow.seen().len() < count {
+        while slow.invocations().len() < count {
             assert!(Instant::now() < limit, "the function was not invoked");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -211,11 +211,11 @@ async fn interrupted_redrive_continues_with_unmarked_documents() {
     let mut stopped = Running::start(&mut command).unwrap();
     wait_for_invocations(2);
     assert_eq!(stopped.interrupt(WAIT).unwrap(), Some(130));
-    let summary: Value = serde_json::from_str(&stopped.line(r#""type":"ended""#, WAIT).unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&stopped.wait_for_line(r#""type":"ended""#, WAIT).unwrap()).unwrap();
     assert_eq!((&summary["redriven"], &summary["left"]), (&json!(1), &json!(2)));
     assert_eq!(files(folder.path()), ["a.redriven", "b", "c"]);
 
-    let working = FakeFunction::replying(Vec::new()).await.unwrap();
+    let working = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let output = redrive(&s3, source).args(["--function", &working.url()]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(working.offsets(), [[i64::from(b'b')], [i64::from(b'c')]]);
@@ -242,13 +242,13 @@ async fn redrive_rejects_missing_sources_and_topic_settings() {
 async fn trigger_redrive_still_works_and_names_its_replacement() {
     let (s3, folder) = (S3::start("").await, TempDir::new().unwrap());
     let place = folder.path().to_str().unwrap();
-    keep(folder.path(), "a", 0, &[1, 2]);
-    let function = FakeFunction::replying(Vec::new()).await.unwrap();
+    write_document(folder.path(), "a", 0, &[1, 2]);
+    let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let mut command = s3.tickerlake("trigger");
     command.env_remove("KAFKA_BOOTSTRAP_SERVERS").env("RUST_LOG", "warn");
     let output =
         command.args(["--redrive", place, "--function", &function.url(), "--format", "json"]).output().unwrap();
-    assert_eq!(ended(&output), (summary(1, 2, 0, 0, 0), Some(0)));
+    assert_eq!(outcome(&output), (summary(1, 2, 0, 0, 0), Some(0)));
     assert_eq!(function.offsets(), [[1, 2]]);
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),

@@ -80,7 +80,7 @@ impl Feed {
     }
 
     fn held(&self) -> i64 {
-        kafka::held(&self.servers, &self.topic).unwrap()
+        kafka::record_count(&self.servers, &self.topic).unwrap()
     }
 
     /// Starts the command and waits until it has delivered a row.
@@ -95,7 +95,7 @@ impl Feed {
         let until = Instant::now() + WAIT;
         while self.held() < before + rows {
             if Instant::now() > until {
-                panic!("too little was delivered: {:?}", running.line("nothing that it says", Duration::ZERO));
+                panic!("too little was delivered: {:?}", running.wait_for_line("nothing that it says", Duration::ZERO));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -110,7 +110,7 @@ impl Feed {
             code,
             Some(130),
             "it must be in the middle of the file: {:?}",
-            running.line("no such line", Duration::ZERO)
+            running.wait_for_line("no such line", Duration::ZERO)
         );
     }
 

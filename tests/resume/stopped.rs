@@ -24,7 +24,7 @@ async fn every_row_is_in_the_topic_once_after_many_kills(broker: TestBroker) {
     for kill in 0..kills {
         let mut running = feed.started(&["--rate", "10000"]);
         std::thread::sleep(Duration::from_millis((Uuid::new_v4().as_u128() % 300) as u64));
-        assert!(running.ended(Duration::ZERO).is_err(), "kill {kill} must be in the middle of the file");
+        assert!(running.wait_for_exit(Duration::ZERO).is_err(), "kill {kill} must be in the middle of the file");
         // Kills it, as kill -9 does.
         drop(running);
         assert!(feed.held() > landed, "kill {kill} came before the first row");
@@ -40,7 +40,7 @@ async fn every_row_is_in_the_topic_once_after_many_kills(broker: TestBroker) {
 async fn ctrl_c_during_the_wait_sends_nothing(broker: TestBroker) {
     let feed = Feed { wait: 3_600, ..Feed::of(&broker, 10, &[]) };
     let mut running = Running::start(&mut feed.resumed(&[])).unwrap();
-    running.line("reading back", WAIT).unwrap();
+    running.wait_for_line("reading back", WAIT).unwrap();
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));
     assert_eq!(feed.held(), 0);
 }
@@ -158,7 +158,7 @@ async fn a_resumed_feed_keeps_its_rate_from_the_first_sent_row(broker: TestBroke
     let mut running = feed.started_until(100, &["--speed", "86400"]);
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));
     let mut resumed = feed.started(&["--speed", "86400"]);
-    let summary: Value = serde_json::from_str(&resumed.line("\"already\"", WAIT).unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&resumed.wait_for_line("\"already\"", WAIT).unwrap()).unwrap();
     assert_eq!(counts(&summary), [103, 100, 3, 0]);
     assert!(summary["seconds"].as_f64().unwrap() > 1.9, "the remaining days take their time: {summary}");
 }
@@ -169,7 +169,7 @@ async fn a_partition_far_ahead_does_not_slow_the_feed(broker: TestBroker) {
     // Only the rate matters here, not that the partition has not really got this far.
     Pending::of(&feed, 2_500).arrives(&broker).await;
     let mut resumed = Running::start(&mut feed.resumed(&["--rate", "2000"])).unwrap();
-    let summary: Value = serde_json::from_str(&resumed.line("\"already\"", WAIT).unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&resumed.wait_for_line("\"already\"", WAIT).unwrap()).unwrap();
     let [read, already, delivered, _] = counts(&summary);
     assert_eq!((read, already + delivered), (4_000, 4_000));
     assert!(already > 500 && delivered > 500, "{summary}");

@@ -83,7 +83,7 @@ impl LakeArgs {
         };
         let prefix = match self.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
             None => String::new(),
-            Some(prefix) => keys::prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
+            Some(prefix) => keys::parse_prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
         };
         Ok(lake_store::Lake { store, prefix })
     }

@@ -12,5 +12,6 @@ pub mod hints;
 mod java;
 mod producer_config;
 pub mod settings;
-pub mod topic;
 pub mod watermarks;
+
+pub use lake_format::topic;

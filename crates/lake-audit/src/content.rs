@@ -127,7 +127,7 @@ fn coordinates(area: Area, line: &[u8]) -> Result<Coordinates, String> {
 
 /// Whether a record sent at this moment belongs into the object's `dt=` and `hour=`.
 fn is_at_home(object: &Object, timestamp: i64) -> bool {
-    let day = match (Hour::of(timestamp), object.area) {
+    let day = match (Hour::from_timestamp(timestamp), object.area) {
         (Some(_), _) => timestamp.div_euclid(DAY),
         (None, Area::Quarantine) => 0,
         (None, Area::Data) => return false,

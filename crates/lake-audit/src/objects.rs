@@ -8,7 +8,7 @@ use std::sync::Arc;
 use commit_protocol::MAX_OBJECT_SPAN;
 use lake_format::codec::Codec;
 use lake_format::keys::{self, KeyLayout, PartitionBy};
-use lake_store::{Area, codec};
+use lake_store::Area;
 use time::Date;
 use time::macros::{date, format_description};
 
@@ -70,7 +70,7 @@ impl Object {
     fn parse(area: Area, root: &str, key: &str, size: u64, known: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
         let (generation, partition, first) = keys::parse_name(name)?;
-        let codec = codec::from_name(name)?;
+        let codec = Codec::from_key(name)?;
         let mut parts = folder.strip_prefix(root)?.split_terminator('/');
         let day = days(parts.next()?.strip_prefix("dt=")?)?;
         let hour = match parts.next().and_then(|part| part.strip_prefix("hour=")) {

@@ -4,12 +4,6 @@ use std::io::{self, BufRead, BufReader, Read as _};
 
 use lake_format::codec::Codec;
 
-/// The codec of an object of this name, if it is one that the sink writes.
-pub fn from_name(name: &str) -> Option<Codec> {
-    let is_of = |codec: &Codec| name.strip_suffix(codec.extension()).is_some_and(|stem| stem.ends_with('.'));
-    [Codec::None, Codec::Gzip, Codec::Zstd].into_iter().find(is_of)
-}
-
 /// The whole text. Bytes that end too early are an error, never less text.
 ///
 /// # Errors
@@ -35,15 +29,6 @@ pub fn first_line(codec: Codec, bytes: &[u8], whole: bool) -> io::Result<Option<
 mod tests {
     use super::*;
     use crate::testing::{gzip, zstd};
-
-    #[test]
-    fn the_name_says_the_codec() {
-        assert_eq!(from_name("a.json"), Some(Codec::None));
-        assert_eq!(from_name("a.json.gz"), Some(Codec::Gzip));
-        assert_eq!(from_name("a.json.zst"), Some(Codec::Zstd));
-        assert_eq!(from_name("a.csv"), None);
-        assert_eq!(from_name("a.gz"), None);
-    }
 
     #[test]
     fn members_and_frames_follow_each_other() {

@@ -15,7 +15,6 @@ use lake_format::codec::Codec;
 use lake_format::keys::{self, NO_PARTITION};
 use object_store::ObjectStoreExt;
 
-use crate::codec;
 use crate::error::StoreError;
 
 /// The partition column that every table has: the UTC date of the record's Kafka timestamp.
@@ -110,7 +109,7 @@ impl Object {
             return None;
         }
         let (name, folders) = parts.split_last()?;
-        let codec = codec::from_name(name.as_ref());
+        let codec = Codec::from_key(name.as_ref());
         if codec.is_none() && meta.size == 0 {
             return None;
         }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use byte_scan::digits;
-use byte_scan::simd::{BLOCK, Bytes};
+use byte_scan::simd::{BLOCK, ByteMask};
 
 /// A place in a text. After a method has given nothing, it means nothing.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         let mut length = 0;
         for block in rest.as_chunks().0 {
-            let special = Bytes::special_or_not_ascii(block).first();
+            let special = ByteMask::special_or_not_ascii(block).first();
             if special < BLOCK {
                 length += special;
                 break;
@@ -79,9 +79,9 @@ impl<'a> Cursor<'a> {
     pub(super) fn number(&mut self) -> Option<i64> {
         let is_negative = self.next_is(b"-");
         let digits = self.rest();
-        let (number, length) = match digits.first_chunk().and_then(digits::in_block) {
+        let (number, length) = match digits.first_chunk().and_then(digits::parse_in_block) {
             Some(found) => found,
-            None => digits::long(digits)?,
+            None => digits::parse_long(digits)?,
         };
         self.at += length;
         let is_usual = if length == 1 { number > 0 || !is_negative } else { digits[0] != b'0' };

@@ -92,6 +92,6 @@ impl<'a> Frame<'a> {
 
     #[inline]
     fn count_up(&mut self, offset_end: usize) {
-        self.offset_end = digits::count_up(&mut self.expected[..offset_end]).then_some(offset_end);
+        self.offset_end = digits::increment(&mut self.expected[..offset_end]).then_some(offset_end);
     }
 }
