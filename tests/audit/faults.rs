@@ -31,9 +31,7 @@ async fn unmodified_lake_is_clean() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_object_is_reported_missing() {
-    for (first, kind) in
-        [(0, "missing before the first"), (100, "missing"), (200, "ledger ahead of the data")]
-    {
+    for (first, kind) in [(0, "missing before the first"), (100, "missing"), (200, "ledger ahead of the data")] {
         let lake = TestLake::sample().await;
         lake.remove(&key(0, first));
         let audit = lake.audit(&[]);
