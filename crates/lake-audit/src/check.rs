@@ -93,7 +93,7 @@ impl Check<'_> {
     async fn topics(&self) -> anyhow::Result<BTreeSet<String>> {
         let mut topics = BTreeSet::new();
         for folder in [layout::DATA, layout::QUARANTINE, layout::LEDGER] {
-            topics.extend(self.lake.names(folder).await?);
+            topics.extend(self.lake.folder_names(folder).await?);
         }
         if let Some(topic) = &self.scope.topic {
             topics.retain(|name| name == topic);
@@ -117,7 +117,7 @@ impl Check<'_> {
             let (objects, is_last) = pass.end();
             let lake = self.lake;
             let reads = objects.into_iter().map(|object| async move {
-                let bytes = if object.size > LARGEST { None } else { lake.bytes(&object.key()).await? };
+                let bytes = if object.size > LARGEST { None } else { lake.get(&object.key()).await? };
                 anyhow::Ok((object, bytes))
             });
             let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
@@ -181,10 +181,10 @@ impl Check<'_> {
                 }
             }
         };
-        self.lake.each(&format!("{}/{topic}", layout::LEDGER), see).await?;
+        self.lake.for_each_object(&format!("{}/{topic}", layout::LEDGER), see).await?;
         let lake = self.lake;
         let reads = keys.into_iter().map(|(number, key)| async move {
-            let read = match lake.bytes(&key).await? {
+            let read = match lake.get(&key).await? {
                 None => LedgerRead::Absent,
                 Some(text) => match ledger::from_json(&text) {
                     Ok(ledger) => LedgerRead::Read(ledger),
@@ -208,7 +208,7 @@ impl Check<'_> {
                     findings.add(foreign(key));
                 }
             };
-            self.lake.each(&folder, see).await?;
+            self.lake.for_each_object(&folder, see).await?;
         }
         Ok(pass)
     }

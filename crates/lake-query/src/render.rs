@@ -1,4 +1,4 @@
-//! Rows as text, JSON lines or CSV.
+//! Formats rows as text, JSON lines or CSV.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv;
@@ -9,19 +9,22 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::error::SqlError;
 
-/// How rows are printed.
+/// Output format of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// A table for the eye.
+    /// An aligned table.
     #[default]
     Text,
-    /// One JSON object a line, every column in each.
+    /// One JSON object per line, with every column.
     Json,
-    /// Comma-separated values under a header.
+    /// Comma-separated values with a header.
     Csv,
 }
 
-/// Writes rows out. Batches of other columns than those before them begin a table of their own.
+/// Formats rows. A batch with other columns than the one before it starts a new table.
+///
+/// # Errors
+/// If a value has no form in the format.
 pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlError> {
     let write = match format {
         Format::Text => text,
@@ -35,7 +38,10 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlErr
     Ok(tables.join(between))
 }
 
-/// The names and cells of the first row, if there is one; null is empty.
+/// Returns the column names and cells of the first row, or `None` without rows. Null is an empty cell.
+///
+/// # Errors
+/// If a value cannot be formatted.
 pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>>, SqlError> {
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
         return Ok(None);
@@ -66,7 +72,7 @@ fn comma_separated(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     Ok(writer.into_inner())
 }
 
-/// Columns two spaces apart under a ruled header, numbers to the right, null empty.
+/// Formats columns two spaces apart below an underlined header. Numbers are right-aligned; null is empty.
 fn text(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let Some(first) = batches.first() else {
         return Ok(Vec::new());
@@ -90,7 +96,7 @@ fn text(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let mut out = String::new();
     for row in 0..columns.first().map_or(0, Vec::len) {
         let cells: Vec<&str> = columns.iter().map(|cells| cells[row].as_str()).collect();
-        // A cell of several lines makes its row as many lines high.
+        // A cell with several lines makes its row that many lines high.
         let height = cells.iter().map(|cell| cell.lines().count()).max().unwrap_or(0);
         for line in 0..height {
             let parts = cells.iter().zip(&widths).zip(schema.fields()).map(|((cell, &width), field)| {
@@ -150,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_still_have_a_header() {
+    fn header_is_printed_without_rows() {
         let empty = batch(&[], &[]);
         assert_eq!(shown(std::slice::from_ref(&empty), Format::Text), "name  close\n----  -----\n");
         assert_eq!(shown(std::slice::from_ref(&empty), Format::Csv), "name,close\n");
@@ -159,15 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_row_is_that_of_the_first_batch_that_has_one() {
-        let own = |name: &str, cell: &str| (name.to_owned(), cell.to_owned());
+    fn first_row_skips_empty_batches() {
+        let owned = |name: &str, cell: &str| (name.to_owned(), cell.to_owned());
         let batches = [batch(&[], &[]), batch(&[Some("a"), Some("b")], &[None, Some(1.0)])];
-        assert_eq!(first_row(&batches).unwrap().unwrap(), [own("name", "a"), own("close", "")]);
+        assert_eq!(first_row(&batches).unwrap().unwrap(), [owned("name", "a"), owned("close", "")]);
         assert_eq!(first_row(&batches[..1]).unwrap(), None);
     }
 
     #[test]
-    fn other_columns_begin_another_table() {
+    fn other_columns_start_another_table() {
         let one = batch(&[Some("a")], &[Some(1.0)]);
         let other = one.project(&[1]).unwrap();
         assert_eq!(shown(&[one, other], Format::Csv), "name,close\na,1.0\n\nclose\n1.0\n");

@@ -4,7 +4,7 @@ mod search;
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
-use lake_store::{Lake, Stored};
+use lake_store::{Lake, TopicObject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -54,7 +54,7 @@ pub enum Status {
 /// # Errors
 /// When the lake cannot be listed, or an object cannot be read.
 pub async fn find(lake: &Lake, topic: &str, wanted: Wanted) -> anyhow::Result<Trace> {
-    let objects = lake.stored(topic).await?;
+    let objects = lake.topic_objects(topic).await?;
     let keys = objects.iter().map(|object| object.key.as_str());
     let candidates = wanted.candidates(keys.clone());
     // Good records first, then by key.
@@ -79,7 +79,7 @@ pub async fn find(lake: &Lake, topic: &str, wanted: Wanted) -> anyhow::Result<Tr
     Ok(Trace::Missing(wanted.around(keys, read)))
 }
 
-fn place(object: &Stored, hit: &Hit) -> serde_json::Result<Place> {
+fn place(object: &TopicObject, hit: &Hit) -> serde_json::Result<Place> {
     /// The part of a quarantine line that says why.
     #[derive(Deserialize)]
     struct Aside {
