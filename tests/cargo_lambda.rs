@@ -169,7 +169,7 @@ fn a_watched_function_that_fails_is_killed_and_stopped_while_a_producer_feeds_lo
         trigger.forget();
     }
     set(None);
-    trigger.line("the batch is done after ", WAIT).unwrap();
+    trigger.line("batch completed after failed invocations", WAIT).unwrap();
 
     // It is killed in mid-batch, while it waits for its S3. The watch does not start it again.
     set(Some(Fault::Slow(Duration::from_secs(600))));
@@ -185,10 +185,10 @@ fn a_watched_function_that_fails_is_killed_and_stopped_while_a_producer_feeds_lo
 
     // The watch is stopped and, after a while, started again.
     function.interrupt(WAIT).unwrap();
-    trigger.line("the function did not answer: ", WAIT).unwrap();
+    trigger.line("the function did not respond: ", WAIT).unwrap();
     trigger.forget();
     let _function = watch(port, &env_file);
-    trigger.line("the batch is done after ", WAIT).unwrap();
+    trigger.line("batch completed after failed invocations", WAIT).unwrap();
 
     assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
     let summary: Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();

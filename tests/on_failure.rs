@@ -110,7 +110,7 @@ async fn what_is_given_up_is_kept_in_s3_as_aws_documents_it_before_its_offset_is
     let mut command = giving_up(&s3, &broker, "s3://given-up/by/trigger/");
     let mut trigger = Running::start(command.args(["--function", &function.url()])).unwrap();
 
-    let why = trigger.line("cannot be given up", WAIT).unwrap();
+    let why = trigger.line("failed to write a batch to the on-failure destination", WAIT).unwrap();
     assert!(why.contains("s3://given-up/by/trigger/aws/lambda/") && why.contains("AccessDenied"), "{why}");
     assert_eq!(broker.committed(0).await.unwrap(), Some(5), "what comes before it is done, and no more");
     s3.refuses.store(false, Ordering::SeqCst);

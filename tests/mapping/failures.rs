@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use event_source::on_failure::{Destination, Place};
-use event_source::retry::Policy;
+use event_source::RetryPolicy;
+use event_source::location::OpenLocation;
+use event_source::on_failure::OnFailureDestination;
 use serde_json::Value;
 use sink::event::Event;
 use tempfile::TempDir;
@@ -29,8 +30,8 @@ tickerlake_tests::on_both_brokers! {
 
 /// A policy of so many retries, and a destination in a folder.
 async fn giving_up(settings: &mut Settings, retries: u32, folder: &Path) {
-    settings.policy = Policy { maximum_retry_attempts: Some(retries), ..settings.policy };
-    settings.on_failure = Some(Destination::open(Place::Folder(folder.to_owned()), None).unwrap());
+    settings.retry_policy = RetryPolicy { maximum_retry_attempts: Some(retries), ..settings.retry_policy };
+    settings.on_failure = Some(OnFailureDestination::open(OpenLocation::Folder(folder.to_owned())).unwrap());
 }
 
 /// The records kept in a destination, and the partitions and offsets of their payloads.
@@ -91,7 +92,7 @@ async fn a_throttled_batch_is_tried_for_ever_whatever_the_attempts(broker: TestB
     broker.send(0, small(2)).await.unwrap();
     let function = FakeFunction::replying(vec![Reply::Throttle, Reply::Throttle]).await.unwrap();
     let mut settings = settings(&broker, 2, SHORT);
-    settings.policy = Policy { maximum_retry_attempts: Some(0), bisect: true, ..Policy::default() };
+    settings.retry_policy = RetryPolicy { maximum_retry_attempts: Some(0), bisect: true, ..RetryPolicy::default() };
     let progress = Rig::start(settings, &function).end_after(2).await;
     assert_eq!(function.offsets(), [[0, 1]; 3]);
     assert_eq!((progress.counts().records, progress.counts().given_up), (2, 0));
@@ -131,7 +132,7 @@ async fn bisecting_gives_up_exactly_the_one_record_that_fails(broker: TestBroker
     };
     let function = FakeFunction::start(fails).await.unwrap();
     let mut settings = settings(&broker, 100, LONG);
-    settings.policy.bisect = true;
+    settings.retry_policy.bisect = true;
     giving_up(&mut settings, 3, folder.path()).await;
     let progress = Rig::start(settings, &function).end_after(100).await;
     assert_eq!((progress.counts().records, progress.counts().given_up), (99, 1));
@@ -150,7 +151,7 @@ async fn records_that_are_too_old_are_given_up_without_an_invocation(broker: Tes
     let folder = TempDir::new().unwrap();
     let function = FakeFunction::replying(Vec::new()).await.unwrap();
     let mut settings = settings(&broker, 2, SHORT);
-    settings.policy.maximum_record_age = Some(Duration::from_millis(10));
+    settings.retry_policy.maximum_record_age = Some(Duration::from_millis(10));
     giving_up(&mut settings, 0, folder.path()).await;
     let progress = Rig::start(settings, &function).end_after(2).await;
     assert_eq!((function.seen().len(), progress.counts().given_up), (0, 2));
@@ -215,7 +216,7 @@ async fn a_function_that_is_not_there_is_waited_for() {
     let url = format!("http://{unused}/2015-03-31/functions/sink/invocations").parse().unwrap();
     let progress = Arc::new(Progress::default());
     let function = Arc::new(event_source::function::HttpFunction::new(url));
-    let running = Running::start(settings(&broker, 1, SHORT), function, Arc::clone(&progress)).unwrap();
+    let running = EventSource::start(settings(&broker, 1, SHORT), function, Arc::clone(&progress)).unwrap();
     until("two tries", || progress.counts().failures >= 2).await;
     assert_eq!(progress.counts().batches, 0);
     running.finish().await.unwrap();

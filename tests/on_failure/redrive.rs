@@ -101,7 +101,10 @@ async fn a_document_that_cannot_be_marked_stays_and_is_told() {
     let (ended, code) = ended(&output);
     assert_eq!((&ended["redriven"], &ended["unmarked"], code), (&json!(1), &json!(1), Some(1)));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("s3://given-up/a: taken, but not marked") && said.contains("AccessDenied"), "{said}");
+    assert!(
+        said.contains("failed to rename it") && said.contains("s3://given-up/a") && said.contains("AccessDenied"),
+        "{said}"
+    );
     assert_eq!(files(&s3.bucket("given-up")), ["a"]);
 }
 
@@ -140,13 +143,16 @@ async fn documents_are_fed_in_the_order_of_their_records_and_what_fails_or_is_no
     let said = String::from_utf8_lossy(&output.stderr);
     for (name, why) in [
         ("c", "the function failed"),
-        ("of-sqs", "no payload, only where the records are (t-0 1 to 2)"),
+        ("of-sqs", "no payload, only the offsets (t-0 1 to 2)"),
         ("of-others", "neither payload nor KafkaBatchInfo"),
-        ("text", "no document"),
-        ("unreadable", "cannot be read"),
+        ("text", "not a document"),
+        ("unreadable", "failed to read the file"),
     ] {
         let name = folder.path().join(name).display().to_string();
-        assert!(said.lines().any(|line| line.contains(&format!("{name}: ")) && line.contains(why)), "{name}:\n{said}");
+        assert!(
+            said.lines().any(|line| line.contains(&format!("file={name:?} ")) && line.contains(why)),
+            "{name}:\n{said}"
+        );
     }
     let marked = |name: &String| if "abd".contains(&**name) { format!("{name}.redriven") } else { name.clone() };
     assert_eq!(files(folder.path()), all.iter().map(marked).collect::<Vec<_>>());
@@ -168,7 +174,7 @@ async fn a_function_that_names_failed_records_or_is_not_there_has_not_taken_the_
     let nobody = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
     let output = redrive(&s3, place).args(["--function", nobody]).output().unwrap();
     assert_eq!(ended(&output), (summary(0, 0, 1, 0, 1), Some(1)));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("did not answer"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did not respond"), "{output:?}");
     assert_eq!(files(folder.path()), all);
 
     let failures = r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#;

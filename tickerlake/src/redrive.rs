@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use event_source::function::Report;
-use event_source::on_failure::Place;
-use event_source::redrive::{MARK, RETRIES, Redrive, Summary};
+use event_source::location::Location;
+use event_source::redrive::{DEFAULT_RETRIES, REDRIVEN, Redrive, Summary};
 use producer::foreground::{INTERRUPTED, stop_on_signal};
 use producer::summary::grouped;
 use serde_json::json;
 
 use crate::say::{Format, Say, counted, stored};
-use crate::trigger::args::{InvokeArgs, s3_client};
+use crate::trigger::args::{InvokeArgs, open};
 
 /// Invoke the function again with the batches that --on-failure kept
 #[derive(Args, Debug)]
@@ -38,11 +38,11 @@ files of another kind, 130 stopped by Ctrl-C before the last file.")]
 pub struct RedriveArgs {
     /// Folder or s3://BUCKET/PREFIX with the batches
     #[arg(value_name = "SOURCE")]
-    source: Place,
+    source: Location,
     #[command(flatten)]
     invoke: InvokeArgs,
     /// Retries of an event after the function failed, up to 10000; -1 retries until it succeeds
-    #[arg(long, value_name = "N", default_value_t = i64::from(RETRIES), allow_negative_numbers = true,
+    #[arg(long, value_name = "N", default_value_t = i64::from(DEFAULT_RETRIES), allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-1..=10_000), help_heading = "Function")]
     maximum_retry_attempts: i64,
     /// Output format
@@ -61,21 +61,20 @@ pub async fn redrive(args: RedriveArgs) -> anyhow::Result<ExitCode> {
 
 /// Redrives `source`; `retries` is `None` to retry until the function succeeds.
 pub(crate) async fn run(
-    source: Place,
+    source: Location,
     invoke: &InvokeArgs,
     retries: Option<u32>,
     say: Say,
 ) -> anyhow::Result<ExitCode> {
     let redrive = Redrive {
-        client: s3_client(&source).await,
-        place: source,
+        source: open(source).await,
         function: invoke.function_or_sink().await?,
         timeout: invoke.timeout(),
         retries,
         report_batch_item_failures: invoke.report_batch_item_failures(),
     };
-    say.stage("redrive", &format!("{} to {}", redrive.place, redrive.function));
-    say.event("started", json!({"redrive": redrive.place.to_string(), "function": redrive.function.to_string()}));
+    say.stage("redrive", &format!("{} to {}", redrive.source, redrive.function));
+    say.event("started", json!({"redrive": redrive.source.to_string(), "function": redrive.function.to_string()}));
     let stop = stop_on_signal();
     let summary = redrive.run(&stop).await?;
     if summary.sink != Report::default() {
@@ -102,6 +101,6 @@ fn text(summary: &Summary) -> String {
     let counts = [summary.unmarked, summary.failed, summary.left, summary.refused];
     let [unmarked, failed, left, refused] = counts.map(grouped);
     format!(
-        "{batches} redriven ({records}), {unmarked} of them not renamed to *{MARK}; unchanged: {failed} failed, {left} not tried, {refused} of another kind"
+        "{batches} redriven ({records}), {unmarked} of them not renamed to *{REDRIVEN}; unchanged: {failed} failed, {left} not tried, {refused} of another kind"
     )
 }

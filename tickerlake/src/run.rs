@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use event_source::progress::{Counts, Progress};
-use event_source::{Running, Settings};
+use event_source::{EventSource, Settings};
 use lake_audit::Scope;
 use lake_query::{RecordBatch, Session};
 use producer::args::{FeedArgs, KafkaArgs};
@@ -115,7 +115,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
     let function = Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone())));
-    let trigger = Running::start(settings, function, Arc::clone(&progress))?;
+    let trigger = EventSource::start(settings, function, Arc::clone(&progress))?;
 
     let fed = Arc::new(producer::progress::Progress::default());
     let watched = Watched { fed: Some(Arc::clone(&fed)), trigger: Arc::clone(&progress), line_every: LINE_EVERY };
@@ -151,7 +151,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 /// What is between the CSV and the lake.
 struct Pipeline {
     target: Target,
-    trigger: Running,
+    trigger: EventSource,
     group: String,
     fed: Arc<producer::progress::Progress>,
     progress: Arc<Progress>,
@@ -177,7 +177,7 @@ impl Pipeline {
                     tokio::select! {
                         () = self.progress.stored_records(delivered) => {}
                         failed = self.trigger.failure() => {
-                            return Err(failed.context(format!("{error}; then the trigger failed")));
+                            return Err(anyhow::Error::from(failed).context(format!("{error}; then the trigger failed")));
                         }
                     }
                     // Before the broker goes, or it would be missed aloud.
@@ -196,7 +196,7 @@ impl Pipeline {
         let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
         tokio::select! {
             () = stored(&self.progress, &topic, &self.group, &summary) => {}
-            failed = self.trigger.failure() => return Err(failed.context("the trigger ended before everything was stored")),
+            failed = self.trigger.failure() => return Err(anyhow::Error::from(failed).context("the trigger ended before everything was stored")),
             () = stop.cancelled() => bail!("stopped before everything was stored: {} of {} delivered records are", self.progress.counts().records, summary.delivered),
         }
         self.trigger.finish().await?;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use event_source::on_failure::Place;
+use event_source::location::Location;
 use event_source::progress::Progress;
-use event_source::{Running, Settings};
+use event_source::{EventSource, Settings};
 use producer::args::KafkaArgs;
 use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
@@ -60,7 +60,7 @@ pub struct TriggerArgs {
         "topic", "consumer_group_id", "starting_position", "batch_size", "maximum_batching_window_in_seconds",
         "maximum_record_age_in_seconds", "bisect_batch_on_function_error", "on_failure", "template",
     ])]
-    redrive: Option<Place>,
+    redrive: Option<Location>,
     /// How the output is written
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
@@ -97,10 +97,11 @@ pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
         json!({"broker": kafka.servers(), "topics": settings.topics, "group": group, "function": function.to_string()}),
     );
     let progress = Arc::new(Progress::default());
-    let running = Running::start(settings, function, Arc::clone(&progress))?;
+    let running = EventSource::start(settings, function, Arc::clone(&progress))?;
     let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
     let done = running.until(stop).await;
     view.end().await;
     say.ended(&Stored::from(&progress.counts()));
-    done.map(|()| ExitCode::SUCCESS)
+    done?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use event_source::progress::Progress;
 use event_source::watermarks::last_offsets;
-use event_source::{Running, Settings};
+use event_source::{EventSource, Settings};
 use producer::args::KafkaArgs;
 use producer::foreground::stop_on_signal;
 use producer::kafka::Settings as KafkaSettings;
@@ -115,7 +115,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     args.function.apply(&mut settings).await?;
     let progress = Arc::new(Progress::default());
     let client = settings.client.clone();
-    let mut running = Running::start(settings, function, Arc::clone(&progress))?;
+    let mut running = EventSource::start(settings, function, Arc::clone(&progress))?;
     let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
     let done = tokio::select! {
         failed = running.failure() => Err(failed),
@@ -123,7 +123,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     };
     view.end().await;
     say.ended(&Stored::from(&progress.counts()));
-    done
+    Ok(done?)
 }
 
 /// Waits for `stop`, and then until what the broker holds is stored, since the broker forgets it. It takes no

@@ -4,17 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use aws_sdk_s3::Client;
 use clap::{Args, ValueEnum};
 use hyper::Uri;
 use sink::Sink;
 
-use event_source::batch::{Limits, MAX_PAYLOAD};
 use event_source::function::{Function, HttpFunction};
-use event_source::on_failure::{Destination, Place};
+use event_source::location::{Location, OpenLocation};
+use event_source::on_failure::OnFailureDestination;
 use event_source::redrive;
-use event_source::retry::Policy;
-use event_source::{FUNCTION_TIMEOUT, Settings};
+use event_source::{FUNCTION_TIMEOUT, Limits, MAX_PAYLOAD, RetryPolicy, Settings};
 
 use super::sink_function::SinkFunction;
 use crate::query::seconds;
@@ -94,7 +92,7 @@ pub struct FunctionArgs {
     pub(super) bisect_batch_on_function_error: bool,
     /// Where batches that are given up are written, in the format that AWS documents for S3 [default: nowhere]
     #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX")]
-    pub(super) on_failure: Option<Place>,
+    pub(super) on_failure: Option<Location>,
 }
 
 fn record_age(text: &str) -> Result<i64, String> {
@@ -139,24 +137,24 @@ impl FunctionArgs {
     /// If the on-failure destination cannot be opened.
     pub(crate) async fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
         settings.timeout = self.invoke.timeout();
-        settings.policy = self.policy();
+        settings.retry_policy = self.retry_policy();
         settings.report_batch_item_failures = self.invoke.report_batch_item_failures();
-        if let Some(place) = &self.on_failure {
-            settings.on_failure = Some(Destination::open(place.clone(), s3_client(place).await)?);
+        if let Some(location) = &self.on_failure {
+            settings.on_failure = Some(OnFailureDestination::open(open(location.clone()).await)?);
         }
         Ok(())
     }
 
     /// Returns the retries for `trigger --redrive`; `None` retries until the function succeeds.
     pub(crate) fn redrive_retries(&self) -> Option<u32> {
-        self.maximum_retry_attempts.map_or(Some(redrive::RETRIES), |most| u32::try_from(most).ok())
+        self.maximum_retry_attempts.map_or(Some(redrive::DEFAULT_RETRIES), |most| u32::try_from(most).ok())
     }
 
-    fn policy(&self) -> Policy {
+    fn retry_policy(&self) -> RetryPolicy {
         let for_ever = self.on_failure.as_ref().map(|_| RETRIES_WITH_DESTINATION);
         let retries = self.maximum_retry_attempts.and_then(|most| u32::try_from(most).ok()).or(for_ever);
         let age = self.maximum_record_age_in_seconds.and_then(|age| u64::try_from(age).ok());
-        Policy {
+        RetryPolicy {
             maximum_retry_attempts: retries,
             maximum_record_age: age.map(Duration::from_secs),
             bisect: self.bisect_batch_on_function_error,
@@ -164,11 +162,11 @@ impl FunctionArgs {
     }
 }
 
-/// Returns the S3 client that a location needs, configured by AWS's own variables; `None` for a folder.
-pub(crate) async fn s3_client(place: &Place) -> Option<Client> {
-    match place {
-        Place::Folder(_) => None,
-        Place::S3 { .. } => Some(sink::store::client().await),
+/// Opens a location, with an S3 client that AWS's own variables configure if it needs one.
+pub(crate) async fn open(location: Location) -> OpenLocation {
+    match location {
+        Location::Folder(folder) => OpenLocation::Folder(folder),
+        Location::S3 { bucket, prefix } => OpenLocation::S3 { client: sink::store::client().await, bucket, prefix },
     }
 }
 
@@ -184,15 +182,15 @@ mod tests {
         function: FunctionArgs,
     }
 
-    fn policy(arguments: &[&str]) -> Policy {
+    fn policy(arguments: &[&str]) -> RetryPolicy {
         let line = Line::try_parse_from([&["x"], arguments].concat());
-        line.map(|line| line.function.policy()).unwrap_or_else(|error| panic!("{error}"))
+        line.map(|line| line.function.retry_policy()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
     fn the_defaults_are_those_of_aws_and_infinite_retries_with_a_destination_are_ten() {
-        assert_eq!(policy(&[]), Policy::default());
-        assert_eq!(policy(&["--maximum-retry-attempts", "-1"]), Policy::default());
+        assert_eq!(policy(&[]), RetryPolicy::default());
+        assert_eq!(policy(&["--maximum-retry-attempts", "-1"]), RetryPolicy::default());
         assert_eq!(policy(&["--on-failure", "x"]).maximum_retry_attempts, Some(10));
         assert_eq!(policy(&["--on-failure", "x", "--maximum-retry-attempts", "-1"]).maximum_retry_attempts, Some(10));
         assert_eq!(policy(&["--on-failure", "x", "--maximum-retry-attempts", "0"]).maximum_retry_attempts, Some(0));

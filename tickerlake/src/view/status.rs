@@ -8,7 +8,7 @@ use producer::summary::{grouped, size};
 use serde::Serialize;
 
 use crate::say::counted;
-use event_source::progress::{Counts, Partition};
+use event_source::progress::{Counts, TopicPartition};
 
 /// Rates are of so many seconds: long enough to be read, short enough to be news.
 const RATE_OVER: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ impl Meter {
         now: i64,
         fed: Option<Snapshot>,
         counts: &Counts,
-        lag: &BTreeMap<Partition, u64>,
+        lag: &BTreeMap<TopicPartition, u64>,
     ) -> Status {
         let delivered = fed.map_or(0, |fed| fed.delivered);
         self.history.push_back((since, delivered, counts.records));
@@ -220,7 +220,7 @@ mod tests {
         Counts { batches: 3, records, report, newest: Some(1_000_000), ..Counts::default() }
     }
 
-    fn lag() -> BTreeMap<Partition, u64> {
+    fn lag() -> BTreeMap<TopicPartition, u64> {
         [(("quotes".to_owned(), 0), 34), (("quotes".to_owned(), 1), 0), (("quotes".to_owned(), 2), 1_086)].into()
     }
 
