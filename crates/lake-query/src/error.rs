@@ -1,11 +1,9 @@
 //! Errors of running a statement.
 
-use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use lake_store::StoreError;
 
-use crate::render::Format;
-use crate::rows::RowError;
+use crate::rows::ObjectError;
 
 /// Why a statement returned no rows.
 #[derive(Debug, thiserror::Error)]
@@ -15,24 +13,11 @@ pub enum SqlError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An object does not contain what its name and its table say; a retry does not help.
-    #[error("failed to decode the object {key}")]
-    Decode {
-        /// The object.
-        key: String,
-        /// The cause.
-        source: RowError,
-    },
+    #[error(transparent)]
+    Decode(#[from] ObjectError),
     /// The engine rejected the statement, or failed while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),
-    /// The rows cannot be written in the requested format.
-    #[error("failed to write the rows as {format:?}")]
-    Render {
-        /// The format.
-        format: Format,
-        /// The cause.
-        source: ArrowError,
-    },
 }
 
 impl From<DataFusionError> for SqlError {

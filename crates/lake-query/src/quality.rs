@@ -35,7 +35,10 @@ pub struct Answer {
 pub async fn report(session: &Session) -> Vec<Answer> {
     let mut answers = Vec::new();
     for query in crate::quality_questions() {
-        let first = execute(session, query.sql).await.and_then(|rows| first_row(&rows));
+        let first = match execute(session, query.sql).await {
+            Ok(rows) => first_row(&rows).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
         let question = question(query.name);
         answers.push(match first {
             Ok(first) => Answer {
@@ -50,7 +53,7 @@ pub async fn report(session: &Session) -> Vec<Answer> {
                 line: format!("{question}: {error}"),
                 findings: None,
                 first: None,
-                error: Some(error.to_string()),
+                error: Some(error),
                 query: query.name,
                 question,
             },

@@ -7,8 +7,6 @@ use datafusion::arrow::json;
 use datafusion::arrow::json::writer::LineDelimited;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::error::SqlError;
-
 /// Output format of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -21,11 +19,21 @@ pub enum Format {
     Csv,
 }
 
+/// Why rows could not be formatted.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to format the rows as {format:?}")]
+pub struct RenderError {
+    /// The format.
+    pub format: Format,
+    /// The cause.
+    pub source: ArrowError,
+}
+
 /// Formats rows. A batch with other columns than the one before it starts a new table.
 ///
 /// # Errors
 /// If a value has no form in the format.
-pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlError> {
+pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, RenderError> {
     let write = match format {
         Format::Text => text,
         Format::Json => lines,
@@ -33,7 +41,7 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlErr
     };
     let tables = batches.chunk_by(|a, b| a.schema() == b.schema());
     let tables = tables.map(write).collect::<Result<Vec<_>, _>>();
-    let tables = tables.map_err(|source| SqlError::Render { format, source })?;
+    let tables = tables.map_err(|source| RenderError { format, source })?;
     let between: &[u8] = if format == Format::Json { b"" } else { b"\n" };
     Ok(tables.join(between))
 }
@@ -42,7 +50,7 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlErr
 ///
 /// # Errors
 /// If a value cannot be formatted.
-pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>>, SqlError> {
+pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>>, RenderError> {
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
         return Ok(None);
     };
@@ -53,7 +61,7 @@ pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>
         Ok((field.name().clone(), formatter.value(0).try_to_string()?))
     });
     let cells: Result<_, ArrowError> = cells.collect();
-    cells.map(Some).map_err(|source| SqlError::Render { format: Format::Text, source })
+    cells.map(Some).map_err(|source| RenderError { format: Format::Text, source })
 }
 
 fn lines(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {

@@ -9,7 +9,6 @@ use datafusion::arrow::json::ReaderBuilder;
 use lake_store::{DecodeError, Object, Partitioned, codec};
 
 use crate::columns::Kind;
-use crate::error::SqlError;
 use crate::json::{self, Fields};
 
 /// A table's columns: the fields of its lines, then the partition columns of its keys.
@@ -93,6 +92,16 @@ struct Position {
     lines: usize,
 }
 
+/// An object whose rows could not be decoded.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to decode the object {key}")]
+pub struct ObjectError {
+    /// The object.
+    pub key: String,
+    /// The cause.
+    pub source: RowError,
+}
+
 /// Why an object's rows could not be decoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -138,7 +147,7 @@ impl Rows {
         object: Object,
         bytes: &[u8],
         batch_size: usize,
-    ) -> Result<Self, SqlError> {
+    ) -> Result<Self, ObjectError> {
         let failed = |source: DecodeError| decode_error(&object, source.into());
         let codec = object.codec.ok_or_else(|| failed(DecodeError::UnknownCodec))?;
         let text = codec::text(codec, bytes).map_err(|error| failed(error.into()))?;
@@ -176,15 +185,15 @@ impl Rows {
 }
 
 impl Iterator for Rows {
-    type Item = Result<RecordBatch, SqlError>;
+    type Item = Result<RecordBatch, ObjectError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_batch().map_err(|error| decode_error(&self.object, error)).transpose()
     }
 }
 
-fn decode_error(object: &Object, source: RowError) -> SqlError {
-    SqlError::Decode { key: object.key().to_string(), source }
+fn decode_error(object: &Object, source: RowError) -> ObjectError {
+    ObjectError { key: object.key().to_string(), source }
 }
 
 /// Returns up to `limit` lines that are not blank, each with its number, and the position after them.

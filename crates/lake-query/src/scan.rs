@@ -52,17 +52,18 @@ impl PartitionStream for Share {
         let lake = self.lake.clone();
         let reads = stream::iter(self.objects.clone()).map(move |object| {
             let lake = lake.clone();
-            async move { Ok((lake.read(&object).await?, object)) }
+            async move { Ok::<_, SqlError>((lake.read(&object).await?, object)) }
         });
         let projection = Arc::clone(&self.projection);
         let batches = reads
             .buffered(READ_AHEAD)
             .and_then(move |(bytes, object)| {
                 let rows = Rows::open(Arc::clone(&projection), object, &bytes, batch);
-                std::future::ready(rows.map(stream::iter))
+                let rows = rows.map(|rows| stream::iter(rows.map(|batch| batch.map_err(SqlError::from))));
+                std::future::ready(rows.map_err(SqlError::from))
             })
             .try_flatten()
-            .map_err(|error| DataFusionError::from(SqlError::from(error)));
+            .map_err(DataFusionError::from);
         let schema = Arc::clone(&self.projection.schema);
         Box::pin(RecordBatchStreamAdapter::new(schema, batches))
     }
