@@ -14,7 +14,7 @@ async fn a_lake_as_the_sink_wrote_it_is_clean_and_every_figure_is_right() {
         "topic   generation  partition  stored  quarantined  first  last  gaps  repeats  ledger\n\
          quotes           0          0     300            0      0   299     0        0  next 300\n\
          quotes           0          1      50           10      0    59     0        0  next 60\n\n\
-         audit: 350 stored, 10 quarantined, offsets 0 to 299 in 2 partitions, nothing missing, nothing twice\n"
+         audit: 350 stored, 10 quarantined, offsets 0 to 299 in 2 partitions, nothing missing, no duplicates\n"
     );
     let row = audit.row(1);
     assert_eq!((&row["stored"], &row["quarantined"], &row["ledger"]["next"]), (&json!(50), &json!(10), &json!(60)));
@@ -32,7 +32,7 @@ async fn a_deleted_object_is_missing_wherever_it_was() {
         stored.remove(&key(0, first));
         let audit = stored.audit(&[]);
         let told = format!("{kind}: quotes/0 offsets {first} to {} (100): ", first + 99);
-        audit.is(FOUND, &[kind], &[&told, "100 missing, nothing twice; see above"]);
+        audit.is(FOUND, &[kind], &[&told, "100 missing, no duplicates; see above"]);
         assert_eq!(audit.found(kind), [found(first, first + 99, &[])]);
         assert_eq!((&audit.row(0)["missing"], &audit.row(0)["gaps"]), (&json!(100), &json!(1)));
     }
@@ -64,8 +64,8 @@ async fn a_duplicated_object_is_named_with_the_one_that_it_repeats() {
         &["stored twice", "wrong offset"],
         &[
             &format!("stored twice: quotes/0 offsets 100 to 199 (100): {own} and {copy}"),
-            &format!("wrong offset: quotes/0: {copy}: its first record is offset 100, its name tells 150"),
-            "nothing missing, 100 twice",
+            &format!("wrong offset: quotes/0: {copy}: its first record has offset 100, its name has 150"),
+            "nothing missing, 100 duplicates",
         ],
     );
     assert_eq!(audit.found("stored twice"), [found(100, 199, &[&own, &copy])]);
@@ -122,8 +122,8 @@ async fn an_object_with_a_wrong_offset_is_named() {
 
     let stored = Stored::sample().await;
     fs::rename(stored.path(&key), stored.path(&super::key(0, 105))).unwrap();
-    let told = format!("{}: its first record is offset 100, its name tells 105", super::key(0, 105));
-    stored.audit(&[]).is(FOUND, &["wrong offset"], &[&told, "nothing missing, nothing twice, wrong offset: 1"]);
+    let told = format!("{}: its first record has offset 100, its name has 105", super::key(0, 105));
+    stored.audit(&[]).is(FOUND, &["wrong offset"], &[&told, "nothing missing, no duplicates, wrong offset: 1"]);
 }
 
 /// Lines as they come out of an edit that breaks them.
@@ -139,7 +139,7 @@ async fn lines_that_no_sink_writes_are_named_with_their_number() {
                 lines
             },
             &["out of order"],
-            "out of order: quotes/0: {key}: line 9 is offset 107, after 108",
+            "out of order: quotes/0: {key}: line 9 has offset 107, after 108",
         ),
         (
             |mut lines| {
@@ -147,17 +147,17 @@ async fn lines_that_no_sink_writes_are_named_with_their_number() {
                 lines
             },
             &["foreign line"],
-            "foreign line: quotes/0: {key}: line 4 is no line of the sink's",
+            "foreign line: quotes/0: {key}: line 4 is not a line of the sink",
         ),
         (
             |lines| lines.into_iter().map(|line| line.replace("partition\":0,", "partition\":7,")).collect(),
             &["missing", "other partition"],
-            "other partition: quotes/0: {key}: line 1 is of quotes/7, offset 100, generation 0; so are 99 more lines",
+            "other partition: quotes/0: {key}: line 1 belongs to quotes/7, offset 100, generation 0; 99 more lines have the same problem",
         ),
         (
             |lines| lines.into_iter().map(|line| line.replace(":1795132800000", ":1795046400000")).collect(),
             &["wrong folder"],
-            "wrong folder: quotes/0: {key}: line 1, offset 100, was sent at another time than its folder's",
+            "wrong folder: quotes/0: {key}: line 1, offset 100, has a timestamp that does not belong into its folder",
         ),
         (
             |mut lines| {
@@ -165,7 +165,7 @@ async fn lines_that_no_sink_writes_are_named_with_their_number() {
                 lines
             },
             &["missing", "spans too many offsets"],
-            "spans too many offsets: quotes/0: {key}: line 100 is offset 100100",
+            "spans too many offsets: quotes/0: {key}: line 100 has offset 100100",
         ),
         (
             |mut lines| {
@@ -190,14 +190,14 @@ async fn two_records_of_one_offset_are_told_apart_from_one_record_twice() {
     stored.records(0, again).await;
     let keys = [key(0, 0), key_on(21, 0, 50)];
     let audit = stored.audit(&[]);
-    audit.is(FOUND, &["two records of one offset"], &["10 twice", "SINK_TOPIC_GENERATION"]);
+    audit.is(FOUND, &["two records of one offset"], &["10 duplicates", "SINK_TOPIC_GENERATION"]);
     assert_eq!(audit.found("two records of one offset"), [found(50, 59, &[&keys[0], &keys[1]])]);
 
     let stored = Stored::sample().await;
     stored.records(0, (50..60).map(|offset| (offset, SENT, "poison".to_owned()))).await;
     let aside = key(0, 50).replace("data/", "quarantine/");
     let audit = stored.audit(&[]);
-    audit.is(FOUND, &["stored twice"], &["once among the good records and once in the quarantine"]);
+    audit.is(FOUND, &["stored twice"], &["once as a valid record and once in the quarantine"]);
     assert_eq!(audit.found("stored twice"), [found(50, 59, &[&keys[0], &aside])]);
 }
 

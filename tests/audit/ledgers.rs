@@ -8,13 +8,13 @@ async fn a_ledger_ahead_of_the_data_is_named() {
     stored.ledger(0, &stored.reaching(500));
     let audit = stored.audit(&[]);
     let told =
-        "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
+        "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, although the ledger's next is 500";
     audit.is(FOUND, &["ledger ahead of the data"], &[told]);
 
     let group = "data/quotes/dt=2026-11-20/".to_owned();
     let stored = Stored::sample().await;
     stored.ledger(0, &Ledger { ahead: BTreeMap::from([(group.clone(), 320)]), ..stored.reaching(300) });
-    let told = format!("its ahead tells of offset 320 in {group}, and the last stored is 299");
+    let told = format!("its ahead has offset 320 in {group}, and the last stored is 299");
     stored.audit(&[]).is(FOUND, &["ledger ahead of the data"], &[&told, "ledger/quotes/00000.json"]);
 }
 
@@ -23,7 +23,7 @@ async fn a_ledger_behind_the_data_is_noted_unless_it_knows_of_what_is_ahead() {
     let stored = Stored::sample().await;
     stored.ledger(0, &stored.reaching(200));
     let told = "its next is 200, and offset 299 is stored";
-    stored.audit(&[]).is(0, &["ledger behind the data"], &[told, "looked at when their records are delivered again"]);
+    stored.audit(&[]).is(0, &["ledger behind the data"], &[told, "when their records are delivered again"]);
     let ahead = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
     stored.ledger(0, &Ledger { ahead, ..stored.reaching(200) });
     stored.audit(&[]).is(0, &[], &[]);
@@ -44,7 +44,7 @@ async fn what_the_ledger_declares_is_told_apart_from_what_was_lost() {
         FOUND,
         &["declared by the ledger", "missing"],
         &[
-            "declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or passed over, or missing when",
+            "declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or skipped, or missing when",
             "next 300, 1 gap",
         ],
     );
@@ -54,8 +54,7 @@ async fn what_the_ledger_declares_is_told_apart_from_what_was_lost() {
     // A ledger forgets a gap, and that it does not list one proves nothing then.
     stored.batch(0, 150_000..150_001).await;
     stored.ledger(0, &Ledger { gaps: std::iter::once(300..150_000).collect(), ..stored.reaching(150_001) });
-    let told =
-        "missing: quotes/0 offsets 100 to 199 (100): in no object; whether the ledger has declared them cannot be told";
+    let told = "missing: quotes/0 offsets 100 to 199 (100): in no object; the ledger may have declared them";
     stored.audit(&[]).is(FOUND, &["declared by the ledger", "missing"], &[told]);
 }
 
@@ -67,11 +66,14 @@ async fn a_ledger_that_is_lost_damaged_or_of_other_settings_is_named_with_the_re
     stored.audit(&[]).is(
         FOUND,
         &["no ledger"],
-        &[&format!("no ledger: quotes/0: {ledger}: there is none, and 3 objects"), "tickerlake repair"],
+        &[
+            &format!("no ledger: quotes/0: {ledger}: the ledger does not exist, but 3 objects exist"),
+            "tickerlake repair",
+        ],
     );
     stored.write(ledger, b"{\"next\":3");
     stored.audit(&[]).is(FOUND, &["damaged ledger"], &[&format!("damaged ledger: quotes/0: {ledger}: not a ledger")]);
     stored.ledger(0, &Ledger::starting_at(300, "dt=*/hour=*/*.json.gz"));
-    let told = format!("its layout is dt=*/hour=*/*.json.gz, and there is {}", key(0, 0));
+    let told = format!("its layout is dt=*/hour=*/*.json.gz, but {} exists", key(0, 0));
     stored.audit(&[]).is(FOUND, &["other settings"], &[&told, "SINK_PREFIX"]);
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use lake_audit::{Lost, Report, Scope, check, look};
+use lake_audit::{Audit, Report, Scope};
 use producer::args::KafkaArgs;
 use producer::kafka::{Settings as KafkaSettings, SettingsError};
 use producer::topic::Topic;
@@ -88,23 +88,23 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
         eprintln!("tickerlake: `audit --repair` is deprecated; use `tickerlake repair`");
         return repair::run(args.scope.into(), args.kafka, &args.lake, say).await;
     }
-    let (report, _) = read(&args.lake, &args.scope.into(), args.kafka).await?;
+    let Audit { report, .. } = read(&args.lake, &args.scope.into(), args.kafka).await?;
     tell(&report, say);
     Ok(exit_code(&report))
 }
 
 /// Reads the lake, and compares it with the broker if one is named. Returns the ledgers that are lost, too.
-pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> anyhow::Result<(Report, Vec<Lost>)> {
+pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> anyhow::Result<Audit> {
     let client = match KafkaSettings::try_from(kafka) {
         Ok(kafka) => Some(kafka.client_config()),
         Err(SettingsError::NoServers) => None,
         Err(error) => return Err(error.into()),
     };
-    let read = look(&lake.tables().await?, scope, client.as_ref()).await?;
-    if read.0.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
+    let audit = lake_audit::audit(&lake.tables().await?, scope, client.as_ref()).await?;
+    if audit.report.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
         bail!("the lake has neither objects nor ledgers of this topic and generation");
     }
-    Ok(read)
+    Ok(audit)
 }
 
 /// What `run` ends with: the audit of the topic and generation that it has written. True where something was found.
@@ -112,8 +112,8 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
 /// # Errors
 /// As [`check()`].
 pub async fn closing(lake: &LakeArgs, scope: &Scope, client: &ClientConfig, say: Say) -> anyhow::Result<bool> {
-    let report = check(&lake.tables().await?, scope, Some(client)).await?;
-    let found = report.told();
+    let Audit { report, .. } = lake_audit::audit(&lake.tables().await?, scope, Some(client)).await?;
+    let found = report.findings_text();
     if !found.is_empty() {
         say.text(format!("\n{found}").as_bytes());
     }
@@ -129,14 +129,14 @@ pub(crate) fn tell(report: &Report, say: Say) {
     }
     if report.findings.kinds().next().is_some() {
         say.text(b"\n");
-        say.text(report.told().as_bytes());
+        say.text(report.findings_text().as_bytes());
     }
     conclude(report, say);
 }
 
 /// The closing line; for scripts, all there is.
 fn conclude(report: &Report, say: Say) {
-    say.text(format!("\naudit: {}\n", report.closing()).as_bytes());
+    say.text(format!("\naudit: {}\n", report.closing_line()).as_bytes());
     for row in &report.rows {
         say.event("partition", row);
     }
@@ -146,7 +146,7 @@ fn conclude(report: &Report, say: Say) {
     for (kind, _, count) in report.findings.kinds() {
         say.event("found", json!({"kind": kind, "count": count, "fault": kind.is_fault(), "remedy": kind.remedy()}));
     }
-    say.event("audit", report.sum());
+    say.event("audit", report.total());
 }
 
 pub(crate) fn exit_code(report: &Report) -> ExitCode {

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
-use lake_audit::repair::{Rebuilt, rebuilt, write};
-use lake_audit::{LedgerTold, Scope};
+use lake_audit::repair::{RebuiltLedger, rebuild, write};
+use lake_audit::{Audit, LedgerSummary, Scope};
 use producer::args::KafkaArgs;
 use serde_json::json;
 
@@ -58,16 +58,16 @@ pub(crate) async fn run(scope: Scope, kafka: KafkaArgs, lake: &LakeArgs, say: Sa
     lake.tables().await?;
     // Locked until the end, so that no other `tickerlake` process writes into the folder meanwhile.
     let writer = lake.open().await?;
-    let (mut report, lost) = audit::read(lake, &scope, kafka).await?;
+    let Audit { mut report, lost_ledgers } = audit::read(lake, &scope, kafka).await?;
     let config = lake.sink_config(lake.bucket.as_deref().unwrap_or(FOLDER_BUCKET))?;
     let mut refused = Vec::new();
-    for lost in &lost {
-        match rebuilt(lost, &config.layout) {
-            Err(why) => refused.push(why),
+    for lost in &lost_ledgers {
+        match rebuild(lost, &config.layout) {
+            Err(error) => refused.push(error.to_string()),
             Ok(rebuilt) => {
                 write(&writer.client, &writer.bucket, &rebuilt).await?;
                 tell(&rebuilt, say);
-                report.repaired(lost, &rebuilt);
+                report.ledger_rebuilt(lost, &rebuilt);
             }
         }
     }
@@ -78,9 +78,9 @@ pub(crate) async fn run(scope: Scope, kafka: KafkaArgs, lake: &LakeArgs, say: Sa
     Ok(audit::exit_code(&report))
 }
 
-fn tell(rebuilt: &Rebuilt, say: Say) {
+fn tell(rebuilt: &RebuiltLedger, say: Say) {
     let key = &rebuilt.key;
-    let told = LedgerTold::from(&rebuilt.ledger);
+    let told = LedgerSummary::from(&rebuilt.ledger);
     let gaps = counted(told.gaps.len() as u64, "gap", "gaps");
     say.text(format!("rebuilt {key}: next {}, {gaps}\n", told.next).as_bytes());
     say.event("repaired", json!({"key": key, "next": told.next, "gaps": told.gaps}));

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use lake_audit::trace::{Around, Neighbour, Place};
+use lake_audit::trace::{Neighbour, Neighbours, RecordLocation};
 
 use crate::say::Format;
 
 /// Every place of a record.
-pub(super) fn places(places: &[Place], format: Format) -> serde_json::Result<String> {
+pub(super) fn places(places: &[RecordLocation], format: Format) -> serde_json::Result<String> {
     let mut out = String::new();
     for place in places {
         // Writing into a String does not fail.
@@ -23,7 +23,7 @@ pub(super) fn places(places: &[Place], format: Format) -> serde_json::Result<Str
 }
 
 /// A record that is in no object.
-pub(super) fn not_stored(record: &str, around: &[Around], format: Format) -> serde_json::Result<String> {
+pub(super) fn not_stored(record: &str, around: &[Neighbours], format: Format) -> serde_json::Result<String> {
     if format == Format::Json {
         let answer = serde_json::json!({"status": "not stored", "around": around});
         return serde_json::to_string(&answer).map(|line| line + "\n");
@@ -32,7 +32,7 @@ pub(super) fn not_stored(record: &str, around: &[Around], format: Format) -> ser
     if around.is_empty() {
         out.push_str("the lake has no object of this topic, partition and generation\n");
     }
-    for Around { generation, before, after } in around {
+    for Neighbours { generation, before, after } in around {
         let _ = writeln!(out, "generation {generation}");
         let _ = match before {
             Some(Neighbour { key, offset }) => writeln!(out, "  before it: {key}, which has {offset}"),
@@ -53,8 +53,8 @@ mod tests {
 
     use super::*;
 
-    fn two_places() -> [Place; 2] {
-        let place = |status, reason: Option<&str>, record: &str| Place {
+    fn two_places() -> [RecordLocation; 2] {
+        let place = |status, reason: Option<&str>, record: &str| RecordLocation {
             status,
             key: "k".to_owned(),
             line: 4,
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn what_is_not_stored_is_told_with_its_neighbours() {
         let around =
-            [Around { generation: 0, before: Some(Neighbour { key: "a".to_owned(), offset: 6 }), after: None }];
+            [Neighbours { generation: 0, before: Some(Neighbour { key: "a".to_owned(), offset: 6 }), after: None }];
         assert_eq!(
             not_stored("q/3/7", &around, Format::Text).unwrap(),
             "not stored: q/3/7\ngeneration 0\n  before it: a, which has 6\n  after it:  nothing\n"
