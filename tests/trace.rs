@@ -67,7 +67,7 @@ fn held(folder: &Path, topic: &str) -> Places {
 
 /// Traces every record that is held and compares; gives how often one was in more than one place.
 async fn agrees(folder: &Path, topic: &str) -> (usize, usize) {
-    let lake = args(folder).tables().await.unwrap();
+    let lake = args(folder).open_for_reading().await.unwrap();
     let held = held(folder, topic);
     let mut doubled = 0;
     for ((generation, partition, offset), places) in &held {
@@ -157,12 +157,12 @@ async fn a_record_that_is_not_stored_ends_with_1_and_names_what_lies_around_it()
     assert_eq!(
         answer("sample/0/25", 1),
         "not stored: sample/0/25\ngeneration 0\n  \
-         before it: data/sample/dt=2026-11-20/00000-00000000000000000015.json.gz, which has 19\n  \
-         after it:  quarantine/sample/dt=2026-11-20/00000-00000000000000000040.json.gz, which has 40\n"
+         before it: offset 19 in data/sample/dt=2026-11-20/00000-00000000000000000015.json.gz\n  \
+         after it:  offset 40 in quarantine/sample/dt=2026-11-20/00000-00000000000000000040.json.gz\n"
     );
-    assert!(
-        answer("sample/0/45", 1).contains("00000-00000000000000000044.json.gz, which has 44\n  after it:  nothing")
-    );
+    assert!(answer("sample/0/45", 1).contains(
+        "offset 44 in quarantine/sample/dt=2026-11-20/00000-00000000000000000044.json.gz\n  after it:  nothing"
+    ));
     for record in ["sample/7/0", "nightly/0/0"] {
         assert!(answer(record, 1).contains("no object of this topic"), "{record}");
     }

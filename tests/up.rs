@@ -74,7 +74,8 @@ fn ctrl_c_waits_for_what_the_broker_holds_and_a_second_one_does_not() {
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
     assert!(produced.status.success(), "{produced:?}");
     assert!(up.interrupt(Duration::from_millis(500)).is_err(), "it waits");
-    up.line("1,200 records in the broker not stored yet", WAIT).unwrap();
+    let warning = up.line("waiting for records in the broker that are not stored yet", WAIT).unwrap();
+    assert!(warning.contains("records=1200"), "{warning}");
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(130));
 }
 

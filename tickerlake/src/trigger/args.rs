@@ -1,4 +1,4 @@
-//! The arguments that name the mapping's settings, as AWS names them.
+//! Arguments with the names of the mapping's settings on AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +11,28 @@ use sink::Sink;
 use event_source::function::{Function, HttpFunction};
 use event_source::location::{Location, OpenLocation};
 use event_source::on_failure::OnFailureDestination;
-use event_source::redrive;
 use event_source::{FUNCTION_TIMEOUT, Limits, MAX_PAYLOAD, RetryPolicy, Settings};
 
 use super::sink_function::SinkFunction;
 use crate::query::seconds;
 
-/// Retries where an on-failure destination is given and no number: what AWS then makes of infinitely many.
+/// Retries if an on-failure destination is given and no number. AWS turns infinite retries into this number then.
 const RETRIES_WITH_DESTINATION: u32 = 10;
 
-/// What closes a batch.
+/// Limits of a batch.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Batches")]
 pub struct BatchArgs {
-    /// Most records in a batch, up to 10000 [default: 100, as AWS; run and up: 10000]
+    /// Maximum number of records in a batch, up to 10000 [default: 100, as on AWS; run and up: 10000]
     #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub batch_size: Option<u16>,
-    /// Longest wait for a batch to fill, from its first record on [default: 0.5]
+    /// Longest wait for a batch to fill, from its first record on, up to 300 [default: 0.5]
     #[arg(long, value_name = "SECONDS", value_parser = window)]
     pub maximum_batching_window_in_seconds: Option<Duration>,
 }
 
 impl BatchArgs {
-    /// The limits, with the batch size of the command that asks.
+    /// Returns the limits; `batch_size` is the command's default.
     pub fn limits(&self, batch_size: u16) -> Limits {
         Limits {
             batch_size: usize::from(self.batch_size.unwrap_or(batch_size)),
@@ -47,14 +46,14 @@ fn window(text: &str) -> Result<Duration, String> {
     seconds(text).and_then(|window| match window.as_secs() {
         0..300 => Ok(window),
         300 if window.subsec_nanos() == 0 => Ok(window),
-        _ => Err("at most 300 seconds".to_owned()),
+        _ => Err("more than 300 seconds".to_owned()),
     })
 }
 
 /// The values of `--function-response-types`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ResponseType {
-    /// The function's answer names the records that failed.
+    /// The function's response names the records that failed
     #[value(name = "ReportBatchItemFailures")]
     ReportBatchItemFailures,
 }
@@ -83,7 +82,7 @@ pub struct FunctionArgs {
     /// Retries after the function failed before a batch is given up, up to 10000; -1 retries until it succeeds
     /// [default: -1, with --on-failure 10]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=10_000))]
-    pub(super) maximum_retry_attempts: Option<i64>,
+    pub(crate) maximum_retry_attempts: Option<i64>,
     /// Age at which records are given up, 60 to 604800; -1 never gives them up [default: -1]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = record_age)]
     pub(super) maximum_record_age_in_seconds: Option<i64>,
@@ -98,7 +97,7 @@ pub struct FunctionArgs {
 fn record_age(text: &str) -> Result<i64, String> {
     match text.parse() {
         Ok(age @ (-1 | 60..=604_800)) => Ok(age),
-        _ => Err("-1, or 60 to 604800".to_owned()),
+        _ => Err("expected -1, or 60 to 604800".to_owned()),
     }
 }
 
@@ -117,7 +116,7 @@ impl InvokeArgs {
             return Ok(function);
         }
         let config = crate::lake::sink_config(|name| std::env::var(name).ok())
-            .context("the sink's settings (or name a function with --function)")?;
+            .context("invalid settings of the sink (or select another function with --function)")?;
         Ok(Arc::new(SinkFunction::new(Sink::new(config, sink::store::client().await))))
     }
 
@@ -145,14 +144,9 @@ impl FunctionArgs {
         Ok(())
     }
 
-    /// Returns the retries for `trigger --redrive`; `None` retries until the function succeeds.
-    pub(crate) fn redrive_retries(&self) -> Option<u32> {
-        self.maximum_retry_attempts.map_or(Some(redrive::DEFAULT_RETRIES), |most| u32::try_from(most).ok())
-    }
-
     fn retry_policy(&self) -> RetryPolicy {
-        let for_ever = self.on_failure.as_ref().map(|_| RETRIES_WITH_DESTINATION);
-        let retries = self.maximum_retry_attempts.and_then(|most| u32::try_from(most).ok()).or(for_ever);
+        let with_destination = self.on_failure.as_ref().map(|_| RETRIES_WITH_DESTINATION);
+        let retries = self.maximum_retry_attempts.and_then(|maximum| u32::try_from(maximum).ok()).or(with_destination);
         let age = self.maximum_record_age_in_seconds.and_then(|age| u64::try_from(age).ok());
         RetryPolicy {
             maximum_retry_attempts: retries,
@@ -188,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_aws_and_infinite_retries_with_a_destination_are_ten() {
+    fn infinite_retries_with_a_destination_are_ten() {
         assert_eq!(policy(&[]), RetryPolicy::default());
         assert_eq!(policy(&["--maximum-retry-attempts", "-1"]), RetryPolicy::default());
         assert_eq!(policy(&["--on-failure", "x"]).maximum_retry_attempts, Some(10));
@@ -199,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_aws_does_not_take_are_refused() {
+    fn values_that_aws_rejects_are_rejected() {
         for wrong in [
             ["--maximum-retry-attempts", "10001"],
             ["--maximum-retry-attempts", "-2"],
