@@ -169,7 +169,7 @@ fn failing_watched_function_loses_no_record() {
         trigger.discard_lines();
     }
     set(None);
-    trigger.wait_for_line("the batch is done after ", WAIT).unwrap();
+    trigger.wait_for_line("batch completed after failed invocations", WAIT).unwrap();
 
     // It is killed in the middle of a batch, while it waits for S3. `cargo lambda watch` does not restart it.
     set(Some(Fault::Slow(Duration::from_secs(600))));
@@ -185,10 +185,10 @@ fn failing_watched_function_loses_no_record() {
 
     // `cargo lambda watch` is stopped and, after a while, started again.
     function.interrupt(WAIT).unwrap();
-    trigger.wait_for_line("the function did not answer: ", WAIT).unwrap();
+    trigger.wait_for_line("the function did not respond: ", WAIT).unwrap();
     trigger.discard_lines();
     let _function = watch(port, &env_file);
-    trigger.wait_for_line("the batch is done after ", WAIT).unwrap();
+    trigger.wait_for_line("batch completed after failed invocations", WAIT).unwrap();
 
     assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
     let summary: Value = serde_json::from_str(&producer.wait_for_line("\"delivered\"", WAIT).unwrap()).unwrap();

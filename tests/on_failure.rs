@@ -110,7 +110,7 @@ async fn discarded_batch_reaches_s3_before_its_offset_is_committed() {
     let mut command = discarding_trigger(&s3, &broker, "s3://discarded/by/trigger/");
     let mut trigger = Running::start(command.args(["--function", &function.url()])).unwrap();
 
-    let error = trigger.wait_for_line("cannot be given up", WAIT).unwrap();
+    let error = trigger.wait_for_line("failed to write a batch to the on-failure destination", WAIT).unwrap();
     assert!(error.contains("s3://discarded/by/trigger/aws/lambda/") && error.contains("AccessDenied"), "{error}");
     assert_eq!(broker.committed(0).await.unwrap(), Some(5), "only the records before the failing one are committed");
     s3.denies_writes.store(false, Ordering::SeqCst);

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use embedded::broker::Broker;
 use embedded::s3::Storage;
-use event_source::batch::{Limits, MAX_PAYLOAD};
 use event_source::progress::Progress;
-use event_source::{Running, Settings};
+use event_source::{EventSource, Limits, MAX_PAYLOAD, Settings};
 use rdkafka::ClientConfig;
 use serde_json::{Value, json};
 use sink::{Config, Sink};
@@ -79,7 +78,7 @@ async fn every_digit_of_a_row_reaches_the_object() {
     let client = Storage::open(&folder.path().join("s3"), "lake").unwrap().client();
     let function = Arc::new(SinkFunction::new(Sink::new(Config::new("lake"), client)));
     let progress = Arc::new(Progress::default());
-    let event_source = Running::start(settings(&servers, 100), function, Arc::clone(&progress)).unwrap();
+    let event_source = EventSource::start(settings(&servers, 100), function, Arc::clone(&progress)).unwrap();
     for record in &records {
         tokio::time::timeout(Duration::from_secs(20), progress.stored("quotes", record.partition, record.offset))
             .await
@@ -120,7 +119,7 @@ async fn small_batches_store_each_row_once_in_order() {
     let client = Storage::open(&folder.path().join("s3"), "lake").unwrap().client();
     let function = Arc::new(SinkFunction::new(Sink::new(Config::new("lake"), client)));
     let progress = Arc::new(Progress::default());
-    let event_source = Running::start(settings(&servers, 37), function, Arc::clone(&progress)).unwrap();
+    let event_source = EventSource::start(settings(&servers, 37), function, Arc::clone(&progress)).unwrap();
     for (partition, delivery) in summary["partitions"].as_object().unwrap() {
         let last = delivery["last_offset"].as_i64().unwrap();
         tokio::time::timeout(Duration::from_secs(30), progress.stored("quotes", partition.parse().unwrap(), last))

@@ -68,7 +68,7 @@ fn stored_records(folder: &Path, topic: &str) -> Locations {
 /// Asserts that tracing each stored record returns its locations; returns the number of records, and how many of them
 /// have several locations.
 async fn assert_trace_agrees(folder: &Path, topic: &str) -> (usize, usize) {
-    let lake = args(folder).tables().await.unwrap();
+    let lake = args(folder).open_for_reading().await.unwrap();
     let stored = stored_records(folder, topic);
     let mut duplicated = 0;
     for ((generation, partition, offset), locations) in &stored {
@@ -158,12 +158,12 @@ async fn unstored_record_is_reported_with_its_neighbours() {
     assert_eq!(
         answer("sample/0/25", 1),
         "not stored: sample/0/25\ngeneration 0\n  \
-         before it: data/sample/dt=2026-11-20/00000-00000000000000000015.json.gz, which has 19\n  \
-         after it:  quarantine/sample/dt=2026-11-20/00000-00000000000000000040.json.gz, which has 40\n"
+         before it: offset 19 in data/sample/dt=2026-11-20/00000-00000000000000000015.json.gz\n  \
+         after it:  offset 40 in quarantine/sample/dt=2026-11-20/00000-00000000000000000040.json.gz\n"
     );
-    assert!(
-        answer("sample/0/45", 1).contains("00000-00000000000000000044.json.gz, which has 44\n  after it:  nothing")
-    );
+    assert!(answer("sample/0/45", 1).contains(
+        "offset 44 in quarantine/sample/dt=2026-11-20/00000-00000000000000000044.json.gz\n  after it:  nothing"
+    ));
     for record in ["sample/7/0", "nightly/0/0"] {
         assert!(answer(record, 1).contains("no object of this topic"), "{record}");
     }

@@ -78,7 +78,8 @@ fn only_the_first_ctrl_c_waits_for_unstored_records() {
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
     assert!(produced.status.success(), "{produced:?}");
     assert!(up.interrupt(Duration::from_millis(500)).is_err(), "`up` waits for the unstored records");
-    up.wait_for_line("1,200 records in the broker not stored yet", WAIT).unwrap();
+    let warning = up.wait_for_line("waiting for records in the broker that are not stored yet", WAIT).unwrap();
+    assert!(warning.contains("records=1200"), "{warning}");
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(130));
 }
 

@@ -14,7 +14,7 @@ async fn unmodified_lake_is_clean() {
         "topic   generation  partition  stored  quarantined  first  last  gaps  repeats  ledger\n\
          quotes           0          0     300            0      0   299     0        0  next 300\n\
          quotes           0          1      50           10      0    59     0        0  next 60\n\n\
-         audit: 350 stored, 10 quarantined, offsets 0 to 299 in 2 partitions, nothing missing, nothing twice\n"
+         audit: 350 stored, 10 quarantined, offsets 0 to 299 in 2 partitions, nothing missing, no duplicates\n"
     );
     let row = audit.partition_row(1);
     assert_eq!((&row["stored"], &row["quarantined"], &row["ledger"]["next"]), (&json!(50), &json!(10), &json!(60)));
@@ -36,7 +36,7 @@ async fn deleted_object_is_reported_missing() {
         lake.remove(&key(0, first));
         let audit = lake.audit(&[]);
         let expected = format!("{kind}: quotes/0 offsets {first} to {} (100): ", first + 99);
-        audit.assert_report(FINDINGS, &[kind], &[&expected, "100 missing, nothing twice; see above"]);
+        audit.assert_report(FINDINGS, &[kind], &[&expected, "100 missing, no duplicates; see above"]);
         assert_eq!(audit.findings(kind), [finding(first, first + 99, &[])]);
         assert_eq!((&audit.partition_row(0)["missing"], &audit.partition_row(0)["gaps"]), (&json!(100), &json!(1)));
     }
@@ -72,8 +72,8 @@ async fn duplicated_object_is_reported_with_its_original() {
         &["stored twice", "wrong offset"],
         &[
             &format!("stored twice: quotes/0 offsets 100 to 199 (100): {original} and {copy}"),
-            &format!("wrong offset: quotes/0: {copy}: its first record is offset 100, its name tells 150"),
-            "nothing missing, 100 twice",
+            &format!("wrong offset: quotes/0: {copy}: its first record has offset 100, its name has 150"),
+            "nothing missing, 100 duplicates",
         ],
     );
     assert_eq!(audit.findings("stored twice"), [finding(100, 199, &[&original, &copy])]);
@@ -134,11 +134,11 @@ async fn object_with_a_wrong_offset_is_reported() {
 
     let lake = TestLake::sample().await;
     fs::rename(lake.path(&key), lake.path(&super::key(0, 105))).unwrap();
-    let expected = format!("{}: its first record is offset 100, its name tells 105", super::key(0, 105));
+    let expected = format!("{}: its first record has offset 100, its name has 105", super::key(0, 105));
     lake.audit(&[]).assert_report(
         FINDINGS,
         &["wrong offset"],
-        &[&expected, "nothing missing, nothing twice, wrong offset: 1"],
+        &[&expected, "nothing missing, no duplicates, wrong offset: 1"],
     );
 }
 
@@ -155,7 +155,7 @@ async fn invalid_lines_are_reported_with_their_number() {
                 lines
             },
             &["out of order"],
-            "out of order: quotes/0: {key}: line 9 is offset 107, after 108",
+            "out of order: quotes/0: {key}: line 9 has offset 107, after 108",
         ),
         (
             |mut lines| {
@@ -163,17 +163,17 @@ async fn invalid_lines_are_reported_with_their_number() {
                 lines
             },
             &["foreign line"],
-            "foreign line: quotes/0: {key}: line 4 is no line of the sink's",
+            "foreign line: quotes/0: {key}: line 4 is not a line of the sink",
         ),
         (
             |lines| lines.into_iter().map(|line| line.replace("partition\":0,", "partition\":7,")).collect(),
             &["missing", "other partition"],
-            "other partition: quotes/0: {key}: line 1 is of quotes/7, offset 100, generation 0; so are 99 more lines",
+            "other partition: quotes/0: {key}: line 1 belongs to quotes/7, offset 100, generation 0; 99 more lines have the same problem",
         ),
         (
             |lines| lines.into_iter().map(|line| line.replace(":1795132800000", ":1795046400000")).collect(),
             &["wrong folder"],
-            "wrong folder: quotes/0: {key}: line 1, offset 100, was sent at another time than its folder's",
+            "wrong folder: quotes/0: {key}: line 1, offset 100, has a timestamp that does not belong into its folder",
         ),
         (
             |mut lines| {
@@ -181,7 +181,7 @@ async fn invalid_lines_are_reported_with_their_number() {
                 lines
             },
             &["missing", "spans too many offsets"],
-            "spans too many offsets: quotes/0: {key}: line 100 is offset 100100",
+            "spans too many offsets: quotes/0: {key}: line 100 has offset 100100",
         ),
         (
             |mut lines| {
@@ -206,14 +206,14 @@ async fn conflicting_records_are_not_reported_as_duplicates() {
     lake.store_records(0, conflicting).await;
     let keys = [key(0, 0), key_on(21, 0, 50)];
     let audit = lake.audit(&[]);
-    audit.assert_report(FINDINGS, &["two records of one offset"], &["10 twice", "SINK_TOPIC_GENERATION"]);
+    audit.assert_report(FINDINGS, &["two records of one offset"], &["10 duplicates", "SINK_TOPIC_GENERATION"]);
     assert_eq!(audit.findings("two records of one offset"), [finding(50, 59, &[&keys[0], &keys[1]])]);
 
     let lake = TestLake::sample().await;
     lake.store_records(0, (50..60).map(|offset| (offset, TIMESTAMP, "not JSON".to_owned()))).await;
     let quarantined = key(0, 50).replace("data/", "quarantine/");
     let audit = lake.audit(&[]);
-    audit.assert_report(FINDINGS, &["stored twice"], &["once among the good records and once in the quarantine"]);
+    audit.assert_report(FINDINGS, &["stored twice"], &["once as a valid record and once in the quarantine"]);
     assert_eq!(audit.findings("stored twice"), [finding(50, 59, &[&keys[0], &quarantined])]);
 }
 

@@ -8,13 +8,13 @@ async fn ledger_ahead_of_the_data_is_reported() {
     lake.write_ledger(0, &lake.ledger_at(500));
     let audit = lake.audit(&[]);
     let expected =
-        "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
+        "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, although the ledger's next is 500";
     audit.assert_report(FINDINGS, &["ledger ahead of the data"], &[expected]);
 
     let prefix = "data/quotes/dt=2026-11-20/".to_owned();
     let lake = TestLake::sample().await;
     lake.write_ledger(0, &Ledger { high_watermarks: BTreeMap::from([(prefix.clone(), 320)]), ..lake.ledger_at(300) });
-    let expected = format!("its ahead tells of offset 320 in {prefix}, and the last stored is 299");
+    let expected = format!("its ahead has offset 320 in {prefix}, and the last stored is 299");
     lake.audit(&[]).assert_report(FINDINGS, &["ledger ahead of the data"], &[&expected, "ledger/quotes/00000.json"]);
 }
 
@@ -26,7 +26,7 @@ async fn high_watermarks_excuse_a_ledger_behind_the_data() {
     lake.audit(&[]).assert_report(
         0,
         &["ledger behind the data"],
-        &[expected, "looked at when their records are delivered again"],
+        &[expected, "when their records are delivered again"],
     );
     let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
     lake.write_ledger(0, &Ledger { high_watermarks, ..lake.ledger_at(200) });
@@ -48,7 +48,7 @@ async fn declared_gaps_are_not_reported_as_missing() {
         FINDINGS,
         &["declared by the ledger", "missing"],
         &[
-            "declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or passed over, or missing when",
+            "declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or skipped, or missing when",
             "next 300, 1 gap",
         ],
     );
@@ -58,8 +58,7 @@ async fn declared_gaps_are_not_reported_as_missing() {
     // A ledger drops old gaps, so a gap that it does not list may have been declared.
     lake.store_batch(0, 150_000..150_001).await;
     lake.write_ledger(0, &Ledger { gaps: std::iter::once(300..150_000).collect(), ..lake.ledger_at(150_001) });
-    let expected =
-        "missing: quotes/0 offsets 100 to 199 (100): in no object; whether the ledger has declared them cannot be told";
+    let expected = "missing: quotes/0 offsets 100 to 199 (100): in no object; the ledger may have declared them";
     lake.audit(&[]).assert_report(FINDINGS, &["declared by the ledger", "missing"], &[expected]);
 }
 
@@ -71,7 +70,10 @@ async fn unusable_ledger_is_reported_with_its_remedy() {
     lake.audit(&[]).assert_report(
         FINDINGS,
         &["no ledger"],
-        &[&format!("no ledger: quotes/0: {ledger}: there is none, and 3 objects"), "tickerlake repair"],
+        &[
+            &format!("no ledger: quotes/0: {ledger}: the ledger does not exist, but 3 objects exist"),
+            "tickerlake repair",
+        ],
     );
     lake.write(ledger, b"{\"next\":3");
     lake.audit(&[]).assert_report(
@@ -80,6 +82,6 @@ async fn unusable_ledger_is_reported_with_its_remedy() {
         &[&format!("damaged ledger: quotes/0: {ledger}: not a ledger")],
     );
     lake.write_ledger(0, &Ledger::starting_at(300, "dt=*/hour=*/*.json.gz"));
-    let expected = format!("its layout is dt=*/hour=*/*.json.gz, and there is {}", key(0, 0));
+    let expected = format!("its layout is dt=*/hour=*/*.json.gz, but {} exists", key(0, 0));
     lake.audit(&[]).assert_report(FINDINGS, &["other settings"], &[&expected, "SINK_PREFIX"]);
 }

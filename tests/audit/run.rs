@@ -20,7 +20,7 @@ fn run_ends_with_a_clean_audit() {
     for _ in 0..2 {
         let (code, stdout) = run(folder.path(), &[]);
         assert_eq!(code, Some(0), "{stdout}");
-        let last = "audit: 1,200 stored, 0 quarantined, offsets 0 to 752 in 3 partitions, nothing missing, nothing twice, lag 0";
+        let last = "audit: 1,200 stored, 0 quarantined, offsets 0 to 752 in 3 partitions, nothing missing, no duplicates, lag 0";
         assert_eq!(stdout.lines().last(), Some(last));
     }
     let (code, stdout) = run(folder.path(), &["--format", "json"]);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use event_source::on_failure::{Destination, Place};
-use event_source::retry::Policy;
+use event_source::RetryPolicy;
+use event_source::location::OpenLocation;
+use event_source::on_failure::OnFailureDestination;
 use lambda_kafka_event::Event;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,8 +30,8 @@ tickerlake_tests::on_both_brokers! {
 
 /// Sets the number of retries and a folder as the on-failure destination.
 async fn discard_after(settings: &mut Settings, retries: u32, folder: &Path) {
-    settings.policy = Policy { maximum_retry_attempts: Some(retries), ..settings.policy };
-    settings.on_failure = Some(Destination::open(Place::Folder(folder.to_owned()), None).unwrap());
+    settings.retry_policy = RetryPolicy { maximum_retry_attempts: Some(retries), ..settings.retry_policy };
+    settings.on_failure = Some(OnFailureDestination::open(OpenLocation::Folder(folder.to_owned())).unwrap());
 }
 
 /// Returns the documents in an on-failure destination, each with the partitions and offsets of its payload's records.
@@ -91,7 +92,7 @@ async fn throttling_does_not_count_as_a_retry_attempt(broker: TestBroker) {
     broker.send(0, small(2)).await.unwrap();
     let function = FakeFunction::with_replies(vec![Reply::Throttle, Reply::Throttle]).await.unwrap();
     let mut settings = settings(&broker, 2, SHORT);
-    settings.policy = Policy { maximum_retry_attempts: Some(0), bisect: true, ..Policy::default() };
+    settings.retry_policy = RetryPolicy { maximum_retry_attempts: Some(0), bisect: true, ..RetryPolicy::default() };
     let progress = Rig::start(settings, &function).finish_after(2).await;
     assert_eq!(function.offsets(), [[0, 1]; 3]);
     assert_eq!((progress.counts().records, progress.counts().given_up), (2, 0));
@@ -131,7 +132,7 @@ async fn bisecting_discards_only_the_failing_record(broker: TestBroker) {
     };
     let function = FakeFunction::start(fails).await.unwrap();
     let mut settings = settings(&broker, 100, LONG);
-    settings.policy.bisect = true;
+    settings.retry_policy.bisect = true;
     discard_after(&mut settings, 3, folder.path()).await;
     let progress = Rig::start(settings, &function).finish_after(100).await;
     assert_eq!((progress.counts().records, progress.counts().given_up), (99, 1));
@@ -154,7 +155,7 @@ async fn expired_records_are_discarded_without_an_invocation(broker: TestBroker)
     let folder = TempDir::new().unwrap();
     let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let mut settings = settings(&broker, 2, SHORT);
-    settings.policy.maximum_record_age = Some(Duration::from_millis(10));
+    settings.retry_policy.maximum_record_age = Some(Duration::from_millis(10));
     discard_after(&mut settings, 0, folder.path()).await;
     let progress = Rig::start(settings, &function).finish_after(2).await;
     assert_eq!((function.invocations().len(), progress.counts().given_up), (0, 2));
@@ -220,7 +221,7 @@ async fn unreachable_function_is_retried() {
     let url = format!("http://{unused}/2015-03-31/functions/sink/invocations").parse().unwrap();
     let progress = Arc::new(Progress::default());
     let function = Arc::new(event_source::function::HttpFunction::new(url));
-    let running = Running::start(settings(&broker, 1, SHORT), function, Arc::clone(&progress)).unwrap();
+    let running = EventSource::start(settings(&broker, 1, SHORT), function, Arc::clone(&progress)).unwrap();
     until("two attempts", || progress.counts().failures >= 2).await;
     assert_eq!(progress.counts().batches, 0);
     running.finish().await.unwrap();

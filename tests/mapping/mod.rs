@@ -11,9 +11,8 @@ mod positions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event_source::batch::{Limits, MAX_PAYLOAD};
 use event_source::progress::Progress;
-use event_source::{Running, Settings};
+use event_source::{EventSource, Limits, MAX_PAYLOAD, Settings};
 use tickerlake_tests::broker::TestBroker;
 use tickerlake_tests::function::FakeFunction;
 
@@ -31,14 +30,14 @@ const SHORT: Duration = Duration::from_millis(200);
 
 /// A running trigger and its progress.
 struct Rig {
-    running: Running,
+    running: EventSource,
     progress: Arc<Progress>,
 }
 
 impl Rig {
     fn start(settings: Settings, function: &FakeFunction) -> Self {
         let progress = Arc::new(Progress::default());
-        let running = Running::start(settings, function.function(), Arc::clone(&progress)).unwrap();
+        let running = EventSource::start(settings, function.function(), Arc::clone(&progress)).unwrap();
         Rig { running, progress }
     }
 

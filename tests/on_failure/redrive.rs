@@ -102,7 +102,12 @@ async fn document_that_cannot_be_marked_is_reported() {
     let (summary, code) = outcome(&output);
     assert_eq!((&summary["redriven"], &summary["unmarked"], code), (&json!(1), &json!(1), Some(1)));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("s3://discarded/a: taken, but not marked") && stderr.contains("AccessDenied"), "{stderr}");
+    assert!(
+        stderr.contains("failed to rename it")
+            && stderr.contains("s3://discarded/a")
+            && stderr.contains("AccessDenied"),
+        "{stderr}"
+    );
     assert_eq!(files(&s3.bucket("discarded")), ["a"]);
 }
 
@@ -141,14 +146,14 @@ async fn documents_are_redriven_in_the_order_of_their_records() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     for (name, reason) in [
         ("c", "the function failed"),
-        ("of-sqs", "no payload, only where the records are (t-0 1 to 2)"),
+        ("of-sqs", "no payload, only the offsets (t-0 1 to 2)"),
         ("of-others", "neither payload nor KafkaBatchInfo"),
-        ("text", "no document"),
-        ("unreadable", "cannot be read"),
+        ("text", "not a document"),
+        ("unreadable", "failed to read the file"),
     ] {
         let name = folder.path().join(name).display().to_string();
         assert!(
-            stderr.lines().any(|line| line.contains(&format!("{name}: ")) && line.contains(reason)),
+            stderr.lines().any(|line| line.contains(&format!("file={name:?} ")) && line.contains(reason)),
             "{name}:\n{stderr}"
         );
     }
@@ -172,7 +177,7 @@ async fn failed_invocation_leaves_the_document_unmarked() {
     let unreachable = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
     let output = redrive(&s3, source).args(["--function", unreachable]).output().unwrap();
     assert_eq!(outcome(&output), (summary(0, 0, 1, 0, 1), Some(1)));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("did not answer"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did not respond"), "{output:?}");
     assert_eq!(files(folder.path()), all);
 
     let failures = r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":2}}]}"#;

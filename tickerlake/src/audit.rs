@@ -1,4 +1,4 @@
-//! `tickerlake audit`: reads every object of a lake and says what is missing and what is there twice.
+//! `tickerlake audit`: reads every object of a lake and reports what is missing, stored twice or damaged.
 
 use std::process::ExitCode;
 
@@ -7,31 +7,34 @@ use clap::Args;
 use kafka_client::args::KafkaArgs;
 use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
 use kafka_client::topic::Topic;
-use lake_audit::{Lost, Report, Scope, check, look};
+use lake_audit::{Audit, Report, Scope};
 use rdkafka::ClientConfig;
 use serde_json::json;
 
 use crate::lake::LakeArgs;
-use crate::repair;
-use crate::say::{Format, Say};
-/// The exit code when something is missing, twice or damaged.
+use crate::output::{Format, Output};
+
+/// Exit code if something is missing, stored twice or damaged.
 pub const FOUND: u8 = 4;
 
-/// Reads every object and says, per topic, generation and partition, what is stored, missing and twice.
+/// Read every object and report records that are missing, stored twice or damaged
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Offsets that are in no object are compared with the ledger, which lists what was given up or passed over,
-and, with --bootstrap-server, with the broker: what it does not deliver (transaction markers, what
-compaction has removed) was never there to be stored. Without it they count as missing. The broker has a
-topic's newest generation only, and nothing below its low watermark; the newest that has objects is taken
-for it, so name --generation where the broker's has stored nothing yet. The lag is what the broker holds past
-the last stored offset; no consumer group is asked. It is asked with the settings that are
-given (-X, --config); isolation.level is read_committed unless they say otherwise.
-Of each kind of finding 20 are printed, and how many more there are.
+Prints a row for each topic, generation and partition, then the findings, and below each kind of
+finding what can be done. Of each kind 20 findings are printed, and how many more exist.
 
-Memory: besides the program about 5 MB for the 300,000 offsets around the object at hand, at most 200,000
-keys of the listing (longer listings are gone through again), and 9 objects, of which none is read that
-has more than 32 MiB; the sink's have less than half.
+Offsets that are in no object are compared with the ledger, which lists what was given up or skipped,
+and, with --bootstrap-server, with the broker: transaction markers and records that compaction removed
+are never delivered, so they cannot be stored. Without a broker they count as missing. Only the
+newest generation of a topic can be compared, and only offsets from the broker's low watermark on.
+The newest generation in the lake is taken for the broker's; use --generation if the broker's has
+stored nothing yet. The lag is the number of records past the last stored offset; no consumer group
+is asked. The broker is read with the given settings (-X, --config), with isolation.level
+read_committed unless they set it.
+
+Memory: about 5 MB for the 300,000 offsets around the current object, up to 200,000 keys of the
+listing (a longer listing is read several times), and up to 9 objects. An object over 32 MiB is not
+read; the sink's largest has less than half of that.
 
 Examples:
   tickerlake audit
@@ -41,20 +44,20 @@ Exit codes: 0 nothing missing, stored twice or damaged; 1 failed; 2 wrong usage;
 `tickerlake repair` rebuilds ledgers that are lost.")]
 pub struct AuditArgs {
     #[command(flatten)]
-    scope: ScopeArgs,
+    pub(crate) scope: ScopeArgs,
     /// Deprecated: `tickerlake repair` replaces it
     #[arg(long, hide = true)]
-    repair: bool,
-    /// How the output is written
+    pub(crate) repair: bool,
+    /// Format of the output
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    pub(crate) format: Format,
     #[command(flatten)]
-    kafka: KafkaArgs,
+    pub(crate) kafka: KafkaArgs,
     #[command(flatten)]
-    lake: LakeArgs,
+    pub(crate) lake: LakeArgs,
 }
 
-/// Which part of the lake to read.
+/// Arguments that select a part of the lake.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ScopeArgs {
     /// Only this topic [default: all]
@@ -81,72 +84,72 @@ impl From<ScopeArgs> for Scope {
 /// Runs the command.
 ///
 /// # Errors
-/// If the lake cannot be read or the broker does not answer.
+/// If the lake cannot be read or the broker does not respond.
 pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
-    let say = Say { format: args.format };
-    if args.repair {
-        eprintln!("tickerlake: `audit --repair` is deprecated; use `tickerlake repair`");
-        return repair::run(args.scope.into(), args.kafka, &args.lake, say).await;
-    }
-    let (report, _) = read(&args.lake, &args.scope.into(), args.kafka).await?;
-    tell(&report, say);
+    let Audit { report, .. } = read(&args.lake, &args.scope.into(), args.kafka).await?;
+    print(&report, Output { format: args.format });
     Ok(exit_code(&report))
 }
 
-/// Reads the lake, and compares it with the broker if one is named. Returns the ledgers that are lost, too.
-pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> anyhow::Result<(Report, Vec<Lost>)> {
+/// Audits the scope, and compares it with the broker if one is named.
+pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> anyhow::Result<Audit> {
     let client = match KafkaSettings::try_from(kafka) {
         Ok(kafka) => Some(kafka.client_config()),
         Err(SettingsError::NoServers) => None,
         Err(error) => return Err(error.into()),
     };
-    let read = look(&lake.tables().await?, scope, client.as_ref()).await?;
-    if read.0.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
+    let audit = lake_audit::audit(&lake.open_for_reading().await?, scope, client.as_ref()).await?;
+    if audit.report.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
         bail!("the lake has neither objects nor ledgers of this topic and generation");
     }
-    Ok(read)
+    Ok(audit)
 }
 
-/// What `run` ends with: the audit of the topic and generation that it has written. True where something was found.
+/// Audits what `run` has written, and prints the findings and the closing line. Returns `true` if the lake is clean.
 ///
 /// # Errors
-/// As [`check()`].
-pub async fn closing(lake: &LakeArgs, scope: &Scope, client: &ClientConfig, say: Say) -> anyhow::Result<bool> {
-    let report = check(&lake.tables().await?, scope, Some(client)).await?;
-    let found = report.told();
-    if !found.is_empty() {
-        say.text(format!("\n{found}").as_bytes());
+/// If the lake cannot be read or the broker does not respond.
+pub async fn print_closing(
+    lake: &LakeArgs,
+    scope: &Scope,
+    client: &ClientConfig,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let Audit { report, .. } = lake_audit::audit(&lake.open_for_reading().await?, scope, Some(client)).await?;
+    let findings = report.findings_text();
+    if !findings.is_empty() {
+        output.text(format!("\n{findings}").as_bytes());
     }
-    conclude(&report, say);
-    Ok(!report.findings.is_clean())
+    print_end(&report, output);
+    Ok(report.findings.is_clean())
 }
 
-pub(crate) fn tell(report: &Report, say: Say) {
+pub(crate) fn print(report: &Report, output: Output) {
     if report.rows.is_empty() {
-        say.text(b"nothing is stored\n");
+        output.text(b"nothing is stored\n");
     } else {
-        say.text(report.table().as_bytes());
+        output.text(report.table().as_bytes());
     }
     if report.findings.kinds().next().is_some() {
-        say.text(b"\n");
-        say.text(report.told().as_bytes());
+        output.text(b"\n");
+        output.text(report.findings_text().as_bytes());
     }
-    conclude(report, say);
+    print_end(report, output);
 }
 
-/// The closing line; for scripts, all there is.
-fn conclude(report: &Report, say: Say) {
-    say.text(format!("\naudit: {}\n", report.closing()).as_bytes());
+/// Prints the closing line, or as JSON the whole report.
+fn print_end(report: &Report, output: Output) {
+    output.text(format!("\naudit: {}\n", report.closing_line()).as_bytes());
     for row in &report.rows {
-        say.event("partition", row);
+        output.event("partition", row);
     }
     for finding in report.shown() {
-        say.event("finding", finding);
+        output.event("finding", finding);
     }
     for (kind, _, count) in report.findings.kinds() {
-        say.event("found", json!({"kind": kind, "count": count, "fault": kind.is_fault(), "remedy": kind.remedy()}));
+        output.event("found", json!({"kind": kind, "count": count, "fault": kind.is_fault(), "remedy": kind.remedy()}));
     }
-    say.event("audit", report.sum());
+    output.event("audit", report.total());
 }
 
 pub(crate) fn exit_code(report: &Report) -> ExitCode {

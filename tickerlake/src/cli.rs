@@ -48,13 +48,34 @@ pub enum Command {
     Repair(Box<RepairArgs>),
 }
 
+impl Command {
+    /// Replaces a deprecated spelling by the command that it stands for, and names the new spelling on standard error.
+    #[must_use]
+    pub fn without_deprecated(self) -> Self {
+        match self {
+            Command::Trigger(args) => match args.redrive {
+                Some(source) => {
+                    eprintln!("tickerlake: `trigger --redrive` is deprecated; use `tickerlake redrive {source}`");
+                    Command::Redrive(Box::new(RedriveArgs::from_trigger(source, args.mapping.function, args.format)))
+                }
+                None => Command::Trigger(args),
+            },
+            Command::Audit(args) if args.repair => {
+                eprintln!("tickerlake: `audit --repair` is deprecated; use `tickerlake repair`");
+                Command::Repair(Box::new((*args).into()))
+            }
+            other => other,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 }

@@ -6,56 +6,56 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
+use embedded::s3::{MAX_KEY_BYTES, Storage};
 use lake_format::keys::{self, Hour};
+use lake_store::{Area, Lake};
 use sink::config::{Config, ConfigError};
 
-use embedded::s3::{MAX_KEY_BYTES, Storage};
-
-/// The bucket of the embedded S3: a folder of this name holds the objects.
+/// The bucket of the embedded S3. Its objects are in a folder with this name.
 pub const FOLDER_BUCKET: &str = "tickerlake";
 
-/// Which lake.
+/// Arguments that select the lake.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Lake")]
 pub struct LakeArgs {
-    /// The folder of the lake; its objects are plain files below DIR/tickerlake/data
+    /// Folder of the lake; the objects are plain files below DIR/tickerlake/data
     #[arg(long, value_name = "DIR", default_value = "./lake")]
     pub dir: PathBuf,
-    /// A bucket of a real S3 instead of a folder; AWS's own variables say where and who
+    /// Use a bucket of a real S3 instead of a folder; AWS's own variables set the endpoint and the credentials
     #[arg(long, value_name = "NAME", conflicts_with = "dir")]
     pub bucket: Option<String>,
-    /// What every object key begins with
+    /// Start of every object key
     #[arg(long, value_name = "PATH", env = "SINK_PREFIX", hide_env_values = true)]
     pub prefix: Option<String>,
 }
 
-/// A lake that this process writes to.
-pub struct Lake {
-    /// The client that objects are written with.
+/// A lake that this process may write to.
+pub struct WritableLake {
+    /// A client for the bucket.
     pub client: Client,
-    /// The bucket they are written to.
+    /// The bucket.
     pub bucket: String,
-    /// The embedded S3, where it is one.
+    /// The embedded S3, if the lake is a folder.
     pub storage: Option<Storage>,
-    /// Held as long as this process uses the folder.
+    /// Locks the folder.
     _lock: Option<File>,
 }
 
 impl LakeArgs {
-    /// Opens the lake for writing. Of a folder there is one writer at a time.
+    /// Opens the lake for writing. A folder has one writer at a time.
     ///
     /// # Errors
-    /// When the folder cannot be used.
-    pub async fn open(&self) -> anyhow::Result<Lake> {
+    /// If the folder cannot be created, or another process has locked it.
+    pub async fn open_for_writing(&self) -> anyhow::Result<WritableLake> {
         if let Some(bucket) = &self.bucket {
             let client = sink::storage::s3_adapter::client().await;
-            return Ok(Lake { client, bucket: bucket.clone(), storage: None, _lock: None });
+            return Ok(WritableLake { client, bucket: bucket.clone(), storage: None, _lock: None });
         }
-        std::fs::create_dir_all(&self.dir).with_context(|| format!("{} cannot be made", self.dir.display()))?;
-        // The lock first: opening the storage clears away what a writer that died has left half written.
+        std::fs::create_dir_all(&self.dir).with_context(|| format!("failed to create {}", self.dir.display()))?;
+        // Lock first: opening the storage removes the incomplete files of a writer that died.
         let lock = lock(&self.dir)?;
         let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
-        Ok(Lake {
+        Ok(WritableLake {
             client: storage.client(),
             bucket: FOLDER_BUCKET.to_owned(),
             storage: Some(storage),
@@ -63,18 +63,18 @@ impl LakeArgs {
         })
     }
 
-    /// The lake as the SQL engine sees it.
+    /// Opens the lake for reading.
     ///
     /// # Errors
-    /// When there is no such folder, or no way to the bucket.
-    pub async fn tables(&self) -> anyhow::Result<lake_store::Lake> {
+    /// If the folder does not exist, or no client for the bucket can be built.
+    pub async fn open_for_reading(&self) -> anyhow::Result<Lake> {
         let store = match &self.bucket {
             Some(bucket) => lake_store::bucket(bucket, &sink::storage::s3_adapter::sdk_config().await)?,
             None => {
                 let folder = self.dir.join(FOLDER_BUCKET);
                 if !folder.is_dir() {
                     bail!(
-                        "there is no lake in {}: fill one with `tickerlake run`, or name another with --dir",
+                        "no lake exists in {}: fill one with `tickerlake run`, or select another folder with --dir",
                         self.dir.display()
                     );
                 }
@@ -83,15 +83,15 @@ impl LakeArgs {
         };
         let prefix = match self.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
             None => String::new(),
-            Some(prefix) => keys::parse_prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
+            Some(prefix) => keys::parse_prefix(prefix).with_context(|| format!("--prefix {prefix} is not a path"))?,
         };
-        Ok(lake_store::Lake { store, prefix })
+        Ok(Lake { store, prefix })
     }
 
-    /// The sink's settings for this lake.
+    /// Returns the sink's settings for this lake.
     ///
     /// # Errors
-    /// When a variable cannot be used.
+    /// If a variable has an invalid value.
     pub fn sink_config(&self, bucket: &str) -> Result<Config, ConfigError> {
         sink_config(|name| match name {
             "SINK_BUCKET" => Some(bucket.to_owned()),
@@ -101,11 +101,11 @@ impl LakeArgs {
     }
 }
 
-/// The sink's settings as the function reads them; where no columns are named, those of the table that
-/// `tickerlake query` reads through.
+/// Returns the sink's settings as the function reads them. If no columns are declared, they are those of the tables that
+/// `tickerlake query` has.
 ///
 /// # Errors
-/// When a variable cannot be used.
+/// If a variable has an invalid value.
 pub fn sink_config(variable: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
     Config::from_variables(|name| match variable(name).filter(|value| !value.is_empty()) {
         None if name == "SINK_COLUMNS" => Some(lake_query::columns::sink_columns()),
@@ -115,58 +115,52 @@ pub fn sink_config(variable: impl Fn(&str) -> Option<String>) -> Result<Config, 
 
 fn lock(dir: &Path) -> anyhow::Result<File> {
     let path = dir.join(".lock");
-    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file = File::create(&path).with_context(|| format!("failed to create {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             bail!(
-                "{} is in use by another `tickerlake run` or `up`: stop it, or name another folder with --dir",
+                "{} is in use by another `tickerlake run` or `up`: stop it, or select another folder with --dir",
                 dir.display()
             )
         }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("failed to lock {}", path.display())),
     }
 }
 
-impl Lake {
-    /// The generation for a topic that begins anew: one more than the greatest that the lake holds
-    /// objects of, 0 where it holds none.
+impl WritableLake {
+    /// Returns the sink's settings for a topic of this lake. The embedded broker recreates every topic when it starts, so
+    /// each start over the same lake is a new generation.
     ///
     /// # Errors
-    /// When the lake cannot be listed.
-    pub async fn next_generation(&self, prefix: &str, topic: &str) -> anyhow::Result<u32> {
-        let mut next = 0;
-        for kind in [keys::DATA, keys::QUARANTINE] {
-            let folder = format!("{prefix}{kind}/{topic}/");
-            let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(&folder).into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.with_context(|| format!("s3://{}/{folder} cannot be listed", self.bucket))?;
-                let names = page.contents().iter().filter_map(|object| object.key()?.rsplit('/').next());
-                for (generation, ..) in names.filter_map(keys::parse_name) {
-                    next = next.max(generation.saturating_add(1));
-                }
-            }
-        }
-        Ok(next)
-    }
-
-    /// The sink's settings for a topic of this lake. The embedded broker begins every topic anew, so each of
-    /// its starts over the same lake is the next generation.
-    ///
-    /// # Errors
-    /// When a variable is wrong or the lake cannot be listed.
+    /// If a variable has an invalid value, the lake cannot be listed, or keys would be too long for the embedded S3.
     pub async fn sink_config(&self, args: &LakeArgs, topic: &str, embedded_broker: bool) -> anyhow::Result<Config> {
         let mut config = args.sink_config(&self.bucket)?;
         if embedded_broker {
-            config.layout.generation = self.next_generation(&config.layout.prefix, topic).await?;
+            config.layout.generation = next_generation(&args.open_for_reading().await?, topic).await?;
         }
         let layout = &config.layout;
         let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
         if self.storage.is_some() && longest > MAX_KEY_BYTES {
             bail!(
-                "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {MAX_KEY_BYTES}: give the topic or the prefix a shorter name"
+                "keys of the topic {topic} would have {longest} bytes, and the embedded S3 supports {MAX_KEY_BYTES}: use a shorter topic or --prefix"
             );
         }
         Ok(config)
     }
+}
+
+/// Returns the generation of a topic that is recreated: one more than the greatest in the lake, or 0 if the lake has no
+/// object of the topic.
+async fn next_generation(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
+    let mut next = 0;
+    for area in Area::BOTH {
+        let visit = |key: &str, _| {
+            if let Some((generation, ..)) = key.rsplit('/').next().and_then(keys::parse_name) {
+                next = next.max(generation.saturating_add(1));
+            }
+        };
+        lake.for_each_object(&format!("{}/{topic}", area.folder()), visit).await?;
+    }
+    Ok(next)
 }

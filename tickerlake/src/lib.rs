@@ -1,19 +1,21 @@
-//! Tickerlake on one machine: the parts of the pipeline in one process, and the operator's tools.
+//! The `tickerlake` command line: the whole pipeline on one machine, and the operator's tools.
 //!
-//! [`run`] and [`up`] wire the parts together: the [`embedded`] broker, the [`embedded`] S3 behind a
-//! [`lake`], the [`trigger`] that stands in for Lambda's event source mapping, the `sink` library, and
-//! the [`lake_query`] engine behind [`query`] and the quality report. [`view`] shows how things stand,
-//! [`trace`] finds one record, [`audit`] looks at all of them.
+//! Each command has a module: [`run`] feeds CSV files through the pipeline, [`up`] keeps the pipeline's servers running,
+//! [`trigger`] and [`redrive`] invoke a function, [`query`], [`trace`], [`audit`] and [`repair`] work on a lake. They parse
+//! arguments, connect the crates that do the work (`embedded`, `event-source`, `lake-query`, `lake-audit`, `producer` and
+//! `sink`), and print results. [`lake`] opens the lake for all of them, [`output`] prints, and [`progress`] shows what
+//! happens meanwhile.
 
 pub mod audit;
 pub mod cli;
 pub mod lake;
+pub mod output;
+pub mod progress;
 pub mod query;
 pub mod redrive;
 pub mod repair;
 pub mod run;
-pub mod say;
+pub mod screen;
 pub mod trace;
 pub mod trigger;
 pub mod up;
-pub mod view;

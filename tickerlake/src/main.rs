@@ -1,4 +1,4 @@
-//! `tickerlake`: reads the command line and wires.
+//! The `tickerlake` program: parses the command line, runs the command and prints its error.
 
 use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
@@ -8,15 +8,14 @@ use kafka_client::settings::SettingsError;
 use producer::feed::FeedError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
-use tickerlake::trigger::from_template::FillError;
-use tickerlake::view::screen;
-use tickerlake::{audit, query, redrive, repair, run, trace, trigger, up};
+use tickerlake::trigger::mapping_args::FillError;
+use tickerlake::{audit, query, redrive, repair, run, screen, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // What the AWS SDK warns of while it looks for credentials is in the error, if there are none.
+    // If no credentials are found, the error contains what the AWS SDK would warn about.
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info"));
     tracing_subscriber::fmt()
@@ -25,7 +24,7 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-    let done = match cli.command {
+    let result = match cli.command.without_deprecated() {
         Command::Run(args) => run::run(*args).await,
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trigger(args) => trigger::trigger(*args).await,
@@ -35,8 +34,8 @@ async fn main() -> ExitCode {
         Command::Audit(args) => audit::audit(*args).await,
         Command::Repair(args) => repair::repair(*args).await,
     };
-    done.unwrap_or_else(|error| {
-        // Whoever reads the output has seen enough, as `head` does.
+    result.unwrap_or_else(|error| {
+        // The reader of the output, such as `head`, has closed the pipe. That is not a failure.
         if error
             .root_cause()
             .downcast_ref::<std::io::Error>()
@@ -44,12 +43,23 @@ async fn main() -> ExitCode {
         {
             return ExitCode::SUCCESS;
         }
-        eprintln!("tickerlake: {}", terminal::errors::in_one_line(error.as_ref()));
+        eprintln!("tickerlake: {}", in_one_line(&error));
         if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
 }
 
-/// Arguments or settings that must be mended before anything is done.
+/// Formats an error and its causes. A cause that the text contains already is left out.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Returns `true` if arguments or settings are wrong, so that nothing was done.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<FeedError>() || error.is::<SettingsError>() || error.is::<ConfigError>() || error.is::<FillError>()
 }

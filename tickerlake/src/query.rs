@@ -12,42 +12,45 @@ use terminal::signal::stop_on_signal;
 
 use crate::lake::LakeArgs;
 
-/// Runs SQL over the stored objects.
+/// Run SQL over the stored objects
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Tables: one for each topic, `quarantine`, and the view quotes_latest (the newest record of each
-symbol and trade_date). The partition column dt is the day on which a record was sent.
+Tables: one per topic; `quotes`, which is the topic selected with --topic; `quarantine`, which has the
+invalid records of all topics. The view quotes_latest has the newest record of each symbol and
+trade_date. The column dt is the UTC date on which a record was sent.
 
 Examples:
   tickerlake query 'SELECT symbol, count(*) FROM quotes GROUP BY symbol'
   tickerlake query queries/01_daily_range.sql --format csv
-  tickerlake query --watch 1 'SELECT count(*) FROM quotes'")]
+  tickerlake query --watch 1 'SELECT count(*) FROM quotes'
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.")]
 pub struct QueryArgs {
     /// SQL, or a file that ends in .sql
     #[arg(value_name = "SQL|FILE.sql")]
     query: String,
-    /// The topic that the table `quotes` stands for
+    /// Topic of the table `quotes`
     #[arg(short, long, default_value = "quotes")]
     topic: Topic,
-    /// How rows are printed
+    /// Format of the rows
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Run again every so many seconds until Ctrl-C
+    /// Run the query every SECONDS until Ctrl-C
     #[arg(long, value_name = "SECONDS", value_parser = interval)]
     watch: Option<Duration>,
     #[command(flatten)]
     lake: LakeArgs,
 }
 
-/// How rows are printed.
+/// Format of the rows.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Format {
-    /// A table for the eye.
+    /// An aligned table
     #[default]
     Text,
-    /// One JSON object a line, every column in each.
+    /// One JSON object per line, with every column
     Json,
-    /// Comma-separated values under a header.
+    /// Comma-separated values with a header
     Csv,
 }
 
@@ -61,38 +64,38 @@ impl From<Format> for lake_query::Format {
     }
 }
 
-/// Seconds, with a fraction, that a clock can count.
+/// Parses seconds, with an optional fraction.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    seconds(text).and_then(|wait| if wait.is_zero() { Err("more than 0".to_owned()) } else { Ok(wait) })
+    seconds(text).and_then(|interval| if interval.is_zero() { Err("not more than 0".to_owned()) } else { Ok(interval) })
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the query is wrong or an object cannot be read.
+/// If the query is invalid or an object cannot be read.
 pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     let text = statement(&args.query)?;
-    let lake = args.lake.tables().await?;
-    let Some(wait) = args.watch else {
-        return answer(&lake, &args.topic, &text, args.format).await;
+    let lake = args.lake.open_for_reading().await?;
+    let Some(interval) = args.watch else {
+        return run_once(&lake, &args.topic, &text, args.format).await;
     };
     let stop = stop_on_signal();
-    let watching = async {
+    let watch = async {
         loop {
-            answer(&lake, &args.topic, &text, args.format).await?;
-            tokio::time::sleep(wait).await;
+            run_once(&lake, &args.topic, &text, args.format).await?;
+            tokio::time::sleep(interval).await;
         }
     };
-    stop.run_until_cancelled(watching).await.unwrap_or(Ok(()))
+    stop.run_until_cancelled(watch).await.unwrap_or(Ok(()))
 }
 
-/// Runs the statement once. A session of its own: a table's columns are those of the objects that are there.
-async fn answer(lake: &Lake, topic: &Topic, text: &str, format: Format) -> anyhow::Result<()> {
+/// Runs the statement in a new session, since a session's columns are those of the objects that exist when it is opened.
+async fn run_once(lake: &Lake, topic: &Topic, text: &str, format: Format) -> anyhow::Result<()> {
     let session = lake_query::session(lake, topic.as_str()).await?;
     let rows = lake_query::render(&lake_query::execute(&session, text).await?, format.into())?;
     let mut out = std::io::stdout().lock();
@@ -103,7 +106,7 @@ async fn answer(lake: &Lake, topic: &Topic, text: &str, format: Format) -> anyho
 fn statement(query: &str) -> anyhow::Result<String> {
     let is_file = Path::new(query).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
     if is_file {
-        std::fs::read_to_string(query).with_context(|| format!("{query} cannot be read"))
+        std::fs::read_to_string(query).with_context(|| format!("failed to read {query}"))
     } else {
         Ok(query.to_owned())
     }

@@ -5,39 +5,39 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use kafka_client::args::KafkaArgs;
-use lake_audit::repair::{Rebuilt, rebuilt, write};
-use lake_audit::{LedgerTold, Scope};
+use lake_audit::repair::{RebuiltLedger, rebuild, write};
+use lake_audit::{Audit, LedgerSummary};
 use serde_json::json;
 
-use crate::audit::{self, ScopeArgs};
+use crate::audit::{self, AuditArgs, ScopeArgs};
 use crate::lake::{FOLDER_BUCKET, LakeArgs};
-use crate::say::{Format, Say};
+use crate::output::{Format, Output};
 use terminal::numbers::counted;
 
 /// Rebuild lost ledgers from the objects
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without its ledger the function stores no more records of a partition. This command reads every object, as
-`tickerlake audit` does, and writes a ledger for each partition that has objects and no ledger: `next` is one
-past the greatest stored offset, and missing offsets below it become gaps. It never overwrites a ledger. Then
-it prints the audit.
+Without its ledger the function stores no more records of a partition. This command reads every
+object, as `tickerlake audit` does, and writes a ledger for each partition that has objects and no
+ledger: `next` is one past the greatest stored offset, and missing offsets below it become gaps. It
+never overwrites a ledger. Then it prints the audit.
 
-Before you run it, stop everything that delivers to the topic: disable the event source, and end `trigger`,
-`up` and `run`. Give it the function's own SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD, since
-a ledger records them. Records that were stored past the greatest offset that is left are not visible in the
-objects; with --bootstrap-server they appear as lag.
+Before you run it, stop everything that delivers to the topic: disable the event source, and end
+`trigger`, `up` and `run`. Give it the function's own SINK_COMPRESSION, SINK_PARTITION_BY and
+SINK_PARTITION_FIELD, since a ledger records them. The objects do not show whether records were
+stored past the greatest offset that is left; with --bootstrap-server these appear as lag.
 
 Examples:
   tickerlake repair
   tickerlake repair --topic quotes
   SINK_COMPRESSION=zstd tickerlake repair --topic quotes -b broker:9092 --bucket my-lake
 
-Exit codes: 0 every ledger exists and nothing is missing, stored twice or damaged; 1 failed, or a ledger
-could not be rebuilt; 2 wrong usage; 4 records are missing, stored twice or damaged.")]
+Exit codes: 0 every ledger exists and nothing is missing, stored twice or damaged; 1 failed, or a
+ledger could not be rebuilt; 2 wrong usage; 4 records are missing, stored twice or damaged.")]
 pub struct RepairArgs {
     #[command(flatten)]
     scope: ScopeArgs,
-    /// Output format
+    /// Format of the output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
@@ -46,43 +46,48 @@ pub struct RepairArgs {
     lake: LakeArgs,
 }
 
+/// The arguments of `audit --repair`, which `repair` replaces.
+impl From<AuditArgs> for RepairArgs {
+    fn from(args: AuditArgs) -> Self {
+        let AuditArgs { scope, repair: _, format, kafka, lake } = args;
+        RepairArgs { scope, format, kafka, lake }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
-/// If the lake cannot be read or locked, the broker does not answer, or a ledger cannot be rebuilt or written.
+/// If the lake cannot be read or locked, the broker does not respond, or a ledger cannot be rebuilt or written.
 pub async fn repair(args: RepairArgs) -> anyhow::Result<ExitCode> {
-    run(args.scope.into(), args.kafka, &args.lake, Say { format: args.format }).await
-}
-
-pub(crate) async fn run(scope: Scope, kafka: KafkaArgs, lake: &LakeArgs, say: Say) -> anyhow::Result<ExitCode> {
-    // A lake that does not exist is reported before its folder is created and locked.
-    lake.tables().await?;
-    // Locked until the end, so that no other `tickerlake` process writes into the folder meanwhile.
-    let writer = lake.open().await?;
-    let (mut report, lost) = audit::read(lake, &scope, kafka).await?;
+    let (lake, output) = (args.lake, Output { format: args.format });
+    // A lake that does not exist is an error before its folder would be created.
+    lake.open_for_reading().await?;
+    // The folder is locked until the end, so that no other `tickerlake` process writes into it.
+    let writer = lake.open_for_writing().await?;
+    let Audit { mut report, lost_ledgers } = audit::read(&lake, &args.scope.into(), args.kafka).await?;
     let config = lake.sink_config(lake.bucket.as_deref().unwrap_or(FOLDER_BUCKET))?;
-    let mut refused = Vec::new();
-    for lost in &lost {
-        match rebuilt(lost, &config.layout) {
-            Err(why) => refused.push(why),
+    let mut failed = Vec::new();
+    for lost in &lost_ledgers {
+        match rebuild(lost, &config.layout) {
+            Err(error) => failed.push(error.to_string()),
             Ok(rebuilt) => {
                 write(&writer.client, &writer.bucket, &rebuilt).await?;
-                tell(&rebuilt, say);
-                report.repaired(lost, &rebuilt);
+                print(&rebuilt, output);
+                report.ledger_rebuilt(lost, &rebuilt);
             }
         }
     }
-    audit::tell(&report, say);
-    if !refused.is_empty() {
-        bail!("not every ledger was rebuilt:\n{}", refused.join("\n"));
+    audit::print(&report, output);
+    if !failed.is_empty() {
+        bail!("failed to rebuild every ledger:\n{}", failed.join("\n"));
     }
     Ok(audit::exit_code(&report))
 }
 
-fn tell(rebuilt: &Rebuilt, say: Say) {
+fn print(rebuilt: &RebuiltLedger, output: Output) {
     let key = &rebuilt.key;
-    let told = LedgerTold::from(&rebuilt.ledger);
-    let gaps = counted(told.gaps.len() as u64, "gap", "gaps");
-    say.text(format!("rebuilt {key}: next {}, {gaps}\n", told.next).as_bytes());
-    say.event("repaired", json!({"key": key, "next": told.next, "gaps": told.gaps}));
+    let LedgerSummary { next, gaps } = LedgerSummary::from(&rebuilt.ledger);
+    let gap_count = counted(gaps.len() as u64, "gap", "gaps");
+    output.text(format!("rebuilt {key}: next {next}, {gap_count}\n").as_bytes());
+    output.event("repaired", json!({"key": key, "next": next, "gaps": gaps}));
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use embedded::broker::Broker;
 use event_source::progress::{Counts, Progress};
-use event_source::{Running, Settings};
+use event_source::{EventSource, Settings};
 use kafka_client::args::KafkaArgs;
 use kafka_client::create_topic::Created;
 use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
@@ -29,32 +30,33 @@ use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit;
-use crate::lake::{Lake, LakeArgs};
-use crate::say::{self, Format, Say};
+use crate::lake::{LakeArgs, WritableLake};
+use crate::output::{Format, Output};
+use crate::progress::status::report_text;
+use crate::progress::{Display, Sources};
 use crate::trigger::args::BatchArgs;
 use crate::trigger::sink_function::SinkFunction;
-use crate::view::{View, Watched};
-use embedded::broker::Broker;
 use terminal::numbers::counted;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
-/// Records in a batch: Lambda's most, since few large objects are read faster than many small ones.
+/// Default number of records in a batch of `run` and `up`: Lambda's maximum, since a few large objects are read faster than
+/// many small ones.
 pub const BATCH_SIZE: u16 = 10_000;
 
-/// How long nothing need be said while records are being stored.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a warning is logged while records are not stored.
+const WAIT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often a line tells in a pipe how things stand.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Minimum time between two plain lines of progress.
+const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Feeds CSV files through the whole pipeline: producer, Kafka, trigger, sink, objects, SQL.
+/// Feed CSV files through the whole pipeline: producer, Kafka, event source, sink, objects, SQL
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
-this process. A second run over the same folder appends: look at it with `tickerlake query`.
-Ctrl-C ends the feed; what was delivered is stored, and the answers are given. At the end every object of
-this topic and generation is read and compared with ledger and broker, as `tickerlake audit` does.
+this process. A second run over the same folder adds to it; query it with `tickerlake query`.
+Ctrl-C ends the feed; what was delivered is stored, and the queries are answered. At the end every
+object of this topic and generation is audited, as `tickerlake audit` does.
 
 Examples:
   tickerlake run
@@ -63,27 +65,27 @@ Examples:
   tickerlake run -b broker:9092 --bucket my-lake quotes.csv.gz
 
 Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected,
-4 the audit has found something missing, twice or damaged,
+4 the audit found something missing, stored twice or damaged,
 130 interrupted before the last row; what was delivered is stored.")]
 pub struct RunArgs {
     #[command(flatten)]
     feed: FeedArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
-    /// The topic
+    /// Topic
     #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
     topic: Topic,
-    /// The topic's partitions, should it not be there yet
+    /// Number of partitions if the topic is created
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
     partitions: u32,
-    /// The consumer group on a real broker
+    /// Consumer group on a real broker
     #[arg(long, value_name = "ID", default_value = "tickerlake", help_heading = "Kafka")]
     consumer_group_id: String,
     #[command(flatten)]
     batch: BatchArgs,
     #[command(flatten)]
     lake: LakeArgs,
-    /// How the output is written
+    /// Format of the output
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
 }
@@ -91,84 +93,91 @@ pub struct RunArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When a stage fails; what was stored stays.
+/// If a stage fails; what was stored stays.
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
     let feed = Feed::or_sample(args.feed, sample)?;
     let stop = stop_on_signal();
-    let lake = args.lake.open().await?;
+    let lake = args.lake.open_for_writing().await?;
     let (kafka, broker) = broker(args.kafka).await?;
-    let say = Say { format: args.format };
+    let output = Output { format: args.format };
     let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
-    let told = match created {
-        Created::New => format!("topic {} with {} partitions", args.topic, args.partitions),
-        Created::Existed => format!("topic {}, which was there", args.topic),
+    let topic_text = match created {
+        Created::New => {
+            format!("topic {topic} with {}", counted(args.partitions.into(), "partition", "partitions"))
+        }
+        Created::Existed => format!("topic {topic}, which exists"),
     };
-    say.stage("broker", &format!("{kind}{}, {told}", kafka.servers()));
+    output.stage("broker", &format!("{kind}{}, {topic_text}", kafka.servers()));
 
     let config = lake.sink_config(&args.lake, &topic, broker.is_some()).await?;
-    let (place, number) = (place(&args.lake, &lake), config.layout.generation);
-    say.stage("lake", &format!("{place}, {}", generation(number)));
-    say.event(
+    let (location, generation) = (location(&args.lake, &lake), config.layout.generation);
+    output.stage("lake", &format!("{location}, {}", generation_text(generation)));
+    output.event(
         "started",
         json!({"broker": kafka.servers(), "embedded_broker": broker.is_some(), "topic": topic,
-               "lake": place, "generation": number}),
+               "lake": location, "generation": generation}),
     );
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
     let function = Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone())));
-    let trigger = Running::start(settings, function, Arc::clone(&progress))?;
+    let event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
 
     let fed = Arc::new(producer::report::progress::Progress::default());
-    let watched = Watched { fed: Some(Arc::clone(&fed)), trigger: Arc::clone(&progress), line_every: LINE_EVERY };
-    let view = View::start(watched, say);
+    let sources = Sources {
+        feed: Some(Arc::clone(&fed)),
+        event_source: Arc::clone(&progress),
+        line_interval: PLAIN_LINE_INTERVAL,
+    };
+    let display = Display::start(sources, output);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
-    let pipeline = Pipeline { target, trigger, group: args.consumer_group_id, fed, progress: Arc::clone(&progress) };
-    let stored = pipeline.feed_and_store(feed, stop, broker.is_some(), say).await;
-    view.end().await;
+    let pipeline =
+        Pipeline { target, event_source, group: args.consumer_group_id, fed, progress: Arc::clone(&progress) };
+    let stored = pipeline.feed_and_store(feed, stop, broker.is_some(), output).await;
+    display.finish().await;
     let summary = stored?;
 
     let Counts { batches, records, failures, report, .. } = progress.counts();
-    say.event("fed", &summary);
-    say.event(
+    output.event("fed", &summary);
+    output.event(
         "stored",
         json!({"records": records, "batches": batches, "failed_invocations": failures, "sink": report}),
     );
     let records = counted(records, "record", "records");
     let failures = counted(failures, "failed invocation", "failed invocations");
-    say.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
-    say.stage("sink", &say::stored(&report));
-    let session = lake_query::session(&args.lake.tables().await?, &topic).await?;
-    answers(&session, say).await?;
-    quality(&session, say).await?;
-    // Of a broker of our own, each generation begins at the topic's beginning.
-    let scope = Scope { topic: Some(topic), generation: Some(number), from_first: broker.is_none() };
-    let audited = audit::closing(&args.lake, &scope, &client, say).await;
-    match audited.context("everything is stored, but it could not be audited")? {
-        true => Ok(audit::FOUND.into()),
-        false => Ok(summary.exit_code().into()),
+    output.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
+    output.stage("sink", &report_text(&report));
+    let session = lake_query::session(&args.lake.open_for_reading().await?, &topic).await?;
+    print_answers(&session, output).await?;
+    print_quality(&session, output).await?;
+    // With the embedded broker, each generation begins at the topic's beginning.
+    let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
+    let is_clean = audit::print_closing(&args.lake, &scope, &client, output).await;
+    match is_clean.context("everything is stored, but the audit failed")? {
+        true => Ok(summary.exit_code().into()),
+        false => Ok(audit::FOUND.into()),
     }
 }
 
-/// What is between the CSV and the lake.
+/// Everything between the CSV files and the lake.
 struct Pipeline {
     target: Target,
-    trigger: Running,
+    event_source: EventSource,
     group: String,
     fed: Arc<producer::report::progress::Progress>,
     progress: Arc<Progress>,
 }
 
 impl Pipeline {
-    /// Feeds, and waits until all that was delivered is stored.
+    /// Feeds the rows, and waits until all delivered records are stored.
     async fn feed_and_store(
         mut self,
         feed: Feed,
         stop: CancellationToken,
         embedded_broker: bool,
-        say: Say,
+        output: Output,
     ) -> anyhow::Result<Summary> {
         let Target::Kafka { topic, .. } = &self.target else { bail!("a run feeds a topic") };
         let topic = topic.to_string();
@@ -176,39 +185,46 @@ impl Pipeline {
             Ok(summary) => summary,
             Err(error) => {
                 let delivered = self.fed.snapshot().delivered;
-                // A real broker keeps them for the next run; our own forgets them when this process ends.
+                // A real broker keeps the records for the next run; the embedded one loses them with this process.
                 if embedded_broker {
                     tokio::select! {
                         () = self.progress.stored_records(delivered) => {}
-                        failed = self.trigger.failure() => {
-                            return Err(failed.context(format!("{error}; then the trigger failed")));
+                        failed = self.event_source.failure() => {
+                            let failed = anyhow::Error::from(failed);
+                            return Err(failed.context(format!("{error}; then the event source failed")));
                         }
                     }
-                    // Before the broker goes, or it would be missed aloud.
-                    self.trigger.finish().await?;
+                    // Before the broker stops; otherwise the event source logs that it is gone.
+                    self.event_source.finish().await?;
                 }
                 return Err(match delivered {
                     0 => error.into(),
-                    _ => anyhow::anyhow!("{error}; delivered until then: {}", counted(delivered, "record", "records")),
+                    _ => anyhow::anyhow!("{error}; delivered before: {}", counted(delivered, "record", "records")),
                 });
             }
         };
         for line in summary.to_text().lines() {
-            say.stage("producer", line);
+            output.stage("producer", line);
         }
-        // A Ctrl-C that has ended the feed does not end the storing of what was delivered.
+        // A Ctrl-C that ended the feed does not end the storing of delivered records.
         let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
         tokio::select! {
             () = stored(&self.progress, &topic, &self.group, &summary) => {}
-            failed = self.trigger.failure() => return Err(failed.context("the trigger ended before everything was stored")),
-            () = stop.cancelled() => bail!("stopped before everything was stored: {} of {} delivered records are", self.progress.counts().records, summary.delivered),
+            failed = self.event_source.failure() => {
+                let failed = anyhow::Error::from(failed);
+                return Err(failed.context("the event source ended before everything was stored"));
+            }
+            () = stop.cancelled() => {
+                let records = self.progress.counts().records;
+                bail!("stopped after {records} of {} delivered records were stored", summary.delivered)
+            }
         }
-        self.trigger.finish().await?;
+        self.event_source.finish().await?;
         Ok(summary)
     }
 }
 
-/// The broker that was named, or one of our own.
+/// Returns the settings of the named broker, or starts the embedded one.
 async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
     match KafkaSettings::try_from(args.clone()) {
         Err(SettingsError::NoServers) => {
@@ -220,22 +236,21 @@ async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Br
     }
 }
 
-fn place(args: &LakeArgs, lake: &Lake) -> String {
+fn location(args: &LakeArgs, lake: &WritableLake) -> String {
     match &args.bucket {
         Some(bucket) => format!("s3://{bucket}"),
         None => args.dir.join(&lake.bucket).display().to_string(),
     }
 }
 
-fn generation(number: u32) -> String {
-    match number {
+fn generation_text(generation: u32) -> String {
+    match generation {
         0 => "the topic's first generation".to_owned(),
-        number => format!("generation {number} of the topic"),
+        generation => format!("generation {generation} of the topic"),
     }
 }
 
-/// Waits until every record that the broker confirmed is stored: as many of them, and the last of each
-/// partition.
+/// Waits until every record that the broker confirmed is stored: their number, and the last one of each partition.
 async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary) {
     let all = async {
         for (&partition, delivery) in &summary.partitions {
@@ -243,47 +258,49 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
         }
         progress.stored_records(summary.delivered).await;
     };
-    let patience = async {
+    let warn = async {
         loop {
-            tokio::time::sleep(PATIENCE).await;
-            let records = progress.counts().records;
+            tokio::time::sleep(WAIT_WARNING_INTERVAL).await;
+            let stored = progress.counts().records;
             tracing::warn!(
-                "waiting: {records} of {} delivered records are stored here; another member of group {group} may have the rest",
-                summary.delivered
+                stored,
+                delivered = summary.delivered,
+                group,
+                "waiting for delivered records; another member of the group may have received the others"
             );
         }
     };
     tokio::select! {
         () = all => {}
-        () = patience => {}
+        () = warn => {}
     }
 }
 
-/// The answers of `queries/`. One that fails does not keep the others from being given.
-async fn answers(session: &Session, say: Say) -> anyhow::Result<()> {
+/// Prints the answers of `queries/`. If a query fails, the others are still answered.
+async fn print_answers(session: &Session, output: Output) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for query in lake_query::queries() {
-        let mut told = Answer { query: query.name, title: query.title, rows: None, error: None };
+        let mut answer = Answer { query: query.name, title: query.title, rows: None, error: None };
         let mut text = format!("\n{} (queries/{}.sql)\n", query.title, query.name).into_bytes();
         match lake_query::execute(session, query.sql).await {
-            Ok(rows) if say.format == Format::Json => told.rows = Some(objects(&rows)?),
+            Ok(rows) if output.format == Format::Json => answer.rows = Some(json_rows(&rows)?),
             Ok(rows) => text.extend(lake_query::render(&rows, lake_query::Format::Text)?),
             Err(error) => {
                 writeln!(text, "{error}")?;
-                told.error = Some(error.to_string());
+                answer.error = Some(error.to_string());
                 failed.push(query.name);
             }
         }
-        say.text(&text);
-        say.event("answer", &told);
+        output.text(&text);
+        output.event("answer", &answer);
     }
     if !failed.is_empty() {
-        bail!("everything is stored, but {} could not be answered", failed.join(", "));
+        bail!("everything is stored, but these queries failed: {}", failed.join(", "));
     }
     Ok(())
 }
 
-/// The answer of a saved query, for scripts.
+/// The answer of a saved query as JSON.
 #[derive(Serialize)]
 struct Answer {
     query: &'static str,
@@ -294,22 +311,22 @@ struct Answer {
     error: Option<String>,
 }
 
-fn objects(rows: &[RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
+fn json_rows(rows: &[RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
     let lines = String::from_utf8(lake_query::render(rows, lake_query::Format::Json)?)?;
     Ok(lines.lines().map(|line| RawValue::from_string(line.to_owned())).collect::<Result<_, _>>()?)
 }
 
-/// What the questions of `queries/quality/` find in the whole lake, earlier runs included.
-async fn quality(session: &Session, say: Say) -> anyhow::Result<()> {
+/// Prints the findings of `queries/quality/` in the whole lake, including earlier runs.
+async fn print_quality(session: &Session, output: Output) -> anyhow::Result<()> {
     let answers = lake_query::quality::report(session).await;
-    say.text(b"\nData quality (queries/quality/)\n");
+    output.text(b"\nData quality (queries/quality/)\n");
     for answer in &answers {
-        say.text(format!("{}\n", answer.line).as_bytes());
-        say.event("quality", answer);
+        output.text(format!("{}\n", answer.line).as_bytes());
+        output.event("quality", answer);
     }
     let failed: Vec<_> = answers.iter().filter(|answer| answer.error.is_some()).map(|answer| answer.query).collect();
     if !failed.is_empty() {
-        bail!("everything is stored, but {} could not be answered", failed.join(", "));
+        bail!("everything is stored, but these queries failed: {}", failed.join(", "));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! `tickerlake trigger`, and the arguments that `run` and `up` share with it.
+//! `tickerlake trigger`: the local event source mapping, and the arguments that `run`, `up` and `redrive` share with it.
 
 pub mod args;
-pub mod from_template;
+pub mod mapping_args;
 pub mod sink_function;
 pub mod template;
 
@@ -10,33 +10,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use event_source::on_failure::Place;
+use event_source::location::Location;
 use event_source::progress::Progress;
-use event_source::{Running, Settings};
+use event_source::{EventSource, Settings};
 use kafka_client::args::KafkaArgs;
 use kafka_client::settings::Settings as KafkaSettings;
 use kafka_client::topic::Topic;
 use serde_json::json;
 use terminal::signal::stop_on_signal;
 
-use crate::redrive;
-use crate::say::{Format, Say};
-use crate::view::status::Stored;
-use crate::view::{View, Watched};
-use from_template::{Named, TemplateArgs};
+use crate::output::{Format, Output};
+use crate::progress::status::Stored;
+use crate::progress::{Display, Sources, print_ended};
+use mapping_args::{MappingArgs, TemplateArgs};
 
-/// How often `up` and `trigger` print a line in a pipe.
-pub(crate) const LINE_EVERY: Duration = Duration::from_secs(1);
+/// Minimum time between two plain lines of progress of `up` and `trigger`.
+pub(crate) const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reads topics in batches and hands them to the sink or to a function, as Lambda's Kafka event source does.
+/// Default number of records in a batch, as on AWS.
+const BATCH_SIZE: u16 = 100;
+
+/// Read topics in batches and invoke the sink or another function, as Lambda's Kafka event source does
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --function batches go to the sink in this process, which is told by the function's own
+Without --function the batches go to the sink in this process, with the settings of the function's own
 variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
 
-Options bear the names of the event source mapping's settings. On AWS the retry attempts, the record age,
-bisecting, response types and mapping logs need provisioned mode. Bisecting uses up no attempts. A function that
-cannot be reached, or throttles, is tried for ever.
+The options have the names of the event source mapping's settings. On AWS, the retry attempts, the
+record age, bisecting, response types and mapping logs need provisioned mode. Bisecting uses up no
+attempts. A function that cannot be reached, or throttles, is retried forever.
 
 Examples:
   SINK_BUCKET=my-lake tickerlake trigger -b broker:9092 -t quotes
@@ -46,13 +48,13 @@ Examples:
     --maximum-retry-attempts 3 --on-failure ./given-up
   tickerlake trigger -b 127.0.0.1:9092 --template template.yaml --template-parameter BatchSize=500
 
-Exit codes: 0 stopped by Ctrl-C, 1 failed, 2 wrong usage.
+Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage.
 `tickerlake redrive` invokes the function again with the batches that --on-failure kept.")]
 pub struct TriggerArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
-    named: Named,
+    pub(crate) mapping: MappingArgs,
     #[command(flatten)]
     template: TemplateArgs,
     /// Deprecated: `tickerlake redrive` replaces it
@@ -60,47 +62,44 @@ pub struct TriggerArgs {
         "topic", "consumer_group_id", "starting_position", "batch_size", "maximum_batching_window_in_seconds",
         "maximum_record_age_in_seconds", "bisect_batch_on_function_error", "on_failure", "template",
     ])]
-    redrive: Option<Place>,
-    /// How the output is written
+    pub(crate) redrive: Option<Location>,
+    /// Format of the output
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    format: Format,
+    pub(crate) format: Format,
 }
 
-/// Runs the command until Ctrl-C, or until everything is redriven.
+/// Runs the command until Ctrl-C.
 ///
 /// # Errors
-/// When a setting is wrong or the broker refuses for good.
+/// If a setting is wrong or the broker rejects the consumer permanently.
 pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
-    let say = Say { format: args.format };
-    if let Some(source) = args.redrive {
-        eprintln!("tickerlake: `trigger --redrive` is deprecated; use `tickerlake redrive {source}`");
-        let function = &args.named.function;
-        return redrive::run(source, &function.invoke, function.redrive_retries(), say).await;
-    }
+    let output = Output { format: args.format };
     let kafka = KafkaSettings::try_from(args.kafka)?;
-    let named = args.template.fill(args.named)?;
-    let topics = named.topics();
-    let group = named.consumer_group_id.as_deref().unwrap_or("tickerlake");
+    let mapping = args.template.fill(args.mapping)?;
+    let topics = mapping.topics();
+    let group = mapping.consumer_group_id.as_deref().unwrap_or("tickerlake");
     let names = topics.iter().map(Topic::to_string).collect();
-    let mut settings = Settings::new(kafka.client_config(), names, group, named.batch.limits(100));
-    settings.starting_position = named.starting_position.unwrap_or_default().into();
-    named.function.apply(&mut settings).await?;
-    let function = named.function.invoke.function_or_sink().await?;
+    let mut settings = Settings::new(kafka.client_config(), names, group, mapping.batch.limits(BATCH_SIZE));
+    settings.starting_position = mapping.starting_position.unwrap_or_default().into();
+    mapping.function.apply(&mut settings).await?;
+    let function = mapping.function.invoke.function_or_sink().await?;
     let stop = stop_on_signal();
     for topic in &topics {
         kafka_client::connection::check_connection(&kafka, Some(topic), &stop).await?;
     }
     let all = settings.topics.join(", ");
-    say.stage("trigger", &format!("{all} of {}, group {group}, to {function}", kafka.servers()));
-    say.event(
+    output.stage("trigger", &format!("{all} of {}, group {group}, to {function}", kafka.servers()));
+    output.event(
         "started",
         json!({"broker": kafka.servers(), "topics": settings.topics, "group": group, "function": function.to_string()}),
     );
     let progress = Arc::new(Progress::default());
-    let running = Running::start(settings, function, Arc::clone(&progress))?;
-    let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
-    let done = running.until(stop).await;
-    view.end().await;
-    say.ended(&Stored::from(&progress.counts()));
-    done.map(|()| ExitCode::SUCCESS)
+    let event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
+    let sources = Sources { feed: None, event_source: Arc::clone(&progress), line_interval: PLAIN_LINE_INTERVAL };
+    let display = Display::start(sources, output);
+    let ended = event_source.until(stop).await;
+    display.finish().await;
+    print_ended(output, &Stored::from(&progress.counts()));
+    ended?;
+    Ok(ExitCode::SUCCESS)
 }

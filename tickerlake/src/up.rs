@@ -1,4 +1,4 @@
-//! `tickerlake up`: the parts of the pipeline, kept up for other programs.
+//! `tickerlake up`: runs the servers of the pipeline for other programs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use embedded::broker::Broker;
+use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use event_source::progress::Progress;
-use event_source::{Running, Settings};
+use event_source::{EventSource, Settings};
 use kafka_client::args::KafkaArgs;
 use kafka_client::settings::Settings as KafkaSettings;
 use kafka_client::topic::Topic;
@@ -19,21 +21,19 @@ use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::lake::LakeArgs;
+use crate::output::{Format, Output};
+use crate::progress::status::Stored;
+use crate::progress::{Display, Sources, print_ended};
 use crate::run::BATCH_SIZE;
-use crate::say::{Format, Say};
-use crate::trigger::LINE_EVERY;
+use crate::trigger::PLAIN_LINE_INTERVAL;
 use crate::trigger::args::{BatchArgs, FunctionArgs};
 use crate::trigger::sink_function::SinkFunction;
-use crate::view::status::Stored;
-use crate::view::{View, Watched};
-use embedded::broker::Broker;
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use terminal::numbers::counted;
 
-/// How long nothing need be said about what is still to be stored.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// Wait at the end before a warning about records that are not stored yet.
+const DRAIN_WARNING_DELAY: Duration = Duration::from_secs(1);
 
-/// Keeps a Kafka-compatible broker, an S3, the trigger and the sink up until Ctrl-C.
+/// Run a Kafka-compatible broker, an S3, the event source and the sink until Ctrl-C
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Then, in other terminals:
@@ -42,33 +42,35 @@ Then, in other terminals:
   tickerlake query --watch 1 'SELECT count(*) FROM quotes'
   cargo lambda watch -p sink --env-file lake/sink.env
 
-Start that again after each start of this: the settings change with the topic's generation.
-With that function in place of the sink in this process:
+Restart cargo lambda after each start of `up`, because the settings change with the topic's
+generation. With that function in place of the sink in this process:
   tickerlake up --function http://localhost:9000/2015-03-31/functions/sink/invocations
 
-The broker keeps its records in memory and forgets them at its end; the lake stays. Ctrl-C stores what
-is in the broker before it ends.")]
+The broker keeps its records in memory and loses them at the end; the lake stays. Ctrl-C stores
+everything that is in the broker before it ends.
+
+Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage, 130 aborted by a second Ctrl-C.")]
 pub struct UpArgs {
-    /// The broker's port on this machine, 0 for any
+    /// Port of the broker on this machine; 0 selects a free one
     #[arg(long, default_value = "9092", help_heading = "Kafka")]
     port: u16,
-    /// The topic
+    /// Topic
     #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
     topic: Topic,
-    /// The topic's partitions
+    /// Number of partitions of the topic
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
     partitions: u32,
     #[command(flatten)]
     batch: BatchArgs,
     #[command(flatten)]
     function: FunctionArgs,
-    /// The folder of the lake; its objects are plain files below DIR/tickerlake/data
+    /// Folder of the lake; the objects are plain files below DIR/tickerlake/data
     #[arg(long, value_name = "DIR", default_value = "./lake", help_heading = "Lake")]
     dir: PathBuf,
-    /// The S3's port on this machine, 0 for any
+    /// Port of the S3 on this machine; 0 selects a free one
     #[arg(long, default_value = "9900", help_heading = "Lake")]
     s3_port: u16,
-    /// How the output is written
+    /// Format of the output
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
 }
@@ -76,11 +78,11 @@ pub struct UpArgs {
 /// Runs the command until Ctrl-C.
 ///
 /// # Errors
-/// When a port or the folder cannot be had, or the trigger fails.
+/// If a port or the folder is not available, or the event source fails.
 pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let stop = stop_on_signal();
     let lake_args = LakeArgs { dir: args.dir, bucket: None, prefix: std::env::var("SINK_PREFIX").ok() };
-    let lake = lake_args.open().await?;
+    let lake = lake_args.open_for_writing().await?;
     let storage = lake.storage.clone().context("a folder is served by the embedded S3")?;
     let endpoint = storage.serve(args.s3_port).await?;
     let broker = Broker::start(args.port).await?;
@@ -92,23 +94,23 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let config = lake.sink_config(&lake_args, args.topic.as_str(), true).await?;
     let env_file = lake_args.dir.join("sink.env");
     std::fs::write(&env_file, environment(&endpoint, &config))
-        .with_context(|| format!("{} cannot be written", env_file.display()))?;
+        .with_context(|| format!("failed to write {}", env_file.display()))?;
 
-    let say = Say { format: args.format };
-    let place = lake_args.dir.join(&lake.bucket).display().to_string();
+    let output = Output { format: args.format };
+    let location = lake_args.dir.join(&lake.bucket).display().to_string();
     let function = args.function.invoke.http();
     let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone()))));
     let partitions = counted(args.partitions.into(), "partition", "partitions");
-    say.stage("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));
-    say.stage("s3", &format!("{}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket));
-    say.stage("function", &function.to_string());
-    say.stage("lake", &place);
-    say.stage("settings", &env_file.display().to_string());
-    say.stage("up", "Ctrl-C ends it");
-    say.event(
+    output.stage("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));
+    output.stage("s3", &format!("{}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket));
+    output.stage("function", &function.to_string());
+    output.stage("lake", &location);
+    output.stage("settings", &env_file.display().to_string());
+    output.stage("up", "Ctrl-C ends it");
+    output.event(
         "started",
         json!({"broker": broker.bootstrap_servers(), "topic": args.topic.as_str(), "partitions": args.partitions,
-               "s3": endpoint.url(), "bucket": lake.bucket, "function": function.to_string(), "lake": place,
+               "s3": endpoint.url(), "bucket": lake.bucket, "function": function.to_string(), "lake": location,
                "settings": env_file}),
     );
     let topics = vec![args.topic.to_string()];
@@ -116,19 +118,20 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     args.function.apply(&mut settings).await?;
     let progress = Arc::new(Progress::default());
     let client = settings.client.clone();
-    let mut running = Running::start(settings, function, Arc::clone(&progress))?;
-    let view = View::start(Watched { fed: None, trigger: Arc::clone(&progress), line_every: LINE_EVERY }, say);
-    let done = tokio::select! {
-        failed = running.failure() => Err(failed),
-        () = drain(&stop, &broker, client, &args.topic, &progress) => running.finish().await,
+    let mut event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
+    let sources = Sources { feed: None, event_source: Arc::clone(&progress), line_interval: PLAIN_LINE_INTERVAL };
+    let display = Display::start(sources, output);
+    let ended = tokio::select! {
+        failed = event_source.failure() => Err(failed),
+        () = drain(&stop, &broker, client, &args.topic, &progress) => event_source.finish().await,
     };
-    view.end().await;
-    say.ended(&Stored::from(&progress.counts()));
-    done
+    display.finish().await;
+    print_ended(output, &Stored::from(&progress.counts()));
+    Ok(ended?)
 }
 
-/// Waits for `stop`, and then until what the broker holds is stored, since the broker forgets it. It takes no
-/// more records from then on, and what it was just taking is looked for once more.
+/// Waits for `stop`, and then until everything in the broker is stored, because the broker loses it. The broker accepts no
+/// more records then; the last offsets are read a second time for a record that it was just accepting.
 async fn drain(stop: &CancellationToken, broker: &Broker, client: ClientConfig, topic: &Topic, progress: &Progress) {
     stop.cancelled().await;
     broker.close();
@@ -138,7 +141,7 @@ async fn drain(stop: &CancellationToken, broker: &Broker, client: ClientConfig, 
         let last = tokio::task::spawn_blocking(move || last_offsets(&client, &name)).await;
         let last = match last.map_err(anyhow::Error::from).and_then(|last| Ok(last?)) {
             Ok(last) => last,
-            Err(error) => return tracing::warn!("whether everything is stored is not known: {error}"),
+            Err(error) => return tracing::warn!(%error, "failed to check whether every record is stored"),
         };
         if last == stored {
             return;
@@ -155,16 +158,18 @@ async fn store_up_to(last: &[(i32, i64)], topic: &Topic, progress: &Progress) {
         }
     };
     tokio::pin!(stored);
-    if tokio::time::timeout(AT_ONCE, &mut stored).await.is_err() {
+    if tokio::time::timeout(DRAIN_WARNING_DELAY, &mut stored).await.is_err() {
         let records: i64 = last.iter().map(|(_, offset)| offset + 1).sum();
         let left = u64::try_from(records).unwrap_or(0).saturating_sub(progress.counts().records);
-        let left = counted(left, "record", "records");
-        tracing::warn!("{left} in the broker not stored yet: waiting; another Ctrl-C ends at once and loses them");
+        tracing::warn!(
+            records = left,
+            "waiting for records in the broker that are not stored yet; press Ctrl-C again to abort and lose them"
+        );
         stored.await;
     }
 }
 
-/// What the function needs to write to this S3, as `cargo lambda watch --env-file` reads it.
+/// Returns the function's variables for this S3, in the format of `cargo lambda watch --env-file`.
 fn environment(endpoint: &Endpoint, config: &sink::Config) -> String {
     let aws = [
         ("AWS_ENDPOINT_URL_S3", endpoint.url()),

@@ -1,78 +1,78 @@
-//! When a batch closes: without Kafka, clock or network.
+//! Decides when a batch is closed. Uses no Kafka, clock or network.
 
 use std::time::Instant;
 
-use super::batch::{Batch, Limits};
-use super::event::{SourceRecord, TAIL, head};
+use crate::batch::{Batch, Limits};
+use crate::event::{SourceRecord, TAIL, head};
 
 /// Collects records into batches.
 #[derive(Debug)]
-pub struct Batcher {
+pub(crate) struct Batcher {
     limits: Limits,
-    /// Bytes of an event without records.
+    /// Size in bytes of an event without records.
     empty_size: usize,
-    open: Option<Open>,
+    open: Option<OpenBatch>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenBatch {
     batch: Batch,
     records: usize,
-    /// Bytes of its event.
+    /// Size of its event in bytes.
     size: usize,
     since: Instant,
 }
 
-impl Open {
+impl OpenBatch {
     fn new(batch: Batch, empty_size: usize, since: Instant) -> Self {
-        Open { records: batch.records(), size: empty_size + batch.size(), batch, since }
+        OpenBatch { records: batch.records(), size: empty_size + batch.size(), batch, since }
     }
 }
 
 impl Batcher {
-    /// A batcher for events that name these servers.
-    pub fn new(limits: Limits, bootstrap_servers: &str) -> Self {
+    /// Creates a batcher; `bootstrap_servers` is part of every event and counts for its size.
+    pub(crate) fn new(limits: Limits, bootstrap_servers: &str) -> Self {
         let empty_size = head(bootstrap_servers).len() + TAIL.len();
         Batcher { limits, empty_size, open: None }
     }
 
-    /// Adds a record; gives the batch that this closes, if it does. A record that does not fit into the
-    /// open batch closes it and begins the next; one that fits into none stands alone in its batch. `now` is asked for
-    /// the first record of a batch only.
-    pub fn add<'h>(
+    /// Adds a record. Returns the batch that this closes, if any. A record that does not fit into the open batch closes
+    /// it and starts the next one; a record over the payload limit has a batch to itself. `now` is called only for the first
+    /// record of a batch.
+    pub(crate) fn add<'h>(
         &mut self,
         record: &SourceRecord<'_>,
         headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
         now: impl Fn() -> Instant,
     ) -> Option<Batch> {
         let empty_size = self.empty_size;
-        let open = self.open.get_or_insert_with(|| Open::new(Batch::default(), empty_size, now()));
+        let open = self.open.get_or_insert_with(|| OpenBatch::new(Batch::default(), empty_size, now()));
         open.size += open.batch.push(record, headers);
         open.records += 1;
         if open.size > self.limits.payload && open.records > 1 {
             let last = open.batch.split_last(record.topic, record.partition);
-            // It is not full: with a batch size of 1 there would have been no batch to add it to.
-            return self.open.replace(Open::new(last, empty_size, now())).map(|open| open.batch);
+            // The new batch is not full: with a batch size of 1 there was no open batch to split.
+            return self.open.replace(OpenBatch::new(last, empty_size, now())).map(|open| open.batch);
         }
         if open.records >= self.limits.batch_size { self.take() } else { None }
     }
 
-    /// When the open batch's window ends.
-    pub fn due(&self) -> Option<Instant> {
+    /// Returns when the open batch's window ends.
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.open.as_ref().map(|open| open.since + self.limits.window)
     }
 
-    /// Closes the open batch.
-    pub fn take(&mut self) -> Option<Batch> {
+    /// Closes the open batch and returns it.
+    pub(crate) fn take(&mut self) -> Option<Batch> {
         self.open.take().map(|open| open.batch)
     }
 
-    /// Takes a partition's records out of the open batch.
-    pub fn drop_partition(&mut self, topic: &str, partition: i32) {
+    /// Removes a partition's records from the open batch.
+    pub(crate) fn drop_partition(&mut self, topic: &str, partition: i32) {
         if let Some(open) = &mut self.open {
             open.batch.drop_partition(topic, partition);
             open.records = open.batch.records();
-            // The size stays too great, which closes the batch a little sooner.
+            // The size is not reduced, which closes the batch a little earlier.
             if open.records == 0 {
                 self.open = None;
             }
@@ -89,9 +89,9 @@ mod tests {
 
     use lambda_kafka_event::Event;
 
-    use super::super::batch::MAX_PAYLOAD;
-    use super::super::event::TimestampType;
     use super::*;
+    use crate::batch::MAX_PAYLOAD;
+    use crate::event::TimestampType;
 
     const SERVERS: &str = "127.0.0.1:9092";
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_is_the_one_that_aws_documents() {
+    fn event_is_the_one_that_aws_documents() {
         let mut batcher = Batcher::new(limits(2, MAX_PAYLOAD), SERVERS);
         let headers = [("h", Some([104, 195, 171].as_slice())), ("n", None)];
         assert!(batcher.add(&record(0, 15, b"{}"), headers.into_iter(), Instant::now).is_none());
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn aws_lambda_events_reads_the_event() {
+    fn aws_lambda_events_parses_the_event() {
         let mut batcher = Batcher::new(limits(1, MAX_PAYLOAD), SERVERS);
         let headers = [("h", Some([104, 195, 171].as_slice()))];
         let batch = batcher.add(&record(4, 15, b"{\"a\":1}"), headers.into_iter(), Instant::now).unwrap();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_closes_at_its_size_and_is_due_at_the_end_of_its_window() {
+    fn batch_closes_at_its_size_or_the_end_of_its_window() {
         let mut batcher = Batcher::new(limits(3, MAX_PAYLOAD), SERVERS);
         let opened = Instant::now();
         assert_eq!(batcher.due(), None);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_larger_than_the_limit_stands_alone() {
+    fn record_over_the_limit_has_its_own_batch() {
         let mut batcher = Batcher::new(limits(100, 1000), SERVERS);
         let large = [b'x'; 2000];
         assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), Instant::now).is_none());
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_is_dropped_leaves_the_others_and_an_empty_batch_is_none() {
+    fn dropping_a_partition_keeps_the_others() {
         let mut batcher = Batcher::new(limits(100, MAX_PAYLOAD), SERVERS);
         for (partition, offset) in [(0, 5), (1, 7), (0, 6)] {
             assert!(batcher.add(&record(partition, offset, b"{}"), [].into_iter(), Instant::now).is_none());
@@ -186,7 +186,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_record_is_in_one_batch_in_order_and_no_event_is_over_the_limit(
+        fn records_stay_in_order_and_events_below_the_limit(
             records in prop::collection::vec((0..12_i32, prop::collection::vec(any::<u8>(), 0..120)), 1..200),
             batch_size in 1..40_usize,
             payload in 900..4_000_usize,
@@ -204,8 +204,8 @@ mod tests {
             for (index, batch) in batches.iter().enumerate() {
                 let event = text(batch);
                 prop_assert!(event.len() <= payload, "{} bytes", event.len());
-                // What closed it, if it is not full, is that the next record did not fit, with a comma before its
-                // partition, and the one that is counted after the last.
+                // A batch that is not full was closed because the next record did not fit, with a comma before its
+                // partition and the comma that is counted after the last one.
                 if let Some(next) = batches.get(index + 1).filter(|_| batch.records() < batch_size) {
                     let added = text(&next.split(1).0).len() - text(&Batch::default()).len();
                     prop_assert!(event.len() + added + 2 > payload, "{} and {added} bytes", event.len());

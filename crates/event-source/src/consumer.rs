@@ -1,4 +1,4 @@
-//! The consumer: a member of the group that gives partitions up in good order.
+//! The consumer: a member of the group that completes the current invocation before it gives partitions up.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,77 +9,75 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, ClientContext, Timestamp, TopicPartitionList};
 
-use super::batch::Batch;
-use super::batcher::Batcher;
-use super::event::{SourceRecord, TimestampType};
-use super::in_flight::Flight;
-use super::progress::Partition;
+use crate::batch::Batch;
+use crate::batcher::Batcher;
+use crate::event::{SourceRecord, TimestampType};
+use crate::in_flight::InFlight;
+use crate::progress::TopicPartition;
 
-/// A consumer whose rebalances are seen by the batch under way.
-pub(super) type GroupConsumer = BaseConsumer<Member>;
+/// A consumer whose rebalances go through [`InFlight`].
+pub(crate) type GroupConsumer = BaseConsumer<GroupMember>;
 
-/// How long a member that is to give partitions up waits for the invocation under way. Longer than most
-/// take, and well within the five minutes that a group waits for its members.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(60);
+/// Longest wait of a revocation for the current invocation. Longer than most invocations take, and well below the five
+/// minutes for which a group waits for its members.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the consumer's callbacks do.
-pub(super) struct Member {
-    flight: Arc<Flight>,
+/// Callbacks of the consumer.
+pub(crate) struct GroupMember {
+    in_flight: Arc<InFlight>,
 }
 
-impl Member {
-    pub(super) fn new(flight: Arc<Flight>) -> Self {
-        Member { flight }
+impl GroupMember {
+    pub(crate) fn new(in_flight: Arc<InFlight>) -> Self {
+        GroupMember { in_flight }
     }
 }
 
-/// librdkafka tells each trouble several times a second; what a user should know comes from `poll`.
-impl ClientContext for Member {
+/// librdkafka logs each problem several times a second; those that concern a user come from `poll`.
+impl ClientContext for GroupMember {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!("librdkafka: {facility}: {message}");
+        tracing::debug!(facility, "librdkafka: {message}");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!("librdkafka: {error}: {reason}");
+        tracing::debug!(%error, "librdkafka: {reason}");
     }
 }
 
-impl ConsumerContext for Member {
-    /// An invocation under way is waited for and committed before its partitions go: whoever has them next
-    /// then begins after it. What cannot be waited for is delivered again, by the next member.
+impl ConsumerContext for GroupMember {
+    /// Waits until the current invocation is committed before its partitions are revoked, so that their next reader
+    /// starts after it. If that takes too long, the next reader receives the records again.
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
-            Rebalance::Revoke(partitions) => self.flight.revoke(named(partitions), HAND_OVER_WITHIN),
+            Rebalance::Revoke(partitions) => self.in_flight.revoke(topic_partitions(partitions), REVOKE_TIMEOUT),
             Rebalance::Assign(partitions) => {
-                let names: Vec<_> =
-                    named(partitions).iter().map(|(topic, number)| format!("{topic}/{number}")).collect();
-                tracing::debug!("assigned: {}", names.join(", "));
+                tracing::debug!(partitions = ?topic_partitions(partitions), "partitions assigned");
             }
-            Rebalance::Error(error) => tracing::warn!("rebalancing the group failed: {error}"),
+            Rebalance::Error(error) => tracing::warn!(%error, "failed to rebalance the group"),
         }
     }
 }
 
-/// How records are fetched ahead. librdkafka's own values hold up to 100,000 of them or 64 MB, and fetch nothing for a
-/// second once they do. These hold 1,000 for all partitions together, and what one more fetch of each brings.
-const FETCHING: [(&str, &str); 3] =
+/// How much is prefetched. librdkafka's defaults keep up to 100,000 records or 64 MB and, once that is full, fetch nothing
+/// for a second. These settings keep 1,000 records over all partitions, plus one more fetch of each partition.
+const PREFETCH: [(&str, &str); 3] =
     [("queued.min.messages", "1000"), ("fetch.message.max.bytes", "262144"), ("fetch.queue.backoff.ms", "5")];
 
-/// Sets how records are fetched ahead, where the user has not.
-pub(super) fn fetch_ahead(client: &mut ClientConfig) {
-    for (name, value) in FETCHING {
+/// Applies [`PREFETCH`] to the settings that the user has not set.
+pub(crate) fn prefetch(client: &mut ClientConfig) {
+    for (name, value) in PREFETCH {
         if client.get(name).is_none() {
             client.set(name, value);
         }
     }
 }
 
-pub(super) fn named(partitions: &TopicPartitionList) -> Vec<Partition> {
+fn topic_partitions(partitions: &TopicPartitionList) -> Vec<TopicPartition> {
     partitions.elements().iter().map(|one| (one.topic().to_owned(), one.partition())).collect()
 }
 
-/// Adds a record to the open batch; gives the batch that this closes.
-pub(super) fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Option<Batch> {
+/// Adds a record to the open batch. Returns the batch that this closes, if any.
+pub(crate) fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Option<Batch> {
     let (timestamp_type, timestamp) = match message.timestamp() {
         Timestamp::CreateTime(millis) => (TimestampType::CreateTime, millis),
         Timestamp::LogAppendTime(millis) => (TimestampType::LogAppendTime, millis),
@@ -98,22 +96,22 @@ pub(super) fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Optio
     batcher.add(&record, headers.map(|header| (header.key, header.value)), Instant::now)
 }
 
-/// Troubles that pass, told at once and then every ten seconds.
-pub(super) struct Complaints<'a> {
+/// Logs temporary errors, at once and then at most once per [`Self::INTERVAL`].
+pub(crate) struct ThrottledWarning<'a> {
     servers: &'a str,
     last: Option<Instant>,
 }
 
-impl<'a> Complaints<'a> {
-    const EVERY: Duration = Duration::from_secs(10);
+impl<'a> ThrottledWarning<'a> {
+    const INTERVAL: Duration = Duration::from_secs(10);
 
-    pub(super) fn new(servers: &'a str) -> Self {
-        Complaints { servers, last: None }
+    pub(crate) fn new(servers: &'a str) -> Self {
+        ThrottledWarning { servers, last: None }
     }
 
-    pub(super) fn hear(&mut self, error: &KafkaError, now: Instant) {
-        if self.last.is_none_or(|last| now.saturating_duration_since(last) >= Self::EVERY) {
-            tracing::warn!("waiting for the broker {} (--bootstrap-server): {error}", self.servers);
+    pub(crate) fn warn(&mut self, error: &KafkaError, now: Instant) {
+        if self.last.is_none_or(|last| now.saturating_duration_since(last) >= Self::INTERVAL) {
+            tracing::warn!(servers = self.servers, %error, "waiting for the broker (--bootstrap-server)");
             self.last = Some(now);
         }
     }
@@ -124,15 +122,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_user_says_of_fetching_stands() {
+    fn prefetch_keeps_the_users_settings() {
         for (given, expected) in [
             (&[][..], ["1000", "262144", "5"]),
             (&[("fetch.message.max.bytes", "1048576"), ("fetch.queue.backoff.ms", "0")], ["1000", "1048576", "0"]),
         ] {
             let mut client = ClientConfig::new();
             client.extend(given.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-            fetch_ahead(&mut client);
-            assert_eq!(FETCHING.map(|(name, _)| client.get(name).unwrap()), expected);
+            prefetch(&mut client);
+            assert_eq!(PREFETCH.map(|(name, _)| client.get(name).unwrap()), expected);
             client.create_native_config().unwrap();
         }
     }

@@ -1,6 +1,7 @@
-//! The record that an on-failure destination gets of a batch that was given up, as AWS documents it for S3:
-//! about the invocation, about the batch, and the whole event as a string.
-//! <https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html>
+//! The dead letter of a batch: the document that an on-failure destination receives.
+//!
+//! Its format is what AWS documents for S3 destinations: about the invocation, about the batch, and the whole event as a
+//! string. See <https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html>.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,29 +11,29 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use super::batch::Batch;
-use super::retry::Condition;
+use crate::batch::{Batch, PartitionBatch};
+use crate::retry::Condition;
 
 /// The invocation after which a batch is given up.
 #[derive(Clone, Debug)]
-pub struct Invocation<'a> {
-    /// An id of its own.
-    pub id: String,
+pub(crate) struct LastInvocation<'a> {
+    /// Unique id of the document.
+    pub(crate) id: String,
     /// The function's name.
-    pub function: &'a str,
+    pub(crate) function: &'a str,
     /// Why the batch is given up.
-    pub condition: Condition,
-    /// How often the function ran with it.
-    pub count: u32,
+    pub(crate) condition: Condition,
+    /// Number of invocations with the batch.
+    pub(crate) count: u32,
     /// The bootstrap servers.
-    pub servers: &'a str,
-    /// When it is given up.
-    pub at: SystemTime,
+    pub(crate) servers: &'a str,
+    /// When the batch is given up.
+    pub(crate) at: SystemTime,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a> {
+struct Document<'a> {
     request_context: RequestContext<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_context: Option<ResponseContext>,
@@ -66,27 +67,27 @@ struct BatchInfo<'a> {
     batch_size: usize,
     bootstrap_servers: &'a str,
     payload_size: usize,
-    records_info: BTreeMap<String, PartInfo>,
+    records_info: BTreeMap<String, PartitionInfo>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PartInfo {
+struct PartitionInfo {
     first_record_offset: String,
     last_record_offset: String,
     first_record_timestamp: String,
     last_record_timestamp: String,
 }
 
-/// The record, as JSON. There is no `eventSourceArn`: a self-managed Kafka has none.
-pub fn record(batch: &Batch, invocation: &Invocation<'_>) -> String {
+/// Returns the document as JSON. It has no `eventSourceArn`: a self-managed Kafka has no ARN.
+pub(crate) fn document(batch: &Batch, invocation: &LastInvocation<'_>) -> String {
     let event = batch.event(invocation.servers);
     let payload = String::from_utf8_lossy(&event);
-    let ran = invocation.condition == Condition::RetryAttemptsExhausted;
-    let record = Record {
+    let has_run = invocation.condition == Condition::RetryAttemptsExhausted;
+    let document = Document {
         request_context: RequestContext {
             request_id: &invocation.id,
-            // An ARN in form, since what reads these records may take it apart.
+            // In the form of an ARN, since programs that read these documents may parse it.
             function_arn: format!("arn:aws:lambda:local:000000000000:function:{}", invocation.function),
             condition: match invocation.condition {
                 Condition::RetryAttemptsExhausted => "RetryAttemptsExhausted",
@@ -94,49 +95,49 @@ pub fn record(batch: &Batch, invocation: &Invocation<'_>) -> String {
             },
             approximate_invoke_count: invocation.count,
         },
-        response_context: ran.then_some(ResponseContext {
+        response_context: has_run.then_some(ResponseContext {
             status_code: 200,
             executed_version: "$LATEST",
             function_error: "Unhandled",
         }),
         version: "1.0",
-        timestamp: moment(invocation.at.into()),
+        timestamp: rfc3339(invocation.at.into()),
         kafka_batch_info: BatchInfo {
             batch_size: batch.records(),
             bootstrap_servers: invocation.servers,
             payload_size: payload.len(),
-            records_info: batch.parts().iter().map(info).collect(),
+            records_info: batch.partitions().iter().map(partition_info).collect(),
         },
         payload: &payload,
     };
     // Strings and numbers always have a JSON form.
-    serde_json::to_string(&record).unwrap_or_default()
+    serde_json::to_string(&document).unwrap_or_default()
 }
 
-fn info(part: &super::batch::Part) -> (String, PartInfo) {
+fn partition_info(part: &PartitionBatch) -> (String, PartitionInfo) {
     let (first, last) = (part.records().next().unwrap_or_default(), part.records().next_back().unwrap_or_default());
-    let of_record = |timestamp: i64| {
-        let moment_of = OffsetDateTime::from_unix_timestamp_nanos(i128::from(timestamp) * 1_000_000);
-        moment_of.map_or_else(|_| timestamp.to_string(), moment)
+    let format = |timestamp: i64| {
+        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(timestamp) * 1_000_000);
+        time.map_or_else(|_| timestamp.to_string(), rfc3339)
     };
-    let info = PartInfo {
+    let info = PartitionInfo {
         first_record_offset: first.0.to_string(),
         last_record_offset: last.0.to_string(),
-        first_record_timestamp: of_record(first.1),
-        last_record_timestamp: of_record(last.1),
+        first_record_timestamp: format(first.1),
+        last_record_timestamp: format(last.1),
     };
     (format!("{}-{}", part.topic(), part.partition()), info)
 }
 
-/// `2026-11-21T08:15:30.123Z`
-fn moment(at: OffsetDateTime) -> String {
-    let millis = at.replace_millisecond(at.millisecond()).unwrap_or(at);
+/// Formats a time as `2026-11-21T08:15:30.123Z`.
+fn rfc3339(time: OffsetDateTime) -> String {
+    let millis = time.replace_millisecond(time.millisecond()).unwrap_or(time);
     millis.format(&Rfc3339).unwrap_or_default()
 }
 
-/// Where it is kept: `aws/lambda/<mapping>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>`, as AWS names such objects.
-/// The mapping is named by its consumer group, having no id of its own here.
-pub fn key(group: &str, invocation: &Invocation<'_>) -> String {
+/// Returns the document's key, in the form that AWS uses: `aws/lambda/<mapping>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>`. The
+/// consumer group takes the place of the mapping's id.
+pub(crate) fn key(group: &str, invocation: &LastInvocation<'_>) -> String {
     let at = OffsetDateTime::from(invocation.at);
     let day = at.format(format_description!("[year]/[month]/[day]")).unwrap_or_default();
     let second = at.format(format_description!("[year]-[month]-[day]T[hour].[minute].[second]")).unwrap_or_default();
@@ -149,11 +150,11 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::batch::tests::batch;
     use super::*;
+    use crate::batch::tests::batch;
 
-    fn invocation(condition: Condition) -> Invocation<'static> {
-        Invocation {
+    fn invocation(condition: Condition) -> LastInvocation<'static> {
+        LastInvocation {
             id: "6b5d".to_owned(),
             function: "sink",
             condition,
@@ -164,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn the_record_has_the_documented_shape_and_its_payload_is_the_whole_event() {
+    fn document_has_the_format_that_aws_documents() {
         let batch = batch(&[(0, 15, 1_764_028_700_000), (1, 7, 1_764_028_700_001), (0, 17, 1_764_028_700_002)]);
         let invocation = invocation(Condition::RetryAttemptsExhausted);
-        let mut record: Value = serde_json::from_str(&record(&batch, &invocation)).unwrap();
-        let payload = record.as_object_mut().unwrap().remove("payload").unwrap();
+        let mut document: Value = serde_json::from_str(&document(&batch, &invocation)).unwrap();
+        let payload = document.as_object_mut().unwrap().remove("payload").unwrap();
         assert_eq!(payload.as_str().unwrap().as_bytes(), batch.event("h:9092"));
         assert_eq!(
-            record,
+            document,
             json!({
                 "requestContext": {
                     "requestId": "6b5d", "functionArn": "arn:aws:lambda:local:000000000000:function:sink",
@@ -198,11 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_was_too_old_has_no_response_and_its_key_tells_the_second() {
+    fn expired_batch_has_no_response_context() {
         let invocation = invocation(Condition::RecordAgeExceeded);
-        let record: Value = serde_json::from_str(&record(&batch(&[(0, 1, 0)]), &invocation)).unwrap();
-        assert_eq!(record["requestContext"]["condition"], "RecordAgeExceeded");
-        assert!(record.get("responseContext").is_none());
+        let document: Value = serde_json::from_str(&document(&batch(&[(0, 1, 0)]), &invocation)).unwrap();
+        assert_eq!(document["requestContext"]["condition"], "RecordAgeExceeded");
+        assert!(document.get("responseContext").is_none());
         assert_eq!(key("g", &invocation), "aws/lambda/g/2025/11/25/2025-11-25T00.00.00-6b5d");
     }
 }

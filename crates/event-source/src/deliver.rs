@@ -1,4 +1,4 @@
-//! Hands a batch to the function until nothing of it is left, and commits what is done.
+//! Invokes the function with a batch until every record is done or given up, and commits the offsets.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,96 +7,105 @@ use bytes::Bytes;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
-use super::Settings;
-use super::batch::Batch;
-use super::consumer::GroupConsumer;
-use super::dead_letter::{self, Invocation};
-use super::function::{Answer, Function, InvokeError, Report};
-use super::in_flight::Flight;
-use super::progress::Progress;
-use super::response::{self, Response};
-use super::retry::{Attempts, GivenUp, Outcome};
+use crate::batch::Batch;
+use crate::batch_response::{self, BatchResponse};
 use crate::clock::millis_since_1970;
+use crate::consumer::GroupConsumer;
+use crate::dead_letter::{self, LastInvocation};
+use crate::function::{Function, InvokeError, Report, Response};
+use crate::in_flight::InFlight;
+use crate::progress::Progress;
+use crate::retry::{GivenUp, Outcome, Retry};
+use crate::settings::Settings;
 
-/// Between two tries of writing to the on-failure destination.
-const DESTINATION_AGAIN: Duration = Duration::from_secs(2);
+/// Pause after a failed write to the on-failure destination.
+const DESTINATION_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// What a delivery needs.
-pub(super) struct Deliverer {
-    pub(super) settings: Settings,
-    pub(super) servers: String,
-    pub(super) function: Arc<dyn Function>,
-    pub(super) consumer: Arc<GroupConsumer>,
-    pub(super) flight: Arc<Flight>,
-    pub(super) progress: Arc<Progress>,
+/// Delivers batches to the function.
+pub(crate) struct Deliverer {
+    pub(crate) settings: Settings,
+    pub(crate) servers: String,
+    pub(crate) function: Arc<dyn Function>,
+    pub(crate) consumer: Arc<GroupConsumer>,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) progress: Arc<Progress>,
 }
 
 impl Deliverer {
-    /// Delivers a batch; gives up early only when told to stop, between two invocations. What is not
-    /// committed then is delivered again.
-    pub(super) async fn deliver(&self, batch: Batch, stop: &CancellationToken) {
-        let mut attempts = Attempts::new(batch, self.settings.policy);
+    /// Delivers a batch. Returns early only if `stop` is cancelled, between two invocations; records that are not
+    /// committed then are delivered again.
+    pub(crate) async fn deliver(&self, batch: Batch, stop: &CancellationToken) {
+        let (topic, partition, first_offset) = first_record(&batch);
+        let span = tracing::info_span!("batch", topic, partition, first_offset, records = batch.records());
+        self.deliver_in_span(batch, stop).instrument(span).await;
+    }
+
+    async fn deliver_in_span(&self, batch: Batch, stop: &CancellationToken) {
+        let mut retry = Retry::new(batch, self.settings.retry_policy);
         let mut failures = 0_u64;
         loop {
-            for (topic, partition) in self.flight.invoke() {
-                attempts.drop_partition(&topic, partition);
+            for (topic, partition) in self.in_flight.begin_invocation() {
+                retry.drop_partition(&topic, partition);
             }
-            let wait = self.once(&mut attempts, &mut failures, stop).await;
-            self.flight.land();
-            let Some(wait) = wait else { break };
-            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            let backoff = self.invoke(&mut retry, &mut failures, stop).await;
+            self.in_flight.end_invocation();
+            let Some(backoff) = backoff else { break };
+            if stop.run_until_cancelled(tokio::time::sleep(backoff)).await.is_none() {
                 return;
             }
         }
         if failures > 0 && !stop.is_cancelled() {
-            tracing::info!("the batch is done after {failures} failed invocations");
+            tracing::info!(failures, "batch completed after failed invocations");
         }
     }
 
-    /// One invocation, with what follows from it; how long to wait for the next, none after the last.
-    async fn once(&self, attempts: &mut Attempts, failures: &mut u64, stop: &CancellationToken) -> Option<Duration> {
-        if let Some(old) = attempts.expire(millis_since_1970()) {
-            self.give_up(old, attempts, stop).await?;
+    /// Invokes the function once and handles the outcome. Returns the wait before the next invocation, or `None` after the
+    /// last one.
+    async fn invoke(&self, retry: &mut Retry, failures: &mut u64, stop: &CancellationToken) -> Option<Duration> {
+        if let Some(old) = retry.expire(millis_since_1970()) {
+            self.give_up(old, retry, stop).await?;
         }
-        let current = attempts.current()?;
+        let current = retry.current()?;
         let records = current.records();
-        let first = name_of_first(current);
-        let event = Bytes::from(current.event(&self.servers));
+        let (topic, partition, first_offset) = first_record(current);
+        let (topic, event) = (topic.to_owned(), Bytes::from(current.event(&self.servers)));
         let retried = *failures > 0;
         let invoked = self.function.invoke(event, self.settings.timeout).await;
-        let Judged { outcome, report, why } = judge(invoked, self.settings.report_batch_item_failures);
-        if let Some(why) = why {
+        let Judgement { outcome, report, failure } = judge(invoked, self.settings.report_batch_item_failures);
+        if let Some(error) = failure {
             *failures += 1;
             self.progress.failed();
-            tracing::warn!("a batch of {records} records from {first} on: {why}");
+            tracing::warn!(topic, partition, first_offset, records, %error, "invocation failed");
         }
-        let consequence = attempts.after(outcome);
+        let consequence = retry.record(outcome);
         if let Some(mut done) = consequence.done {
-            for (topic, partition) in self.flight.lost() {
+            for (topic, partition) in self.in_flight.lost() {
                 done.drop_partition(&topic, partition);
             }
-            self.commit(&done, attempts).await;
+            self.commit(&done, retry).await;
             self.progress.succeeded(&done, report, retried);
         }
         if let Some(given_up) = consequence.given_up {
-            self.give_up(given_up, attempts, stop).await?;
+            self.give_up(given_up, retry, stop).await?;
         }
-        attempts.current()?;
-        if !consequence.wait.is_zero() {
-            tracing::debug!("the next try is in {:?}", consequence.wait);
+        retry.current()?;
+        if !consequence.backoff.is_zero() {
+            tracing::debug!(backoff = ?consequence.backoff, "waiting before the next invocation");
         }
-        Some(consequence.wait)
+        Some(consequence.backoff)
     }
 
-    /// Records that will not be tried again are kept in the destination, where there is one, before they are
-    /// passed over. None when told to stop before they were.
-    async fn give_up(&self, given_up: GivenUp, left: &Attempts, stop: &CancellationToken) -> Option<()> {
+    /// Writes records that will not be tried again to the on-failure destination, if there is one, before they are
+    /// committed. Returns `None` if `stop` is cancelled before they are written.
+    async fn give_up(&self, given_up: GivenUp, left: &Retry, stop: &CancellationToken) -> Option<()> {
         let GivenUp { batch, condition, invocations } = &given_up;
-        let first = name_of_first(batch);
+        let (topic, partition, first_offset) = first_record(batch);
+        let records = batch.records();
         if let Some(destination) = &self.settings.on_failure {
-            let invocation = Invocation {
+            let invocation = LastInvocation {
                 id: Uuid::new_v4().to_string(),
                 function: self.function.name(),
                 condition: *condition,
@@ -104,17 +113,29 @@ impl Deliverer {
                 servers: &self.servers,
                 at: SystemTime::now(),
             };
-            let record = dead_letter::record(batch, &invocation);
+            let document = dead_letter::document(batch, &invocation);
             let key = dead_letter::key(&self.settings.group, &invocation);
-            while let Err(error) = destination.keep(&key, &record).await {
-                tracing::warn!("{} records from {first} on cannot be given up: {error:#}", batch.records());
-                stop.run_until_cancelled(tokio::time::sleep(DESTINATION_AGAIN)).await?;
+            while let Err(error) = destination.write(&key, &document).await {
+                tracing::warn!(%error, "failed to write a batch to the on-failure destination; retrying");
+                stop.run_until_cancelled(tokio::time::sleep(DESTINATION_RETRY_DELAY)).await?;
             }
-            tracing::warn!("given up ({condition:?}): {} records from {first} on, kept in {key}", batch.records());
+            tracing::warn!(
+                topic,
+                partition,
+                first_offset,
+                records,
+                ?condition,
+                key,
+                "batch given up; the on-failure destination has it"
+            );
         } else {
             tracing::warn!(
-                "given up ({condition:?}) and lost to the lake: {} records from {first} on",
-                batch.records()
+                topic,
+                partition,
+                first_offset,
+                records,
+                ?condition,
+                "batch given up and lost, because there is no --on-failure destination"
             );
         }
         self.commit(batch, left).await;
@@ -122,9 +143,9 @@ impl Deliverer {
         Some(())
     }
 
-    /// Commits what is done, not past what is left. What is not committed is delivered again, so a failure
-    /// here is only told.
-    async fn commit(&self, batch: &Batch, left: &Attempts) {
+    /// Commits the records that are done, but not past a record that is left. A failure is only logged: what is not
+    /// committed is delivered again.
+    async fn commit(&self, batch: &Batch, left: &Retry) {
         if batch.is_empty() {
             return;
         }
@@ -132,50 +153,60 @@ impl Deliverer {
         for (topic, partition, next) in batch.next_offsets() {
             let next = left.committable(topic, partition, next);
             if let Err(error) = offsets.add_partition_offset(topic, partition, Offset::Offset(next)) {
-                tracing::warn!("{topic}/{partition}: offset {next} cannot be committed: {error}");
+                tracing::warn!(topic, partition, next, %error, "failed to commit an offset");
             }
         }
         let consumer = Arc::clone(&self.consumer);
         let committed = tokio::task::spawn_blocking(move || consumer.commit(&offsets, CommitMode::Sync)).await;
         match committed {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!("the offsets of a stored batch were not committed: {error}"),
-            Err(error) => tracing::warn!("the offsets of a stored batch were not committed: {error}"),
+            Ok(Err(error)) => tracing::warn!(%error, "failed to commit the offsets of records that are done"),
+            Err(error) => tracing::warn!(%error, "failed to commit the offsets of records that are done"),
         }
     }
 }
 
-/// What an invocation came to.
-pub(super) struct Judged {
-    pub(super) outcome: Outcome,
-    /// What the sink in this process has stored.
-    pub(super) report: Option<Report>,
-    /// Why it is not a success.
-    pub(super) why: Option<String>,
+/// An invocation's outcome.
+pub(crate) struct Judgement {
+    pub(crate) outcome: Outcome,
+    pub(crate) report: Option<Report>,
+    /// Why the outcome is not [`Outcome::Success`].
+    pub(crate) failure: Option<Failure>,
 }
 
-/// Reads a function's answer, as a partial batch response where the mapping has that.
-pub(super) fn judge(invoked: Result<Answer, InvokeError>, report_batch_item_failures: bool) -> Judged {
-    let success = |report| Judged { outcome: Outcome::Success, report, why: None };
-    let other = |outcome, why| Judged { outcome, report: None, why: Some(why) };
+/// Why an invocation was not a complete success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
+    #[error("the function reported failed records: {0}")]
+    Items(usize),
+    #[error("the function's response is not a partial batch response: {0}")]
+    Response(#[from] serde_json::Error),
+}
+
+/// Turns a function's response into an outcome. The body is read only if the mapping has `ReportBatchItemFailures`.
+pub(crate) fn judge(invoked: Result<Response, InvokeError>, report_batch_item_failures: bool) -> Judgement {
+    let success = |report| Judgement { outcome: Outcome::Success, report, failure: None };
+    let other = |outcome, failure| Judgement { outcome, report: None, failure: Some(failure) };
     match invoked {
-        Ok(Answer { body, report }) if report_batch_item_failures => match response::read(&body) {
-            Response::Complete => success(report),
-            Response::Failures(items) => {
-                let why = format!("the function reports {} failed records", items.len());
-                other(Outcome::Partial(items), why)
+        Ok(Response { body, report }) if report_batch_item_failures => match batch_response::parse(&body) {
+            Ok(BatchResponse::Complete) => success(report),
+            Ok(BatchResponse::Failures(items)) => {
+                let failure = Failure::Items(items.len());
+                other(Outcome::Partial(items), failure)
             }
-            Response::Unreadable(error) => other(Outcome::Failed, format!("its answer is no batch response: {error}")),
+            Err(error) => other(Outcome::Failed, error.into()),
         },
-        Ok(Answer { report, .. }) => success(report),
-        Err(error) if error.is_the_functions() => other(Outcome::Failed, error.to_string()),
-        Err(error) => other(Outcome::NotInvoked, error.to_string()),
+        Ok(Response { report, .. }) => success(report),
+        Err(error) if error.counts_as_attempt() => other(Outcome::Failed, error.into()),
+        Err(error) => other(Outcome::NotInvoked, error.into()),
     }
 }
 
-/// `quotes/0/41`
-fn name_of_first(batch: &Batch) -> String {
-    let first = batch.parts().first();
-    let first = first.and_then(|part| Some((part, part.records().next()?)));
-    first.map_or_else(String::new, |(part, (offset, _))| format!("{}/{}/{offset}", part.topic(), part.partition()))
+/// Returns topic, partition and offset of a batch's first record.
+fn first_record(batch: &Batch) -> (&str, i32, i64) {
+    let first = batch.partitions().first();
+    let first = first.and_then(|part| Some((part.topic(), part.partition(), part.records().next()?.0)));
+    first.unwrap_or_default()
 }

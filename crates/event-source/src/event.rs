@@ -1,37 +1,37 @@
-//! The event that Lambda's Kafka event source sends, written record by record.
+//! Writes the event that Lambda's Kafka event source sends, record by record.
 //!
-//! `aws_lambda_events` has types for this event, but they write a field that AWS does not send
-//! (`eventSourceArn`) and hold a String for each value.
+//! `aws_lambda_events` has types for this event, but they write a field that AWS does not send (`eventSourceArn`), and
+//! they allocate a `String` for each value.
 
 use base64_simd::STANDARD;
 
-/// A record as the broker gives it.
+/// A record as the broker returns it.
 #[derive(Clone, Copy, Debug)]
-pub struct SourceRecord<'a> {
+pub(crate) struct SourceRecord<'a> {
     /// The topic's name.
-    pub topic: &'a str,
+    pub(crate) topic: &'a str,
     /// The partition's number.
-    pub partition: i32,
-    /// The record's place in its partition.
-    pub offset: i64,
-    /// Milliseconds since 1970; -1 where the record has none.
-    pub timestamp: i64,
-    /// Who set the timestamp.
-    pub timestamp_type: TimestampType,
+    pub(crate) partition: i32,
+    /// The record's offset in the partition.
+    pub(crate) offset: i64,
+    /// Milliseconds since 1970, or -1 if the record has no timestamp.
+    pub(crate) timestamp: i64,
+    /// Origin of the timestamp.
+    pub(crate) timestamp_type: TimestampType,
     /// The record's key.
-    pub key: Option<&'a [u8]>,
+    pub(crate) key: Option<&'a [u8]>,
     /// The record's value.
-    pub value: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
 }
 
-/// Who set a record's timestamp.
+/// Origin of a record's timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    /// Its producer.
+pub(crate) enum TimestampType {
+    /// The producer set it.
     CreateTime,
-    /// The broker.
+    /// The broker set it.
     LogAppendTime,
-    /// Nobody.
+    /// The record has no timestamp.
     None,
 }
 
@@ -45,25 +45,26 @@ impl TimestampType {
     }
 }
 
-/// What an event ends with.
-pub(super) const TAIL: &[u8] = b"}}";
+/// End of an event.
+pub(crate) const TAIL: &[u8] = b"}}";
 
-/// What an event begins with: everything up to its first partition.
-pub(super) fn head(bootstrap_servers: &str) -> Vec<u8> {
+/// Returns the start of an event, up to its first partition.
+pub(crate) fn head(bootstrap_servers: &str) -> Vec<u8> {
     let servers = serde_json::Value::from(bootstrap_servers);
     format!(r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":{servers},"records":{{"#).into_bytes()
 }
 
-/// Appends `{"topic":...,"headers":[...]}` as Lambda writes it: no field for an absent key or value, and
-/// header bytes signed, as Java has them.
-pub(super) fn write_record<'h>(
+/// Appends `{"topic":...,"headers":[...]}` as Lambda writes it: an absent key or value has no field, and header bytes are
+/// signed, as in Java.
+pub(crate) fn write_record<'h>(
     record: &SourceRecord<'_>,
     headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
     out: &mut Vec<u8>,
 ) {
     let SourceRecord { topic, partition, offset, timestamp, timestamp_type, key, value } = record;
     let mut digits = itoa::Buffer::new();
-    // Piece by piece: formatting would take longer than all the rest. Kafka's topic names need no escape.
+    // Written field by field because `format!` takes longer than everything else here. Kafka's topic names need no
+    // escaping.
     out.extend_from_slice(b"{\"topic\":\"");
     out.extend_from_slice(topic.as_bytes());
     out.extend_from_slice(b"\",\"partition\":");

@@ -1,5 +1,6 @@
-//! The function that batches go to: any that implements [`Function`], or one behind Lambda's invocation API.
+//! The function that batches go to: any that implements [`Function`], for example one behind Lambda's invocation API.
 
+use std::error::Error;
 use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -13,43 +14,45 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 
-use super::batch::MAX_PAYLOAD;
+use crate::batch::MAX_PAYLOAD;
 
-/// Where a batch goes.
+/// Longest part of a failed response's body that is reported, in bytes.
+const MAX_REPORTED_BODY: usize = 1000;
+
+/// A function that is invoked with batches. Its `Display` text is for people.
 #[async_trait]
 pub trait Function: fmt::Display + Send + Sync {
-    /// Its name, as Lambda would have it.
+    /// Returns the function's name in Lambda.
     fn name(&self) -> &str;
 
-    /// Hands the function an event that is within Lambda's limit, without a limit of time.
+    /// Runs the function with an event. [`Function::invoke`] limits the event's size and the time.
     ///
     /// # Errors
-    /// [`InvokeError`] when the batch is not known to have succeeded.
-    async fn call(&self, event: Bytes) -> Result<Answer, InvokeError>;
+    /// [`InvokeError`] unless the function is known to have succeeded.
+    async fn run(&self, event: Bytes) -> Result<Response, InvokeError>;
 
-    /// Hands the function an event.
+    /// Invokes the function with an event, within Lambda's limits.
     ///
     /// # Errors
-    /// [`InvokeError`] when the batch is not known to have succeeded.
-    async fn invoke(&self, event: Bytes, timeout: Duration) -> Result<Answer, InvokeError> {
+    /// [`InvokeError`] unless the function is known to have succeeded.
+    async fn invoke(&self, event: Bytes, timeout: Duration) -> Result<Response, InvokeError> {
         if event.len() > MAX_PAYLOAD {
             return Err(InvokeError::TooLarge { size: event.len() });
         }
-        tokio::time::timeout(timeout, self.call(event)).await.map_err(|_| InvokeError::Timeout(timeout))?
+        tokio::time::timeout(timeout, self.run(event)).await.map_err(|_| InvokeError::Timeout(timeout))?
     }
 }
 
-/// A function behind an HTTP address, `http://localhost:9000/2015-03-31/functions/sink/invocations`:
-/// `cargo lambda watch`, `sam local start-lambda`.
+/// A function behind Lambda's invocation API, such as `cargo lambda watch` or `sam local start-lambda`. Its URL looks like
+/// `http://localhost:9000/2015-03-31/functions/sink/invocations`.
 #[derive(Clone, Debug)]
 pub struct HttpFunction {
     url: Uri,
-    /// A connection pool.
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl HttpFunction {
-    /// A function behind an HTTP address.
+    /// Creates the function at a URL. Nothing is sent before the first invocation.
     pub fn new(url: Uri) -> Self {
         HttpFunction { url, client: Client::builder(TokioExecutor::new()).build_http() }
     }
@@ -68,23 +71,68 @@ impl Function for HttpFunction {
         self.url.path().split('/').rev().nth(1).unwrap_or_default()
     }
 
-    async fn call(&self, event: Bytes) -> Result<Answer, InvokeError> {
-        post(&self.client, &self.url, event).await.map(|body| Answer { body, ..Answer::default() })
+    /// `cargo lambda watch` reports a function error with status 500, AWS and `sam local` with status 200 and the header
+    /// `x-amz-function-error`.
+    async fn run(&self, event: Bytes) -> Result<Response, InvokeError> {
+        let no_response = |source: Box<dyn Error + Send + Sync>| InvokeError::NoResponse {
+            url: self.url.clone(),
+            causes: causes(&*source),
+            source,
+        };
+        let request = Request::post(&self.url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(event))
+            .map_err(|error| no_response(error.into()))?;
+        let response = self.client.request(request).await.map_err(|error| no_response(error.into()))?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| no_response(error.into()))?.to_bytes();
+        let text = || String::from_utf8_lossy(&body[..body.len().min(MAX_REPORTED_BODY)]).into_owned();
+        match head.status {
+            status if status.is_success() && !head.headers.contains_key("x-amz-function-error") => {
+                Ok(Response { body, report: None })
+            }
+            status if status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR => {
+                Err(InvokeError::Function(text().into()))
+            }
+            // Lambda throttles with 429, which is not an error of the function.
+            status => Err(InvokeError::Status { url: self.url.clone(), status, body: text() }),
+        }
     }
 }
 
-/// What a function in this process tells of its work.
+/// Formats an error with its causes: the outermost error of an HTTP client rarely explains what happened.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// Response of a function that succeeded.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// The response's body.
+    pub body: Bytes,
+    /// Counters of what the function stored. A function behind HTTP does not report them.
+    pub report: Option<Report>,
+}
+
+/// Counters of what a function in this process stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Records in the event, but for those of partitions that failed.
+    /// Records in the event, except those of partitions that failed.
     pub records: u64,
-    /// Bytes put, compressed.
+    /// Bytes stored, compressed.
     pub bytes: u64,
-    /// Objects put.
+    /// Objects stored.
     pub objects: u64,
-    /// Records sent to the quarantine.
+    /// Records stored in the quarantine.
     pub quarantined: u64,
-    /// Records left out because they were there already.
+    /// Records skipped because they were stored already.
     pub skipped: u64,
 }
 
@@ -98,76 +146,52 @@ impl AddAssign for Report {
     }
 }
 
-/// What a function that succeeded has returned.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// Its answer's body.
-    pub body: Bytes,
-    /// What the function tells of its work; one behind HTTP does not.
-    pub report: Option<Report>,
-}
-
 /// Why an invocation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
-    /// The function ran and said no.
+    /// The function ran and returned an error.
     #[error("the function failed: {0}")]
-    Function(String),
-    /// It took longer than it may.
+    Function(#[source] Box<dyn Error + Send + Sync>),
+    /// The function ran for longer than permitted.
     #[error("the function timed out after {0:?}")]
     Timeout(Duration),
-    /// Lambda takes no such event, so that no function sees it: one record is larger than the limit.
+    /// The event exceeds Lambda's limit, so that the function never receives it: one record is too large.
     #[error(
-        "RequestEntityTooLarge: an event of {size} bytes, and Lambda takes {MAX_PAYLOAD}; --maximum-retry-attempts gives such a record up"
+        "RequestEntityTooLarge: the event has {size} bytes, and Lambda accepts {MAX_PAYLOAD}; --maximum-retry-attempts gives such a record up"
     )]
     TooLarge {
-        /// The event's bytes.
+        /// Size of the event in bytes.
         size: usize,
     },
-    /// There was no answer, or none of a function's: nobody there, throttled.
-    #[error("the function did not answer: {0}")]
-    Unanswered(String),
+    /// The function could not be reached.
+    #[error("the function did not respond: {url}: {causes}")]
+    NoResponse {
+        /// The function's URL.
+        url: Uri,
+        /// The source and its causes.
+        causes: String,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The function did not run; for example, it was throttled.
+    #[error("the function did not respond: {url} returned {status}: {body}")]
+    Status {
+        /// The function's URL.
+        url: Uri,
+        /// The HTTP status.
+        status: StatusCode,
+        /// The start of the body.
+        body: String,
+    },
 }
 
 impl InvokeError {
-    /// Whether the function has had its try; otherwise it is tried again for ever.
-    pub fn is_the_functions(&self) -> bool {
+    /// Returns `true` if the invocation counts as an attempt. Otherwise the function did not run, and the batch is retried
+    /// until it does.
+    pub fn counts_as_attempt(&self) -> bool {
         match self {
             InvokeError::Function(_) | InvokeError::Timeout(_) | InvokeError::TooLarge { .. } => true,
-            InvokeError::Unanswered(_) => false,
+            InvokeError::NoResponse { .. } | InvokeError::Status { .. } => false,
         }
     }
-}
-
-/// `cargo lambda watch` answers a function error with the status 500, AWS and `sam local` with 200 and
-/// the header `x-amz-function-error`.
-async fn post(client: &Client<HttpConnector, Full<Bytes>>, url: &Uri, event: Bytes) -> Result<Bytes, InvokeError> {
-    let unanswered = |error: &dyn std::error::Error| InvokeError::Unanswered(format!("{url}: {}", causes(error)));
-    let request = Request::post(url)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::new(event))
-        .map_err(|error| unanswered(&error))?;
-    let (head, body) = client.request(request).await.map_err(|error| unanswered(&error))?.into_parts();
-    let body = body.collect().await.map_err(|error| unanswered(&error))?.to_bytes();
-    let said = || String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned();
-    match head.status {
-        // Lambda's throttle is 429, which is none of the function's errors.
-        status if status.is_success() && !head.headers.contains_key("x-amz-function-error") => Ok(body),
-        status if status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR => {
-            Err(InvokeError::Function(said()))
-        }
-        status => Err(InvokeError::Unanswered(format!("{url} answered {status}: {}", said()))),
-    }
-}
-
-/// An error with its causes: the outermost of an HTTP client seldom says what happened.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

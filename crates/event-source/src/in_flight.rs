@@ -1,63 +1,71 @@
-//! The batch under way, as seen by a rebalance: whether an invocation is to be waited for, and which of its
-//! partitions are another member's by now.
+//! The batch in flight, as a rebalance sees it: whether to wait for an invocation, and which partitions the batch has
+//! lost to another member of the group.
+//!
+//! The consumer's rebalance callbacks, the loop that reads and the task that delivers share this state:
+//!
+//! ```text
+//! reader     begin_batch ─────────────────────────────────── take_revoked
+//! delivery               begin_invocation ── end_invocation
+//! rebalance                     revoke (waits) ──┘ the partitions are lost
+//! ```
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::progress::Partition;
+use crate::progress::TopicPartition;
 
-/// Shared by the consumer's callbacks, the loop that reads, and the task that delivers.
+/// State of the batch in flight.
 #[derive(Debug, Default)]
-pub(super) struct Flight {
+pub(crate) struct InFlight {
     state: Mutex<State>,
-    landed: Condvar,
+    invocation_ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The function is running, or what it has done is being committed.
+    /// Whether the function runs, or its records are being committed.
     invoking: bool,
-    /// Taken away since the batch under way was begun.
-    lost: BTreeSet<Partition>,
-    /// Taken away since the reader last looked.
-    revoked: Vec<Partition>,
+    /// Partitions revoked since the batch began.
+    lost: BTreeSet<TopicPartition>,
+    /// Partitions revoked since the reader last asked.
+    revoked: Vec<TopicPartition>,
 }
 
-impl Flight {
-    /// A batch sets out: whatever was lost before is none of its records.
-    pub(super) fn set_out(&self) {
+impl InFlight {
+    /// Starts a batch, which has no records of the partitions that were lost before.
+    pub(crate) fn begin_batch(&self) {
         self.state().lost.clear();
     }
 
-    /// The function is invoked. What is lost by now, its caller must not hand to it.
-    pub(super) fn invoke(&self) -> BTreeSet<Partition> {
+    /// Starts an invocation. Returns the lost partitions, whose records must not be passed to the function.
+    pub(crate) fn begin_invocation(&self) -> BTreeSet<TopicPartition> {
         let mut state = self.state();
         state.invoking = true;
         state.lost.clone()
     }
 
-    /// What has been lost meanwhile, and must not be committed.
-    pub(super) fn lost(&self) -> BTreeSet<Partition> {
+    /// Returns the partitions that were lost since the batch began, which must not be committed.
+    pub(crate) fn lost(&self) -> BTreeSet<TopicPartition> {
         self.state().lost.clone()
     }
 
-    /// The invocation has ended, and what it has done is committed.
-    pub(super) fn land(&self) {
+    /// Ends an invocation, after its records have been committed.
+    pub(crate) fn end_invocation(&self) {
         self.state().invoking = false;
-        self.landed.notify_all();
+        self.invocation_ended.notify_all();
     }
 
-    /// Waits for an invocation under way, so long at most; then the partitions are lost.
-    pub(super) fn revoke(&self, partitions: Vec<Partition>, patience: Duration) {
-        let waited = self.landed.wait_timeout_while(self.state(), patience, |state| state.invoking);
+    /// Waits for the current invocation, for at most `timeout`, and then marks the partitions as lost.
+    pub(crate) fn revoke(&self, partitions: Vec<TopicPartition>, timeout: Duration) {
+        let waited = self.invocation_ended.wait_timeout_while(self.state(), timeout, |state| state.invoking);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.lost.extend(partitions.iter().cloned());
         state.revoked.extend(partitions);
     }
 
-    /// The partitions that have been taken away since this was last asked.
-    pub(super) fn take_revoked(&self) -> Vec<Partition> {
+    /// Returns the partitions that were revoked since the last call.
+    pub(crate) fn take_revoked(&self) -> Vec<TopicPartition> {
         std::mem::take(&mut self.state().revoked)
     }
 
@@ -73,44 +81,44 @@ mod tests {
 
     use super::*;
 
-    fn partition() -> Vec<Partition> {
+    fn partition() -> Vec<TopicPartition> {
         vec![("quotes".to_owned(), 1)]
     }
 
     #[test]
-    fn a_revocation_waits_for_the_invocation_under_way_and_only_for_that() {
-        let flight = Arc::new(Flight::default());
-        flight.revoke(partition(), Duration::from_secs(60));
-        flight.set_out();
-        assert!(flight.invoke().is_empty());
-        let (landing, started) = (Arc::clone(&flight), Instant::now());
-        let lander = std::thread::spawn(move || {
+    fn revocation_waits_for_the_current_invocation_only() {
+        let in_flight = Arc::new(InFlight::default());
+        in_flight.revoke(partition(), Duration::from_secs(60));
+        in_flight.begin_batch();
+        assert!(in_flight.begin_invocation().is_empty());
+        let (invoked, started) = (Arc::clone(&in_flight), Instant::now());
+        let invocation = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
-            assert!(landing.lost().is_empty());
-            landing.land();
+            assert!(invoked.lost().is_empty());
+            invoked.end_invocation();
         });
-        flight.revoke(partition(), Duration::from_secs(60));
-        lander.join().unwrap();
+        in_flight.revoke(partition(), Duration::from_secs(60));
+        invocation.join().unwrap();
         assert!(started.elapsed() >= Duration::from_millis(50));
-        assert_eq!(flight.lost().len(), 1);
-        assert_eq!(flight.take_revoked().len(), 2);
-        assert!(flight.take_revoked().is_empty());
+        assert_eq!(in_flight.lost().len(), 1);
+        assert_eq!(in_flight.take_revoked().len(), 2);
+        assert!(in_flight.take_revoked().is_empty());
     }
 
     #[test]
-    fn what_is_taken_away_between_setting_out_and_the_invocation_is_not_handed_to_the_function() {
-        let flight = Flight::default();
-        flight.set_out();
-        flight.revoke(partition(), Duration::from_secs(60));
-        assert_eq!(flight.invoke().into_iter().collect::<Vec<_>>(), partition());
+    fn partition_lost_before_the_invocation_is_not_passed_on() {
+        let in_flight = InFlight::default();
+        in_flight.begin_batch();
+        in_flight.revoke(partition(), Duration::from_secs(60));
+        assert_eq!(in_flight.begin_invocation().into_iter().collect::<Vec<_>>(), partition());
     }
 
     #[test]
-    fn an_invocation_that_takes_too_long_loses_the_partition() {
-        let flight = Flight::default();
-        flight.set_out();
-        flight.invoke();
-        flight.revoke(partition(), Duration::from_millis(10));
-        assert_eq!(flight.lost().into_iter().collect::<Vec<_>>(), partition());
+    fn slow_invocation_loses_the_partition() {
+        let in_flight = InFlight::default();
+        in_flight.begin_batch();
+        in_flight.begin_invocation();
+        in_flight.revoke(partition(), Duration::from_millis(10));
+        assert_eq!(in_flight.lost().into_iter().collect::<Vec<_>>(), partition());
     }
 }

@@ -1,5 +1,5 @@
-//! How far the group lags behind its topics: asked of the broker once a second, in a thread of its own, since
-//! each question waits for an answer.
+//! Measures how far the group lags behind its topics, once a second. It has its own thread because every request to the
+//! broker blocks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,44 +11,46 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use tokio_util::sync::CancellationToken;
 
-use super::consumer::GroupConsumer;
-use super::progress::{Partition, Progress};
+use crate::consumer::GroupConsumer;
+use crate::progress::{Progress, TopicPartition};
 
-const EVERY: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(1);
-const TICK: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The thread; it ends when `stop` is cancelled.
-pub(super) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop: CancellationToken) -> JoinHandle<()> {
+/// How often the thread checks whether it should stop.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Starts the thread, which ends when `stop` is cancelled.
+pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop: CancellationToken) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut waited = EVERY;
+        let mut waited = INTERVAL;
         while !stop.is_cancelled() {
-            if waited >= EVERY {
+            if waited >= INTERVAL {
                 waited = Duration::ZERO;
-                // A broker that does not answer is told of by whoever reads from it.
+                // If the broker does not respond, the reader logs it.
                 if let Ok(lag) = measure(&consumer, &stop) {
                     progress.set_lag(lag);
                 }
             }
-            std::thread::sleep(TICK);
-            waited += TICK;
+            std::thread::sleep(STOP_CHECK_INTERVAL);
+            waited += STOP_CHECK_INTERVAL;
         }
     })
 }
 
-/// Records between what is committed, or the partition's beginning, and its end.
-fn measure(consumer: &GroupConsumer, stop: &CancellationToken) -> KafkaResult<BTreeMap<Partition, u64>> {
+/// Returns the number of records between each partition's committed offset, or its start, and its end.
+fn measure(consumer: &GroupConsumer, stop: &CancellationToken) -> KafkaResult<BTreeMap<TopicPartition, u64>> {
     let assigned = consumer.assignment()?;
     if assigned.count() == 0 {
         return Ok(BTreeMap::new());
     }
-    let committed = consumer.committed_offsets(assigned, PATIENCE)?;
+    let committed = consumer.committed_offsets(assigned, REQUEST_TIMEOUT)?;
     let mut lag = BTreeMap::new();
     for one in committed.elements() {
         if stop.is_cancelled() {
             break;
         }
-        let (low, high) = consumer.fetch_watermarks(one.topic(), one.partition(), PATIENCE)?;
+        let (low, high) = consumer.fetch_watermarks(one.topic(), one.partition(), REQUEST_TIMEOUT)?;
         let next = match one.offset() {
             Offset::Offset(next) => next.max(low),
             _ => low,

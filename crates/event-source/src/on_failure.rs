@@ -1,127 +1,105 @@
-//! The on-failure destination: a folder, or a prefix in S3.
+//! The on-failure destination, which batches are written to when they are given up.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 
-/// Where records go that are given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A folder of this machine.
-    Folder(PathBuf),
-    /// `s3://bucket/prefix`
-    S3 {
+use crate::location::OpenLocation;
+
+/// An open destination for batches that are given up.
+#[derive(Clone, Debug)]
+pub struct OnFailureDestination(OpenLocation);
+
+/// Why a batch could not be written to its on-failure destination.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DestinationError {
+    /// The folder cannot be created.
+    #[error("failed to create the folder {} of --on-failure", path.display())]
+    CreateFolder {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("failed to write {}: {source}", path.display())]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// An object cannot be written.
+    #[error("failed to write s3://{bucket}/{key}: {}", DisplayErrorContext(&**source))]
+    PutObject {
         /// The bucket.
         bucket: String,
-        /// What keys begin with; empty, or ending in a slash.
-        prefix: String,
+        /// The object.
+        key: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Folder(folder) => folder.display().fmt(f),
-            Place::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
-        }
-    }
-}
-
-impl FromStr for Place {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some(rest) = text.strip_prefix("s3://") else {
-            return match text.contains("://") || text.starts_with("arn:") || text.is_empty() {
-                true => Err("a folder, or s3://BUCKET[/PREFIX]".to_owned()),
-                false => Ok(Place::Folder(text.into())),
-            };
-        };
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let prefix = prefix.trim_matches('/');
-        match bucket {
-            "" => Err("s3:// is followed by the bucket's name".to_owned()),
-            bucket => Ok(Place::S3 {
-                bucket: bucket.to_owned(),
-                prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
-            }),
-        }
-    }
-}
-
-/// A place, and what is needed to write there.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    place: Place,
-    client: Option<Client>,
-}
-
-impl Destination {
-    /// Makes a folder; a place in S3 needs a client.
+impl OnFailureDestination {
+    /// Opens a destination. A folder is created if it does not exist.
     ///
     /// # Errors
-    /// When the folder cannot be made.
-    pub fn open(place: Place, client: Option<Client>) -> anyhow::Result<Self> {
-        if let Place::Folder(folder) = &place {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("--on-failure {} cannot be made", folder.display()))?;
+    /// [`DestinationError::CreateFolder`] if it cannot be created.
+    pub fn open(location: OpenLocation) -> Result<Self, DestinationError> {
+        if let OpenLocation::Folder(path) = &location
+            && let Err(source) = std::fs::create_dir_all(path)
+        {
+            return Err(DestinationError::CreateFolder { path: path.clone(), source });
         }
-        Ok(Destination { place, client })
+        Ok(OnFailureDestination(location))
     }
 
-    /// Keeps a record.
+    /// Writes a document.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub async fn keep(&self, key: &str, record: &str) -> anyhow::Result<()> {
-        match (&self.place, &self.client) {
-            (Place::S3 { bucket, prefix }, Some(client)) => {
-                let body = ByteStream::from(record.as_bytes().to_vec());
-                let put = client.put_object().bucket(bucket).key(format!("{prefix}{key}")).body(body).send().await;
-                let put = put.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)));
-                put.map(drop).with_context(|| format!("--on-failure: s3://{bucket}/{prefix}{key}"))
+    /// [`DestinationError`] if it cannot be written.
+    pub(crate) async fn write(&self, key: &str, document: &str) -> Result<(), DestinationError> {
+        match &self.0 {
+            OpenLocation::S3 { client, bucket, prefix } => {
+                let key = format!("{prefix}{key}");
+                let body = ByteStream::from(document.as_bytes().to_vec());
+                let put = client.put_object().bucket(bucket).key(&key).body(body).send().await;
+                put.map(drop).map_err(|source| DestinationError::PutObject {
+                    bucket: bucket.clone(),
+                    key,
+                    source: source.into(),
+                })
             }
-            (Place::Folder(folder), _) => {
+            OpenLocation::Folder(folder) => {
                 let path = folder.join(key);
-                let parent = path.parent().unwrap_or(folder);
-                let unwritable = || format!("--on-failure: {} cannot be written", path.display());
-                tokio::fs::create_dir_all(parent).await.with_context(unwritable)?;
-                // Under its name only when it is whole.
-                let part = parent.join(".part");
-                tokio::fs::write(&part, record).await.with_context(unwritable)?;
-                tokio::fs::rename(&part, &path).await.with_context(unwritable)
+                let written = write_file(&path, path.parent().unwrap_or(folder), document).await;
+                written.map_err(|source| DestinationError::WriteFile { path, source })
             }
-            (Place::S3 { bucket, .. }, None) => anyhow::bail!("no client for s3://{bucket}"),
         }
     }
+}
+
+/// Writes a file so that it appears under its name only when it is complete.
+async fn write_file(path: &Path, folder: &Path, text: &str) -> std::io::Result<()> {
+    tokio::fs::create_dir_all(folder).await?;
+    let part = folder.join(".part");
+    tokio::fs::write(&part, text).await?;
+    tokio::fs::rename(&part, path).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_place_is_a_folder_or_a_prefix_in_s3() {
-        assert_eq!("./lost".parse(), Ok(Place::Folder("./lost".into())));
-        let s3 = |bucket: &str, prefix: &str| Ok(Place::S3 { bucket: bucket.into(), prefix: prefix.into() });
-        assert_eq!("s3://b".parse(), s3("b", ""));
-        assert_eq!("s3://b/a/c/".parse(), s3("b", "a/c/"));
-        for wrong in ["", "s3://", "s3:///x", "arn:aws:sqs:us-east-1:1:q", "kafka://t"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
-        }
-    }
-
     #[tokio::test]
-    async fn a_folder_keeps_a_record_under_its_key() {
+    async fn folder_stores_a_document_under_its_key() {
         let folder = tempfile::tempdir().unwrap();
-        let destination = Destination::open(Place::Folder(folder.path().join("deep")), None).unwrap();
-        destination.keep("aws/lambda/g/2025-11-25T00.00.00-6b5d", "{}").await.unwrap();
-        let kept = std::fs::read_to_string(folder.path().join("deep/aws/lambda/g/2025-11-25T00.00.00-6b5d"));
-        assert_eq!(kept.unwrap(), "{}");
+        let destination = OnFailureDestination::open(OpenLocation::Folder(folder.path().join("deep"))).unwrap();
+        destination.write("aws/lambda/g/2025-11-25T00.00.00-6b5d", "{}").await.unwrap();
+        let written = std::fs::read_to_string(folder.path().join("deep/aws/lambda/g/2025-11-25T00.00.00-6b5d"));
+        assert_eq!(written.unwrap(), "{}");
     }
 }

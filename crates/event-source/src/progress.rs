@@ -1,4 +1,4 @@
-//! What a trigger has done so far, for whoever watches it.
+//! Counters of an event source, for displays and for programs that wait for records.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::batch::Batch;
-use super::function::Report;
+use crate::batch::Batch;
+use crate::function::Report;
 
 /// A topic and one of its partitions.
-pub type Partition = (String, i32);
+pub type TopicPartition = (String, i32);
 
-/// Counts that only grow, how far each partition has been stored, and how far it reaches.
+/// Counters, each partition's progress and its lag.
 #[derive(Debug, Default)]
 pub struct Progress {
     batches: AtomicU64,
@@ -28,32 +28,32 @@ pub struct Progress {
 struct State {
     report: Report,
     newest: Option<i64>,
-    next_offsets: BTreeMap<Partition, i64>,
-    lag: BTreeMap<Partition, u64>,
+    next_offsets: BTreeMap<TopicPartition, i64>,
+    lag: BTreeMap<TopicPartition, u64>,
 }
 
-/// The counts at one moment.
+/// Counters at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Batches that succeeded.
     pub batches: u64,
-    /// Records in them.
+    /// Records in these batches.
     pub records: u64,
-    /// Invocations that failed.
+    /// Failed invocations.
     pub failures: u64,
-    /// Records of the batches that succeeded, which had been in an invocation that failed.
+    /// Records that succeeded after an invocation with them had failed.
     pub retried: u64,
-    /// Records that were given up, and went to the on-failure destination where there is one.
+    /// Records that were given up.
     pub given_up: u64,
-    /// What the sink stored; all zero where the function does not tell.
+    /// Counters that the function reported; zero if it does not report any.
     pub report: Report,
-    /// The greatest timestamp of a stored record, in milliseconds since 1970.
+    /// Greatest timestamp of a record that succeeded, in milliseconds since 1970.
     pub newest: Option<i64>,
 }
 
 impl Progress {
-    /// A batch has succeeded, `retried` if an earlier invocation with it had failed.
-    pub(super) fn succeeded(&self, batch: &Batch, report: Option<Report>, retried: bool) {
+    /// Counts a batch that succeeded; `retried` if an earlier invocation with it had failed.
+    pub(crate) fn succeeded(&self, batch: &Batch, report: Option<Report>, retried: bool) {
         let records = batch.records() as u64;
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.records.fetch_add(records, Ordering::Relaxed);
@@ -65,33 +65,33 @@ impl Progress {
             state.report += report;
         }
         state.newest = state.newest.max(batch.newest());
-        Self::passed(state, batch);
+        Self::advance(state, batch);
         self.changed.notify_waiters();
     }
 
-    pub(super) fn gave_up(&self, batch: &Batch) {
+    pub(crate) fn gave_up(&self, batch: &Batch) {
         self.given_up.fetch_add(batch.records() as u64, Ordering::Relaxed);
-        Self::passed(self.state(), batch);
+        Self::advance(self.state(), batch);
         self.changed.notify_waiters();
     }
 
-    /// The batch's records will not be delivered again.
-    fn passed(mut state: MutexGuard<'_, State>, batch: &Batch) {
+    /// Advances the partitions past a batch that will not be delivered again.
+    fn advance(mut state: MutexGuard<'_, State>, batch: &Batch) {
         for (topic, partition, next) in batch.next_offsets() {
             let reached = state.next_offsets.entry((topic.to_owned(), partition)).or_default();
             *reached = next.max(*reached);
         }
     }
 
-    pub(super) fn failed(&self) {
+    pub(crate) fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn set_lag(&self, lag: BTreeMap<Partition, u64>) {
+    pub(crate) fn set_lag(&self, lag: BTreeMap<TopicPartition, u64>) {
         self.state().lag = lag;
     }
 
-    /// The counts now.
+    /// Returns the current counters.
     pub fn counts(&self) -> Counts {
         let State { report, newest, .. } = *self.state();
         Counts {
@@ -105,18 +105,18 @@ impl Progress {
         }
     }
 
-    /// Records that each assigned partition holds and that are not committed yet, as of a second ago.
-    pub fn lag(&self) -> BTreeMap<Partition, u64> {
+    /// Returns the number of records of each assigned partition that are not committed yet. At most a second old.
+    pub fn lag(&self) -> BTreeMap<TopicPartition, u64> {
         self.state().lag.clone()
     }
 
-    /// Waits until so many records have been stored or given up.
+    /// Waits until `count` records have succeeded or been given up.
     pub async fn stored_records(&self, count: u64) {
-        let passed = || self.records.load(Ordering::Relaxed) + self.given_up.load(Ordering::Relaxed);
-        self.until(|| passed() >= count).await;
+        let settled = || self.records.load(Ordering::Relaxed) + self.given_up.load(Ordering::Relaxed);
+        self.until(|| settled() >= count).await;
     }
 
-    /// Waits until the partition has been stored (or given up) up to and with `offset`.
+    /// Waits until the partition's records up to and including `offset` have succeeded or been given up.
     pub async fn stored(&self, topic: &str, partition: i32, offset: i64) {
         let key = (topic.to_owned(), partition);
         self.until(|| self.state().next_offsets.get(&key).is_some_and(|next| *next > offset)).await;
@@ -124,7 +124,7 @@ impl Progress {
 
     async fn until(&self, reached: impl Fn() -> bool) {
         loop {
-            // Listen before looking, or a change between the two would be missed.
+            // Subscribe before the check; otherwise a change between the two is missed.
             let changed = self.changed.notified();
             if reached() {
                 return;

@@ -1,124 +1,134 @@
-//! What becomes of a batch: tried, tried again, split, given up. A state machine without Kafka, function or
-//! clock; it is told what came of each invocation and says what is done, what is given up, and how long to wait.
+//! What happens to a batch: tried, retried, split, given up.
 //!
-//! The pieces of a batch are tried in order, one after the other, so that a partition's records stay in order
-//! whatever fails. Splitting does not use up attempts (as AWS says of its streams), or a large batch would be given
-//! up before its one bad record is found.
+//! [`Retry`] is a state machine without Kafka, function or clock. It receives the outcome of each invocation and returns
+//! which records are done, which are given up, and how long to wait before the next invocation.
+//!
+//! ```text
+//!              Success          done
+//!              Partial(items)   done up to each partition's first failed item; the rest is a new piece
+//! invocation ─ Failed           bisect: two new pieces; else a retry of the piece, or given up
+//!              NotInvoked       retry of the piece, without using up an attempt
+//! ```
+//!
+//! The pieces of a batch are tried in order, one after the other, so that a partition's records stay in order whatever
+//! fails. Splitting uses up no attempts (AWS documents this for its streams); otherwise a large batch would be given up
+//! before its one bad record is found.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::batch::{Batch, Part};
-use super::response::Item;
+use crate::batch::{Batch, PartitionBatch};
+use crate::batch_response::ItemIdentifier;
 
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// How often and how long a batch is tried. The defaults are AWS's.
+/// Limits of retrying a batch. The defaults are AWS's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Retries after a function's error, the first invocation not counted; none: until it succeeds.
+pub struct RetryPolicy {
+    /// Retries after the function failed, not counting the first invocation. `None` retries until it succeeds.
     pub maximum_retry_attempts: Option<u32>,
-    /// Records older than this are given up; none: never.
+    /// Age beyond which records are given up. `None` never gives them up.
     pub maximum_record_age: Option<Duration>,
-    /// A batch of several records is split in two when the function fails.
+    /// Whether a batch with several records is split in two when the function fails.
     pub bisect: bool,
 }
 
-/// What came of an invocation.
+/// Outcome of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The function has succeeded.
+pub(crate) enum Outcome {
+    /// The function succeeded.
     Success,
-    /// It names the records that it could not handle.
-    Partial(Vec<Item>),
-    /// It ran and failed, or took too long.
+    /// The function succeeded except for these records.
+    Partial(Vec<ItemIdentifier>),
+    /// The function ran and failed, or timed out.
     Failed,
-    /// It did not run: nobody there, throttled. That is tried again for ever, and uses up no attempts.
+    /// The function did not run: it cannot be reached, or is throttled. This is retried forever and uses up no
+    /// attempts.
     NotInvoked,
 }
 
 /// Why records are given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// The function has failed once more than it may.
+pub(crate) enum Condition {
+    /// The function failed on the last permitted attempt.
     RetryAttemptsExhausted,
-    /// The records are older than they may be.
+    /// The records are too old.
     RecordAgeExceeded,
 }
 
 /// Records that are not tried again.
 #[derive(Clone, Debug)]
-pub struct GivenUp {
+pub(crate) struct GivenUp {
     /// The records.
-    pub batch: Batch,
-    /// Why.
-    pub condition: Condition,
-    /// How often the function ran with them since they were last split.
-    pub invocations: u32,
+    pub(crate) batch: Batch,
+    /// Why they are given up.
+    pub(crate) condition: Condition,
+    /// Number of invocations with them since they were last split.
+    pub(crate) invocations: u32,
 }
 
-/// What an invocation leads to.
+/// Consequences of an invocation.
 #[derive(Debug, Default)]
-pub struct Consequence {
+pub(crate) struct Consequence {
     /// Records that are done.
-    pub done: Option<Batch>,
+    pub(crate) done: Option<Batch>,
     /// Records that are given up.
-    pub given_up: Option<GivenUp>,
-    /// How long to wait before the next invocation.
-    pub wait: Duration,
+    pub(crate) given_up: Option<GivenUp>,
+    /// Wait before the next invocation.
+    pub(crate) backoff: Duration,
 }
 
-/// A batch until nothing of it is left.
+/// A batch until all of its records are done or given up.
 #[derive(Debug)]
-pub struct Attempts {
-    policy: Policy,
+pub(crate) struct Retry {
+    policy: RetryPolicy,
     pieces: VecDeque<Piece>,
 }
 
 #[derive(Debug)]
 struct Piece {
     batch: Batch,
-    /// The function's errors since the piece was cut.
+    /// Failures of the function since the piece was split off.
     failures: u32,
-    /// Invocations that came to nothing, whatever the cause; they make the waits longer.
-    in_vain: u32,
+    /// Unsuccessful tries since then, including those in which the function did not run. They increase the backoff.
+    unsuccessful: u32,
 }
 
 impl Piece {
     fn new(batch: Batch) -> Self {
-        Piece { batch, failures: 0, in_vain: 0 }
+        Piece { batch, failures: 0, unsuccessful: 0 }
     }
 }
 
-impl Attempts {
-    /// A batch that has not been tried yet.
-    pub fn new(batch: Batch, policy: Policy) -> Self {
-        let mut attempts = Attempts { policy, pieces: VecDeque::new() };
-        attempts.push_front(batch);
-        attempts
+impl Retry {
+    /// Creates the state of a batch that has not been tried yet.
+    pub(crate) fn new(batch: Batch, policy: RetryPolicy) -> Self {
+        let mut retry = Retry { policy, pieces: VecDeque::new() };
+        retry.push_front(batch);
+        retry
     }
 
-    /// What the function is to be invoked with next; none when nothing is left.
-    pub fn current(&self) -> Option<&Batch> {
+    /// Returns the records for the next invocation, or `None` if no records are left.
+    pub(crate) fn current(&self) -> Option<&Batch> {
         self.pieces.front().map(|piece| &piece.batch)
     }
 
-    /// How far a partition may be committed: up to `next`, but not past a record that is still to be tried, since
-    /// records do not grow old in the order of their offsets.
-    pub fn committable(&self, topic: &str, partition: i32, next: i64) -> i64 {
-        let parts = self.pieces.iter().flat_map(|piece| piece.batch.parts());
-        let of_it = parts.filter(|part| part.partition() == partition && part.topic() == topic);
-        of_it.filter_map(|part| part.records().next()).map(|(offset, _)| offset).fold(next, i64::min)
+    /// Returns the offset up to which a partition may be committed: `next`, or a smaller offset that is still to be
+    /// tried. That exists because records do not expire in the order of their offsets.
+    pub(crate) fn committable(&self, topic: &str, partition: i32, next: i64) -> i64 {
+        let parts = self.pieces.iter().flat_map(|piece| piece.batch.partitions());
+        let of_partition = parts.filter(|part| part.partition() == partition && part.topic() == topic);
+        of_partition.filter_map(|part| part.records().next()).map(|(offset, _)| offset).fold(next, i64::min)
     }
 
-    /// Gives up what has grown too old; `now` in milliseconds since 1970. To be asked before each invocation.
-    /// A record without a timestamp has no age.
-    pub fn expire(&mut self, now: i64) -> Option<GivenUp> {
+    /// Gives up the current records that are too old; `now` is in milliseconds since 1970. Must be called before each
+    /// invocation. A record without a timestamp never expires.
+    pub(crate) fn expire(&mut self, now: i64) -> Option<GivenUp> {
         let age = i64::try_from(self.policy.maximum_record_age?.as_millis()).unwrap_or(i64::MAX);
         let is_old = |timestamp: i64| timestamp >= 0 && now.saturating_sub(timestamp) > age;
         let piece = self.pieces.front_mut()?;
-        let (old, young) = piece.batch.part_by_timestamp(is_old);
+        let (old, young) = piece.batch.split_by_timestamp(is_old);
         if old.is_empty() {
             return None;
         }
@@ -128,31 +138,31 @@ impl Attempts {
         Some(GivenUp { batch: old, condition: Condition::RecordAgeExceeded, invocations })
     }
 
-    /// Draws the consequences of having invoked the function with [`Attempts::current`].
-    pub fn after(&mut self, outcome: Outcome) -> Consequence {
+    /// Records the outcome of the invocation with [`Retry::current`].
+    pub(crate) fn record(&mut self, outcome: Outcome) -> Consequence {
         let Some(mut piece) = self.pieces.pop_front() else {
             return Consequence::default();
         };
         match outcome {
             Outcome::Success => Consequence { done: Some(piece.batch), ..Consequence::default() },
             Outcome::NotInvoked => {
-                piece.in_vain += 1;
-                let wait = wait(piece.in_vain);
+                piece.unsuccessful += 1;
+                let backoff = backoff(piece.unsuccessful);
                 self.pieces.push_front(piece);
-                Consequence { wait, ..Consequence::default() }
+                Consequence { backoff, ..Consequence::default() }
             }
             Outcome::Failed => self.failed(piece),
             Outcome::Partial(items) => {
-                // An item that was not in the batch makes all of it fail, as AWS has it.
-                let Some((done, rest)) = cut(&piece.batch, &items) else {
+                // As on AWS, an item that is not in the batch makes all of it fail.
+                let Some((done, rest)) = split_at_items(&piece.batch, &items) else {
                     return self.failed(piece);
                 };
                 if done.is_empty() {
                     return self.failed(piece);
                 }
-                // What is left is a new piece: the function has come further.
+                // The rest is a new piece, because the function has made progress.
                 self.push_front(rest);
-                Consequence { done: Some(done), wait: FIRST_WAIT, ..Consequence::default() }
+                Consequence { done: Some(done), backoff: FIRST_BACKOFF, ..Consequence::default() }
             }
         }
     }
@@ -166,8 +176,8 @@ impl Attempts {
             return Consequence::default();
         }
         piece.failures += 1;
-        piece.in_vain += 1;
-        if self.policy.maximum_retry_attempts.is_some_and(|most| piece.failures > most) {
+        piece.unsuccessful += 1;
+        if self.policy.maximum_retry_attempts.is_some_and(|maximum| piece.failures > maximum) {
             let given_up = GivenUp {
                 batch: piece.batch,
                 condition: Condition::RetryAttemptsExhausted,
@@ -175,14 +185,13 @@ impl Attempts {
             };
             return Consequence { given_up: Some(given_up), ..Consequence::default() };
         }
-        let wait = wait(piece.in_vain);
+        let backoff = backoff(piece.unsuccessful);
         self.pieces.push_front(piece);
-        Consequence { wait, ..Consequence::default() }
+        Consequence { backoff, ..Consequence::default() }
     }
 
-    /// Takes a partition's records out: it has gone to another member of the group, with all that is not
-    /// committed.
-    pub fn drop_partition(&mut self, topic: &str, partition: i32) {
+    /// Removes the records of a revoked partition. Its next reader receives all that is not committed.
+    pub(crate) fn drop_partition(&mut self, topic: &str, partition: i32) {
         for piece in &mut self.pieces {
             piece.batch.drop_partition(topic, partition);
         }
@@ -200,26 +209,27 @@ impl Attempts {
     }
 }
 
-/// What comes before the failed records, each partition by itself, and the rest; none where an item is not
-/// in the batch.
-fn cut(batch: &Batch, items: &[Item]) -> Option<(Batch, Batch)> {
-    let is_of = |item: &Item, part: &Part| {
+/// Splits each partition before its first failed item. Returns `None` if an item is not in the batch.
+fn split_at_items(batch: &Batch, items: &[ItemIdentifier]) -> Option<(Batch, Batch)> {
+    let is_of = |item: &ItemIdentifier, part: &PartitionBatch| {
         item.partition.strip_prefix(part.topic()).and_then(|rest| rest.strip_prefix('-'))
             == Some(part.partition().to_string().as_str())
     };
-    let is_known = |item: &Item| {
-        let mut parts = batch.parts().iter().filter(|part| is_of(item, part));
+    let is_known = |item: &ItemIdentifier| {
+        let mut parts = batch.partitions().iter().filter(|part| is_of(item, part));
         parts.any(|part| part.records().any(|(offset, _)| offset == item.offset))
     };
     if !items.iter().all(is_known) {
         return None;
     }
-    Some(batch.part_from(|part| items.iter().filter(|item| is_of(item, part)).map(|item| item.offset).min()))
+    let first_failed =
+        |part: &PartitionBatch| items.iter().filter(|item| is_of(item, part)).map(|item| item.offset).min();
+    Some(batch.split_at_offsets(first_failed))
 }
 
-/// Doubles from a quarter of a second to half a minute.
-pub(super) fn wait(in_vain: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(2_u32.saturating_pow(in_vain.saturating_sub(1))).min(LONGEST_WAIT)
+/// Returns the wait after a number of unsuccessful tries: it doubles from a quarter of a second to half a minute.
+pub(crate) fn backoff(unsuccessful: u32) -> Duration {
+    FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(unsuccessful.saturating_sub(1))).min(MAX_BACKOFF)
 }
 
 #[cfg(test)]
@@ -228,45 +238,45 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::batch::tests::{batch, offsets};
     use super::*;
+    use crate::batch::tests::{batch, offsets};
 
-    fn policy(attempts: Option<u32>, bisect: bool) -> Policy {
-        Policy { maximum_retry_attempts: attempts, maximum_record_age: None, bisect }
+    fn policy(attempts: Option<u32>, bisect: bool) -> RetryPolicy {
+        RetryPolicy { maximum_retry_attempts: attempts, maximum_record_age: None, bisect }
     }
 
-    fn item(partition: &str, offset: i64) -> Item {
-        Item { partition: partition.to_owned(), offset }
+    fn item(partition: &str, offset: i64) -> ItemIdentifier {
+        ItemIdentifier { partition: partition.to_owned(), offset }
     }
 
-    /// What is tried, in order, when the function fails on these offsets; and what is given up.
-    fn run(records: &[(i32, i64)], policy: Policy, bad: &[i64]) -> (Vec<Vec<i64>>, Vec<GivenUp>) {
+    /// Runs a function that fails on the `bad` offsets. Returns the offsets of each invocation, and what is given up.
+    fn run(records: &[(i32, i64)], policy: RetryPolicy, bad: &[i64]) -> (Vec<Vec<i64>>, Vec<GivenUp>) {
         let records: Vec<_> = records.iter().map(|&(partition, offset)| (partition, offset, 0)).collect();
-        let mut attempts = Attempts::new(batch(&records), policy);
+        let mut retry = Retry::new(batch(&records), policy);
         let (mut tried, mut given_up) = (Vec::new(), Vec::new());
-        while let Some(current) = attempts.current() {
+        while let Some(current) = retry.current() {
             let offsets: Vec<i64> = offsets(current).into_iter().map(|(_, offset)| offset).collect();
             let fails = offsets.iter().any(|offset| bad.contains(offset));
             tried.push(offsets);
-            given_up.extend(attempts.after(if fails { Outcome::Failed } else { Outcome::Success }).given_up);
-            assert!(tried.len() < 1_000, "it comes to no end");
+            given_up.extend(retry.record(if fails { Outcome::Failed } else { Outcome::Success }).given_up);
+            assert!(tried.len() < 1_000, "it does not end");
         }
         (tried, given_up)
     }
 
     #[test]
-    fn a_failed_batch_is_tried_again_whole_after_ever_longer_waits() {
-        let mut attempts = Attempts::new(batch(&[(0, 1, 0), (0, 2, 0)]), Policy::default());
-        let waits: Vec<_> = (0..100).map(|_| attempts.after(Outcome::Failed).wait).collect();
-        assert_eq!(waits[..3], [FIRST_WAIT, FIRST_WAIT * 2, FIRST_WAIT * 4]);
-        assert_eq!(waits[99], LONGEST_WAIT);
-        assert_eq!(attempts.current().map(Batch::records), Some(2));
-        assert_eq!(attempts.after(Outcome::Success).done.map(|done| done.records()), Some(2));
-        assert!(attempts.current().is_none());
+    fn failed_batch_is_retried_whole_with_longer_backoffs() {
+        let mut retry = Retry::new(batch(&[(0, 1, 0), (0, 2, 0)]), RetryPolicy::default());
+        let backoffs: Vec<_> = (0..100).map(|_| retry.record(Outcome::Failed).backoff).collect();
+        assert_eq!(backoffs[..3], [FIRST_BACKOFF, FIRST_BACKOFF * 2, FIRST_BACKOFF * 4]);
+        assert_eq!(backoffs[99], MAX_BACKOFF);
+        assert_eq!(retry.current().map(Batch::records), Some(2));
+        assert_eq!(retry.record(Outcome::Success).done.map(|done| done.records()), Some(2));
+        assert!(retry.current().is_none());
     }
 
     #[test]
-    fn a_batch_is_given_up_after_its_retries_the_first_invocation_not_counted() {
+    fn batch_is_given_up_after_its_retries() {
         let (tried, given_up) = run(&[(0, 1), (0, 2)], policy(Some(3), false), &[2]);
         assert_eq!(tried, vec![vec![1, 2]; 4]);
         assert_eq!(given_up.len(), 1);
@@ -276,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn bisecting_finds_the_one_bad_record_in_few_steps_whatever_the_retries() {
+    fn bisecting_finds_the_bad_record_in_few_steps() {
         let records: Vec<_> = (0..1_000).map(|offset| (0, offset)).collect();
         let (tried, given_up) = run(&records, policy(Some(1), true), &[333]);
         assert_eq!(given_up.iter().flat_map(|lost| offsets(&lost.batch)).collect::<Vec<_>>(), [(0, 333)]);
@@ -284,66 +294,65 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_run_uses_up_no_attempts_and_splits_nothing() {
-        let mut attempts = Attempts::new(batch(&[(0, 1, 0), (0, 2, 0)]), policy(Some(0), true));
+    fn invocation_that_did_not_run_uses_up_no_attempt() {
+        let mut retry = Retry::new(batch(&[(0, 1, 0), (0, 2, 0)]), policy(Some(0), true));
         for _ in 0..50 {
-            assert!(attempts.after(Outcome::NotInvoked).given_up.is_none());
-            assert_eq!(attempts.current().map(Batch::records), Some(2));
+            assert!(retry.record(Outcome::NotInvoked).given_up.is_none());
+            assert_eq!(retry.current().map(Batch::records), Some(2));
         }
     }
 
     #[test]
-    fn a_partial_response_leaves_each_partition_from_its_first_failed_record_on() {
-        let mut attempts =
-            Attempts::new(batch(&[(0, 10, 0), (1, 5, 0), (0, 11, 0), (0, 12, 0)]), policy(Some(0), false));
-        let after = attempts.after(Outcome::Partial(vec![item("quotes-0", 12), item("quotes-0", 11)]));
-        assert_eq!(after.done.map(|done| offsets(&done)), Some(vec![(0, 10), (1, 5)]));
-        assert_eq!(attempts.current().map(offsets), Some(vec![(0, 11), (0, 12)]));
-        // No further: this counts as a failure.
-        let after = attempts.after(Outcome::Partial(vec![item("quotes-0", 11)]));
-        assert_eq!(after.given_up.map(|lost| offsets(&lost.batch)), Some(vec![(0, 11), (0, 12)]));
+    fn partial_response_keeps_from_the_first_failed_record() {
+        let mut retry = Retry::new(batch(&[(0, 10, 0), (1, 5, 0), (0, 11, 0), (0, 12, 0)]), policy(Some(0), false));
+        let consequence = retry.record(Outcome::Partial(vec![item("quotes-0", 12), item("quotes-0", 11)]));
+        assert_eq!(consequence.done.map(|done| offsets(&done)), Some(vec![(0, 10), (1, 5)]));
+        assert_eq!(retry.current().map(offsets), Some(vec![(0, 11), (0, 12)]));
+        // No progress: this counts as a failure.
+        let consequence = retry.record(Outcome::Partial(vec![item("quotes-0", 11)]));
+        assert_eq!(consequence.given_up.map(|lost| offsets(&lost.batch)), Some(vec![(0, 11), (0, 12)]));
     }
 
     #[test]
-    fn an_item_that_is_not_in_the_batch_makes_all_of_it_fail() {
+    fn unknown_item_fails_the_whole_batch() {
         for unknown in [item("quotes-0", 7), item("quotes-1", 1), item("quote-0", 1), item("quotes-00", 1)] {
-            let mut attempts = Attempts::new(batch(&[(0, 1, 0), (0, 2, 0)]), Policy::default());
-            let after = attempts.after(Outcome::Partial(vec![item("quotes-0", 2), unknown.clone()]));
-            assert!(after.done.is_none(), "{unknown:?}");
-            assert_eq!(attempts.current().map(Batch::records), Some(2));
+            let mut retry = Retry::new(batch(&[(0, 1, 0), (0, 2, 0)]), RetryPolicy::default());
+            let consequence = retry.record(Outcome::Partial(vec![item("quotes-0", 2), unknown.clone()]));
+            assert!(consequence.done.is_none(), "{unknown:?}");
+            assert_eq!(retry.current().map(Batch::records), Some(2));
         }
     }
 
     #[test]
-    fn records_that_grow_too_old_are_given_up_and_the_others_stay() {
-        let aged = Policy { maximum_record_age: Some(Duration::from_secs(60)), ..Policy::default() };
-        let mut attempts = Attempts::new(batch(&[(0, 1, 1_000), (0, 2, 70_000), (1, 1, -1)]), aged);
-        assert!(attempts.expire(61_000).is_none());
-        let old = attempts.expire(61_001).unwrap();
+    fn expired_records_are_given_up_without_the_others() {
+        let aged = RetryPolicy { maximum_record_age: Some(Duration::from_secs(60)), ..RetryPolicy::default() };
+        let mut retry = Retry::new(batch(&[(0, 1, 1_000), (0, 2, 70_000), (1, 1, -1)]), aged);
+        assert!(retry.expire(61_000).is_none());
+        let old = retry.expire(61_001).unwrap();
         assert_eq!((offsets(&old.batch), old.condition), (vec![(0, 1)], Condition::RecordAgeExceeded));
-        assert_eq!(attempts.current().map(offsets), Some(vec![(0, 2), (1, 1)]));
+        assert_eq!(retry.current().map(offsets), Some(vec![(0, 2), (1, 1)]));
     }
 
     #[test]
-    fn what_was_given_up_for_its_age_is_not_committed_past_a_record_that_is_still_to_be_tried() {
-        let aged = Policy { maximum_record_age: Some(Duration::from_secs(60)), ..Policy::default() };
-        let mut attempts = Attempts::new(batch(&[(0, 5, 70_000), (0, 6, 1_000), (1, 3, 1_000)]), aged);
-        let old = attempts.expire(70_000).unwrap();
+    fn commit_stops_before_a_record_that_is_still_retried() {
+        let aged = RetryPolicy { maximum_record_age: Some(Duration::from_secs(60)), ..RetryPolicy::default() };
+        let mut retry = Retry::new(batch(&[(0, 5, 70_000), (0, 6, 1_000), (1, 3, 1_000)]), aged);
+        let old = retry.expire(70_000).unwrap();
         assert_eq!(offsets(&old.batch), [(0, 6), (1, 3)]);
-        assert_eq!(attempts.committable("quotes", 0, 7), 5);
-        assert_eq!(attempts.committable("quotes", 1, 4), 4);
-        attempts.after(Outcome::Success);
-        assert_eq!(attempts.committable("quotes", 0, 7), 7);
+        assert_eq!(retry.committable("quotes", 0, 7), 5);
+        assert_eq!(retry.committable("quotes", 1, 4), 4);
+        retry.record(Outcome::Success);
+        assert_eq!(retry.committable("quotes", 0, 7), 7);
     }
 
     #[test]
-    fn a_partition_that_is_taken_away_is_tried_no_more() {
-        let mut attempts = Attempts::new(batch(&[(0, 1, 0), (1, 5, 0)]), policy(None, true));
-        attempts.after(Outcome::Failed);
-        attempts.drop_partition("quotes", 0);
-        assert_eq!(attempts.current().map(offsets), Some(vec![(1, 5)]));
-        attempts.drop_partition("quotes", 1);
-        assert!(attempts.current().is_none());
+    fn revoked_partition_is_not_retried() {
+        let mut retry = Retry::new(batch(&[(0, 1, 0), (1, 5, 0)]), policy(None, true));
+        retry.record(Outcome::Failed);
+        retry.drop_partition("quotes", 0);
+        assert_eq!(retry.current().map(offsets), Some(vec![(1, 5)]));
+        retry.drop_partition("quotes", 1);
+        assert!(retry.current().is_none());
     }
 
     fn outcome() -> impl Strategy<Value = Option<usize>> {
@@ -351,10 +360,10 @@ mod tests {
     }
 
     proptest! {
-        /// The function fails, succeeds in part or does not run, at random; in the end everything is done or
-        /// given up, once, and each partition in order.
+        /// The function fails, succeeds in part or does not run, at random. In the end every record is done or given
+        /// up once, and each partition in order.
         #[test]
-        fn every_record_is_done_or_given_up_once_and_in_order(
+        fn every_record_is_done_or_given_up_once_in_order(
             partitions in prop::collection::vec(0..3_i32, 1..40),
             outcomes in prop::collection::vec(outcome(), 0..60),
             retries in 0..4_u32,
@@ -362,11 +371,11 @@ mod tests {
         ) {
             let records: Vec<_> =
                 partitions.iter().enumerate().map(|(at, &partition)| (partition, at as i64, 0)).collect();
-            let mut attempts = Attempts::new(batch(&records), policy(Some(retries), bisect));
+            let mut retry = Retry::new(batch(&records), policy(Some(retries), bisect));
             let mut outcomes = outcomes.into_iter();
             let mut settled = Vec::new();
             let mut seen = BTreeSet::new();
-            while let Some(current) = attempts.current() {
+            while let Some(current) = retry.current() {
                 let all = offsets(current);
                 let outcome = match outcomes.next() {
                     None => Outcome::Success,
@@ -377,8 +386,8 @@ mod tests {
                         Outcome::Partial(vec![item(&format!("quotes-{partition}"), offset)])
                     }
                 };
-                let after = attempts.after(outcome);
-                let gone = after.done.into_iter().chain(after.given_up.map(|lost| lost.batch));
+                let consequence = retry.record(outcome);
+                let gone = consequence.done.into_iter().chain(consequence.given_up.map(|lost| lost.batch));
                 settled.extend(gone.flat_map(|batch| offsets(&batch)));
             }
             prop_assert_eq!(settled.len(), records.len());

@@ -1,9 +1,8 @@
-//! What the broker says: how far its partitions reach, and which offsets it delivers. Blocks while it answers.
+//! Asks the broker how far its partitions reach, and which offsets it delivers. Blocks.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use kafka_client::context::SilentContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,112 +10,164 @@ use rdkafka::message::Message;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::finding_kind::Kind;
-use crate::gaps::{Hole, Sieve, Verdict};
+use crate::finding_kind::FindingKind;
+use crate::gap_classifier::{Delivery, GapClassifier};
+use crate::gaps::Gap;
 
-/// For an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// For the next record.
-const READING: Duration = Duration::from_secs(30);
-const TICK: Duration = Duration::from_millis(100);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Offsets between two holes that are rather read than leapt over.
-const NEAR: i64 = 10_000;
+/// Longest wait for the next record.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A broker, asked as the trigger asks it: what it delivers under the user's own settings.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Number of offsets between two gaps that are read, because seeking takes longer.
+const MAX_READ_BETWEEN_GAPS: i64 = 10_000;
+
+/// Why the broker could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// librdkafka rejects a setting.
+    #[error("the broker {servers} (--bootstrap-server)")]
+    Settings {
+        /// The bootstrap servers.
+        servers: String,
+        /// The cause.
+        source: KafkaError,
+    },
+    /// The broker does not respond.
+    #[error("the broker {servers} (--bootstrap-server) does not respond")]
+    NoResponse {
+        /// The bootstrap servers.
+        servers: String,
+        /// The cause.
+        source: KafkaError,
+    },
+    /// A partition cannot be read.
+    #[error("failed to read {topic}/{partition} from the broker {servers} (--bootstrap-server)")]
+    Read {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The bootstrap servers.
+        servers: String,
+        /// The cause.
+        source: ReadError,
+    },
+}
+
+/// Why a partition could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The broker reports an error that librdkafka does not overcome.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// No record arrives.
+    #[error("no response within {} seconds", READ_TIMEOUT.as_secs())]
+    Timeout,
+}
+
+/// A broker, read with the user's own settings, as the event source does. What it delivers depends on them.
 pub(crate) struct Broker {
     consumer: BaseConsumer<SilentContext>,
     servers: String,
 }
 
 impl Broker {
-    pub(crate) fn new(client: &ClientConfig) -> anyhow::Result<Self> {
+    pub(crate) fn new(client: &ClientConfig) -> Result<Self, BrokerError> {
         let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
         let mut client = client.clone();
-        // No group is joined and nothing is committed; librdkafka wants a name all the same.
+        // The consumer joins no group and commits nothing, but librdkafka requires a group's name.
         client
             .set("group.id", "tickerlake-audit")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error");
-        let consumer = client
-            .create_with_context(SilentContext)
-            .with_context(|| format!("the broker {servers} (--bootstrap-server)"))?;
-        Ok(Broker { consumer, servers })
+        match client.create_with_context(SilentContext) {
+            Ok(consumer) => Ok(Broker { consumer, servers }),
+            Err(source) => Err(BrokerError::Settings { servers, source }),
+        }
     }
 
-    fn silent(&self) -> String {
-        format!("the broker {} (--bootstrap-server) does not answer", self.servers)
+    fn no_response(&self, source: KafkaError) -> BrokerError {
+        BrokerError::NoResponse { servers: self.servers.clone(), source }
     }
 
-    /// The partitions of a topic; none where the broker has no such topic.
-    pub(crate) fn partitions(&self, topic: &str) -> anyhow::Result<Vec<i32>> {
-        // Asked for by its name, a topic may be made by that.
-        let metadata = self.consumer.fetch_metadata(None, PATIENCE).with_context(|| self.silent())?;
+    /// Returns the partitions of a topic; empty if the broker has no such topic.
+    pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<i32>, BrokerError> {
+        // All topics are requested, because a request for one topic can create it.
+        let metadata = self.consumer.fetch_metadata(None, REQUEST_TIMEOUT).map_err(|error| self.no_response(error))?;
         let named = metadata.topics().iter().filter(|one| one.name() == topic);
         Ok(named.flat_map(MetadataTopic::partitions).map(MetadataPartition::id).collect())
     }
 
-    /// The first offset that the broker still has, and one past the last.
-    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> anyhow::Result<(i64, i64)> {
-        let asked = self.consumer.fetch_watermarks(topic, partition, PATIENCE);
-        asked.with_context(|| format!("{}: {topic}/{partition}", self.silent()))
+    /// Returns the first offset that the broker still has, and the offset after the last one.
+    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), BrokerError> {
+        let watermarks = self.consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT);
+        watermarks.map_err(|error| self.no_response(error))
     }
 
-    /// Asks which offsets of the holes, which are in order, are delivered.
-    pub(crate) fn judge(
+    /// Classifies the offsets of gaps, which must be in order, by whether the broker delivers them.
+    pub(crate) fn classify(
         &self,
         topic: &str,
         partition: i32,
-        holes: &[Hole],
-        mut tell: impl FnMut(Kind, Verdict, Range<i64>),
-    ) -> anyhow::Result<()> {
+        gaps: &[Gap],
+        mut report: impl FnMut(FindingKind, Delivery, Range<i64>),
+    ) -> Result<(), BrokerError> {
         let (low, high) = self.watermarks(topic, partition)?;
-        let mut sieve = Sieve::new(holes);
-        sieve.settle(low, Verdict::Gone, &mut tell);
-        let end = holes.last().map_or(0, |hole| hole.offsets.end).min(high);
-        let read = self.read(topic, partition, &mut sieve, end, &mut tell);
-        // Without an assignment nothing is fetched any more.
-        self.consumer.unassign()?;
-        read.with_context(|| format!("reading {topic}/{partition} from the broker {}", self.servers))?;
-        sieve.settle(high, Verdict::PassedOver, &mut tell);
-        sieve.settle(i64::MAX, Verdict::Beyond, &mut tell);
-        sieve.end(&mut tell);
+        let mut classifier = GapClassifier::new(gaps);
+        classifier.classify_up_to(low, Delivery::Removed, &mut report);
+        let end = gaps.last().map_or(0, |gap| gap.offsets.end).min(high);
+        let read = self.read(topic, partition, &mut classifier, end, &mut report);
+        // Without an assignment the consumer stops fetching.
+        read.and(self.consumer.unassign().map_err(ReadError::from)).map_err(|source| BrokerError::Read {
+            topic: topic.to_owned(),
+            partition,
+            servers: self.servers.clone(),
+            source,
+        })?;
+        classifier.classify_up_to(high, Delivery::Skipped, &mut report);
+        classifier.classify_up_to(i64::MAX, Delivery::Beyond, &mut report);
+        classifier.finish(&mut report);
         Ok(())
     }
 
-    /// Reads what lies in the holes below `end`.
+    /// Reads the records in the gaps below `end`.
     fn read(
         &self,
         topic: &str,
         partition: i32,
-        sieve: &mut Sieve<'_>,
+        classifier: &mut GapClassifier<'_>,
         end: i64,
-        mut tell: impl FnMut(Kind, Verdict, Range<i64>),
-    ) -> anyhow::Result<()> {
-        let mut at = None;
-        let mut heard = Instant::now();
-        while let Some(wanted) = sieve.wanted().filter(|wanted| *wanted < end) {
-            if at.is_none_or(|at| wanted - at > NEAR) {
+        mut report: impl FnMut(FindingKind, Delivery, Range<i64>),
+    ) -> Result<(), ReadError> {
+        let mut position = None;
+        let mut last_record = Instant::now();
+        while let Some(wanted) = classifier.wanted().filter(|wanted| *wanted < end) {
+            if position.is_none_or(|position| wanted - position > MAX_READ_BETWEEN_GAPS) {
                 let mut assignment = TopicPartitionList::new();
                 assignment.add_partition_offset(topic, partition, Offset::Offset(wanted))?;
                 self.consumer.assign(&assignment)?;
-                at = Some(wanted);
+                position = Some(wanted);
             }
-            match self.consumer.poll(TICK) {
-                // What was on its way from before the leap.
-                Some(Ok(message)) if at.is_some_and(|at| message.offset() < at) => {}
+            match self.consumer.poll(POLL_TIMEOUT) {
+                // The record was fetched before the seek.
+                Some(Ok(message)) if position.is_some_and(|position| message.offset() < position) => {}
                 Some(Ok(message)) => {
-                    heard = Instant::now();
-                    at = Some(message.offset());
-                    sieve.delivered(message.offset(), &mut tell);
+                    last_record = Instant::now();
+                    position = Some(message.offset());
+                    classifier.delivered(message.offset(), &mut report);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-                Some(Err(error)) if is_transient(&error) && heard.elapsed() < READING => {
-                    tracing::debug!("audit: {error}");
+                Some(Err(error)) if is_transient(&error) && last_record.elapsed() < READ_TIMEOUT => {
+                    tracing::debug!(topic, partition, %error, "waiting for the broker");
                 }
                 Some(Err(error)) => return Err(error.into()),
-                None if heard.elapsed() > READING => bail!("no answer within {} seconds", READING.as_secs()),
+                None if last_record.elapsed() > READ_TIMEOUT => return Err(ReadError::Timeout),
                 None => {}
             }
         }
@@ -124,7 +175,8 @@ impl Broker {
     }
 }
 
-/// Troubles that librdkafka overcomes by itself; that the group is not allowed is none, since nobody joins it.
+/// Returns `true` if librdkafka overcomes the error. This includes a group that is not permitted, since the consumer joins
+/// none.
 fn is_transient(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

@@ -1,29 +1,29 @@
-//! What an audit has found, and in which words it is told. Pure.
+//! What an audit found.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::finding_kind::Kind;
+use crate::finding_kind::FindingKind;
 
-/// Findings of one kind that are printed; of the rest it is told how many there are.
-pub(crate) const SHOWN: usize = 20;
+/// Number of findings of one kind that are kept; the others are only counted.
+const MAX_SHOWN: usize = 20;
 
-/// A topic's partition in one generation.
+/// A partition of a topic in one generation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Place {
+pub struct PartitionKey {
     /// The topic.
     pub topic: String,
-    /// How often it was made anew.
+    /// Number of times that the topic was recreated.
     pub generation: u32,
     /// The partition.
     pub partition: i32,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for PartitionKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Place { topic, generation, partition } = self;
+        let PartitionKey { topic, generation, partition } = self;
         match generation {
             0 => write!(f, "{topic}/{partition}"),
             generation => write!(f, "{topic}/{partition} of generation {generation}"),
@@ -31,31 +31,43 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Something found.
+/// Something that an audit found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is.
-    pub kind: Kind,
-    /// Whose.
+    /// Its kind.
+    pub kind: FindingKind,
+    /// The partition, if it concerns one.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
-    /// The first of the offsets that it is about.
+    pub partition: Option<PartitionKey>,
+    /// The first offset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<i64>,
-    /// The last of them.
+    /// The last offset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
-    /// The objects that it is about.
+    /// The objects.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
-    /// What there is to say besides.
+    /// Further details.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
 }
 
 impl Finding {
-    pub(crate) fn of(kind: Kind, place: &Place, text: impl Into<String>) -> Self {
-        Finding { kind, place: Some(place.clone()), first: None, last: None, keys: Vec::new(), text: text.into() }
+    pub(crate) fn new(kind: FindingKind, partition: &PartitionKey, text: impl Into<String>) -> Self {
+        Finding {
+            kind,
+            partition: Some(partition.clone()),
+            first: None,
+            last: None,
+            keys: Vec::new(),
+            text: text.into(),
+        }
+    }
+
+    /// Creates a finding that concerns no partition.
+    pub(crate) fn global(kind: FindingKind, text: impl Into<String>) -> Self {
+        Finding { kind, partition: None, first: None, last: None, keys: Vec::new(), text: text.into() }
     }
 
     #[must_use]
@@ -68,13 +80,13 @@ impl Finding {
         Finding { keys: keys.into_iter().collect(), ..self }
     }
 
-    /// One line, for people.
+    /// Formats the finding as one line.
     pub fn line(&self) -> String {
         let mut parts = Vec::new();
-        if let Some(place) = &self.place {
+        if let Some(partition) = &self.partition {
             parts.push(match (self.first, self.last) {
-                (Some(first), Some(last)) => format!("{place} {}", offsets(&(first..last + 1))),
-                _ => place.to_string(),
+                (Some(first), Some(last)) => format!("{partition} {}", offsets(&(first..last + 1))),
+                _ => partition.to_string(),
             });
         }
         if !self.keys.is_empty() {
@@ -87,33 +99,33 @@ impl Finding {
     }
 }
 
-/// `offset 7`, `offsets 7 to 9 (3)`.
-pub(crate) fn offsets(range: &Range<i64>) -> String {
+/// Formats offsets as `offset 7` or `offsets 7 to 9 (3)`.
+fn offsets(range: &Range<i64>) -> String {
     match range.end - range.start {
         1 => format!("offset {}", range.start),
         count => format!("offsets {} to {} ({count})", range.start, range.end - 1),
     }
 }
 
-/// The findings: of each kind the first few, and how many there are.
+/// Findings by kind: the first 20 of each, and the number of all.
 #[derive(Debug, Default)]
 pub struct Findings {
-    by_kind: BTreeMap<Kind, (Vec<Finding>, u64)>,
+    by_kind: BTreeMap<FindingKind, (Vec<Finding>, u64)>,
 }
 
 impl Findings {
     pub(crate) fn add(&mut self, finding: Finding) {
         let (shown, count) = self.by_kind.entry(finding.kind).or_default();
         *count += 1;
-        if shown.len() < SHOWN {
+        if shown.len() < MAX_SHOWN {
             shown.push(finding);
         }
     }
 
-    /// The one finding of this kind about a place has been mended.
-    pub(crate) fn mended(&mut self, kind: Kind, place: &Place) {
+    /// Removes the only finding of this kind about a partition.
+    pub(crate) fn resolve(&mut self, kind: FindingKind, partition: &PartitionKey) {
         if let Some((shown, count)) = self.by_kind.get_mut(&kind) {
-            shown.retain(|finding| finding.place.as_ref() != Some(place));
+            shown.retain(|finding| finding.partition.as_ref() != Some(partition));
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.by_kind.remove(&kind);
@@ -121,17 +133,12 @@ impl Findings {
         }
     }
 
-    /// By kind, what is shown and how many there are.
-    pub fn kinds(&self) -> impl Iterator<Item = (Kind, &[Finding], u64)> {
+    /// Returns the kinds, each with the findings to show and the number of all.
+    pub fn kinds(&self) -> impl Iterator<Item = (FindingKind, &[Finding], u64)> {
         self.by_kind.iter().map(|(kind, (shown, count))| (*kind, &shown[..], *count))
     }
 
-    /// How many findings of a kind there are.
-    pub fn count(&self, kind: Kind) -> u64 {
-        self.by_kind.get(&kind).map_or(0, |(_, count)| *count)
-    }
-
-    /// Nothing is missing, nothing is there twice, nothing is damaged.
+    /// Returns `true` if nothing is missing, stored twice or damaged.
     pub fn is_clean(&self) -> bool {
         self.by_kind.keys().all(|kind| !kind.is_fault())
     }
@@ -141,27 +148,35 @@ impl Findings {
 mod tests {
     use super::*;
 
-    fn place(generation: u32) -> Place {
-        Place { topic: "q".to_owned(), generation, partition: 3 }
+    fn partition(generation: u32) -> PartitionKey {
+        PartitionKey { topic: "q".to_owned(), generation, partition: 3 }
     }
 
     #[test]
-    fn a_finding_is_one_line_that_names_what_it_is_about() {
-        let finding = Finding::of(Kind::Twice, &place(2), "").offsets(&(7..10)).keys(["a".to_owned(), "b".to_owned()]);
+    fn finding_is_one_line() {
+        let finding = Finding::new(FindingKind::Duplicate, &partition(2), "")
+            .offsets(&(7..10))
+            .keys(["a".to_owned(), "b".to_owned()]);
         assert_eq!(finding.line(), "stored twice: q/3 of generation 2 offsets 7 to 9 (3): a and b");
-        assert_eq!(Finding::of(Kind::Missing, &place(0), "x").offsets(&(7..8)).line(), "missing: q/3 offset 7: x");
+        assert_eq!(
+            Finding::new(FindingKind::Missing, &partition(0), "x").offsets(&(7..8)).line(),
+            "missing: q/3 offset 7: x"
+        );
     }
 
     #[test]
-    fn of_a_kind_only_the_first_are_kept_and_all_are_counted() {
+    fn findings_keep_the_first_and_count_all() {
         let mut findings = Findings::default();
         for offset in 0..100 {
-            findings.add(Finding::of(Kind::ForeignObject, &place(0), offset.to_string()));
+            findings.add(Finding::new(FindingKind::ForeignObject, &partition(0), offset.to_string()));
         }
-        assert!(findings.is_clean(), "a note is no fault");
+        assert!(findings.is_clean(), "a note is not a fault");
         let (kind, shown, count) = findings.kinds().next().unwrap();
-        assert_eq!((kind, shown.len(), count, shown[19].text.as_str()), (Kind::ForeignObject, SHOWN, 100, "19"));
-        findings.add(Finding::of(Kind::NoLedger, &place(0), ""));
+        assert_eq!(
+            (kind, shown.len(), count, shown[19].text.as_str()),
+            (FindingKind::ForeignObject, MAX_SHOWN, 100, "19")
+        );
+        findings.add(Finding::new(FindingKind::NoLedger, &partition(0), ""));
         assert!(!findings.is_clean());
     }
 }

@@ -1,155 +1,161 @@
-//! What an audit can find, and what can be done about it. Pure.
+//! The kinds of findings, and what can be done about each.
 
 use serde::{Serialize, Serializer};
 
-/// What was found, in the order in which it is told. From [`Kind::LedgerBehind`] on it is only noted.
+/// The kind of a finding, in the order of the report. From [`FindingKind::LedgerBehind`] on, a finding is only a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Between stored offsets, in no object, and not declared.
+pub enum FindingKind {
+    /// Offsets between stored ones, in no object and not declared by the ledger.
     Missing,
-    /// Below the first stored offset.
+    /// Offsets below the first stored one.
     BeforeFirst,
-    /// The ledger says that they were passed over.
+    /// Offsets that the ledger declares as skipped.
     Declared,
-    /// At or past the ledger's `next`.
+    /// Offsets at or past the ledger's `next`.
     Uncommitted,
-    /// The ledger says that they are stored.
+    /// Offsets that are stored according to the ledger.
     LedgerAhead,
     /// One record in two objects.
-    Twice,
-    /// Two records of one offset.
+    Duplicate,
+    /// Two different records with one offset.
     TwoRecords,
     /// An object that cannot be read.
     Damaged,
-    /// An object that begins with another offset than its name tells.
+    /// An object whose first offset is not the one in its name.
     WrongOffset,
     /// An object whose lines are not in the order of their offsets.
     OutOfOrder,
-    /// An object that spans more offsets than the sink gives one.
+    /// An object that spans more offsets than the sink stores in one.
     TooWide,
-    /// A line that is none of the sink's.
+    /// A line that the sink does not write.
     ForeignLine,
     /// A line of another partition, generation or topic.
     OtherPartition,
-    /// A record that was not sent in the time that its folder tells.
+    /// A record whose timestamp does not belong into its folder.
     WrongFolder,
-    /// There are objects and no ledger.
+    /// Objects without a ledger.
     NoLedger,
     /// A ledger that cannot be read.
     LedgerDamaged,
-    /// Objects made by other settings than the ledger's.
+    /// Objects that were written with other settings than the ledger's.
     OtherLayout,
-    /// The ledger has not come as far as the objects.
+    /// A ledger that has not reached the objects.
     LedgerBehind,
-    /// What the broker does not deliver.
+    /// Offsets that the broker does not deliver.
     NotDelivered,
-    /// Below the first stored offset, where nobody can tell.
-    CannotTell,
-    /// The broker ends before what is stored.
+    /// Offsets below the first stored one that the broker has removed.
+    Unknown,
+    /// The broker's partition ends before the stored offsets.
     BrokerBehind,
-    /// Why the broker was not asked.
+    /// Something that could not be compared with the broker.
     NotCompared,
-    /// Not the sink's.
+    /// An object that the sink does not write.
     ForeignObject,
 }
 
-impl Kind {
-    /// The kind as a name, for scripts.
+impl FindingKind {
+    /// Returns the kind's name.
     pub fn name(self) -> &'static str {
-        self.words().0
+        self.texts().0
     }
 
-    /// What can be done.
+    /// Returns what can be done about it.
     pub fn remedy(self) -> &'static str {
-        self.words().1
+        self.texts().1
     }
 
-    /// Whether the lake is other than it should be. What is none is only noted.
+    /// Returns `true` if the lake is not as it should be. Other findings are only notes.
     pub fn is_fault(self) -> bool {
-        self < Kind::LedgerBehind
+        self < FindingKind::LedgerBehind
     }
 
-    fn words(self) -> (&'static str, &'static str) {
+    fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Kind::Missing => (
+            FindingKind::Missing => (
                 "missing",
-                "if an object was lost, bring it back (from the bucket's earlier versions, say), or have the records \
-                 delivered again while the broker has them; with --bootstrap-server the broker tells which of them it \
-                 delivers: transaction markers and what compaction has removed are never stored",
+                "if an object was lost, restore it (for example from the bucket's earlier versions), or have the \
+                 records delivered again while the broker has them; with --bootstrap-server the audit shows which of \
+                 them the broker delivers, since transaction markers and compacted records are never stored",
             ),
-            Kind::BeforeFirst => (
+            FindingKind::BeforeFirst => (
                 "missing before the first",
-                "the first object was lost, or the mapping began later than the topic: then say so with --from-first; \
-                 with --bootstrap-server the broker tells what it still has",
+                "either the first object was lost, or the mapping began later than the topic: then use --from-first; \
+                 with --bootstrap-server the audit shows what the broker still has",
             ),
-            Kind::Declared => (
+            FindingKind::Declared => (
                 "declared by the ledger",
-                "given up, or passed over: have them delivered again; those that the broker has no more are kept where \
-                 --on-failure said",
+                "they were given up or skipped: have them delivered again; if the broker no longer has them, redrive \
+                 them from the --on-failure destination",
             ),
-            Kind::Uncommitted => (
+            FindingKind::Uncommitted => (
                 "not stored yet",
-                "an invocation is under way, or one has failed: they are delivered again; then audit again",
+                "an invocation is running or has failed, and they will be delivered again; then audit again",
             ),
-            Kind::LedgerAhead => (
+            FindingKind::LedgerAhead => (
                 "ledger ahead of the data",
-                "the ledger says that they are stored: objects were lost after it was written; bring them back, or have \
-                 the records delivered again while the broker has them",
+                "the ledger counts them as stored, so objects were lost after it was written: restore the objects, or \
+                 have the records delivered again while the broker has them",
             ),
-            Kind::Twice => (
+            FindingKind::Duplicate => (
                 "stored twice",
-                "the records are the same, so no query over distinct records errs; delete the later object once the \
-                 earlier holds all of its records, while no mapping delivers",
+                "the records are equal, so queries over distinct records are right; to remove the duplicates, stop the \
+                 mapping and delete the later object if the earlier one holds all of its records",
             ),
-            Kind::TwoRecords => (
+            FindingKind::TwoRecords => (
                 "two records of one offset",
-                "offsets were used again: the topic was made anew, or a broker lost its tail; from then on give the sink \
-                 the next SINK_TOPIC_GENERATION",
+                "offsets were reused: the topic was recreated, or a broker lost its latest records; give the sink the \
+                 next SINK_TOPIC_GENERATION from then on",
             ),
-            Kind::Damaged => (
+            FindingKind::Damaged => (
                 "damaged",
-                "bring the object back, or remove it and have its records delivered again while the broker has them",
+                "restore the object, or delete it and have its records delivered again while the broker has them",
             ),
-            Kind::WrongOffset => {
-                ("wrong offset", "give the object the name of its first offset, or bring back the right one")
+            FindingKind::WrongOffset => {
+                ("wrong offset", "rename the object to its first offset, or restore the right object")
             }
-            Kind::OutOfOrder => ("out of order", "no sink writes such an object: bring back the right one"),
-            Kind::TooWide => ("spans too many offsets", "no sink writes such an object: bring back the right one"),
-            Kind::ForeignLine => ("foreign line", "no sink writes such a line: bring back the right object"),
-            Kind::OtherPartition => ("other partition", "no sink writes such an object: bring back the right one"),
-            Kind::WrongFolder => {
-                ("wrong folder", "queries that name a day miss or misplace the record: move the object")
+            FindingKind::OutOfOrder => ("out of order", "the sink writes no such object: restore the right one"),
+            FindingKind::TooWide => ("spans too many offsets", "the sink writes no such object: restore the right one"),
+            FindingKind::ForeignLine => ("foreign line", "the sink writes no such line: restore the right object"),
+            FindingKind::OtherPartition => ("other partition", "the sink writes no such object: restore the right one"),
+            FindingKind::WrongFolder => {
+                ("wrong folder", "queries that select a day miss or misplace the record: move the object")
             }
-            Kind::NoLedger => (
+            FindingKind::NoLedger => (
                 "no ledger",
-                "the function refuses to store more of this partition: stop the mapping, then `tickerlake repair`",
+                "the function stores no more records of this partition: stop the mapping, then run `tickerlake repair`",
             ),
-            Kind::LedgerDamaged => ("damaged ledger", "stop the mapping, remove the ledger, then `tickerlake repair`"),
-            Kind::OtherLayout => (
+            FindingKind::LedgerDamaged => {
+                ("damaged ledger", "stop the mapping, delete the ledger, then run `tickerlake repair`")
+            }
+            FindingKind::OtherLayout => (
                 "other settings",
-                "the settings must be the ledger's (its layout); to change them, drain the mapping and take a new SINK_PREFIX",
+                "the sink's settings must be those of the ledger's layout; to change them, let the mapping finish and \
+                 use a new SINK_PREFIX",
             ),
-            Kind::LedgerBehind => (
+            FindingKind::LedgerBehind => (
                 "ledger behind the data",
-                "an invocation is under way, or one has failed after it had stored objects: these are looked at when \
-                 their records are delivered again",
+                "an invocation is running, or has failed after it had stored objects; the sink compares these objects \
+                 when their records are delivered again",
             ),
-            Kind::NotDelivered => (
+            FindingKind::NotDelivered => (
                 "not delivered",
-                "the broker does not deliver these offsets: transaction markers, aborted, or removed by compaction",
+                "the broker does not deliver these offsets: they are transaction markers, aborted or compacted",
             ),
-            Kind::CannotTell => ("cannot be told", "the broker has nothing of it any more"),
-            Kind::BrokerBehind => (
+            FindingKind::Unknown => ("unknown", "the broker no longer has any of them"),
+            FindingKind::BrokerBehind => (
                 "broker behind the lake",
-                "the topic was made anew, or the broker lost its tail: give the sink the next SINK_TOPIC_GENERATION",
+                "the topic was recreated, or the broker lost its latest records: give the sink the next \
+                 SINK_TOPIC_GENERATION",
             ),
-            Kind::NotCompared => ("not compared", "the broker holds the topic's newest generation only"),
-            Kind::ForeignObject => ("foreign object", "not the sink's; queries may stumble over it: keep it elsewhere"),
+            FindingKind::NotCompared => ("not compared", "the broker has the topic's newest generation only"),
+            FindingKind::ForeignObject => {
+                ("foreign object", "not written by the sink; queries may fail on it, so store it elsewhere")
+            }
         }
     }
 }
 
-impl Serialize for Kind {
+impl Serialize for FindingKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }

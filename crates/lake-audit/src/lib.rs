@@ -1,17 +1,27 @@
-//! Reads every object of a lake and says what is missing and what is there twice; finds a single record ([`trace`]).
+//! Audits a lake: reads every object and reports what is missing, stored twice or damaged. Finds single records
+//! ([`trace`]) and rebuilds lost ledgers ([`repair`]).
 //!
-//! What is looked at is bounded whatever the number of offsets: `objects` brings the objects into the order of
-//! their offsets with a bounded part of the listing at a time, `content` reads one object, and `window` remembers
-//! only the offsets around it. `partition` puts these together and compares with the ledger, `gaps` says what
-//! offsets in no object are, `broker` asks about them, `report` tells, `repair` makes lost ledgers anew.
+//! Memory is bounded whatever the number of objects and offsets:
+//!
+//! ```text
+//! objects       listing -> objects by generation, partition and first offset, part of the listing at a time
+//! object_text   one object -> its text, up to a limit
+//! object_lines  text -> offsets and lines, and what is wrong with them
+//! window        offsets -> gaps and duplicates, remembering only the offsets around the current object
+//! partition     one partition: the above, compared with its ledger
+//! gaps          what an offset in no object is, by the ledger and by what the broker delivers
+//! broker        which offsets the broker delivers, and how far it reaches
+//! audit         all of it; the result is a report of rows and findings
+//! ```
 
-mod body;
+mod audit;
 mod broker;
-mod check;
-mod content;
 mod finding;
 mod finding_kind;
+mod gap_classifier;
 mod gaps;
+mod object_lines;
+mod object_text;
 mod objects;
 mod partition;
 pub mod repair;
@@ -20,9 +30,10 @@ mod row;
 pub mod trace;
 mod window;
 
-pub use check::{Scope, check, look};
-pub use finding::{Finding, Findings, Place};
-pub use finding_kind::Kind;
-pub use partition::Lost;
-pub use report::{Report, Sum};
-pub use row::{LedgerTold, Row, Watermarks};
+pub use audit::{Audit, AuditError, Scope, audit};
+pub use broker::{BrokerError, ReadError};
+pub use finding::{Finding, Findings, PartitionKey};
+pub use finding_kind::FindingKind;
+pub use partition::LostLedger;
+pub use report::{Report, Total};
+pub use row::{LedgerSummary, Row, Watermarks};

@@ -1,5 +1,8 @@
-//! The objects of a topic in the order of generation, partition and first offset, whatever order the store
-//! lists them in and however many there are. Pure: the store's listing is shown to a [`Pass`].
+//! Brings a topic's objects into the order of generation, partition and first offset.
+//!
+//! The store lists objects in the order of their keys, and a lake can have more objects than fit into memory. A [`Pass`]
+//! goes through the whole listing and keeps the next [`MAX_PASS_OBJECTS`] objects in the wanted order; the next pass
+//! continues after them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -12,29 +15,29 @@ use lake_store::Area;
 use time::Date;
 use time::macros::{date, format_description};
 
-/// Objects that one pass over the listing takes along. With more there is a second pass, and so on.
-pub(crate) const A_PASS: usize = 200_000;
+/// Objects that one pass over the listing keeps. With more objects there are more passes.
+pub(crate) const MAX_PASS_OBJECTS: usize = 200_000;
 
-/// An object whose key is one of the sink's.
+/// An object with a key that the sink writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object {
     pub(crate) generation: u32,
     pub(crate) partition: i32,
-    /// The first offset that its name tells.
+    /// The first offset, from the name.
     pub(crate) first: i64,
-    /// The key up to the last slash, and with it. Objects of one folder share it.
+    /// The key up to and including the last slash. Objects in one folder share it.
     folder: Arc<str>,
     pub(crate) codec: Codec,
-    /// In bytes, as stored.
+    /// Size in bytes, as stored.
     pub(crate) size: u64,
     pub(crate) area: Area,
-    /// Days from 1970-01-01 to its `dt=`.
+    /// Its `dt=`, in days since 1970-01-01.
     pub(crate) day: i64,
-    /// Its `hour=`, where it has one.
+    /// Its `hour=`, if it has one.
     pub(crate) hour: Option<i64>,
 }
 
-/// The layout of the sink's that has no settings.
+/// Returns a layout with the simplest settings, for those parts of a key that do not depend on them.
 pub(crate) fn plain_layout() -> KeyLayout {
     KeyLayout {
         prefix: String::new(),
@@ -51,7 +54,7 @@ impl Object {
         layout.key_in(&self.folder, self.partition, self.first)
     }
 
-    /// What [`KeyLayout::pattern`] says of the sink that wrote it; an object of the quarantine tells its codec only.
+    /// Returns the [`KeyLayout::pattern`] of the sink that wrote the object. In the quarantine it has the codec only.
     pub(crate) fn pattern(&self) -> String {
         let mut pattern = String::new();
         if self.area == Area::Data {
@@ -65,9 +68,9 @@ impl Object {
         pattern
     }
 
-    /// Reads a key; `root` is the topic's folder, `data/quotes/`, with the prefix before it. `known` is the folder of
-    /// the object before it.
-    fn parse(area: Area, root: &str, key: &str, size: u64, known: &mut Arc<str>) -> Option<Self> {
+    /// Parses a key. `root` is the topic's folder with the lake's prefix, such as `data/quotes/`. `previous` is the folder of
+    /// the previous object, which is shared if it is the same.
+    fn parse(area: Area, root: &str, key: &str, size: u64, previous: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
         let (generation, partition, first) = keys::parse_name(name)?;
         let codec = Codec::from_key(name)?;
@@ -77,14 +80,15 @@ impl Object {
             Some(hour) => Some(hour.parse().ok()?),
             None => None,
         };
-        // No offset is so great; it would only be in the way of calculating.
+        // No real offset is this large, and calculations with it could overflow.
         if partition < 0 || !(0..i64::MAX - 4 * MAX_OBJECT_SPAN).contains(&first) {
             return None;
         }
-        if **known != *folder {
-            *known = folder.into();
+        if **previous != *folder {
+            *previous = folder.into();
         }
-        let object = Object { generation, partition, first, folder: Arc::clone(known), codec, size, area, day, hour };
+        let object =
+            Object { generation, partition, first, folder: Arc::clone(previous), codec, size, area, day, hour };
         (object.key() == key).then_some(object)
     }
 
@@ -110,27 +114,27 @@ impl PartialOrd for Object {
     }
 }
 
-/// One look at the whole listing: takes the objects that come next, as many as there is room for.
+/// One pass over the whole listing.
 pub(crate) struct Pass {
     next: BTreeSet<Object>,
     after: Option<Object>,
-    most: usize,
+    capacity: usize,
     generation: Option<u32>,
-    known: Arc<str>,
-    /// The greatest generation that was seen.
+    previous: Arc<str>,
+    /// The greatest generation in the listing.
     pub(crate) greatest: Option<u32>,
     is_last: bool,
 }
 
 impl Pass {
-    /// A pass that takes objects after `after`, at most `most` of them; of one generation where it is said.
-    pub(crate) fn new(after: Option<Object>, most: usize, generation: Option<u32>) -> Self {
-        Pass { next: BTreeSet::new(), after, most, generation, known: "".into(), greatest: None, is_last: true }
+    /// Creates a pass that keeps up to `capacity` objects after `after`, of one generation or of all.
+    pub(crate) fn new(after: Option<Object>, capacity: usize, generation: Option<u32>) -> Self {
+        Pass { next: BTreeSet::new(), after, capacity, generation, previous: "".into(), greatest: None, is_last: true }
     }
 
-    /// Looks at a key; false where it is none of the sink's.
-    pub(crate) fn see(&mut self, area: Area, root: &str, key: &str, size: u64) -> bool {
-        let Some(object) = Object::parse(area, root, key, size, &mut self.known) else { return false };
+    /// Adds a key of the listing. Returns `false` if the sink writes no such key.
+    pub(crate) fn add(&mut self, area: Area, root: &str, key: &str, size: u64) -> bool {
+        let Some(object) = Object::parse(area, root, key, size, &mut self.previous) else { return false };
         self.greatest = self.greatest.max(Some(object.generation));
         if self.generation.is_some_and(|only| only != object.generation)
             || self.after.as_ref().is_some_and(|after| object <= *after)
@@ -138,15 +142,15 @@ impl Pass {
             return true;
         }
         self.next.insert(object);
-        if self.next.len() > self.most {
+        if self.next.len() > self.capacity {
             self.next.pop_last();
             self.is_last = false;
         }
         true
     }
 
-    /// The objects in order, and whether there are none after them.
-    pub(crate) fn end(self) -> (BTreeSet<Object>, bool) {
+    /// Returns the objects in order, and whether they are the last.
+    pub(crate) fn finish(self) -> (BTreeSet<Object>, bool) {
         (self.next, self.is_last)
     }
 }
@@ -165,17 +169,17 @@ mod tests {
         "p/data/q/dt=2026-01-03/00000-00000000000000000005.json.gz",
     ];
 
-    fn passes(most: usize, generation: Option<u32>) -> (Vec<String>, usize) {
+    fn passes(capacity: usize, generation: Option<u32>) -> (Vec<String>, usize) {
         let (mut keys, mut after, mut count) = (Vec::new(), None, 0);
         loop {
-            let mut pass = Pass::new(after.clone(), most, generation);
+            let mut pass = Pass::new(after.clone(), capacity, generation);
             for key in KEYS {
-                assert!(pass.see(Area::Data, "p/data/q/", key, 1), "{key}");
+                assert!(pass.add(Area::Data, "p/data/q/", key, 1), "{key}");
             }
             assert_eq!(pass.greatest, Some(1));
             count += 1;
-            let (objects, is_last) = pass.end();
-            assert!(objects.len() <= most);
+            let (objects, is_last) = pass.finish();
+            assert!(objects.len() <= capacity);
             keys.extend(objects.iter().map(Object::key));
             after = objects.last().cloned();
             if is_last {
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_come_by_generation_partition_and_offset_however_few_are_held_at_a_time() {
+    fn objects_are_in_order_whatever_the_capacity() {
         let ordered: Vec<String> = [2, 6, 3, 5, 0, 1, 4].map(|n| KEYS[n].to_owned()).into();
         assert_eq!(passes(7, None), (ordered.clone(), 1));
         assert_eq!(passes(3, None), (ordered.clone(), 3));
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_the_sink_does_not_give_are_not_taken_for_its_objects() {
+    fn foreign_names_are_rejected() {
         let mut pass = Pass::new(None, 9, None);
         for key in [
             "data/q/dt=2026-01-03/notes.json",
@@ -205,13 +209,13 @@ mod tests {
             "data/q/dt=2026-01-03/00000--0000000000000000001.json",
             "data/q/dt=2026-01-03/00000-09223372036854775807.json",
         ] {
-            assert!(!pass.see(Area::Data, "data/q/", key, 1), "{key}");
+            assert!(!pass.add(Area::Data, "data/q/", key, 1), "{key}");
         }
-        assert!(pass.end().0.is_empty());
+        assert!(pass.finish().0.is_empty());
     }
 
     #[test]
-    fn a_key_tells_the_settings_it_was_made_with() {
+    fn key_shows_the_settings_of_the_sink() {
         let object = |area, key| Object::parse(area, "p/data/q/", key, 1, &mut "".into()).unwrap();
         assert_eq!(object(Area::Data, KEYS[3]).pattern(), "dt=*/hour=*/by_a=*/*.json");
         assert_eq!(object(Area::Data, KEYS[0]).pattern(), "dt=*/*.json.gz");

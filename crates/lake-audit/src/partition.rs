@@ -1,23 +1,25 @@
-//! One partition in one generation, object by object. Pure.
+//! One partition in one generation, object by object.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use commit_protocol::{Ledger, MAX_OBJECT_SPAN};
+use lake_store::Area;
+use terminal::numbers::grouped;
 
-use crate::content;
-use crate::finding::{Finding, Findings, Place};
-use crate::finding_kind::Kind;
-use crate::gaps::{Hole, parted};
+use crate::finding::{Finding, Findings, PartitionKey};
+use crate::finding_kind::FindingKind;
+use crate::gaps::{self, Gap};
+use crate::object_lines;
+use crate::object_text::TextError;
 use crate::objects::Object;
 use crate::row::Row;
-use crate::window::{Twice, Window};
-use lake_store::Area;
+use crate::window::{Duplicate, Window};
 
-/// Gaps that a rebuilt ledger lists; more of them are told as one that covers the oldest.
-const GAPS: usize = 1_000;
+/// Gaps that a rebuilt ledger lists. If there are more, the oldest ones are merged into one that covers them.
+const MAX_GAPS: usize = 1_000;
 
-/// What was found where the ledger should be.
+/// What was found in place of a ledger.
 #[derive(Clone, Debug)]
 pub(crate) enum LedgerRead {
     Absent,
@@ -34,50 +36,49 @@ impl LedgerRead {
     }
 }
 
-/// What a ledger is made of where there is none.
+/// A partition with objects and without a ledger, and what a new ledger consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// Whose it is.
-    pub place: Place,
+pub struct LostLedger {
+    pub(crate) partition: PartitionKey,
     pub(crate) next: i64,
     pub(crate) gaps: Vec<Range<i64>>,
-    /// What the objects' keys tell of the sink's settings, and an object for each.
+    /// The objects' key patterns, which show the sink's settings, each with an object.
     pub(crate) patterns: BTreeMap<String, String>,
     /// An object of which not every offset is known.
     pub(crate) unreadable: Option<String>,
 }
 
-/// A partition whose objects go by.
+/// A partition whose objects are being read.
 pub(crate) struct Partition {
     pub(crate) row: Row,
     ledger_key: String,
     ledger: LedgerRead,
     window: Window,
-    /// Those whose records may be in the window, by their number.
+    /// The objects whose records may be in the window, with their numbers.
     objects: VecDeque<(u32, Object)>,
-    repeat: Option<Repeat>,
+    duplicates: Option<Duplicates>,
     patterns: BTreeMap<String, String>,
     unreadable: Option<String>,
     gaps: VecDeque<Range<i64>>,
 }
 
-/// Neighbouring offsets that the same two objects hold.
-struct Repeat {
-    kind: Kind,
+/// Consecutive offsets that the same two objects hold.
+struct Duplicates {
+    kind: FindingKind,
     objects: [u32; 2],
     offsets: Range<i64>,
     text: &'static str,
 }
 
 impl Partition {
-    pub(crate) fn new(place: Place, ledger_key: String, ledger: LedgerRead) -> Self {
+    pub(crate) fn new(key: PartitionKey, ledger_key: String, ledger: LedgerRead) -> Self {
         Partition {
-            row: Row::new(place, ledger.ledger()),
+            row: Row::new(key, ledger.ledger()),
             ledger_key,
             ledger,
             window: Window::new(),
             objects: VecDeque::new(),
-            repeat: None,
+            duplicates: None,
             patterns: BTreeMap::new(),
             unreadable: None,
             gaps: VecDeque::new(),
@@ -88,69 +89,76 @@ impl Partition {
         self.ledger.ledger()
     }
 
-    /// The next object in the order of first offsets, with its text or why there is none. Gives the holes that are
-    /// settled by it.
-    pub(crate) fn object(&mut self, object: Object, text: Result<&[u8], String>, findings: &mut Findings) -> Vec<Hole> {
+    /// Adds the next object in the order of first offsets, with its text or why it has none. Returns the gaps that this
+    /// settles.
+    pub(crate) fn add_object(
+        &mut self,
+        object: Object,
+        text: Result<&[u8], &TextError>,
+        findings: &mut Findings,
+    ) -> Vec<Gap> {
         self.row.objects += 1;
         let number = u32::try_from(self.row.objects).unwrap_or(u32::MAX);
-        let holes = self.begin(&object);
+        let gaps = self.begin_object(&object);
         self.patterns.entry(object.pattern()).or_insert_with(|| object.key());
-        let faults = match text {
+        let problems = match text {
             Ok(text) => {
-                let topic = self.row.place.topic.clone();
+                let topic = self.row.partition.topic.clone();
                 self.objects.push_back((number, object.clone()));
-                content::read(&topic, &object, text, |offset, line| {
-                    self.record(number, object.area, offset, line, findings);
+                object_lines::check(&topic, &object, text, |offset, line| {
+                    self.add_record(number, object.area, offset, line, findings);
                 })
                 .into_iter()
-                .map(|fault| (fault.kind, fault.text()))
+                .map(|problem| (problem.kind, problem.text()))
                 .collect()
             }
-            Err(reason) => vec![(Kind::Damaged, reason)],
+            Err(error) => vec![(FindingKind::Damaged, error.to_string())],
         };
-        for (kind, text) in faults {
-            if kind != Kind::WrongFolder {
+        for (kind, text) in problems {
+            if kind != FindingKind::WrongFolder {
                 self.unreadable.get_or_insert_with(|| object.key());
             }
-            findings.add(Finding::of(kind, &self.row.place, text).keys([object.key()]));
+            findings.add(Finding::new(kind, &self.row.partition, text).keys([object.key()]));
         }
-        holes
+        gaps
     }
 
-    fn begin(&mut self, object: &Object) -> Vec<Hole> {
-        let mut holes = Vec::new();
-        self.window.begin(object.first, |hole| holes.push(hole));
+    fn begin_object(&mut self, object: &Object) -> Vec<Gap> {
+        let mut settled = Vec::new();
+        self.window.begin_object(object.first, |missing| settled.push(missing));
         let base = self.window.base();
         while self.objects.front().is_some_and(|(_, object)| object.first + MAX_OBJECT_SPAN <= base) {
             self.objects.pop_front();
         }
-        holes.into_iter().flat_map(|hole| self.hole(hole)).collect()
+        settled.into_iter().flat_map(|missing| self.gaps_of(missing)).collect()
     }
 
-    fn hole(&mut self, hole: Range<i64>) -> Vec<Hole> {
-        let is_last = self.row.last.is_none_or(|last| hole.start > last);
-        let holes = parted(hole, self.ledger.ledger(), self.row.first, is_last);
+    fn gaps_of(&mut self, missing: Range<i64>) -> Vec<Gap> {
+        let is_last = self.row.last.is_none_or(|last| missing.start > last);
+        let gaps = gaps::split(missing, self.ledger.ledger(), self.row.first, is_last);
         if self.ledger.ledger().is_none() {
-            self.gaps.extend(holes.iter().filter(|hole| hole.kind == Kind::Missing).map(|hole| hole.offsets.clone()));
-            while self.gaps.len() > GAPS {
+            let missing = gaps.iter().filter(|gap| gap.kind == FindingKind::Missing);
+            self.gaps.extend(missing.map(|gap| gap.offsets.clone()));
+            while self.gaps.len() > MAX_GAPS {
                 if let (Some(first), Some(second)) = (self.gaps.pop_front(), self.gaps.front_mut()) {
                     second.start = first.start;
                 }
             }
         }
-        holes
+        gaps
     }
 
-    fn record(&mut self, number: u32, area: Area, offset: i64, line: &[u8], findings: &mut Findings) {
-        if let Some(Twice { object, is_same }) = self.window.put(offset, number, line) {
+    fn add_record(&mut self, number: u32, area: Area, offset: i64, line: &[u8], findings: &mut Findings) {
+        if let Some(Duplicate { object, is_same }) = self.window.add(offset, number, line) {
             self.row.repeats += 1;
             let (kind, text) = match (is_same, self.area(object) == Some(area)) {
-                (true, _) => (Kind::Twice, ""),
-                (false, true) => (Kind::TwoRecords, ""),
-                // Which of the two it is cannot be told from the lines.
-                (false, false) => (Kind::Twice, "once among the good records and once in the quarantine"),
+                (true, _) => (FindingKind::Duplicate, ""),
+                (false, true) => (FindingKind::TwoRecords, ""),
+                // Whether the record is the same cannot be seen from the lines.
+                (false, false) => (FindingKind::Duplicate, "once as a valid record and once in the quarantine"),
             };
-            self.repeated(Repeat { kind, objects: [object, number], offsets: offset..offset + 1, text }, findings);
+            let next = Duplicates { kind, objects: [object, number], offsets: offset..offset + 1, text };
+            self.add_duplicates(next, findings);
             return;
         }
         match area {
@@ -161,98 +169,100 @@ impl Partition {
         self.row.last = self.row.last.max(Some(offset));
     }
 
-    fn repeated(&mut self, next: Repeat, findings: &mut Findings) {
-        match &mut self.repeat {
-            Some(repeat)
-                if (repeat.kind, repeat.objects) == (next.kind, next.objects)
-                    && repeat.offsets.end == next.offsets.start =>
+    fn add_duplicates(&mut self, next: Duplicates, findings: &mut Findings) {
+        match &mut self.duplicates {
+            Some(known)
+                if (known.kind, known.objects) == (next.kind, next.objects)
+                    && known.offsets.end == next.offsets.start =>
             {
-                repeat.offsets.end = next.offsets.end;
+                known.offsets.end = next.offsets.end;
             }
             _ => {
-                self.tell_repeat(findings);
-                self.repeat = Some(next);
+                self.report_duplicates(findings);
+                self.duplicates = Some(next);
             }
         }
     }
 
-    fn tell_repeat(&mut self, findings: &mut Findings) {
-        if let Some(Repeat { kind, objects, offsets, text }) = self.repeat.take() {
+    fn report_duplicates(&mut self, findings: &mut Findings) {
+        if let Some(Duplicates { kind, objects, offsets, text }) = self.duplicates.take() {
             let keys: Vec<String> = match objects {
                 [one, other] if one == other => self.key(one).into_iter().collect(),
                 both => both.iter().filter_map(|number| self.key(*number)).collect(),
             };
             let text = if keys.len() == 1 { "twice in one object" } else { text };
-            findings.add(Finding::of(kind, &self.row.place, text).offsets(&offsets).keys(keys));
+            findings.add(Finding::new(kind, &self.row.partition, text).offsets(&offsets).keys(keys));
         }
     }
 
-    fn known(&self, number: u32) -> Option<&Object> {
+    fn object(&self, number: u32) -> Option<&Object> {
         let index = self.objects.binary_search_by_key(&number, |(known, _)| *known).ok()?;
         self.objects.get(index).map(|(_, object)| object)
     }
 
     fn key(&self, number: u32) -> Option<String> {
-        self.known(number).map(Object::key)
+        self.object(number).map(Object::key)
     }
 
     fn area(&self, number: u32) -> Option<Area> {
-        self.known(number).map(|object| object.area)
+        self.object(number).map(|object| object.area)
     }
 
-    /// There are no more objects. Gives the last holes, and what a lost ledger can be made of.
-    pub(crate) fn end(mut self, findings: &mut Findings) -> (Row, Vec<Hole>, Option<Lost>) {
-        self.tell_repeat(findings);
-        let past = self.row.last.map_or(0, |last| last + 1);
+    /// Ends the partition after its last object. Returns its row, the remaining gaps, and a lost ledger.
+    pub(crate) fn finish(mut self, findings: &mut Findings) -> (Row, Vec<Gap>, Option<LostLedger>) {
+        self.report_duplicates(findings);
+        let past_last = self.row.last.map_or(0, |last| last + 1);
         let next = self.ledger.ledger().map_or(0, |ledger| ledger.next);
-        let mut last = Vec::new();
-        std::mem::replace(&mut self.window, Window::new()).end(past.max(next), |hole| last.push(hole));
-        let holes = last.into_iter().flat_map(|hole| self.hole(hole)).collect();
-        self.compare(findings);
-        let lost = matches!((&self.ledger, self.row.last), (LedgerRead::Absent, Some(_))).then(|| Lost {
-            place: self.row.place.clone(),
-            next: past,
-            gaps: self.gaps.into_iter().filter(|gap| past < gap.end.saturating_add(MAX_OBJECT_SPAN)).collect(),
+        let mut settled = Vec::new();
+        let window = std::mem::replace(&mut self.window, Window::new());
+        window.finish(past_last.max(next), |missing| settled.push(missing));
+        let gaps = settled.into_iter().flat_map(|missing| self.gaps_of(missing)).collect();
+        self.compare_with_ledger(findings);
+        let lost = matches!((&self.ledger, self.row.last), (LedgerRead::Absent, Some(_))).then(|| LostLedger {
+            partition: self.row.partition.clone(),
+            next: past_last,
+            gaps: self.gaps.into_iter().filter(|gap| past_last < gap.end.saturating_add(MAX_OBJECT_SPAN)).collect(),
             patterns: self.patterns,
             unreadable: self.unreadable,
         });
-        (self.row, holes, lost)
+        (self.row, gaps, lost)
     }
 
-    /// The ledger and the objects.
-    fn compare(&self, findings: &mut Findings) {
-        let place = &self.row.place;
-        let mut tell = |kind, text: String| {
-            findings.add(Finding::of(kind, place, text).keys([self.ledger_key.clone()]));
+    fn compare_with_ledger(&self, findings: &mut Findings) {
+        let mut add = |kind, text: String| {
+            findings.add(Finding::new(kind, &self.row.partition, text).keys([self.ledger_key.clone()]));
         };
         let ledger = match &self.ledger {
             LedgerRead::Read(ledger) => ledger,
-            LedgerRead::Damaged(reason) => return tell(Kind::LedgerDamaged, reason.clone()),
+            LedgerRead::Damaged(error) => return add(FindingKind::LedgerDamaged, error.clone()),
             LedgerRead::Absent if self.row.objects > 0 => {
-                let objects = terminal::numbers::counted(self.row.objects, "object", "objects");
-                return tell(Kind::NoLedger, format!("there is none, and {objects}"));
+                let objects = match self.row.objects {
+                    1 => "1 object exists".to_owned(),
+                    objects => format!("{} objects exist", grouped(objects)),
+                };
+                return add(FindingKind::NoLedger, format!("the ledger does not exist, but {objects}"));
             }
             LedgerRead::Absent => return,
         };
-        let reaches = ledger.high_watermarks.iter().max_by_key(|(_, last)| **last);
-        if let Some((group, &ahead)) = reaches.filter(|(_, ahead)| self.row.last.is_none_or(|last| last < **ahead)) {
+        let furthest = ledger.high_watermarks.iter().max_by_key(|(_, last)| **last);
+        if let Some((group, &ahead)) = furthest.filter(|(_, ahead)| self.row.last.is_none_or(|last| last < **ahead)) {
             let last =
                 self.row.last.map_or("nothing is stored".to_owned(), |last| format!("the last stored is {last}"));
-            tell(Kind::LedgerAhead, format!("its ahead tells of offset {ahead} in {group}, and {last}"));
+            add(FindingKind::LedgerAhead, format!("its ahead has offset {ahead} in {group}, and {last}"));
         }
         if let Some(last) = self.row.last.filter(|last| ledger.next <= *last)
-            && reaches.is_none_or(|(_, ahead)| *ahead < last)
+            && furthest.is_none_or(|(_, ahead)| *ahead < last)
         {
-            tell(Kind::LedgerBehind, format!("its next is {}, and offset {last} is stored", ledger.next));
+            add(FindingKind::LedgerBehind, format!("its next is {}, and offset {last} is stored", ledger.next));
         }
         for (pattern, key) in &self.patterns {
-            let is_its_own = match pattern.starts_with('*') {
-                // The quarantine's keys tell the codec only, of which one's extension may end another's.
+            let is_own = match pattern.starts_with('*') {
+                // The quarantine's keys show the codec only. The extension of one codec can end with that of another.
                 true => ledger.layout.rsplit('/').next() == Some(pattern),
                 false => ledger.layout == *pattern,
             };
-            if !is_its_own {
-                tell(Kind::OtherLayout, format!("its layout is {}, and there is {key}", ledger.layout));
+            if !is_own {
+                add(FindingKind::OtherLayout, format!("its layout is {}, but {key} exists", ledger.layout));
             }
         }
     }

@@ -1,72 +1,114 @@
-//! Ledgers made anew from what the objects hold.
+//! Rebuilds lost ledgers from the objects.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use commit_protocol::Ledger;
 use lake_format::keys::KeyLayout;
 use lake_format::ledger;
 
-use crate::partition::Lost;
+use crate::finding::PartitionKey;
+use crate::partition::LostLedger;
 
-/// A ledger that is to be written.
+/// A rebuilt ledger that is not written yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rebuilt {
-    /// Where.
+pub struct RebuiltLedger {
+    /// The object's key.
     pub key: String,
-    /// What.
+    /// The ledger.
     pub ledger: Ledger,
 }
 
-/// The ledger of a partition that has lost its own, with the settings that the sink would have.
+/// Why the objects do not determine a ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// An object cannot be read, so not every stored offset is known.
+    #[error("{partition}: the stored offsets are not known while {key} is damaged: restore it first")]
+    Unreadable {
+        /// The partition.
+        partition: PartitionKey,
+        /// The object.
+        key: String,
+    },
+    /// The sink's settings are not those of the objects.
+    #[error(
+        "{partition}: the sink's settings produce keys like {pattern}, but {key} exists: set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD to the function's values"
+    )]
+    OtherSettings {
+        /// The partition.
+        partition: PartitionKey,
+        /// The pattern of the settings.
+        pattern: String,
+        /// An object with another pattern.
+        key: String,
+    },
+}
+
+/// Why a rebuilt ledger was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A ledger exists by now.
+    #[error("{key} exists by now and is not overwritten: stop the mapping first")]
+    Exists {
+        /// The ledger.
+        key: String,
+    },
+    /// The object cannot be written.
+    #[error("failed to write {key} to {bucket}: {}", DisplayErrorContext(&**source))]
+    Put {
+        /// The ledger.
+        key: String,
+        /// The bucket.
+        bucket: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Rebuilds the ledger of a partition that lost it, for a sink with these settings.
 ///
 /// # Errors
-/// When the objects do not tell it, in words for a user.
-pub fn rebuilt(lost: &Lost, settings: &KeyLayout) -> Result<Rebuilt, String> {
-    let Lost { place, next, gaps, patterns, unreadable } = lost;
+/// [`RebuildError`] if the objects do not determine it.
+pub fn rebuild(lost: &LostLedger, settings: &KeyLayout) -> Result<RebuiltLedger, RebuildError> {
+    let LostLedger { partition, next, gaps, patterns, unreadable } = lost;
     if let Some(key) = unreadable {
-        return Err(format!("{place}: which offsets are stored is not known while {key} is as it is: mend it first"));
+        return Err(RebuildError::Unreadable { partition: partition.clone(), key: key.clone() });
     }
-    let layout = KeyLayout { generation: place.generation, ..settings.clone() };
+    let layout = KeyLayout { generation: partition.generation, ..settings.clone() };
     let pattern = layout.pattern();
     let extension = pattern.rsplit('/').next();
-    for (theirs, key) in patterns {
-        if *theirs != pattern && extension != Some(theirs) {
-            return Err(format!(
-                "{place}: the sink's settings make keys like {pattern}, and there is {key}: \
-                 set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD as the function has them"
-            ));
+    for (of_objects, key) in patterns {
+        if *of_objects != pattern && extension != Some(of_objects) {
+            return Err(RebuildError::OtherSettings { partition: partition.clone(), pattern, key: key.clone() });
         }
     }
-    Ok(Rebuilt {
-        key: layout.ledger_key(&place.topic, place.partition),
+    Ok(RebuiltLedger {
+        key: layout.ledger_key(&partition.topic, partition.partition),
         ledger: Ledger { next: *next, high_watermarks: BTreeMap::new(), gaps: gaps.clone(), layout: pattern },
     })
 }
 
-/// Writes a ledger where there is none.
+/// Writes a rebuilt ledger unless one exists.
 ///
 /// # Errors
-/// When there is one by now, or it cannot be written.
-pub async fn write(client: &Client, bucket: &str, rebuilt: &Rebuilt) -> anyhow::Result<()> {
+/// [`WriteError`] if a ledger exists, or it cannot be written.
+pub async fn write(client: &Client, bucket: &str, rebuilt: &RebuiltLedger) -> Result<(), WriteError> {
     let key = &rebuilt.key;
     let body = ledger::to_json(&rebuilt.ledger);
     let put = client.put_object().bucket(bucket).key(key).if_none_match("*").body(body.into());
     match put.send().await {
         Ok(_) => Ok(()),
         Err(error) if matches!(error.code(), Some("PreconditionFailed" | "ConditionalRequestConflict")) => {
-            bail!("{key}: there is a ledger by now, which is not overwritten: is the mapping stopped?")
+            Err(WriteError::Exists { key: key.clone() })
         }
-        Err(error) => Err(error).with_context(|| format!("{key} cannot be written to {bucket}")),
+        Err(error) => Err(WriteError::Put { key: key.clone(), bucket: bucket.to_owned(), source: error.into() }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Place;
     use embedded::s3::Storage;
     use lake_format::codec::Codec;
     use lake_format::keys::PartitionBy;
@@ -84,10 +126,10 @@ mod tests {
         }
     }
 
-    fn lost() -> Lost {
+    fn lost() -> LostLedger {
         let keys = ["dt=*/*.json.gz", "*.json.gz"].map(|pattern| (pattern.to_owned(), "k".to_owned()));
-        Lost {
-            place: Place { topic: "q".to_owned(), generation: 2, partition: 3 },
+        LostLedger {
+            partition: PartitionKey { topic: "q".to_owned(), generation: 2, partition: 3 },
             next: 100,
             gaps: vec![5..9, 20..30],
             patterns: BTreeMap::from(keys),
@@ -96,36 +138,38 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_is_rebuilt_with_the_settings_of_the_sink() {
-        let rebuilt = rebuilt(&lost(), &settings()).unwrap();
+    fn ledger_is_rebuilt_with_the_sinks_settings() {
+        let rebuilt = rebuild(&lost(), &settings()).unwrap();
         assert_eq!(rebuilt.key, "ledger/q/g2-00003.json");
         assert_eq!(rebuilt.ledger, Ledger { gaps: vec![5..9, 20..30], ..Ledger::starting_at(100, "dt=*/*.json.gz") });
     }
 
     #[tokio::test]
-    async fn a_ledger_that_has_come_into_being_meanwhile_is_not_overwritten() {
+    async fn new_ledger_is_not_overwritten() {
         let folder = TempDir::new().unwrap();
         let client = Storage::open(folder.path(), BUCKET).unwrap().client();
-        let mut rebuilt = rebuilt(&lost(), &settings()).unwrap();
+        let mut rebuilt = rebuild(&lost(), &settings()).unwrap();
         write(&client, BUCKET, &rebuilt).await.unwrap();
         let written = rebuilt.ledger.clone();
         rebuilt.ledger.next = 7;
-        let refused = write(&client, BUCKET, &rebuilt).await.unwrap_err().to_string();
-        assert!(refused.starts_with("ledger/q/g2-00003.json: there is a ledger by now"), "{refused}");
+        let error = write(&client, BUCKET, &rebuilt).await.unwrap_err().to_string();
+        assert!(error.starts_with("ledger/q/g2-00003.json exists by now"), "{error}");
         let text = std::fs::read(folder.path().join(BUCKET).join(&rebuilt.key)).unwrap();
         assert_eq!(ledger::from_json(&text).unwrap(), written);
     }
 
     #[test]
-    fn none_is_made_of_objects_that_other_settings_made_or_that_cannot_be_read() {
-        let mut config = settings();
-        config.partition_field = Some("symbol".to_owned());
-        let refused = rebuilt(&lost(), &config).unwrap_err();
-        assert!(
-            refused.contains("dt=*/by_symbol=*/*.json.gz") && refused.contains("SINK_PARTITION_FIELD"),
-            "{refused}"
-        );
-        let refused = rebuilt(&Lost { unreadable: Some("x".to_owned()), ..lost() }, &settings()).unwrap_err();
-        assert!(refused.contains("q/3 of generation 2: ") && refused.contains("x"), "{refused}");
+    fn other_settings_prevent_a_rebuild() {
+        let mut layout = settings();
+        layout.partition_field = Some("symbol".to_owned());
+        let error = rebuild(&lost(), &layout).unwrap_err().to_string();
+        assert!(error.contains("dt=*/by_symbol=*/*.json.gz") && error.contains("SINK_PARTITION_FIELD"), "{error}");
+    }
+
+    #[test]
+    fn unreadable_object_prevents_a_rebuild() {
+        let error =
+            rebuild(&LostLedger { unreadable: Some("x".to_owned()), ..lost() }, &settings()).unwrap_err().to_string();
+        assert!(error.contains("q/3 of generation 2: ") && error.contains('x'), "{error}");
     }
 }

@@ -1,73 +1,67 @@
-//! What an audit has to say: a table, the findings, and a closing line. Pure.
+//! The report of an audit: a table, the findings, and a closing line.
 
 use serde::Serialize;
-use terminal::numbers::{counted, grouped};
+use terminal::numbers::grouped;
 
 use crate::finding::{Finding, Findings};
-use crate::finding_kind::Kind;
+use crate::finding_kind::FindingKind;
+use crate::partition::LostLedger;
+use crate::repair::RebuiltLedger;
+use crate::row::{LedgerSummary, Row};
 
-use crate::partition::Lost;
-use crate::repair::Rebuilt;
-use crate::row::{LedgerTold, Row};
-
-/// What was looked at, and what was found.
+/// What an audit read, and what it found.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// A row for each topic, generation and partition, in this order.
+    /// A row for each topic, partition and generation, in order.
     pub rows: Vec<Row>,
-    /// What is not as it should be.
+    /// Faults and notes.
     pub findings: Findings,
 }
 
-/// The figures of all rows.
+/// The total of all rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Sum {
-    /// Good records.
+pub struct Total {
+    /// Valid records.
     pub stored: u64,
-    /// Records put aside.
+    /// Quarantined records.
     pub quarantined: u64,
-    /// Partitions that something is stored of, in each generation.
+    /// Partitions with stored records; each generation counts.
     pub partitions: usize,
-    /// Offsets that are missing.
+    /// Missing offsets.
     pub missing: u64,
-    /// Lines of offsets that another line holds already.
+    /// Lines whose offset another line has already.
     pub repeats: u64,
-    /// The first offset that is stored.
+    /// The first stored offset.
     pub first: Option<i64>,
-    /// The last.
+    /// The last stored offset.
     pub last: Option<i64>,
-    /// Offsets that the broker has and the lake has still to come to; none where no broker was asked.
+    /// Offsets that the broker has and the lake does not have yet, or `None` if no broker was asked.
     pub lag: Option<u64>,
-    /// Nothing missing, nothing twice, nothing damaged.
+    /// Whether nothing is missing, stored twice or damaged.
     pub clean: bool,
 }
 
 impl Report {
-    /// The figures of all rows.
-    pub fn sum(&self) -> Sum {
-        let all = |figure: fn(&Row) -> u64| self.rows.iter().map(figure).sum();
-        Sum {
-            stored: all(|row| row.stored),
-            quarantined: all(|row| row.quarantined),
+    /// Returns the total of all rows.
+    pub fn total(&self) -> Total {
+        let sum = |figure: fn(&Row) -> u64| self.rows.iter().map(figure).sum();
+        Total {
+            stored: sum(|row| row.stored),
+            quarantined: sum(|row| row.quarantined),
             partitions: self.rows.iter().filter(|row| row.last.is_some()).count(),
-            missing: all(|row| row.missing),
-            repeats: all(|row| row.repeats),
+            missing: sum(|row| row.missing),
+            repeats: sum(|row| row.repeats),
             first: self.rows.iter().filter_map(|row| row.first).min(),
             last: self.rows.iter().filter_map(|row| row.last).max(),
-            lag: self
-                .rows
-                .iter()
-                .filter_map(|row| row.broker)
-                .map(|broker| broker.lag)
-                .reduce(|one, other| one + other),
+            lag: self.rows.iter().filter_map(|row| row.broker).map(|broker| broker.lag).reduce(|a, b| a + b),
             clean: self.findings.is_clean(),
         }
     }
 
-    /// The rows as a table.
+    /// Formats the rows as a table.
     pub fn table(&self) -> String {
         let has_broker = self.rows.iter().any(|row| row.broker.is_some());
-        let mut heads = vec![
+        let mut header = vec![
             "topic",
             "generation",
             "partition",
@@ -80,15 +74,15 @@ impl Report {
             "ledger",
         ];
         if has_broker {
-            heads.extend(["broker", "lag"]);
+            header.extend(["broker", "lag"]);
         }
-        let mut lines = vec![heads.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+        let mut lines = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
         lines.extend(self.rows.iter().map(|row| cells(row, has_broker)));
         aligned(&lines)
     }
 
-    /// The findings, and after each kind what can be done.
-    pub fn told(&self) -> String {
+    /// Formats the findings, and below each kind what can be done.
+    pub fn findings_text(&self) -> String {
         let mut text = String::new();
         for (kind, shown, count) in self.findings.kinds() {
             for finding in shown {
@@ -104,28 +98,24 @@ impl Report {
         text
     }
 
-    /// All of it in a line.
-    pub fn closing(&self) -> String {
-        let Sum { stored, quarantined, partitions, missing, repeats, first, last, lag, clean } = self.sum();
+    /// Formats the total as one line.
+    pub fn closing_line(&self) -> String {
+        let Total { stored, quarantined, partitions, missing, repeats, first, last, lag, clean } = self.total();
         let range = match (first, last) {
             (Some(first), Some(last)) => {
                 format!("offsets {} to {}", grouped(first.unsigned_abs()), grouped(last.unsigned_abs()))
             }
             _ => "nothing".to_owned(),
         };
-        let partitions = counted(partitions as u64, "partition", "partitions");
-        let none_or = |count: u64, what: &str| match count {
-            0 => format!("nothing {what}"),
-            count => format!("{} {what}", grouped(count)),
-        };
+        let missing = if missing == 0 { "nothing".to_owned() } else { grouped(missing) };
         let mut line = format!(
-            "{} stored, {} quarantined, {range} in {partitions}, {}, {}",
+            "{} stored, {} quarantined, {range} in {}, {missing} missing, {}",
             grouped(stored),
             grouped(quarantined),
-            none_or(missing, "missing"),
-            none_or(repeats, "twice")
+            counted(partitions as u64, "partition", "partitions"),
+            if repeats == 0 { "no duplicates".to_owned() } else { counted(repeats, "duplicate", "duplicates") }
         );
-        let others = self.findings.kinds().filter(|(kind, ..)| kind.is_fault() && !COUNTED.contains(kind));
+        let others = self.findings.kinds().filter(|(kind, ..)| kind.is_fault() && !IN_TOTAL.contains(kind));
         for (kind, _, count) in others {
             line.push_str(&format!(", {}: {}", kind.name(), grouped(count)));
         }
@@ -138,37 +128,42 @@ impl Report {
         line
     }
 
-    /// A lost ledger has been made anew.
-    pub fn repaired(&mut self, lost: &Lost, rebuilt: &Rebuilt) {
-        self.findings.mended(Kind::NoLedger, &lost.place);
-        if let Some(row) = self.rows.iter_mut().find(|row| row.place == lost.place) {
-            row.ledger = Some(LedgerTold::from(&rebuilt.ledger));
+    /// Applies a repair: the ledger exists now.
+    pub fn ledger_rebuilt(&mut self, lost: &LostLedger, rebuilt: &RebuiltLedger) {
+        self.findings.resolve(FindingKind::NoLedger, &lost.partition);
+        if let Some(row) = self.rows.iter_mut().find(|row| row.partition == lost.partition) {
+            row.ledger = Some(LedgerSummary::from(&rebuilt.ledger));
         }
     }
 
-    /// The findings that are shown, for scripts.
+    /// Returns the findings to show.
     pub fn shown(&self) -> impl Iterator<Item = &Finding> {
         self.findings.kinds().flat_map(|(_, shown, _)| shown)
     }
 }
 
-/// What the figures tell already.
-const COUNTED: [Kind; 7] = [
-    Kind::Missing,
-    Kind::BeforeFirst,
-    Kind::Declared,
-    Kind::Uncommitted,
-    Kind::LedgerAhead,
-    Kind::Twice,
-    Kind::TwoRecords,
+/// Formats a number of things in the singular or the plural.
+fn counted(number: u64, singular: &str, plural: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { singular } else { plural })
+}
+
+/// Kinds that the figures of the closing line include.
+const IN_TOTAL: [FindingKind; 7] = [
+    FindingKind::Missing,
+    FindingKind::BeforeFirst,
+    FindingKind::Declared,
+    FindingKind::Uncommitted,
+    FindingKind::LedgerAhead,
+    FindingKind::Duplicate,
+    FindingKind::TwoRecords,
 ];
 
 fn cells(row: &Row, has_broker: bool) -> Vec<String> {
     let offset = |offset: Option<i64>| offset.map_or("-".to_owned(), |offset| offset.to_string());
     let mut cells = vec![
-        row.place.topic.clone(),
-        row.place.generation.to_string(),
-        row.place.partition.to_string(),
+        row.partition.topic.clone(),
+        row.partition.generation.to_string(),
+        row.partition.partition.to_string(),
         row.stored.to_string(),
         row.quarantined.to_string(),
         offset(row.first),
@@ -193,7 +188,7 @@ fn cells(row: &Row, has_broker: bool) -> Vec<String> {
     cells
 }
 
-/// Columns: numbers to the right, text to the left.
+/// Formats columns: numbers right-aligned, text left-aligned.
 fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
@@ -218,12 +213,12 @@ fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Place;
+    use crate::finding::PartitionKey;
     use crate::row::Watermarks;
 
     fn row(partition: i32, last: i64) -> Row {
         Row {
-            place: Place { topic: "quotes".to_owned(), generation: 0, partition },
+            partition: PartitionKey { topic: "quotes".to_owned(), generation: 0, partition },
             stored: 17_000,
             quarantined: 1,
             objects: 2,
@@ -233,13 +228,13 @@ mod tests {
             gaps: 0,
             not_delivered: 0,
             repeats: 0,
-            ledger: Some(LedgerTold { next: last + 1, gaps: vec![] }),
+            ledger: Some(LedgerSummary { next: last + 1, gaps: vec![] }),
             broker: None,
         }
     }
 
     #[test]
-    fn a_clean_lake_is_a_table_and_a_line() {
+    fn report_of_a_clean_lake_is_a_table_and_a_line() {
         let mut report = Report { rows: vec![row(0, 17_000), row(1, 9)], ..Report::default() };
         assert_eq!(
             report.table(),
@@ -248,28 +243,34 @@ mod tests {
              quotes           0          1   17000            1      0      9     0        0  next 10\n"
         );
         assert_eq!(
-            report.closing(),
-            "34,000 stored, 2 quarantined, offsets 0 to 17,000 in 2 partitions, nothing missing, nothing twice"
+            report.closing_line(),
+            "34,000 stored, 2 quarantined, offsets 0 to 17,000 in 2 partitions, nothing missing, no duplicates"
         );
-        assert_eq!(report.told(), "");
+        assert_eq!(report.findings_text(), "");
         report.rows[0].broker = Some(Watermarks { low: 3, high: 17_005, lag: 4 });
-        assert!(report.closing().ends_with(", nothing twice, lag 4"), "{}", report.closing());
+        assert!(report.closing_line().ends_with(", no duplicates, lag 4"), "{}", report.closing_line());
         assert!(report.table().contains("  next 17001  3 to 17005  4\n"), "{}", report.table());
         assert!(report.table().ends_with("  next 10     -           -\n"), "{}", report.table());
     }
 
     #[test]
-    fn what_is_found_is_told_counted_and_followed_by_what_to_do() {
+    fn findings_are_counted_and_followed_by_a_remedy() {
         let mut report = Report { rows: vec![row(0, 99)], ..Report::default() };
         (report.rows[0].missing, report.rows[0].gaps, report.rows[0].repeats) = (7, 2, 1);
         for _ in 0..25 {
-            report.findings.add(Finding::of(Kind::Damaged, &report.rows[0].place, "cut").keys(["k".to_owned()]));
+            report
+                .findings
+                .add(Finding::new(FindingKind::Damaged, &report.rows[0].partition, "cut").keys(["k".to_owned()]));
         }
-        let told = report.told();
-        assert!(told.starts_with("damaged: quotes/0: k: cut\n"), "{told}");
-        assert!(told.contains("\ndamaged: 5 more\n  bring the object back"), "{told}");
-        assert_eq!(told.lines().count(), 22);
-        assert!(report.closing().ends_with(", 7 missing, 1 twice, damaged: 25; see above"), "{}", report.closing());
+        let text = report.findings_text();
+        assert!(text.starts_with("damaged: quotes/0: k: cut\n"), "{text}");
+        assert!(text.contains("\ndamaged: 5 more\n  restore the object"), "{text}");
+        assert_eq!(text.lines().count(), 22);
+        assert!(
+            report.closing_line().ends_with(", 7 missing, 1 duplicate, damaged: 25; see above"),
+            "{}",
+            report.closing_line()
+        );
         assert!(report.table().contains("  7 in 2  "));
     }
 }

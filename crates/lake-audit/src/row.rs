@@ -1,65 +1,65 @@
-//! What is stored of a partition, in figures.
+//! One row of the report: the figures of a partition.
 
 use commit_protocol::Ledger;
 use serde::Serialize;
 
-use crate::finding::Place;
+use crate::finding::PartitionKey;
 
-/// What is stored of a partition.
+/// The figures of a partition in one generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// Which.
+    /// The partition.
     #[serde(flatten)]
-    pub place: Place,
-    /// Good records, each offset once.
+    pub partition: PartitionKey,
+    /// Valid records; an offset counts once.
     pub stored: u64,
-    /// Records put aside, each offset once.
+    /// Quarantined records; an offset counts once.
     pub quarantined: u64,
-    /// Objects.
+    /// Number of objects.
     pub objects: u64,
-    /// The first offset that is stored.
+    /// The first stored offset.
     pub first: Option<i64>,
-    /// The last.
+    /// The last stored offset.
     pub last: Option<i64>,
-    /// Offsets that are missing.
+    /// Number of missing offsets.
     pub missing: u64,
-    /// Runs of them.
+    /// Number of gaps that they form.
     pub gaps: u64,
-    /// Offsets that are not stored because the broker does not deliver them.
+    /// Number of offsets that are not stored because the broker does not deliver them.
     pub not_delivered: u64,
-    /// Lines of offsets that another line holds already.
+    /// Number of lines whose offset another line has already.
     pub repeats: u64,
-    /// What the ledger says; none where there is none that can be read.
-    pub ledger: Option<LedgerTold>,
-    /// What the broker says; none where it was not asked.
+    /// The ledger, or `None` if no readable ledger exists.
+    pub ledger: Option<LedgerSummary>,
+    /// The broker's watermarks, or `None` if the broker was not asked.
     pub broker: Option<Watermarks>,
 }
 
-/// A ledger in short.
+/// The parts of a ledger that the report shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LedgerTold {
-    /// Every offset below is stored, or in a gap.
+pub struct LedgerSummary {
+    /// Every offset below is stored or in a gap.
     pub next: i64,
-    /// Gaps that it still lists, first and last offset of each.
+    /// The gaps that it lists, each as first and last offset.
     pub gaps: Vec<(i64, i64)>,
 }
 
-/// How far the broker's partition reaches.
+/// Offsets of the broker's partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Watermarks {
-    /// The first offset that it still has.
+    /// The first offset that the broker still has.
     pub low: i64,
-    /// One past the last.
+    /// The offset after the last one.
     pub high: i64,
-    /// Offsets that the lake has still to come to.
+    /// Number of offsets that the lake does not have yet.
     pub lag: u64,
 }
 
 impl Row {
-    /// The row of a partition of which nothing has been read but the ledger.
-    pub(crate) fn new(place: Place, ledger: Option<&Ledger>) -> Self {
+    /// Creates the row of a partition before its objects are read.
+    pub(crate) fn new(partition: PartitionKey, ledger: Option<&Ledger>) -> Self {
         Row {
-            place,
+            partition,
             stored: 0,
             quarantined: 0,
             objects: 0,
@@ -69,15 +69,15 @@ impl Row {
             gaps: 0,
             not_delivered: 0,
             repeats: 0,
-            ledger: ledger.map(LedgerTold::from),
+            ledger: ledger.map(LedgerSummary::from),
             broker: None,
         }
     }
 }
 
-impl From<&Ledger> for LedgerTold {
+impl From<&Ledger> for LedgerSummary {
     fn from(ledger: &Ledger) -> Self {
         let gaps = ledger.gaps.iter().map(|gap| (gap.start, gap.end - 1));
-        LedgerTold { next: ledger.next, gaps: gaps.collect() }
+        LedgerSummary { next: ledger.next, gaps: gaps.collect() }
     }
 }

@@ -1,11 +1,11 @@
-//! The columns that are declared, not inferred: their one definition.
+//! The declared columns of the tables, in their only definition.
 //!
-//! The sink checks values against the same list (`SINK_COLUMNS`, see [`sink_columns`]), so that no
-//! object holds a value that its column cannot.
+//! The sink validates values against the same list (`SINK_COLUMNS`, see [`sink_columns`]), so that every stored value
+//! fits its column. Columns that are not declared here are inferred (see `infer`).
 
 use datafusion::arrow::datatypes::DataType;
 
-/// What a column holds.
+/// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A 32-bit integer.
@@ -14,18 +14,18 @@ pub enum Kind {
     BigInt,
     /// A 64-bit float.
     Double,
-    /// True or false.
+    /// A boolean.
     Boolean,
     /// A calendar date.
     Date,
-    /// Text; a number or a boolean reads as it is written.
+    /// Text; a number or boolean reads as it is written.
     String,
-    /// Text; a string reads as itself, anything else (an object or an array too) as its JSON.
+    /// Text; a string reads as itself, any other value (objects and arrays included) as its JSON.
     Json,
 }
 
 impl Kind {
-    /// The type's name in the Glue catalog and in `SINK_COLUMNS`.
+    /// Returns the type's name in the Glue catalog and in `SINK_COLUMNS`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Int => "int",
@@ -52,9 +52,9 @@ impl Kind {
 /// A declared column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name, which is the name of the field in the object's lines.
+    /// The column's name, which is also the name of the field in the stored lines.
     pub name: &'static str,
-    /// What it holds.
+    /// The column's type.
     pub kind: Kind,
 }
 
@@ -62,7 +62,7 @@ const fn column(name: &'static str, kind: Kind) -> Column {
     Column { name, kind }
 }
 
-/// Where a record stood in Kafka: what the sink writes at the beginning of each line.
+/// The record's coordinates in Kafka, which the sink writes at the start of each line.
 pub const COORDINATES: &[Column] = &[
     column("kafka_partition", Kind::Int),
     column("kafka_offset", Kind::BigInt),
@@ -84,7 +84,7 @@ pub const QUOTE: &[Column] = &[
     column("close_usd", Kind::Double),
 ];
 
-/// The fields of a quarantined record besides its topic and coordinates.
+/// The fields of a quarantined record, besides its topic and coordinates.
 pub const QUARANTINED: &[Column] = &[
     column("reason", Kind::String),
     column("key", Kind::String),
@@ -93,18 +93,18 @@ pub const QUARANTINED: &[Column] = &[
     column("headers", Kind::Json),
 ];
 
-/// The columns of a topic's table.
+/// Returns the declared columns of a topic's table.
 pub fn quote_columns() -> Vec<Column> {
     [COORDINATES, QUOTE].concat()
 }
 
-/// The columns of the table `quarantine`, which is one over all topics.
+/// Returns the columns of the table `quarantine`, which spans all topics.
 pub fn quarantine_columns() -> Vec<Column> {
     let topic = &[column("kafka_topic", Kind::String)];
     [topic, COORDINATES, QUARANTINED].concat()
 }
 
-/// A quote's columns as the sink's `SINK_COLUMNS` wants them.
+/// Returns a quote's columns in the format of the sink's `SINK_COLUMNS`.
 pub fn sink_columns() -> String {
     let columns = QUOTE.iter().map(|c| format!("{}:{}", c.name, c.kind.name()));
     columns.collect::<Vec<_>>().join(",")
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sink_gets_the_quotes_own_columns() {
+    fn sink_columns_are_those_of_a_quote() {
         assert_eq!(
             sink_columns(),
             "symbol:string,trade_date:date,traded_at:string,open:double,high:double,low:double,\

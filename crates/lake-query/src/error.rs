@@ -1,30 +1,23 @@
-//! What can go wrong between a statement and its rows.
+//! Errors of running a statement.
 
-use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-
 use lake_store::StoreError;
 
-use super::render::Format;
+use crate::rows::ObjectError;
 
-/// Why a statement gave no rows.
+/// Why a statement returned no rows.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqlError {
-    /// The lake did not give what it holds.
+    /// The lake could not be listed or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The engine refused the statement, or stopped while running it.
+    /// An object does not contain what its name and its table say; a retry does not help.
+    #[error(transparent)]
+    Decode(#[from] ObjectError),
+    /// The engine rejected the statement, or failed while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),
-    /// The rows cannot be written in the wanted format.
-    #[error("failed to write the rows as {format:?}")]
-    Render {
-        /// The format.
-        format: Format,
-        /// What Arrow says.
-        source: ArrowError,
-    },
 }
 
 impl From<DataFusionError> for SqlError {
@@ -39,8 +32,8 @@ impl From<SqlError> for DataFusionError {
     }
 }
 
-/// The innermost cause in full: an error of ours that went through the engine comes out as it
-/// went in, without the engine's wrapping.
+/// Formats the innermost cause in full: one of our errors that passed through the engine comes out without the engine's
+/// wrapping.
 fn explain(error: &DataFusionError) -> String {
     let DataFusionError::External(ours) = error.find_root() else {
         return error.to_string();
@@ -59,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_errors_come_out_of_the_engine_as_they_went_in() {
+    fn engine_returns_our_errors_unwrapped() {
         let ours = StoreError::Read {
             key: "data/quotes/dt=2026-01-02/a.json".into(),
             source: object_store::Error::NotImplemented { operation: "get".into(), implementer: "nobody".into() },

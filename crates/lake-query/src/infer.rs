@@ -1,71 +1,70 @@
-//! The columns that are not declared: what else the stored lines hold.
+//! Infers the columns that are not declared from the stored lines.
 //!
-//! Found in the first line of up to [`SAMPLES`] objects spread evenly over the days, the oldest and
-//! the newest always among them: each costs one small request when a session is made, and producers
-//! change their columns from file to file, not from row to row. A field that stands in none of these
-//! lines is not a column; nothing else is ever guessed from it.
+//! The first line of up to [`SAMPLES`] objects is read, spread evenly over the days and always including the oldest and
+//! the newest object. Each costs one small request when a session is opened, and producers change their columns from
+//! file to file, not from row to row. A field that occurs in none of these lines is not a column; nothing else depends on
+//! the samples.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::columns::Kind;
-use super::json::{self, Fields};
+use crate::columns::Kind;
+use crate::json::{self, Fields};
 
-/// Lines looked at per topic: days listed, and objects read from.
+/// Number of days listed, and of objects sampled, for each topic.
 const SAMPLES: usize = 16;
 
-/// Bytes that hold a first line nearly always: a quote's is some 300 bytes.
-const HEAD: u64 = 64 * 1024;
+/// Bytes read for a first line. Nearly every line fits; a quote has about 300 bytes.
+const FIRST_LINE_BYTES: u64 = 64 * 1024;
 
-const READS_AT_ONCE: usize = 8;
+const CONCURRENT_READS: usize = 8;
 
-/// What a topic's objects hold besides the declared columns.
+/// Undeclared columns of a topic.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    /// Every field in the order in which it was met.
-    pub(super) fields: Vec<(String, Kind)>,
-    /// The partition columns of the keys in their order.
-    pub(super) partitions: Vec<String>,
+pub(crate) struct Inferred {
+    /// Every field, in the order of first occurrence.
+    pub(crate) fields: Vec<(String, Kind)>,
+    /// The partition columns of the keys, in their order.
+    pub(crate) partitions: Vec<String>,
 }
 
-/// Looks at a topic's samples. A sample that cannot be decoded shows nothing: the query that reads
-/// it says so, and the queries that do not are none the worse.
-pub(super) async fn find(lake: &Lake, topic: &str) -> Result<Found, StoreError> {
-    let days = spread(lake.days(Area::Data, topic).await?);
+/// Infers a topic's columns. A sample that cannot be decoded contributes nothing: a query that reads it reports the
+/// error, and queries that do not read it still work.
+pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreError> {
+    let days = sample(lake.days(Area::Data, topic).await?);
     let mut objects = lake.objects(days).await?;
-    // Several partitions write at the same time, so the newest object is not the one with the last
-    // key of its day.
+    // Several partitions write at the same time, so the newest object is not the one with the last key of its day.
     objects.sort_by(|a, b| {
-        let age = |o: &Object| (o.partition(DT).map(str::to_owned), o.meta.last_modified);
+        let age = |o: &Object| (o.partition_value(DT).map(str::to_owned), o.meta.last_modified);
         age(a).cmp(&age(b)).then_with(|| a.key().cmp(b.key()))
     });
-    let objects = spread(objects);
+    let objects = sample(objects);
 
-    let mut found = Found::default();
-    for name in objects.iter().flat_map(Object::partition_names) {
-        if !found.partitions.iter().any(|known| known == name) {
-            found.partitions.push(name.to_owned());
+    let mut inferred = Inferred::default();
+    for name in objects.iter().flat_map(Object::partition_columns) {
+        if !inferred.partitions.iter().any(|known| known == name) {
+            inferred.partitions.push(name.to_owned());
         }
     }
     let store = lake.store.as_ref();
     let lines = objects.iter().map(|object| first_line(store, object));
-    let mut lines = stream::iter(lines).buffered(READS_AT_ONCE);
+    let mut lines = stream::iter(lines).buffered(CONCURRENT_READS);
     while let Some(line) = lines.try_next().await? {
         if let Some(Ok(Fields(fields))) = line.as_deref().map(serde_json::from_str) {
-            found.learn(fields.into_iter().map(|(name, value)| (name, json::kind(value))));
+            inferred.add(fields.into_iter().map(|(name, value)| (name, json::kind(value))));
         }
     }
-    Ok(found)
+    Ok(inferred)
 }
 
-impl Found {
-    /// Joins one line's fields: a field that is seen as two things is text, which holds both.
-    fn learn(&mut self, fields: impl Iterator<Item = (String, Option<Kind>)>) {
+impl Inferred {
+    /// Merges one line's fields. A field with values of two kinds becomes text, which can hold both.
+    fn add(&mut self, fields: impl Iterator<Item = (String, Option<Kind>)>) {
         for (name, seen) in fields {
             let known = self.fields.iter_mut().find(|(known, _)| *known == name);
             match (known, seen) {
-                // Null all along: text, until a line says more.
+                // Null in every line so far: text, until a line has a value.
                 (None, seen) => self.fields.push((name, seen.unwrap_or(Kind::String))),
                 (Some((_, kind)), Some(seen)) if *kind == Kind::String => *kind = seen,
                 (Some((_, kind)), Some(seen)) if *kind != seen => *kind = Kind::Json,
@@ -75,22 +74,22 @@ impl Found {
     }
 }
 
-/// Up to [`SAMPLES`] of all, evenly spread, the first and the last among them.
-fn spread<T>(all: Vec<T>) -> Vec<T> {
+/// Returns up to [`SAMPLES`] items, evenly spread, including the first and the last.
+fn sample<T>(all: Vec<T>) -> Vec<T> {
     let last = all.len().saturating_sub(1);
     if last < SAMPLES {
         return all;
     }
     let mut wanted = (0..SAMPLES).map(|n| n * last / (SAMPLES - 1)).peekable();
     let indexed = all.into_iter().enumerate();
-    indexed.filter_map(|(at, one)| wanted.next_if_eq(&at).map(|_| one)).collect()
+    indexed.filter_map(|(index, item)| wanted.next_if_eq(&index).map(|_| item)).collect()
 }
 
 async fn first_line(store: &dyn ObjectStore, object: &Object) -> Result<Option<String>, StoreError> {
     let (size, Some(codec)) = (object.meta.size, object.codec) else {
         return Ok(None);
     };
-    for end in [HEAD.min(size), size] {
+    for end in [FIRST_LINE_BYTES.min(size), size] {
         if end == 0 {
             return Ok(None);
         }
@@ -113,31 +112,31 @@ mod tests {
     use super::*;
     use lake_store::testing::{Store, gzip};
 
-    fn fields(found: &Found) -> Vec<(&str, Kind)> {
-        found.fields.iter().map(|(n, k)| (n.as_str(), *k)).collect()
+    fn fields(inferred: &Inferred) -> Vec<(&str, Kind)> {
+        inferred.fields.iter().map(|(n, k)| (n.as_str(), *k)).collect()
     }
 
     #[test]
-    fn the_ends_are_always_among_the_samples() {
-        assert!(spread(Vec::<usize>::new()).is_empty());
-        assert_eq!(spread(vec![7]), [7]);
+    fn samples_include_the_first_and_the_last() {
+        assert!(sample(Vec::<usize>::new()).is_empty());
+        assert_eq!(sample(vec![7]), [7]);
         for len in [SAMPLES, SAMPLES + 1, 1000] {
-            let picked = spread((0..len).collect());
+            let picked = sample((0..len).collect());
             assert_eq!(picked.len(), SAMPLES, "of {len}");
             assert_eq!((picked.first(), picked.last()), (Some(&0), Some(&(len - 1))));
         }
     }
 
     #[tokio::test]
-    async fn columns_are_what_the_samples_agree_on() {
+    async fn columns_merge_all_samples() {
         let store = Store::new();
         let old = r#"{"n":1,"s":"x","b":true,"mixed":1,"late":null,"never":null,"o":{"a":[1]}}"#;
         store.put("data/q/dt=2026-01-02/a.json", &format!("{old}\n{{\"second\":1}}\n")).await;
         let new = r#"{"n":2.5,"s":"y","b":null,"mixed":"one","late":3,"never":null,"new":"z"}"#;
         store.put("data/q/dt=2026-01-03/hour=01/a.json", new).await;
-        let found = find(&store.lake(""), "q").await.unwrap();
+        let inferred = columns(&store.lake(""), "q").await.unwrap();
         assert_eq!(
-            fields(&found),
+            fields(&inferred),
             [
                 ("n", Kind::Double),
                 ("s", Kind::Json),
@@ -149,13 +148,13 @@ mod tests {
                 ("new", Kind::Json),
             ]
         );
-        assert_eq!(found.partitions, ["dt", "hour"]);
+        assert_eq!(inferred.partitions, ["dt", "hour"]);
     }
 
     #[tokio::test]
-    async fn a_long_first_line_is_read_to_its_end() {
+    async fn long_first_line_is_read_to_its_end() {
         let store = Store::new();
-        // Text that does not compress, so that the line's end lies beyond the first request.
+        // Text that does not compress, so that the line ends beyond the first request.
         let mut state = 1_u64;
         let noise: String = (0..400_000)
             .map(|_| {
@@ -164,20 +163,20 @@ mod tests {
             })
             .collect();
         let object = gzip(&format!("{{\"noise\":\"{noise}\",\"end\":1}}\n{{}}\n"));
-        assert!(object.len() as u64 > HEAD);
+        assert!(object.len() as u64 > FIRST_LINE_BYTES);
         store.put_bytes("data/q/dt=2026-01-02/a.json.gz", object).await;
-        let found = find(&store.lake(""), "q").await.unwrap();
-        assert_eq!(fields(&found), [("noise", Kind::Json), ("end", Kind::Double)]);
+        let inferred = columns(&store.lake(""), "q").await.unwrap();
+        assert_eq!(fields(&inferred), [("noise", Kind::Json), ("end", Kind::Double)]);
     }
 
     #[tokio::test]
-    async fn what_cannot_be_decoded_shows_nothing() {
+    async fn undecodable_sample_contributes_no_column() {
         let store = Store::new();
         store.put("data/q/dt=2026-01-02/a.json.gz", "no gzip").await;
         store.put("data/q/dt=2026-01-02/b.json", "no json\n").await;
         store.put("data/q/dt=2026-01-02/c.json", "").await;
         store.put("data/q/dt=2026-01-02/d.csv", "a,b\n").await;
-        let found = find(&store.lake(""), "q").await.unwrap();
-        assert_eq!(fields(&found), []);
+        let inferred = columns(&store.lake(""), "q").await.unwrap();
+        assert_eq!(fields(&inferred), []);
     }
 }

@@ -1,4 +1,4 @@
-//! One line's fields, in their order, each as its raw JSON.
+//! Parses a line into its fields, in their order, each as raw JSON.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::columns::Kind;
 
-/// The fields of a JSON object in the order in which they stand there.
+/// The fields of a JSON object, in their order.
 pub(super) struct Fields<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -33,7 +33,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// What a value would be as a column; `None` for null, which says nothing.
+/// Returns the kind of column that a value suggests, or `None` for null, which suggests none.
 pub(super) fn kind(value: &RawValue) -> Option<Kind> {
     match value.get().as_bytes().first()? {
         b'n' => None,
@@ -43,7 +43,7 @@ pub(super) fn kind(value: &RawValue) -> Option<Kind> {
     }
 }
 
-/// A value as text: a string is itself, null is none, anything else is its JSON.
+/// Returns a value as text: a string as itself, null as `None`, any other value as its JSON.
 pub(super) fn text(value: &RawValue) -> serde_json::Result<Option<String>> {
     match value.get().as_bytes().first() {
         Some(b'"') => serde_json::from_str(value.get()).map(Some),
@@ -57,20 +57,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_keep_their_order_and_their_text() {
+    fn fields_keep_their_order_and_text() {
         let line = r#"{"z":1.50,"a":"q\"\u00e9","n":null,"o":{"b":[1, 2]},"t":true}"#;
         let Fields(fields) = serde_json::from_str(line).unwrap();
         let seen: Vec<_> =
             fields.iter().map(|(name, value)| (name.as_str(), kind(value), text(value).unwrap())).collect();
-        let own = |text: &str| Some(text.to_owned());
+        let some = |text: &str| Some(text.to_owned());
         assert_eq!(
             seen,
             [
-                ("z", Some(Kind::Double), own("1.50")),
-                ("a", Some(Kind::Json), own("q\"é")),
+                ("z", Some(Kind::Double), some("1.50")),
+                ("a", Some(Kind::Json), some("q\"é")),
                 ("n", None, None),
-                ("o", Some(Kind::Json), own(r#"{"b":[1, 2]}"#)),
-                ("t", Some(Kind::Boolean), own("true")),
+                ("o", Some(Kind::Json), some(r#"{"b":[1, 2]}"#)),
+                ("t", Some(Kind::Boolean), some("true")),
             ]
         );
     }

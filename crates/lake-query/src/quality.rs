@@ -1,4 +1,4 @@
-//! The quality report at the end of a run: one line for each question of `queries/quality/`.
+//! The data-quality report: one line for each question of `queries/quality/`.
 
 use std::collections::BTreeMap;
 
@@ -7,35 +7,38 @@ use terminal::numbers::grouped;
 
 use crate::{Session, execute, first_row};
 
-/// The column in which a quality query counts its findings.
+/// Column in which a quality query counts its findings.
 const FINDINGS: &str = "findings";
 
-/// What one question found.
+/// The answer to one question.
 #[derive(Debug, Serialize)]
 pub struct Answer {
-    /// The question, in words.
+    /// The question in words.
     pub question: String,
-    /// The file of `queries/` that asks it, without its ending.
+    /// Path of the query below `queries/`, without its extension.
     pub query: &'static str,
-    /// How many findings there are.
+    /// Number of findings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<u64>,
-    /// The first of them, by column.
+    /// The first finding, by column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<BTreeMap<String, String>>,
-    /// Why it could not be answered.
+    /// Why the question could not be answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The same as a line.
+    /// The answer as a line of text.
     #[serde(skip)]
     pub line: String,
 }
 
-/// Asks every question of a lake. One that fails does not keep the others from being answered.
+/// Answers every question. If one fails, the others are still answered.
 pub async fn report(session: &Session) -> Vec<Answer> {
     let mut answers = Vec::new();
     for query in crate::quality_questions() {
-        let first = execute(session, query.sql).await.and_then(|rows| first_row(&rows));
+        let first = match execute(session, query.sql).await {
+            Ok(rows) => first_row(&rows).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
         let question = question(query.name);
         answers.push(match first {
             Ok(first) => Answer {
@@ -50,7 +53,7 @@ pub async fn report(session: &Session) -> Vec<Answer> {
                 line: format!("{question}: {error}"),
                 findings: None,
                 first: None,
-                error: Some(error.to_string()),
+                error: Some(error),
                 query: query.name,
                 question,
             },
@@ -59,7 +62,7 @@ pub async fn report(session: &Session) -> Vec<Answer> {
     answers
 }
 
-/// `quality/low_above_high` as words.
+/// Turns `quality/low_above_high` into words.
 fn question(name: &str) -> String {
     name.rsplit('/').next().unwrap_or(name).replace('_', " ")
 }
@@ -78,9 +81,9 @@ fn line(question: &str, first: Option<&[(String, String)]>) -> String {
         Some(count) => format!("{} findings, first:", grouped(count)),
         None => "findings, first:".to_owned(),
     };
-    let told = cells.iter().filter(|(name, cell)| name != FINDINGS && !cell.is_empty());
-    let told: Vec<String> = told.map(|(name, cell)| format!("{name} {cell}")).collect();
-    format!("{question}: {count} {}", told.join(", "))
+    let shown = cells.iter().filter(|(name, cell)| name != FINDINGS && !cell.is_empty());
+    let shown: Vec<String> = shown.map(|(name, cell)| format!("{name} {cell}")).collect();
+    format!("{question}: {count} {}", shown.join(", "))
 }
 
 #[cfg(test)]
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_count_is_of_all_findings_and_the_cells_are_of_the_first() {
+    fn line_counts_all_findings_and_shows_the_first() {
         let row = |count| cells(&[("symbol", "FB"), ("low", "9.5"), ("next", ""), ("findings", count)]);
         assert_eq!(line("jumps", Some(&row("1"))), "jumps: 1 finding: symbol FB, low 9.5");
         assert_eq!(line("jumps", Some(&row("1200"))), "jumps: 1,200 findings, first: symbol FB, low 9.5");

@@ -1,4 +1,4 @@
-//! Rows as text, JSON lines or CSV.
+//! Formats rows as text, JSON lines or CSV.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv;
@@ -7,22 +7,33 @@ use datafusion::arrow::json;
 use datafusion::arrow::json::writer::LineDelimited;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::error::SqlError;
-
-/// How rows are printed.
+/// Output format of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// A table for the eye.
+    /// An aligned table.
     #[default]
     Text,
-    /// One JSON object a line, every column in each.
+    /// One JSON object per line, with every column.
     Json,
-    /// Comma-separated values under a header.
+    /// Comma-separated values with a header.
     Csv,
 }
 
-/// Writes rows out. Batches of other columns than those before them begin a table of their own.
-pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlError> {
+/// Why rows could not be formatted.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to format the rows as {format:?}")]
+pub struct RenderError {
+    /// The format.
+    pub format: Format,
+    /// The cause.
+    pub source: ArrowError,
+}
+
+/// Formats rows. A batch with other columns than the one before it starts a new table.
+///
+/// # Errors
+/// If a value has no form in the format.
+pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, RenderError> {
     let write = match format {
         Format::Text => text,
         Format::Json => lines,
@@ -30,13 +41,16 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, SqlErr
     };
     let tables = batches.chunk_by(|a, b| a.schema() == b.schema());
     let tables = tables.map(write).collect::<Result<Vec<_>, _>>();
-    let tables = tables.map_err(|source| SqlError::Render { format, source })?;
+    let tables = tables.map_err(|source| RenderError { format, source })?;
     let between: &[u8] = if format == Format::Json { b"" } else { b"\n" };
     Ok(tables.join(between))
 }
 
-/// The names and cells of the first row, if there is one; null is empty.
-pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>>, SqlError> {
+/// Returns the column names and cells of the first row, or `None` without rows. Null is an empty cell.
+///
+/// # Errors
+/// If a value cannot be formatted.
+pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>>, RenderError> {
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
         return Ok(None);
     };
@@ -47,7 +61,7 @@ pub fn first_row(batches: &[RecordBatch]) -> Result<Option<Vec<(String, String)>
         Ok((field.name().clone(), formatter.value(0).try_to_string()?))
     });
     let cells: Result<_, ArrowError> = cells.collect();
-    cells.map(Some).map_err(|source| SqlError::Render { format: Format::Text, source })
+    cells.map(Some).map_err(|source| RenderError { format: Format::Text, source })
 }
 
 fn lines(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
@@ -66,7 +80,7 @@ fn comma_separated(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     Ok(writer.into_inner())
 }
 
-/// Columns two spaces apart under a ruled header, numbers to the right, null empty.
+/// Formats columns two spaces apart below an underlined header. Numbers are right-aligned; null is empty.
 fn text(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let Some(first) = batches.first() else {
         return Ok(Vec::new());
@@ -90,7 +104,7 @@ fn text(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let mut out = String::new();
     for row in 0..columns.first().map_or(0, Vec::len) {
         let cells: Vec<&str> = columns.iter().map(|cells| cells[row].as_str()).collect();
-        // A cell of several lines makes its row as many lines high.
+        // A cell with several lines makes its row that many lines high.
         let height = cells.iter().map(|cell| cell.lines().count()).max().unwrap_or(0);
         for line in 0..height {
             let parts = cells.iter().zip(&widths).zip(schema.fields()).map(|((cell, &width), field)| {
@@ -150,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_still_have_a_header() {
+    fn header_is_printed_without_rows() {
         let empty = batch(&[], &[]);
         assert_eq!(shown(std::slice::from_ref(&empty), Format::Text), "name  close\n----  -----\n");
         assert_eq!(shown(std::slice::from_ref(&empty), Format::Csv), "name,close\n");
@@ -159,15 +173,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_row_is_that_of_the_first_batch_that_has_one() {
-        let own = |name: &str, cell: &str| (name.to_owned(), cell.to_owned());
+    fn first_row_skips_empty_batches() {
+        let owned = |name: &str, cell: &str| (name.to_owned(), cell.to_owned());
         let batches = [batch(&[], &[]), batch(&[Some("a"), Some("b")], &[None, Some(1.0)])];
-        assert_eq!(first_row(&batches).unwrap().unwrap(), [own("name", "a"), own("close", "")]);
+        assert_eq!(first_row(&batches).unwrap().unwrap(), [owned("name", "a"), owned("close", "")]);
         assert_eq!(first_row(&batches[..1]).unwrap(), None);
     }
 
     #[test]
-    fn other_columns_begin_another_table() {
+    fn other_columns_start_another_table() {
         let one = batch(&[Some("a")], &[Some(1.0)]);
         let other = one.project(&[1]).unwrap();
         assert_eq!(shown(&[one, other], Format::Csv), "name,close\na,1.0\n\nclose\n1.0\n");

@@ -1,4 +1,4 @@
-//! From an object's lines to record batches of the columns a query wants.
+//! Decodes an object's lines into record batches of the columns that a query selects.
 
 use std::sync::Arc;
 
@@ -6,21 +6,20 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, String
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
+use lake_store::{DecodeError, Object, Partitioned, codec};
 
-use lake_store::{Object, Partitioned, StoreError, codec};
-
-use super::columns::Kind;
-use super::json::{self, Fields};
+use crate::columns::Kind;
+use crate::json::{self, Fields};
 
 /// A table's columns: the fields of its lines, then the partition columns of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Columns {
-    pub(super) fields: Vec<(String, Kind)>,
-    pub(super) partitions: Vec<String>,
+pub(crate) struct Columns {
+    pub(crate) fields: Vec<(String, Kind)>,
+    pub(crate) partitions: Vec<String>,
 }
 
 impl Columns {
-    pub(super) fn schema(&self) -> Schema {
+    pub(crate) fn schema(&self) -> Schema {
         let fields = self.fields.iter().map(|(name, kind)| (name, kind.arrow()));
         let partitions = self.partitions.iter().map(|name| (name, DataType::Utf8));
         let columns = fields.chain(partitions);
@@ -28,166 +27,226 @@ impl Columns {
         Schema::new(columns.collect::<Vec<_>>())
     }
 
-    /// The wanted columns, by their places in [`Columns::schema`]; all where none are named.
-    pub(super) fn project(&self, wanted: Option<&[usize]>) -> Result<Shape, ArrowError> {
+    /// Selects columns by their index in [`Columns::schema`]; `None` selects all.
+    pub(crate) fn project(&self, selected: Option<&[usize]>) -> Result<Projection, ArrowError> {
         let mut schema = self.schema();
         let all: Vec<usize> = (0..schema.fields().len()).collect();
-        let wanted = wanted.unwrap_or(&all);
+        let selected = selected.unwrap_or(&all);
         let mut typed = Vec::new();
         let mut raw = Vec::new();
         let mut sources = Vec::new();
-        for &at in wanted {
-            sources.push(match self.fields.get(at) {
+        for &index in selected {
+            sources.push(match self.fields.get(index) {
                 Some((name, Kind::Json)) => {
                     raw.push(name.clone());
                     Source::Raw(raw.len() - 1)
                 }
                 Some(_) => {
-                    typed.push(at);
+                    typed.push(index);
                     Source::Typed(typed.len() - 1)
                 }
-                None => Source::Partition(schema.field(at).name().clone()),
+                None => Source::Partition(schema.field(index).name().clone()),
             });
         }
         let typed = Arc::new(schema.project(&typed)?);
-        schema = schema.project(wanted)?;
-        Ok(Shape { schema: Arc::new(schema), typed, raw, sources })
+        schema = schema.project(selected)?;
+        Ok(Projection { schema: Arc::new(schema), typed, raw, sources })
     }
 }
 
-/// Where a wanted column's values come from.
+/// Where the values of a selected column come from.
 #[derive(Clone, Debug)]
 enum Source {
+    /// Index of a column that Arrow decodes.
     Typed(usize),
+    /// Index of a field whose JSON text is the value.
     Raw(usize),
+    /// Partition column of the key.
     Partition(String),
 }
 
-/// What a query wants of each line.
+/// The columns that a query selects, and how each line is decoded for them.
 #[derive(Clone, Debug)]
-pub(super) struct Shape {
-    pub(super) schema: SchemaRef,
-    /// The columns that Arrow decodes.
+pub(crate) struct Projection {
+    pub(crate) schema: SchemaRef,
+    /// Columns that Arrow decodes.
     typed: SchemaRef,
-    /// The fields whose JSON text is wanted, which Arrow cannot give.
+    /// Fields whose JSON text is selected, which Arrow cannot return.
     raw: Vec<String>,
     sources: Vec<Source>,
 }
 
-/// The rows of one object, a batch at a time.
-pub(super) struct Rows {
-    shape: Arc<Shape>,
+/// Iterates over an object's rows, batch by batch.
+pub(crate) struct Rows {
+    projection: Arc<Projection>,
     object: Object,
     text: String,
-    /// What of the text has been read: bytes, and lines.
-    read: (usize, usize),
-    batch: usize,
+    position: Position,
+    batch_size: usize,
+}
+
+/// How much of a text has been read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Position {
+    bytes: usize,
+    lines: usize,
+}
+
+/// An object whose rows could not be decoded.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to decode the object {key}")]
+pub struct ObjectError {
+    /// The object.
+    pub key: String,
+    /// The cause.
+    pub source: RowError,
+}
+
+/// Why an object's rows could not be decoded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowError {
+    /// The bytes are not text of the codec that the name gives.
+    #[error(transparent)]
+    Object(#[from] DecodeError),
+    /// A line does not match the columns.
+    #[error("line {number}")]
+    Line {
+        /// Its number, from 1.
+        number: usize,
+        /// The cause.
+        source: LineError,
+    },
+    /// Some lines together do not match the columns, although each of them does.
+    #[error(transparent)]
+    Lines(LineError),
+    /// The columns do not form a batch.
+    #[error(transparent)]
+    Batch(ArrowError),
+}
+
+/// Why a line could not be decoded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineError {
+    /// A value does not fit its column, or the JSON is invalid.
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+    /// The JSON is invalid.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The line is not one JSON object.
+    #[error("expected exactly one JSON object per line")]
+    NotOneObject,
 }
 
 impl Rows {
-    /// The rows in an object's bytes, at most `batch` at a time.
-    pub(super) fn open(shape: Arc<Shape>, object: Object, bytes: &[u8], batch: usize) -> Result<Self, StoreError> {
-        let refuse = |reason: String| StoreError::decode(object.key(), reason);
-        let Some(codec) = object.codec else {
-            return Err(refuse("its name ends in none of .json, .json.gz, .json.zst".into()));
-        };
-        let text = codec::text(codec, bytes).map_err(|error| refuse(error.to_string()))?;
-        Ok(Self { shape, object, text, read: (0, 0), batch: batch.max(1) })
+    /// Decodes an object; its rows come in batches of up to `batch_size`.
+    pub(crate) fn open(
+        projection: Arc<Projection>,
+        object: Object,
+        bytes: &[u8],
+        batch_size: usize,
+    ) -> Result<Self, ObjectError> {
+        let failed = |source: DecodeError| decode_error(&object, source.into());
+        let codec = object.codec.ok_or_else(|| failed(DecodeError::UnknownCodec))?;
+        let text = codec::text(codec, bytes).map_err(|error| failed(error.into()))?;
+        Ok(Self { projection, object, text, position: Position::default(), batch_size: batch_size.max(1) })
     }
 
-    fn batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
-        let (from, _) = self.read;
-        let (lines, read) = take_lines(&self.text, self.read, self.batch);
-        self.read = read;
-        let (shape, key) = (&self.shape, self.object.key());
-        let text = &self.text[from..read.0];
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, RowError> {
+        let start = self.position;
+        let (lines, end) = take_lines(&self.text, start, self.batch_size);
+        self.position = end;
         if lines.is_empty() {
             return Ok(None);
         }
+        let projection = &self.projection;
+        let text = &self.text[start.bytes..end.bytes];
         let rows = lines.len();
-        let typed = match shape.typed.fields().is_empty() {
+        let typed = match projection.typed.fields().is_empty() {
             true => Vec::new(),
-            false => decode(&shape.typed, text, rows)
-                .map_err(|reason| StoreError::decode(key, locate(&shape.typed, &lines, reason)))?,
+            false => decode(&projection.typed, text, rows).map_err(|error| locate(&projection.typed, &lines, error))?,
         };
-        let raw = match shape.raw.is_empty() {
+        let raw = match projection.raw.is_empty() {
             true => Vec::new(),
-            false => texts(&shape.raw, &lines).map_err(|reason| StoreError::decode(key, reason))?,
+            false => texts(&projection.raw, &lines)?,
         };
-        let columns = shape.sources.iter().map(|source| match source {
-            Source::Typed(at) => Arc::clone(&typed[*at]),
-            Source::Raw(at) => Arc::clone(&raw[*at]),
-            Source::Partition(name) => repeat(self.object.partition(name), rows),
+        let columns = projection.sources.iter().map(|source| match source {
+            Source::Typed(index) => Arc::clone(&typed[*index]),
+            Source::Raw(index) => Arc::clone(&raw[*index]),
+            Source::Partition(name) => repeat(self.object.partition_value(name), rows),
         });
         let columns = columns.collect();
         let count = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&shape.schema), columns, &count)
-            .map(Some)
-            .map_err(|error| StoreError::decode(key, error.to_string()))
+        let schema = Arc::clone(&projection.schema);
+        RecordBatch::try_new_with_options(schema, columns, &count).map(Some).map_err(RowError::Batch)
     }
 }
 
 impl Iterator for Rows {
-    type Item = Result<RecordBatch, StoreError>;
+    type Item = Result<RecordBatch, ObjectError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.batch().transpose()
+        self.next_batch().map_err(|error| decode_error(&self.object, error)).transpose()
     }
 }
 
-/// The next lines that are not blank, each with its number, and what has been read with them.
-fn take_lines(text: &str, (mut end, mut number): (usize, usize), most: usize) -> (Vec<(usize, &str)>, (usize, usize)) {
+fn decode_error(object: &Object, source: RowError) -> ObjectError {
+    ObjectError { key: object.key().to_string(), source }
+}
+
+/// Returns up to `limit` lines that are not blank, each with its number, and the position after them.
+fn take_lines(text: &str, mut position: Position, limit: usize) -> (Vec<(usize, &str)>, Position) {
     let mut lines = Vec::new();
-    while lines.len() < most && end < text.len() {
-        let rest = &text[end..];
+    while lines.len() < limit && position.bytes < text.len() {
+        let rest = &text[position.bytes..];
         let line = rest.split_inclusive('\n').next().unwrap_or(rest);
-        end += line.len();
-        number += 1;
+        position.bytes += line.len();
+        position.lines += 1;
         if !line.trim_ascii().is_empty() {
-            lines.push((number, line));
+            lines.push((position.lines, line));
         }
     }
-    (lines, (end, number))
+    (lines, position)
 }
 
-/// Decodes `rows` lines. Each must be one value, or a count would depend on the columns asked for.
-fn decode(schema: &SchemaRef, text: &str, rows: usize) -> Result<Vec<ArrayRef>, String> {
+/// Decodes `rows` lines. Each must be exactly one value; otherwise a count would depend on the selected columns.
+fn decode(schema: &SchemaRef, text: &str, rows: usize) -> Result<Vec<ArrayRef>, LineError> {
     let builder = ReaderBuilder::new(Arc::clone(schema));
     let builder = builder.with_coerce_primitive(true).with_batch_size(rows);
-    let plain = |error: ArrowError| error.to_string();
-    let mut decoder = builder.build_decoder().map_err(plain)?;
-    let consumed = decoder.decode(text.as_bytes()).map_err(plain)?;
-    match decoder.flush().map_err(plain)? {
+    let mut decoder = builder.build_decoder()?;
+    let consumed = decoder.decode(text.as_bytes())?;
+    match decoder.flush()? {
         Some(batch) if consumed == text.len() && batch.num_rows() == rows => Ok(batch.columns().to_vec()),
-        _ => Err("not one JSON object a line".into()),
+        _ => Err(LineError::NotOneObject),
     }
 }
 
-/// The reason with the line it holds for.
-fn locate(schema: &SchemaRef, lines: &[(usize, &str)], reason: String) -> String {
-    let mut each = lines.iter();
-    each.find_map(|(number, line)| {
-        let reason = decode(schema, line, 1).err()?;
-        Some(format!("line {number}: {reason}"))
-    })
-    .unwrap_or(reason)
+/// Finds the line that an error belongs to, by decoding line by line.
+fn locate(schema: &SchemaRef, lines: &[(usize, &str)], error: LineError) -> RowError {
+    let mut failures = lines.iter().filter_map(|&(number, line)| {
+        let source = decode(schema, line, 1).err()?;
+        Some(RowError::Line { number, source })
+    });
+    failures.next().unwrap_or(RowError::Lines(error))
 }
 
-/// The values of some fields as text.
-fn texts(names: &[String], lines: &[(usize, &str)]) -> Result<Vec<ArrayRef>, String> {
+/// Returns the values of some fields as text.
+fn texts(names: &[String], lines: &[(usize, &str)]) -> Result<Vec<ArrayRef>, RowError> {
     let mut columns: Vec<_> = names.iter().map(|_| StringBuilder::new()).collect();
-    for (number, line) in lines {
-        let wrong = |error: serde_json::Error| format!("line {number}: {error}");
-        let Fields(fields) = serde_json::from_str(line).map_err(wrong)?;
+    for &(number, line) in lines {
+        let failed = |error: serde_json::Error| RowError::Line { number, source: error.into() };
+        let Fields(fields) = serde_json::from_str(line).map_err(failed)?;
         for (name, column) in names.iter().zip(&mut columns) {
             let value = match fields.iter().rev().find(|(field, _)| field == name) {
-                Some((_, value)) => json::text(value).map_err(wrong)?,
+                Some((_, value)) => json::text(value).map_err(failed)?,
                 None => None,
             };
             column.append_option(value);
         }
     }
-    let finished = columns.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef);
+    let finished = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
     Ok(finished.collect())
 }
 

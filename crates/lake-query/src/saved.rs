@@ -1,13 +1,13 @@
-//! The files of `queries/`, built in, so that the binary brings them along.
+//! The files of `queries/`, compiled into the binary.
 
 /// A saved query or view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavedQuery {
-    /// The file's name without its ending.
+    /// Path below `queries/`, without the extension.
     pub name: &'static str,
-    /// The question it answers: its first line.
+    /// The question that it answers: its first line.
     pub title: &'static str,
-    /// The statement, comments and all.
+    /// The statement, including its comments.
     pub sql: &'static str,
 }
 
@@ -41,23 +41,23 @@ static QUALITY: &[SavedQuery] = saved![
 
 static VIEWS: &[SavedQuery] = saved!["views/quotes_latest"];
 
-/// The saved queries, in the order of their names.
+/// Returns the saved queries, ordered by name.
 pub fn queries() -> &'static [SavedQuery] {
     QUERIES
 }
 
-/// The data-quality questions, in the order of their names: a row is a finding, and its column
-/// `findings` says how many there are where not all of them are shown.
+/// Returns the data-quality questions, ordered by name. Each row is a finding; its column `findings` is the total, since
+/// a query returns only the first ones.
 pub fn quality() -> &'static [SavedQuery] {
     QUALITY
 }
 
-/// The views that the saved queries read; each session has them.
+/// Returns the views that the saved queries read. Every session has them.
 pub fn views() -> &'static [SavedQuery] {
     VIEWS
 }
 
-/// The title is what follows the `-- ` of the first line.
+/// The title is the first line without its `-- `.
 const fn saved(name: &'static str, sql: &'static str) -> SavedQuery {
     let (_, text) = sql.split_at(3);
     let mut end = 0;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_is_built_in() {
+    fn every_file_is_compiled_in() {
         let names = |all: &[SavedQuery]| all.iter().map(|q| q.name.to_owned()).collect::<Vec<_>>();
         assert_eq!(names(queries()), files(""));
         assert_eq!(names(quality()), files("quality/"));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn each_header_says_what_a_reader_needs() {
+    fn every_header_states_grain_and_repeats() {
         for query in queries().iter().chain(quality()) {
             assert!(query.sql.starts_with("-- ") && query.title.ends_with('?'), "{query:?}");
             for word in ["-- Grain: ", "-- Repeats: ", "ORDER BY", "quotes_latest"] {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quality_query_counts_what_its_limit_hides() {
+    fn quality_query_counts_what_its_limit_hides() {
         for query in quality() {
             assert!(query.sql.contains(" AS findings\n") && query.sql.ends_with("LIMIT 20\n"), "{}", query.name);
         }

@@ -1,4 +1,4 @@
-//! One share of a table's objects as a stream of record batches.
+//! Streams the record batches of some of a table's objects.
 
 use std::sync::Arc;
 
@@ -10,29 +10,31 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_store::{Lake, Object};
 
-use super::error::SqlError;
-use super::rows::{Rows, Shape};
+use crate::error::SqlError;
+use crate::rows::{Projection, Rows};
 
-/// Objects under way while one is decoded; they are a few MB each, compressed.
+/// Objects fetched while another is decoded. Each has a few megabytes, compressed.
 const READ_AHEAD: usize = 4;
 
-/// The objects that one of the engine's threads reads.
+/// What an object counts for beyond its bytes when objects are distributed: even a small one costs a request.
+const BYTES_PER_REQUEST: u64 = 10_000;
+
+/// The objects that one partition of the engine's plan reads.
 #[derive(Debug)]
 pub(super) struct Share {
     pub(super) lake: Lake,
     pub(super) objects: Vec<Object>,
-    pub(super) shape: Arc<Shape>,
+    pub(super) projection: Arc<Projection>,
 }
 
 impl Share {
-    /// Parts objects into `count` shares of about the same size; there is always at least one.
-    pub(super) fn out(objects: Vec<Object>, count: usize) -> Vec<Vec<Object>> {
+    /// Distributes objects over up to `count` shares of about the same size. Returns at least one share.
+    pub(super) fn distribute(objects: Vec<Object>, count: usize) -> Vec<Vec<Object>> {
         let count = objects.len().min(count).max(1);
         let mut shares = vec![(0, Vec::new()); count];
         for object in objects {
             if let Some((size, share)) = shares.iter_mut().min_by_key(|(size, _)| *size) {
-                // An object costs a request, even when it is small.
-                *size += object.meta.size + 10_000;
+                *size += object.meta.size + BYTES_PER_REQUEST;
                 share.push(object);
             }
         }
@@ -42,7 +44,7 @@ impl Share {
 
 impl PartitionStream for Share {
     fn schema(&self) -> &SchemaRef {
-        &self.shape.schema
+        &self.projection.schema
     }
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
@@ -50,18 +52,19 @@ impl PartitionStream for Share {
         let lake = self.lake.clone();
         let reads = stream::iter(self.objects.clone()).map(move |object| {
             let lake = lake.clone();
-            async move { Ok((lake.read(&object).await?, object)) }
+            async move { Ok::<_, SqlError>((lake.read(&object).await?, object)) }
         });
-        let shape = Arc::clone(&self.shape);
+        let projection = Arc::clone(&self.projection);
         let batches = reads
             .buffered(READ_AHEAD)
             .and_then(move |(bytes, object)| {
-                let rows = Rows::open(Arc::clone(&shape), object, &bytes, batch);
-                std::future::ready(rows.map(stream::iter))
+                let rows = Rows::open(Arc::clone(&projection), object, &bytes, batch);
+                let rows = rows.map(|rows| stream::iter(rows.map(|batch| batch.map_err(SqlError::from))));
+                std::future::ready(rows.map_err(SqlError::from))
             })
             .try_flatten()
-            .map_err(|error| DataFusionError::from(SqlError::from(error)));
-        let schema = Arc::clone(&self.shape.schema);
+            .map_err(DataFusionError::from);
+        let schema = Arc::clone(&self.projection.schema);
         Box::pin(RecordBatchStreamAdapter::new(schema, batches))
     }
 }
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn shares_are_of_about_the_same_size() {
+    async fn shares_have_about_the_same_size() {
         let store = Store::new();
         for (name, size) in [("a", 120_000), ("b", 10), ("c", 40_000), ("d", 30_000), ("e", 10)] {
             store.put(&format!("data/q/dt=2026-01-02/{name}.json"), &" ".repeat(size)).await;
@@ -83,13 +86,13 @@ mod tests {
         let days = lake.days(Area::Data, "q").await.unwrap();
         let objects = lake.objects(days).await.unwrap();
         let names = |count| {
-            let shares = Share::out(objects.clone(), count).into_iter();
+            let shares = Share::distribute(objects.clone(), count).into_iter();
             let name = |object: &Object| object.key().filename().unwrap()[..1].to_owned();
             shares.map(|share| share.iter().map(name).collect::<String>()).collect::<Vec<_>>()
         };
         assert_eq!(names(2), ["a", "bcde"]);
         assert_eq!(names(1), ["abcde"]);
         assert_eq!(names(9), ["a", "b", "c", "d", "e"]);
-        assert_eq!(Share::out(Vec::new(), 4).len(), 1);
+        assert_eq!(Share::distribute(Vec::new(), 4).len(), 1);
     }
 }

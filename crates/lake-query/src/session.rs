@@ -1,4 +1,4 @@
-//! A session: the engine with the lake's tables and views.
+//! Opens a session: the engine with the lake's tables and views.
 
 use std::sync::Arc;
 
@@ -6,33 +6,36 @@ use datafusion::common::TableReference;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lake_store::{Area, DT, Lake};
 
-use super::columns::{Column, quarantine_columns, quote_columns};
-use super::error::SqlError;
-use super::execute::execute;
-use super::infer::{self, Found};
-use super::rows::Columns;
-use super::saved::views;
-use super::table::{Of, Table};
+use crate::columns::{Column, quarantine_columns, quote_columns};
+use crate::error::SqlError;
+use crate::execute::execute;
+use crate::infer::{self, Inferred};
+use crate::rows::Columns;
+use crate::saved::views;
+use crate::table::{Objects, Table};
 
-/// The name under which the chosen topic is always a table; the views and saved queries read it.
+/// Name of the selected topic's table, which the views and saved queries read.
 pub const QUOTES: &str = "quotes";
 
-/// The table of the records that the sink put aside.
+/// Name of the table with the invalid records of all topics.
 pub const QUARANTINE: &str = "quarantine";
 
-/// Opens a lake: one table per topic by the topic's name, [`QUARANTINE`], and `topic` as
-/// [`QUOTES`] too. A topic without objects is an empty table.
+/// Opens a session with one table per topic, named after the topic, the table [`QUARANTINE`], and `topic` as [`QUOTES`]
+/// too. A topic without objects is an empty table.
 ///
-/// These two names always mean this: while another topic is chosen, one called `quotes` is not to be
-/// seen, and one called `quarantine` only as [`QUOTES`], by choosing it.
+/// The two names are reserved: a topic named `quotes` or `quarantine` has a table only while it is the selected `topic`,
+/// and that table is [`QUOTES`].
+///
+/// # Errors
+/// If the lake cannot be listed, or a sample cannot be read.
 pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlError> {
     let mut config = SessionConfig::new().with_information_schema(true);
-    // Athena's rule; the engine's own would put nulls first where the order is descending.
+    // Athena's rule. The engine's default puts nulls first in descending order.
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".into();
     let context = SessionContext::new_with_config(config);
 
-    let register = |name: &str, of: Of, columns: Columns| {
-        let table = Table::new(lake.clone(), of, columns);
+    let register = |name: &str, objects: Objects, columns: Columns| {
+        let table = Table::new(lake.clone(), objects, columns);
         context.register_table(TableReference::bare(name), Arc::new(table))
     };
     let mut topics = lake.topics(Area::Data).await?;
@@ -40,30 +43,30 @@ pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlErro
         topics.push(topic.to_owned());
     }
     for name in topics {
-        let columns = columns(&quote_columns(), infer::find(lake, &name).await?);
-        let of = Of::Topic(name.clone());
+        let columns = columns(&quote_columns(), infer::columns(lake, &name).await?);
+        let objects = Objects::OfTopic(name.clone());
         if name == topic {
-            register(QUOTES, of.clone(), columns.clone())?;
+            register(QUOTES, objects.clone(), columns.clone())?;
         }
         if name != QUOTES && name != QUARANTINE {
-            register(&name, of, columns)?;
+            register(&name, objects, columns)?;
         }
     }
-    let columns = columns(&quarantine_columns(), Found::default());
-    register(QUARANTINE, Of::Quarantine, columns)?;
+    let columns = columns(&quarantine_columns(), Inferred::default());
+    register(QUARANTINE, Objects::Quarantined, columns)?;
     for view in views() {
         execute(&context, view.sql).await?;
     }
     Ok(context)
 }
 
-/// The declared columns, then the fields found besides, then `dt` and what else the keys hold. A
-/// partition column hides a field of its name.
-fn columns(declared: &[Column], found: Found) -> Columns {
+/// Combines the declared columns, the inferred fields, `dt` and the other partition columns, in this order. A partition
+/// column hides a field with its name.
+fn columns(declared: &[Column], inferred: Inferred) -> Columns {
     let mut partitions = vec![DT.to_owned()];
-    partitions.extend(found.partitions.into_iter().filter(|name| name != DT));
+    partitions.extend(inferred.partitions.into_iter().filter(|name| name != DT));
     let mut fields: Vec<_> = declared.iter().map(|c| (c.name.to_owned(), c.kind)).collect();
-    for (name, kind) in found.fields {
+    for (name, kind) in inferred.fields {
         if !partitions.contains(&name) && !fields.iter().any(|(known, _)| *known == name) {
             fields.push((name, kind));
         }

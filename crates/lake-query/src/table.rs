@@ -1,7 +1,7 @@
 //! A topic, or the quarantine, as a table of the engine.
 //!
-//! `DataFusion`'s own `ListingTable` has one codec a table; here gzip, zstd and plain objects stand
-//! side by side, as they do after the sink's codec was changed.
+//! `DataFusion`'s own `ListingTable` supports one codec per table. A topic can have gzip, zstd and uncompressed objects,
+//! because the sink's codec can be changed.
 
 use std::sync::Arc;
 
@@ -13,36 +13,36 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use lake_store::{Area, DT, Day, Lake, Object, StoreError};
 
-use super::error::SqlError;
-use super::prune;
-use super::rows::Columns;
-use super::scan::Share;
+use crate::error::SqlError;
+use crate::prune;
+use crate::rows::Columns;
+use crate::scan::Share;
 
-/// Whose objects a table reads.
+/// The objects that a table reads.
 #[derive(Clone, Debug)]
-pub(super) enum Of {
-    Topic(String),
-    Quarantine,
+pub(super) enum Objects {
+    OfTopic(String),
+    Quarantined,
 }
 
 #[derive(Debug)]
 pub(super) struct Table {
     lake: Lake,
-    of: Of,
+    objects: Objects,
     columns: Columns,
     schema: SchemaRef,
 }
 
 impl Table {
-    pub(super) fn new(lake: Lake, of: Of, columns: Columns) -> Self {
+    pub(super) fn new(lake: Lake, objects: Objects, columns: Columns) -> Self {
         let schema = Arc::new(columns.schema());
-        Self { lake, of, columns, schema }
+        Self { lake, objects, columns, schema }
     }
 
     async fn days(&self) -> Result<Vec<Day>, StoreError> {
-        match &self.of {
-            Of::Topic(topic) => self.lake.days(Area::Data, topic).await,
-            Of::Quarantine => {
+        match &self.objects {
+            Objects::OfTopic(topic) => self.lake.days(Area::Data, topic).await,
+            Objects::Quarantined => {
                 let mut days = Vec::new();
                 for topic in self.lake.topics(Area::Quarantine).await? {
                     days.extend(self.lake.days(Area::Quarantine, &topic).await?);
@@ -52,12 +52,12 @@ impl Table {
         }
     }
 
-    /// The objects that the filters leave, listing only the days that they leave.
-    async fn objects(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<Object>> {
+    /// Lists the objects that pass the filters, in the days that pass them.
+    async fn filtered(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<Object>> {
         let days = self.days().await.map_err(SqlError::from)?;
-        let days = prune::keep(session, filters, &[DT], days)?;
+        let days = prune::retain(session, filters, &[DT], days)?;
         let objects = self.lake.objects(days).await.map_err(SqlError::from)?;
-        prune::keep(session, filters, &self.partitions(), objects)
+        prune::retain(session, filters, &self.partitions(), objects)
     }
 
     fn partitions(&self) -> Vec<&str> {
@@ -78,7 +78,7 @@ impl TableProvider for Table {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let partitions = self.partitions();
-        let each = filters.iter().map(|filter| match prune::decides(&partitions, filter) {
+        let each = filters.iter().map(|filter| match prune::is_decided_by(&partitions, filter) {
             true => TableProviderFilterPushDown::Exact,
             false => TableProviderFilterPushDown::Unsupported,
         });
@@ -92,13 +92,14 @@ impl TableProvider for Table {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let objects = self.objects(session, filters).await?;
-        let shape = Arc::new(self.columns.project(projection.map(Vec::as_slice))?);
-        let shares = Share::out(objects, session.config().target_partitions());
+        let objects = self.filtered(session, filters).await?;
+        let projected = Arc::new(self.columns.project(projection.map(Vec::as_slice))?);
+        let shares = Share::distribute(objects, session.config().target_partitions());
         let shares = shares.into_iter().map(|objects| {
-            Arc::new(Share { lake: self.lake.clone(), objects, shape: Arc::clone(&shape) }) as Arc<dyn PartitionStream>
+            Arc::new(Share { lake: self.lake.clone(), objects, projection: Arc::clone(&projected) })
+                as Arc<dyn PartitionStream>
         });
-        let schema = Arc::clone(&shape.schema);
+        let schema = Arc::clone(&projected.schema);
         let plan = StreamingTableExec::try_new(schema, shares.collect(), None, [], false, limit)?;
         Ok(Arc::new(plan))
     }

@@ -1,4 +1,4 @@
-//! The two places a lake can be in, as object stores.
+//! The two backends of a lake, a folder and a bucket, as object stores.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,19 +12,18 @@ use object_store::local::LocalFileSystem;
 use object_store::{CredentialProvider, ObjectStore};
 use tokio::sync::Mutex;
 
-/// A folder that stands for a bucket.
+/// Opens a folder in place of a bucket.
 ///
 /// # Errors
-/// When there is no such folder.
+/// If the folder does not exist.
 pub fn folder(path: &Path) -> object_store::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(LocalFileSystem::new_with_prefix(path)?))
 }
 
-/// A bucket, with the region, the endpoint and the credentials that AWS's own variables and profiles
-/// name, as for the sink.
+/// Opens a bucket with the region, endpoint and credentials of AWS's own variables and profiles, as the sink does.
 ///
 /// # Errors
-/// When the settings do not make a client.
+/// If no client can be built from these settings.
 pub fn bucket(name: &str, config: &SdkConfig) -> object_store::Result<Arc<dyn ObjectStore>> {
     let mut builder = AmazonS3Builder::new().with_bucket_name(name);
     if let Some(region) = config.region() {
@@ -35,40 +34,40 @@ pub fn bucket(name: &str, config: &SdkConfig) -> object_store::Result<Arc<dyn Ob
         builder = builder.with_endpoint(endpoint).with_allow_http(true).with_virtual_hosted_style_request(false);
     }
     if let Some(provider) = config.credentials_provider() {
-        builder = builder.with_credentials(Arc::new(SdkCredentials { provider, known: Mutex::default() }));
+        builder = builder.with_credentials(Arc::new(SdkCredentials { provider, cached: Mutex::default() }));
     }
     Ok(Arc::new(builder.build()?))
 }
 
 /// Credentials are renewed this long before they expire.
-const AHEAD: Duration = Duration::from_secs(300);
+const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
-/// The AWS SDK's credentials, which know of profiles and roles what `object_store`'s own do not. They
-/// are kept, for every request asks for them and a profile may have to ask a service.
+/// The AWS SDK's credentials: unlike `object_store`'s own they support profiles and roles. They are cached, because
+/// every request needs them and a profile may have to call a service for them.
 #[derive(Debug)]
 struct SdkCredentials {
     provider: SharedCredentialsProvider,
-    known: Mutex<Option<Credentials>>,
+    cached: Mutex<Option<Credentials>>,
 }
 
 impl SdkCredentials {
     async fn credentials(&self) -> object_store::Result<Credentials> {
-        let mut known = self.known.lock().await;
-        if let Some(kept) = known.as_ref().filter(|kept| is_fresh(kept, SystemTime::now())) {
-            return Ok(kept.clone());
+        let mut cached = self.cached.lock().await;
+        if let Some(credentials) = cached.as_ref().filter(|credentials| is_fresh(credentials, SystemTime::now())) {
+            return Ok(credentials.clone());
         }
         let fresh = self
             .provider
             .provide_credentials()
             .await
             .map_err(|error| object_store::Error::Unauthenticated { path: String::new(), source: error.into() })?;
-        *known = Some(fresh.clone());
+        *cached = Some(fresh.clone());
         Ok(fresh)
     }
 }
 
 fn is_fresh(credentials: &Credentials, now: SystemTime) -> bool {
-    credentials.expiry().is_none_or(|end| end > now + AHEAD)
+    credentials.expiry().is_none_or(|end| end > now + RENEW_BEFORE_EXPIRY)
 }
 
 #[async_trait]
@@ -94,8 +93,8 @@ mod tests {
         let now = SystemTime::now();
         let until = |expiry| is_fresh(&Credentials::new("key", "secret", None, expiry, "test"), now);
         assert!(until(None));
-        assert!(until(Some(now + AHEAD * 2)));
-        assert!(!until(Some(now + AHEAD / 2)));
-        assert!(!until(Some(now - AHEAD)));
+        assert!(until(Some(now + RENEW_BEFORE_EXPIRY * 2)));
+        assert!(!until(Some(now + RENEW_BEFORE_EXPIRY / 2)));
+        assert!(!until(Some(now - RENEW_BEFORE_EXPIRY)));
     }
 }

@@ -1,24 +1,24 @@
-//! From an object's bytes to its text.
+//! Decodes objects, by the codec that their name gives.
 
 use std::io::{self, BufRead, BufReader, Read as _};
 
 use lake_format::codec::Codec;
 
-/// The whole text. Bytes that end too early are an error, never less text.
+/// Decodes a whole object. A truncated object is an error; it never yields part of its text.
 ///
 /// # Errors
-/// When the bytes are not of this codec, or not UTF-8.
+/// If the bytes are truncated, are not of this codec, or are not UTF-8.
 pub fn text(codec: Codec, bytes: &[u8]) -> io::Result<String> {
     let mut text = String::new();
     codec.reader(bytes)?.read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// The first line of an object's bytes. Where they are not `whole`, only its beginning, they
-/// may end before the line does: `None`.
+/// Decodes an object's first line from the beginning of its bytes. Returns `None` if the bytes end before the line
+/// does, unless they are the `whole` object, whose last line may lack a line feed.
 ///
 /// # Errors
-/// As [`text()`].
+/// If the bytes are not of this codec or not UTF-8.
 pub fn first_line(codec: Codec, bytes: &[u8], whole: bool) -> io::Result<Option<String>> {
     let mut line = String::new();
     BufReader::new(codec.reader(bytes)?).read_line(&mut line)?;
@@ -31,7 +31,7 @@ mod tests {
     use crate::testing::{gzip, zstd};
 
     #[test]
-    fn members_and_frames_follow_each_other() {
+    fn concatenated_members_and_frames_are_all_decoded() {
         let gz = [gzip("a\n"), gzip("b\n")].concat();
         assert_eq!(text(Codec::Gzip, &gz).unwrap(), "a\nb\n");
         let zst = [zstd("a\n"), zstd("b\n")].concat();
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_anywhere_is_an_error() {
+    fn truncated_object_is_an_error() {
         let lines: String = (0..500).map(|n| format!("{{\"n\":{n}}}\n")).collect();
         for (codec, bytes) in [(Codec::Gzip, gzip(&lines)), (Codec::Zstd, zstd(&lines))] {
             assert_eq!(text(codec, &bytes).unwrap(), lines);
@@ -50,15 +50,15 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_behind_the_last_member_is_an_error() {
-        let gz = [gzip("a\n"), b"rubbish".to_vec()].concat();
+    fn garbage_after_the_last_member_is_an_error() {
+        let gz = [gzip("a\n"), b"garbage".to_vec()].concat();
         assert!(text(Codec::Gzip, &gz).is_err());
-        let zst = [zstd("a\n"), b"rubbish".to_vec()].concat();
+        let zst = [zstd("a\n"), b"garbage".to_vec()].concat();
         assert!(text(Codec::Zstd, &zst).is_err());
     }
 
     #[test]
-    fn a_first_line_needs_no_more_than_its_own_bytes() {
+    fn first_line_needs_only_its_own_bytes() {
         let text = format!("first\n{}", "second ".repeat(50_000));
         let first = |bytes, whole| first_line(Codec::None, bytes, whole).unwrap();
         assert_eq!(first(&text.as_bytes()[..10], false).unwrap(), "first\n");

@@ -1,46 +1,61 @@
-//! What can go wrong between a lake and its objects.
+//! Errors of listing and reading.
 
-/// Why a lake did not give what it holds.
+use std::io;
+
+use object_store::path::Path;
+
+/// Why a lake could not be listed or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The lake's prefix or a topic cannot be part of an object key.
+    /// The lake's prefix or a topic contains something that an object key cannot.
     #[error("{key:?} cannot be part of an object key")]
     Key {
-        /// The key as far as it was put together.
+        /// The key as far as it was assembled.
         key: String,
-        /// What the object store says about it.
+        /// The cause.
         source: object_store::path::Error,
     },
-    /// The store did not list what lies under a key; a retry may help.
+    /// The store failed to list a folder; a retry may help.
     #[error("failed to list the objects under {key}")]
     List {
-        /// The key that was listed.
+        /// The folder.
         key: String,
-        /// What the object store says.
+        /// The cause.
         source: object_store::Error,
     },
-    /// The store did not hand out an object; a retry may help.
+    /// The store failed to return an object; a retry may help.
     #[error("failed to read the object {key}")]
     Read {
         /// The object.
         key: String,
-        /// What the object store says.
+        /// The cause.
         source: object_store::Error,
     },
-    /// An object does not hold what its name and its table say; no retry helps.
-    #[error("failed to decode the object {key}: {reason}")]
+    /// An object's bytes are not what its name says; a retry does not help.
+    #[error("failed to decode the object {key}")]
     Decode {
         /// The object.
         key: String,
-        /// What is wrong with it, with the line where there is one.
-        reason: String,
+        /// The cause.
+        source: DecodeError,
     },
 }
 
 impl StoreError {
-    /// An object that does not hold what it should.
-    pub fn decode(key: &object_store::path::Path, reason: impl Into<String>) -> Self {
-        Self::Decode { key: key.to_string(), reason: reason.into() }
+    pub(crate) fn decode(key: &Path, source: impl Into<DecodeError>) -> Self {
+        Self::Decode { key: key.to_string(), source: source.into() }
     }
+}
+
+/// Why an object's bytes could not be decoded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The name does not give a codec.
+    #[error("its name ends in none of .json, .json.gz, .json.zst")]
+    UnknownCodec,
+    /// The bytes are truncated, are not of the codec, or are not UTF-8.
+    #[error(transparent)]
+    Bytes(#[from] io::Error),
 }

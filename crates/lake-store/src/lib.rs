@@ -1,7 +1,12 @@
-//! Lists and reads the objects of a lake: a bucket of S3, or a folder that stands for one.
+//! Lists and reads the objects of a lake.
 //!
-//! `object_store` was chosen because it has one interface for both, and the SQL engine reads through it anyway.
-//! The credentials are the AWS SDK's, as the sink's are.
+//! A [`Lake`] is a bucket in S3 or a folder with the same layout. [`Lake::topics`], [`Lake::days`] and
+//! [`Lake::objects`] list what Athena would read, [`Lake::for_each_object`] lists everything. The SQL engine, `trace`
+//! and `audit` all read through this crate, so there is one rule for which objects count and one for how a name gives
+//! an object's [`codec`].
+//!
+//! `object_store` was chosen because it offers one interface for S3 and folders, and the SQL engine uses it anyway. Its
+//! credentials come from the AWS SDK ([`bucket`]), so that every program of the workspace finds the same ones.
 
 mod backend;
 pub mod codec;
@@ -12,6 +17,6 @@ mod reader;
 pub mod testing;
 
 pub use backend::{bucket, folder};
-pub use error::StoreError;
+pub use error::{DecodeError, StoreError};
 pub use listing::{Area, DT, Day, Lake, Object, Partitioned};
-pub use reader::Stored;
+pub use reader::TopicObject;

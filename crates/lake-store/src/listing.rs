@@ -1,51 +1,49 @@
-//! Which objects there are: topics, days, keys.
+//! Which objects exist: topics, days, keys.
 //!
-//! Read is what Athena reads with partition projection: objects below a `dt=` folder, except those
-//! whose name, or a folder's name on the way, begins with `_` or `.`. A day that a query rules out
-//! is not even listed.
+//! A topic's objects are those that Athena reads with partition projection: everything below a `dt=` folder, except
+//! objects whose name, or a folder's name below `dt=`, begins with `_` or `.`. A day that a query excludes is not listed.
 
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
-use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore};
-
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use lake_format::codec::Codec;
 use lake_format::keys::{self, NO_PARTITION};
-use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use percent_encoding::percent_decode_str;
 
 use crate::error::StoreError;
 
-/// The partition column that every table has: the UTC date of the record's Kafka timestamp.
+/// The partition column of every table: the UTC date of the record's Kafka timestamp.
 pub const DT: &str = "dt";
 
-/// Folders listed at a time: enough to hide a store's latency, too few to be throttled.
-const LISTS_AT_ONCE: usize = 8;
+/// Folders listed concurrently: enough to hide a store's latency, too few to be throttled.
+const CONCURRENT_LISTS: usize = 8;
 
-/// Where the objects lie.
+/// A bucket or folder with the sink's objects.
 #[derive(Clone, Debug)]
 pub struct Lake {
-    /// The bucket, or the folder that stands for one.
+    /// The bucket, or the folder in its place.
     pub store: Arc<dyn ObjectStore>,
-    /// The sink's `SINK_PREFIX`: what stands before `data/` and `quarantine/` in each key.
+    /// The start of every key, before `data/`, `quarantine/` and `ledger/`: the sink's `SINK_PREFIX`.
     pub prefix: String,
 }
 
-/// The two trees of a lake that hold records.
+/// The two folders of a lake that hold records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area {
-    /// Good records.
+    /// Valid records.
     Data,
-    /// Records that were put aside.
+    /// Invalid records.
     Quarantine,
 }
 
 impl Area {
-    /// Both of them, the good records first.
+    /// Both areas, valid records first.
     pub const BOTH: [Area; 2] = [Area::Data, Area::Quarantine];
 
-    /// The folder below the prefix.
+    /// Returns the folder's name below the prefix.
     pub fn folder(self) -> &'static str {
         match self {
             Area::Data => keys::DATA,
@@ -54,13 +52,13 @@ impl Area {
     }
 }
 
-/// Something whose key gives its rows the values of partition columns.
+/// A folder or object whose key gives its rows the values of partition columns.
 pub trait Partitioned {
-    /// The value of a partition column; null where the key does not name it.
-    fn partition(&self, column: &str) -> Option<&str>;
+    /// Returns the value of a partition column, or `None` (null) if the key does not name the column.
+    fn partition_value(&self, column: &str) -> Option<&str>;
 }
 
-/// One `dt=` folder.
+/// A `dt=` folder.
 #[derive(Clone, Debug)]
 pub struct Day {
     path: Path,
@@ -68,49 +66,50 @@ pub struct Day {
 }
 
 impl Partitioned for Day {
-    fn partition(&self, column: &str) -> Option<&str> {
+    fn partition_value(&self, column: &str) -> Option<&str> {
         self.date.as_deref().filter(|_| column == DT)
     }
 }
 
-/// One object, and what its key says about its rows.
+/// An object below a `dt=` folder.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// Its key, size and age.
+    /// Key, size and time of the last modification.
     pub meta: ObjectMeta,
-    /// How it is compressed; none where its name does not tell.
+    /// The codec that the name gives.
     pub codec: Option<Codec>,
     partitions: Vec<(String, Option<String>)>,
 }
 
 impl Partitioned for Object {
-    fn partition(&self, column: &str) -> Option<&str> {
+    fn partition_value(&self, column: &str) -> Option<&str> {
         let (_, value) = self.partitions.iter().find(|(name, _)| name == column)?;
         value.as_deref()
     }
 }
 
 impl Object {
-    /// Its key, the lake's prefix included.
+    /// Returns the key, including the lake's prefix.
     pub fn key(&self) -> &Path {
         &self.meta.location
     }
 
-    /// The partition columns that its key names, in their order.
-    pub fn partition_names(&self) -> impl Iterator<Item = &str> {
+    /// Returns the partition columns that the key names, in their order.
+    pub fn partition_columns(&self) -> impl Iterator<Item = &str> {
         self.partitions.iter().map(|(name, _)| name.as_str())
     }
 
-    /// An object below `day`, unless it is hidden or a folder's marker.
+    /// Returns `None` if the object is hidden or marks a folder.
     fn below(day: &Path, meta: ObjectMeta) -> Option<Self> {
         let parts: Vec<_> = meta.location.prefix_match(day)?.collect();
-        let hidden = |part: &str| part.starts_with(['_', '.']);
-        if parts.iter().any(|part| hidden(part.as_ref())) {
+        let is_hidden = |part: &str| part.starts_with(['_', '.']);
+        if parts.iter().any(|part| is_hidden(part.as_ref())) {
             return None;
         }
         let (name, folders) = parts.split_last()?;
         let codec = Codec::from_key(name.as_ref());
-        if codec.is_none() && meta.size == 0 {
+        let marks_folder = codec.is_none() && meta.size == 0;
+        if marks_folder {
             return None;
         }
         let partitions =
@@ -120,20 +119,20 @@ impl Object {
 }
 
 impl Lake {
-    /// The topics that have objects in an area, in order.
+    /// Lists the topics that have objects in an area, in order.
     ///
     /// # Errors
-    /// When the store does not list them.
+    /// If the store fails to list them.
     pub async fn topics(&self, area: Area) -> Result<Vec<String>, StoreError> {
         let root = self.path(area, None)?;
-        let names = self.folders(&root).await?.into_iter();
-        Ok(names.filter_map(|path| path.filename().map(str::to_owned)).collect())
+        let folders = self.folders(&root).await?.into_iter();
+        Ok(folders.filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
-    /// The days of a topic, oldest first.
+    /// Lists the days of a topic, oldest first.
     ///
     /// # Errors
-    /// When the store does not list them.
+    /// If the store fails to list them.
     pub async fn days(&self, area: Area, topic: &str) -> Result<Vec<Day>, StoreError> {
         let root = self.path(area, Some(topic))?;
         let folders = self.folders(&root).await?.into_iter();
@@ -145,31 +144,31 @@ impl Lake {
             .collect())
     }
 
-    /// The objects of some days, in the order of the days and then of the keys.
+    /// Lists the objects of some days, in the order of the days and then of the keys.
     ///
     /// # Errors
-    /// When the store does not list them.
+    /// If the store fails to list them.
     pub async fn objects(&self, days: Vec<Day>) -> Result<Vec<Object>, StoreError> {
         let lists = days.into_iter().map(|day| async move {
             let listed = self.store.list(Some(&day.path)).try_collect::<Vec<_>>();
             let metas = listed.await.map_err(|source| StoreError::List { key: day.path.to_string(), source })?;
             let objects = metas.into_iter();
-            let mut objects: Vec<_> = objects.filter_map(|m| Object::below(&day.path, m)).collect();
+            let mut objects: Vec<_> = objects.filter_map(|meta| Object::below(&day.path, meta)).collect();
             objects.sort_by(|a, b| a.key().cmp(b.key()));
             Ok::<_, StoreError>(objects)
         });
-        let days: Vec<_> = stream::iter(lists).buffered(LISTS_AT_ONCE).try_collect().await?;
+        let days: Vec<_> = stream::iter(lists).buffered(CONCURRENT_LISTS).try_collect().await?;
         Ok(days.into_iter().flatten().collect())
     }
 
-    /// An object's bytes as they are stored.
+    /// Reads an object's bytes as they are stored.
     ///
     /// # Errors
-    /// When the store does not hand it out.
+    /// If the store fails to return them.
     pub async fn read(&self, object: &Object) -> Result<Bytes, StoreError> {
-        let wrong = |source| StoreError::Read { key: object.key().to_string(), source };
-        let found = self.store.get(object.key()).await.map_err(wrong)?;
-        found.bytes().await.map_err(wrong)
+        let failed = |source| StoreError::Read { key: object.key().to_string(), source };
+        let found = self.store.get(object.key()).await.map_err(failed)?;
+        found.bytes().await.map_err(failed)
     }
 
     pub(crate) async fn folders(&self, path: &Path) -> Result<Vec<Path>, StoreError> {
@@ -190,33 +189,12 @@ impl Lake {
     }
 }
 
-/// A folder's name as Hive reads it: `name=value`, the value percent-encoded.
+/// Parses a folder's name as Hive does: `name=value`, the value percent-encoded. A value with an invalid escape stays
+/// as it is written.
 fn partition(folder: &str) -> Option<(String, Option<String>)> {
     let (name, value) = folder.split_once('=')?;
-    let value = (value != NO_PARTITION).then(|| percent_decode(value));
+    let value = (value != NO_PARTITION).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned());
     Some((name.to_owned(), value))
-}
-
-/// Undoes percent-encoding; what is none stays as it is, as Hive does it.
-fn percent_decode(text: &str) -> String {
-    let hex = |byte: Option<&u8>| byte.and_then(|b| char::from(*b).to_digit(16));
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let pair = (hex(bytes.get(at + 1)), hex(bytes.get(at + 2)));
-        match pair {
-            (Some(high), Some(low)) if byte == b'%' => {
-                out.extend(u8::try_from(high * 16 + low));
-                at += 3;
-            }
-            _ => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -231,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hidden_and_foreign_objects_are_passed_over() {
+    async fn hidden_and_foreign_objects_are_skipped() {
         let store = Store::new();
         for key in [
             "data/quotes/dt=2026-01-03/a.json",
@@ -262,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_prefix_is_text_before_the_key() {
+    async fn prefix_is_prepended_as_it_is() {
         let store = Store::new();
         store.put("a/b-data/quotes/dt=2026-01-02/a.json", "{}\n").await;
         assert_eq!(keys(&store.lake("a/b-"), "quotes").await.len(), 1);
@@ -272,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_carry_partition_values() {
+    async fn key_gives_partition_values() {
         let store = Store::new();
         let folder = "data/q/dt=2026-01-02/hour=07";
         store.put(&format!("{folder}/by_symbol=BRK%2FB%20é%/a.json"), "{}").await;
@@ -280,10 +258,10 @@ mod tests {
         let lake = store.lake("");
         let days = lake.days(Area::Data, "q").await.unwrap();
         let objects = lake.objects(days).await.unwrap();
-        let symbols: Vec<_> = objects.iter().map(|o| o.partition("by_symbol")).collect();
+        let symbols: Vec<_> = objects.iter().map(|o| o.partition_value("by_symbol")).collect();
         assert_eq!(symbols, [Some("BRK/B é%"), None]);
-        assert_eq!(objects[0].partition("dt"), Some("2026-01-02"));
-        assert_eq!(objects[0].partition("hour"), Some("07"));
-        assert_eq!(objects[0].partition("minute"), None);
+        assert_eq!(objects[0].partition_value("dt"), Some("2026-01-02"));
+        assert_eq!(objects[0].partition_value("hour"), Some("07"));
+        assert_eq!(objects[0].partition_value("minute"), None);
     }
 }

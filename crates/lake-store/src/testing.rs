@@ -1,4 +1,4 @@
-//! A lake in memory that counts what is asked of it.
+//! A lake in memory that records which objects are read and which folders are listed.
 
 use std::fmt;
 use std::io::Write;
@@ -14,7 +14,7 @@ use object_store::{
 
 use crate::listing::Lake;
 
-/// An in-memory store that remembers which objects were read and which folders were listed whole.
+/// An in-memory store that records requests.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     objects: Arc<InMemory>,
@@ -23,35 +23,35 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stores an object of this text.
+    /// Stores an object.
     pub async fn put(&self, key: &str, text: &str) {
         self.put_bytes(key, text.as_bytes().to_vec()).await;
     }
 
-    /// Stores an object of these bytes.
+    /// Stores an object that is not text.
     pub async fn put_bytes(&self, key: &str, bytes: Vec<u8>) {
         let key = Path::parse(key).unwrap();
         self.objects.put(&key, bytes.into()).await.unwrap();
     }
 
-    /// The lake in it whose keys begin with `prefix`.
+    /// Returns a lake over this store.
     pub fn lake(&self, prefix: &str) -> Lake {
         Lake { store: Arc::new(self.clone()), prefix: prefix.into() }
     }
 
-    /// The folders listed whole since the last call, in order.
+    /// Returns the folders listed recursively since the last call, in order.
     pub fn take_lists(&self) -> Vec<String> {
         let mut listed = std::mem::take(&mut *self.listed.lock().unwrap());
         listed.sort();
         listed
     }
 
-    /// The keys read since the last call, in order.
+    /// Returns the keys read since the last call, in order.
     pub fn take_reads(&self) -> Vec<String> {
         let mut read = std::mem::take(&mut *self.read.lock().unwrap());
         read.sort();
@@ -98,14 +98,14 @@ impl ObjectStore for Store {
     }
 }
 
-/// Compresses a text.
+/// Compresses text with gzip.
 pub fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
 }
 
-/// Compresses a text.
+/// Compresses text with zstd.
 pub fn zstd(text: &str) -> Vec<u8> {
     zstd::encode_all(text.as_bytes(), 3).unwrap()
 }

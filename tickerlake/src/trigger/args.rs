@@ -1,41 +1,38 @@
-//! The arguments that name the mapping's settings, as AWS names them.
+//! Arguments with the names of the mapping's settings on AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use aws_sdk_s3::Client;
 use clap::{Args, ValueEnum};
 use hyper::Uri;
 use sink::Sink;
 
-use event_source::batch::{Limits, MAX_PAYLOAD};
 use event_source::function::{Function, HttpFunction};
-use event_source::on_failure::{Destination, Place};
-use event_source::redrive;
-use event_source::retry::Policy;
-use event_source::{FUNCTION_TIMEOUT, Settings};
+use event_source::location::{Location, OpenLocation};
+use event_source::on_failure::OnFailureDestination;
+use event_source::{FUNCTION_TIMEOUT, Limits, MAX_PAYLOAD, RetryPolicy, Settings};
 
 use super::sink_function::SinkFunction;
 use crate::query::seconds;
 
-/// Retries where an on-failure destination is given and no number: what AWS then makes of infinitely many.
+/// Retries if an on-failure destination is given and no number. AWS turns infinite retries into this number then.
 const RETRIES_WITH_DESTINATION: u32 = 10;
 
-/// What closes a batch.
+/// Limits of a batch.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Batches")]
 pub struct BatchArgs {
-    /// Most records in a batch, up to 10000 [default: 100, as AWS; run and up: 10000]
+    /// Maximum number of records in a batch, up to 10000 [default: 100, as on AWS; run and up: 10000]
     #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub batch_size: Option<u16>,
-    /// Longest wait for a batch to fill, from its first record on [default: 0.5]
+    /// Longest wait for a batch to fill, from its first record on, up to 300 [default: 0.5]
     #[arg(long, value_name = "SECONDS", value_parser = window)]
     pub maximum_batching_window_in_seconds: Option<Duration>,
 }
 
 impl BatchArgs {
-    /// The limits, with the batch size of the command that asks.
+    /// Returns the limits; `batch_size` is the command's default.
     pub fn limits(&self, batch_size: u16) -> Limits {
         Limits {
             batch_size: usize::from(self.batch_size.unwrap_or(batch_size)),
@@ -49,14 +46,14 @@ fn window(text: &str) -> Result<Duration, String> {
     seconds(text).and_then(|window| match window.as_secs() {
         0..300 => Ok(window),
         300 if window.subsec_nanos() == 0 => Ok(window),
-        _ => Err("at most 300 seconds".to_owned()),
+        _ => Err("more than 300 seconds".to_owned()),
     })
 }
 
 /// The values of `--function-response-types`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ResponseType {
-    /// The function's answer names the records that failed.
+    /// The function's response names the records that failed
     #[value(name = "ReportBatchItemFailures")]
     ReportBatchItemFailures,
 }
@@ -85,7 +82,7 @@ pub struct FunctionArgs {
     /// Retries after the function failed before a batch is given up, up to 10000; -1 retries until it succeeds
     /// [default: -1, with --on-failure 10]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=10_000))]
-    pub(super) maximum_retry_attempts: Option<i64>,
+    pub(crate) maximum_retry_attempts: Option<i64>,
     /// Age at which records are given up, 60 to 604800; -1 never gives them up [default: -1]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = record_age)]
     pub(super) maximum_record_age_in_seconds: Option<i64>,
@@ -94,13 +91,13 @@ pub struct FunctionArgs {
     pub(super) bisect_batch_on_function_error: bool,
     /// Where batches that are given up are written, in the format that AWS documents for S3 [default: nowhere]
     #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX")]
-    pub(super) on_failure: Option<Place>,
+    pub(super) on_failure: Option<Location>,
 }
 
 fn record_age(text: &str) -> Result<i64, String> {
     match text.parse() {
         Ok(age @ (-1 | 60..=604_800)) => Ok(age),
-        _ => Err("-1, or 60 to 604800".to_owned()),
+        _ => Err("expected -1, or 60 to 604800".to_owned()),
     }
 }
 
@@ -119,7 +116,7 @@ impl InvokeArgs {
             return Ok(function);
         }
         let config = crate::lake::sink_config(|name| std::env::var(name).ok())
-            .context("the sink's settings (or name a function with --function)")?;
+            .context("invalid settings of the sink (or select another function with --function)")?;
         Ok(Arc::new(SinkFunction::new(Sink::new(config, sink::storage::s3_adapter::client().await))))
     }
 
@@ -139,24 +136,19 @@ impl FunctionArgs {
     /// If the on-failure destination cannot be opened.
     pub(crate) async fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
         settings.timeout = self.invoke.timeout();
-        settings.policy = self.policy();
+        settings.retry_policy = self.retry_policy();
         settings.report_batch_item_failures = self.invoke.report_batch_item_failures();
-        if let Some(place) = &self.on_failure {
-            settings.on_failure = Some(Destination::open(place.clone(), s3_client(place).await)?);
+        if let Some(location) = &self.on_failure {
+            settings.on_failure = Some(OnFailureDestination::open(open(location.clone()).await)?);
         }
         Ok(())
     }
 
-    /// Returns the retries for `trigger --redrive`; `None` retries until the function succeeds.
-    pub(crate) fn redrive_retries(&self) -> Option<u32> {
-        self.maximum_retry_attempts.map_or(Some(redrive::RETRIES), |most| u32::try_from(most).ok())
-    }
-
-    fn policy(&self) -> Policy {
-        let for_ever = self.on_failure.as_ref().map(|_| RETRIES_WITH_DESTINATION);
-        let retries = self.maximum_retry_attempts.and_then(|most| u32::try_from(most).ok()).or(for_ever);
+    fn retry_policy(&self) -> RetryPolicy {
+        let with_destination = self.on_failure.as_ref().map(|_| RETRIES_WITH_DESTINATION);
+        let retries = self.maximum_retry_attempts.and_then(|maximum| u32::try_from(maximum).ok()).or(with_destination);
         let age = self.maximum_record_age_in_seconds.and_then(|age| u64::try_from(age).ok());
-        Policy {
+        RetryPolicy {
             maximum_retry_attempts: retries,
             maximum_record_age: age.map(Duration::from_secs),
             bisect: self.bisect_batch_on_function_error,
@@ -164,11 +156,13 @@ impl FunctionArgs {
     }
 }
 
-/// Returns the S3 client that a location needs, configured by AWS's own variables; `None` for a folder.
-pub(crate) async fn s3_client(place: &Place) -> Option<Client> {
-    match place {
-        Place::Folder(_) => None,
-        Place::S3 { .. } => Some(sink::storage::s3_adapter::client().await),
+/// Opens a location, with an S3 client that AWS's own variables configure if it needs one.
+pub(crate) async fn open(location: Location) -> OpenLocation {
+    match location {
+        Location::Folder(folder) => OpenLocation::Folder(folder),
+        Location::S3 { bucket, prefix } => {
+            OpenLocation::S3 { client: sink::storage::s3_adapter::client().await, bucket, prefix }
+        }
     }
 }
 
@@ -184,15 +178,15 @@ mod tests {
         function: FunctionArgs,
     }
 
-    fn policy(arguments: &[&str]) -> Policy {
+    fn policy(arguments: &[&str]) -> RetryPolicy {
         let line = Line::try_parse_from([&["x"], arguments].concat());
-        line.map(|line| line.function.policy()).unwrap_or_else(|error| panic!("{error}"))
+        line.map(|line| line.function.retry_policy()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
-    fn the_defaults_are_those_of_aws_and_infinite_retries_with_a_destination_are_ten() {
-        assert_eq!(policy(&[]), Policy::default());
-        assert_eq!(policy(&["--maximum-retry-attempts", "-1"]), Policy::default());
+    fn infinite_retries_with_a_destination_are_ten() {
+        assert_eq!(policy(&[]), RetryPolicy::default());
+        assert_eq!(policy(&["--maximum-retry-attempts", "-1"]), RetryPolicy::default());
         assert_eq!(policy(&["--on-failure", "x"]).maximum_retry_attempts, Some(10));
         assert_eq!(policy(&["--on-failure", "x", "--maximum-retry-attempts", "-1"]).maximum_retry_attempts, Some(10));
         assert_eq!(policy(&["--on-failure", "x", "--maximum-retry-attempts", "0"]).maximum_retry_attempts, Some(0));
@@ -201,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_aws_does_not_take_are_refused() {
+    fn values_that_aws_rejects_are_rejected() {
         for wrong in [
             ["--maximum-retry-attempts", "10001"],
             ["--maximum-retry-attempts", "-2"],

@@ -1,19 +1,19 @@
-//! The sink in this process, as a function that batches go to.
+//! The sink in this process, as a function of an event source.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use event_source::function::{Answer, Function, InvokeError, Report};
+use event_source::function::{Function, InvokeError, Report, Response};
 use sink::Sink;
-use sink::response::Response;
+use sink::response::Response as BatchResponse;
 
-/// The sink, in this process.
+/// The sink in this process.
 #[derive(Clone, Debug)]
 pub struct SinkFunction(Sink);
 
 impl SinkFunction {
-    /// The sink, as a function.
+    /// Wraps a sink.
     pub fn new(sink: Sink) -> Self {
         SinkFunction(sink)
     }
@@ -31,17 +31,18 @@ impl Function for SinkFunction {
         "sink"
     }
 
-    async fn call(&self, event: Bytes) -> Result<Answer, InvokeError> {
-        let stored = self.0.handle(event).await.map_err(|error| InvokeError::Function(error.to_string()))?;
+    async fn run(&self, event: Bytes) -> Result<Response, InvokeError> {
+        let stored = self.0.handle(event).await.map_err(|error| InvokeError::Function(error.into()))?;
         for error in &stored.failed {
-            tracing::error!("{error}");
+            tracing::error!(%error, "failed to store a partition");
         }
-        let body = serde_json::to_vec(&Response::of(&stored.failed));
-        let body = body.map_err(|error| InvokeError::Function(error.to_string()))?.into();
-        Ok(Answer { body, report: Some(report(stored.report)) })
+        let body = serde_json::to_vec(&BatchResponse::of(&stored.failed));
+        let body = body.map_err(|error| InvokeError::Function(error.into()))?.into();
+        Ok(Response { body, report: Some(report(stored.report)) })
     }
 }
 
-fn report(sink::metrics::Report { records, bytes, objects, quarantined, skipped }: sink::metrics::Report) -> Report {
+fn report(report: sink::metrics::Report) -> Report {
+    let sink::metrics::Report { records, bytes, objects, quarantined, skipped } = report;
     Report { records, bytes, objects, quarantined, skipped }
 }

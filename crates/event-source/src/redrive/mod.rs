@@ -1,173 +1,191 @@
-//! `tickerlake trigger --redrive`: what an on-failure destination kept is handed to the function once more.
+//! Redrive: invokes the function again with the batches that an on-failure destination kept.
 //!
-//! Each document's event is invoked as it stands, in the order of topic, partition and first offset, one after the
-//! other. A document is marked once the function has succeeded with it, never before; so one that is not is fed
-//! again by the next redrive, and nothing is lost whenever this ends.
+//! The files are processed one after the other, in the order of topic, partition and first offset, each with its event
+//! unchanged. A file is renamed once the function has succeeded with its event, never before. A file that is not renamed
+//! is processed by the next redrive, so that no event is lost whenever a redrive ends.
 
-pub mod document;
+mod document;
 mod source;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
 use bytes::Bytes;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use self::document::{Coordinates, Document};
-use self::source::Kept;
-pub use self::source::MARK;
-use super::deliver::{Judged, judge};
-use super::function::{Function, Report};
-use super::on_failure::Place;
-use super::retry::{Outcome, wait};
+use crate::deliver::{Failure, Judgement, judge};
+use crate::function::{Function, Report};
+use crate::location::OpenLocation;
+use crate::retry::{Outcome, backoff};
+use document::{Document, RecordId};
+use source::Source;
 
-/// Retries of a document where no number is given: enough for what passes, few enough for a person who waits.
-pub const RETRIES: u32 = 2;
+pub use document::DocumentError;
+pub use source::{REDRIVEN, SourceError};
 
-/// What a redrive is told.
+/// Default number of retries of an event: enough for temporary errors, few enough for a person who waits.
+pub const DEFAULT_RETRIES: u32 = 2;
+
+/// Settings of a redrive.
 pub struct Redrive {
-    /// Where the documents are.
-    pub place: Place,
-    /// What reaches a place in S3.
-    pub client: Option<Client>,
-    /// Whom they are fed to.
+    /// Where the files are.
+    pub source: OpenLocation,
+    /// The function to invoke.
     pub function: Arc<dyn Function>,
-    /// How long the function may take.
+    /// Longest time that one invocation may take.
     pub timeout: Duration,
-    /// Retries after a failed invocation; none: until it succeeds.
+    /// Retries after a failed invocation. `None` retries until the function succeeds.
     pub retries: Option<u32>,
-    /// Whether the function's answer is read as a partial batch response.
+    /// Whether the function's response is read as a partial batch response.
     pub report_batch_item_failures: bool,
 }
 
-/// What a redrive came to, in documents but for `records`.
+/// Result of a redrive. Counts files, except for `records`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Taken by the function.
+    /// Files whose event the function processed.
     pub redriven: u64,
-    /// Records in these.
+    /// Records in these events.
     pub records: u64,
-    /// Taken, but not marked, so that they will be fed again.
+    /// Files that were redriven but not renamed. The next redrive processes them again.
     pub unmarked: u64,
-    /// Tried and failed; they are as they were.
+    /// Files whose event failed.
     pub failed: u64,
-    /// Files that cannot be fed to a function.
+    /// Files that are not documents with an event.
     pub refused: u64,
-    /// Not tried: the redrive ended before.
+    /// Files that were not tried because the redrive ended before.
     pub left: u64,
-    /// What the sink in this process stored.
+    /// Counters that the function reported.
     pub sink: Report,
 }
 
-/// What became of one document.
-enum Fed {
-    Taken(Option<Report>),
-    Failed(String),
-    /// Nobody is there, so that there is no use in going on.
-    Unanswered(String),
+/// Why a file was not redriven.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+/// Outcome of one event.
+enum Invoked {
+    Processed(Option<Report>),
+    Failed(Failure),
+    /// The function cannot be reached, so other events would fail too.
+    Unreachable(Failure),
     Stopped,
 }
 
 impl Redrive {
-    /// Feeds every document; stops between two when told to.
+    /// Processes every file. Stops after the current one if `stop` is cancelled.
     ///
     /// # Errors
-    /// When the place cannot be listed.
-    pub async fn run(&self, stop: &CancellationToken) -> anyhow::Result<Summary> {
-        let kept = Kept::open(self.place.clone(), self.client.clone());
-        let names = kept.list().await?;
+    /// If the files cannot be listed.
+    pub async fn run(&self, stop: &CancellationToken) -> Result<Summary, SourceError> {
+        let source = Source::new(self.source.clone());
+        let names = source.list().await?;
         let mut summary = Summary { left: names.len() as u64, ..Summary::default() };
-        // Read twice, first for their order: all of them need not fit into memory.
-        let mut waiting = Vec::new();
+        // Each file is read twice, the first time for its position in the order, so that they need not fit into memory.
+        let mut pending = Vec::new();
         for name in names {
             if stop.is_cancelled() {
                 return Ok(summary);
             }
-            match read(&kept, &name).await {
-                Ok((document, _)) => waiting.push((document.first, name)),
+            match read(&source, &name).await {
+                Ok((document, _)) => pending.push((document.first, name)),
                 Err(error) => {
-                    tracing::warn!("{}: {error:#}", kept.full_name(&name));
+                    tracing::warn!(file = source.full_name(&name), %error, "skipped a file");
                     summary.left -= 1;
                     summary.refused += 1;
                 }
             }
         }
-        waiting.sort();
-        for (first, name) in waiting {
-            if stop.is_cancelled() || !self.one(&kept, &first, &name, &mut summary, stop).await {
+        pending.sort();
+        for (first, name) in pending {
+            if stop.is_cancelled() || !self.process(&source, &first, &name, &mut summary, stop).await {
                 break;
             }
         }
         Ok(summary)
     }
 
-    /// Feeds a document, marks it and counts it; whether there is use in going on.
-    async fn one(
+    /// Processes one file and counts it. Returns `false` if the redrive should end.
+    async fn process(
         &self,
-        kept: &Kept,
-        first: &Coordinates,
+        source: &Source,
+        first: &RecordId,
         name: &str,
         summary: &mut Summary,
         stop: &CancellationToken,
     ) -> bool {
-        let full_name = kept.full_name(name);
-        let (document, bytes) = match read(kept, name).await {
+        let file = source.full_name(name);
+        let (document, bytes) = match read(source, name).await {
             Ok(read) => read,
             Err(error) => {
-                tracing::warn!("{full_name}: {error:#}");
+                tracing::warn!(file, %error, "failed to redrive a file");
                 summary.left -= 1;
                 summary.failed += 1;
                 return true;
             }
         };
         let records = document.records as u64;
-        let (why, goes_on) = match self.feed(document.event.into(), &full_name, stop).await {
-            Fed::Taken(report) => {
+        match self.invoke(document.event.into(), &file, stop).await {
+            Invoked::Processed(report) => {
                 summary.left -= 1;
                 summary.redriven += 1;
                 summary.records += records;
                 summary.sink += report.unwrap_or_default();
-                tracing::info!("redriven: {records} records from {first} on, {full_name}");
-                if let Err(error) = kept.mark(name, bytes).await {
-                    tracing::warn!("{full_name}: taken, but not marked, so that it will be fed again: {error:#}");
+                tracing::info!(file, %first, records, "redrove a file");
+                if let Err(error) = source.rename(name, bytes).await {
+                    tracing::warn!(file, %error, "redrove a file but failed to rename it; the next redrive repeats it");
                     summary.unmarked += 1;
                 }
-                return true;
+                true
             }
-            Fed::Failed(why) => (why, true),
-            Fed::Unanswered(why) => (format!("{why}; the others are not tried"), false),
-            Fed::Stopped => return false,
-        };
-        tracing::warn!("{full_name}: {why}");
-        summary.left -= 1;
-        summary.failed += 1;
-        goes_on
+            Invoked::Failed(error) => {
+                tracing::warn!(file, %error, "failed to redrive a file");
+                summary.left -= 1;
+                summary.failed += 1;
+                true
+            }
+            Invoked::Unreachable(error) => {
+                tracing::warn!(file, %error, "failed to redrive a file; skipping the others");
+                summary.left -= 1;
+                summary.failed += 1;
+                false
+            }
+            Invoked::Stopped => false,
+        }
     }
 
-    /// Invokes the function until it succeeds, or its retries are used up.
-    async fn feed(&self, event: Bytes, name: &str, stop: &CancellationToken) -> Fed {
-        let mut in_vain = 0;
+    /// Invokes the function until it succeeds or the retries are used up.
+    async fn invoke(&self, event: Bytes, file: &str, stop: &CancellationToken) -> Invoked {
+        let mut failures = 0;
         loop {
             let invoked = self.function.invoke(event.clone(), self.timeout).await;
-            let Judged { outcome, report, why } = judge(invoked, self.report_batch_item_failures);
-            let Some(why) = why else {
-                return Fed::Taken(report);
+            let Judgement { outcome, report, failure } = judge(invoked, self.report_batch_item_failures);
+            let Some(error) = failure else {
+                return Invoked::Processed(report);
             };
-            in_vain += 1;
-            if self.retries.is_some_and(|most| in_vain > most) {
-                return if outcome == Outcome::NotInvoked { Fed::Unanswered(why) } else { Fed::Failed(why) };
+            failures += 1;
+            if self.retries.is_some_and(|maximum| failures > maximum) {
+                return if outcome == Outcome::NotInvoked {
+                    Invoked::Unreachable(error)
+                } else {
+                    Invoked::Failed(error)
+                };
             }
-            tracing::debug!("{name}: {why}; it is tried again");
-            if stop.run_until_cancelled(tokio::time::sleep(wait(in_vain))).await.is_none() {
-                return Fed::Stopped;
+            tracing::debug!(file, %error, "invocation failed; retrying");
+            if stop.run_until_cancelled(tokio::time::sleep(backoff(failures))).await.is_none() {
+                return Invoked::Stopped;
             }
         }
     }
 }
 
-async fn read(kept: &Kept, name: &str) -> anyhow::Result<(Document, Vec<u8>)> {
-    let bytes = kept.read(name).await?;
+async fn read(source: &Source, name: &str) -> Result<(Document, Vec<u8>), FileError> {
+    let bytes = source.read(name).await?;
     Ok((document::parse(&bytes)?, bytes))
 }

@@ -1,126 +1,149 @@
-//! The place where documents are kept: a folder, or a prefix in S3. Lists them, reads them, and marks those whose
-//! records have been taken.
+//! The files of a redrive: lists them, reads them, and renames those whose event the function has processed.
 
+use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::super::on_failure::Place;
+use crate::location::OpenLocation;
 
-/// What the name of a document ends with once its records have been taken.
-pub const MARK: &str = ".redriven";
+/// Extension of a file whose event the function has processed.
+pub const REDRIVEN: &str = ".redriven";
 
-/// The place, and what is needed to reach it.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    place: Place,
-    client: Option<Client>,
+/// Why the files of a redrive could not be listed, read or renamed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A folder cannot be listed.
+    #[error("failed to read {}: {source}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A prefix cannot be listed.
+    #[error("failed to list {location}: {}", DisplayErrorContext(&**source))]
+    Prefix {
+        /// The prefix.
+        location: String,
+        /// The cause.
+        source: S3Error,
+    },
+    /// A file cannot be read.
+    #[error("failed to read the file: {0}")]
+    ReadFile(#[source] io::Error),
+    /// An object cannot be read.
+    #[error("failed to read the object: {}", DisplayErrorContext(&**.0))]
+    GetObject(#[source] S3Error),
+    /// A file cannot be renamed.
+    #[error("failed to rename the file: {0}")]
+    RenameFile(#[source] io::Error),
+    /// An object cannot be renamed.
+    #[error("failed to rename the object: {}", DisplayErrorContext(&**.0))]
+    RenameObject(#[source] S3Error),
+    /// The task that lists a folder panicked.
+    #[error("failed to list the files")]
+    Task(#[from] tokio::task::JoinError),
 }
 
-impl Kept {
-    /// The place; one in S3 needs a client.
-    pub(super) fn open(place: Place, client: Option<Client>) -> Self {
-        Kept { place, client }
+type S3Error = Box<dyn Error + Send + Sync>;
+
+/// The files in a folder, or the objects below a prefix.
+#[derive(Clone, Debug)]
+pub(super) struct Source(OpenLocation);
+
+impl Source {
+    pub(super) fn new(location: OpenLocation) -> Self {
+        Source(location)
     }
 
-    /// The names of what is not marked: paths within the folder, or keys after the prefix. Hidden files are left
-    /// out: a destination's half-written document is one.
-    ///
-    /// # Errors
-    /// When there is no such place.
-    pub(super) async fn list(&self) -> anyhow::Result<Vec<String>> {
-        let mut names = match (&self.place, &self.client) {
-            (Place::Folder(folder), _) => {
+    /// Lists the files that are not [`REDRIVEN`]: paths in the folder, or keys without the prefix. Hidden files are
+    /// skipped, because an incomplete document is one.
+    pub(super) async fn list(&self) -> Result<Vec<String>, SourceError> {
+        let mut names = match &self.0 {
+            OpenLocation::Folder(folder) => {
                 let folder = folder.clone();
-                tokio::task::spawn_blocking(move || files(&folder)).await??
+                tokio::task::spawn_blocking(move || list_files(&folder)).await??
             }
-            (Place::S3 { bucket, prefix }, client) => {
-                let client = client.as_ref().context("no client")?;
+            OpenLocation::S3 { client, bucket, prefix } => {
                 let mut names = Vec::new();
                 let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
                 while let Some(page) = pages.next().await {
-                    let page = page.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)));
-                    let page = page.with_context(|| format!("failed to list s3://{bucket}/{prefix}"))?;
+                    let failed = |source: S3Error| SourceError::Prefix { location: self.0.to_string(), source };
+                    let page = page.map_err(|error| failed(error.into()))?;
                     let keys = page.contents().iter().filter_map(|object| object.key()?.strip_prefix(&**prefix));
                     names.extend(keys.map(str::to_owned));
                 }
                 names
             }
         };
-        names.retain(|name| is_unmarked(name));
+        names.retain(|name| is_pending(name));
         Ok(names)
     }
 
-    /// A document's bytes.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) async fn read(&self, name: &str) -> anyhow::Result<Vec<u8>> {
-        let unreadable = "cannot be read";
-        match (&self.place, &self.client) {
-            (Place::Folder(folder), _) => tokio::fs::read(folder.join(name)).await.context(unreadable),
-            (Place::S3 { bucket, prefix }, client) => {
-                let client = client.as_ref().context("no client")?;
+    /// Reads a file.
+    pub(super) async fn read(&self, name: &str) -> Result<Vec<u8>, SourceError> {
+        match &self.0 {
+            OpenLocation::Folder(folder) => tokio::fs::read(folder.join(name)).await.map_err(SourceError::ReadFile),
+            OpenLocation::S3 { client, bucket, prefix } => {
                 let got = client.get_object().bucket(bucket).key(format!("{prefix}{name}")).send().await;
-                let got = got.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)));
-                Ok(got.context(unreadable)?.body.collect().await.context(unreadable)?.to_vec())
+                let body = got.map_err(|error| SourceError::GetObject(error.into()))?.body.collect().await;
+                Ok(body.map_err(|error| SourceError::GetObject(error.into()))?.to_vec())
             }
         }
     }
 
-    /// Marks a document, whose bytes are given, so that it is not listed again. In S3 it is written under its new
-    /// name before the old one is deleted: whatever comes between, its records are kept.
-    ///
-    /// # Errors
-    /// When it cannot be marked; then it is listed again.
-    pub(super) async fn mark(&self, name: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
-        match (&self.place, &self.client) {
-            (Place::Folder(folder), _) => {
-                tokio::fs::rename(folder.join(name), folder.join(format!("{name}{MARK}"))).await?;
+    /// Renames a file with these bytes, so that it is not listed again. In S3 the new object is written before the old one
+    /// is deleted; whatever happens in between, the event is kept.
+    pub(super) async fn rename(&self, name: &str, bytes: Vec<u8>) -> Result<(), SourceError> {
+        match &self.0 {
+            OpenLocation::Folder(folder) => {
+                let renamed = tokio::fs::rename(folder.join(name), folder.join(format!("{name}{REDRIVEN}"))).await;
+                renamed.map_err(SourceError::RenameFile)
             }
-            (Place::S3 { bucket, prefix }, client) => {
-                let client = client.as_ref().context("no client")?;
+            OpenLocation::S3 { client, bucket, prefix } => {
                 let key = format!("{prefix}{name}");
-                let put = client.put_object().bucket(bucket).key(format!("{key}{MARK}")).body(ByteStream::from(bytes));
-                put.send().await.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)))?;
+                let new = format!("{key}{REDRIVEN}");
+                let put = client.put_object().bucket(bucket).key(new).body(ByteStream::from(bytes));
+                put.send().await.map_err(|error| SourceError::RenameObject(error.into()))?;
                 let delete = client.delete_object().bucket(bucket).key(key);
-                delete.send().await.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)))?;
+                delete.send().await.map_err(|error| SourceError::RenameObject(error.into()))?;
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    /// A document's whole name, for people.
+    /// Returns a file's path or URL.
     pub(super) fn full_name(&self, name: &str) -> String {
-        match &self.place {
-            Place::Folder(folder) => folder.join(name).display().to_string(),
-            Place::S3 { bucket, prefix } => format!("s3://{bucket}/{prefix}{name}"),
+        match &self.0 {
+            OpenLocation::Folder(folder) => folder.join(name).display().to_string(),
+            OpenLocation::S3 { bucket, prefix, .. } => format!("s3://{bucket}/{prefix}{name}"),
         }
     }
 }
 
-/// Neither marked nor hidden, nor one of the empty objects that stand for folders.
-fn is_unmarked(name: &str) -> bool {
+/// Returns `false` for files that are redriven or hidden, and for the empty objects that mark folders.
+fn is_pending(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or_default();
-    !last.is_empty() && !last.starts_with('.') && !last.ends_with(MARK)
+    !last.is_empty() && !last.starts_with('.') && !last.ends_with(REDRIVEN)
 }
 
-fn files(root: &Path) -> anyhow::Result<Vec<String>> {
+fn list_files(root: &Path) -> Result<Vec<String>, SourceError> {
     let (mut names, mut folders) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(folder) = folders.pop() {
         let path = root.join(&folder);
-        let unreadable = || format!("failed to read {}", path.display());
-        for entry in std::fs::read_dir(&path).with_context(unreadable)? {
-            let entry = entry.with_context(unreadable)?;
+        let failed = |source| SourceError::Folder { folder: path.clone(), source };
+        for entry in std::fs::read_dir(&path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
             let name = folder.join(entry.file_name());
-            // A link to a folder is not followed: it might lead back.
-            if entry.file_type().with_context(unreadable)?.is_dir() {
+            // A symbolic link to a folder is not followed: it could form a cycle.
+            if entry.file_type().map_err(failed)?.is_dir() {
                 folders.push(name);
             } else {
-                // A name that is no UTF-8 is no destination's: it cannot be read, which is told.
+                // No destination writes a name that is not UTF-8. Reading it fails, which is reported.
                 names.push(name.to_string_lossy().into_owned());
             }
         }
@@ -133,7 +156,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_folder_lists_what_is_not_marked_and_marks_it() {
+    async fn renamed_files_are_not_listed_again() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("aws/lambda/g");
         std::fs::create_dir_all(&deep).unwrap();
@@ -141,23 +164,23 @@ mod tests {
             std::fs::write(deep.join(name), name).unwrap();
         }
         std::fs::write(folder.path().join("top"), "top").unwrap();
-        let kept = Kept::open(Place::Folder(folder.path().to_owned()), None);
-        let listed = async || {
-            let mut names = kept.list().await.unwrap();
+        let source = Source::new(OpenLocation::Folder(folder.path().to_owned()));
+        let list = async || {
+            let mut names = source.list().await.unwrap();
             names.sort();
             names
         };
-        assert_eq!(listed().await, ["aws/lambda/g/a", "aws/lambda/g/b", "top"]);
-        assert_eq!(kept.read("aws/lambda/g/a").await.unwrap(), b"a");
-        kept.mark("aws/lambda/g/a", b"a".to_vec()).await.unwrap();
-        assert_eq!(listed().await, ["aws/lambda/g/b", "top"]);
+        assert_eq!(list().await, ["aws/lambda/g/a", "aws/lambda/g/b", "top"]);
+        assert_eq!(source.read("aws/lambda/g/a").await.unwrap(), b"a");
+        source.rename("aws/lambda/g/a", b"a".to_vec()).await.unwrap();
+        assert_eq!(list().await, ["aws/lambda/g/b", "top"]);
         assert_eq!(std::fs::read_to_string(deep.join("a.redriven")).unwrap(), "a");
     }
 
     #[tokio::test]
-    async fn a_missing_folder_is_named() {
-        let kept = Kept::open(Place::Folder("/no/such/folder".into()), None);
-        let error = kept.list().await.unwrap_err().to_string();
+    async fn missing_folder_is_named() {
+        let source = Source::new(OpenLocation::Folder("/no/such/folder".into()));
+        let error = source.list().await.unwrap_err().to_string();
         assert!(error.contains("failed to read /no/such/folder"), "{error}");
     }
 }

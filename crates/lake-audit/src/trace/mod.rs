@@ -1,101 +1,123 @@
-//! Where a record went: the object and the line that hold it, or what lies around it.
+//! Finds a record: the objects and lines that store it, or the records next to it.
 
 mod search;
 
-use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
-use lake_store::{Lake, Stored};
+use lake_store::{Lake, StoreError, TopicObject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use search::{Around, Contents, Hit, Neighbour, Wanted};
+use search::{Contents, LineError, Match};
+pub use search::{Neighbour, Neighbours, Wanted};
 
-const READS_AT_ONCE: usize = 8;
+const CONCURRENT_READS: usize = 8;
 
-/// What the lake knows of a record.
+/// Where a record is.
 #[derive(Debug)]
 pub enum Trace {
-    /// Where it is.
-    Found(Vec<Place>),
-    /// Where it would be.
-    Missing(Vec<Around>),
+    /// The record is stored at these locations.
+    Found(Vec<RecordLocation>),
+    /// The record is not stored. Between these neighbours it would be, in each generation.
+    Missing(Vec<Neighbours>),
 }
 
-/// A place where the record is stored.
+/// A location of a record.
 #[derive(Debug, Serialize)]
-pub struct Place {
-    /// `stored` or `quarantined`.
+pub struct RecordLocation {
+    /// Whether the record is valid.
     pub status: Status,
-    /// The object.
+    /// The object's key.
     pub key: String,
-    /// The line in it, from 1.
+    /// Number of the line, from 1.
     pub line: usize,
     /// The topic's generation.
     pub generation: u32,
-    /// Why it was put aside, where it was.
+    /// Why the record is in the quarantine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The line as it is stored.
     pub record: Box<RawValue>,
 }
 
-/// What has become of a record.
+/// Whether a record is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Among the good ones.
+    /// The record is valid.
     Stored,
-    /// Put aside.
+    /// The record is invalid and in the quarantine.
     Quarantined,
 }
 
-/// Lists the topic's objects and reads those that may hold the record.
+/// Why a record could not be searched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The lake cannot be listed or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A line is not one of the sink's.
+    #[error("the object {key}: {source}")]
+    Line {
+        /// The object.
+        key: String,
+        /// The cause.
+        source: LineError,
+    },
+}
+
+/// Lists the topic's objects and reads those that may store the record.
 ///
 /// # Errors
-/// When the lake cannot be listed, or an object cannot be read.
-pub async fn find(lake: &Lake, topic: &str, wanted: Wanted) -> anyhow::Result<Trace> {
-    let objects = lake.stored(topic).await?;
+/// [`TraceError`] if the lake cannot be listed, or an object cannot be read.
+pub async fn find(lake: &Lake, topic: &str, wanted: Wanted) -> Result<Trace, TraceError> {
+    let objects = lake.topic_objects(topic).await?;
     let keys = objects.iter().map(|object| object.key.as_str());
     let candidates = wanted.candidates(keys.clone());
-    // Good records first, then by key.
+    // Valid records first, then by key.
     let candidates = objects.iter().filter(|object| candidates.contains(object.key.as_str()));
     let reads = candidates.map(|object| async move {
         let text = lake.text(object).await?;
-        let contents = wanted.read(&text).map_err(|fault| anyhow::anyhow!("the object {}: {fault}", object.key))?;
-        anyhow::Ok((object, contents))
+        let contents = wanted.search(&text).map_err(|source| line_error(object, source))?;
+        Ok::<_, TraceError>((object, contents))
     });
-    let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+    let read: Vec<(&TopicObject, Contents)> = stream::iter(reads).buffered(CONCURRENT_READS).try_collect().await?;
 
-    let mut places = Vec::new();
+    let mut locations = Vec::new();
     for (object, contents) in &read {
-        for hit in &contents.hits {
-            places.push(place(object, hit).with_context(|| format!("the object {}: line {}", object.key, hit.line))?);
+        for found in &contents.matches {
+            locations.push(location(object, found).map_err(|source| line_error(object, source))?);
         }
     }
-    if !places.is_empty() {
-        return Ok(Trace::Found(places));
+    if !locations.is_empty() {
+        return Ok(Trace::Found(locations));
     }
     let read = read.iter().map(|(object, contents)| (object.key.as_str(), contents));
-    Ok(Trace::Missing(wanted.around(keys, read)))
+    Ok(Trace::Missing(wanted.neighbours(keys, read)))
 }
 
-fn place(object: &Stored, hit: &Hit) -> serde_json::Result<Place> {
-    /// The part of a quarantine line that says why.
+fn line_error(object: &TopicObject, source: LineError) -> TraceError {
+    TraceError::Line { key: object.key.clone(), source }
+}
+
+fn location(object: &TopicObject, found: &Match) -> Result<RecordLocation, LineError> {
+    /// The part of a quarantined record's line that has the reason.
     #[derive(Deserialize)]
-    struct Aside {
+    struct Quarantined {
         reason: String,
     }
-    // A good record may have a field `reason` of its own.
+    let failed = |source| LineError { number: found.line, source };
+    // A valid record may have its own field `reason`.
     let reason = match object.quarantined {
-        true => Some(serde_json::from_str::<Aside>(&hit.text)?.reason),
+        true => Some(serde_json::from_str::<Quarantined>(&found.text).map_err(failed)?.reason),
         false => None,
     };
-    Ok(Place {
+    Ok(RecordLocation {
         status: if object.quarantined { Status::Quarantined } else { Status::Stored },
         key: object.key.clone(),
-        line: hit.line,
-        generation: hit.generation,
+        line: found.line,
+        generation: found.generation,
         reason,
-        record: RawValue::from_string(hit.text.clone())?,
+        record: RawValue::from_string(found.text.clone()).map_err(failed)?,
     })
 }

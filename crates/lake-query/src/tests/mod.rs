@@ -1,4 +1,4 @@
-//! Lakes in memory, asked in SQL.
+//! Queries over lakes in memory.
 
 use datafusion::prelude::SessionContext;
 
@@ -23,7 +23,7 @@ async fn csv(session: &SessionContext, sql: &str) -> String {
     String::from_utf8(render(&rows, Format::Csv).unwrap()).unwrap()
 }
 
-async fn refusal(session: &SessionContext, sql: &str) -> String {
+async fn error(session: &SessionContext, sql: &str) -> String {
     execute(session, sql).await.unwrap_err().to_string()
 }
 
@@ -34,7 +34,7 @@ fn line(offset: u64, date: &str, close: &str) -> String {
     )
 }
 
-/// Three days in three codecs: offsets 0 to 4.
+/// Creates three days with three codecs and the offsets 0 to 4.
 async fn mixed() -> Store {
     let store = Store::new();
     let first = [line(0, "2026-01-02", "1.5"), line(1, "2026-01-03", "null")].concat();

@@ -1,9 +1,9 @@
-//! What is read from the objects, and what is said of those that cannot be.
+//! Which objects are read, and the errors of those that cannot be.
 
 use super::*;
 
 #[tokio::test]
-async fn codecs_stand_side_by_side() {
+async fn codecs_mix_in_one_table() {
     let session = open(&mixed().await, "quotes").await;
     let sql = "SELECT kafka_offset, trade_date, close, open, dt FROM quotes ORDER BY 1";
     assert_eq!(
@@ -26,7 +26,7 @@ async fn rows_are_counted_without_columns() {
 }
 
 #[tokio::test]
-async fn declared_types_hold() {
+async fn declared_columns_have_their_types() {
     let session = open(&mixed().await, "quotes").await;
     let sql = "SELECT column_name, data_type FROM information_schema.columns \
                WHERE table_name = 'quotes' ORDER BY ordinal_position";
@@ -42,7 +42,7 @@ async fn declared_types_hold() {
 }
 
 #[tokio::test]
-async fn partitions_that_a_query_rules_out_are_not_read() {
+async fn excluded_partitions_are_not_read() {
     let store = Store::new();
     for (day, hour, symbol) in [(1, "00", "A"), (1, "07", "A"), (1, "07", "B%2FC"), (2, "07", "A")] {
         let key = format!("data/quotes/dt=2026-02-0{day}/hour={hour}/by_symbol={symbol}/0-0.json");
@@ -72,7 +72,7 @@ async fn partitions_that_a_query_rules_out_are_not_read() {
 }
 
 #[tokio::test]
-async fn a_limit_does_not_change_what_a_filter_means() {
+async fn limit_applies_after_filters() {
     let session = open(&mixed().await, "quotes").await;
     let sql = "SELECT kafka_offset FROM quotes WHERE close > 3 AND dt > '2026-02-01' LIMIT 1";
     assert_eq!(csv(&session, sql).await, "kafka_offset\n4\n");
@@ -80,7 +80,7 @@ async fn a_limit_does_not_change_what_a_filter_means() {
 }
 
 #[tokio::test]
-async fn unknown_columns_are_found() {
+async fn undeclared_columns_are_inferred() {
     let store = Store::new();
     let line = r#"{"symbol":7,"lot":1,"note":"a","odd":true,"legs":[{"x":1}],"dt":"hidden"}"#;
     let other = r#"{"symbol":true,"lot":2.5,"note":{"b":2},"odd":null,"legs":null,"late":1}"#;
@@ -92,18 +92,18 @@ async fn unknown_columns_are_found() {
         "symbol,lot,note,odd,legs,dt\n7,1.0,a,true,\"[{\"\"x\"\":1}]\",2026-02-01\n\
          true,2.5,\"{\"\"b\"\":2}\",,,2026-02-01\n"
     );
-    assert!(refusal(&session, "SELECT late FROM quotes").await.contains("late"));
+    assert!(error(&session, "SELECT late FROM quotes").await.contains("late"));
 }
 
 #[tokio::test]
-async fn a_cut_object_is_named_whatever_is_asked() {
+async fn truncated_object_is_named_by_every_query() {
     let store = mixed().await;
     let key = "data/quotes/dt=2026-02-04/00000-5.json.gz";
     let whole = gzip(&line(5, "2026-01-07", "5"));
     store.put_bytes(key, whole[..whole.len() - 4].to_vec()).await;
     let session = open(&store, "quotes").await;
     for columns in ["count(*)", "max(close)", "symbol", "dt"] {
-        let text = refusal(&session, &format!("SELECT {columns} FROM quotes")).await;
+        let text = error(&session, &format!("SELECT {columns} FROM quotes")).await;
         assert!(text.starts_with(&format!("failed to decode the object {key}: ")), "{text}");
     }
     let sql = "SELECT count(*) AS n FROM quotes WHERE dt <> '2026-02-04'";
@@ -111,31 +111,31 @@ async fn a_cut_object_is_named_whatever_is_asked() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_with_its_line() {
+async fn decode_error_names_the_line() {
     for (text, wrong) in [
         (r#"{"close":"dear"}"#, "line 3: Json error: whilst decoding field 'close'"),
         (r#"{"trade_date":"2026-02-30"}"#, "line 3: Json error: whilst decoding field 'trade_date'"),
         (r#"{"close":1"#, "line 3: Json error: Truncated record"),
-        (r#"{"close":1} {"close":2}"#, "line 3: not one JSON object a line"),
+        (r#"{"close":1} {"close":2}"#, "line 3: expected exactly one JSON object per line"),
         (r#"[1]"#, "line 3: "),
     ] {
         let store = Store::new();
         let lines = format!("{{\"close\":1}}\n\n{text}\n{{\"close\":2}}\n");
         store.put("data/quotes/dt=2026-02-01/0-0.json", &lines).await;
         let session = open(&store, "quotes").await;
-        let said = refusal(&session, "SELECT close, trade_date FROM quotes").await;
+        let message = error(&session, "SELECT close, trade_date FROM quotes").await;
         let object = "failed to decode the object data/quotes/dt=2026-02-01/0-0.json: ";
-        assert!(said.starts_with(&format!("{object}{wrong}")), "{said}");
+        assert!(message.starts_with(&format!("{object}{wrong}")), "{message}");
     }
     let store = Store::new();
     store.put("data/quotes/dt=2026-02-01/0-0.parquet", "PAR1").await;
     let session = open(&store, "quotes").await;
-    let said = refusal(&session, "SELECT count(*) FROM quotes").await;
-    assert!(said.ends_with("its name ends in none of .json, .json.gz, .json.zst"), "{said}");
+    let message = error(&session, "SELECT count(*) FROM quotes").await;
+    assert!(message.ends_with("its name ends in none of .json, .json.gz, .json.zst"), "{message}");
 }
 
 #[tokio::test]
-async fn a_folder_reads_like_a_bucket() {
+async fn folder_reads_like_a_bucket() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("lake/data/quotes/dt=2026-02-01/by_symbol=B%2FC %25");
     std::fs::create_dir_all(&folder).unwrap();
@@ -150,7 +150,7 @@ async fn a_folder_reads_like_a_bucket() {
 }
 
 #[tokio::test]
-async fn an_object_of_many_batches_is_read_to_its_end() {
+async fn object_of_many_batches_is_read_to_its_end() {
     let store = Store::new();
     let lines: Vec<_> = (0..20_000).map(|n| format!("{{\"kafka_offset\":{n},\"note\":\"{n}\"}}\n")).collect();
     store.put_bytes("data/quotes/dt=2026-02-01/0-0.json.gz", gzip(&lines.concat())).await;
@@ -161,6 +161,6 @@ async fn an_object_of_many_batches_is_read_to_its_end() {
 
     let late = lines.concat().replace("{\"kafka_offset\":17000,", "{\"kafka_offset\":\"one\",");
     store.put("data/quotes/dt=2026-02-02/0-0.json", &late).await;
-    let said = refusal(&session, "SELECT sum(kafka_offset) FROM quotes WHERE dt = '2026-02-02'").await;
-    assert!(said.contains("/dt=2026-02-02/0-0.json: line 17001: "), "{said}");
+    let message = error(&session, "SELECT sum(kafka_offset) FROM quotes WHERE dt = '2026-02-02'").await;
+    assert!(message.contains("/dt=2026-02-02/0-0.json: line 17001: "), "{message}");
 }

@@ -1,4 +1,4 @@
-//! Findings that no CSV leads to, and what is not one.
+//! Findings that CSV files do not produce, and near misses.
 
 use super::*;
 
@@ -8,7 +8,7 @@ async fn ask(store: &Store, question: &str) -> String {
     csv(&session, query.sql).await
 }
 
-/// Quotes of consecutive offsets: symbol, date and close, each as JSON.
+/// Stores quotes with consecutive offsets, given as symbol, date and close, each as JSON.
 async fn quotes(rows: &[(&str, String, f64)]) -> Store {
     let line = |(offset, (symbol, date, close)): (usize, &(&str, String, f64))| {
         format!(
@@ -22,7 +22,7 @@ async fn quotes(rows: &[(&str, String, f64)]) -> Store {
     store
 }
 
-/// A year of `days` days, one month of 28 days after the other, without those that `closed` names.
+/// Returns the quotes of `days` days in months of 28 days, without the days that are `closed`.
 fn year(symbol: &'static str, days: usize, closed: impl Fn(usize) -> bool) -> Vec<(&'static str, String, f64)> {
     let date = |day: usize| format!("\"2025-{:02}-{:02}\"", day / 28 + 1, day % 28 + 1);
     let open = (0..days).filter(|day| !closed(*day));
@@ -30,7 +30,7 @@ fn year(symbol: &'static str, days: usize, closed: impl Fn(usize) -> bool) -> Ve
 }
 
 #[tokio::test]
-async fn the_quarantine_is_counted_by_kind_once_for_each_record() {
+async fn quarantined_records_are_counted_once_by_kind() {
     let store = Store::new();
     let line = |offset: u64, reason: &str| {
         format!(
@@ -50,7 +50,7 @@ async fn the_quarantine_is_counted_by_kind_once_for_each_record() {
 }
 
 #[tokio::test]
-async fn records_without_symbol_or_date_are_holes_and_a_column_that_is_nowhere_is_none() {
+async fn nulls_in_symbol_and_date_are_counted_as_holes() {
     let day = || "\"2026-01-02\"".to_owned();
     let store = quotes(&[("\"A\"", day(), 1.0), ("null", day(), 1.0), ("\"B\"", "null".to_owned(), 1.0)]).await;
     assert_eq!(
@@ -60,7 +60,7 @@ async fn records_without_symbol_or_date_are_holes_and_a_column_that_is_nowhere_i
 }
 
 #[tokio::test]
-async fn a_batch_delivered_again_is_told_from_a_row_sent_again() {
+async fn duplicates_separate_redelivered_from_resent_rows() {
     let store =
         quotes(&[("\"A\"", "\"2026-01-02\"".to_owned(), 1.0), ("\"B\"", "\"2026-01-02\"".to_owned(), 1.0)]).await;
     let again = "{\"kafka_partition\":0,\"kafka_offset\":1,\"kafka_timestamp\":1,\"symbol\":\"B\",\
@@ -75,7 +75,7 @@ async fn a_batch_delivered_again_is_told_from_a_row_sent_again() {
 }
 
 #[tokio::test]
-async fn other_holidays_and_a_later_first_day_are_no_gaps() {
+async fn other_holidays_and_a_later_start_are_not_gaps() {
     let west = |day: usize| day % 7 > 4 || day.is_multiple_of(50);
     let east = |day: usize| day % 7 > 4 || day.is_multiple_of(29) || (140..150).contains(&day);
     let rows = [
@@ -88,7 +88,7 @@ async fn other_holidays_and_a_later_first_day_are_no_gaps() {
     let header = "symbol,session_before,first_missing,sessions_missing,session_after,findings\n";
     assert_eq!(ask(&quotes(&rows).await, "gaps").await, header);
 
-    // Two weeks without W2 are one gap, however many sessions they are.
+    // Two weeks without W2 are one gap, whatever the number of sessions.
     let silent =
         |symbol: &str, date: &str| symbol == "\"W2\"" && ("\"2025-06-01"..="\"2025-06-14").contains(&&date[..11]);
     let holed: Vec<_> = rows.into_iter().filter(|(symbol, date, _)| !silent(symbol, date)).collect();
@@ -96,7 +96,7 @@ async fn other_holidays_and_a_later_first_day_are_no_gaps() {
 }
 
 #[tokio::test]
-async fn a_slip_of_the_decimal_point_is_a_jump_and_a_crash_is_none() {
+async fn misplaced_decimal_point_is_a_jump_and_a_crash_is_not() {
     let mut rows = year("\"A\"", 60, |_| false);
     let calm = year("\"B\"", 60, |_| false).into_iter().enumerate();
     let calm = calm.map(|(day, (symbol, date, _))| (symbol, date, if day < 30 { 100.0 } else { 60.0 }));
@@ -104,11 +104,11 @@ async fn a_slip_of_the_decimal_point_is_a_jump_and_a_crash_is_none() {
         row.2 *= 0.48;
     }
     let header = "symbol,trade_date,price_before,price,sigmas,findings\n";
-    assert_eq!(ask(&quotes(&rows).await, "jumps").await, header, "a fall by half, of which there are some");
+    assert_eq!(ask(&quotes(&rows).await, "jumps").await, header, "prices do fall by half");
     rows.extend(calm);
-    assert_eq!(ask(&quotes(&rows).await, "jumps").await, header, "any change is beyond a sigma of 0");
+    assert_eq!(ask(&quotes(&rows).await, "jumps").await, header, "a sigma of 0 makes any change infinitely large");
     rows[40].2 *= 0.1;
-    let told = ask(&quotes(&rows).await, "jumps").await;
-    let dates: Vec<_> = told.lines().skip(1).filter_map(|row| row.split(',').nth(1)).collect();
-    assert_eq!(dates, ["2025-02-13", "2025-02-14"], "there and back: {told}");
+    let jumps = ask(&quotes(&rows).await, "jumps").await;
+    let dates: Vec<_> = jumps.lines().skip(1).filter_map(|row| row.split(',').nth(1)).collect();
+    assert_eq!(dates, ["2025-02-13", "2025-02-14"], "down and up again: {jumps}");
 }

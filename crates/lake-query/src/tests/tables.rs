@@ -1,11 +1,11 @@
-//! Which tables and rows a session shows.
+//! Which tables and rows a session has.
 
 use datafusion::arrow::array::RecordBatch;
 
 use super::*;
 
 #[tokio::test]
-async fn an_empty_lake_has_empty_tables() {
+async fn empty_lake_has_empty_tables() {
     let session = open(&Store::new(), "nightly").await;
     for table in ["quotes", "nightly", "quarantine", "quotes_latest"] {
         let sql = format!("SELECT count(*) AS n FROM {table}");
@@ -19,7 +19,7 @@ async fn an_empty_lake_has_empty_tables() {
 }
 
 #[tokio::test]
-async fn every_topic_is_a_table_and_the_chosen_one_is_quotes() {
+async fn every_topic_is_a_table_and_the_selected_one_quotes() {
     let store = Store::new();
     for (topic, rows) in [("index-EU.v1", 1), ("other", 2), ("quotes", 3)] {
         for n in 0..rows {
@@ -34,7 +34,7 @@ async fn every_topic_is_a_table_and_the_chosen_one_is_quotes() {
 }
 
 #[tokio::test]
-async fn a_session_sees_what_arrives() {
+async fn open_session_sees_new_objects() {
     let store = mixed().await;
     let session = open(&store, "quotes").await;
     let late = line(5, "2026-01-07", "5");
@@ -44,7 +44,7 @@ async fn a_session_sees_what_arrives() {
 }
 
 #[tokio::test]
-async fn the_quarantine_is_one_table() {
+async fn quarantine_is_one_table() {
     let store = Store::new();
     let head = |topic| format!("{{\"kafka_topic\":\"{topic}\",\"kafka_partition\":1,\"kafka_offset\":4,");
     let a =
@@ -67,7 +67,7 @@ async fn the_quarantine_is_one_table() {
 }
 
 #[tokio::test]
-async fn the_newest_record_of_a_day_stands() {
+async fn latest_view_keeps_the_newest_record_of_a_day() {
     let store = Store::new();
     let record = |at: (u64, &str, u64, u64), close| {
         let (timestamp, generation, partition, offset) = at;
@@ -97,20 +97,20 @@ async fn the_newest_record_of_a_day_stands() {
 }
 
 #[tokio::test]
-async fn several_statements_give_their_rows_in_order() {
+async fn statements_return_their_rows_in_order() {
     let session = open(&mixed().await, "quotes").await;
     let sql = "-- a comment; with a semicolon\n\
                CREATE VIEW dear AS SELECT * FROM quotes WHERE close > 2;\n\
                SELECT count(*) AS dear FROM dear; /* none */ SELECT 'a;b' AS text;";
     assert_eq!(csv(&session, sql).await, "dear\n3\n\ntext\na;b\n");
     assert_eq!(csv(&session, "-- nothing").await, "");
-    let said = refusal(&session, "SELECT nothing FROM quotes").await;
-    assert!(said.contains("nothing"), "{said}");
+    let message = error(&session, "SELECT nothing FROM quotes").await;
+    assert!(message.contains("nothing"), "{message}");
     assert!(execute(&session, "SELEC 1").await.is_err());
 }
 
 #[tokio::test]
-async fn nulls_are_last_either_way() {
+async fn nulls_are_last_in_both_orders() {
     let session = open(&mixed().await, "quotes").await;
     for order in ["ASC", "DESC"] {
         let sql = format!("SELECT kafka_offset FROM quotes ORDER BY close {order}");

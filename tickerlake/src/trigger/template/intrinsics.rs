@@ -1,4 +1,4 @@
-//! The intrinsic functions of a template, as far as its own parameters and conditions decide them.
+//! Evaluates a template's intrinsic functions, as far as its own parameters and conditions determine them.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -8,35 +8,35 @@ use std::rc::Rc;
 use super::TemplateError;
 use super::yaml::{Content, Node};
 
-/// Deeper than any template's conditions; they are decided by recursion.
-const DEEPEST: usize = 100;
+/// Maximum nesting of conditions, which are evaluated recursively. No real template has this many levels.
+const MAX_DEPTH: usize = 100;
 
-/// What a node comes to. Lists and mappings are not looked into: nobody may need what is in them.
+/// Value of a node. The contents of lists and mappings are not evaluated, because they may not be needed.
 #[derive(Debug)]
 pub(super) enum Value<'t> {
-    /// `AWS::NoValue`: as if it were not written.
+    /// `AWS::NoValue`: the same as not being written.
     Absent,
     Null,
     Text(Cow<'t, str>),
     List(&'t [Rc<Node>]),
     Map(&'t [(String, Rc<Node>)]),
-    /// It is there, and what it is cannot be told from the template.
+    /// A value that the template does not determine.
     Unknown(Unknown),
 }
 
-/// What could not be told.
+/// A value that the template does not determine.
 #[derive(Clone, Debug)]
 pub(super) struct Unknown {
     pub(super) line: usize,
     pub(super) what: String,
-    /// The parameter whose value would tell.
+    /// The parameter whose value would determine it.
     pub(super) parameter: Option<String>,
 }
 
-/// Why there is no value at all.
+/// Why a node has no value.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    /// A condition on which it depends cannot be told.
+    /// It depends on a condition that the template does not determine.
     Unknown(Unknown),
     Malformed {
         line: usize,
@@ -48,7 +48,7 @@ fn malformed<T>(line: usize, problem: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Malformed { line, problem: problem.into() })
 }
 
-/// A function's use, in the short form (`!If`) or the long (`Fn::If:`).
+/// Call of an intrinsic function, in the short form (`!If`) or the long form (`Fn::If:`).
 struct Call<'t> {
     name: &'t str,
     argument: &'t Node,
@@ -63,16 +63,16 @@ impl<'t> Call<'t> {
         let [(key, argument)] = entries.as_slice() else { return None };
         let name = match key.as_str() {
             "Ref" | "Condition" => key,
-            // `Fn::ForEach::Name` is a key beside others, not a function's.
+            // `Fn::ForEach::Name` is a key among others, not a function.
             _ => key.strip_prefix("Fn::").filter(|name| !name.contains(':'))?,
         };
         Some(Call { name, argument })
     }
 
-    fn name_given(&self) -> Result<&'t str, Fault> {
+    fn name_argument(&self) -> Result<&'t str, Fault> {
         match self.argument.text() {
             Some(text) => Ok(text),
-            None => malformed(self.argument.line, format!("!{} takes a name", self.name)),
+            None => malformed(self.argument.line, format!("!{} expects a name", self.name)),
         }
     }
 
@@ -86,7 +86,7 @@ impl<'t> Call<'t> {
     fn exactly<const N: usize>(&self) -> Result<&'t [Rc<Node>; N], Fault> {
         let arguments = self.arguments();
         arguments.try_into().or_else(|_| {
-            malformed(self.argument.line, format!("!{} takes a list of {N}, not {}", self.name, arguments.len()))
+            malformed(self.argument.line, format!("!{} expects a list of {N}, not {}", self.name, arguments.len()))
         })
     }
 }
@@ -95,15 +95,15 @@ impl<'t> Call<'t> {
 pub(super) struct Template<'t> {
     root: &'t Node,
     given: &'t BTreeMap<String, String>,
-    /// Conditions that were asked for; without an outcome, one that is being decided.
-    decided: RefCell<BTreeMap<&'t str, Option<Result<bool, Fault>>>>,
+    /// Results of conditions; `None` while a condition is being evaluated.
+    conditions: RefCell<BTreeMap<&'t str, Option<Result<bool, Fault>>>>,
 }
 
 impl<'t> Template<'t> {
-    /// A template and the values given for its parameters.
+    /// Creates a template with values for its parameters.
     ///
     /// # Errors
-    /// [`TemplateError::Parameter`] for a value that the template would not take.
+    /// [`TemplateError::Parameter`] for a parameter or value that the template does not permit.
     pub(super) fn new(root: &'t Node, given: &'t BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let declared = match root.entry("Parameters").map(|(_, node)| &node.content) {
             Some(Content::Map(entries)) => entries.as_slice(),
@@ -114,7 +114,7 @@ impl<'t> Template<'t> {
                 let known = declared.iter().map(|(name, _)| name.clone()).collect();
                 return Err(TemplateError::Parameter { name: name.clone(), problem: "no such parameter", known });
             };
-            // Of a list, each item is to be allowed; lists are not read at all.
+            // AWS checks each item of a list. Parameters that are lists are not supported.
             if let Some((_, Node { content: Content::List(allowed), .. })) = declaration.entry("AllowedValues")
                 && !is_list(kind_of(declaration))
             {
@@ -128,13 +128,13 @@ impl<'t> Template<'t> {
                 }
             }
         }
-        Ok(Template { root, given, decided: RefCell::default() })
+        Ok(Template { root, given, conditions: RefCell::default() })
     }
 
-    /// What a node comes to, and the line that says so.
+    /// Evaluates a node. Returns the line of the value and the value.
     ///
     /// # Errors
-    /// [`Fault`] when that depends on a condition that cannot be told, or a function is misused.
+    /// [`Fault`] if the value depends on an unknown condition, or a function is misused.
     pub(super) fn resolve(&self, mut node: &'t Node) -> Result<(usize, Value<'t>), Fault> {
         loop {
             let line = node.line;
@@ -142,7 +142,7 @@ impl<'t> Template<'t> {
                 Some(call) if call.name == "If" => {
                     let [condition, yes, no] = call.exactly::<3>()?;
                     let Some(name) = condition.text() else {
-                        return malformed(condition.line, "!If takes a condition's name first");
+                        return malformed(condition.line, "!If expects the name of a condition first");
                     };
                     node = if self.condition(name, condition.line, 0)? { yes } else { no };
                     continue;
@@ -159,12 +159,12 @@ impl<'t> Template<'t> {
         }
     }
 
-    /// Whether a named condition holds.
+    /// Evaluates a condition.
     ///
     /// # Errors
-    /// [`Fault`] when that cannot be told, or there is no such condition.
+    /// [`Fault`] if the condition is unknown or does not exist.
     pub(super) fn condition(&self, name: &str, line: usize, depth: usize) -> Result<bool, Fault> {
-        match self.decided.borrow().get(name) {
+        match self.conditions.borrow().get(name) {
             Some(Some(outcome)) => return outcome.clone(),
             Some(None) => return malformed(line, format!("the condition {name} depends on itself")),
             None => {}
@@ -173,21 +173,21 @@ impl<'t> Template<'t> {
         else {
             return malformed(line, format!("the template has no condition {name}"));
         };
-        self.decided.borrow_mut().insert(name, None);
+        self.conditions.borrow_mut().insert(name, None);
         let outcome = self.holds(node, depth);
-        self.decided.borrow_mut().insert(name, Some(outcome.clone()));
+        self.conditions.borrow_mut().insert(name, Some(outcome.clone()));
         outcome
     }
 
     fn holds(&self, node: &'t Node, depth: usize) -> Result<bool, Fault> {
-        if depth > DEEPEST {
-            return malformed(node.line, format!("conditions that are more than {DEEPEST} deep"));
+        if depth > MAX_DEPTH {
+            return malformed(node.line, format!("conditions are nested more than {MAX_DEPTH} deep"));
         }
         let Some(call) = Call::of(node) else {
             return malformed(node.line, "a condition is one of !Equals, !Not, !And, !Or and !Condition");
         };
         match call.name {
-            "Condition" => self.condition(call.name_given()?, node.line, depth + 1),
+            "Condition" => self.condition(call.name_argument()?, node.line, depth + 1),
             "Equals" => {
                 let [left, right] = call.exactly::<2>()?;
                 Ok(self.operand(left)? == self.operand(right)?)
@@ -197,9 +197,9 @@ impl<'t> Template<'t> {
                 Ok(!self.holds(inner, depth + 1)?)
             }
             "And" | "Or" if call.arguments().is_empty() => {
-                malformed(node.line, format!("!{} takes a list of conditions", call.name))
+                malformed(node.line, format!("!{} expects a list of conditions", call.name))
             }
-            // The first that differs decides.
+            // The first condition that differs determines the result.
             "And" | "Or" => {
                 let every = call.name == "And";
                 for inner in call.arguments() {
@@ -209,13 +209,13 @@ impl<'t> Template<'t> {
                 }
                 Ok(every)
             }
-            other => malformed(node.line, format!("!{other} is no condition function")),
+            other => malformed(node.line, format!("!{other} is not a condition function")),
         }
     }
 
     fn operand(&self, node: &'t Node) -> Result<Cow<'t, str>, Fault> {
         let value = match Call::of(node) {
-            // Conditions may not hold !If on AWS either, and here it would recurse past every limit.
+            // AWS does not permit !If in conditions either, and its recursion would not be limited here.
             Some(call) => self.scalar(&call)?,
             None => node.text().map_or(Value::Null, |text| Value::Text(Cow::Borrowed(text))),
         };
@@ -226,16 +226,16 @@ impl<'t> Template<'t> {
         }
     }
 
-    /// The functions that come to a text.
+    /// Evaluates the functions whose result is text.
     fn scalar(&self, call: &Call<'t>) -> Result<Value<'t>, Fault> {
         let line = call.argument.line;
         let outcome = match call.name {
-            "Ref" => match call.name_given()? {
+            "Ref" => match call.name_argument()? {
                 "AWS::NoValue" => return Ok(Value::Absent),
                 name => self.parameter(name, line).map(Cow::Borrowed),
             },
-            "Sub" if call.argument.text().is_some() => self.substitute(call.name_given()?, line).map(Cow::Owned),
-            "Sub" => Err(Unknown { line, what: "!Sub with variables of its own".to_owned(), parameter: None }),
+            "Sub" if call.argument.text().is_some() => self.substitute(call.name_argument()?, line).map(Cow::Owned),
+            "Sub" => Err(Unknown { line, what: "!Sub with its own variables".to_owned(), parameter: None }),
             other => Err(Unknown { line, what: format!("!{other} is not evaluated here"), parameter: None }),
         };
         Ok(outcome.map_or_else(Value::Unknown, Value::Text))
@@ -247,11 +247,11 @@ impl<'t> Template<'t> {
         };
         if name.starts_with("AWS::") {
             let given = self.given.get(name).map(String::as_str);
-            return given.map_or_else(|| unknown(format!("{name} is known to AWS only"), Some(name)), Ok);
+            return given.map_or_else(|| unknown(format!("only AWS knows {name}"), Some(name)), Ok);
         }
         let Some((_, declaration)) = self.root.entry("Parameters").and_then(|(_, declared)| declared.entry(name))
         else {
-            return unknown(format!("{name} is no parameter, and what it is, is known to AWS only"), None);
+            return unknown(format!("{name} is not a parameter, and only AWS knows its value"), None);
         };
         let kind = kind_of(declaration);
         if is_list(kind) {
@@ -261,7 +261,7 @@ impl<'t> Template<'t> {
             return Ok(given);
         }
         if kind.starts_with("AWS::SSM::") {
-            return unknown(format!("the parameter {name} is kept in SSM"), Some(name));
+            return unknown(format!("the value of the parameter {name} is in SSM"), Some(name));
         }
         match declaration.entry("Default").and_then(|(_, default)| default.text()) {
             Some(default) => Ok(default),
@@ -269,7 +269,7 @@ impl<'t> Template<'t> {
         }
     }
 
-    /// A text with its `${Parameter}`s replaced; `${!Literal}` stands for `${Literal}`.
+    /// Replaces each `${Parameter}` in a text. `${!Literal}` becomes `${Literal}`.
     fn substitute(&self, text: &str, line: usize) -> Result<String, Unknown> {
         let mut done = String::new();
         let mut rest = text;

@@ -1,7 +1,11 @@
-//! The settings of a Kafka event source mapping, read from the SAM template that deploys it.
+//! Reads the settings of a Kafka event source mapping from the SAM template that deploys it.
 //!
-//! A template is evaluated as far as its parameters decide, and only where a setting is needed: what only AWS knows
-//! (`!GetAtt`, `!ImportValue`) may stand anywhere else. What AWS would refuse is refused here, before anything runs.
+//! Only the settings are evaluated, from the template's own parameters and conditions. Values that only AWS knows
+//! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are errors, before anything runs.
+//!
+//! ```text
+//! text --yaml--> nodes with lines and tags --intrinsics--> values --property--> settings, or an error with path and line
+//! ```
 
 mod intrinsics;
 mod property;
@@ -18,7 +22,7 @@ pub use yaml::SyntaxError;
 const FUNCTION: &str = "AWS::Serverless::Function";
 const EVENT: &str = "SelfManagedKafka";
 
-/// The properties of the event that SAM takes; `sam validate` lets others pass.
+/// Properties that SAM permits in the event; `sam validate` does not check them.
 const ACCEPTED: [&str; 21] = [
     "BatchSize",
     "BisectBatchOnFunctionError",
@@ -44,11 +48,11 @@ const ACCEPTED: [&str; 21] = [
 ];
 const TOPICS: &str = "Topics";
 
-/// What only event pollers of its own let a mapping have.
+/// Properties that need provisioned mode.
 const PROVISIONED_ONLY: [&str; 4] =
     ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError", "FunctionResponseTypes"];
 
-/// The properties and the flags of the command line that say the same.
+/// Properties, and the command-line options with the same meaning.
 const FLAGS: [(&str, &str); 11] = [
     ("BatchSize", "--batch-size"),
     ("BisectBatchOnFunctionError", "--bisect-batch-on-function-error"),
@@ -63,91 +67,90 @@ const FLAGS: [(&str, &str); 11] = [
     (TOPICS, "--topic"),
 ];
 
-/// A `SelfManagedKafka` event of a function; what the template leaves out is `None`.
+/// A `SelfManagedKafka` event of a function. Settings that the template does not have are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// The function's logical id.
     pub function: String,
     /// The event's logical id.
     pub event: String,
-    /// Exactly one, unless `--topic` was told.
+    /// Exactly one topic, or none if `--topic` is given.
     pub topics: Vec<String>,
-    /// The consumer group.
+    /// Consumer group.
     pub consumer_group_id: Option<String>,
-    /// Most records in a batch, 1 to 10000.
+    /// Maximum number of records in a batch, 1 to 10000.
     pub batch_size: Option<u16>,
-    /// Longest wait for a batch to fill, 0 to 300.
+    /// Longest wait for a batch to fill in seconds, 0 to 300.
     pub maximum_batching_window_in_seconds: Option<u32>,
     /// `TRIM_HORIZON` or `LATEST`.
     pub starting_position: Option<String>,
-    /// -1 (for ever) to 10000.
+    /// -1 (forever) to 10000.
     pub maximum_retry_attempts: Option<i64>,
     /// -1 (never), or 60 to 604800.
     pub maximum_record_age_in_seconds: Option<i64>,
-    /// Whether a batch that fails is split in two.
+    /// Whether a failed batch is split in two.
     pub bisect_batch_on_function_error: Option<bool>,
     /// Empty, or `ReportBatchItemFailures`.
     pub function_response_types: Vec<String>,
-    /// Whether batches that are given up go anywhere.
+    /// Whether batches that are given up are kept.
     pub has_on_failure_destination: bool,
-    /// Whether the mapping is switched on.
+    /// Whether the mapping is enabled.
     pub enabled: bool,
-    /// Whether it has event pollers of its own.
+    /// Whether the mapping is in provisioned mode.
     pub provisioned: bool,
-    /// How long the function may take, 1 to 900: its own `Timeout`, or that of `Globals`. An event source gives a
-    /// function 840 at most.
+    /// Timeout of the function in seconds, 1 to 900: its own, or that of `Globals`. An event source limits it to 840.
     pub function_timeout: Option<u32>,
 }
 
-/// Why a template tells no mapping, by what to do about it.
+/// Why a template does not give a mapping.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// Mend the file.
-    #[error("the template is not readable: {0}")]
+    /// The file is not a template's YAML.
+    #[error("failed to parse the template: {0}")]
     Syntax(#[from] SyntaxError),
-    /// Name another template.
+    /// No function has such an event.
     #[error("the template has no {FUNCTION} with a {EVENT} event")]
     NoEvent,
-    /// Name another function.
+    /// The selected function has no such event.
     #[error("--template-function {name}: no such function has a {EVENT} event; the template's functions: {}", known.join(", "))]
     NoSuchFunction {
-        /// What was named.
+        /// The selected function.
         name: String,
-        /// The logical ids of its functions, with and without such events.
+        /// Logical ids of the template's functions, with and without such events.
         known: Vec<String>,
     },
-    /// Name one of them.
+    /// Several events match.
     #[error("the template has several {EVENT} events; give --template-function with one of {}", known.join(", "))]
     Several {
-        /// The events, each as `FUNCTION.EVENT`.
+        /// The events, as `FUNCTION.EVENT`.
         known: Vec<String>,
     },
-    /// Correct the command line.
-    #[error("--template-parameter {name}: {problem}; the template takes {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    /// A parameter on the command line is wrong.
+    #[error("--template-parameter {name}: {problem}; the template permits {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     Parameter {
         /// The parameter.
         name: String,
         /// What is wrong with it.
         problem: &'static str,
-        /// What it could be.
+        /// The permitted parameters or values.
         known: Vec<String>,
     },
-    /// Tell what the template does not.
+    /// A setting depends on something that only AWS knows.
     #[error("line {line}: {path}: {what}; {remedy}")]
     Unresolvable {
-        /// Where the function stands that only AWS can evaluate.
+        /// Line of the function that only AWS can evaluate.
         line: usize,
-        /// The property that needs it.
+        /// The property that depends on it.
         path: String,
-        /// What is not known.
+        /// What is unknown.
         what: String,
-        /// How it can be told.
+        /// How to give it.
         remedy: String,
     },
-    /// Mend the property; AWS would refuse it, or do something else.
+    /// AWS would reject the property, or treat it differently.
     #[error("line {line}: {path}: {problem}")]
     Invalid {
-        /// Where it stands.
+        /// Its line.
         line: usize,
         /// The property.
         path: String,
@@ -156,15 +159,15 @@ pub enum TemplateError {
     },
 }
 
-/// Reads the mapping of the template's one function with a `SelfManagedKafka` event, or of the named function
-/// (`FUNCTION`, or `FUNCTION.EVENT` where it has several).
+/// Reads the mapping of the only function with a `SelfManagedKafka` event, or of the selected function (`FUNCTION`, or
+/// `FUNCTION.EVENT` if it has several).
 ///
-/// `parameters` override the defaults of the template's parameters; `AWS::Region` and the like may be among them.
-/// `flags` are those given on the command line (`--batch-size`): they stand in for their properties, which are
-/// then not evaluated and come out as if absent.
+/// `parameters` override the defaults of the template's parameters, and may set pseudo parameters such as `AWS::Region`.
+/// `flags` are the options given on the command line, such as `--batch-size`. The properties that they replace are not
+/// evaluated and are `None` in the result.
 ///
 /// # Errors
-/// [`TemplateError`] when the template does not tell, or tells what AWS would refuse.
+/// [`TemplateError`] if a setting is unknown, or AWS would reject it.
 pub fn read(
     text: &str,
     function: Option<&str>,
@@ -182,7 +185,7 @@ pub fn read(
             continue;
         }
         known.push(name.clone());
-        // The other functions need not be readable.
+        // The other functions need not be valid.
         if function.is_none_or(|wanted| wanted.split('.').next() == Some(name)) {
             sources.append(&mut Source::all_of(name, &resources.child(name, node)?)?);
         }
@@ -201,13 +204,13 @@ pub fn read(
     }
 }
 
-/// An event and the function it belongs to.
+/// An event and its function.
 struct Source<'t> {
     function: &'t str,
     event: &'t str,
-    /// The function's properties.
+    /// Properties of the function.
     settings: Property<'t>,
-    /// The event's.
+    /// Properties of the event.
     properties: Property<'t>,
 }
 
@@ -230,20 +233,20 @@ impl<'t> Source<'t> {
 
     fn mapping(&self, whole: &Property<'t>, flags: &[&str]) -> Result<Mapping, TemplateError> {
         self.check_names()?;
-        let told = |name| FLAGS.iter().any(|(property, flag)| *property == name && flags.contains(flag));
-        let get = |name| if told(name) { Ok(self.properties.absent(name)) } else { self.properties.get(name) };
+        let is_given = |name| FLAGS.iter().any(|(property, flag)| *property == name && flags.contains(flag));
+        let get = |name| if is_given(name) { Ok(self.properties.absent(name)) } else { self.properties.get(name) };
         let provisioned = get("ProvisionedPollerConfig")?;
         provisioned.entries()?;
         let provisioned = !provisioned.is_absent();
         for name in PROVISIONED_ONLY {
             let setting = get(name)?;
             if setting.is_given()? && !provisioned {
-                return Err(setting.invalid("AWS takes this only together with ProvisionedPollerConfig"));
+                return Err(setting.invalid("AWS permits this only together with ProvisionedPollerConfig"));
             }
         }
         let topics = get(TOPICS)?;
         let names = texts(&topics, "a topic's name", |name| !name.is_empty())?;
-        if names.len() != 1 && !told(TOPICS) {
+        if names.len() != 1 && !is_given(TOPICS) {
             return Err(topics.invalid(format!("expected a list of exactly one topic, found {}", names.len())));
         }
         let age = |age| age == -1 || (60..=604_800).contains(&age);
@@ -269,14 +272,14 @@ impl<'t> Source<'t> {
             has_on_failure_destination: !get("DestinationConfig")?.get("OnFailure")?.get("Destination")?.is_absent(),
             enabled: get("Enabled")?.boolean()?.unwrap_or(true),
             provisioned,
-            function_timeout: if told("Timeout") { None } else { self.timeout(whole)? },
+            function_timeout: if is_given("Timeout") { None } else { self.timeout(whole)? },
         })
     }
 
     fn check_names(&self) -> Result<(), TemplateError> {
         for (name, node) in self.properties.entries()? {
             if !ACCEPTED.contains(&name.as_str()) {
-                let problem = format!("no property of a {EVENT} event; those are {}", ACCEPTED.join(", "));
+                let problem = format!("a {EVENT} event has no such property; it has {}", ACCEPTED.join(", "));
                 return Err(self.properties.absent(name).on(node.line).invalid(problem));
             }
         }

@@ -1,4 +1,4 @@
-//! A place in a template, read as what it should be; errors name its path, its line and what would help.
+//! Reads a template's values as the types they should have. Errors have the path, the line and a remedy.
 
 use std::rc::Rc;
 
@@ -6,18 +6,18 @@ use super::intrinsics::{Fault, Template, Unknown, Value};
 use super::yaml::{Content, Node};
 use super::{FLAGS, TemplateError};
 
-/// A value of the template and how it was reached.
+/// A value of the template and the path to it.
 pub(super) struct Property<'t> {
     template: &'t Template<'t>,
     path: String,
-    /// The command line's flag that can stand in for it, or for what it is part of.
+    /// The command-line option that can replace it, or the property that contains it.
     flag: Option<&'static str>,
     line: usize,
     value: Value<'t>,
 }
 
 impl<'t> Property<'t> {
-    /// The whole template.
+    /// Returns the whole template.
     pub(super) fn root(template: &'t Template<'t>, root: &'t Node) -> Result<Self, TemplateError> {
         Self::new(template, String::new(), None, root)
     }
@@ -34,7 +34,7 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// The property of a mapping, absent if it or the mapping is.
+    /// Returns a property of a mapping; absent if the property or the mapping is.
     pub(super) fn get(&self, key: &str) -> Result<Property<'t>, TemplateError> {
         match self.entries()?.iter().find(|(name, _)| name == key) {
             Some((name, node)) => self.child(name, node),
@@ -42,17 +42,17 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// As if the property of this mapping were not written.
+    /// Returns a property of a mapping as if it were absent.
     pub(super) fn absent(&self, key: &str) -> Property<'t> {
         Property { template: self.template, path: self.join(key), flag: None, line: self.line, value: Value::Absent }
     }
 
-    /// The same on another line.
+    /// Returns the same property with another line.
     pub(super) fn on(self, line: usize) -> Property<'t> {
         Property { line, ..self }
     }
 
-    /// An entry of a mapping.
+    /// Returns an entry of a mapping.
     pub(super) fn child(&self, key: &str, node: &'t Node) -> Result<Property<'t>, TemplateError> {
         let flag = FLAGS.iter().find(|(property, _)| *property == key).map(|(_, flag)| *flag);
         Self::new(self.template, self.join(key), flag.or(self.flag), node)
@@ -66,7 +66,7 @@ impl<'t> Property<'t> {
         matches!(self.value, Value::Absent)
     }
 
-    /// Whether it says anything: a list of no items says as much as none.
+    /// Returns `true` unless the value is absent or an empty list.
     pub(super) fn is_given(&self) -> Result<bool, TemplateError> {
         match self.value {
             Value::List(_) => Ok(!self.items()?.is_empty()),
@@ -74,16 +74,16 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// Whether the `Condition` of a resource that has one holds.
+    /// Returns `true` if the resource has no `Condition`, or its condition is true.
     pub(super) fn is_created(&self) -> Result<bool, TemplateError> {
         let Some((_, node)) = self.entries()?.iter().find(|(name, _)| name == "Condition") else { return Ok(true) };
         let Content::Text(name) = &node.content else {
-            return Err(self.child("Condition", node)?.unexpected("a condition's name"));
+            return Err(self.child("Condition", node)?.unexpected("the name of a condition"));
         };
         self.template.condition(name, node.line, 0).map_err(|fault| failed(fault, self.join("Condition"), None))
     }
 
-    /// A mapping's entries, unresolved; none if it is absent.
+    /// Returns a mapping's entries, unresolved. An absent mapping has no entries.
     pub(super) fn entries(&self) -> Result<&'t [(String, Rc<Node>)], TemplateError> {
         match self.value {
             Value::Absent => Ok(&[]),
@@ -92,7 +92,7 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// A list's items, without those that are absent.
+    /// Returns a list's items, without absent ones.
     pub(super) fn items(&self) -> Result<Vec<Property<'t>>, TemplateError> {
         let items = match self.value {
             Value::Absent => &[],
@@ -106,7 +106,7 @@ impl<'t> Property<'t> {
         items.filter(|item| !item.as_ref().is_ok_and(Property::is_absent)).collect()
     }
 
-    /// A text for which `fits` holds.
+    /// Returns a text that satisfies `fits`.
     pub(super) fn text(&self, expected: &str, fits: impl Fn(&str) -> bool) -> Result<Option<String>, TemplateError> {
         match &self.value {
             Value::Absent => Ok(None),
@@ -115,7 +115,7 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// A whole number for which `fits` holds.
+    /// Returns a whole number that satisfies `fits`.
     pub(super) fn number<T: TryFrom<i64>>(
         &self,
         expected: &str,
@@ -129,13 +129,13 @@ impl<'t> Property<'t> {
         number.map(Some).ok_or_else(|| self.unexpected(expected))
     }
 
-    /// `true` or `false`.
+    /// Returns a boolean.
     pub(super) fn boolean(&self) -> Result<Option<bool>, TemplateError> {
         let text = self.text("true or false", |text| ["true", "false"].contains(&text.to_lowercase().as_str()))?;
         Ok(text.map(|text| text.eq_ignore_ascii_case("true")))
     }
 
-    /// The error that it is not what it should be, or cannot be told.
+    /// Returns the error that the value is not the expected one, or is unknown.
     pub(super) fn unexpected(&self, expected: &str) -> TemplateError {
         let found = match &self.value {
             Value::Unknown(unknown) => {
@@ -149,7 +149,7 @@ impl<'t> Property<'t> {
         self.invalid(format!("expected {expected}, found {found}"))
     }
 
-    /// The error that something is wrong with it.
+    /// Returns the error that the value is invalid.
     pub(super) fn invalid(&self, problem: impl Into<String>) -> TemplateError {
         TemplateError::Invalid { line: self.line, path: self.path.clone(), problem: problem.into() }
     }

@@ -53,7 +53,7 @@ Resources:
               !If [IsProvisioned, { MinimumPollers: !Ref Bucket }, !Ref AWS::NoValue]
 "#;
 
-/// The same mapping, as `sam` and the consoles write it.
+/// The same mapping in the form that `sam` and the console write.
 const LONG: &str = r#"{
 	"Parameters": {
 		"Stage": {"Type": "String", "Default": "test"},
@@ -91,7 +91,7 @@ fn parameters(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// A template with these properties of the event, from line 7 on, after Topics on line 6.
+/// Returns a template whose event has Topics on line 6 and these properties from line 7 on.
 fn event(properties: &str) -> String {
     let head = "Resources:\n  Sink:\n    Type: AWS::Serverless::Function\n    Properties: { Events: { Quotes: {\n      \
                 Type: SelfManagedKafka, Properties: {\n      Topics: [quotes],\n";
@@ -111,7 +111,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn defaults_of_the_parameters_decide() {
+fn defaults_of_parameters_apply() {
     let parameters = parameters(&[("AWS::Region", "eu-central-1")]);
     let mapping = read(TEMPLATE, None, &parameters, &[]).unwrap();
     let expected = Mapping {
@@ -135,7 +135,7 @@ fn defaults_of_the_parameters_decide() {
 }
 
 #[test]
-fn a_parameter_switches_provisioned_mode_on() {
+fn parameter_enables_provisioned_mode() {
     for given in [("Provisioned", "true"), ("Stage", "prod")] {
         let mapping = read(TEMPLATE, None, &parameters(&[given]), &[]).unwrap();
         assert!(mapping.provisioned && mapping.has_on_failure_destination, "{given:?}");
@@ -150,7 +150,7 @@ fn a_parameter_switches_provisioned_mode_on() {
 }
 
 #[test]
-fn long_forms_in_json_say_the_same_as_short_ones() {
+fn long_forms_in_json_equal_short_forms() {
     for given in [&[][..], &[("Provisioned", "true")], &[("Stage", "prod")], &[("Stage", "prod"), ("BatchSize", "1")]] {
         let given = parameters(given);
         assert_eq!(read(LONG, None, &given, &[]), read(TEMPLATE, None, &given, &[]), "{given:?}");
@@ -158,14 +158,14 @@ fn long_forms_in_json_say_the_same_as_short_ones() {
 }
 
 #[test]
-fn line_endings_and_a_byte_order_mark_make_no_difference() {
+fn line_endings_and_byte_order_mark_do_not_matter() {
     let windows = format!("\u{feff}{}", TEMPLATE.trim_start().replace('\n', "\r\n"));
     let none = BTreeMap::new();
     assert_eq!(read(&windows, None, &none, &[]), read(TEMPLATE, None, &none, &[]));
 }
 
 #[test]
-fn a_condition_may_choose_between_whole_events_properties_and_items() {
+fn conditions_select_events_properties_and_items() {
     let text = "
 Parameters: { On: { Type: String, Default: yes } }
 Conditions: { On: !Equals [!Ref On, yes] }
@@ -189,7 +189,7 @@ Resources:
 }
 
 #[test]
-fn a_function_that_a_condition_leaves_out_does_not_count() {
+fn function_with_a_false_condition_is_ignored() {
     let text = "
 Parameters: { Twin: { Type: String, Default: 'no' } }
 Conditions: { Twin: !Equals [!Ref Twin, 'yes'] }
@@ -211,7 +211,7 @@ Resources:
 }
 
 #[test]
-fn one_event_of_a_function_with_two_can_be_named() {
+fn one_of_two_events_can_be_selected() {
     let text = "
 Resources:
   Sink:
@@ -229,7 +229,7 @@ Resources:
 }
 
 #[test]
-fn a_template_without_such_an_event_says_so() {
+fn template_without_such_an_event_is_an_error() {
     let none = "the template has no AWS::Serverless::Function with a SelfManagedKafka event";
     for text in [
         "Resources: {}",
@@ -243,17 +243,17 @@ fn a_template_without_such_an_event_says_so() {
 }
 
 #[test]
-fn what_only_aws_knows_names_the_property_and_the_remedies() {
+fn unknown_value_names_property_and_remedies() {
     let path = "Resources.Sink.Properties.Events.Quotes.Properties";
     for (properties, expected) in [
         ("BatchSize: !GetAtt A.B", "line 7: PATH.BatchSize: !GetAtt is not evaluated here; give --batch-size"),
         (
             "BatchSize: !Ref Size",
-            "line 7: PATH.BatchSize: Size is no parameter, and what it is, is known to AWS only; give --batch-size",
+            "line 7: PATH.BatchSize: Size is not a parameter, and only AWS knows its value; give --batch-size",
         ),
         (
             "ConsumerGroupId: !Sub '${AWS::Region}-sink'",
-            "line 7: PATH.ConsumerGroupId: AWS::Region is known to AWS only; \
+            "line 7: PATH.ConsumerGroupId: only AWS knows AWS::Region; \
              give --template-parameter AWS::Region=VALUE or --consumer-group-id",
         ),
         (
@@ -267,12 +267,12 @@ fn what_only_aws_knows_names_the_property_and_the_remedies() {
 }
 
 #[test]
-fn a_parameter_without_a_value_names_itself() {
+fn parameter_without_a_value_is_named() {
     for (declaration, expected) in [
         ("Type: Number", "the parameter P has no default; give --template-parameter P=VALUE or --batch-size"),
         (
             "Type: AWS::SSM::Parameter::Value<String>, Default: /size",
-            "the parameter P is kept in SSM; give --template-parameter P=VALUE or --batch-size",
+            "the value of the parameter P is in SSM; give --template-parameter P=VALUE or --batch-size",
         ),
         ("Type: List<Number>, Default: '1,2'", "the parameter P is a list; give --batch-size"),
     ] {
@@ -287,7 +287,7 @@ fn a_parameter_without_a_value_names_itself() {
 }
 
 #[test]
-fn a_flag_stands_in_for_a_property_that_cannot_be_told() {
+fn option_replaces_an_unknown_property() {
     let text = event("BatchSize: !GetAtt A.B, MaximumRetryAttempts: 99999, StartingPosition: AT_TIMESTAMP");
     let flags = ["--batch-size", "--maximum-retry-attempts", "--starting-position", "--topic"];
     let mapping = read(&text, None, &BTreeMap::new(), &flags).unwrap();
@@ -296,15 +296,15 @@ fn a_flag_stands_in_for_a_property_that_cannot_be_told() {
 }
 
 #[test]
-fn a_parameter_the_template_would_not_take_is_refused() {
+fn undeclared_parameter_is_rejected() {
     for (given, expected) in [
         (
             ("Stag", "prod"),
-            "--template-parameter Stag: no such parameter; the template takes Stage, Provisioned, BatchSize, BrokerHost",
+            "--template-parameter Stag: no such parameter; the template permits Stage, Provisioned, BatchSize, BrokerHost",
         ),
         (
             ("Provisioned", "True"),
-            "--template-parameter Provisioned: not an allowed value; the template takes true, false",
+            "--template-parameter Provisioned: not an allowed value; the template permits true, false",
         ),
     ] {
         let error = read(TEMPLATE, None, &parameters(&[given]), &[]).unwrap_err();
@@ -347,7 +347,7 @@ fn limits_are_those_of_aws() {
 }
 
 #[test]
-fn settings_of_provisioned_mode_are_refused_without_it() {
+fn provisioned_settings_need_provisioned_mode() {
     for properties in [
         "MaximumRetryAttempts: 3",
         "MaximumRecordAgeInSeconds: 60",
@@ -355,14 +355,14 @@ fn settings_of_provisioned_mode_are_refused_without_it() {
         "FunctionResponseTypes: [ReportBatchItemFailures]",
     ] {
         let message = with(properties).unwrap_err().to_string();
-        assert!(message.ends_with(": AWS takes this only together with ProvisionedPollerConfig"), "{message}");
+        assert!(message.ends_with(": AWS permits this only together with ProvisionedPollerConfig"), "{message}");
         assert!(provisioned_with(properties).unwrap().provisioned);
     }
     with("FunctionResponseTypes: [], MaximumRetryAttempts: !Ref AWS::NoValue").unwrap();
 }
 
 #[test]
-fn wrong_templates_name_the_line_the_property_and_what_was_found() {
+fn invalid_property_is_located() {
     let path = "Resources.Sink.Properties.Events.Quotes.Properties";
     for (properties, expected) in [
         ("BatchSize: many", "PATH.BatchSize: expected a whole number from 1 to 10000, found \"many\""),
@@ -383,11 +383,11 @@ fn wrong_templates_name_the_line_the_property_and_what_was_found() {
             "StartingPosition: AT_TIMESTAMP",
             "PATH.StartingPosition: AT_TIMESTAMP is not supported locally; give --starting-position TRIM_HORIZON or LATEST",
         ),
-        ("BatchSize: !If [C, 1]", "PATH.BatchSize: !If takes a list of 3, not 2"),
+        ("BatchSize: !If [C, 1]", "PATH.BatchSize: !If expects a list of 3, not 2"),
         ("BatchSize: !If [C, 1, 2]", "PATH.BatchSize: the template has no condition C"),
         ("BatchSize: !If [!Condition C, 1, 2]", "PATH.BatchSize: the template has no condition C"),
-        ("BatchSize: !If [[C], 1, 2]", "PATH.BatchSize: !If takes a condition's name first"),
-        ("BatchSize: !Ref [P]", "PATH.BatchSize: !Ref takes a name"),
+        ("BatchSize: !If [[C], 1, 2]", "PATH.BatchSize: !If expects the name of a condition first"),
+        ("BatchSize: !Ref [P]", "PATH.BatchSize: !Ref expects a name"),
     ] {
         let message = with(properties).unwrap_err().to_string();
         assert_eq!(message, format!("line 7: {}", expected.replace("PATH", path)), "{properties}");
@@ -395,14 +395,14 @@ fn wrong_templates_name_the_line_the_property_and_what_was_found() {
 }
 
 #[test]
-fn the_line_is_that_of_the_value_within_its_conditions() {
+fn error_has_the_line_of_the_selected_value() {
     let text = event("BatchSize: !If [C,\n        1,\n        many]") + "Conditions: { C: !Equals [a, b] }";
     let message = error(&text);
     assert!(message.starts_with("line 9: ") && message.ends_with("found \"many\""), "{message}");
 }
 
 #[test]
-fn an_unknown_property_lists_those_that_exist() {
+fn unknown_property_lists_those_that_exist() {
     let message = with("Batchsize: 5").unwrap_err().to_string();
     assert!(message.starts_with("line 7: Resources.Sink.Properties.Events.Quotes.Properties.Batchsize: "), "{message}");
     for name in ACCEPTED {
@@ -411,7 +411,7 @@ fn an_unknown_property_lists_those_that_exist() {
 }
 
 #[test]
-fn a_mapping_has_exactly_one_topic() {
+fn mapping_has_exactly_one_topic() {
     let topics = |topics: &str| error(&event("").replace("Topics: [quotes]", topics));
     for (text, found) in [("Topics: []", 0), ("Topics: [a, b]", 2), ("BatchSize: 1", 0)] {
         let message = topics(text);
@@ -425,7 +425,7 @@ fn a_mapping_has_exactly_one_topic() {
 }
 
 #[test]
-fn the_functions_own_timeout_comes_before_that_of_globals() {
+fn timeout_of_the_function_overrides_globals() {
     let timeout = |own: &str, globals: &str| {
         let text = event("").replace("{ Events:", &format!("{{ {own} Events:")) + globals;
         read(&text, None, &BTreeMap::new(), &[]).map(|mapping| mapping.function_timeout)
@@ -441,14 +441,14 @@ fn the_functions_own_timeout_comes_before_that_of_globals() {
 }
 
 #[test]
-fn wrong_conditions_are_told_where_they_stand() {
+fn invalid_condition_is_located() {
     for (condition, expected) in [
-        ("!Equals [a]", "!Equals takes a list of 2, not 1"),
+        ("!Equals [a]", "!Equals expects a list of 2, not 1"),
         ("!Equals [a, [b]]", "!Equals compares two texts"),
         ("!Not [a]", "a condition is one of !Equals, !Not, !And, !Or and !Condition"),
-        ("!And []", "!And takes a list of conditions"),
+        ("!And []", "!And expects a list of conditions"),
         ("!Or [!Condition D, !Condition C]", "the condition C depends on itself"),
-        ("!If [C, a, b]", "!If is no condition function"),
+        ("!If [C, a, b]", "!If is not a condition function"),
         ("!Condition E", "the template has no condition E"),
     ] {
         let text = event("BatchSize: !If [C, 1, 2]")
@@ -460,7 +460,7 @@ fn wrong_conditions_are_told_where_they_stand() {
 }
 
 #[test]
-fn conditions_that_double_at_each_step_are_decided_once() {
+fn each_condition_is_evaluated_once() {
     let mut text = event("BatchSize: !If [C0, 1, 2]") + "Conditions:\n";
     for step in 0..40 {
         let next = step + 1;
@@ -471,21 +471,21 @@ fn conditions_that_double_at_each_step_are_decided_once() {
 }
 
 #[test]
-fn chains_of_conditions_end_before_the_stack_does() {
+fn long_chains_of_conditions_are_rejected() {
     let mut text = event("BatchSize: !If [C0, 1, 2]") + "Conditions:\n";
     for step in 0..20_000 {
         writeln!(text, "  C{step}: {}!Condition C{}{}", "!Not [".repeat(4), step + 1, "]".repeat(4)).unwrap();
     }
-    assert!(error(&text).ends_with("conditions that are more than 100 deep"));
+    assert!(error(&text).ends_with("conditions are nested more than 100 deep"));
 }
 
 #[test]
-fn nesting_without_end_does_not_overflow() {
+fn deep_nesting_does_not_overflow() {
     for (open, close) in [("[", "]"), ("{a: ", "}"), ("!If [C, 1, ", "]"), ("\"a\\\"[", "")] {
         for depth in [101, 3_000] {
             let closed = format!("{}1{}", open.repeat(depth), close.repeat(depth));
-            assert!(error(&closed).contains("not readable"), "{open} {depth}");
-            assert!(error(&format!("a: {}", open.repeat(depth))).contains("not readable"), "{open} {depth}");
+            assert!(error(&closed).contains("failed to parse"), "{open} {depth}");
+            assert!(error(&format!("a: {}", open.repeat(depth))).contains("failed to parse"), "{open} {depth}");
         }
     }
 }
@@ -505,17 +505,17 @@ fn aliases_are_shared_and_bounded() {
     }
     read(&laughs, None, &BTreeMap::new(), &[]).unwrap();
     assert!(error(&ladder).ends_with("nested more than 100 deep"));
-    assert!(error("a: &a [*a]").ends_with("line 1: an alias within what it names"));
+    assert!(error("a: &a [*a]").ends_with("line 1: an alias inside the node that it refers to"));
 }
 
 #[test]
-fn texts_that_are_no_template_say_where() {
+fn invalid_text_is_located() {
     for (text, expected) in [
-        ("", "nothing is there"),
+        ("", "the file is empty"),
         ("a: 1\nb: [", "line "),
-        ("a: 1\na: 2", "line 2: a is given twice"),
+        ("a: 1\na: 2", "line 2: a occurs twice"),
         ("a: 1\n---\nb: 2", "line 2: a second document"),
-        ("? [a]\n: 1", "a key that is no text"),
+        ("? [a]\n: 1", "a key that is not text"),
         ("- a", "expected a mapping, found a list"),
         ("just text", "expected a mapping, found \"just text\""),
         ("Resources: [a]", "line 1: Resources: expected a mapping, found a list"),
@@ -526,7 +526,7 @@ fn texts_that_are_no_template_say_where() {
 }
 
 #[test]
-fn the_repositorys_own_template_is_read() {
+fn own_template_is_read() {
     let text = include_str!("../../../../template.yaml");
     let mapping = read(text, None, &BTreeMap::new(), &[]).unwrap();
     assert_eq!(mapping.topics, ["quotes"]);

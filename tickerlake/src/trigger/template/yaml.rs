@@ -1,24 +1,24 @@
-//! A template as a tree that keeps what a template needs and most YAML values lose: lines, and short tags.
+//! Parses a template into a tree with lines and short tags, which most YAML value types lose.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-/// Deeper than any template; it keeps the recursion that ends a tree within any thread's stack.
-const DEEPEST: usize = 100;
+/// Maximum nesting. No real template has this many levels, and dropping a tree recursively stays within a thread's stack.
+const MAX_DEPTH: usize = 100;
 
-/// A piece of YAML and where it stands.
+/// A YAML node with its line.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) line: usize,
-    /// `Ref` where it is tagged `!Ref`.
+    /// `Ref` for the tag `!Ref`.
     pub(super) tag: Option<String>,
     pub(super) content: Content,
     height: usize,
 }
 
-/// What it is. Scalars stay text, since AWS compares parameters as text and converts late.
+/// Content of a node. Scalars stay text, because AWS compares parameters as text and converts them late.
 #[derive(Debug)]
 pub(super) enum Content {
     Null,
@@ -28,7 +28,7 @@ pub(super) enum Content {
 }
 
 impl Node {
-    /// The text, if it is text, tagged or not.
+    /// Returns the text of a scalar, tagged or not.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) => Some(text),
@@ -36,7 +36,7 @@ impl Node {
         }
     }
 
-    /// The value at a key, if it is a mapping that has it.
+    /// Returns the entry of a mapping with this key.
     pub(super) fn entry(&self, key: &str) -> Option<(&str, &Node)> {
         match &self.content {
             Content::Map(entries) => {
@@ -55,7 +55,7 @@ pub struct SyntaxError {
     problem: String,
 }
 
-/// A list or mapping whose end has not come; a mapping's keys and values take turns.
+/// A list or mapping that has not ended. Keys and values of a mapping alternate.
 struct Open {
     line: usize,
     tag: Option<String>,
@@ -63,10 +63,10 @@ struct Open {
     items: Vec<Rc<Node>>,
 }
 
-/// Reads the one document of a text. An alias shares the node it names, so that no text grows by its aliases.
+/// Parses the only document of a text. An alias shares its node, so that aliases do not multiply the size.
 ///
 /// # Errors
-/// [`SyntaxError`] when it is no YAML, is nested too deeply, or gives a key twice.
+/// [`SyntaxError`] if the text is not YAML, is nested too deeply, or has a key twice.
 pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
     let mut root = None;
     let mut open: Vec<Open> = Vec::new();
@@ -88,7 +88,12 @@ pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
             }
             Event::Alias(anchor) => match anchors.get(&anchor) {
                 Some(node) => (Rc::clone(node), 0),
-                None => return Err(SyntaxError { line: last, problem: "an alias within what it names".to_owned() }),
+                None => {
+                    return Err(SyntaxError {
+                        line: last,
+                        problem: "an alias inside the node that it refers to".to_owned(),
+                    });
+                }
             },
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
                 Some(ended) => {
@@ -110,14 +115,14 @@ pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
             None => root = Some(node),
         }
     }
-    root.ok_or_else(|| SyntaxError { line: last, problem: "nothing is there".to_owned() })
+    root.ok_or_else(|| SyntaxError { line: last, problem: "the file is empty".to_owned() })
 }
 
 fn close(ended: Open, mapping: bool) -> Result<Node, SyntaxError> {
     let Open { line, tag, items, .. } = ended;
     let height = items.iter().map(|node| node.height + 1).max().unwrap_or(0);
-    if height > DEEPEST {
-        return Err(SyntaxError { line, problem: format!("nested more than {DEEPEST} deep") });
+    if height > MAX_DEPTH {
+        return Err(SyntaxError { line, problem: format!("nested more than {MAX_DEPTH} deep") });
     }
     let content = if mapping { Content::Map(pairs(&items)?) } else { Content::List(items) };
     Ok(Node { line, tag, content, height })
@@ -129,10 +134,10 @@ fn pairs(items: &[Rc<Node>]) -> Result<Vec<(String, Rc<Node>)>, SyntaxError> {
     for pair in items.chunks_exact(2) {
         let (key, value) = (&pair[0], &pair[1]);
         let Some(name) = key.text() else {
-            return Err(SyntaxError { line: key.line, problem: "a key that is no text".to_owned() });
+            return Err(SyntaxError { line: key.line, problem: "a key that is not text".to_owned() });
         };
         if !names.insert(name) {
-            return Err(SyntaxError { line: key.line, problem: format!("{name} is given twice") });
+            return Err(SyntaxError { line: key.line, problem: format!("{name} occurs twice") });
         }
         entries.push((name.to_owned(), Rc::clone(value)));
     }
@@ -146,7 +151,7 @@ fn short(tag: Option<&Tag>) -> Option<String> {
 fn scalar(text: &str, style: ScalarStyle, tagged: bool) -> Content {
     match text {
         "" | "~" | "null" | "Null" | "NULL" if style == ScalarStyle::Plain && !tagged => Content::Null,
-        // As text the spellings of one value would differ.
+        // Otherwise different spellings of one value would differ as text.
         "True" | "TRUE" if style == ScalarStyle::Plain => Content::Text("true".to_owned()),
         "False" | "FALSE" if style == ScalarStyle::Plain => Content::Text("false".to_owned()),
         _ => Content::Text(text.to_owned()),

@@ -1,27 +1,28 @@
-//! The terminal: lines that stay at its foot while others scroll above them.
+//! The terminal: lines that stay at the bottom while other lines scroll above them.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::LazyLock;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// One for the process, since whatever is printed must make room for it.
+/// One per process, because everything that is printed must go through it.
 static SCREEN: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
 
-const STEPS: u64 = 1_000;
+/// Length of a progress bar.
+const BAR_STEPS: u64 = 1_000;
 
-/// Prints while the lines at the foot are out of the way.
+/// Hides the lines at the bottom while `print` runs.
 pub fn above<T>(print: impl FnOnce() -> T) -> T {
     SCREEN.suspend(print)
 }
 
-/// Whether there is somebody to look at lines that change.
-pub(super) fn is_there() -> bool {
+/// Returns `true` if standard error is a terminal, on which lines can change.
+pub(crate) fn is_terminal() -> bool {
     stderr().is_terminal()
 }
 
-/// Standard error, for the log.
+/// Standard error, above the lines at the bottom. The log is written to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Log;
 
@@ -36,29 +37,29 @@ impl Write for Log {
     }
 }
 
-/// A line at the foot of the screen; it goes when it is dropped.
-pub(super) struct Line {
+/// A line at the bottom of the terminal. Dropping it removes it.
+pub(crate) struct Line {
     bar: ProgressBar,
     has_bar: bool,
 }
 
 impl Line {
-    pub(super) fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         let bar = SCREEN.add(ProgressBar::no_length());
         bar.set_style(style("{prefix:<10} {wide_msg}"));
         bar.set_prefix(name);
         Line { bar, has_bar: false }
     }
 
-    /// Shows a text, and which part of the work is done, where that is known.
-    pub(super) fn show(&mut self, text: String, fraction: Option<f64>) {
+    /// Shows a text, and a bar if the completed fraction of the work is known.
+    pub(crate) fn show(&mut self, text: String, fraction: Option<f64>) {
         if let Some(fraction) = fraction {
             if !self.has_bar {
                 self.bar.set_style(style("{prefix:<10} {bar:20} {percent:>3}% {wide_msg}"));
-                self.bar.set_length(STEPS);
+                self.bar.set_length(BAR_STEPS);
                 self.has_bar = true;
             }
-            self.bar.set_position((fraction * STEPS as f64) as u64);
+            self.bar.set_position((fraction * BAR_STEPS as f64) as u64);
         }
         self.bar.set_message(text);
         self.bar.tick();

@@ -1,4 +1,4 @@
-//! The mapping's settings as the command line names them, filled up from a SAM template.
+//! The settings of an event source mapping: arguments, and a SAM template for those that are not given.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use thiserror::Error;
 use super::args::{BatchArgs, FunctionArgs, ResponseType};
 use super::template::{self, Mapping, TemplateError};
 
-/// Where a group that is new begins.
+/// Where a new consumer group starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum StartingPosition {
-    /// At the first record that the topic still holds.
+    /// At the oldest record that the topic still has
     #[default]
     #[value(name = "TRIM_HORIZON")]
     TrimHorizon,
-    /// After the last record there is when it begins.
+    /// After the newest record that exists when the group starts
     #[value(name = "LATEST")]
     Latest,
 }
@@ -33,76 +33,76 @@ impl From<StartingPosition> for event_source::StartingPosition {
     }
 }
 
-/// The settings that the command line names.
+/// Arguments with the settings of a mapping.
 #[derive(Args, Clone, Debug)]
-pub struct Named {
-    /// The topic; may be repeated [default: quotes]
+pub struct MappingArgs {
+    /// Topic; may be repeated [default: quotes]
     #[arg(short, long, value_name = "TOPIC", help_heading = "Kafka")]
     topic: Vec<Topic>,
-    /// The consumer group [default: tickerlake]
+    /// Consumer group [default: tickerlake]
     #[arg(long, value_name = "ID", help_heading = "Kafka")]
     pub(super) consumer_group_id: Option<String>,
-    /// Where a new group begins; one that exists goes on where it was [default: `TRIM_HORIZON`]
+    /// Where a new group starts; an existing one continues after its committed offsets [default: `TRIM_HORIZON`]
     #[arg(long, value_enum, ignore_case = true, help_heading = "Kafka")]
     pub(super) starting_position: Option<StartingPosition>,
     #[command(flatten)]
     pub(super) batch: BatchArgs,
     #[command(flatten)]
-    pub(super) function: FunctionArgs,
+    pub(crate) function: FunctionArgs,
 }
 
-/// Which template the others come from.
+/// Arguments that select a template.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Template")]
 pub struct TemplateArgs {
-    /// A SAM template: the settings of its function's `SelfManagedKafka` event stand for those not given here
+    /// SAM template; its `SelfManagedKafka` event has the settings that are not given here
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
-    /// The function, where several have such an event: its logical id
+    /// Logical id of the function, if several functions have such an event
     #[arg(long, value_name = "ID", requires = "template")]
     template_function: Option<String>,
-    /// A parameter of the template; may be repeated
+    /// Parameter of the template; may be repeated
     #[arg(long, value_name = "NAME=VALUE", requires = "template", value_parser = pair)]
     template_parameter: Vec<(String, String)>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("not of the form NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Why a template's settings cannot be used here.
 #[derive(Debug, Error)]
 pub enum FillError {
-    /// The template itself is wrong.
+    /// The template is invalid.
     #[error("--template {}: {source}", path.display())]
     Template {
         /// The file.
         path: PathBuf,
-        /// What is the matter.
+        /// The cause.
         source: TemplateError,
     },
-    /// A topic that Kafka does not take.
+    /// Kafka permits no such topic.
     #[error("--template: the topic {topic}: {problem}")]
     Topic {
         /// The topic.
         topic: String,
-        /// What is the matter.
-        problem: String,
+        /// What is wrong with it.
+        problem: InvalidTopicName,
     },
-    /// On AWS batches that are given up are kept, and here they would be lost.
-    #[error("--template: the mapping has an on-failure destination; --on-failure says where batches are kept here")]
+    /// On AWS, batches that are given up are kept; here they would be lost.
+    #[error("--template: the mapping has an on-failure destination; select one for this machine with --on-failure")]
     NoDestination,
 }
 
-impl Named {
-    /// The topics.
+impl MappingArgs {
+    /// Returns the topics, or the default.
     pub(super) fn topics(&self) -> Vec<Topic> {
         let quotes = || "quotes".parse().ok().into_iter().collect();
         if self.topic.is_empty() { quotes() } else { self.topic.clone() }
     }
 
-    /// The flags that were given, so that the template need not tell what they do.
+    /// Returns the options that are given. The template need not have their settings.
     fn flags(&self) -> Vec<&'static str> {
         let function = &self.function;
         let given = [
@@ -121,14 +121,11 @@ impl Named {
         given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag).collect()
     }
 
-    /// Takes from the mapping what the command line leaves open.
-    fn or(mut self, mapping: Mapping) -> Result<Self, FillError> {
+    /// Fills the settings that are not given from a template's mapping.
+    fn fill_from(mut self, mapping: Mapping) -> Result<Self, FillError> {
         if self.topic.is_empty() {
-            let parse = |topic: String| {
-                topic
-                    .parse()
-                    .map_err(|problem: InvalidTopicName| FillError::Topic { topic, problem: problem.to_string() })
-            };
+            let parse =
+                |topic: String| topic.parse().map_err(|problem: InvalidTopicName| FillError::Topic { topic, problem });
             self.topic = mapping.topics.into_iter().map(parse).collect::<Result<_, _>>()?;
         }
         self.consumer_group_id = self.consumer_group_id.or(mapping.consumer_group_id);
@@ -139,7 +136,7 @@ impl Named {
         let ours = &mut self.batch.maximum_batching_window_in_seconds;
         *ours = ours.or(window);
         let function = &mut self.function;
-        // Lambda lets a function that an event source invokes run for 840 s, whatever its own timeout.
+        // An event source lets a function run for at most 840 seconds, whatever the timeout of the function.
         let timeout = mapping.function_timeout.map(|seconds| u64::from(seconds).min(840));
         function.invoke.function_timeout = function.invoke.function_timeout.or(timeout);
         function.maximum_retry_attempts = function.maximum_retry_attempts.or(mapping.maximum_retry_attempts);
@@ -157,23 +154,24 @@ impl Named {
 }
 
 impl TemplateArgs {
-    /// Fills up what the command line leaves open; without a template, nothing.
+    /// Fills the settings that are not given from the template, if one is selected.
     ///
     /// # Errors
-    /// [`FillError`], or when the file cannot be read.
-    pub fn fill(&self, named: Named) -> anyhow::Result<Named> {
+    /// [`FillError`], or if the file cannot be read.
+    pub fn fill(&self, args: MappingArgs) -> anyhow::Result<MappingArgs> {
         let Some(path) = &self.template else {
-            return Ok(named);
+            return Ok(args);
         };
         let text =
-            std::fs::read_to_string(path).with_context(|| format!("--template {} cannot be read", path.display()))?;
+            std::fs::read_to_string(path).with_context(|| format!("failed to read --template {}", path.display()))?;
         let parameters: BTreeMap<_, _> = self.template_parameter.iter().cloned().collect();
-        let mapping = template::read(&text, self.template_function.as_deref(), &parameters, &named.flags())
+        let mapping = template::read(&text, self.template_function.as_deref(), &parameters, &args.flags())
             .map_err(|source| FillError::Template { path: path.clone(), source })?;
         if !mapping.enabled {
-            tracing::warn!("the mapping {}.{} is not enabled on AWS", mapping.function, mapping.event);
+            let (function, event) = (&mapping.function, &mapping.event);
+            tracing::warn!(function, event, "the mapping is disabled on AWS");
         }
-        Ok(named.or(mapping)?)
+        Ok(args.fill_from(mapping)?)
     }
 }
 
@@ -186,7 +184,7 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        named: Named,
+        mapping: MappingArgs,
         #[command(flatten)]
         template: TemplateArgs,
     }
@@ -214,32 +212,32 @@ Resources:
             FunctionResponseTypes: [ReportBatchItemFailures]
 ";
 
-    fn filled(template: &str, arguments: &[&str]) -> anyhow::Result<Named> {
+    fn filled(template: &str, arguments: &[&str]) -> anyhow::Result<MappingArgs> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("template.yaml");
         std::fs::write(&path, template)?;
         let path = path.to_string_lossy();
         let line = Line::try_parse_from([&["x", "--template", &path], arguments].concat())?;
-        line.template.fill(line.named)
+        line.template.fill(line.mapping)
     }
 
     #[test]
-    fn the_template_tells_what_the_command_line_does_not() {
-        let named = filled(TEMPLATE, &["--batch-size", "7", "--function-timeout", "2"]).unwrap();
-        assert_eq!(named.topics(), ["ticks".parse().unwrap()]);
-        assert_eq!(named.consumer_group_id.as_deref(), Some("sink"));
-        assert_eq!(named.starting_position, Some(StartingPosition::Latest));
-        let limits = named.batch.limits(100);
+    fn template_has_the_settings_that_are_not_given() {
+        let args = filled(TEMPLATE, &["--batch-size", "7", "--function-timeout", "2"]).unwrap();
+        assert_eq!(args.topics(), ["ticks".parse().unwrap()]);
+        assert_eq!(args.consumer_group_id.as_deref(), Some("sink"));
+        assert_eq!(args.starting_position, Some(StartingPosition::Latest));
+        let limits = args.batch.limits(100);
         assert_eq!((limits.batch_size, limits.window), (7, Duration::from_secs(5)));
-        let function = &named.function;
+        let function = &args.function;
         assert_eq!((function.invoke.function_timeout, function.maximum_retry_attempts), (Some(2), Some(3)));
         assert!(function.bisect_batch_on_function_error && !function.invoke.function_response_types.is_empty());
-        let named = filled(TEMPLATE, &["--template-parameter", "Size=9"]).unwrap();
-        assert_eq!((named.batch.batch_size, named.function.invoke.function_timeout), (Some(9), Some(840)));
+        let args = filled(TEMPLATE, &["--template-parameter", "Size=9"]).unwrap();
+        assert_eq!((args.batch.batch_size, args.function.invoke.function_timeout), (Some(9), Some(840)));
     }
 
     #[test]
-    fn a_destination_on_aws_needs_one_here() {
+    fn destination_on_aws_needs_one_here() {
         let text =
             TEMPLATE.to_owned() + "            DestinationConfig: {OnFailure: {Type: S3, Destination: !Ref B}}\n";
         let error = filled(&text, &[]).unwrap_err().to_string();

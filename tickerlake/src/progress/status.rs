@@ -1,4 +1,4 @@
-//! How things stand: counts, rates, lag and freshness at one moment, as text and as JSON.
+//! Counters, rates, lag and freshness at one moment, as text and as JSON.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -7,57 +7,58 @@ use producer::report::progress::Snapshot;
 use serde::Serialize;
 use terminal::numbers::{grouped, size};
 
-use event_source::progress::{Counts, Partition};
+use event_source::function::Report;
+use event_source::progress::{Counts, TopicPartition};
 use terminal::numbers::counted;
 
-/// Rates are of so many seconds: long enough to be read, short enough to be news.
-const RATE_OVER: Duration = Duration::from_secs(5);
+/// Period over which rates are measured: long enough to be steady, short enough to be current.
+const RATE_PERIOD: Duration = Duration::from_secs(5);
 
-/// How things stand.
+/// The state at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Status {
-    /// Rows of this process's own feed, where it has one.
+    /// The feed of this process, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fed: Option<Fed>,
-    /// What has been stored.
+    /// Stored records.
     pub stored: Stored,
-    /// Records that are in the topic and not stored yet, by `topic/partition`.
+    /// Records in the topic that are not stored yet, by `topic/partition`.
     pub lag: BTreeMap<String, u64>,
     /// Seconds since the newest stored record was sent.
     pub newest_record_age_seconds: Option<f64>,
 }
 
-/// A feed's rows.
+/// Counters of a feed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Fed {
     /// Rows read.
     pub read: u64,
-    /// Records that the broker has confirmed.
+    /// Records that the broker confirmed.
     pub delivered: u64,
-    /// Of these, in a second.
+    /// Confirmed records per second.
     pub delivered_per_second: u64,
-    /// Rows that could not be quotes.
+    /// Rows that are not quotes.
     pub rejected: u64,
-    /// Which part is done, from 0 to 1.
+    /// Completed fraction, from 0 to 1.
     pub fraction: Option<f64>,
 }
 
-/// What has been stored.
+/// Counters of stored records.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Stored {
     /// Records in batches that succeeded.
     pub records: u64,
-    /// Of these, in a second.
+    /// Stored records per second.
     pub records_per_second: u64,
     /// Batches that succeeded.
     pub batches: u64,
-    /// Objects put, where the function tells.
+    /// Stored objects, if the function reports them.
     pub objects: u64,
-    /// Bytes put.
+    /// Stored bytes.
     pub bytes: u64,
-    /// Records in the quarantine.
+    /// Quarantined records.
     pub quarantined: u64,
-    /// Invocations that failed.
+    /// Failed invocations.
     pub failed_invocations: u64,
     /// Records that were stored after an invocation with them had failed.
     pub retried: u64,
@@ -65,33 +66,33 @@ pub struct Stored {
     pub given_up: u64,
 }
 
-/// Keeps what is needed to tell rates.
+/// Measures rates.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// Since the start: delivered and stored records.
+    /// Time since the start, delivered records, stored records.
     history: VecDeque<(Duration, u64, u64)>,
 }
 
 impl Meter {
-    /// The status, `since` the start and `now` in milliseconds since 1970.
+    /// Returns the state; `since` is the time since the start, `now` is in milliseconds since 1970.
     pub fn measure(
         &mut self,
         since: Duration,
         now: i64,
         fed: Option<Snapshot>,
         counts: &Counts,
-        lag: &BTreeMap<Partition, u64>,
+        lag: &BTreeMap<TopicPartition, u64>,
     ) -> Status {
         let delivered = fed.map_or(0, |fed| fed.delivered);
         self.history.push_back((since, delivered, counts.records));
-        while self.history.get(1).is_some_and(|(then, ..)| since.saturating_sub(*then) >= RATE_OVER) {
+        while self.history.get(1).is_some_and(|(then, ..)| since.saturating_sub(*then) >= RATE_PERIOD) {
             self.history.pop_front();
         }
         let (then, delivered_then, stored_then) = self.history.front().copied().unwrap_or_default();
-        // What began within the window began at nothing.
-        let begun = then < RATE_OVER && since < RATE_OVER;
+        // Counters that started within the period started at zero.
+        let is_recent = then < RATE_PERIOD && since < RATE_PERIOD;
         let (then, delivered_then, stored_then) =
-            if begun { (Duration::ZERO, 0, 0) } else { (then, delivered_then, stored_then) };
+            if is_recent { (Duration::ZERO, 0, 0) } else { (then, delivered_then, stored_then) };
         let seconds = since.saturating_sub(then).as_secs_f64().max(1.0);
         let rate = |now: u64, then: u64| (now.saturating_sub(then) as f64 / seconds).round() as u64;
         Status {
@@ -110,7 +111,7 @@ impl Meter {
 }
 
 impl Fed {
-    /// `12,154 read, 12,154 delivered, 2 rejected, 61,203/s`
+    /// Formats the counters as `12,154 read, 12,154 delivered, 2 rejected, 61,203/s`.
     pub fn text(&self) -> String {
         let rejected = match self.rejected {
             0 => String::new(),
@@ -138,7 +139,7 @@ impl From<&Counts> for Stored {
 }
 
 impl Stored {
-    /// `1,200 records (400/s) in 3 batches; 3 objects, 45.0 kB, 0 quarantined`
+    /// Formats the counters as `1,200 records (400/s) in 3 batches; 3 objects, 45.0 kB, 0 quarantined`.
     pub fn text(&self) -> String {
         let records = counted(self.records, "record", "records");
         let batches = counted(self.batches, "batch", "batches");
@@ -155,7 +156,7 @@ impl Stored {
         text
     }
 
-    /// What is said at the end: every count, without the rate.
+    /// Formats every counter, without the rate, for the end of a command.
     pub fn closing(&self) -> String {
         let records = counted(self.records, "record", "records");
         let batches = counted(self.batches, "batch", "batches");
@@ -164,7 +165,7 @@ impl Stored {
         format!("{records} in {batches}{}; {failed}, {retried} retried, {given_up} given up", self.objects())
     }
 
-    /// Nothing where the function does not tell.
+    /// Returns an empty text if the function does not report objects.
     fn objects(&self) -> String {
         if self.objects == 0 {
             return String::new();
@@ -175,12 +176,12 @@ impl Stored {
 }
 
 impl Status {
-    /// The lag of all partitions.
+    /// Returns the sum of the lag of all partitions.
     pub fn total_lag(&self) -> u64 {
         self.lag.values().sum()
     }
 
-    /// `120: quotes/0 86, quotes/2 34`: the partitions that lag, the worst first.
+    /// Formats the lag as `120: quotes/0 86, quotes/2 34`, the largest first.
     pub fn lag_text(&self) -> String {
         let mut behind: Vec<(&String, u64)> =
             self.lag.iter().filter(|(_, lag)| **lag > 0).map(|(name, lag)| (name, *lag)).collect();
@@ -188,11 +189,11 @@ impl Status {
             return "0".to_owned();
         }
         behind.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let told: Vec<String> = behind.iter().map(|(name, lag)| format!("{name} {}", grouped(*lag))).collect();
-        format!("{}: {}", grouped(self.total_lag()), told.join(", "))
+        let lags: Vec<String> = behind.iter().map(|(name, lag)| format!("{name} {}", grouped(*lag))).collect();
+        format!("{}: {}", grouped(self.total_lag()), lags.join(", "))
     }
 
-    /// `0.4 s`; nothing while nothing is stored.
+    /// Formats the age of the newest record as `0.4 s`, or returns `None` while nothing is stored.
     pub fn age_text(&self) -> Option<String> {
         self.newest_record_age_seconds.map(|age| match age {
             ..100.0 => format!("{age:.1} s"),
@@ -202,30 +203,45 @@ impl Status {
         })
     }
 
-    /// All of it on one line, without the feed.
+    /// Formats everything except the feed on one line.
     pub fn line(&self) -> String {
         let age = self.age_text().map_or_else(String::new, |age| format!("; newest sent {age} ago"));
         format!("{}; lag {}{age}", self.stored.text(), self.lag_text())
     }
 }
 
+/// Formats a function's counters as `1,200 records in 3 objects, 45.0 kB; 0 quarantined`.
+pub(crate) fn report_text(report: &Report) -> String {
+    format!(
+        "{} in {}, {}; {} quarantined",
+        counted(report.records, "record", "records"),
+        counted(report.objects, "object", "objects"),
+        size(report.bytes),
+        grouped(report.quarantined)
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use event_source::function::Report;
-
     use super::*;
+
+    #[test]
+    fn one_object_is_singular() {
+        let report = Report { records: 1_200, bytes: 45_000, objects: 1, quarantined: 0, skipped: 0 };
+        assert_eq!(report_text(&report), "1,200 records in 1 object, 45.0 kB; 0 quarantined");
+    }
 
     fn counts(records: u64) -> Counts {
         let report = Report { records, bytes: 45_000, objects: 3, quarantined: 1, skipped: 0 };
         Counts { batches: 3, records, report, newest: Some(1_000_000), ..Counts::default() }
     }
 
-    fn lag() -> BTreeMap<Partition, u64> {
+    fn lag() -> BTreeMap<TopicPartition, u64> {
         [(("quotes".to_owned(), 0), 34), (("quotes".to_owned(), 1), 0), (("quotes".to_owned(), 2), 1_086)].into()
     }
 
     #[test]
-    fn a_line_tells_rate_batches_objects_lag_and_freshness() {
+    fn line_has_rate_batches_objects_lag_and_freshness() {
         let mut meter = Meter::default();
         let status = meter.measure(Duration::from_secs(2), 1_000_400, None, &counts(1_200), &lag());
         assert_eq!(
@@ -242,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closing_line_has_every_count_zero_or_not() {
+    fn closing_line_has_every_counter_even_if_zero() {
         assert_eq!(
             Stored::from(&counts(1_200)).closing(),
             "1,200 records in 3 batches; 3 objects, 45.0 kB, 1 quarantined; 0 failed invocations, 0 retried, 0 given up"
@@ -253,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_of_the_last_seconds() {
+    fn rates_cover_the_last_seconds() {
         let mut meter = Meter::default();
         let mut rates = Vec::new();
         for second in 0..=20_u64 {
@@ -266,14 +282,14 @@ mod tests {
     }
 
     #[test]
-    fn the_feed_is_told_where_there_is_one() {
+    fn feed_is_shown_if_it_exists() {
         let fed = Snapshot { read: 2_000, delivered: 1_500, rejected: 2, ..Snapshot::default() };
         let status = Meter::default().measure(Duration::from_secs(3), 0, Some(fed), &counts(0), &BTreeMap::new());
         assert_eq!(status.fed.unwrap().text(), "2,000 read, 1,500 delivered, 2 rejected, 500/s");
     }
 
     #[test]
-    fn an_age_is_told_in_the_unit_that_fits() {
+    fn age_has_the_unit_that_fits() {
         for (age, text) in
             [(0.04, "0.0 s"), (99.0, "99.0 s"), (600.0, "10 min"), (7_200.0, "2 h"), (864_000.0, "10 days")]
         {
@@ -283,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_every_figure_under_its_name() {
+    fn json_has_every_counter() {
         let status = Meter::default().measure(Duration::from_secs(2), 1_000_400, None, &counts(1_200), &lag());
         let json = serde_json::to_value(&status).unwrap();
         assert_eq!(json["stored"]["records"], 1_200);

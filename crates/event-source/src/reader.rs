@@ -1,0 +1,265 @@
+//! Joins the consumer group, collects batches and has them delivered, one at a time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Batch;
+use crate::batcher::Batcher;
+use kafka_client::hints::Operation;
+
+use crate::consumer::{GroupConsumer, GroupMember, ThrottledWarning, add, prefetch};
+use crate::deliver::Deliverer;
+use crate::function::Function;
+use crate::in_flight::InFlight;
+use crate::lag;
+use crate::progress::Progress;
+use crate::settings::{Settings, StartingPosition};
+
+/// Longest wait for a record before the reader checks whether it should stop.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Records read in a row before the reader checks the clock, the invocation and the group again.
+const MAX_RECORDS_PER_ROUND: usize = 100;
+
+/// Partitions are paused if an invocation takes longer than this. The group requires the consumer to poll meanwhile, but
+/// pausing drops the prefetched records, so the reader simply waits for quick functions.
+const PAUSE_AFTER: Duration = Duration::from_secs(1);
+
+/// Why an event source ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EventSourceError {
+    /// librdkafka rejects a setting, or the group cannot be joined.
+    #[error("the event source failed to read from {servers}: {source}{}", Operation::ConsumeInGroup.hint(source.rdkafka_error_code()))]
+    Kafka {
+        /// The bootstrap servers.
+        servers: String,
+        /// The cause.
+        source: KafkaError,
+    },
+    /// The task that delivers a batch, or the thread that reads, panicked. Continuing would commit past its batch.
+    #[error("a task of the event source failed")]
+    Task(#[from] JoinError),
+    /// The event source was stopped.
+    #[error("the event source was stopped")]
+    Stopped,
+}
+
+/// A member of the consumer group, and the function that its records go to.
+pub(crate) struct Subscription {
+    consumer: Arc<GroupConsumer>,
+    in_flight: Arc<InFlight>,
+    deliverer: Arc<Deliverer>,
+}
+
+impl Subscription {
+    /// Subscribes to the topics as a member of the group.
+    ///
+    /// # Errors
+    /// [`EventSourceError::Kafka`] if librdkafka rejects a setting.
+    pub(crate) fn new(
+        settings: Settings,
+        function: Arc<dyn Function>,
+        progress: Arc<Progress>,
+    ) -> Result<Self, EventSourceError> {
+        let servers = settings.client.get("bootstrap.servers").unwrap_or_default().to_owned();
+        let kafka = |source| EventSourceError::Kafka { servers: servers.clone(), source };
+        let mut client = settings.client.clone();
+        prefetch(&mut client);
+        client.set("group.id", &settings.group).set("enable.auto.commit", "false").set(
+            "auto.offset.reset",
+            match settings.starting_position {
+                StartingPosition::TrimHorizon => "earliest",
+                StartingPosition::Latest => "latest",
+            },
+        );
+        let in_flight = Arc::new(InFlight::default());
+        let member = GroupMember::new(Arc::clone(&in_flight));
+        let consumer: GroupConsumer = client.create_with_context(member).map_err(kafka)?;
+        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(kafka)?;
+        let consumer = Arc::new(consumer);
+        let deliverer = Arc::new(Deliverer {
+            settings,
+            servers,
+            function,
+            consumer: Arc::clone(&consumer),
+            in_flight: Arc::clone(&in_flight),
+            progress,
+        });
+        Ok(Subscription { consumer, in_flight, deliverer })
+    }
+
+    /// Runs until `stop` is cancelled; the current invocation is completed and committed first. Blocks the thread.
+    ///
+    /// # Errors
+    /// [`EventSourceError`] if the broker rejects the consumer permanently, or a delivery panics.
+    pub(crate) fn run(self, runtime: &Handle, stop: &CancellationToken) -> Result<(), EventSourceError> {
+        // If reading ends for any reason, delivery and the measurement of the lag end too.
+        let stop = stop.child_token();
+        let progress = Arc::clone(&self.deliverer.progress);
+        let lag = lag::watch(Arc::clone(&self.consumer), progress, stop.clone());
+        let mut reader = Reader {
+            subscription: &self,
+            runtime,
+            stop: &stop,
+            batcher: Batcher::new(self.deliverer.settings.limits, &self.deliverer.servers),
+            ready: VecDeque::new(),
+            delivery: None,
+            paused: false,
+            drained: false,
+        };
+        let read = reader.read();
+        stop.cancel();
+        let delivered = reader.join_delivery();
+        // A panic of the measurement does not matter any more.
+        let _ = lag.join();
+        read.and(delivered)
+    }
+}
+
+/// The loop that reads records and starts deliveries.
+struct Reader<'a> {
+    subscription: &'a Subscription,
+    runtime: &'a Handle,
+    stop: &'a CancellationToken,
+    batcher: Batcher,
+    /// Closed batches that wait for the current delivery.
+    ready: VecDeque<Batch>,
+    delivery: Option<JoinHandle<()>>,
+    paused: bool,
+    /// Whether the last poll returned no record.
+    drained: bool,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Result<(), EventSourceError> {
+        let mut warning = ThrottledWarning::new(&self.subscription.deliverer.servers);
+        while !self.stop.is_cancelled() {
+            let now = Instant::now();
+            self.start_delivery(now)?;
+            if !self.ready.is_empty() && !self.paused {
+                if self.delivery_ends_soon()? {
+                    continue;
+                }
+                self.pause()?;
+            }
+            let mut timeout = self.poll_timeout(now);
+            for _ in 0..MAX_RECORDS_PER_ROUND {
+                match self.subscription.consumer.poll(timeout) {
+                    Some(Ok(message)) => {
+                        self.drained = false;
+                        self.ready.extend(add(&mut self.batcher, &message));
+                        if self.paused {
+                            // The record is from a partition that was assigned after the pause.
+                            self.pause()?;
+                        }
+                    }
+                    Some(Err(error)) if Operation::ConsumeInGroup.is_permanent(&error) => return Err(self.kafka(error)),
+                    Some(Err(error)) => warning.warn(&error, Instant::now()),
+                    None => self.drained = true,
+                }
+                if self.drained || !self.ready.is_empty() {
+                    break;
+                }
+                // The rest of the round takes only records that have been fetched already.
+                timeout = Duration::ZERO;
+            }
+            // Rebalances happen during a poll that returns no record.
+            self.drop_revoked();
+        }
+        Ok(())
+    }
+
+    /// Starts the delivery of the next batch unless one is running. A batch whose window ends during a delivery waits for
+    /// it and keeps growing.
+    fn start_delivery(&mut self, now: Instant) -> Result<(), EventSourceError> {
+        if self.delivery.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.join_delivery()?;
+        }
+        if self.delivery.is_some() {
+            return Ok(());
+        }
+        // With a window of 0, a batch is everything that has been fetched already.
+        let no_window = self.subscription.deliverer.settings.limits.window.is_zero();
+        if self.ready.is_empty() && self.batcher.due().is_some_and(|due| due <= now) && (self.drained || !no_window) {
+            self.ready.extend(self.batcher.take());
+        }
+        if let Some(batch) = self.ready.pop_front() {
+            // Called on this thread, which the rebalances run on too: a partition revoked from now on affects this batch.
+            self.subscription.in_flight.begin_batch();
+            let (deliverer, stop) = (Arc::clone(&self.subscription.deliverer), self.stop.clone());
+            self.delivery = Some(self.runtime.spawn(async move { deliverer.deliver(batch, &stop).await }));
+        }
+        if self.paused && self.ready.is_empty() {
+            self.resume()?;
+        }
+        Ok(())
+    }
+
+    /// Waits up to [`PAUSE_AFTER`] for the current delivery. Returns `true` if it has ended.
+    fn delivery_ends_soon(&mut self) -> Result<bool, EventSourceError> {
+        let Some(delivery) = &mut self.delivery else {
+            return Ok(true);
+        };
+        let ends = async { tokio::time::timeout(PAUSE_AFTER, delivery).await };
+        match self.runtime.block_on(ends) {
+            Err(_) => Ok(false),
+            Ok(ended) => {
+                self.delivery = None;
+                Ok(ended.map(|()| true)?)
+            }
+        }
+    }
+
+    /// Waits for the current delivery.
+    fn join_delivery(&mut self) -> Result<(), EventSourceError> {
+        match self.delivery.take() {
+            Some(delivery) => Ok(self.runtime.block_on(delivery)?),
+            None => Ok(()),
+        }
+    }
+
+    fn poll_timeout(&self, now: Instant) -> Duration {
+        match self.batcher.due() {
+            Some(due) if self.delivery.is_none() => due.saturating_duration_since(now).min(POLL_TIMEOUT),
+            // Short, because the delivery can end at any moment and this batch starts then.
+            Some(_) => POLL_TIMEOUT / 10,
+            None => POLL_TIMEOUT,
+        }
+    }
+
+    fn pause(&mut self) -> Result<(), EventSourceError> {
+        self.paused = true;
+        let consumer = &self.subscription.consumer;
+        consumer.assignment().and_then(|assigned| consumer.pause(&assigned)).map_err(|error| self.kafka(error))
+    }
+
+    fn resume(&mut self) -> Result<(), EventSourceError> {
+        self.paused = false;
+        let consumer = &self.subscription.consumer;
+        consumer.assignment().and_then(|assigned| consumer.resume(&assigned)).map_err(|error| self.kafka(error))
+    }
+
+    /// Drops the records of revoked partitions that are not in flight. Their next reader starts after the committed
+    /// offsets.
+    fn drop_revoked(&mut self) {
+        for (topic, partition) in self.subscription.in_flight.take_revoked() {
+            self.batcher.drop_partition(&topic, partition);
+            for batch in &mut self.ready {
+                batch.drop_partition(&topic, partition);
+            }
+        }
+        self.ready.retain(|batch| !batch.is_empty());
+    }
+
+    fn kafka(&self, source: KafkaError) -> EventSourceError {
+        EventSourceError::Kafka { servers: self.subscription.deliverer.servers.clone(), source }
+    }
+}
