@@ -1,9 +1,8 @@
-//! The commands of the README and of the tutorial, run as written and in the order of the page, with the output that the
-//! page shows.
+//! The commands of the README and of the tutorial, run as written and in the order of the page, and compared with the
+//! output that the page shows.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -14,6 +13,9 @@ use tickerlake_tests::{lake, workspace};
 use crate::up::WAIT;
 
 const PAGES: [&str; 2] = ["README.md", "docs/src/tutorial.md"];
+
+/// First words of the commands that the tests may run, which change nothing outside the temporary folder.
+const RUN: [&str; 4] = ["cargo run -- ", "tickerlake ", "producer ", "find "];
 
 /// Commands that the tests do not run, each with the reason.
 const NOT_RUN: [(&str, &str); 13] = [
@@ -53,7 +55,7 @@ const ATTEMPTS: usize = 5;
 
 #[derive(Debug, PartialEq)]
 enum Step {
-    /// A heading: what runs until Ctrl-C ends here.
+    /// A heading, at which the commands that run until Ctrl-C are interrupted.
     Heading,
     Command {
         line: String,
@@ -108,7 +110,7 @@ fn transcript(block: &[&str]) -> Vec<Step> {
 /// Runs the commands of a page in a temporary folder.
 struct Reader {
     folder: TempDir,
-    /// What runs until Ctrl-C, in the order of the page.
+    /// Commands that run until Ctrl-C, in the order of the page.
     running: Vec<(String, Running)>,
     /// The broker of `tickerlake up`, which gets a free port here.
     broker: Option<String>,
@@ -171,7 +173,7 @@ impl Reader {
         self.running.push((line.to_owned(), running));
     }
 
-    /// Interrupts what runs until Ctrl-C, the last one first.
+    /// Interrupts the commands that run until Ctrl-C, the last one first.
     fn end_section(&mut self) {
         while let Some((line, mut running)) = self.running.pop() {
             assert_eq!(running.interrupt(WAIT).unwrap(), Some(0), "{line}");
@@ -179,7 +181,7 @@ impl Reader {
         self.outputs.clear();
     }
 
-    /// Does what a page says. Returns `false` if the sample did not fit into one batch.
+    /// Follows a page. Returns `false` if the sample did not fit into one batch.
     fn follow(&mut self, page: &str) -> bool {
         for step in steps(page) {
             let Step::Command { line, shown } = step else {
@@ -189,6 +191,7 @@ impl Reader {
             if NOT_RUN.iter().any(|(command, _)| *command == line) {
                 continue;
             }
+            assert!(RUN.iter().any(|words| line.starts_with(words)), "neither in RUN nor in NOT_RUN: {line}");
             if let Some((_, text)) = UNTIL_CTRL_C.iter().find(|(command, _)| *command == line) {
                 assert_eq!(shown, None, "{line} does not end: its output cannot be compared");
                 self.start(&line, text);
@@ -217,8 +220,8 @@ impl Reader {
     }
 }
 
-/// Replaces what differs from run to run: ports, times, rates, sizes of compressed objects, and dates of this century's
-/// third decade and later. The sample's dates are earlier.
+/// Replaces the numbers that differ from run to run: ports, times, rates, sizes of compressed objects, and dates from
+/// 2020 on. The sample's dates are earlier.
 fn mask(line: &str) -> String {
     let mut masked = String::new();
     let mut rest = line;
@@ -248,9 +251,9 @@ fn matches_lines(shown: &[String], printed: &[String]) -> bool {
     match shown.split_first() {
         None => printed.is_empty(),
         Some((first, shown)) if first == "..." => (0..=printed.len()).any(|at| matches_lines(shown, &printed[at..])),
-        Some((first, shown)) => {
-            printed.split_first().is_some_and(|(line, printed)| matches_line(first, line) && matches_lines(shown, printed))
-        }
+        Some((first, shown)) => printed
+            .split_first()
+            .is_some_and(|(line, printed)| matches_line(first, line) && matches_lines(shown, printed)),
     }
 }
 
