@@ -55,29 +55,6 @@ fn each_run_without_files_appends_the_sample() {
 }
 
 #[test]
-fn readme_record_is_stored_as_described() {
-    let folder = TempDir::new().unwrap();
-    assert!(tickerlake(folder.path(), &["run"]).status.success());
-    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
-    let (_, section) = readme.split_once("## Follow one record").unwrap();
-    let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();
-    let (key, lines) = objects.iter().find(|(key, _)| key.ends_with("/00001-00000000000000000000.json.gz")).unwrap();
-    assert!(section.contains(key.rsplit('/').next().unwrap()), "{key}");
-    let fields = |value: &serde_json::Value| {
-        let text = value.to_string();
-        ["symbol", "trade_date", "open", "high", "low", "close", "volume", "adj_close"].map(|name| {
-            assert!(value[name] != serde_json::Value::Null, "{text}");
-            value[name].to_string()
-        })
-    };
-    let value = section.lines().find_map(|line| line.strip_prefix("1/0 FB ")).unwrap();
-    assert_eq!(fields(&serde_json::from_str(value).unwrap()), fields(&lines[0]));
-    let csv = section.lines().find(|line| line.starts_with("FB,")).unwrap();
-    let sample = std::fs::read_to_string(workspace().join("data/us-stocks-sample.csv")).unwrap();
-    assert_eq!(sample.lines().find(|line| line.starts_with("FB,")), Some(csv));
-}
-
-#[test]
 fn sql_sums_equal_the_csv_sums() {
     let folder = TempDir::new().unwrap();
     let path = workspace().join("data/us-stocks-sample.csv");

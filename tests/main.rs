@@ -21,6 +21,7 @@ mod mapping;
 mod on_failure;
 mod pipeline;
 mod quality;
+mod readme;
 mod resume;
 mod runtime_api;
 mod sam_build;
