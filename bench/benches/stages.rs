@@ -30,7 +30,7 @@ fn text() -> String {
 fn read(bencher: Bencher<'_, '_>) {
     let text = text();
     bencher.counter(BytesCount::of_str(&text)).bench(|| {
-        let mut records = Records::of(text.as_bytes());
+        let mut records = Records::new(text.as_bytes());
         while records.advance().expect("an event").is_some() {}
     });
 }

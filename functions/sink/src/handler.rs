@@ -68,7 +68,7 @@ impl Sink {
     /// # Errors
     /// [`BatchError`]; some of the batch's objects may have been put.
     pub async fn handle(&self, event: impl AsRef<[u8]>) -> Result<Outcome, BatchError> {
-        let mut records = Records::of(event.as_ref());
+        let mut records = Records::new(event.as_ref());
         let mut batch = Batch::new(&self.config, event.as_ref().len());
         let permits = Arc::new(Semaphore::new(CONCURRENT_REQUESTS));
         let mut ledgers = Vec::new();

@@ -48,7 +48,7 @@ impl<'c> Batch<'c> {
     /// [`EventError`] when the text is not a Kafka event.
     pub fn of(config: &'c Config, event: &[u8]) -> Result<Self, EventError> {
         let mut batch = Batch::new(config, event.len());
-        batch.take(&mut Records::of(event), usize::MAX)?;
+        batch.take(&mut Records::new(event), usize::MAX)?;
         Ok(batch)
     }
 
@@ -330,7 +330,7 @@ mod tests {
         let lists: Vec<String> = lists.iter().map(|list| format!(r#""any":[{list}]"#)).collect();
         let event = format!(r#"{{"eventSource":"SelfManagedKafka","records":{{{}}}}}"#, lists.join(","));
         let mut batch = Batch::new(config, event.len());
-        let mut records = Records::of(event.as_bytes());
+        let mut records = Records::new(event.as_bytes());
         while batch.take(&mut records, at_most).unwrap() {}
         let lines_of = |part: &PartitionBatch| -> Vec<_> {
             let records = batch.records(part).into_iter();
