@@ -1,6 +1,6 @@
--- The table of all quotes for good: in Parquet, by year of the trade date, each record once.
--- Grain: one row per record, by topic, generation, partition and offset.
--- stored_at is when the record's object was stored (UTC). By it merge.sql knows where to go on.
+-- The permanent table of all quotes: Parquet, by year of the trade date, each record once.
+-- Grain: one row per record, identified by topic, generation, partition and offset.
+-- stored_at is the time (UTC) at which the record's object was stored; merge.sql resumes there.
 CREATE TABLE IF NOT EXISTS quotes_history (
   kafka_topic string,
   kafka_partition int,

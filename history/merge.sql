@@ -1,11 +1,12 @@
--- Adds to quotes_history the records of quotes that it has not.
--- Repeats: run again, or late, it adds nothing twice and misses nothing. A record is known by topic,
--- generation, partition and offset, never by being beyond the greatest offset: partitions, days and
--- redriven records come in any order.
--- One that stands in two objects, a copied one say, is added once. Its dt follows from the record, and
--- is compared only so that files of other days need not be read.
--- Objects are created once and never changed, so what was stored up to a day before the newest
--- object that is merged is merged. The day is for objects that became visible while a merge ran.
+-- Adds to quotes_history the records of quotes that it does not contain yet.
+-- Repeats: running it again, or late, adds nothing twice and misses nothing. A record is
+-- identified by topic, generation, partition and offset, not by an offset above the greatest
+-- merged one: partitions, days and redriven records arrive in any order.
+-- A record in two objects, for example in a copied one, is added once. Its dt follows from the
+-- record; comparing it only avoids reading the files of other days.
+-- Objects are created once and never changed, so each merge reads the objects that were stored
+-- after the newest merged object, or up to one day before it. The day is for objects that became
+-- visible while a merge was running.
 MERGE INTO quotes_history AS history
 USING (
   SELECT *

@@ -1,2 +1,2 @@
--- Puts the small files that merges leave together into large ones. The rows stay as they are.
+-- Rewrites the small files that merges leave into large ones. The rows do not change.
 OPTIMIZE quotes_history REWRITE DATA USING BIN_PACK

@@ -1,6 +1,6 @@
--- How far has each symbol swung within a day, over its last five sessions?
+-- How wide was each symbol's daily price range over its last five sessions?
 -- Grain: one row per symbol and trade_date, the newest first.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent.
 SELECT
   symbol,
   trade_date,

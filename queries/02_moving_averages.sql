@@ -1,8 +1,8 @@
--- Where does each symbol's close stand against its 20- and 50-session averages?
--- Grain: one row per symbol and trade_date, the last five sessions of each symbol.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so a
+-- How does each symbol's close compare with its 20- and 50-session averages?
+-- Grain: one row per symbol and trade_date, for the last five sessions of each symbol.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent, so a
 -- window of 20 rows is 20 sessions.
--- An average is null until its window is full. Sums are taken in decimal, which is exact: an
+-- An average is null until its window is full. Sums use decimal arithmetic, which is exact: an
 -- average does not depend on the order in which a window is added up.
 SELECT
   symbol,

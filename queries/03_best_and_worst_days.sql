@@ -1,8 +1,8 @@
--- Which were each symbol's two best and two worst days?
--- Grain: one row per symbol and place from either end; a day's change is that from the session
--- before, in adjusted prices where the feed has them, so that a split is not taken for a crash.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so the
--- row before is the session before. Equal changes are placed by date.
+-- What were each symbol's two best and two worst days?
+-- Grain: one row per symbol, side and place. A day's change is measured from the previous session,
+-- in adjusted prices where the feed has them, so that a split does not count as a crash.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent, so
+-- the previous row is the previous session. Equal changes are ranked by date.
 SELECT
   symbol,
   CASE WHEN from_top <= 2 THEN 'best' ELSE 'worst' END AS side,

@@ -1,7 +1,7 @@
--- What was each symbol's deepest fall from a peak, and how far below its peak is it now?
+-- What was each symbol's maximum drawdown, and how far below its peak is it now?
 -- Grain: one row per symbol, in adjusted prices where the feed has them.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so
--- sessions can be counted. Of equally deep falls the first is shown; of equal peaks before it, the
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent, so
+-- sessions can be counted. Of equal drawdowns, the first is shown; of equal peaks before it, the
 -- last.
 WITH prices AS (
   SELECT

@@ -1,7 +1,7 @@
--- Which symbols led the trading in each of the last six months?
--- Grain: one row per month and place, the first three of each month.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so no
--- volume is counted twice. Equal volumes are placed by symbol.
+-- Which symbols had the highest trading volume in each of the last six months?
+-- Grain: one row per month and place, the top three symbols of each month.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent, so
+-- no volume is counted twice. Equal volumes are ranked by symbol.
 SELECT
   trade_month,
   place,

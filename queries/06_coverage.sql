@@ -1,8 +1,8 @@
--- What does the lake hold of each symbol, year by year?
+-- What data does the lake contain for each symbol and year?
 -- Grain: one row per symbol and year, the newest first.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so
--- sessions are days, not records.
--- The average is taken in decimal, which is exact whatever the order of the rows.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent, so
+-- sessions counts days, not records.
+-- The average uses decimal arithmetic, which is exact in any order of the rows.
 SELECT
   trade_year,
   symbol,

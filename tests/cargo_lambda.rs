@@ -1,4 +1,4 @@
-//! The function under `cargo lambda watch`: every sample event invoked, and the trigger in front of it, come what may.
+//! The function under `cargo lambda watch`, invoked with the sample events and by the event source, also while it fails.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use sink::Config;
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::apache_kafka::ApacheKafka;
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::programs::{Running, part, program};
@@ -18,8 +18,8 @@ use tickerlake_tests::{kafka, lake, workspace};
 
 use crate::up::{WAIT, up};
 
-/// The first invocation waits for the function to be built.
-const BUILD: Duration = Duration::from_secs(1200);
+/// Limit for the first invocation, which waits until the function is built.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(1200);
 
 fn cargo_lambda() -> Command {
     let mut command = Command::new(part("cargo-lambda").unwrap());
@@ -58,8 +58,8 @@ fn invoke(port: u16, event: &Path) -> Output {
         .unwrap()
 }
 
-/// While the function is being built, an invocation may time out.
-fn invoke_once_built(port: u16, event: &Path, limit: Instant) {
+/// Invokes the function until it succeeds, because an invocation may time out while the function is being built.
+fn invoke_when_built(port: u16, event: &Path, limit: Instant) {
     let mut output = invoke(port, event);
     while !output.status.success() && Instant::now() < limit {
         std::thread::sleep(Duration::from_secs(1));
@@ -69,7 +69,7 @@ fn invoke_once_built(port: u16, event: &Path, limit: Instant) {
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "null", "{}", event.display());
 }
 
-/// The sample events, in the order in which they are delivered.
+/// Returns the paths of the sample events, in the order of their delivery.
 pub(crate) fn sample_events() -> Vec<PathBuf> {
     let mut events: Vec<PathBuf> = std::fs::read_dir(workspace().join("events"))
         .unwrap()
@@ -82,20 +82,20 @@ pub(crate) fn sample_events() -> Vec<PathBuf> {
 
 #[test]
 #[ignore = "needs cargo-lambda: run tests/install-parts"]
-fn every_sample_event_invokes_the_watched_function_and_a_trigger_feeds_it() {
+fn watched_function_accepts_events_from_invoke_and_trigger() {
     let folder = TempDir::new().unwrap();
     let port = free_port();
     let (_up, servers) = up(folder.path(), &["--function", &url(port)]);
     let _watch = watch(port, &folder.path().join("lake/sink.env"));
 
-    let limit = Instant::now() + BUILD;
+    let limit = Instant::now() + BUILD_TIMEOUT;
     for event in sample_events() {
-        invoke_once_built(port, &event, limit);
+        invoke_when_built(port, &event, limit);
     }
     let bucket = folder.path().join("lake/tickerlake");
     let objects = lake::objects(&bucket).unwrap();
-    let count = |start: &str| {
-        objects.iter().filter(|(key, _)| key.starts_with(start)).map(|(_, lines)| lines.len()).sum::<usize>()
+    let count = |prefix: &str| {
+        objects.iter().filter(|(key, _)| key.starts_with(prefix)).map(|(_, lines)| lines.len()).sum::<usize>()
     };
     assert_eq!(count("quarantine/sample/dt=2026-11-20/"), 6, "{objects:?}");
     assert_eq!(count("data/sample/dt=2026-11-20/"), 12, "{objects:?}");
@@ -111,12 +111,12 @@ fn every_sample_event_invokes_the_watched_function_and_a_trigger_feeds_it() {
     assert!(produced.status.success(), "{produced:?}");
     let limit = Instant::now() + WAIT;
     while !lake::objects(&bucket).unwrap().keys().any(|key| key.starts_with("data/quotes/")) {
-        assert!(Instant::now() < limit, "the trigger's batch did not reach the watched function");
+        assert!(Instant::now() < limit, "no batch of the event source reached the watched function");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
-/// Writes the settings of a function whose S3 is at `endpoint`.
+/// Writes the environment of a function whose S3 is at `endpoint`, and returns the file's path.
 fn env_file(folder: &Path, endpoint: &str) -> PathBuf {
     let aws = [
         ("AWS_ENDPOINT_URL_S3", endpoint.to_owned()),
@@ -124,33 +124,33 @@ fn env_file(folder: &Path, endpoint: &str) -> PathBuf {
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
     ];
-    let all = aws.into_iter().chain(Config::new("lake").to_variables());
+    let variables = aws.into_iter().chain(Config::new("lake").to_variables());
     let path = folder.join("sink.env");
-    std::fs::write(&path, all.map(|(name, value)| format!("{name}={value}\n")).collect::<String>()).unwrap();
+    std::fs::write(&path, variables.map(|(name, value)| format!("{name}={value}\n")).collect::<String>()).unwrap();
     path
 }
 
 #[test]
 #[ignore = "needs cargo-lambda and Apache Kafka: run tests/install-parts"]
-fn a_watched_function_that_fails_is_killed_and_stopped_while_a_producer_feeds_loses_nothing() {
+fn failing_watched_function_loses_no_record() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic("watched", 3, &[]).unwrap();
     let folder = TempDir::new().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let storage = runtime.block_on(Storage::open(folder.path(), "lake").unwrap().serve(0)).unwrap();
     let (fault, hangs) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
-    let (told, hanging) = (Arc::clone(&fault), Arc::clone(&hangs));
+    let (current, hanging) = (Arc::clone(&fault), Arc::clone(&hangs));
     let s3 = FaultyS3::start(storage.url(), move |_| {
-        let fault = *told.lock().unwrap();
+        let fault = *current.lock().unwrap();
         hanging.fetch_or(matches!(fault, Some(Fault::Slow(_))), Ordering::SeqCst);
         fault
     });
     let s3 = runtime.block_on(s3).unwrap();
-    let set = |now| *fault.lock().unwrap() = now;
+    let set = |next| *fault.lock().unwrap() = next;
     let env_file = env_file(folder.path(), &s3.url);
     let port = free_port();
     let mut function = watch(port, &env_file);
-    invoke_once_built(port, &sample_events()[0], Instant::now() + BUILD);
+    invoke_when_built(port, &sample_events()[0], Instant::now() + BUILD_TIMEOUT);
 
     let login = ["--config", kafka.client_properties.to_str().unwrap(), "--topic", "watched", "--format", "json"];
     let mut command = Command::new(program("producer").unwrap());
@@ -159,54 +159,54 @@ fn a_watched_function_that_fails_is_killed_and_stopped_while_a_producer_feeds_lo
     let mut command = Command::new(program("tickerlake").unwrap());
     command.arg("trigger").args(login).args(["--function", &url(port), "--function-timeout", "5"]);
     let mut trigger = Running::start(&mut command).unwrap();
-    trigger.line(r#""type":"status""#, WAIT).unwrap();
+    trigger.wait_for_line(r#""type":"status""#, WAIT).unwrap();
 
     // The function fails for a while.
     set(Some(Fault::Answer(503, "SlowDown")));
     for _ in 0..2 {
-        let why = trigger.line("the function failed: ", WAIT).unwrap();
-        assert!(why.contains("SlowDown"), "the function's own words: {why}");
-        trigger.forget();
+        let line = trigger.wait_for_line("the function failed: ", WAIT).unwrap();
+        assert!(line.contains("SlowDown"), "the function's error is missing: {line}");
+        trigger.discard_lines();
     }
     set(None);
-    trigger.line("the batch is done after ", WAIT).unwrap();
+    trigger.wait_for_line("the batch is done after ", WAIT).unwrap();
 
-    // It is killed in mid-batch, while it waits for its S3. The watch does not start it again.
+    // It is killed in the middle of a batch, while it waits for S3. `cargo lambda watch` does not restart it.
     set(Some(Fault::Slow(Duration::from_secs(600))));
     let limit = Instant::now() + WAIT;
     while !hangs.load(Ordering::SeqCst) {
-        assert!(Instant::now() < limit, "no batch came");
+        assert!(Instant::now() < limit, "no batch arrived");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let pid = function.child("sink").unwrap().to_string();
+    let pid = function.child_pid("sink").unwrap().to_string();
     assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     set(None);
-    trigger.line("the function timed out after 5s", WAIT).unwrap();
+    trigger.wait_for_line("the function timed out after 5s", WAIT).unwrap();
 
-    // The watch is stopped and, after a while, started again.
+    // `cargo lambda watch` is stopped and, after a while, started again.
     function.interrupt(WAIT).unwrap();
-    trigger.line("the function did not answer: ", WAIT).unwrap();
-    trigger.forget();
+    trigger.wait_for_line("the function did not answer: ", WAIT).unwrap();
+    trigger.discard_lines();
     let _function = watch(port, &env_file);
-    trigger.line("the batch is done after ", WAIT).unwrap();
+    trigger.wait_for_line("the batch is done after ", WAIT).unwrap();
 
     assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
-    let summary: Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&producer.wait_for_line("\"delivered\"", WAIT).unwrap()).unwrap();
     let delivered = summary["delivered"].as_u64().unwrap();
-    trigger.line(&format!(r#""stored":{{"records":{delivered},"#), WAIT).unwrap();
+    trigger.wait_for_line(&format!(r#""stored":{{"records":{delivered},"#), WAIT).unwrap();
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
-    let ended: Value = serde_json::from_str(&trigger.line(r#""type":"ended""#, WAIT).unwrap()).unwrap();
+    let ended: Value = serde_json::from_str(&trigger.wait_for_line(r#""type":"ended""#, WAIT).unwrap()).unwrap();
     let count = |name: &str| ended[name].as_u64().unwrap();
     assert_eq!((count("records"), count("given_up")), (delivered, 0), "{ended}");
-    assert!(count("failed_invocations") >= 4, "two failures, a time-out, nobody there: {ended}");
-    assert!((2..delivered).contains(&count("retried")), "the two batches that were retried: {ended}");
+    assert!(count("failed_invocations") >= 4, "expected two errors, a timeout and a refused connection: {ended}");
+    assert!((2..delivered).contains(&count("retried")), "expected the records of two retried batches: {ended}");
 
     let mut stored = BTreeMap::new();
     let objects = lake::objects(&folder.path().join("lake")).unwrap();
     for line in objects.iter().filter(|(key, _)| key.starts_with("data/watched/")).flat_map(|(_, lines)| lines) {
-        let place = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
+        let position = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
         let row = (line["symbol"].clone(), line["trade_date"].clone(), line["close"].clone());
-        assert_eq!(stored.insert(place, row), None, "{place:?} is stored twice");
+        assert_eq!(stored.insert(position, row), None, "{position:?} is stored twice");
     }
     let mut sent = BTreeMap::new();
     for record in kafka::read(&kafka.plaintext, "watched", usize::try_from(delivered).unwrap()).unwrap() {
@@ -214,6 +214,6 @@ fn a_watched_function_that_fails_is_killed_and_stopped_while_a_producer_feeds_lo
         let row = (value["symbol"].clone(), value["trade_date"].clone(), value["close"].clone());
         sent.insert((i64::from(record.partition), record.offset), row);
     }
-    assert_eq!(kafka::held(&kafka.plaintext, "watched").unwrap(), i64::try_from(delivered).unwrap());
+    assert_eq!(kafka::record_count(&kafka.plaintext, "watched").unwrap(), i64::try_from(delivered).unwrap());
     assert!(stored == sent, "{} offsets stored, {} sent", stored.len(), sent.len());
 }

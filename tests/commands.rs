@@ -1,4 +1,4 @@
-//! `tickerlake run` and `query` as a user calls them.
+//! `tickerlake run` and `tickerlake query` as a user runs them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Rows of a query as the fields of CSV lines, without the header.
+/// Returns a query's rows as the fields of CSV lines, without the header.
 fn rows(folder: &Path, sql: &str) -> Vec<Vec<String>> {
     let output = tickerlake(folder, &["query", "--format", "csv", sql]);
     assert!(output.status.success(), "{output:?}");
@@ -29,19 +29,19 @@ fn rows(folder: &Path, sql: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn run_without_files_stores_the_sample_answers_every_query_and_a_second_run_appends() {
+fn each_run_without_files_appends_the_sample() {
     let folder = TempDir::new().unwrap();
     let sample = std::fs::read_to_string(workspace().join("data/us-stocks-sample.csv")).unwrap();
     let count = sample.lines().count() - 1;
     for run in 1..=2 {
         let output = tickerlake(folder.path(), &["run"]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let said = text(&output.stdout);
+        let stdout = text(&output.stdout);
         for query in std::fs::read_dir(workspace().join("queries")).unwrap() {
             let path = query.unwrap().path();
             if path.is_file() {
                 assert!(
-                    said.contains(&format!("(queries/{})", path.file_name().unwrap().to_string_lossy())),
+                    stdout.contains(&format!("(queries/{})", path.file_name().unwrap().to_string_lossy())),
                     "{path:?}"
                 );
             }
@@ -55,7 +55,7 @@ fn run_without_files_stores_the_sample_answers_every_query_and_a_second_run_appe
 }
 
 #[test]
-fn the_record_that_the_readme_follows_is_stored_as_it_says() {
+fn readme_record_is_stored_as_described() {
     let folder = TempDir::new().unwrap();
     assert!(tickerlake(folder.path(), &["run"]).status.success());
     let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
@@ -78,7 +78,7 @@ fn the_record_that_the_readme_follows_is_stored_as_it_says() {
 }
 
 #[test]
-fn sums_that_sql_gives_are_those_of_the_csv() {
+fn sql_sums_equal_the_csv_sums() {
     let folder = TempDir::new().unwrap();
     let path = workspace().join("data/us-stocks-sample.csv");
     let output = tickerlake(folder.path(), &["run", path.to_str().unwrap()]);
@@ -101,15 +101,15 @@ fn sums_that_sql_gives_are_those_of_the_csv() {
     assert_eq!(rows.len(), sums.len());
     for (row, ((symbol, year), (count, close, volume))) in rows.iter().zip(&sums) {
         assert_eq!((&row[0], &row[1], &row[2]), (symbol, year, &count.to_string()));
-        for (told, sum) in [(&row[3], close), (&row[4], volume)] {
-            let told: f64 = told.parse().unwrap();
-            assert!((told - sum).abs() <= 1e-9 * sum.abs(), "{row:?}: {sum}");
+        for (actual, sum) in [(&row[3], close), (&row[4], volume)] {
+            let actual: f64 = actual.parse().unwrap();
+            assert!((actual - sum).abs() <= 1e-9 * sum.abs(), "{row:?}: {sum}");
         }
     }
 }
 
 #[test]
-fn rejected_rows_are_kept_aside_and_the_exit_code_says_so() {
+fn rejected_rows_go_to_a_file_and_set_exit_code_3() {
     let folder = TempDir::new().unwrap();
     let csv = folder.path().join("some.csv");
     std::fs::write(&csv, "Symbol,Date,Close\nA,2020-01-02,1.5\nB,29/06/1979,2\nC,2020-01-02,NaN\n").unwrap();
@@ -121,7 +121,7 @@ fn rejected_rows_are_kept_aside_and_the_exit_code_says_so() {
 }
 
 #[test]
-fn a_feed_that_fails_ends_the_run_and_nothing_is_stored() {
+fn run_with_a_failed_feed_stores_nothing() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("semicolons.csv"), "Symbol;Date;Close\nA;2020-01-02;1.5\n").unwrap();
     let output = tickerlake(folder.path(), &["run", "semicolons.csv"]);
@@ -131,7 +131,7 @@ fn a_feed_that_fails_ends_the_run_and_nothing_is_stored() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn closed_standard_output_is_not_a_failure() {
     let folder = TempDir::new().unwrap();
     let mut child = Command::new(program("tickerlake").unwrap())
         .arg("run")
@@ -148,21 +148,21 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn the_answers_about_the_sample_are_the_checked_ones_and_repeated_rows_do_not_change_them() {
+fn repeated_rows_do_not_change_the_verified_answers() {
     let folder = TempDir::new().unwrap();
-    // Checked against exact arithmetic over the CSV and against Trino when they were written down.
+    // The expected answers were verified against exact arithmetic over the CSV and against Trino.
     let expected = std::fs::read_to_string(workspace().join("tests/expected/answers.txt")).unwrap();
     for run in 1..=3 {
         let output = tickerlake(folder.path(), &["run", "--order", ["file", "date", "sample"][run - 1]]);
-        let said = text(&output.stdout);
-        let (_, answers) = said.split_once("\n\n").unwrap();
+        let stdout = text(&output.stdout);
+        let (_, answers) = stdout.split_once("\n\n").unwrap();
         let (answers, _quality) = answers.split_once("\nData quality").unwrap();
         assert_eq!(answers, expected, "run {run}");
     }
 }
 
 #[test]
-fn numbers_that_sums_cannot_hold_are_stored_and_stop_no_answer() {
+fn numbers_too_large_to_sum_do_not_fail_a_query() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("huge.csv"), "Symbol,Date,Close,Volume\nA,2020-01-02,1e300,1e300\n").unwrap();
     let output = tickerlake(folder.path(), &["run", "huge.csv"]);
@@ -171,7 +171,7 @@ fn numbers_that_sums_cannot_hold_are_stored_and_stop_no_answer() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_and_what_cannot_be_done_with_1() {
+fn usage_errors_exit_with_2_and_other_errors_with_1() {
     let folder = TempDir::new().unwrap();
     for (arguments, code, hint) in [
         (&["run", "--partitions", "0"][..], 2, "--partitions"),
@@ -187,7 +187,7 @@ fn wrong_usage_ends_with_2_and_what_cannot_be_done_with_1() {
 }
 
 #[test]
-fn a_query_prints_json_and_csv_and_names_what_is_wrong_with_it() {
+fn query_prints_json_and_csv() {
     let folder = TempDir::new().unwrap();
     assert!(tickerlake(folder.path(), &["run"]).status.success());
     let sql = "SELECT symbol, count(*) AS records FROM quotes WHERE symbol = 'FB' GROUP BY symbol";
@@ -196,28 +196,28 @@ fn a_query_prints_json_and_csv_and_names_what_is_wrong_with_it() {
     assert_eq!(row["symbol"], "FB");
     let csv = tickerlake(folder.path(), &["query", "--format", "csv", sql]);
     assert_eq!(text(&csv.stdout), format!("symbol,records\nFB,{}\n", row["records"]));
-    let wrong = tickerlake(folder.path(), &["query", "SELECT clsoe FROM quotes"]);
-    assert_eq!(wrong.status.code(), Some(1));
-    assert!(text(&wrong.stderr).contains("clsoe"), "{wrong:?}");
+    let failed = tickerlake(folder.path(), &["query", "SELECT clsoe FROM quotes"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(text(&failed.stderr).contains("clsoe"), "{failed:?}");
 }
 
 #[test]
-fn a_run_for_scripts_prints_one_typed_object_a_line_and_its_figures_agree() {
+fn json_run_prints_one_typed_object_per_line() {
     let folder = TempDir::new().unwrap();
     let output = tickerlake(folder.path(), &["run", "--format", "json"]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
     let lines: Vec<serde_json::Value> =
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
-    assert_eq!(of("started")[0]["topic"], "quotes");
-    assert_eq!((&of("fed")[0]["delivered"], &of("stored")[0]["records"]), (&1_200.into(), &1_200.into()));
-    let status = of("status");
+    let of_type = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
+    assert_eq!(of_type("started")[0]["topic"], "quotes");
+    assert_eq!((&of_type("fed")[0]["delivered"], &of_type("stored")[0]["records"]), (&1_200.into(), &1_200.into()));
+    let status = of_type("status");
     let status = status.last().unwrap();
     assert_eq!((&status["fed"]["delivered"], &status["stored"]["records"]), (&1_200.into(), &1_200.into()));
     assert!(status["newest_record_age_seconds"].as_f64().unwrap() < 600.0, "{status}");
-    let coverage = of("answer").into_iter().find(|answer| answer["query"] == "06_coverage").unwrap();
+    let coverage = of_type("answer").into_iter().find(|answer| answer["query"] == "06_coverage").unwrap();
     let sessions: u64 = coverage["rows"].as_array().unwrap().iter().map(|row| row["sessions"].as_u64().unwrap()).sum();
     assert_eq!(sessions, 1_200);
-    let quality = of("quality");
+    let quality = of_type("quality");
     assert!(quality.len() >= 7 && quality.iter().all(|question| question["findings"] == 0), "{quality:?}");
 }

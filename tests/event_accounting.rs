@@ -1,9 +1,9 @@
-//! Every record of any event is accounted for: it stands on one line of one object, as it was sent.
+//! Accounts for each record of arbitrary events: it is one line of one object, as it was sent.
 //!
-//! `PROPTEST_CASES=100000 cargo test --workspace --test pipeline -- event_accounting` runs at length.
+//! `PROPTEST_CASES=100000 cargo test --workspace --test pipeline -- event_accounting` runs more cases.
 
-mod generated;
-mod judge;
+mod generator;
+mod oracle;
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sink::Config;
-use tickerlake_tests::planned::{self, Planned};
+use tickerlake_tests::plan::{Object, Plan};
 use tickerlake_tests::{lake, sample_event};
 
-use generated::Sent;
-use judge::Verdict;
+use generator::Sent;
+use oracle::Expected;
 
-fn planned(event: &str, layout: &KeyLayout, columns: &str) -> Result<Planned, String> {
+fn plan(event: &str, layout: &KeyLayout, columns: &str) -> Result<Plan, String> {
     let config = Config { layout: layout.clone(), columns: columns.parse().unwrap(), ..Config::new("b") };
-    planned::planned(event, &config).map_err(|error| error.to_string())
+    Plan::from_event(event, &config).map_err(|error| error.to_string())
 }
 
-/// Each object's folder, partition, first offset by its name, and lines.
-fn read(plan: &Planned) -> Vec<(String, i32, i64, Vec<String>)> {
-    let read = |object: &planned::Object| {
+/// Returns each object's folder, partition and first offset, which its key names, and its lines.
+fn read_objects(plan: &Plan) -> Vec<(String, i32, i64, Vec<String>)> {
+    let read = |object: &Object| {
         let (folder, name) = object.key.rsplit_once('/').unwrap();
         let name = name.strip_prefix("g3-").unwrap_or(name);
         let (partition, offset) = name.split_once('.').unwrap().0.split_at(5);
@@ -40,35 +40,35 @@ fn read(plan: &Planned) -> Vec<(String, i32, i64, Vec<String>)> {
     plan.objects.iter().map(read).collect()
 }
 
-/// The value of the first field of this name; `serde_json` takes the last, and not every line is to its liking.
-fn number(line: &str, name: &str) -> i64 {
+/// Returns the number in the first field with this name. `serde_json` would return the last one, and rejects some lines.
+fn first_number(line: &str, name: &str) -> i64 {
     let name = format!("\"{name}\":");
     let rest = &line[line.find(&name).unwrap() + name.len()..];
     rest[..rest.find([',', '}']).unwrap()].parse().unwrap()
 }
 
-fn in_the_quarantine(sent: &Sent, generation: u32, reasons: &[&str], line: &str) -> Result<(), TestCaseError> {
+fn check_quarantined(sent: &Sent, generation: u32, reasons: &[&str], line: &str) -> Result<(), TestCaseError> {
     let line: Value = serde_json::from_str(line).map_err(|error| TestCaseError::fail(format!("{error}: {line}")))?;
     let mut fields = line.as_object().unwrap().clone();
     let mut take = |name: &str| fields.remove(name);
     let reason = take("reason").unwrap();
-    let is_one = reasons.iter().any(|fault| reason.as_str().unwrap().starts_with(fault));
-    prop_assert!(is_one, "the reason is none of {:?}: {}", reasons, line);
+    let is_expected = reasons.iter().any(|prefix| reason.as_str().unwrap().starts_with(prefix));
+    prop_assert!(is_expected, "the reason does not begin with any of {:?}: {}", reasons, line);
     prop_assert_eq!(take("kafka_topic"), Some(json!(sent.topic)));
     prop_assert_eq!(take("kafka_partition"), Some(json!(sent.partition)));
     prop_assert_eq!(take("kafka_offset"), Some(json!(sent.offset)));
-    prop_assert_eq!(take("kafka_timestamp"), Some(json!(judge::millis(sent))));
+    prop_assert_eq!(take("kafka_timestamp"), Some(json!(oracle::millis(sent))));
     prop_assert_eq!(take("kafka_generation"), (generation > 0).then(|| json!(generation)));
-    let restored = |field: Option<Value>| judge::base64(field?.as_str()?);
-    match judge::payload(&sent.value) {
-        Some(Ok(bytes)) => prop_assert_eq!(restored(take("value")), Some(bytes), "{}", line),
+    let decode = |field: Option<Value>| oracle::base64(field?.as_str()?);
+    match oracle::payload(&sent.value) {
+        Some(Ok(bytes)) => prop_assert_eq!(decode(take("value")), Some(bytes), "{}", line),
         Some(Err(text)) => {
             prop_assert_eq!((take("value"), take("value_raw")), (Some(Value::Null), Some(json!(text))), "{}", line);
         }
         None => prop_assert_eq!(take("value"), Some(Value::Null)),
     }
-    match judge::payload(&sent.key) {
-        Some(Ok(bytes)) => prop_assert_eq!(restored(take("key")), Some(bytes), "{}", line),
+    match oracle::payload(&sent.key) {
+        Some(Ok(bytes)) => prop_assert_eq!(decode(take("key")), Some(bytes), "{}", line),
         Some(Err(text)) => prop_assert_eq!(take("key"), Some(json!(text))),
         None => prop_assert_eq!(take("key"), Some(Value::Null)),
     }
@@ -84,60 +84,64 @@ fn in_the_quarantine(sent: &Sent, generation: u32, reasons: &[&str], line: &str)
     Ok(())
 }
 
-fn in_the_table(columns: &str, line: &str) -> Result<(), TestCaseError> {
-    let fields = judge::fields(line).map_err(|faults| TestCaseError::fail(format!("{faults:?}: {line}")))?;
-    let own = fields.iter().position(|(name, _)| !judge::is_coordinate(name)).unwrap_or(fields.len());
-    prop_assert!(own >= 3 && !fields[own..].iter().any(|(name, _)| judge::is_coordinate(name)), "{}", line);
-    for (name, value) in &fields[own..] {
-        prop_assert!(judge::fits(columns, name, value), "{}: {}", name, value);
+fn check_table_line(columns: &str, line: &str) -> Result<(), TestCaseError> {
+    let fields = oracle::fields(line).map_err(|reasons| TestCaseError::fail(format!("{reasons:?}: {line}")))?;
+    let coordinates = fields.iter().position(|(name, _)| !oracle::is_coordinate(name)).unwrap_or(fields.len());
+    prop_assert!(
+        coordinates >= 3 && !fields[coordinates..].iter().any(|(name, _)| oracle::is_coordinate(name)),
+        "{}",
+        line
+    );
+    for (name, value) in &fields[coordinates..] {
+        prop_assert!(oracle::fits(columns, name, value), "{}: {}", name, value);
     }
     Ok(())
 }
 
-fn accounted_for(sent: &[Sent], plan: &Planned, layout: &KeyLayout, columns: &str) -> Result<(), TestCaseError> {
-    let place = |sent: &Sent| (sent.topic, sent.partition, sent.offset);
-    let mut left: BTreeMap<_, &Sent> = sent.iter().map(|sent| (place(sent), sent)).collect();
+fn check_accounts(sent: &[Sent], plan: &Plan, layout: &KeyLayout, columns: &str) -> Result<(), TestCaseError> {
+    let position = |sent: &Sent| (sent.topic, sent.partition, sent.offset);
+    let mut remaining: BTreeMap<_, &Sent> = sent.iter().map(|sent| (position(sent), sent)).collect();
     prop_assert_eq!(plan.records, sent.len() as u64);
-    prop_assert_eq!(plan.skipped, (sent.len() - left.len()) as u64);
+    prop_assert_eq!(plan.skipped, (sent.len() - remaining.len()) as u64);
     let (mut quarantined, mut keys) = (0, Vec::new());
-    for (object, (folder, partition, first, lines)) in plan.objects.iter().zip(read(plan)) {
-        let offsets: Vec<i64> = lines.iter().map(|line| number(line, "kafka_offset")).collect();
+    for (object, (folder, partition, first, lines)) in plan.objects.iter().zip(read_objects(plan)) {
+        let offsets: Vec<i64> = lines.iter().map(|line| first_number(line, "kafka_offset")).collect();
         prop_assert!(offsets.is_sorted_by(|a, b| a < b), "{:?}", offsets);
         prop_assert_eq!((offsets.first(), offsets.last()), (Some(&first), Some(&object.last_offset)));
         prop_assert_eq!(object.records, lines.len() as u64);
         let topic = folder.split('/').skip_while(|part| !["data", "quarantine"].contains(part)).nth(1).unwrap();
         for (line, offset) in lines.iter().zip(offsets) {
-            let found = left.keys().find(|place| **place == (topic, partition, offset)).copied();
-            let sent = found.and_then(|place| left.remove(&place));
+            let found = remaining.keys().find(|position| **position == (topic, partition, offset)).copied();
+            let sent = found.and_then(|position| remaining.remove(&position));
             let Some(sent) = sent else {
                 return Err(TestCaseError::fail(format!("not sent, or stored twice: {line}")));
             };
-            match judge::judged(sent, layout, columns) {
-                Verdict::Good { folder: expected, line: text } => {
+            match oracle::expected(sent, layout, columns) {
+                Expected::Stored { folder: expected, line: text } => {
                     prop_assert_eq!((line, &folder, object.is_data), (&text, &expected, true));
-                    in_the_table(columns, line)?;
+                    check_table_line(columns, line)?;
                 }
-                Verdict::Bad { folder: expected, reasons } => {
+                Expected::Quarantined { folder: expected, reasons } => {
                     prop_assert_eq!((&folder, object.is_data), (&expected, false), "{:?}: {}", reasons, line);
-                    in_the_quarantine(sent, layout.generation, &reasons, line)?;
+                    check_quarantined(sent, layout.generation, &reasons, line)?;
                     quarantined += 1;
                 }
             }
         }
         keys.push(&object.key);
     }
-    prop_assert!(left.is_empty(), "in no object: {:?}", left);
+    prop_assert!(remaining.is_empty(), "in no object: {:?}", remaining);
     prop_assert_eq!(plan.quarantined, quarantined);
     let objects = keys.len();
     keys.sort_unstable();
     keys.dedup();
-    prop_assert_eq!(keys.len(), objects, "two objects under one key");
+    prop_assert_eq!(keys.len(), objects, "two objects have the same key");
     Ok(())
 }
 
-/// The partitions and offsets of a text that may be an event; lists of one name all count. Like the sink it takes
-/// arrays for objects.
-fn places(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
+/// Returns the partition and offset of each record of a text that may be an event. Like the sink, counts all lists with
+/// the same name, and accepts arrays for objects.
+fn positions(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Envelope<'a>(IgnoredAny, #[serde(borrow)] &'a RawValue);
     #[derive(Deserialize)]
@@ -146,7 +150,7 @@ fn places(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
         records: &'a RawValue,
     }
     #[derive(Deserialize)]
-    struct Place {
+    struct Position {
         #[serde(rename = "topic")]
         _topic: IgnoredAny,
         partition: i64,
@@ -164,26 +168,28 @@ fn places(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
         Ok(Named { records }) if text.trim_ascii_start().starts_with('{') => records,
         _ => serde_json::from_str::<Envelope<'_>>(text)?.1,
     };
-    let mut places = Vec::new();
-    for (_, list) in judge::fields(lists.get()).unwrap_or_default() {
-        let records: Vec<Place> = serde_json::from_str(&list)?;
-        places.extend(records.iter().map(|place| (place.partition, place.offset)));
+    let mut positions = Vec::new();
+    for (_, list) in oracle::fields(lists.get()).unwrap_or_default() {
+        let records: Vec<Position> = serde_json::from_str(&list)?;
+        positions.extend(records.iter().map(|record| (record.partition, record.offset)));
     }
-    Ok(places)
+    Ok(positions)
 }
 
-/// An error, or all of the records.
-fn refused_or_counted(text: &[u8]) -> Result<(), TestCaseError> {
+/// Checks that the sink rejects the text or stores each of its records.
+fn check_rejected_or_counted(text: &[u8]) -> Result<(), TestCaseError> {
     let Ok(text) = std::str::from_utf8(text) else { return Ok(()) };
     let layout = Config::new("b").layout;
-    let Ok(plan) = planned(text, &layout, "close:double,trade_date:date") else { return Ok(()) };
+    let Ok(plan) = plan(text, &layout, "close:double,trade_date:date") else { return Ok(()) };
     let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
-    prop_assert!(is_json, "an event that is not JSON");
+    prop_assert!(is_json, "the sink accepted an event that is not JSON");
     let mut stored: Vec<(i64, i64)> = Vec::new();
-    for (_, partition, _, lines) in read(&plan) {
-        stored.extend(lines.iter().map(|line| (i64::from(partition), number(line, "kafka_offset"))));
+    for (_, partition, _, lines) in read_objects(&plan) {
+        stored.extend(lines.iter().map(|line| (i64::from(partition), first_number(line, "kafka_offset"))));
     }
-    let Ok(mut sent) = places(text) else { return Err(TestCaseError::fail("accepted, and yet not an event")) };
+    let Ok(mut sent) = positions(text) else {
+        return Err(TestCaseError::fail("the sink accepted a text that is not an event"));
+    };
     prop_assert_eq!((plan.records, plan.skipped), (sent.len() as u64, (sent.len() - stored.len()) as u64));
     sent.sort_unstable();
     sent.dedup();
@@ -214,8 +220,8 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Puts another value somewhere into a sample event.
-fn replaced(value: &mut Value, path: &[Index], other: &Value) {
+/// Replaces the value at a path by another one.
+fn replace(value: &mut Value, path: &[Index], other: &Value) {
     let inner = match (value, path) {
         (Value::Object(fields), [at, ..]) if !fields.is_empty() => {
             let at = at.index(fields.len());
@@ -227,54 +233,54 @@ fn replaced(value: &mut Value, path: &[Index], other: &Value) {
         }
         (value, _) => return *value = other.clone(),
     };
-    replaced(inner.unwrap(), &path[1..], other);
+    replace(inner.unwrap(), &path[1..], other);
 }
 
 #[test]
-fn the_samples_are_counted_whole() {
+fn each_sample_record_is_counted() {
     for (name, records) in [("1-two-partitions", 8), ("2-redelivery", 8), ("3-tombstone", 2), ("4-poison", 5)] {
         let text = sample_event(&format!("{name}.json")).unwrap();
-        assert_eq!(places(&text).unwrap().len(), records, "{name}");
-        refused_or_counted(text.as_bytes()).unwrap();
+        assert_eq!(positions(&text).unwrap().len(), records, "{name}");
+        check_rejected_or_counted(text.as_bytes()).unwrap();
     }
 }
 
 proptest! {
     #[test]
-    fn of_arbitrary_bytes_and_text(bytes in vec(any::<u8>(), 0..200), text: String, list in "[\\[\\]{}\":,0-9a-z]{0,60}") {
-        refused_or_counted(&bytes)?;
-        refused_or_counted(text.as_bytes())?;
+    fn arbitrary_text_is_rejected_or_counted(bytes in vec(any::<u8>(), 0..200), text: String, list in "[\\[\\]{}\":,0-9a-z]{0,60}") {
+        check_rejected_or_counted(&bytes)?;
+        check_rejected_or_counted(text.as_bytes())?;
         let event = format!("{{\"records\":{{\"t-0\":[{{\"topic\":\"t\",\"partition\":0,\"offset\":0,{list}");
-        refused_or_counted(event.as_bytes())?;
+        check_rejected_or_counted(event.as_bytes())?;
     }
 
     #[test]
-    fn of_arbitrary_json(value in json(), sample in sample(), path in vec(any::<Index>(), 0..6)) {
-        refused_or_counted(value.to_string().as_bytes())?;
-        refused_or_counted(json!({"records": {"t-0": [value.clone()]}}).to_string().as_bytes())?;
+    fn arbitrary_json_is_rejected_or_counted(value in json(), sample in sample(), path in vec(any::<Index>(), 0..6)) {
+        check_rejected_or_counted(value.to_string().as_bytes())?;
+        check_rejected_or_counted(json!({"records": {"t-0": [value.clone()]}}).to_string().as_bytes())?;
         let mut event = serde_json::from_str(&sample).unwrap();
-        replaced(&mut event, &path, &value);
-        refused_or_counted(event.to_string().as_bytes())?;
+        replace(&mut event, &path, &value);
+        check_rejected_or_counted(event.to_string().as_bytes())?;
     }
 
     #[test]
-    fn of_sample_events_that_were_damaged(
+    fn damaged_events_are_rejected_or_counted(
         sample in sample(),
         damage in vec((any::<Index>(), super::csv_accounting::damage()), 1..4),
     ) {
-        refused_or_counted(&super::csv_accounting::damaged(sample.into_bytes(), &damage))?;
+        check_rejected_or_counted(&super::csv_accounting::apply_damage(sample.into_bytes(), &damage))?;
     }
 
     #[test]
-    fn of_events_with_anything_in_their_records(
-        (sent, shuffled) in generated::records(),
-        (in_a_list, in_another) in (1..9_usize, 1..9_usize),
-        (layout, columns) in generated::settings(),
+    fn arbitrary_records_are_accounted_for(
+        (sent, shuffled) in generator::records(),
+        (max_list, other_max_list) in (1..9_usize, 1..9_usize),
+        (layout, columns) in generator::settings(),
     ) {
-        let plan = planned(&generated::event(&sent, in_a_list), &layout, columns).map_err(TestCaseError::fail)?;
-        accounted_for(&sent, &plan, &layout, columns)?;
-        let again = planned(&generated::event(&shuffled, in_another), &layout, columns).map_err(TestCaseError::fail)?;
-        let objects = |plan: Planned| -> Vec<_> { plan.objects.into_iter().map(|it| (it.key, it.body)).collect() };
-        prop_assert_eq!(objects(plan), objects(again), "the order shows");
+        let first = plan(&generator::event(&sent, max_list), &layout, columns).map_err(TestCaseError::fail)?;
+        check_accounts(&sent, &first, &layout, columns)?;
+        let second = plan(&generator::event(&shuffled, other_max_list), &layout, columns).map_err(TestCaseError::fail)?;
+        let objects = |plan: Plan| -> Vec<_> { plan.objects.into_iter().map(|object| (object.key, object.body)).collect() };
+        prop_assert_eq!(objects(first), objects(second), "the objects depend on the order of the records");
     }
 }

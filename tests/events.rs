@@ -1,12 +1,12 @@
-//! What each sample event becomes, through the real AWS SDK on an in-process S3.
+//! Objects of the sample events, written through the real AWS SDK to an in-process S3.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use embedded::s3::Storage;
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;
-use tickerlake::storage::Storage;
 use tickerlake_tests::{lake, sample_event};
 
 struct Bucket {
@@ -38,7 +38,7 @@ fn offsets(lines: &[Value]) -> Vec<i64> {
     lines.iter().map(|line| line["kafka_offset"].as_i64().unwrap()).collect()
 }
 
-/// Key to offsets, of everything that is stored.
+/// Returns the keys of all objects, each with its offsets.
 fn stored(bucket: &Bucket) -> BTreeMap<String, Vec<i64>> {
     bucket.objects().into_iter().map(|(key, lines)| (key, offsets(&lines))).collect()
 }
@@ -53,7 +53,7 @@ fn expected(objects: &[(&str, i32, i64, &[i64])]) -> BTreeMap<String, Vec<i64>> 
 }
 
 #[tokio::test]
-async fn two_partitions_in_scrambled_order_become_an_object_each_in_order() {
+async fn each_partition_becomes_one_ordered_object() {
     let bucket = Bucket::new();
     let report = bucket.sink.handle(&sample_event("1-two-partitions.json").unwrap()).await.unwrap().report;
     assert_eq!((report.records, report.objects, report.quarantined), (8, 2, 0));
@@ -64,7 +64,7 @@ async fn two_partitions_in_scrambled_order_become_an_object_each_in_order() {
 }
 
 #[tokio::test]
-async fn of_a_redelivery_with_other_boundaries_only_what_is_not_stored_yet_is_put() {
+async fn redelivery_writes_only_unstored_records() {
     let bucket = Bucket::new();
     bucket.sink.handle(&sample_event("1-two-partitions.json").unwrap()).await.unwrap();
     let report = bucket.sink.handle(&sample_event("2-redelivery.json").unwrap()).await.unwrap().report;
@@ -76,7 +76,7 @@ async fn of_a_redelivery_with_other_boundaries_only_what_is_not_stored_yet_is_pu
 }
 
 #[tokio::test]
-async fn a_tombstone_is_quarantined_and_its_neighbour_stored() {
+async fn tombstone_does_not_affect_its_neighbour() {
     let bucket = Bucket::new();
     let report = bucket.sink.handle(&sample_event("3-tombstone.json").unwrap()).await.unwrap().report;
     assert_eq!((report.records, report.objects, report.quarantined), (2, 2, 1));
@@ -90,7 +90,7 @@ async fn a_tombstone_is_quarantined_and_its_neighbour_stored() {
 }
 
 #[tokio::test]
-async fn each_kind_of_poison_is_quarantined_with_its_reason_and_the_good_record_stored() {
+async fn each_invalid_record_is_quarantined_with_its_reason() {
     let bucket = Bucket::new();
     let report = bucket.sink.handle(&sample_event("4-poison.json").unwrap()).await.unwrap().report;
     assert_eq!((report.records, report.objects, report.quarantined), (5, 2, 4));
@@ -111,7 +111,7 @@ async fn each_kind_of_poison_is_quarantined_with_its_reason_and_the_good_record_
 }
 
 #[tokio::test]
-async fn signed_header_bytes_hurt_no_record_and_stay_with_the_poison() {
+async fn quarantine_keeps_signed_header_bytes() {
     let bucket = Bucket::new();
     bucket.sink.handle(&sample_event("5-signed-headers.json").unwrap()).await.unwrap();
     assert_eq!(stored(&bucket), expected(&[(DATA, 0, 51, &[51]), (QUARANTINE, 0, 50, &[50])]));
@@ -120,17 +120,17 @@ async fn signed_header_bytes_hurt_no_record_and_stay_with_the_poison() {
 }
 
 #[tokio::test]
-async fn an_s3_that_fails_fails_the_batch_and_names_the_object() {
+async fn s3_failure_names_the_object() {
     let bucket = Bucket::new();
     std::fs::remove_dir(bucket.path()).unwrap();
-    std::fs::write(bucket.path(), "in the way of the bucket's folder").unwrap();
+    std::fs::write(bucket.path(), "a file in place of the bucket's folder").unwrap();
     let error = bucket.sink.handle(&sample_event("3-tombstone.json").unwrap()).await.unwrap_err();
     assert!(matches!(error, BatchError::Partitions(_)), "{error:?}");
     assert!(error.to_string().contains("s3://lake/") && error.to_string().contains("sample/dt=2026-11-20/"), "{error}");
 }
 
 #[tokio::test]
-async fn an_object_tells_its_records_and_last_offset_in_its_metadata() {
+async fn object_metadata_has_record_count_and_last_offset() {
     let folder = TempDir::new().unwrap();
     let client = Storage::open(folder.path(), "lake").unwrap().client();
     let sink = Sink::new(Config::new("lake"), client.clone());

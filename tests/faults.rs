@@ -1,14 +1,14 @@
-//! The sink against an S3 that fails: what a retry mends is mended, the rest fails the batch and says what to do.
+//! The sink on an S3 that fails: it retries transient faults; a permanent one fails the batch and names the remedy.
 
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::faulty_s3::{Fault, FaultyS3};
 use tickerlake_tests::{lake, sample_event};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,8 +44,8 @@ impl Rig {
     }
 }
 
-/// Faults that pass: what they hit was done or was not.
-const PASSING: [Fault; 8] = [
+/// Faults that a retry recovers from, whether or not S3 has executed the request.
+const TRANSIENT: [Fault; 8] = [
     Fault::Answer(500, "InternalError"),
     Fault::Answer(503, "SlowDown"),
     Fault::Reset,
@@ -57,37 +57,40 @@ const PASSING: [Fault; 8] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_passing_fault_at_any_request_is_retried_and_every_record_stored_once() {
+async fn transient_fault_at_any_request_is_retried() {
     let event = sample_event("1-two-partitions.json").unwrap();
-    let quiet = Rig::new(|_| None).await;
-    quiet.sink.handle(&event).await.unwrap();
-    let requests = quiet.s3.seen().len();
-    assert_eq!(requests, 10, "of two partitions: ledger read, group probed, ledger made, object put, ledger put");
-    let cases = PASSING.into_iter().flat_map(|fault| (0..requests).map(move |at| (fault, at)));
-    let struck = |(fault, at)| {
+    let fault_free = Rig::new(|_| None).await;
+    fault_free.sink.handle(&event).await.unwrap();
+    let requests = fault_free.s3.requests().len();
+    assert_eq!(
+        requests, 10,
+        "for each of two partitions: read ledger, probe prefix, create ledger, put object, update ledger"
+    );
+    let cases = TRANSIENT.into_iter().flat_map(|fault| (0..requests).map(move |at| (fault, at)));
+    let run_case = |(fault, at)| {
         let event = &event;
         async move {
             let rig = Rig::new(move |ordinal| (ordinal == at).then_some(fault)).await;
             let report = rig.sink.handle(event).await.unwrap().report;
             assert_eq!((report.records, rig.lines()), (8, 8), "{fault:?} at request {at}");
-            assert!(rig.s3.seen().len() > at, "{fault:?} at request {at} has struck");
+            assert!(rig.s3.requests().len() > at, "{fault:?} at request {at} must occur");
         }
     };
-    stream::iter(cases).map(struck).buffer_unordered(16).collect::<Vec<()>>().await;
+    stream::iter(cases).map(run_case).buffer_unordered(16).collect::<Vec<()>>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_costs_one_read_and_one_write_of_each_ledger_and_a_put_for_each_group() {
+async fn batch_reads_and_writes_each_ledger_once() {
     let rig = Rig::new(|_| None).await;
     let batch = |offsets: std::ops::Range<u64>| {
-        let days = offsets.map(|offset| record(offset, MOMENT + offset % 2 * 86_400_000, "{}"));
+        let days = offsets.map(|offset| record(offset, TIMESTAMP + offset % 2 * 86_400_000, "{}"));
         event(&days.collect::<Vec<_>>())
     };
     rig.sink.handle(&batch(0..10)).await.unwrap();
     for start in [10, 20, 30] {
-        let before = rig.s3.seen().len();
+        let before = rig.s3.requests().len();
         rig.sink.handle(&batch(start..start + 10)).await.unwrap();
-        let mut requests = rig.s3.seen().split_off(before);
+        let mut requests = rig.s3.requests().split_off(before);
         requests.sort();
         let put = |day: &str, offset: u64| format!("PUT /lake/data/t/dt%3D{day}/00000-{offset:020}.json.gz");
         let expected = [
@@ -101,17 +104,18 @@ async fn a_batch_costs_one_read_and_one_write_of_each_ledger_and_a_put_for_each_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_gap_a_batch_lists_each_group_and_reads_only_the_object_that_may_hold_its_records() {
+async fn after_a_gap_a_batch_reads_only_one_existing_object() {
     let rig = Rig::new(|_| None).await;
-    let batch =
-        |offsets: std::ops::Range<u64>| event(&offsets.map(|offset| record(offset, MOMENT, "{}")).collect::<Vec<_>>());
-    // Two of each ten records are passed over.
+    let batch = |offsets: std::ops::Range<u64>| {
+        event(&offsets.map(|offset| record(offset, TIMESTAMP, "{}")).collect::<Vec<_>>())
+    };
+    // Two of every ten offsets are gaps.
     for n in 0..50 {
         rig.sink.handle(&batch(10 * n..10 * n + 8)).await.unwrap();
     }
-    let before = rig.s3.seen().len();
+    let before = rig.s3.requests().len();
     rig.sink.handle(&batch(500..508)).await.unwrap();
-    let seen = rig.s3.seen().split_off(before);
+    let seen = rig.s3.requests().split_off(before);
     let ledger = "/lake/ledger/t/00000.json";
     let object = |first: u64| format!("/lake/data/t/dt%3D2026-11-20/00000-{first:020}.json.gz");
     let expected = [
@@ -126,34 +130,35 @@ async fn after_a_gap_a_batch_lists_each_group_and_reads_only_the_object_that_may
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_on_its_way_when_a_batch_fails_has_arrived_when_the_failure_is_told() {
-    // The second PUT is refused while the first takes its time.
+async fn failed_batch_waits_for_its_requests_in_flight() {
+    // S3 denies the second PUT while the first is slow.
     let rig = Rig::new(|ordinal| match ordinal {
         4 => Some(Fault::Slow(Duration::from_secs(1))),
         5 => Some(Fault::Answer(403, "AccessDenied")),
         _ => None,
     })
     .await;
-    let two_days = [record(0, MOMENT, "{}"), record(1, MOMENT + 86_400_000, "{}")];
+    let two_days = [record(0, TIMESTAMP, "{}"), record(1, TIMESTAMP + 86_400_000, "{}")];
     let error = rig.sink.handle(&event(&two_days)).await.unwrap_err().to_string();
     assert!(error.contains("AccessDenied"), "{error}");
-    assert_eq!((rig.lines(), rig.s3.seen().len()), (1, 6), "{:?}", rig.s3.seen());
+    assert_eq!((rig.lines(), rig.s3.requests().len()), (1, 6), "{:?}", rig.s3.requests());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_conditions_never_hold_fails_the_batch_and_is_named() {
-    // Ledger read, group probed, ledger made, object put; then every other request writes the ledger.
-    let refuses = |ordinal: usize| {
+async fn server_that_breaks_if_match_fails_the_batch() {
+    // The first four requests read the ledger, probe the prefix, create the ledger and put the object. After that every
+    // second request writes the ledger.
+    let rejects = |ordinal: usize| {
         (ordinal >= 4 && ordinal.is_multiple_of(2)).then_some(Fault::Answer(412, "PreconditionFailed"))
     };
-    let rig = Rig::new(refuses).await;
+    let rig = Rig::new(rejects).await;
     let error = rig.sink.handle(&one_record("{}")).await.unwrap_err().to_string();
     assert!(error.contains("s3://lake/ledger/t/00000.json") && error.contains("does not honour If-Match"), "{error}");
     assert_eq!(rig.lines(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_cut_short_announces_more_than_it_sends() {
+async fn truncated_answer_announces_more_than_it_sends() {
     for (fault, end) in [(Fault::TruncatedAnswer(503, "SlowDown"), "</Error>"), (Fault::TruncatedAfterWrite, "<Put")] {
         let rig = Rig::new(move |_| Some(fault)).await;
         let mut stream = TcpStream::connect(rig.s3.url.strip_prefix("http://").unwrap()).await.unwrap();
@@ -167,7 +172,7 @@ async fn an_answer_cut_short_announces_more_than_it_sends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lasting_fault_fails_the_batch_naming_the_object_and_what_to_do() {
+async fn permanent_fault_names_the_object_and_the_remedy() {
     for (status, code, remedy, attempts) in [
         (404, "NoSuchBucket", "SINK_BUCKET", 1),
         (403, "AccessDenied", "s3:PutObject", 1),
@@ -183,12 +188,12 @@ async fn a_lasting_fault_fails_the_batch_naming_the_object_and_what_to_do() {
         let text = error.to_string();
         assert!(text.contains("s3://lake/ledger/t/00000.json"), "{text}");
         assert!(text.contains(code) && text.contains(remedy), "{text}");
-        assert_eq!(rig.s3.seen().len(), attempts, "{code}");
+        assert_eq!(rig.s3.requests().len(), attempts, "{code}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_fails_the_batch_with_the_cause() {
+async fn unreachable_server_fails_the_batch_with_the_cause() {
     let rig = Rig::new(|_| Some(Fault::Reset)).await;
     let text = rig.sink.handle(&one_record("{}")).await.unwrap_err().to_string();
     assert!(text.contains("s3://lake/ledger/t/00000.json") && text.contains("connection"), "{text}");
@@ -199,21 +204,22 @@ fn record(offset: u64, timestamp: u64, value: &str) -> Value {
            "value": base64_simd::STANDARD.encode_to_string(value)})
 }
 
-const MOMENT: u64 = 1_795_176_000_123; // 2026-11-20
+/// A time on 2026-11-20 in milliseconds since 1970.
+const TIMESTAMP: u64 = 1_795_176_000_123;
 
 fn event(records: &[Value]) -> String {
     json!({"eventSource": "SelfManagedKafka", "records": {"t-0": records}}).to_string()
 }
 
 fn one_record(value: &str) -> String {
-    event(&[record(1, MOMENT, value)])
+    event(&[record(1, TIMESTAMP, value)])
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_at_the_limits_of_lambda_are_stored_whole() {
+async fn events_at_the_limits_of_lambda_are_stored() {
     let rig = Rig::new(|_| None).await;
     let records: Vec<Value> =
-        (0..10_000).map(|offset| record(offset, MOMENT, &format!("{{\"n\":{offset}}}"))).collect();
+        (0..10_000).map(|offset| record(offset, TIMESTAMP, &format!("{{\"n\":{offset}}}"))).collect();
     let report = rig.sink.handle(&event(&records)).await.unwrap().report;
     assert_eq!((report.records, report.objects, rig.lines()), (10_000, 1, 10_000));
 
@@ -223,7 +229,7 @@ async fn events_at_the_limits_of_lambda_are_stored_whole() {
     let mut records = Vec::new();
     let mut size = 0;
     while size < 6 * 1024 * 1024 - 8_000 {
-        let record = record(records.len() as u64, MOMENT, &value);
+        let record = record(records.len() as u64, TIMESTAMP, &value);
         size += record.to_string().len() + 1;
         records.push(record);
     }
@@ -234,19 +240,19 @@ async fn events_at_the_limits_of_lambda_are_stored_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_groups_in_one_batch_become_five_hundred_objects() {
+async fn batch_with_500_prefixes_becomes_500_objects() {
     let rig = Rig::new(|_| None).await;
     let day = 86_400_000;
-    let records: Vec<Value> = (0..500).map(|n| record(n, MOMENT - n * day, "{}")).collect();
+    let records: Vec<Value> = (0..500).map(|n| record(n, TIMESTAMP - n * day, "{}")).collect();
     let report = rig.sink.handle(&event(&records)).await.unwrap().report;
     assert_eq!((report.objects, rig.lines()), (500, 500));
-    let puts = rig.s3.seen().iter().filter(|request| request.starts_with("PUT /lake/data/")).count();
+    let puts = rig.s3.requests().iter().filter(|request| request.starts_with("PUT /lake/data/")).count();
     assert_eq!(puts, 500);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_batch_succeeds_and_puts_nothing() {
+async fn empty_batch_sends_no_request() {
     let rig = Rig::new(|_| None).await;
     let report = rig.sink.handle(r#"{"eventSource":"SelfManagedKafka","records":{}}"#).await.unwrap().report;
-    assert_eq!((report.records, report.objects, rig.s3.seen().len()), (0, 0, 0));
+    assert_eq!((report.records, report.objects, rig.s3.requests().len()), (0, 0, 0));
 }

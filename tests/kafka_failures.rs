@@ -1,4 +1,4 @@
-//! Kafka that refuses or is not there: one line says which broker and what to mend, soon, and the exit code is 1.
+//! Kafka rejects a client or is unreachable: the program soon exits with 1; one line names the broker and the remedy.
 
 mod restart;
 mod trigger;
@@ -8,18 +8,18 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use embedded::broker::Broker;
 use tempfile::TempDir;
-use tickerlake::broker::Broker;
 use tickerlake_tests::acl::{Operation, Resource, allow};
 use tickerlake_tests::apache_kafka::{ApacheKafka, STRANGER};
 use tickerlake_tests::kafka;
 use tickerlake_tests::programs::program;
 
-/// Nobody waits longer for a refusal.
-const WITHIN: Duration = Duration::from_secs(15);
+/// The time within which a program must fail.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Runs a program that is to fail, and gives the one line of its standard error.
-fn complaint(command: &mut Command) -> String {
+/// Runs a program that must fail; returns the only line of its standard error.
+fn error_line(command: &mut Command) -> String {
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut errors = child.stderr.take().unwrap();
@@ -29,7 +29,7 @@ fn complaint(command: &mut Command) -> String {
     });
     let status = loop {
         match child.try_wait().unwrap() {
-            None if started.elapsed() < WITHIN => std::thread::sleep(Duration::from_millis(20)),
+            None if started.elapsed() < EXIT_TIMEOUT => std::thread::sleep(Duration::from_millis(20)),
             ended => break ended,
         }
     };
@@ -37,15 +37,15 @@ fn complaint(command: &mut Command) -> String {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    let said = reading.join().unwrap().unwrap();
-    let status = status.unwrap_or_else(|| panic!("it still runs after {WITHIN:?} and has said:\n{said}"));
-    assert_eq!(status.code(), Some(1), "{said}");
-    assert_eq!(said.lines().count(), 1, "one line:\n{said}");
-    said
+    let stderr = reading.join().unwrap().unwrap();
+    let status = status.unwrap_or_else(|| panic!("still running after {EXIT_TIMEOUT:?}, standard error:\n{stderr}"));
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "not one line:\n{stderr}");
+    stderr
 }
 
-/// A folder with a file of one row, whose record is about this long and cannot be compressed to less than half.
-fn row(bytes: usize) -> (TempDir, PathBuf) {
+/// Writes a file with one row whose record has about `bytes` bytes and compresses to no less than half.
+fn row_file(bytes: usize) -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("row.csv");
     let digits: Vec<String> = (0..bytes.div_ceil(20)).map(|n| format!("{:020}", n * n * 7_919 + 104_729 * n)).collect();
@@ -53,27 +53,27 @@ fn row(bytes: usize) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// What the producer says when it is to send one small row.
-fn produce(arguments: &[&str]) -> String {
-    let (_folder, file) = row(20);
-    complaint(Command::new(program("producer").unwrap()).args(arguments).arg(file))
+/// Returns the error line of a producer that must fail to send one small row.
+fn producer_error(arguments: &[&str]) -> String {
+    let (_folder, file) = row_file(20);
+    error_line(Command::new(program("producer").unwrap()).args(arguments).arg(file))
 }
 
-/// Each of `parts` stands in `said`.
+/// Asserts that `text` contains each of `parts`.
 #[track_caller]
-fn says(said: &str, parts: &[&str]) {
+fn assert_contains(text: &str, parts: &[&str]) {
     for part in parts {
-        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
 }
 
-/// The arguments of a client that logs in at `servers`.
+/// Returns the arguments of a client that logs in at `servers`.
 fn login<'a>(kafka: &'a ApacheKafka, servers: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let file = kafka.client_properties.to_str().unwrap();
     [&["--config", file, "-b", servers][..], more].concat()
 }
 
-/// The login of a user who may do everything, without the authority that has signed the broker's certificate.
+/// Returns the arguments of a client with all permissions that does not know the broker's certificate authority.
 fn without_authority(servers: &str) -> [&str; 10] {
     [
         "-b",
@@ -90,115 +90,118 @@ fn without_authority(servers: &str) -> [&str; 10] {
 }
 
 #[test]
-fn a_broker_that_is_not_there_is_named_with_the_flag_that_names_it() {
-    says(&produce(&["-b", "127.0.0.1:1"]), &["error: no Kafka broker at 127.0.0.1:1", "refused", "--bootstrap-server"]);
+fn unreachable_broker_names_bootstrap_server() {
+    assert_contains(
+        &producer_error(&["-b", "127.0.0.1:1"]),
+        &["error: no Kafka broker at 127.0.0.1:1", "refused", "--bootstrap-server"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_not_there_is_named_with_the_flag_that_makes_it() {
+async fn missing_topic_names_create_topic() {
     let broker = Broker::start(0).await.unwrap();
     let servers = broker.bootstrap_servers();
-    says(&produce(&["-b", &servers, "--topic", "absent"]), &["`absent`", &servers, "--create-topic"]);
+    assert_contains(&producer_error(&["-b", &servers, "--topic", "absent"]), &["`absent`", &servers, "--create-topic"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_the_client_does_not_send_is_named_with_the_setting_that_limits_it() {
+async fn oversized_record_names_message_max_bytes() {
     let broker = Broker::start(0).await.unwrap();
     let servers = broker.bootstrap_servers();
-    let (_folder, file) = row(4_000);
-    let said = complaint(
+    let (_folder, file) = row_file(4_000);
+    let stderr = error_line(
         Command::new(program("producer").unwrap())
             .args(["-b", &servers, "--create-topic", "1", "-X", "message.max.bytes=2000"])
             .arg(file),
     );
-    says(&said, &["row.csv line 2", &servers, "-X message.max.bytes"]);
+    assert_contains(&stderr, &["row.csv line 2", &servers, "-X message.max.bytes"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_login_over_tls_with_a_java_clients_settings_delivers() {
+fn java_client_properties_log_in_over_tls() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic("welcome", 1, &[]).unwrap();
-    let (_folder, file) = row(20);
+    let (_folder, file) = row_file(20);
     let arguments = login(kafka, &kafka.sasl_ssl, &["--topic", "welcome"]);
     let output = Command::new(program("producer").unwrap()).args(arguments).arg(file).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(kafka::held(&kafka.plaintext, "welcome").unwrap(), 1);
+    assert_eq!(kafka::record_count(&kafka.plaintext, "welcome").unwrap(), 1);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_wrong_password_is_told_with_the_settings_of_the_login() {
+fn wrong_password_names_the_sasl_settings() {
     let kafka = ApacheKafka::shared();
-    let said = produce(&login(kafka, &kafka.sasl_ssl, &["-X", "sasl.password=wrong"]));
-    says(&said, &["error: ", &kafka.sasl_ssl, "invalid credentials", "sasl.username and sasl.password"]);
+    let stderr = producer_error(&login(kafka, &kafka.sasl_ssl, &["-X", "sasl.password=wrong"]));
+    assert_contains(&stderr, &["error: ", &kafka.sasl_ssl, "invalid credentials", "sasl.username and sasl.password"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_certificate_of_an_unknown_authority_is_told_with_the_setting_that_names_authorities() {
+fn unknown_certificate_authority_names_ssl_ca_location() {
     let kafka = ApacheKafka::shared();
-    let said = produce(&without_authority(&kafka.sasl_ssl));
-    says(&said, &["error: ", &kafka.sasl_ssl, "certificate verify failed", "-X ssl.ca.location"]);
+    let stderr = producer_error(&without_authority(&kafka.sasl_ssl));
+    assert_contains(&stderr, &["error: ", &kafka.sasl_ssl, "certificate verify failed", "-X ssl.ca.location"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_host_name_that_the_certificate_does_not_have_is_told_with_the_flag_that_names_the_host() {
+fn host_name_mismatch_names_bootstrap_server() {
     let kafka = ApacheKafka::shared();
     let servers = kafka.sasl_ssl_by_address();
-    let said = produce(&login(kafka, &servers, &[]));
-    says(&said, &["error: ", &servers, "certificate verify failed", "host of --bootstrap-server"]);
+    let stderr = producer_error(&login(kafka, &servers, &[]));
+    assert_contains(&stderr, &["error: ", &servers, "certificate verify failed", "host of --bootstrap-server"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn plain_text_where_tls_is_spoken_and_tls_where_plain_text_is_are_told_with_the_setting_that_chooses() {
+fn tls_mismatch_names_security_protocol() {
     let kafka = ApacheKafka::shared();
-    says(
-        &produce(&["-b", &kafka.sasl_ssl]),
+    assert_contains(
+        &producer_error(&["-b", &kafka.sasl_ssl]),
         &["error: ", &kafka.sasl_ssl, "without an answer", "-X security.protocol"],
     );
-    let said = produce(&login(kafka, &kafka.plaintext, &[]));
-    says(&said, &["error: ", &kafka.plaintext, "SSL", "-X security.protocol"]);
+    let stderr = producer_error(&login(kafka, &kafka.plaintext, &[]));
+    assert_contains(&stderr, &["error: ", &kafka.plaintext, "SSL", "-X security.protocol"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_user_without_permission_is_told_which_one_is_needed() {
+fn missing_permission_is_named() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic("private", 1, &[]).unwrap();
-    let said = produce(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "private"]].concat()));
-    says(&said, &["error: ", &kafka.sasl_ssl, "`private`", "sasl.username", "WRITE"]);
+    let stderr = producer_error(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "private"]].concat()));
+    assert_contains(&stderr, &["error: ", &kafka.sasl_ssl, "`private`", "sasl.username", "WRITE"]);
     let create = [&STRANGER[..], &["--topic", "another", "--create-topic", "1"]].concat();
-    let said = produce(&login(kafka, &kafka.sasl_ssl, &create));
-    says(&said, &["error: ", &kafka.sasl_ssl, "`another`", "sasl.username", "CREATE"]);
+    let stderr = producer_error(&login(kafka, &kafka.sasl_ssl, &create));
+    assert_contains(&stderr, &["error: ", &kafka.sasl_ssl, "`another`", "sasl.username", "CREATE"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_user_who_may_see_a_topic_and_not_write_delivers_nothing_and_fails() {
+fn user_without_write_permission_fails() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic("visible", 1, &[]).unwrap();
     allow(&kafka.plaintext, "stranger", Operation::Describe, Resource::Topic("visible")).unwrap();
-    // What the client tells first depends on which of its threads is faster.
+    // Which error the client reports first depends on the timing of its threads.
     for _ in 0..10 {
-        let said = produce(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "visible"]].concat()));
-        says(&said, &["error: ", &kafka.sasl_ssl, "uthoriz"]);
+        let stderr = producer_error(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "visible"]].concat()));
+        assert_contains(&stderr, &["error: ", &kafka.sasl_ssl, "uthoriz"]);
     }
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn an_unknown_topic_of_a_broker_that_makes_none_by_itself_is_told() {
+fn missing_topic_without_auto_creation_names_create_topic() {
     let kafka = ApacheKafka::shared();
-    let said = produce(&login(kafka, &kafka.sasl_ssl, &["--topic", "absent"]));
-    says(&said, &["error: no topic `absent`", &kafka.sasl_ssl, "--create-topic"]);
+    let stderr = producer_error(&login(kafka, &kafka.sasl_ssl, &["--topic", "absent"]));
+    assert_contains(&stderr, &["error: no topic `absent`", &kafka.sasl_ssl, "--create-topic"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_record_that_the_topic_does_not_take_is_told_with_the_topics_setting_and_small_ones_pass_in_small_batches() {
+fn record_over_the_topics_limit_names_max_message_bytes() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic("narrow", 1, &[("max.message.bytes", "1000")]).unwrap();
     let producer = || {
@@ -206,29 +209,35 @@ fn a_record_that_the_topic_does_not_take_is_told_with_the_topics_setting_and_sma
         command.args(["-b", &kafka.plaintext, "--topic", "narrow", "-X", "compression.type=none"]);
         command
     };
-    let (folder, file) = row(4_000);
-    let said = complaint(producer().arg(file));
-    says(&said, &["row.csv line 2", &kafka.plaintext, "max.message.bytes of the topic", "-X batch.size"]);
+    let (folder, file) = row_file(4_000);
+    let stderr = error_line(producer().arg(file));
+    assert_contains(&stderr, &["row.csv line 2", &kafka.plaintext, "max.message.bytes of the topic", "-X batch.size"]);
 
     let many: String = (0..200).map(|n| format!("S{n},2020-01-01,{n}\n")).collect();
     let file = folder.path().join("many.csv");
     std::fs::write(&file, format!("Symbol,Date,Close\n{many}")).unwrap();
-    says(&complaint(producer().arg(&file)), &["many.csv line ", "max.message.bytes of the topic", "-X batch.size"]);
+    assert_contains(
+        &error_line(producer().arg(&file)),
+        &["many.csv line ", "max.message.bytes of the topic", "-X batch.size"],
+    );
     let output = producer().args(["-X", "batch.size=900"]).arg(&file).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "the advice helps: {output:?}");
+    assert_eq!(output.status.code(), Some(0), "the recommended setting works: {output:?}");
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn run_says_what_the_producer_says() {
+fn run_reports_the_producers_errors() {
     let kafka = ApacheKafka::shared();
     let folder = TempDir::new().unwrap();
     let run = |arguments: &[&str]| {
-        complaint(Command::new(program("tickerlake").unwrap()).arg("run").args(arguments).current_dir(folder.path()))
+        error_line(Command::new(program("tickerlake").unwrap()).arg("run").args(arguments).current_dir(folder.path()))
     };
-    let said = run(&login(kafka, &kafka.sasl_ssl, &["-X", "sasl.password=wrong"]));
-    says(&said, &[&kafka.sasl_ssl, "invalid credentials", "sasl.username and sasl.password"]);
+    let stderr = run(&login(kafka, &kafka.sasl_ssl, &["-X", "sasl.password=wrong"]));
+    assert_contains(&stderr, &[&kafka.sasl_ssl, "invalid credentials", "sasl.username and sasl.password"]);
     let servers = kafka.sasl_ssl_by_address();
-    says(&run(&login(kafka, &servers, &[])), &[&servers, "certificate verify failed", "host of --bootstrap-server"]);
-    says(&run(&["-b", "127.0.0.1:1"]), &["127.0.0.1:1", "--bootstrap-server"]);
+    assert_contains(
+        &run(&login(kafka, &servers, &[])),
+        &[&servers, "certificate verify failed", "host of --bootstrap-server"],
+    );
+    assert_contains(&run(&["-b", "127.0.0.1:1"]), &["127.0.0.1:1", "--bootstrap-server"]);
 }

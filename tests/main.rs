@@ -1,11 +1,13 @@
-//! CSV to SQL over real wires: a Kafka broker, the AWS SDK against an S3 service, Lambda's runtime API.
+//! Integration tests from CSV to SQL over real protocols: a Kafka broker, the AWS SDK with an S3 server, and Lambda's
+//! Runtime API.
 
-// Clippy's allowance for tests does not reach the helpers beside them.
+// Clippy's `allow-unwrap-in-tests` does not cover the helper functions beside the tests.
 #![allow(clippy::unwrap_used)]
 
 mod audit;
 mod bad_inputs;
 mod cargo_lambda;
+mod cli_reference;
 mod commands;
 mod csv_accounting;
 mod event_accounting;
@@ -13,11 +15,11 @@ mod events;
 mod exactly_once;
 mod faults;
 mod golden;
+mod invalid_records;
 mod kafka_failures;
 mod mapping;
 mod on_failure;
 mod pipeline;
-mod poison_table;
 mod quality;
 mod resume;
 mod runtime_api;

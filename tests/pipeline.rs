@@ -1,21 +1,20 @@
-//! CSV to Kafka to objects: every row arrives, keyed by its symbol, with every digit.
+//! From CSV through Kafka to objects: each row arrives under its symbol, with every digit.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use embedded::broker::Broker;
+use embedded::s3::Storage;
+use event_source::batch::{Limits, MAX_PAYLOAD};
+use event_source::progress::Progress;
+use event_source::{Running, Settings};
 use rdkafka::ClientConfig;
 use serde_json::{Value, json};
 use sink::{Config, Sink};
 use tempfile::TempDir;
-use tickerlake::broker::Broker;
-use tickerlake::storage::Storage;
-use tickerlake::trigger::Settings;
-use tickerlake::trigger::batch::{Limits, MAX_PAYLOAD};
-use tickerlake::trigger::command::Running;
-use tickerlake::trigger::function::Function;
-use tickerlake::trigger::progress::Progress;
+use tickerlake::trigger::sink_function::SinkFunction;
 use tickerlake_tests::programs::program;
 use tickerlake_tests::{kafka, lake};
 
@@ -48,7 +47,7 @@ fn settings(servers: &str, batch_size: usize) -> Settings {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_is_a_json_object_under_its_symbol_and_every_digit_reaches_the_object() {
+async fn every_digit_of_a_row_reaches_the_object() {
     let folder = TempDir::new().unwrap();
     let broker = Broker::start(0).await.unwrap();
     let servers = broker.bootstrap_servers();
@@ -57,8 +56,8 @@ async fn a_row_is_a_json_object_under_its_symbol_and_every_digit_reaches_the_obj
     assert!(output.status.success(), "{output:?}");
 
     let records = kafka::read(&servers, "quotes", 3).unwrap();
-    let mut of_hsi = records.iter().filter(|record| record.key == "HSI");
-    let first = of_hsi.next().unwrap();
+    let mut hsi = records.iter().filter(|record| record.key == "HSI");
+    let first = hsi.next().unwrap();
     assert_eq!(
         first.value,
         concat!(
@@ -68,7 +67,7 @@ async fn a_row_is_a_json_object_under_its_symbol_and_every_digit_reaches_the_obj
         )
     );
     assert_eq!(
-        of_hsi.next().unwrap().value,
+        hsi.next().unwrap().value,
         concat!(
             r#"{"symbol":"HSI","trade_date":"1987-01-02","open":2540.100098,"high":0.5,"low":3,"close":2913,"adj_close":7,"#,
             r#""volume":null,"close_usd":330.21301274,"full_name":null}"#
@@ -78,15 +77,15 @@ async fn a_row_is_a_json_object_under_its_symbol_and_every_digit_reaches_the_obj
 
     let bucket = folder.path().join("s3/lake");
     let client = Storage::open(&folder.path().join("s3"), "lake").unwrap().client();
-    let function = Function::Sink(Box::new(Sink::new(Config::new("lake"), client)));
+    let function = Arc::new(SinkFunction::new(Sink::new(Config::new("lake"), client)));
     let progress = Arc::new(Progress::default());
-    let trigger = Running::start(settings(&servers, 100), function, Arc::clone(&progress)).unwrap();
+    let event_source = Running::start(settings(&servers, 100), function, Arc::clone(&progress)).unwrap();
     for record in &records {
         tokio::time::timeout(Duration::from_secs(20), progress.stored("quotes", record.partition, record.offset))
             .await
             .unwrap();
     }
-    trigger.finish().await.unwrap();
+    event_source.finish().await.unwrap();
 
     let mut lines: Vec<Value> = lake::objects(&bucket).unwrap().into_values().flatten().collect();
     assert_eq!(lines.len(), 3);
@@ -103,7 +102,7 @@ async fn a_row_is_a_json_object_under_its_symbol_and_every_digit_reaches_the_obj
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_batches_store_every_row_of_every_symbol_once_and_in_order() {
+async fn small_batches_store_each_row_once_in_order() {
     let folder = TempDir::new().unwrap();
     let mut text = "Symbol,Date,Close\n".to_owned();
     for row in 0..2_000 {
@@ -119,16 +118,16 @@ async fn small_batches_store_every_row_of_every_symbol_once_and_in_order() {
     );
 
     let client = Storage::open(&folder.path().join("s3"), "lake").unwrap().client();
-    let function = Function::Sink(Box::new(Sink::new(Config::new("lake"), client)));
+    let function = Arc::new(SinkFunction::new(Sink::new(Config::new("lake"), client)));
     let progress = Arc::new(Progress::default());
-    let trigger = Running::start(settings(&servers, 37), function, Arc::clone(&progress)).unwrap();
+    let event_source = Running::start(settings(&servers, 37), function, Arc::clone(&progress)).unwrap();
     for (partition, delivery) in summary["partitions"].as_object().unwrap() {
         let last = delivery["last_offset"].as_i64().unwrap();
         tokio::time::timeout(Duration::from_secs(30), progress.stored("quotes", partition.parse().unwrap(), last))
             .await
             .unwrap();
     }
-    trigger.finish().await.unwrap();
+    event_source.finish().await.unwrap();
 
     let mut closes: Vec<Vec<i64>> = vec![Vec::new(); 7];
     for line in lake::objects(&folder.path().join("s3/lake")).unwrap().into_values().flatten() {
@@ -137,7 +136,7 @@ async fn small_batches_store_every_row_of_every_symbol_once_and_in_order() {
     }
     for (symbol, closes) in closes.iter().enumerate() {
         let sent: Vec<i64> = (0..2_000).filter(|row| row % 7 == symbol as i64).collect();
-        assert_eq!(*closes, sent, "S{symbol}: objects sort by partition and offset, as their records do");
+        assert_eq!(*closes, sent, "S{symbol}: keys do not sort in the order of partition and offset");
     }
     assert!(progress.counts().batches >= 2_000 / 37);
 }

@@ -1,5 +1,4 @@
-//! Faults that were seeded into a file are all found, by the report of a run and by the queries
-//! themselves; a clean file has none.
+//! The report of a run and the quality queries find every fault that is seeded into a file, and none in a clean file.
 
 use std::fs;
 use std::path::Path;
@@ -24,12 +23,12 @@ fn tickerlake(folder: &Path, arguments: &[&str]) -> Output {
     output
 }
 
-/// The lines of the report at the end of a run.
+/// Returns the lines of the data-quality report at the end of a run.
 fn report(folder: &Path, arguments: &[&str]) -> Vec<String> {
     let output = tickerlake(folder, &[&["run"], arguments].concat());
-    let said = String::from_utf8(output.stdout).unwrap();
-    let (_, report) = said.split_once("\nData quality (queries/quality/)\n").unwrap();
-    // The audit follows.
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let (_, report) = stdout.split_once("\nData quality (queries/quality/)\n").unwrap();
+    // The audit follows the report.
     report.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
@@ -44,10 +43,10 @@ fn sample() -> String {
     fs::read_to_string(workspace().join("data/us-stocks-sample.csv")).unwrap()
 }
 
-/// The lines that come in place of a row.
+/// A fault: takes a row's cells and returns the lines that replace the row.
 type Fault<'a> = &'a dyn Fn(&[&str]) -> Vec<String>;
 
-/// The sample's rows with some replaced, each by any number of others.
+/// Returns the sample with a fault in place of each row that starts with one of the given texts.
 fn seeded(faults: &[(&str, Fault)]) -> String {
     let mut text = String::new();
     let mut seeds = 0;
@@ -69,7 +68,7 @@ fn seeded(faults: &[(&str, Fault)]) -> String {
     text
 }
 
-/// Some cells of a row replaced. Ticker, Date, Open, High, Low, Close, Volume, Adj Close.
+/// Returns a row with some cells replaced; the columns are Ticker, Date, Open, High, Low, Close, Volume, Adj Close.
 fn with(cells: &[&str], changes: &[(usize, String)]) -> String {
     let mut cells: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
     for (column, cell) in changes {
@@ -83,7 +82,7 @@ fn tenfold(cell: &str) -> String {
 }
 
 #[test]
-fn a_clean_file_has_no_findings() {
+fn clean_file_has_no_findings() {
     let folder = TempDir::new().unwrap();
     let clean: Vec<String> = QUESTIONS.iter().map(|question| format!("{}: none", question.replace('_', " "))).collect();
     assert_eq!(report(folder.path(), &[]), clean);
@@ -93,7 +92,7 @@ fn a_clean_file_has_no_findings() {
 }
 
 #[test]
-fn every_seeded_fault_is_found_and_nothing_else() {
+fn exactly_the_seeded_faults_are_found() {
     let folder = TempDir::new().unwrap();
     let csv = seeded(&[
         ("AAPL,2012-05-01", &|c| vec![with(c, &[(3, c[4].to_owned()), (4, c[3].to_owned())])]),
@@ -125,43 +124,46 @@ fn every_seeded_fault_is_found_and_nothing_else() {
         let text = |cell: &Value| cell.as_str().unwrap().to_owned();
         findings(folder.path(), question).iter().map(|row| (text(&row["symbol"]), text(&row[column]))).collect()
     };
-    let own = |symbol: &str, date: &str| (symbol.to_owned(), date.to_owned());
-    assert_eq!(dates("low_above_high", "trade_date"), [own("AAPL", "2012-05-01")]);
-    assert_eq!(dates("outside_low_high", "trade_date"), [own("GOOG", "2012-06-06"), own("FB", "2012-06-05")]);
-    assert_eq!(dates("outside_low_high", "column_name"), [own("GOOG", "open"), own("FB", "close")]);
-    assert_eq!(dates("duplicates", "trade_date"), [own("IBM", "2012-07-02")]);
-    assert_eq!(dates("gaps", "first_missing"), [own("MSFT", "2012-08-01")]);
-    assert_eq!(dates("nulls", "first_hole"), [own("AAPL", "2012-11-01")]);
+    let pair = |symbol: &str, date: &str| (symbol.to_owned(), date.to_owned());
+    assert_eq!(dates("low_above_high", "trade_date"), [pair("AAPL", "2012-05-01")]);
+    assert_eq!(dates("outside_low_high", "trade_date"), [pair("GOOG", "2012-06-06"), pair("FB", "2012-06-05")]);
+    assert_eq!(dates("outside_low_high", "column_name"), [pair("GOOG", "open"), pair("FB", "close")]);
+    assert_eq!(dates("duplicates", "trade_date"), [pair("IBM", "2012-07-02")]);
+    assert_eq!(dates("gaps", "first_missing"), [pair("MSFT", "2012-08-01")]);
+    assert_eq!(dates("nulls", "first_hole"), [pair("AAPL", "2012-11-01")]);
     let mut jumps = dates("jumps", "trade_date");
     jumps.sort();
-    assert_eq!(jumps, [own("IBM", "2012-10-02"), own("IBM", "2012-10-03")]);
+    assert_eq!(jumps, [pair("IBM", "2012-10-02"), pair("IBM", "2012-10-03")]);
 }
 
 #[test]
-fn a_lone_symbols_weeks_of_silence_are_a_gap_and_its_holidays_are_none() {
+fn single_symbol_has_gaps_for_weeks_but_not_for_holidays() {
     let folder = TempDir::new().unwrap();
-    let lone = |keep: &dyn Fn(&str) -> bool| -> String {
+    let single_symbol = |keep: &dyn Fn(&str) -> bool| -> String {
         let text = sample();
         text.lines()
             .filter(|line| line.starts_with("Ticker") || line.starts_with("IBM") && keep(line))
             .fold(String::new(), |text, line| text + line + "\n")
     };
-    fs::write(folder.path().join("june.csv"), lone(&|line| !line.contains(",2012-06-"))).unwrap();
-    fs::write(folder.path().join("whole.csv"), lone(&|_| true)).unwrap();
+    fs::write(folder.path().join("june.csv"), single_symbol(&|line| !line.contains(",2012-06-"))).unwrap();
+    fs::write(folder.path().join("whole.csv"), single_symbol(&|_| true)).unwrap();
     let gaps = |file| report(folder.path(), &["--dir", file, &format!("{file}.csv")])[1].clone();
     assert_eq!(gaps("june"), "gaps: 1 finding: symbol IBM, session_before 2012-05-31, session_after 2012-07-02");
     assert_eq!(gaps("whole"), "gaps: none");
 }
 
 #[test]
-fn more_findings_than_are_shown_are_counted() {
+fn findings_beyond_the_first_20_are_counted() {
     let folder = TempDir::new().unwrap();
     report(folder.path(), &[]);
-    let twice = report(folder.path(), &[]);
+    let repeated = report(folder.path(), &[]);
     let rows = sample().lines().count() - 1;
     assert_eq!(rows, 1_200);
-    assert!(twice[0].starts_with("duplicates: 1,200 findings, first: symbol AAPL, trade_date 2013-03-01"), "{twice:?}");
-    assert!(twice[1..].iter().all(|line| line.ends_with(": none")), "{twice:?}");
+    assert!(
+        repeated[0].starts_with("duplicates: 1,200 findings, first: symbol AAPL, trade_date 2013-03-01"),
+        "{repeated:?}"
+    );
+    assert!(repeated[1..].iter().all(|line| line.ends_with(": none")), "{repeated:?}");
     let shown = findings(folder.path(), "duplicates");
     assert_eq!((shown.len(), &shown[19]["findings"]), (20, &json!(rows)));
 }

@@ -1,11 +1,11 @@
-//! The built function under a Lambda Runtime API, writing to an S3 behind a port.
+//! The built function runs under a Lambda Runtime API and writes to S3 over the network.
 
 use std::process::Command;
 use std::time::Duration;
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::{Running, program};
 use tickerlake_tests::runtime_api::{Answer, RuntimeApi};
@@ -14,7 +14,7 @@ use tickerlake_tests::sample_event;
 const WAIT: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_built_function_stores_events_reports_metrics_and_fails_on_what_is_no_event() {
+async fn built_function_serves_the_runtime_api() {
     let folder = TempDir::new().unwrap();
     let endpoint = Storage::open(folder.path(), "lake").unwrap().serve(0).await.unwrap();
     let api = RuntimeApi::start().await.unwrap();
@@ -33,7 +33,7 @@ async fn the_built_function_stores_events_reports_metrics_and_fails_on_what_is_n
 
     let answer = api.invoke(sample_event("1-two-partitions.json").unwrap()).await.unwrap();
     assert_eq!(answer, Answer::Response("null".to_owned()));
-    let metrics: Value = serde_json::from_str(&function.line("\"_aws\"", WAIT).unwrap()).unwrap();
+    let metrics: Value = serde_json::from_str(&function.wait_for_line("\"_aws\"", WAIT).unwrap()).unwrap();
     assert_eq!(
         (&metrics["records"], &metrics["objects"], &metrics["function"]),
         (&8.into(), &2.into(), &"sink".into())
@@ -59,10 +59,10 @@ async fn the_built_function_stores_events_reports_metrics_and_fails_on_what_is_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_without_a_bucket_ends_at_once_and_names_the_variable() {
+async fn missing_bucket_ends_the_function_and_names_the_variable() {
     let api = RuntimeApi::start().await.unwrap();
     let output = Command::new(program("sink").unwrap()).env_clear().envs(api.environment()).output().unwrap();
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("SINK_BUCKET is not set"), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(stdout.contains("SINK_BUCKET is not set"), "{stdout}");
 }

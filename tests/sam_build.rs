@@ -1,26 +1,26 @@
-//! What `sam build` makes of the template, run as Lambda runs it, with every sample event.
+//! Runs the function that `sam build` builds from the template as Lambda does, with each sample event.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::{Value, json};
 use sink::Config;
 use tempfile::TempDir;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::programs::{Running, hide_package, part, target};
 use tickerlake_tests::runtime_api::{Answer, RuntimeApi};
 use tickerlake_tests::{lake, workspace};
 
 use crate::cargo_lambda::sample_events;
 
-/// Amazon Linux 2023, where `provided.al2023` runs it, has glibc 2.34.
-const GLIBC_OF_LAMBDA: u32 = 34;
+/// Minor version of glibc 2 on Amazon Linux 2023, which the runtime `provided.al2023` uses.
+const LAMBDA_GLIBC_MINOR: u32 = 34;
 
-/// An object: its partition and first offset, and each record's offset, with the reason where it is quarantined.
+/// An object: its kind, partition and first offset, and each record's offset with the reason of its quarantine.
 type Object = (&'static str, i64, i64, &'static [(i64, &'static str)]);
 
-/// What is stored once all events are delivered, each once, in order of the keys.
+/// The objects after each event has been delivered once, sorted by key.
 const OBJECTS: [Object; 9] = [
     ("data", 0, 15, &[(15, ""), (16, ""), (17, ""), (18, ""), (19, "")]),
     ("data", 0, 20, &[(20, "")]),
@@ -43,29 +43,29 @@ const OBJECTS: [Object; 9] = [
     ("quarantine", 0, 50, &[(50, "not JSON: a value expected at byte 25")]),
 ];
 
-/// The records of all events by partition and offset, as Lambda sends them.
+/// Returns the records of all events as Lambda sends them, by partition and offset.
 fn records() -> BTreeMap<(i64, i64), Value> {
     let mut records = BTreeMap::new();
     for path in sample_events() {
         let event: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         for record in event["records"].as_object().unwrap().values().flat_map(|records| records.as_array().unwrap()) {
-            let place = (record["partition"].as_i64().unwrap(), record["offset"].as_i64().unwrap());
-            records.insert(place, record.clone());
+            let position = (record["partition"].as_i64().unwrap(), record["offset"].as_i64().unwrap());
+            records.insert(position, record.clone());
         }
     }
     records
 }
 
-/// A good record's line: its coordinates, then its own fields as they were sent.
+/// Returns a valid record's line: its coordinates, then the fields of its value as they were sent.
 fn data_line(record: &Value) -> String {
     let value = base64_simd::STANDARD.decode_to_vec(record["value"].as_str().unwrap()).unwrap();
     let value = String::from_utf8(value).unwrap();
     let (partition, offset, timestamp) = (&record["partition"], &record["offset"], &record["timestamp"]);
-    let own = value.strip_prefix('{').unwrap();
-    format!(r#"{{"kafka_partition":{partition},"kafka_offset":{offset},"kafka_timestamp":{timestamp},{own}"#)
+    let fields = value.strip_prefix('{').unwrap();
+    format!(r#"{{"kafka_partition":{partition},"kafka_offset":{offset},"kafka_timestamp":{timestamp},{fields}"#)
 }
 
-/// What a poisonous record's line says: everything that Lambda has sent, and the reason.
+/// Returns an invalid record's line in the quarantine: all that Lambda sent, and the reason.
 fn quarantine_line(record: &Value, reason: &str) -> Value {
     let mut line = json!({
         "kafka_topic": record["topic"], "kafka_partition": record["partition"], "kafka_offset": record["offset"],
@@ -78,12 +78,12 @@ fn quarantine_line(record: &Value, reason: &str) -> Value {
     line
 }
 
-/// The function that `sam build` makes of the template, for the machine's own architecture.
+/// Runs `sam build` for the architecture of this machine, and returns the path of the function's `bootstrap`.
 fn sam_build(folder: &Path) -> PathBuf {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    // SAM asks PyPI whether it is out of date where it has not done so for a week; it reads no whole number.
+    // SAM asks PyPI for a newer version if its last check is more than a week old. The timestamp must be a float.
     std::fs::write(folder.join("metadata.json"), r#"{"lastVersionCheck":4102444800.0}"#).unwrap();
-    // Where cargo-lambda lies, a Python that has zig does too.
+    // The folder of cargo-lambda also has a Python with zig.
     let cargo_lambda = part("cargo-lambda").unwrap().canonicalize().unwrap();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::iter::once(cargo_lambda.parent().unwrap().to_path_buf()).chain(std::env::split_paths(&path));
@@ -101,11 +101,11 @@ fn sam_build(folder: &Path) -> PathBuf {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let template = std::fs::read_to_string(folder.join("build/template.yaml")).unwrap();
-    assert!(template.contains("CodeUri: Sink\n"), "the built template does not name what was built");
+    assert!(template.contains("CodeUri: Sink\n"), "the built template does not name the built function");
     folder.join("build/Sink/bootstrap")
 }
 
-/// The newest minor version of glibc 2 whose symbols a program asks for.
+/// Returns the newest minor version of glibc 2 whose symbols a program requires.
 fn newest_glibc(program: &[u8]) -> Option<u32> {
     const NAME: &[u8] = b"GLIBC_2.";
     let versions = program.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).map(|(at, _)| {
@@ -117,11 +117,11 @@ fn newest_glibc(program: &[u8]) -> Option<u32> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the SAM CLI and cargo-lambda: run tests/install-parts"]
-async fn the_bootstrap_of_sam_build_runs_on_lambdas_glibc_and_stores_every_sample_event_as_expected() {
+async fn sam_bootstrap_stores_every_sample_event() {
     let folder = TempDir::new().unwrap();
     let bootstrap = sam_build(folder.path());
-    let glibc = newest_glibc(&std::fs::read(&bootstrap).unwrap()).expect("it is linked against glibc");
-    assert!(glibc <= GLIBC_OF_LAMBDA, "it needs glibc 2.{glibc}");
+    let glibc = newest_glibc(&std::fs::read(&bootstrap).unwrap()).expect("the program is linked against glibc");
+    assert!(glibc <= LAMBDA_GLIBC_MINOR, "the program requires glibc 2.{glibc}");
 
     let endpoint = Storage::open(folder.path(), "lake").unwrap().serve(0).await.unwrap();
     let api = RuntimeApi::start().await.unwrap();
@@ -140,8 +140,9 @@ async fn the_bootstrap_of_sam_build_runs_on_lambdas_glibc_and_stores_every_sampl
 
     let bucket = folder.path().join("lake");
     let records = records();
-    let told = OBJECTS.iter().flat_map(|(_, partition, _, offsets)| offsets.iter().map(|(at, _)| (*partition, *at)));
-    assert_eq!(told.collect::<BTreeSet<_>>(), records.keys().copied().collect(), "records of the events");
+    let expected =
+        OBJECTS.iter().flat_map(|(_, partition, _, offsets)| offsets.iter().map(|(offset, _)| (*partition, *offset)));
+    assert_eq!(expected.collect::<BTreeSet<_>>(), records.keys().copied().collect(), "records of the events");
     let key = |kind, partition, first| format!("{kind}/sample/dt=2026-11-20/{partition:05}-{first:020}.json.gz");
     let keys: Vec<_> = OBJECTS.iter().map(|&(kind, partition, first, _)| key(kind, partition, first)).collect();
     assert_eq!(lake::objects(&bucket).unwrap().into_keys().collect::<Vec<_>>(), keys);

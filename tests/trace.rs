@@ -1,16 +1,16 @@
-//! Where `tickerlake trace` says that records are, compared with the objects themselves.
+//! `tickerlake trace` finds records; its answers are compared with the objects themselves.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use embedded::s3::Storage;
+use lake_audit::trace::{Status, Trace, Wanted, find};
 use serde_json::Value;
 use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake::lake::{FOLDER_BUCKET, LakeArgs};
-use tickerlake::storage::Storage;
-use tickerlake::trace::{Status, Trace, Wanted, find};
 use tickerlake_tests::programs::program;
 use tickerlake_tests::{lake, sample_event, workspace};
 
@@ -31,8 +31,8 @@ fn args(folder: &Path) -> LakeArgs {
     LakeArgs { dir: folder.to_path_buf(), bucket: None, prefix: None }
 }
 
-/// A lake that holds what the sink makes of some of the sample events.
-async fn of_events(events: &[&str]) -> TempDir {
+/// A lake in which the sink has stored these sample events.
+async fn lake_of_events(events: &[&str]) -> TempDir {
     let folder = TempDir::new().unwrap();
     let storage = Storage::open(folder.path(), FOLDER_BUCKET).unwrap();
     let sink = Sink::new(Config::new(FOLDER_BUCKET), storage.client());
@@ -42,12 +42,12 @@ async fn of_events(events: &[&str]) -> TempDir {
     folder
 }
 
-/// Generation, partition, offset: the places that hold it, as key and line with its value.
-type Places = BTreeMap<(u32, i32, i64), Vec<(String, usize, Value)>>;
+/// Maps generation, partition and offset to the record's locations: key, line number and value.
+type Locations = BTreeMap<(u32, i32, i64), Vec<(String, usize, Value)>>;
 
-/// Every record of a topic that the objects hold.
-fn held(folder: &Path, topic: &str) -> Places {
-    let mut places = Places::new();
+/// Returns the locations of every stored record of a topic.
+fn stored_records(folder: &Path, topic: &str) -> Locations {
+    let mut locations = Locations::new();
     for (key, lines) in lake::objects(&folder.join(FOLDER_BUCKET)).unwrap() {
         if key.split('/').nth(1) != Some(topic) {
             continue;
@@ -59,32 +59,33 @@ fn held(folder: &Path, topic: &str) -> Places {
                 i32::try_from(number("kafka_partition")).unwrap(),
                 number("kafka_offset"),
             );
-            places.entry(record).or_default().push((key.clone(), line, value));
+            locations.entry(record).or_default().push((key.clone(), line, value));
         }
     }
-    places
+    locations
 }
 
-/// Traces every record that is held and compares; gives how often one was in more than one place.
-async fn agrees(folder: &Path, topic: &str) -> (usize, usize) {
+/// Asserts that tracing each stored record returns its locations; returns the number of records, and how many of them
+/// have several locations.
+async fn assert_trace_agrees(folder: &Path, topic: &str) -> (usize, usize) {
     let lake = args(folder).tables().await.unwrap();
-    let held = held(folder, topic);
-    let mut doubled = 0;
-    for ((generation, partition, offset), places) in &held {
+    let stored = stored_records(folder, topic);
+    let mut duplicated = 0;
+    for ((generation, partition, offset), locations) in &stored {
         let wanted = Wanted { partition: *partition, offset: *offset, generation: Some(*generation) };
         let Trace::Found(found) = find(&lake, topic, wanted).await.unwrap() else { panic!("{wanted:?}") };
-        let told: Vec<_> = found
+        let traced: Vec<_> = found
             .into_iter()
-            .map(|place| {
-                assert_eq!(place.generation, *generation);
-                assert_eq!(place.status == Status::Quarantined, place.key.starts_with("quarantine/"));
-                (place.key, place.line, serde_json::from_str(place.record.get()).unwrap())
+            .map(|location| {
+                assert_eq!(location.generation, *generation);
+                assert_eq!(location.status == Status::Quarantined, location.key.starts_with("quarantine/"));
+                (location.key, location.line, serde_json::from_str(location.record.get()).unwrap())
             })
             .collect();
-        assert_eq!(told, *places, "{wanted:?}");
-        doubled += usize::from(places.len() > 1);
+        assert_eq!(traced, *locations, "{wanted:?}");
+        duplicated += usize::from(locations.len() > 1);
     }
-    (held.len(), doubled)
+    (stored.len(), duplicated)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,10 +101,10 @@ async fn every_record_is_found_in_its_object_and_line() {
     }
     let objects = lake::objects(&folder.path().join(FOLDER_BUCKET)).unwrap();
     assert!(objects.len() > 20, "small batches make many objects: {}", objects.len());
-    assert_eq!(agrees(folder.path(), "quotes").await, (2 * (rows.len() - 1), 0));
+    assert_eq!(assert_trace_agrees(folder.path(), "quotes").await, (2 * (rows.len() - 1), 0));
 
-    // Both generations hold the offset; the command tells both unless one is named.
-    let ((_, partition, offset), _) = held(folder.path(), "quotes").pop_last().unwrap();
+    // Both generations contain the offset; the command prints both unless one is chosen.
+    let ((_, partition, offset), _) = stored_records(folder.path(), "quotes").pop_last().unwrap();
     let record = format!("quotes/{partition}/{offset}");
     let lines = |arguments: &[&str]| {
         let output = tickerlake(folder.path(), &[&["trace", &record, "--format", "json"], arguments].concat());
@@ -117,38 +118,38 @@ async fn every_record_is_found_in_its_object_and_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quarantined_record_is_found_with_its_reason_and_its_neighbours_too() {
-    let folder = of_events(&["3-tombstone.json", "4-poison.json", "5-signed-headers.json"]).await;
-    assert_eq!(agrees(folder.path(), "sample").await, (9, 0));
+async fn quarantined_record_is_found_with_its_reason() {
+    let folder = lake_of_events(&["3-tombstone.json", "4-poison.json", "5-signed-headers.json"]).await;
+    assert_eq!(assert_trace_agrees(folder.path(), "sample").await, (9, 0));
     let key = "quarantine/sample/dt=2026-11-20/00000-00000000000000000040.json.gz";
     let output = tickerlake(folder.path(), &["trace", "sample/0/43"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let said = text(&output.stdout);
-    assert!(said.starts_with(&format!("quarantined in {key}, line 4: not an object but an array\n{{")), "{said}");
+    let stdout = text(&output.stdout);
+    assert!(stdout.starts_with(&format!("quarantined in {key}, line 4: not an object but an array\n{{")), "{stdout}");
     let output = tickerlake(folder.path(), &["trace", "sample/0/43", "--format", "json"]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&told["status"], &told["reason"]), (&"quarantined".into(), &"not an object but an array".into()));
-    assert_eq!(told["record"]["value"], "WyJBQVBMIiwxMTguNV0=");
+    let trace: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&trace["status"], &trace["reason"]), (&"quarantined".into(), &"not an object but an array".into()));
+    assert_eq!(trace["record"]["value"], "WyJBQVBMIiwxMTguNV0=");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_two_objects_hold_is_told_with_both() {
-    let folder = of_events(&["1-two-partitions.json"]).await;
+async fn record_in_two_objects_is_printed_with_both() {
+    let folder = lake_of_events(&["1-two-partitions.json"]).await;
     let day = folder.path().join(FOLDER_BUCKET).join("data/sample/dt=2026-11-20");
-    // As if a delivery that began at 6 had come as well.
+    // A second delivery that starts at offset 6 would write this object.
     fs::copy(day.join("00001-00000000000000000007.json.gz"), day.join("00001-00000000000000000006.json.gz")).unwrap();
-    assert_eq!(agrees(folder.path(), "sample").await, (8, 3));
+    assert_eq!(assert_trace_agrees(folder.path(), "sample").await, (8, 3));
     let output = tickerlake(folder.path(), &["trace", "sample/1/8"]);
-    let said = text(&output.stdout);
+    let stdout = text(&output.stdout);
     for first in ["6", "7"] {
         let key = format!("data/sample/dt=2026-11-20/00001-0000000000000000000{first}.json.gz");
-        assert!(said.contains(&format!("stored in {key}, line 2\n")), "{said}");
+        assert!(stdout.contains(&format!("stored in {key}, line 2\n")), "{stdout}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_not_stored_ends_with_1_and_names_what_lies_around_it() {
-    let folder = of_events(&["1-two-partitions.json", "4-poison.json"]).await;
+async fn unstored_record_is_reported_with_its_neighbours() {
+    let folder = lake_of_events(&["1-two-partitions.json", "4-poison.json"]).await;
     let answer = |record: &str, code: i32| {
         let output = tickerlake(folder.path(), &["trace", record]);
         assert_eq!(output.status.code(), Some(code), "{output:?}");
@@ -169,14 +170,14 @@ async fn a_record_that_is_not_stored_ends_with_1_and_names_what_lies_around_it()
     assert!(answer("sample/0", 2).contains("TOPIC/PARTITION/OFFSET"));
 
     let json = tickerlake(folder.path(), &["trace", "sample/1/10", "--format", "json"]);
-    let told: Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(told["status"], "not stored");
-    assert_eq!((&told["around"][0]["before"]["offset"], &told["around"][0]["after"]), (&9.into(), &Value::Null));
+    let trace: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(trace["status"], "not stored");
+    assert_eq!((&trace["around"][0]["before"]["offset"], &trace["around"][0]["after"]), (&9.into(), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_cannot_be_read_is_named() {
-    let folder = of_events(&["1-two-partitions.json"]).await;
+async fn unreadable_object_is_named() {
+    let folder = lake_of_events(&["1-two-partitions.json"]).await;
     let object = folder.path().join(FOLDER_BUCKET).join("data/sample/dt=2026-11-20/00001-00000000000000000007.json.gz");
     let whole = fs::read(&object).unwrap();
     fs::write(&object, &whole[..whole.len() - 3]).unwrap();

@@ -1,4 +1,4 @@
-//! `tickerlake up` with other programs beside it.
+//! `tickerlake up` together with producers, queries, triggers and kcat.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,14 +12,14 @@ use tickerlake_tests::{lake, workspace};
 
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
-/// `tickerlake up` on free ports, over `folder/lake`; gives the broker's address.
+/// Starts `tickerlake up` on free ports with its lake in `folder/lake`; returns the process and the broker's address.
 pub(crate) fn up(folder: &Path, arguments: &[&str]) -> (Running, String) {
     let mut command = Command::new(program("tickerlake").unwrap());
     command.args(["up", "--port", "0", "--s3-port", "0"]).args(arguments).current_dir(folder);
     let mut up = Running::start(&mut command).unwrap();
-    let line = up.line("broker ", WAIT).unwrap();
+    let line = up.wait_for_line("broker ", WAIT).unwrap();
     let servers = line.split_whitespace().nth(1).unwrap().trim_end_matches(',').to_owned();
-    up.line("Ctrl-C ends it", WAIT).unwrap();
+    up.wait_for_line("Ctrl-C ends it", WAIT).unwrap();
     (up, servers)
 }
 
@@ -33,7 +33,7 @@ fn query(folder: &Path, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap().lines().nth(1).unwrap_or_default().to_owned()
 }
 
-/// Asks again until the answer is `expected`.
+/// Repeats `ask` until it returns `expected`.
 fn until(expected: &str, mut ask: impl FnMut() -> String) {
     let limit = Instant::now() + WAIT;
     loop {
@@ -47,7 +47,7 @@ fn until(expected: &str, mut ask: impl FnMut() -> String) {
 }
 
 #[test]
-fn producers_feed_it_queries_see_it_and_ctrl_c_ends_it() {
+fn records_sent_to_up_can_be_queried() {
     let folder = TempDir::new().unwrap();
     let (mut up, servers) = up(folder.path(), &[]);
     let sample = workspace().join("data/us-stocks-sample.csv");
@@ -55,62 +55,66 @@ fn producers_feed_it_queries_see_it_and_ctrl_c_ends_it() {
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
     assert_eq!(produced.status.code(), Some(0), "{produced:?}");
     until(&rows.to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
-    up.line("stored", WAIT).unwrap();
+    up.wait_for_line("stored", WAIT).unwrap();
 
     let second = Command::new(program("tickerlake").unwrap()).arg("run").current_dir(folder.path()).output().unwrap();
-    assert_eq!(second.status.code(), Some(1), "one writer at a time: {second:?}");
+    assert_eq!(second.status.code(), Some(1), "a lake has one writer at a time: {second:?}");
     assert!(String::from_utf8_lossy(&second.stderr).contains("--dir"), "{second:?}");
 
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
-    assert_eq!(query(folder.path(), "SELECT count(*) FROM quotes"), rows.to_string(), "the lake stays");
+    assert_eq!(
+        query(folder.path(), "SELECT count(*) FROM quotes"),
+        rows.to_string(),
+        "the lake remains after the end of `up`"
+    );
 }
 
 #[test]
-fn ctrl_c_waits_for_what_the_broker_holds_and_a_second_one_does_not() {
+fn only_the_first_ctrl_c_waits_for_unstored_records() {
     let folder = TempDir::new().unwrap();
-    let nobody = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
-    let (mut up, servers) = up(folder.path(), &["--function", nobody]);
+    let unreachable = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
+    let (mut up, servers) = up(folder.path(), &["--function", unreachable]);
     let sample = workspace().join("data/us-stocks-sample.csv");
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(sample).output().unwrap();
     assert!(produced.status.success(), "{produced:?}");
-    assert!(up.interrupt(Duration::from_millis(500)).is_err(), "it waits");
-    up.line("1,200 records in the broker not stored yet", WAIT).unwrap();
+    assert!(up.interrupt(Duration::from_millis(500)).is_err(), "`up` waits for the unstored records");
+    up.wait_for_line("1,200 records in the broker not stored yet", WAIT).unwrap();
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(130));
 }
 
 #[test]
-fn a_producer_that_is_stopped_confirms_what_it_sent_even_when_the_signal_comes_twice() {
+fn interrupted_producer_confirms_every_row_it_sent() {
     let folder = TempDir::new().unwrap();
     let (_up, servers) = up(folder.path(), &[]);
     let mut command = Command::new(program("producer").unwrap());
     command.args(["-b", &servers, "--order", "sample", "--rate", "50", "--repeat", "forever", "--format", "json"]);
     let mut producer = Running::start(command.arg(workspace().join("data/us-stocks-sample.csv"))).unwrap();
     until("true", || query(folder.path(), "SELECT count(*) > 0 FROM quotes"));
-    producer.signal().unwrap();
+    producer.send_sigint().unwrap();
     assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
-    let summary: serde_json::Value = serde_json::from_str(&producer.line("delivered", WAIT).unwrap()).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&producer.wait_for_line("delivered", WAIT).unwrap()).unwrap();
     assert_eq!(summary["read"], summary["delivered"]);
     until(&summary["delivered"].to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
 }
 
 #[test]
-fn lag_and_freshness_are_told_in_lines_and_for_scripts() {
+fn status_reports_lag_and_freshness() {
     let folder = TempDir::new().unwrap();
     let (mut up, servers) = up(folder.path(), &[]);
     let csv = folder.path().join("a.csv");
     std::fs::write(&csv, "Symbol,Date,Close\nA,2020-01-02,1.5\nA,2020-01-03,2.5\n").unwrap();
     let produced = Command::new(program("producer").unwrap()).args(["-b", &servers]).arg(&csv).output().unwrap();
     assert!(produced.status.success(), "{produced:?}");
-    let line = up.line("stored     2 records", WAIT).unwrap();
+    let line = up.wait_for_line("stored     2 records", WAIT).unwrap();
     assert!(line.contains("1 object, ") && line.contains("; lag ") && line.contains("; newest sent "), "{line}");
 
-    // A function that is not there: the records of a second group wait.
+    // The function is unreachable, so the records of a second consumer group remain unstored.
     let mut command = Command::new(program("tickerlake").unwrap());
     command.args(["trigger", "-b", &servers, "--consumer-group-id", "other", "--format", "json"]);
     command.args(["--function", "http://127.0.0.1:1/2015-03-31/functions/sink/invocations"]);
     let mut trigger = Running::start(&mut command).unwrap();
-    trigger.line(r#""type":"started""#, WAIT).unwrap();
-    let line = trigger.line(r#""lag":{"quotes/0":"#, WAIT).unwrap();
+    trigger.wait_for_line(r#""type":"started""#, WAIT).unwrap();
+    let line = trigger.wait_for_line(r#""lag":{"quotes/0":"#, WAIT).unwrap();
     let status: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&status["type"], &status["stored"]["records"]), (&"status".into(), &0.into()));
     let lag: u64 = status["lag"].as_object().unwrap().values().map(|lag| lag.as_u64().unwrap()).sum();
@@ -119,7 +123,7 @@ fn lag_and_freshness_are_told_in_lines_and_for_scripts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_confirmed_while_ctrl_c_ends_it_is_stored() {
+async fn records_confirmed_during_shutdown_are_stored() {
     let folder = TempDir::new().unwrap();
     let (mut up, servers) = up(folder.path(), &[]);
     let producer: FutureProducer =
@@ -132,45 +136,45 @@ async fn what_is_confirmed_while_ctrl_c_ends_it_is_stored() {
         }
         confirmed
     });
-    up.line("stored     ", WAIT).unwrap();
+    up.wait_for_line("stored     ", WAIT).unwrap();
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
     let confirmed: usize = feeding.await.unwrap();
     let stored: usize = lake::objects(&folder.path().join("lake/tickerlake")).unwrap().values().map(Vec::len).sum();
-    // One may be in the broker without its sender knowing.
+    // The broker may have stored one record without confirming it.
     assert!(confirmed > 0 && (confirmed..=confirmed + 1).contains(&stored), "{confirmed} confirmed, {stored} stored");
 }
 
 #[test]
-fn a_watched_query_answers_again_and_again_until_ctrl_c() {
+fn watched_query_repeats_until_ctrl_c() {
     let folder = TempDir::new().unwrap();
     let (_up, _) = up(folder.path(), &[]);
     let mut command = Command::new(program("tickerlake").unwrap());
     command.args(["query", "--watch", "0.01", "--format", "csv", "SELECT count(*) AS records FROM quotes"]);
     let mut watch = Running::start(command.current_dir(folder.path())).unwrap();
     for _ in 0..3 {
-        watch.line("records", WAIT).unwrap();
-        watch.forget();
+        watch.wait_for_line("records", WAIT).unwrap();
+        watch.discard_lines();
     }
     assert_eq!(watch.interrupt(WAIT).unwrap(), Some(0));
 }
 
 #[test]
-fn run_and_query_and_trigger_work_on_a_broker_and_a_bucket_elsewhere() {
+fn commands_work_with_a_remote_broker_and_bucket() {
     let folder = TempDir::new().unwrap();
     let (_up, servers) = up(folder.path(), &["--topic", "other"]);
     let settings = std::fs::read_to_string(folder.path().join("lake/sink.env")).unwrap();
     let aws: Vec<(&str, &str)> =
         settings.lines().filter(|line| line.starts_with("AWS_")).filter_map(|line| line.split_once('=')).collect();
-    let elsewhere = TempDir::new().unwrap();
+    let client_folder = TempDir::new().unwrap();
     let tickerlake = |arguments: &[&str]| {
         let mut command = Command::new(program("tickerlake").unwrap());
-        command.args(arguments).envs(aws.iter().copied()).current_dir(elsewhere.path());
+        command.args(arguments).envs(aws.iter().copied()).current_dir(client_folder.path());
         command
     };
     let bucket = ["--bucket", "tickerlake", "--prefix", "deep/down"];
-    let ran =
+    let run =
         tickerlake(&[&["run", "-b", &servers, "--consumer-group-id", "run"][..], &bucket].concat()).output().unwrap();
-    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
     let count = |sql: &str| {
         let output = tickerlake(&[&["query", "--format", "csv", sql][..], &bucket].concat()).output().unwrap();
         String::from_utf8(output.stdout).unwrap().lines().nth(1).unwrap_or_default().to_owned()
@@ -183,7 +187,7 @@ fn run_and_query_and_trigger_work_on_a_broker_and_a_bucket_elsewhere() {
         command.env("SINK_BUCKET", "tickerlake").env("SINK_PREFIX", "again").env("SINK_COMPRESSION", "zstd"),
     )
     .unwrap();
-    trigger.line("1,200 records (", WAIT).unwrap();
+    trigger.wait_for_line("1,200 records (", WAIT).unwrap();
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
     let objects = lake::objects(&folder.path().join("lake/tickerlake/again")).unwrap();
     assert!(objects.keys().all(|key| key.ends_with(".json.zst")), "{objects:?}");
@@ -191,7 +195,7 @@ fn run_and_query_and_trigger_work_on_a_broker_and_a_bucket_elsewhere() {
 }
 
 #[test]
-fn the_settings_file_gives_the_function_all_it_needs() {
+fn settings_file_configures_the_function_completely() {
     let folder = TempDir::new().unwrap();
     let (_up, _) = up(folder.path(), &[]);
     let settings = std::fs::read_to_string(folder.path().join("lake/sink.env")).unwrap();
@@ -206,7 +210,7 @@ fn the_settings_file_gives_the_function_all_it_needs() {
     assert!(std::net::TcpStream::connect(endpoint.trim_start_matches("http://")).is_ok(), "{endpoint}");
 }
 
-/// kcat with the librdkafka that it was installed with: cargo lets tests find the one that it has built.
+/// kcat with the librdkafka that it was installed with: cargo's `LD_LIBRARY_PATH` names the one that cargo has built.
 fn kcat() -> Command {
     let mut kcat = Command::new(part("kcat").unwrap());
     kcat.env_remove("LD_LIBRARY_PATH");
@@ -215,7 +219,7 @@ fn kcat() -> Command {
 
 #[test]
 #[ignore = "needs kcat: run tests/install-parts"]
-fn kcat_shows_keys_and_json_and_what_it_sends_is_stored_or_quarantined() {
+fn kcat_reads_and_writes_the_topic() {
     let folder = TempDir::new().unwrap();
     let (_up, servers) = up(folder.path(), &[]);
     let csv = folder.path().join("a.csv");
@@ -228,9 +232,9 @@ fn kcat_shows_keys_and_json_and_what_it_sends_is_stored_or_quarantined() {
         "HSI {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"close\":2568.300049}\n"
     );
 
-    let poison = folder.path().join("poison");
-    std::fs::write(&poison, "not json\n").unwrap();
-    let sent = kcat().args(["-b", &servers, "-t", "quotes", "-P", "-p", "0", "-l"]).arg(&poison).status().unwrap();
+    let invalid = folder.path().join("invalid");
+    std::fs::write(&invalid, "not json\n").unwrap();
+    let sent = kcat().args(["-b", &servers, "-t", "quotes", "-P", "-p", "0", "-l"]).arg(&invalid).status().unwrap();
     assert!(sent.success());
     until("1", || query(folder.path(), "SELECT count(*) FROM quarantine WHERE reason LIKE 'not JSON%'"));
     let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();

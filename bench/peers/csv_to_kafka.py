@@ -1,8 +1,8 @@
-"""What bench/producers measures of Python: `csv_to_kafka.py tutorial|kafka_python|confluent BROKER TOPIC FILE RECORDS`.
+"""The Python programs of bench/producers: `csv_to_kafka.py tutorial|kafka_python|confluent BROKER TOPIC FILE RECORDS`.
 
-`tutorial` is the loop of the stock-market tutorials without its `sleep(1)`; the others are what a reader of the two
-libraries' documentation would write for throughput. Prints the seconds from the first row to the last confirmation, so
-that neither the interpreter's start nor the imports count.
+`tutorial` is the loop of the stock-market tutorials without its `sleep(1)`. The others follow the documentation of the two
+libraries for high throughput. Prints the seconds from the first row to the last confirmation, without the interpreter's
+startup and the imports.
 """
 
 import csv
@@ -13,7 +13,7 @@ import time
 
 
 def tutorial(broker, topic, file, records):
-    """A random row of a data frame at a time, as JSON, without a key."""
+    """Sends random rows of a data frame, one at a time, as JSON without a key."""
     import pandas
     from kafka import KafkaProducer
 
@@ -29,7 +29,7 @@ def tutorial(broker, topic, file, records):
 
 
 def quotes(file, records):
-    """Symbol and JSON of so many rows: the file in its order, again and again, with numbers as numbers."""
+    """Yields the symbol and the JSON of `records` rows: the file in its order, repeated, with numbers as numbers."""
     text = json.JSONEncoder(separators=(",", ":")).encode
     left = records
     while left > 0:
@@ -42,7 +42,7 @@ def quotes(file, records):
 
 
 def kafka_python(broker, topic, file, records):
-    """Keyed, in large compressed batches, with every confirmation looked at."""
+    """Sends with keys, in large compressed batches, and checks every confirmation."""
     from kafka import KafkaProducer
 
     producer = KafkaProducer(
@@ -64,7 +64,7 @@ def kafka_python(broker, topic, file, records):
 
 
 def confluent(broker, topic, file, records):
-    """The same by confluent-kafka, which is librdkafka as `producer` uses it."""
+    """Sends the same with confluent-kafka, which uses librdkafka, like `producer`."""
     from confluent_kafka import Producer
 
     producer = Producer(
@@ -101,6 +101,6 @@ def confluent(broker, topic, file, records):
     return time.monotonic() - started
 
 
-way, broker, topic, file, records = sys.argv[1:]
-ways = {one.__name__: one for one in (tutorial, kafka_python, confluent)}
-print(ways[way](broker, topic, file, int(records)))
+name, broker, topic, file, records = sys.argv[1:]
+functions = {function.__name__: function for function in (tutorial, kafka_python, confluent)}
+print(functions[name](broker, topic, file, int(records)))

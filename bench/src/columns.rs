@@ -1,16 +1,16 @@
-//! The columns that the function checks values against on AWS.
+//! Columns that the function on AWS validates values against.
 
-/// `SINK_COLUMNS` as the template gives it.
+/// Returns `SINK_COLUMNS` as `template.yaml` sets it.
 pub fn template() -> String {
     const TEMPLATE: &str = include_str!("../../template.yaml");
-    let written = TEMPLATE.split_once("SINK_COLUMNS: \"").and_then(|(_, rest)| rest.split_once('"'));
-    written.map_or_else(String::new, |(columns, _)| columns.split("\\\n").map(str::trim).collect())
+    let value = TEMPLATE.split_once("SINK_COLUMNS: \"").and_then(|(_, rest)| rest.split_once('"'));
+    value.map_or_else(String::new, |(columns, _)| columns.split("\\\n").map(str::trim).collect())
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_templates_columns_are_found() {
+    fn template_columns_are_found() {
         let columns = super::template();
         assert!(columns.starts_with("symbol:string,") && columns.ends_with(",close_usd:double"), "{columns}");
         assert!(columns.parse::<lake_format::columns::Columns>().is_ok_and(|columns| !columns.is_empty()));

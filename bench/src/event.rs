@@ -1,4 +1,4 @@
-//! An event as Lambda's Kafka event source sends it.
+//! Builds events as Lambda's Kafka event source sends them.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -7,38 +7,39 @@ use base64_simd::STANDARD;
 
 use crate::rows::Quote;
 
-/// What an event is made of.
+/// Arguments that describe an event.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EventArgs {
-    /// CSV files, whose rows fill the event
+    /// Fill the event with the rows of these CSV files
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// The event's size
+    /// Limit the event to BYTES
     #[arg(long, default_value_t = 5_900_000)]
     pub bytes: usize,
 }
 
-/// A text, and how many records it holds.
+/// An event with its number of records.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// JSON.
+    /// The event as JSON.
     pub text: String,
-    /// How many records.
+    /// Number of records.
     pub records: usize,
 }
 
-/// As many rows, from the first on and all over again, as fit into `bytes`, as many in each partition, with offsets from
-/// `first` on. All events of the same rows, bytes and partitions hold the same number of records.
+/// Returns an event with as many records as fit into `bytes`, the same number in each partition, with offsets from
+/// `first` on. The rows repeat if there are too few. Events with the same rows, bytes and partitions have the same number
+/// of records.
 pub fn event(quotes: &[Quote], bytes: usize, partitions: usize, first: usize) -> Event {
-    const AROUND: usize = 250;
+    const ENVELOPE_BYTES: usize = 250;
     let mut lists = vec![String::new(); partitions.max(1)];
-    let (mut size, mut count) = (AROUND, 0);
+    let (mut size, mut count) = (ENVELOPE_BYTES, 0);
     let mut rows = quotes.iter().cycle();
-    // A record for each partition in turn, as long as there is room for all.
+    // Each round adds one record to every partition; the last round must fit as a whole.
     loop {
         let before: Vec<usize> = lists.iter().map(String::len).collect();
         for (partition, (list, quote)) in lists.iter_mut().zip(&mut rows).enumerate() {
-            // Offsets and times have as many digits in each event.
+            // Offsets and timestamps have the same number of digits in every event.
             let (offset, time) = (1_000_000_000 + first + count, 1_764_028_800_000_u64 + count as u64 / 4);
             let comma = if count > 0 { "," } else { "" };
             let _ = write!(
@@ -71,12 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_as_large_as_asked_and_the_sink_reads_it() {
+    fn event_fills_the_requested_size() {
         let quote = Quote { key: "A".to_owned(), value: br#"{"symbol":"A"}"#.to_vec() };
-        let made = event(&[quote], 100_000, 3, 7);
-        assert!((99_000..=100_000).contains(&made.text.len()), "{}", made.text.len());
-        let read = lambda_kafka_event::Event::parse(&made.text).expect("an event");
-        assert_eq!(read.records.len(), made.records);
+        let built = event(&[quote], 100_000, 3, 7);
+        assert!((99_000..=100_000).contains(&built.text.len()), "{}", built.text.len());
+        let read = lambda_kafka_event::Event::parse(&built.text).expect("an event");
+        assert_eq!(read.records.len(), built.records);
         assert_eq!(read.records[0].offset, 1_000_000_007);
     }
 }

@@ -1,4 +1,4 @@
-//! What no sink can save: to decode the values, and to compress the lines.
+//! The work that no sink can avoid: decoding the values and compressing the lines.
 
 use std::io::{self, Write};
 
@@ -7,14 +7,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use lambda_kafka_event::{Event, Payload};
 
-/// A compression at a level.
+/// A compressor with its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// gzip by zlib-rs.
+    /// gzip by `zlib-rs`.
     Gzip(u32),
-    /// gzip by libdeflate.
+    /// gzip by `libdeflate`.
     Deflate(i32),
-    /// zstd.
+    /// zstd by the reference library.
     Zstd(i32),
 }
 
@@ -22,7 +22,7 @@ impl Level {
     /// Compresses all lines at once.
     ///
     /// # Errors
-    /// When there is no memory.
+    /// If the compressor fails, or does not support the level.
     pub fn compress(self, lines: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Level::Gzip(level) => {
@@ -42,7 +42,7 @@ impl Level {
         }
     }
 
-    /// The codec and the level.
+    /// Returns the names of the codec and the library, and the level.
     pub fn names(self) -> (&'static str, i64) {
         match self {
             Level::Gzip(level) => ("gzip, zlib-rs", level.into()),
@@ -52,7 +52,10 @@ impl Level {
     }
 }
 
-/// The values of an event, still encoded.
+/// Returns the values of an event, still in base64.
+///
+/// # Errors
+/// If the text is not an event.
 pub fn values(event: &str) -> anyhow::Result<Vec<String>> {
     let event = Event::parse(event)?;
     let values = event.records.iter().filter_map(|record| match &record.value {
@@ -62,10 +65,10 @@ pub fn values(event: &str) -> anyhow::Result<Vec<String>> {
     Ok(values.collect())
 }
 
-/// Decodes each value into memory that is used again.
+/// Decodes each value into the same buffer, and returns the number of decoded bytes.
 ///
 /// # Errors
-/// When one is not base64.
+/// If a value is not base64.
 pub fn decode(values: &[String], decoded: &mut Vec<u8>) -> anyhow::Result<usize> {
     let mut bytes = 0;
     for value in values {

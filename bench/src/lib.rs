@@ -1,13 +1,13 @@
-//! What the event path costs, measured against what it cannot do without: the decoding of the values and the
-//! compression of the lines.
+//! Measures the cost of the event path against its floor: decoding the values and compressing the lines.
 //!
-//! [`rows`] are real ones, [`event`] has them as Lambda sends them, [`floor`] is what no sink can save, and [`s3`] takes
-//! what the sink puts, on a thread that is not measured.
+//! [`rows`] reads real rows, [`event`] puts them into events as Lambda sends them, [`path`] runs the sink's code
+//! without requests, [`floor`] does only the work that no sink can avoid, and [`s3`] receives the sink's objects on a
+//! thread that is not measured.
 
 pub mod columns;
 pub mod event;
 pub mod floor;
-pub mod least;
 pub mod path;
 pub mod rows;
 pub mod s3;
+pub mod timing;

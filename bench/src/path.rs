@@ -1,49 +1,49 @@
-//! The way from an event to objects, as the function goes it, without the requests.
+//! The event path: from an event to objects with the function's own code, without requests.
 
 use anyhow::Result;
 use commit_protocol::{Answer, CommitProtocol, Ledger, MAX_OBJECT_SPAN, Request};
 use sink::Config;
 use sink::batch::Batch;
 
-/// What the function puts for a batch that follows the one before: each object's bytes.
+/// Returns the bytes of each object that the function writes for a batch that directly follows the previous one.
 ///
 /// # Errors
-/// When the text is no event, or there is no memory.
+/// If the text is not an event, or compression fails.
 pub fn objects(config: &Config, text: &[u8]) -> Result<Vec<Vec<u8>>> {
     let codec = config.layout.codec;
     let mut objects = Vec::new();
-    each(config, text, |lines| {
+    for_each_object(config, text, |lines| {
         objects.push(codec.encode(lines)?);
         Ok(())
     })?;
     Ok(objects)
 }
 
-/// The lines of each of these objects.
+/// Returns the lines of each of these objects.
 ///
 /// # Errors
-/// When the text is no event.
+/// If the text is not an event.
 pub fn lines(config: &Config, text: &str) -> Result<Vec<Vec<u8>>> {
     let mut all = Vec::new();
-    each(config, text.as_bytes(), |lines| {
+    for_each_object(config, text.as_bytes(), |lines| {
         all.push(lines.to_vec());
         Ok(())
     })?;
     Ok(all)
 }
 
-fn each(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+fn for_each_object(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let batch = Batch::of(config, text)?;
     let pattern = config.layout.pattern();
     for part in batch.parts() {
         let protocol = CommitProtocol::new(batch.records(part), &part.prefixes, &pattern, MAX_OBJECT_SPAN);
-        let mut protocol = protocol.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let mut protocol = protocol.map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let first = protocol.records().first().map_or(0, |record| record.offset);
         let ledger = Answer::Ledger(Ledger::starting_at(first, &pattern), String::new());
-        let requests = protocol.answer(&protocol.begin(), &ledger).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let requests = protocol.answer(&protocol.begin(), &ledger).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         for request in requests {
             let Request::PutObject { records, .. } = request else { continue };
-            let lines: Vec<&[u8]> = records.iter().map(|&place| protocol.records()[place].line).collect();
+            let lines: Vec<&[u8]> = records.iter().map(|&index| protocol.records()[index].line).collect();
             object(&batch.together(&lines))?;
         }
     }

@@ -1,38 +1,39 @@
-//! Rows of CSV files as the producer makes them records.
+//! Converts rows of CSV files to records as the producer does.
 
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use producer::delimiter::Delimiter;
-use producer::encode::Encoder;
-use producer::header::Header;
-use producer::reading::Reading;
-use producer::row::{Read, Row, RowReader};
+use producer::csv::delimiter::Delimiter;
+use producer::csv::header::Header;
+use producer::csv::options::CsvOptions;
+use producer::csv::row::Row;
+use producer::csv::row_reader::{RowKind, RowReader};
+use producer::encode::record_encoder::RecordEncoder;
 
-/// A record's key and value.
+/// A Kafka record.
 #[derive(Clone, Debug)]
 pub struct Quote {
-    /// The symbol.
+    /// Key: the symbol.
     pub key: String,
-    /// A JSON object.
+    /// Value: a JSON object.
     pub value: Vec<u8>,
 }
 
-/// The rows of all files, in their order.
+/// Reads the rows of all files, in order.
 ///
 /// # Errors
-/// When a file cannot be read, or one of its rows is no quote.
+/// If a file cannot be read, or one of its rows is not a quote.
 pub fn read(files: &[PathBuf]) -> Result<Vec<Quote>> {
     let mut quotes = Vec::new();
     for file in files {
         let name = || file.display().to_string();
         let mut rows = RowReader::new(BufReader::new(File::open(file).with_context(name)?), Delimiter::COMMA);
-        let (mut row, reading, mut value) = (Row::default(), Reading::default(), Vec::new());
+        let (mut row, options, mut value) = (Row::default(), CsvOptions::default(), Vec::new());
         rows.read(&mut row).with_context(name)?;
-        let encoder = Encoder::new(&Header::parse(row.cells(), &reading).with_context(name)?, &reading);
-        while rows.read(&mut row).with_context(name)? == Read::Row {
+        let encoder = RecordEncoder::new(&Header::parse(row.cells(), &options).with_context(name)?, &options);
+        while rows.read(&mut row).with_context(name)? == RowKind::Row {
             let key = encoder.encode(&row, &mut value).with_context(name)?.symbol.to_owned();
             quotes.push(Quote { key, value: value.clone() });
         }

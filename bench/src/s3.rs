@@ -1,6 +1,6 @@
-//! An S3 that forgets: it says yes to whatever is put and keeps the last ledgers, on a thread of its own.
+//! An S3 server that accepts every object and stores only the latest ledgers, on a separate thread.
 //!
-//! What the sink spends on its requests is spent in full; what a server spends is not measured here.
+//! Measurements on the sink's thread include the whole cost of its requests, and none of the server's.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,24 +18,24 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-const ABSENT: &str = "<Error><Code>NoSuchKey</Code><Message>forgotten</Message></Error>";
+const ABSENT: &str = "<Error><Code>NoSuchKey</Code><Message>not stored</Message></Error>";
 
 /// A running server.
 #[derive(Clone, Debug)]
-pub struct ForgetfulS3 {
+pub struct DiscardingS3 {
     address: SocketAddr,
     put: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-impl ForgetfulS3 {
-    /// Starts it.
+impl DiscardingS3 {
+    /// Starts the server.
     ///
     /// # Errors
-    /// When there is no port to be had.
+    /// If no port can be bound.
     pub fn start() -> Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
-        let server = ForgetfulS3 { address: listener.local_addr()?, put: Arc::default() };
+        let server = DiscardingS3 { address: listener.local_addr()?, put: Arc::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let put = Arc::clone(&server.put);
         std::thread::spawn(move || {
@@ -49,19 +49,19 @@ impl ForgetfulS3 {
                     let http = hyper::server::conn::http1::Builder::new();
                     tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
                 }
-                #[expect(unreachable_code, reason = "tells the type")]
+                #[expect(unreachable_code, reason = "gives the type of the error")]
                 Ok::<(), std::io::Error>(())
             })
         });
         Ok(server)
     }
 
-    /// Where it listens.
+    /// Returns the endpoint.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// A client of the SDK's.
+    /// Returns a client of the AWS SDK for this server.
     pub fn client(&self) -> Client {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -73,8 +73,8 @@ impl ForgetfulS3 {
         Client::from_conf(config.build())
     }
 
-    /// The objects that were put since the last call, the ledgers aside: how many, and their bytes.
-    pub fn taken(&self) -> (usize, usize) {
+    /// Returns and resets the number of objects written since the last call, without ledgers, and their size in bytes.
+    pub fn take_counts(&self) -> (usize, usize) {
         let put = std::mem::take(&mut *self.put.lock().unwrap_or_else(PoisonError::into_inner));
         (put.len(), put.values().sum())
     }
@@ -87,7 +87,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().to_owned();
     let answer = Response::builder();
-    let whole = match *request.method() {
+    let response = match *request.method() {
         Method::GET => match ledgers.lock().unwrap_or_else(PoisonError::into_inner).get(&path) {
             Some(ledger) => answer.header("etag", "\"1\"").body(Full::new(ledger.clone())),
             None if path.ends_with(".json") => answer.status(StatusCode::NOT_FOUND).body(ABSENT.into()),
@@ -103,5 +103,5 @@ async fn answer(
             answer.header("etag", "\"1\"").body(Full::default())
         }
     };
-    Ok(whole.unwrap_or_default())
+    Ok(response.unwrap_or_default())
 }

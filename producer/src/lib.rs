@@ -1,44 +1,29 @@
-//! Feeds a Kafka topic from CSV files of stock quotes: a row becomes one JSON object.
+//! Sends stock quotes from CSV files to a Kafka topic, one JSON object a row.
 //!
-//! [`feed::Feed`] says what is fed and [`kafka::Settings`] where to; [`run::run`] does it, moving the
-//! counters of [`progress::Progress`], and returns a [`summary::Summary`]; [`foreground`] adds a display and Ctrl-C. On the way,
-//! [`row`] splits the input, [`header`] maps its columns, [`encode`] writes the JSON with the help of
-//! [`number`] and [`date`], and [`pace`] says when a record is due; none of these does any I/O. [`resume`] goes on where
-//! an earlier run has stopped.
+//! A row passes through these modules, in this order:
+//!
+//! - [`cli`]: the arguments;
+//! - [`feed`]: what to send, in which order and how fast, validated from the arguments; and the opened inputs;
+//! - [`csv`]: splits an input into rows and maps its header to fields;
+//! - [`encode`]: turns a row into a JSON record;
+//! - `feeder`: reads rows and sends them in the configured order and at the configured rate;
+//! - [`delivery`]: sends records to Kafka and tracks their delivery, or prints them;
+//! - `resume`: finds how far an earlier run has got, and passes over the rows that the topic already holds;
+//! - [`report`]: counters, the progress display, the summary and the files of rejected rows.
+//!
+//! [`run`] puts them together, after `preflight` has checked everything that can be checked before the first record is
+//! sent. `csv` and `encode` do no I/O of their own.
 
-pub mod args;
-#[cfg(test)]
-mod bench;
-mod checks;
-pub mod date;
-pub mod delimiter;
+pub mod cli;
+pub mod csv;
 pub mod delivery;
-pub mod display;
 pub mod encode;
+mod error;
 pub mod feed;
-pub mod foreground;
-pub mod header;
-mod held;
-mod identity;
-pub mod input;
-pub mod jaas;
-pub mod java_properties;
-pub mod kafka;
-mod marks;
-pub mod number;
-mod outlet;
-pub mod pace;
-mod partitioner;
-pub mod progress;
-pub mod reading;
-pub mod rejects;
-mod rejects_paths;
-mod reports;
+mod feeder;
+mod preflight;
+pub mod report;
 pub mod resume;
-pub mod row;
 pub mod run;
-mod runner;
-pub mod source;
-pub mod summary;
-pub mod topic;
-mod topic_reader;
+#[cfg(test)]
+mod test_feed;

@@ -1,7 +1,5 @@
 //! The `producer` command: arguments in, exit code out. The library does the work.
 
-mod cli;
-
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,31 +7,33 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use producer::args::FeedArgs;
+use kafka_client::create_topic::create_topic;
+use kafka_client::settings::Settings;
+use producer::cli::args::FeedArgs;
+use producer::cli::{Cli, Format};
+use producer::delivery::error::OutputError;
+use producer::delivery::output::Target;
 use producer::feed::Feed;
-use producer::foreground;
-use producer::kafka::Settings;
-use producer::progress::Progress;
-use producer::run::{RunError, Target};
-use producer::summary::Summary;
-use producer::topic;
-
-use crate::cli::{Cli, Format};
-
-const FAILED: u8 = 1;
-const REFUSED: u8 = 2;
+use producer::report::display::Display;
+use producer::report::progress::Progress;
+use producer::report::summary::Summary;
+use producer::run::{RunError, run_in_background};
+use terminal::errors::in_one_line;
+use terminal::exit_code::{FAILURE, USAGE};
+use terminal::numbers::counted;
+use terminal::signal::stop_on_signal;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let resume = cli.resume.then(|| Duration::from_secs(cli.resume_wait));
-    let feed = Feed::try_from(FeedArgs { resume, ..cli.feed }).unwrap_or_else(|error| usage(&error));
+    let feed = Feed::try_from(FeedArgs { resume, ..cli.feed }).unwrap_or_else(|error| exit_with_usage(&error));
     let target = match cli.dry_run {
         true => Target::lines(std::io::stdout()),
         false => {
             let settings = Settings::try_from(cli.kafka)
                 .and_then(|settings| if cli.resume { settings.gapless() } else { Ok(settings) })
-                .unwrap_or_else(|error| usage(&error));
+                .unwrap_or_else(|error| exit_with_usage(&error));
             Target::Kafka { settings, topic: cli.topic }
         }
     };
@@ -43,14 +43,14 @@ async fn main() -> ExitCode {
     match printed {
         Ok(summary) => summary.exit_code().into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_one_line(error.as_ref()));
             let delivered = progress.snapshot().delivered;
             if delivered > 0 {
-                eprintln!("delivered until then: {delivered} records");
+                eprintln!("delivered until then: {}", counted(delivered, "record", "records"));
             }
             match error.downcast_ref() {
-                Some(RunError::Resume(resume)) if resume.is_refusal() => REFUSED.into(),
-                _ => FAILED.into(),
+                Some(RunError::Output(OutputError::Resume(resume))) if resume.is_usage() => USAGE.into(),
+                _ => FAILURE.into(),
             }
         }
     }
@@ -59,16 +59,19 @@ async fn main() -> ExitCode {
 async fn feed_to(
     feed: Feed,
     target: Target,
-    create_topic: Option<u32>,
+    partitions: Option<u32>,
     progress: &Arc<Progress>,
 ) -> anyhow::Result<Summary> {
-    if let (Target::Kafka { settings, topic }, Some(partitions)) = (&target, create_topic) {
-        topic::create(settings, topic, partitions).await?;
+    if let (Target::Kafka { settings, topic }, Some(partitions)) = (&target, partitions) {
+        create_topic(settings, topic, partitions).await?;
     }
-    Ok(foreground::run(feed, target, Arc::clone(progress), foreground::stop_on_signal()).await?)
+    let display = Display::start(Arc::clone(progress));
+    let summary = run_in_background(feed, target, Arc::clone(progress), stop_on_signal()).await;
+    drop(display);
+    Ok(summary?)
 }
 
-/// On standard output, unless the records are there.
+/// Prints the summary to standard output, or to standard error if the records are on standard output.
 fn print(summary: &Summary, format: Format, to_stderr: bool) -> anyhow::Result<()> {
     let text = match format {
         Format::Text => summary.to_text(),
@@ -78,9 +81,9 @@ fn print(summary: &Summary, format: Format, to_stderr: bool) -> anyhow::Result<(
         true => std::io::stderr().write_all(text.as_bytes()),
         false => std::io::stdout().write_all(text.as_bytes()),
     }
-    .context("the summary cannot be printed")
+    .context("failed to print the summary")
 }
 
-fn usage(error: &dyn std::error::Error) -> ! {
+fn exit_with_usage(error: &dyn std::error::Error) -> ! {
     Cli::command().error(ErrorKind::ValueValidation, error).exit()
 }

@@ -1,75 +1,28 @@
-//! Runs a feed: inputs to records to a target, with everything counted. The checks before it are in `checks.rs`, the
-//! way of the rows is in `runner.rs`.
+//! Runs a feed from its checks to its summary.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Repeat;
-use crate::checks;
-use crate::delivery::DeliveryError;
-use crate::encode::Reject;
+use crate::cli::args::Repeat;
+use crate::delivery::Flow;
+use crate::delivery::error::OutputError;
+use crate::delivery::output::{Output, Target};
 use crate::feed::{Feed, Order};
-use crate::input::Input;
-use crate::outlet::{Flow, Outlet};
-use crate::progress::Progress;
-use crate::resume::ResumeError;
-use crate::runner::{DATES_TRIED, Runner};
-use crate::source::{Source, SourceError};
-use crate::summary::Summary;
+use crate::feeder::Feeder;
+use crate::preflight;
+use crate::report::progress::Progress;
+use crate::report::summary::Summary;
 
-pub use crate::outlet::Target;
-
-/// Why a feed failed; what was delivered until then stands in its [`Progress`].
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// An input cannot be read.
-    #[error("{input}: {problem}")]
-    Input {
-        /// The input.
-        input: String,
-        /// What is the matter.
-        problem: SourceError,
-    },
-    /// An input whose dates are all written in another way.
-    #[error("{input}: none of the first {DATES_TRIED} rows has a readable date; line {line}: {reason}")]
-    Dates {
-        /// The input.
-        input: String,
-        /// The last line that was tried.
-        line: u64,
-        /// Why it was rejected.
-        reason: Reject,
-    },
-    /// A rejects file cannot be written.
-    #[error("{}: rejected rows cannot be written there: {problem}; --rejects names another folder", path.display())]
-    Rejects {
-        /// The file.
-        path: PathBuf,
-        /// What is the matter.
-        problem: io::Error,
-    },
-    /// Kafka did not take the records.
-    #[error(transparent)]
-    Delivery(#[from] DeliveryError),
-    /// The feed cannot go on where an earlier run has stopped.
-    #[error(transparent)]
-    Resume(#[from] ResumeError),
-    /// The stream did not take the records.
-    #[error("the records cannot be printed: {0}")]
-    Print(io::Error),
-}
+pub use crate::error::RunError;
 
 /// Sends the feed's records to the target and waits until the broker has confirmed every one.
 ///
-/// Blocks; from asynchronous code call it in `spawn_blocking`. Nothing is sent before every file's
-/// header has been read, every rejects file is known to be writable and the topic has been reached.
-/// When `shutdown` is cancelled no more rows are read, and what was sent is waited for.
+/// Blocks; use [`run_in_background`] in asynchronous code. Nothing is sent before every file's header has been read,
+/// every rejects file has been found writable and the topic has been reached. When `shutdown` is cancelled, no more rows
+/// are read, and the records that were sent are waited for.
 ///
 /// # Errors
 /// [`RunError`] if an input cannot be read or a record cannot be delivered.
@@ -80,85 +33,90 @@ pub fn run(
     shutdown: CancellationToken,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    checks::check_headers(feed, progress, &shutdown)?;
-    checks::expect_bytes(feed, progress);
-    let outlet = Outlet::open(feed, target, progress, &shutdown)?;
-    // Last, since it removes what an earlier run has rejected.
-    let rejects = checks::prepare_rejects(feed)?;
-    let mut runner = Runner::new(feed, progress, shutdown, outlet, rejects);
-    let fed = runner.feed();
-    let Runner { outlet, shutdown, rejects, warnings, .. } = runner;
+    preflight::check_headers(feed, progress, &shutdown)?;
+    preflight::set_expected_bytes(feed, progress);
+    let output = Output::open(feed, target, progress, &shutdown)?;
+    // The last check, since it removes the rejects files of an earlier run.
+    let rejects = preflight::prepare_rejects(feed)?;
+    let mut feeder = Feeder::new(feed, progress, shutdown, output, rejects);
+    let fed = feeder.run();
+    let Feeder { output, shutdown, rejects, warnings, .. } = feeder;
     let flow = match fed {
         Ok(flow) => flow,
-        Err(RunError::Delivery(error)) => return Err(error.into()),
+        Err(RunError::Output(OutputError::Delivery(error))) => return Err(OutputError::Delivery(error).into()),
         Err(error) => {
-            // What was read before the input failed is delivered, and counted, all the same.
-            outlet.finish(&shutdown)?;
+            // The rows before the failure are delivered and counted nevertheless.
+            output.finish(&shutdown)?;
             return Err(error);
         }
     };
-    let (partitions, printed) = outlet.finish(&shutdown)?;
+    let (partitions, printed) = output.finish(&shutdown)?;
     let mut summary = Summary::new(progress.snapshot(), printed, started.elapsed());
     summary.interrupted = flow == Flow::Stop && shutdown.is_cancelled() && feed.repeat() != Repeat::Forever;
     summary.partitions = partitions;
-    summary.already = feed.resume().map(|_| progress.snapshot().already);
+    summary.already_in_topic = feed.resume().map(|_| progress.snapshot().already_in_topic);
     summary.dry_run = matches!(target, Target::Lines(_));
     summary.warnings = warnings;
     if let Order::Sample { seed } = feed.order() {
         summary.seed = Some(seed);
     }
-    for mut one in rejects.into_iter().flatten() {
-        let path = one.path().to_owned();
-        let written = one.finish().map_err(|problem| RunError::Rejects { path, problem })?;
-        summary.rejects.extend(written.map(PathBuf::from));
+    for mut rejects in rejects.into_iter().flatten() {
+        summary.rejects.extend(rejects.finish()?.map(PathBuf::from));
     }
     Ok(summary)
 }
 
-/// Opens an input and reads its header.
-pub(crate) fn open(
-    input: &Input,
-    feed: &Feed,
-    progress: &Arc<Progress>,
-    shutdown: &CancellationToken,
-) -> Result<Source, RunError> {
-    Source::open(input, feed, progress, shutdown).map_err(|problem| RunError::Input { input: input.name(), problem })
+/// Like [`run`], but on a separate thread, for asynchronous programs.
+///
+/// # Errors
+/// [`RunError`] of the feed.
+///
+/// # Panics
+/// If the feed panics.
+pub async fn run_in_background(
+    feed: Feed,
+    target: Target,
+    progress: Arc<Progress>,
+    shutdown: CancellationToken,
+) -> Result<Summary, RunError> {
+    let done = tokio::task::spawn_blocking(move || run(&feed, &target, &progress, shutdown)).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{A, Bench};
-    use std::io::Write;
+    use crate::test_feed::{A, TestFeed};
+    use std::io::{self, Write};
 
     #[test]
-    fn everything_read_is_counted_and_every_reject_kept() {
-        let bench = Bench::new(&[(
+    fn rows_and_rejects_are_counted() {
+        let test = TestFeed::new(&[(
             "x.csv",
             "Symbol,Date,Close\nA,2026-01-01,1\n\n,,\n,2026-01-01,2\nB,2026-01-02,NaN\nC,2026-01-03,3.",
         )]);
-        let (summary, lines) = bench.run().expect("a run");
+        let (summary, lines) = test.run().expect("a run");
         assert_eq!((summary.read, summary.printed, summary.rejected, summary.blank), (4, 2, 2, 2));
         assert_eq!(summary.delivered, 0, "printed is not delivered");
         assert_eq!(lines[1], r#"{"symbol":"C","trade_date":"2026-01-03","close":3}"#);
         assert!(summary.warnings[0].contains("line 7 has no line end"), "{:?}", summary.warnings);
-        let kept = "line,reason,row\n5,no symbol,\",2026-01-01,2\"\n6,close is not a finite number: NaN,\"B,2026-01-02,NaN\"\n";
-        assert_eq!(bench.rejects("x.csv.rejects.csv").as_deref(), Some(kept));
-        assert_eq!(summary.rejects, [bench.folder.path().join("x.csv.rejects.csv")]);
+        let rejected = "line,reason,row\n5,no symbol,\",2026-01-01,2\"\n6,close is not a finite number: NaN,\"B,2026-01-02,NaN\"\n";
+        assert_eq!(test.rejects("x.csv.rejects.csv").as_deref(), Some(rejected));
+        assert_eq!(summary.rejects, [test.folder.path().join("x.csv.rejects.csv")]);
     }
 
     #[test]
     fn a_shutdown_ends_the_feed_with_a_summary() {
-        let mut bench = Bench::new(&[A]);
-        bench.shutdown.cancel();
-        let (summary, lines) = bench.run().expect("a run");
+        let mut test = TestFeed::new(&[A]);
+        test.shutdown.cancel();
+        let (summary, lines) = test.run().expect("a run");
         assert!(summary.interrupted && lines.is_empty());
-        bench.args.repeat = Repeat::Forever;
-        assert!(!bench.run().expect("a run").0.interrupted, "without end, being stopped is the end");
+        test.args.repeat = Repeat::Forever;
+        assert!(!test.run().expect("a run").0.interrupted, "a feed without end is not interrupted");
     }
 
     #[test]
-    fn a_reader_that_has_seen_enough_is_no_failure() {
+    fn a_closed_stream_is_not_a_failure() {
         struct Closed;
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -168,9 +126,9 @@ mod tests {
                 Ok(())
             }
         }
-        let bench = Bench::new(&[A]);
-        let feed = Feed::try_from(bench.args.clone()).expect("a feed");
-        let summary = run(&feed, &Target::lines(Closed), &bench.progress, bench.shutdown.clone()).expect("no failure");
+        let test = TestFeed::new(&[A]);
+        let feed = Feed::try_from(test.args.clone()).expect("a feed");
+        let summary = run(&feed, &Target::lines(Closed), &test.progress, test.shutdown.clone()).expect("no failure");
         assert!(!summary.interrupted);
     }
 }

@@ -1,9 +1,11 @@
 -- Is any session stored more than once?
--- Grain: one row per symbol and trade_date that is, the newest 20; findings counts them all.
--- Repeats: they are what is asked for. A row that was sent twice on purpose, or a file that was fed
--- twice, shows here too: sent counts the records in Kafka, stored the lines in the lake, and stored
--- above sent means that a batch was delivered again. quotes_latest and the other saved queries give
--- the same answers either way. A closes above 1 says that the records differ in their close.
+-- Grain: one row per symbol and trade_date stored more than once, the newest 20; findings counts
+-- all of them.
+-- Repeats: these are the findings, including rows that were sent twice on purpose and files that
+-- were fed twice. sent counts the records in Kafka, stored the lines in the lake: if stored is
+-- greater than sent, a redelivered batch was stored again. quotes_latest and the other saved
+-- queries return the same rows either way. If closes is greater than 1, the records differ in
+-- their close.
 SELECT
   symbol,
   trade_date,

@@ -1,15 +1,15 @@
 -- Which sessions are missing between a symbol's first and last?
--- Grain: one row per gap, which is a symbol and the session before it; the newest 20; findings
--- counts them all.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so the
--- row before is the session before.
--- There is no calendar of holidays here, so the symbols are each other's. A day counts as a session
--- if at least half of the symbols that are between their own first and last day traded on it. A
--- symbol with more than 5 gaps in these sessions, and more than one in a hundred sessions, keeps
--- other holidays and is not measured by them (over some months it may show here until it has as
--- many). On its own, as where there is only one symbol, a gap is more than 21 days: what holidays
--- do not reach anywhere (Shanghai's of the year 2000 lasted 17). Hence a day that a lone symbol
--- lacks, or that most symbols lack, is taken for a holiday.
+-- Grain: one row per gap, identified by the symbol and the session before it, the newest 20;
+-- findings counts all gaps.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent, so
+-- the previous row is the previous session.
+-- There is no holiday calendar: the symbols serve as calendars for each other. A day counts as a
+-- session if at least half of the symbols whose first and last day enclose it traded on it. A
+-- symbol with more than 5 gaps in these sessions, and with more than one gap per 100 sessions,
+-- observes other holidays and is not compared with the others (in its first months it can appear
+-- here until it has that many gaps). For such a symbol, and for a lone one, only more than 21 days
+-- between two sessions are a gap: no holiday closure is that long (Shanghai's in 2000 lasted 17
+-- days). So a day that a lone symbol lacks, or that most symbols lack, counts as a holiday.
 WITH spans AS (
   SELECT
     symbol,

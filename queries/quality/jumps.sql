@@ -1,16 +1,17 @@
--- Which prices jump further than any market does?
--- Grain: one row per symbol and trade_date that does, the farthest 20; findings counts them all. A
--- price that slipped once is two findings: the jump there and the jump back.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent, so the
--- row before is the session before.
--- A finding is beyond 40 sigma of the symbol's own daily change, and more than double or less than
--- half of the price before. Sigma is 1.4826 times the median of the absolute log changes, which the
--- jumps themselves hardly move, as they would a standard deviation. Real markets have reached 35
--- sigma (the Hang Seng on 1987-10-26, -33 %) and less than half (Apple on 2000-09-29, -52 %, 34
--- sigma); a decimal point that slips by one place is beyond 40 where sigma is below 5.7 % a day.
--- Prices are adjusted where the feed has them, so that a split is not taken for a slip; where it has
--- none, a large split may show here. A close that slips beside a right adj_close is found by
--- outside_low_high.
+-- Which price changes are larger than those of any real market?
+-- Grain: one row per symbol and trade_date, the 20 largest changes; findings counts all of them. A
+-- price that is wrong once makes two findings: the jump and the jump back.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent, so
+-- the previous row is the previous session.
+-- A finding is a change of more than 40 sigma of the symbol's own daily changes that also more
+-- than doubles or halves the price. Sigma is 1.4826 times the median of the absolute log changes;
+-- the jumps themselves hardly affect it, unlike a standard deviation. Real markets have reached 35
+-- sigma (the Hang Seng on 1987-10-26, -33 %) and a loss of more than half (Apple on 2000-09-29,
+-- -52 %, 34 sigma). A decimal point that slips by one place exceeds 40 sigma if sigma is below
+-- 5.7 % a day.
+-- Prices are adjusted where the feed has adjusted prices, so that a split does not count as an
+-- error; without them, a large split can appear here. outside_low_high finds a wrong close beside
+-- a correct adj_close.
 WITH prices AS (
   SELECT symbol, trade_date, coalesce(adj_close, close) AS price
   FROM quotes_latest

@@ -1,7 +1,8 @@
 -- Is any session's low above its high?
--- Grain: one row per symbol and trade_date where it is, the newest 20; findings counts them all.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent; a row
--- that was corrected later is no finding.
+-- Grain: one row per symbol and trade_date whose low is above its high, the newest 20; findings
+-- counts all of them.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent; a
+-- row that was corrected later is not a finding.
 SELECT
   symbol,
   trade_date,

@@ -1,9 +1,12 @@
--- Which columns have holes?
--- Grain: one row per symbol and column with holes, the most first, 20 of them; findings counts all
--- holes. Records without a symbol or a trade_date come under these columns.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent; a hole
--- that was filled later is none. Records without symbol or trade_date count as often as they came.
--- A column that a symbol never has is not part of its feed, so it has no holes; close always has.
+-- Which columns have missing values?
+-- Grain: one row per symbol and column with missing values, those with the most first, at most 20;
+-- findings counts all missing values. Records without a symbol or a trade_date count under these
+-- columns.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent; a
+-- value that was supplied later is not missing. Records without a symbol or a trade_date count as
+-- often as they are stored.
+-- A column that a symbol never has is not part of its feed, so it has no missing values. The
+-- exception is close, which every symbol must have.
 SELECT
   symbol,
   column_name,

@@ -1,8 +1,9 @@
--- Does any session open or close outside its own low and high?
--- Grain: one row per symbol, trade_date and price that does, the newest 20; findings counts them
--- all. Where low and high are themselves the wrong way round, low_above_high says so, not this.
--- Repeats: quotes_latest holds each symbol and trade_date once, however often it was sent; a row
--- that was corrected later is no finding.
+-- Does any session open or close outside the range from its low to its high?
+-- Grain: one row per symbol, trade_date and price outside the range, the newest 20; findings
+-- counts all of them. A session whose low is above its high is a finding of low_above_high, not of
+-- this query.
+-- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent; a
+-- row that was corrected later is not a finding.
 SELECT
   symbol,
   trade_date,

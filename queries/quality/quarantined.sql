@@ -1,8 +1,9 @@
--- Why were records put into the quarantine?
--- Grain: one row per topic and kind of reason (what stands before its first colon), the most first,
--- 20 of them, each with the newest record as its example; findings counts the records of all.
--- Repeats: a record that was delivered again may be stored again; it is counted once, by generation,
--- partition and offset. The view quotes_latest has none of these records.
+-- Why were records quarantined?
+-- Grain: one row per topic and kind of reason (the text before its first colon), the most frequent
+-- first, at most 20, each with its newest record as an example; findings counts all quarantined
+-- records.
+-- Repeats: a redelivered record may be stored again; it is counted once, by generation, partition
+-- and offset. The view quotes_latest contains none of these records.
 SELECT
   kafka_topic,
   kind,

@@ -1,8 +1,8 @@
 -- The newest record of each symbol and trade_date.
 -- Grain: one row per symbol and trade_date.
--- Repeats: a feed may send a row again, as it was or corrected. The record that was sent last
--- stands; where several were sent in the same millisecond, the one with the highest partition and
--- offset.
+-- Repeats: a feed may send a row again, unchanged or corrected. The record that was sent last
+-- wins; of records sent in the same millisecond, the one with the highest generation, partition
+-- and offset.
 CREATE OR REPLACE VIEW quotes_latest AS
 SELECT
   symbol,

@@ -1,4 +1,4 @@
-//! Where the broker can be asked, what was lost is told from what it never delivers.
+//! Comparison with the broker: it separates lost records from offsets that it never delivers.
 
 use std::time::{Duration, Instant};
 
@@ -17,101 +17,109 @@ use super::*;
 const WAIT: Duration = Duration::from_secs(60);
 
 tickerlake_tests::on_both_brokers! {
-    what_the_broker_still_delivers_was_lost_and_what_is_not_stored_yet_is_lag, 2;
-    a_broker_that_ends_before_the_lake_is_noted, 1;
-    older_generations_and_unknown_topics_are_not_compared, 1;
+    offsets_the_broker_still_delivers_are_reported_missing, 2;
+    broker_ending_before_the_lake_is_reported, 1;
+    only_the_newest_generation_is_compared_with_the_broker, 1;
 }
 
-/// A lake of the broker's topic, with the offsets of partition 0 that are given, and its ledger.
-async fn of_topic(topic: &str, parts: impl IntoIterator<Item = Range<i64>>) -> Stored {
-    let stored = Stored { topic: topic.to_owned(), ..Stored::new(Config::new(FOLDER_BUCKET)) };
+/// A lake of `topic` that stores each of the offset ranges of partition 0 as a batch, with a ledger.
+async fn lake_of_topic(topic: &str, batches: impl IntoIterator<Item = Range<i64>>) -> TestLake {
+    let lake = TestLake { topic: topic.to_owned(), ..TestLake::new(Config::new(FOLDER_BUCKET)) };
     let mut next = 0;
-    for offsets in parts {
+    for offsets in batches {
         next = offsets.end;
-        stored.batch(0, offsets).await;
+        lake.store_batch(0, offsets).await;
     }
-    stored.ledger(0, &stored.reaching(next));
-    stored
+    lake.write_ledger(0, &lake.ledger_at(next));
+    lake
 }
 
 fn values(count: usize) -> impl Iterator<Item = Option<String>> {
     (0..count).map(|_| None)
 }
 
-async fn what_the_broker_still_delivers_was_lost_and_what_is_not_stored_yet_is_lag(broker: TestBroker) {
+async fn offsets_the_broker_still_delivers_are_reported_missing(broker: TestBroker) {
     broker.send(0, values(307)).await.unwrap();
     broker.send(1, values(5)).await.unwrap();
     let topic = &broker.topic;
-    let stored = of_topic(topic, [0..100, 200..210, 211..300]).await;
-    let audit = stored.audit(&["-b", broker.servers()]);
-    let told = "in no object, and not declared by the ledger; the broker still delivers them";
-    audit.is(FOUND, &["missing"], &[&format!("missing: {topic}/0 offsets 100 to 199 (100): {told}")]);
-    assert_eq!(audit.found("missing"), [found(100, 199, &[]), found(210, 210, &[])]);
-    assert_eq!(audit.row(0)["broker"], json!({"low": 0, "high": 307, "lag": 7}));
-    assert_eq!(audit.row(1)["broker"], json!({"low": 0, "high": 5, "lag": 5}), "nothing of it is stored");
-    stored.batch(0, 100..200).await;
-    stored.batch(0, 210..211).await;
-    stored.ledger(0, &stored.reaching(300));
-    stored.audit(&["-b", broker.servers()]).is(0, &[], &["next 300  0 to 307  7", "nothing missing"]);
+    let lake = lake_of_topic(topic, [0..100, 200..210, 211..300]).await;
+    let audit = lake.audit(&["-b", broker.servers()]);
+    let expected = "in no object, and not declared by the ledger; the broker still delivers them";
+    audit.assert_report(FINDINGS, &["missing"], &[&format!("missing: {topic}/0 offsets 100 to 199 (100): {expected}")]);
+    assert_eq!(audit.findings("missing"), [finding(100, 199, &[]), finding(210, 210, &[])]);
+    assert_eq!(audit.partition_row(0)["broker"], json!({"low": 0, "high": 307, "lag": 7}));
+    assert_eq!(
+        audit.partition_row(1)["broker"],
+        json!({"low": 0, "high": 5, "lag": 5}),
+        "no record of this partition is stored"
+    );
+    lake.store_batch(0, 100..200).await;
+    lake.store_batch(0, 210..211).await;
+    lake.write_ledger(0, &lake.ledger_at(300));
+    lake.audit(&["-b", broker.servers()]).assert_report(0, &[], &["next 300  0 to 307  7", "nothing missing"]);
 }
 
-async fn a_broker_that_ends_before_the_lake_is_noted(broker: TestBroker) {
+async fn broker_ending_before_the_lake_is_reported(broker: TestBroker) {
     broker.send(0, values(250)).await.unwrap();
-    let stored = of_topic(&broker.topic, [0..240, 260..300]).await;
-    let audit = stored.audit(&["-b", broker.servers()]);
-    let told = "broker behind the lake: TOPIC/0: the broker's partition ends at 250, the lake's at 300";
-    let told = told.replace("TOPIC", &broker.topic);
-    audit.is(FOUND, &["broker behind the lake", "missing"], &[&told, "past the end of the broker's partition"]);
-    assert_eq!(audit.found("missing"), [found(240, 249, &[]), found(250, 259, &[])]);
-    assert_eq!(audit.row(0)["broker"]["lag"], 0);
+    let lake = lake_of_topic(&broker.topic, [0..240, 260..300]).await;
+    let audit = lake.audit(&["-b", broker.servers()]);
+    let expected = "broker behind the lake: TOPIC/0: the broker's partition ends at 250, the lake's at 300";
+    let expected = expected.replace("TOPIC", &broker.topic);
+    audit.assert_report(
+        FINDINGS,
+        &["broker behind the lake", "missing"],
+        &[&expected, "past the end of the broker's partition"],
+    );
+    assert_eq!(audit.findings("missing"), [finding(240, 249, &[]), finding(250, 259, &[])]);
+    assert_eq!(audit.partition_row(0)["broker"]["lag"], 0);
 }
 
-async fn older_generations_and_unknown_topics_are_not_compared(broker: TestBroker) {
+async fn only_the_newest_generation_is_compared_with_the_broker(broker: TestBroker) {
     broker.send(0, values(10)).await.unwrap();
-    let mut stored = of_topic(&broker.topic, [0..40, 40..50]).await;
-    stored.config.layout.generation = 1;
-    stored.batch(0, 0..10).await;
-    stored.ledger(0, &stored.reaching(10));
-    let audit = stored.audit(&["-b", broker.servers()]);
-    audit.is(0, &["not compared"], &[&format!("not compared: {}, generations before 1", broker.topic)]);
-    let rows: Vec<&Value> = audit.of_type("partition").map(|row| &row["broker"]).collect();
+    let mut lake = lake_of_topic(&broker.topic, [0..40, 40..50]).await;
+    lake.config.layout.generation = 1;
+    lake.store_batch(0, 0..10).await;
+    lake.write_ledger(0, &lake.ledger_at(10));
+    let audit = lake.audit(&["-b", broker.servers()]);
+    audit.assert_report(0, &["not compared"], &[&format!("not compared: {}, generations before 1", broker.topic)]);
+    let rows: Vec<&Value> = audit.lines_of_type("partition").map(|row| &row["broker"]).collect();
     assert_eq!(rows, [&Value::Null, &json!({"low": 0, "high": 10, "lag": 0})]);
-    let older = stored.audit(&["-b", broker.servers(), "--generation", "0"]);
-    older.is(0, &["not compared"], &["generation 0: the newest is 1"]);
-    stored.remove(&format!("data/{}/dt=2026-11-20/g1-00000-00000000000000000000.json.gz", broker.topic));
-    let older = stored.audit(&["-b", broker.servers(), "--generation", "0"]);
-    older.is(0, &["not compared"], &["generation 0: the newest is 1"]);
-    let stored = Stored::sample().await;
-    stored.audit(&["-b", broker.servers()]).is(0, &["not compared"], &["the broker has no topic quotes"]);
+    let older = lake.audit(&["-b", broker.servers(), "--generation", "0"]);
+    older.assert_report(0, &["not compared"], &["generation 0: the newest is 1"]);
+    lake.remove(&format!("data/{}/dt=2026-11-20/g1-00000-00000000000000000000.json.gz", broker.topic));
+    let older = lake.audit(&["-b", broker.servers(), "--generation", "0"]);
+    older.assert_report(0, &["not compared"], &["generation 0: the newest is 1"]);
+    let lake = TestLake::sample().await;
+    lake.audit(&["-b", broker.servers()]).assert_report(0, &["not compared"], &["the broker has no topic quotes"]);
 }
 
 #[test]
-fn a_broker_that_does_not_answer_is_named() {
+fn unreachable_broker_is_named() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stored = runtime.block_on(Stored::sample());
-    let audit = stored.audit(&["-b", "127.0.0.1:1"]);
+    let lake = runtime.block_on(TestLake::sample());
+    let audit = lake.audit(&["-b", "127.0.0.1:1"]);
     assert_eq!(audit.code, Some(1), "{audit:?}");
     assert!(audit.errors.contains("127.0.0.1:1 (--bootstrap-server)"), "{audit:?}");
 }
 
-/// Makes a topic of one partition in the shared Apache Kafka.
+/// Creates a topic with one partition in the shared Apache Kafka; returns its address and the topic.
 async fn apache_topic(settings: &'static [(&str, &str)]) -> (&'static str, String) {
     let topic = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
     let name = topic.clone();
-    let made = tokio::task::spawn_blocking(move || {
+    let created = tokio::task::spawn_blocking(move || {
         let kafka = ApacheKafka::shared();
         kafka.create_topic(&name, 1, settings).unwrap();
         kafka.plaintext.as_str()
     });
-    (made.await.unwrap(), topic)
+    (created.await.unwrap(), topic)
 }
 
-/// As the producer of a stack on AWS is.
+/// The producer of a stack on AWS has these permissions.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-async fn a_user_who_may_read_the_topic_and_be_in_no_group_may_audit_it() {
+async fn audit_needs_no_consumer_group_permission() {
     let (servers, topic) = apache_topic(&[]).await;
-    let stored = of_topic(&topic, [0..10, 20..30]).await;
+    let lake = lake_of_topic(&topic, [0..10, 20..30]).await;
     let audit = tokio::task::spawn_blocking(move || {
         let kafka = ApacheKafka::shared();
         for operation in [Operation::Describe, Operation::Read] {
@@ -123,59 +131,59 @@ async fn a_user_who_may_read_the_topic_and_be_in_no_group_may_audit_it() {
         }
         producer.flush(WAIT).unwrap();
         let config = kafka.client_properties.to_str().unwrap();
-        stored.audit(&[&["-b", &kafka.sasl_ssl, "--config", config], &STRANGER[..]].concat())
+        lake.audit(&[&["-b", &kafka.sasl_ssl, "--config", config], &STRANGER[..]].concat())
     });
     let audit = audit.await.unwrap();
-    assert_eq!(audit.found("missing"), [found(10, 19, &[])], "{audit:?}");
-    assert_eq!(audit.row(0)["broker"], json!({"low": 0, "high": 35, "lag": 5}));
+    assert_eq!(audit.findings("missing"), [finding(10, 19, &[])], "{audit:?}");
+    assert_eq!(audit.partition_row(0)["broker"], json!({"low": 0, "high": 35, "lag": 5}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-async fn transaction_markers_and_aborted_records_were_never_there_to_be_stored() {
+async fn transaction_markers_and_aborted_records_are_not_missing() {
     let (servers, topic) = apache_topic(&[]).await;
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", servers).set("transactional.id", &topic).create().unwrap();
     producer.init_transactions(WAIT).unwrap();
-    for (count, is_kept) in [(10, true), (10, true), (5, false), (10, true)] {
+    for (count, is_committed) in [(10, true), (10, true), (5, false), (10, true)] {
         producer.begin_transaction().unwrap();
         for _ in 0..count {
             producer.send(BaseRecord::<(), str>::to(&topic).payload("{}")).unwrap();
         }
         producer.flush(WAIT).unwrap();
-        if is_kept {
+        if is_committed {
             producer.commit_transaction(WAIT).unwrap();
         } else {
             producer.abort_transaction(WAIT).unwrap();
         }
     }
-    // 10, 21, 27 and 38 are markers, 22 to 26 were aborted. One object more was lost.
+    // Offsets 10, 21, 27 and 38 are transaction markers, 22 to 26 were aborted. The second lake lacks one object more.
     let read = kafka::read(servers, &topic, 30).unwrap();
     let offsets: Vec<i64> = read.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, [0..10, 11..21, 28..38].into_iter().flatten().collect::<Vec<_>>());
-    let stored = of_topic(&topic, [0..10, 11..21, 28..38]).await;
-    let alone = stored.audit(&[]);
-    alone.is(FOUND, &["missing"], &["--bootstrap-server the broker tells"]);
-    assert_eq!(alone.found("missing"), [found(10, 10, &[]), found(21, 27, &[])]);
-    let audit = stored.audit(&["-b", servers]);
-    audit.is(0, &["not delivered"], &["nothing missing, nothing twice", "transaction markers"]);
-    assert_eq!(audit.found("not delivered"), [found(10, 10, &[]), found(21, 27, &[])]);
-    assert_eq!(audit.row(0)["not_delivered"], 8);
+    let lake = lake_of_topic(&topic, [0..10, 11..21, 28..38]).await;
+    let without_broker = lake.audit(&[]);
+    without_broker.assert_report(FINDINGS, &["missing"], &["--bootstrap-server the broker tells"]);
+    assert_eq!(without_broker.findings("missing"), [finding(10, 10, &[]), finding(21, 27, &[])]);
+    let audit = lake.audit(&["-b", servers]);
+    audit.assert_report(0, &["not delivered"], &["nothing missing, nothing twice", "transaction markers"]);
+    assert_eq!(audit.findings("not delivered"), [finding(10, 10, &[]), finding(21, 27, &[])]);
+    assert_eq!(audit.partition_row(0)["not_delivered"], 8);
 
-    let stored = of_topic(&topic, [0..10, 28..38]).await;
-    let audit = stored.audit(&["-b", servers]);
-    audit.is(FOUND, &["missing", "not delivered"], &[]);
-    assert_eq!(audit.found("missing"), [found(11, 20, &[])]);
-    // What a ledger declares was never there, either.
-    stored.ledger(0, &Ledger { gaps: std::iter::once(10..28).collect(), ..stored.reaching(38) });
-    let audit = stored.audit(&["-b", servers]);
-    assert_eq!(audit.found("declared by the ledger"), [found(11, 20, &[])]);
-    assert_eq!(audit.found("not delivered"), [found(10, 10, &[]), found(21, 27, &[])]);
+    let lake = lake_of_topic(&topic, [0..10, 28..38]).await;
+    let audit = lake.audit(&["-b", servers]);
+    audit.assert_report(FINDINGS, &["missing", "not delivered"], &[]);
+    assert_eq!(audit.findings("missing"), [finding(11, 20, &[])]);
+    // A gap that the ledger declares is reported as such.
+    lake.write_ledger(0, &Ledger { gaps: std::iter::once(10..28).collect(), ..lake.ledger_at(38) });
+    let audit = lake.audit(&["-b", servers]);
+    assert_eq!(audit.findings("declared by the ledger"), [finding(11, 20, &[])]);
+    assert_eq!(audit.findings("not delivered"), [finding(10, 10, &[]), finding(21, 27, &[])]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-async fn what_compaction_has_removed_is_not_missed() {
+async fn compacted_records_are_not_missing() {
     const COMPACTED: &[(&str, &str)] = &[
         ("cleanup.policy", "compact"),
         ("segment.bytes", "1048576"),
@@ -193,48 +201,48 @@ async fn what_compaction_has_removed_is_not_missed() {
         send(if n % 4 == 0 { "other" } else { "same" });
     }
     let limit = Instant::now() + 2 * WAIT;
-    let left = loop {
-        // A new record ends the segment before it, which can be compacted then.
+    let remaining = loop {
+        // A new record rolls the segment: Kafka compacts only segments that are closed.
         send("end");
         std::thread::sleep(Duration::from_millis(500));
-        let left = kafka::read_to_end(servers, &topic).unwrap();
-        if left.iter().filter(|offset| **offset < 40).count() == 2 {
-            break left;
+        let remaining = kafka::read_to_end(servers, &topic).unwrap();
+        if remaining.iter().filter(|offset| **offset < 40).count() == 2 {
+            break remaining;
         }
-        assert!(Instant::now() < limit, "not compacted: {left:?}");
+        assert!(Instant::now() < limit, "compaction has not removed the records: {remaining:?}");
     };
-    let last = *left.last().unwrap();
-    let stored = of_topic(&topic, left.iter().map(|offset| *offset..*offset + 1)).await;
+    let last = *remaining.last().unwrap();
+    let lake = lake_of_topic(&topic, remaining.iter().map(|offset| *offset..*offset + 1)).await;
     let from_first = ["--from-first"];
-    assert_eq!(stored.audit(&from_first).code, Some(FOUND));
-    let audit = stored.audit(&["-b", servers]);
-    audit.is(0, &["not delivered"], &["nothing missing"]);
-    let row = audit.row(0);
-    assert_eq!(row["not_delivered"], last + 1 - i64::try_from(left.len()).unwrap());
+    assert_eq!(lake.audit(&from_first).code, Some(FINDINGS));
+    let audit = lake.audit(&["-b", servers]);
+    audit.assert_report(0, &["not delivered"], &["nothing missing"]);
+    let row = audit.partition_row(0);
+    assert_eq!(row["not_delivered"], last + 1 - i64::try_from(remaining.len()).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-async fn what_the_broker_has_removed_stays_missing_and_what_is_before_the_first_is_let_be() {
+async fn records_the_broker_deleted_stay_missing() {
     let broker = TestBroker::apache(1).await.unwrap();
     broker.send(0, values(300)).await.unwrap();
     let admin: AdminClient<DefaultClientContext> = broker.client().create().unwrap();
     let mut until = TopicPartitionList::new();
     until.add_partition_offset(&broker.topic, 0, Offset::Offset(150)).unwrap();
     admin.delete_records(&until, &AdminOptions::new()).await.unwrap();
-    let stored = of_topic(&broker.topic, [50..100, 110..120, 130..140, 160..300]).await;
-    stored.ledger(0, &Ledger { gaps: std::iter::once(100..110).collect(), ..stored.reaching(300) });
-    let audit = stored.audit(&["-b", broker.servers()]);
-    let told = "the broker has removed them, so what they were cannot be told any more";
-    audit.is(FOUND, &["cannot be told", "declared by the ledger", "missing"], &[told]);
-    assert_eq!(audit.found("cannot be told"), [found(0, 49, &[])]);
-    assert_eq!(audit.found("declared by the ledger"), [found(100, 109, &[])]);
-    assert_eq!(audit.found("missing"), [found(120, 129, &[]), found(140, 149, &[]), found(150, 159, &[])]);
-    assert_eq!(audit.row(0)["broker"], json!({"low": 150, "high": 300, "lag": 0}));
-    let stored = of_topic(&broker.topic, [160..200, 200..300]).await;
-    let audit = stored.audit(&["-b", broker.servers()]);
-    audit.is(FOUND, &["cannot be told", "missing before the first"], &["the broker still delivers them"]);
-    stored.batch(0, 150..160).await;
-    stored.ledger(0, &stored.reaching(300));
-    stored.audit(&["-b", broker.servers()]).is(0, &["cannot be told"], &["nothing missing"]);
+    let lake = lake_of_topic(&broker.topic, [50..100, 110..120, 130..140, 160..300]).await;
+    lake.write_ledger(0, &Ledger { gaps: std::iter::once(100..110).collect(), ..lake.ledger_at(300) });
+    let audit = lake.audit(&["-b", broker.servers()]);
+    let expected = "the broker has removed them, so what they were cannot be told any more";
+    audit.assert_report(FINDINGS, &["cannot be told", "declared by the ledger", "missing"], &[expected]);
+    assert_eq!(audit.findings("cannot be told"), [finding(0, 49, &[])]);
+    assert_eq!(audit.findings("declared by the ledger"), [finding(100, 109, &[])]);
+    assert_eq!(audit.findings("missing"), [finding(120, 129, &[]), finding(140, 149, &[]), finding(150, 159, &[])]);
+    assert_eq!(audit.partition_row(0)["broker"], json!({"low": 150, "high": 300, "lag": 0}));
+    let lake = lake_of_topic(&broker.topic, [160..200, 200..300]).await;
+    let audit = lake.audit(&["-b", broker.servers()]);
+    audit.assert_report(FINDINGS, &["cannot be told", "missing before the first"], &["the broker still delivers them"]);
+    lake.store_batch(0, 150..160).await;
+    lake.write_ledger(0, &lake.ledger_at(300));
+    lake.audit(&["-b", broker.servers()]).assert_report(0, &["cannot be told"], &["nothing missing"]);
 }

@@ -1,76 +1,88 @@
-//! What the ledger says is compared with what is stored.
+//! Faults of ledgers: the audit compares each ledger with the stored objects.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ledger_ahead_of_the_data_is_named() {
-    let stored = Stored::sample().await;
-    stored.ledger(0, &stored.reaching(500));
-    let audit = stored.audit(&[]);
-    let told = "ledger high_watermarks of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
-    audit.is(FOUND, &["ledger high_watermarks of the data"], &[told]);
+async fn ledger_ahead_of_the_data_is_reported() {
+    let lake = TestLake::sample().await;
+    lake.write_ledger(0, &lake.ledger_at(500));
+    let audit = lake.audit(&[]);
+    let expected = "ledger high_watermarks of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
+    audit.assert_report(FINDINGS, &["ledger high_watermarks of the data"], &[expected]);
 
-    let group = "data/quotes/dt=2026-11-20/".to_owned();
-    let stored = Stored::sample().await;
-    stored.ledger(0, &Ledger { high_watermarks: BTreeMap::from([(group.clone(), 320)]), ..stored.reaching(300) });
-    let told = format!("its high_watermarks tells of offset 320 in {group}, and the last stored is 299");
-    stored.audit(&[]).is(FOUND, &["ledger high_watermarks of the data"], &[&told, "ledger/quotes/00000.json"]);
+    let prefix = "data/quotes/dt=2026-11-20/".to_owned();
+    let lake = TestLake::sample().await;
+    lake.write_ledger(0, &Ledger { high_watermarks: BTreeMap::from([(prefix.clone(), 320)]), ..lake.ledger_at(300) });
+    let expected = format!("its high_watermarks tells of offset 320 in {prefix}, and the last stored is 299");
+    lake.audit(&[]).assert_report(
+        FINDINGS,
+        &["ledger high_watermarks of the data"],
+        &[&expected, "ledger/quotes/00000.json"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ledger_behind_the_data_is_noted_unless_it_knows_of_what_is_ahead() {
-    let stored = Stored::sample().await;
-    stored.ledger(0, &stored.reaching(200));
-    let told = "its next is 200, and offset 299 is stored";
-    stored.audit(&[]).is(0, &["ledger behind the data"], &[told, "looked at when their records are delivered again"]);
+async fn high_watermarks_excuse_a_ledger_behind_the_data() {
+    let lake = TestLake::sample().await;
+    lake.write_ledger(0, &lake.ledger_at(200));
+    let expected = "its next is 200, and offset 299 is stored";
+    lake.audit(&[]).assert_report(
+        0,
+        &["ledger behind the data"],
+        &[expected, "looked at when their records are delivered again"],
+    );
     let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
-    stored.ledger(0, &Ledger { high_watermarks, ..stored.reaching(200) });
-    stored.audit(&[]).is(0, &[], &[]);
-    // What is missing there is still to be delivered.
-    stored.remove(&key(0, 100));
-    stored.ledger(0, &stored.reaching(100));
-    let told = "not stored yet: quotes/0 offsets 100 to 199 (100)";
-    stored.audit(&[]).is(FOUND, &["ledger behind the data", "not stored yet"], &[told]);
+    lake.write_ledger(0, &Ledger { high_watermarks, ..lake.ledger_at(200) });
+    lake.audit(&[]).assert_report(0, &[], &[]);
+    // Offsets from the ledger's next on are still to be delivered, so they are not lost.
+    lake.remove(&key(0, 100));
+    lake.write_ledger(0, &lake.ledger_at(100));
+    let expected = "not stored yet: quotes/0 offsets 100 to 199 (100)";
+    lake.audit(&[]).assert_report(FINDINGS, &["ledger behind the data", "not stored yet"], &[expected]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_ledger_declares_is_told_apart_from_what_was_lost() {
-    let stored = Stored::sample().await;
-    stored.remove(&key(0, 100));
-    stored.ledger(0, &Ledger { gaps: std::iter::once(120..150).collect(), ..stored.reaching(300) });
-    let audit = stored.audit(&[]);
-    audit.is(
-        FOUND,
+async fn declared_gaps_are_not_reported_as_missing() {
+    let lake = TestLake::sample().await;
+    lake.remove(&key(0, 100));
+    lake.write_ledger(0, &Ledger { gaps: std::iter::once(120..150).collect(), ..lake.ledger_at(300) });
+    let audit = lake.audit(&[]);
+    audit.assert_report(
+        FINDINGS,
         &["declared by the ledger", "missing"],
         &[
             "declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or passed over, or missing when",
             "next 300, 1 gap",
         ],
     );
-    assert_eq!(audit.found("missing"), [found(100, 119, &[]), found(150, 199, &[])]);
-    assert_eq!((&audit.row(0)["missing"], &audit.row(0)["gaps"]), (&json!(100), &json!(3)));
+    assert_eq!(audit.findings("missing"), [finding(100, 119, &[]), finding(150, 199, &[])]);
+    assert_eq!((&audit.partition_row(0)["missing"], &audit.partition_row(0)["gaps"]), (&json!(100), &json!(3)));
 
-    // A ledger forgets a gap, and that it does not list one proves nothing then.
-    stored.batch(0, 150_000..150_001).await;
-    stored.ledger(0, &Ledger { gaps: std::iter::once(300..150_000).collect(), ..stored.reaching(150_001) });
-    let told =
+    // A ledger drops old gaps, so a gap that it does not list may have been declared.
+    lake.store_batch(0, 150_000..150_001).await;
+    lake.write_ledger(0, &Ledger { gaps: std::iter::once(300..150_000).collect(), ..lake.ledger_at(150_001) });
+    let expected =
         "missing: quotes/0 offsets 100 to 199 (100): in no object; whether the ledger has declared them cannot be told";
-    stored.audit(&[]).is(FOUND, &["declared by the ledger", "missing"], &[told]);
+    lake.audit(&[]).assert_report(FINDINGS, &["declared by the ledger", "missing"], &[expected]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ledger_that_is_lost_damaged_or_of_other_settings_is_named_with_the_remedy() {
-    let stored = Stored::sample().await;
+async fn unusable_ledger_is_reported_with_its_remedy() {
+    let lake = TestLake::sample().await;
     let ledger = "ledger/quotes/00000.json";
-    stored.lose_ledger(0);
-    stored.audit(&[]).is(
-        FOUND,
+    lake.remove_ledger(0);
+    lake.audit(&[]).assert_report(
+        FINDINGS,
         &["no ledger"],
-        &[&format!("no ledger: quotes/0: {ledger}: there is none, and 3 objects"), "tickerlake audit --repair"],
+        &[&format!("no ledger: quotes/0: {ledger}: there is none, and 3 objects"), "tickerlake repair"],
     );
-    stored.write(ledger, b"{\"next\":3");
-    stored.audit(&[]).is(FOUND, &["damaged ledger"], &[&format!("damaged ledger: quotes/0: {ledger}: not a ledger")]);
-    stored.ledger(0, &Ledger::starting_at(300, "dt=*/hour=*/*.json.gz"));
-    let told = format!("its layout is dt=*/hour=*/*.json.gz, and there is {}", key(0, 0));
-    stored.audit(&[]).is(FOUND, &["other settings"], &[&told, "SINK_PREFIX"]);
+    lake.write(ledger, b"{\"next\":3");
+    lake.audit(&[]).assert_report(
+        FINDINGS,
+        &["damaged ledger"],
+        &[&format!("damaged ledger: quotes/0: {ledger}: not a ledger")],
+    );
+    lake.write_ledger(0, &Ledger::starting_at(300, "dt=*/hour=*/*.json.gz"));
+    let expected = format!("its layout is dt=*/hour=*/*.json.gz, and there is {}", key(0, 0));
+    lake.audit(&[]).assert_report(FINDINGS, &["other settings"], &[&expected, "SINK_PREFIX"]);
 }

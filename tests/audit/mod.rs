@@ -1,4 +1,4 @@
-//! `tickerlake audit` finds what is wrong with a lake, and names it.
+//! `tickerlake audit` finds each fault of a lake and names the object, the ledger or the offsets.
 
 mod broker;
 mod faults;
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use commit_protocol::Ledger;
+use embedded::s3::Storage;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lake_format::codec::Codec;
@@ -22,51 +23,52 @@ use serde_json::{Value, json};
 use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;
-use tickerlake::storage::Storage;
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::program;
 
-/// 2026-11-20.
-const SENT: i64 = 1_795_132_800_000;
-const DAY: i64 = 86_400_000;
-const FOUND: i32 = 4;
+/// 2026-11-20 in milliseconds since 1970.
+const TIMESTAMP: i64 = 1_795_132_800_000;
+const DAY_MS: i64 = 86_400_000;
+/// The exit code of an audit with findings.
+const FINDINGS: i32 = 4;
 
 /// A lake that the sink has written, batch by batch.
-struct Stored {
+struct TestLake {
     folder: TempDir,
     config: Config,
     topic: String,
 }
 
-impl Stored {
+impl TestLake {
     fn new(config: Config) -> Self {
-        Stored { folder: TempDir::new().unwrap(), config, topic: "quotes".to_owned() }
+        TestLake { folder: TempDir::new().unwrap(), config, topic: "quotes".to_owned() }
     }
 
-    /// Three objects of partition 0, offsets 0 to 299, and one of partition 1, and their ledgers.
+    /// Three objects of partition 0 with offsets 0 to 299, one object of partition 1, and both ledgers.
     async fn sample() -> Self {
         Self::sample_with(Config::new(FOLDER_BUCKET)).await
     }
 
     async fn sample_with(config: Config) -> Self {
-        let stored = Self::new(config);
+        let lake = Self::new(config);
         for offsets in [0..100, 100..200, 200..300] {
-            stored.batch(0, offsets).await;
+            lake.store_batch(0, offsets).await;
         }
-        stored.batch(1, 0..50).await;
-        stored
+        lake.store_batch(1, 0..50).await;
+        lake
     }
 
     fn storage(&self) -> Storage {
         Storage::open(self.folder.path(), FOLDER_BUCKET).unwrap()
     }
 
-    async fn batch(&self, partition: i32, offsets: Range<i64>) {
-        self.records(partition, offsets.map(|offset| (offset, SENT, format!("{{\"n\":{offset}}}")))).await;
+    /// Stores records of these offsets as one batch.
+    async fn store_batch(&self, partition: i32, offsets: Range<i64>) {
+        self.store_records(partition, offsets.map(|offset| (offset, TIMESTAMP, format!("{{\"n\":{offset}}}")))).await;
     }
 
-    /// One batch of records: offset, timestamp, value.
-    async fn records(&self, partition: i32, records: impl IntoIterator<Item = (i64, i64, String)>) {
+    /// Stores one batch of records: offset, timestamp, value.
+    async fn store_records(&self, partition: i32, records: impl IntoIterator<Item = (i64, i64, String)>) {
         let records: Vec<Value> = records
             .into_iter()
             .map(|(offset, timestamp, value)| {
@@ -80,21 +82,21 @@ impl Stored {
         Sink::new(self.config.clone(), self.storage().client()).handle(&event.to_string()).await.unwrap();
     }
 
-    /// The ledger of a partition that has come so far.
-    fn reaching(&self, next: i64) -> Ledger {
+    /// A ledger without gaps whose next offset is `next`.
+    fn ledger_at(&self, next: i64) -> Ledger {
         Ledger::starting_at(next, self.config.layout.pattern())
     }
 
-    fn ledger(&self, partition: i32, told: &Ledger) {
-        self.write(&self.config.layout.ledger_key(&self.topic, partition), &ledger::to_json(told));
+    fn write_ledger(&self, partition: i32, ledger: &Ledger) {
+        self.write(&self.config.layout.ledger_key(&self.topic, partition), &ledger::to_json(ledger));
     }
 
-    fn told(&self, partition: i32) -> Ledger {
+    fn read_ledger(&self, partition: i32) -> Ledger {
         let key = self.config.layout.ledger_key(&self.topic, partition);
         ledger::from_json(&fs::read(self.path(&key)).unwrap()).unwrap()
     }
 
-    fn lose_ledger(&self, partition: i32) {
+    fn remove_ledger(&self, partition: i32) {
         fs::remove_file(self.path(&self.config.layout.ledger_key(&self.topic, partition))).unwrap();
     }
 
@@ -108,8 +110,8 @@ impl Stored {
         fs::write(path, bytes).unwrap();
     }
 
-    /// Writes an object's lines anew.
-    fn edit(&self, key: &str, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
+    /// Replaces an object's lines by edited ones.
+    fn edit_lines(&self, key: &str, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
         let text = lake::decoded(key, &fs::read(self.path(key)).unwrap()).unwrap();
         let lines = edit(text.lines().map(str::to_owned).collect());
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -126,11 +128,15 @@ impl Stored {
     }
 
     fn audit(&self, arguments: &[&str]) -> Audit {
-        Audit::of(self.folder.path(), arguments)
+        Audit::run(self.folder.path(), arguments)
+    }
+
+    fn repair(&self) -> Audit {
+        Audit::after("repair", self.folder.path(), &[])
     }
 }
 
-/// The key of an object of the sample's day.
+/// The key of an object of [`TIMESTAMP`]'s day.
 fn key(partition: i32, first: i64) -> String {
     key_on(20, partition, first)
 }
@@ -139,7 +145,7 @@ fn key_on(day: u32, partition: i32, first: i64) -> String {
     format!("data/quotes/dt=2026-11-{day}/{partition:05}-{first:020}.json.gz")
 }
 
-/// What the command has said.
+/// The result of an audit: exit code, output as text, error output, output as JSON.
 #[derive(Debug)]
 struct Audit {
     code: Option<i32>,
@@ -149,19 +155,24 @@ struct Audit {
 }
 
 impl Audit {
-    fn of(folder: &Path, arguments: &[&str]) -> Self {
-        let run = |format: &str, arguments: &[&str]| -> Output {
+    fn run(folder: &Path, arguments: &[&str]) -> Self {
+        Self::after("audit", folder, arguments)
+    }
+
+    /// Runs a command, and then an audit for the findings as JSON.
+    fn after(command: &str, folder: &Path, arguments: &[&str]) -> Self {
+        let run = |command: &str, format: &str, arguments: &[&str]| -> Output {
             Command::new(program("tickerlake").unwrap())
-                .args(["audit", "--format", format, "--dir", folder.to_str().unwrap()])
+                .args([command, "--format", format, "--dir", folder.to_str().unwrap()])
                 .args(arguments)
                 .env_remove("KAFKA_BOOTSTRAP_SERVERS")
                 .output()
                 .unwrap()
         };
-        let output = run("text", arguments);
-        // What a repair has mended must be read from what it said itself.
-        let again: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--repair").collect();
-        let json = String::from_utf8(run("json", &again).stdout).unwrap();
+        let output = run(command, "text", arguments);
+        // The text run has made the repair, so the JSON run only audits.
+        let without_repair: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--repair").collect();
+        let json = String::from_utf8(run("audit", "json", &without_repair).stdout).unwrap();
         Audit {
             code: output.status.code(),
             text: String::from_utf8(output.stdout).unwrap(),
@@ -170,13 +181,13 @@ impl Audit {
         }
     }
 
-    fn of_type(&self, kind: &str) -> impl Iterator<Item = &Value> {
+    fn lines_of_type(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.lines.iter().filter(move |line| line["type"] == kind)
     }
 
-    /// The findings of a kind: first and last offset, and keys.
-    fn found(&self, kind: &str) -> Vec<(Option<i64>, Option<i64>, Vec<String>)> {
-        self.of_type("finding")
+    /// Returns the findings of a kind: first and last offset, and keys.
+    fn findings(&self, kind: &str) -> Vec<(Option<i64>, Option<i64>, Vec<String>)> {
+        self.lines_of_type("finding")
             .filter(|finding| finding["kind"] == kind)
             .map(|finding| {
                 let keys = finding["keys"].as_array().into_iter().flatten();
@@ -186,27 +197,29 @@ impl Audit {
             .collect()
     }
 
-    /// How many findings there are of each kind.
-    fn kinds(&self) -> BTreeMap<&str, u64> {
-        self.of_type("found").map(|found| (found["kind"].as_str().unwrap(), found["count"].as_u64().unwrap())).collect()
+    /// Returns the number of findings of each kind.
+    fn counts_by_kind(&self) -> BTreeMap<&str, u64> {
+        self.lines_of_type("found")
+            .map(|found| (found["kind"].as_str().unwrap(), found["count"].as_u64().unwrap()))
+            .collect()
     }
 
-    fn row(&self, partition: i32) -> &Value {
-        self.of_type("partition").find(|row| row["partition"] == partition).unwrap_or_else(|| panic!("{self:?}"))
+    fn partition_row(&self, partition: i32) -> &Value {
+        self.lines_of_type("partition").find(|row| row["partition"] == partition).unwrap_or_else(|| panic!("{self:?}"))
     }
 
-    /// These kinds of findings and no others, this exit code, and each of these texts in a line of the output.
-    fn is(&self, code: i32, kinds: &[&str], texts: &[&str]) {
+    /// Asserts this exit code, exactly these kinds of findings, and a line of the output for each of these texts.
+    fn assert_report(&self, code: i32, kinds: &[&str], texts: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
-        assert_eq!(self.kinds().into_keys().collect::<Vec<_>>(), kinds, "{self:?}");
+        assert_eq!(self.counts_by_kind().into_keys().collect::<Vec<_>>(), kinds, "{self:?}");
         for text in texts {
             assert!(self.text.lines().any(|line| line.contains(text)), "{text}: {}", self.text);
         }
     }
 }
 
-/// Offsets and keys as [`Audit::found`] gives them.
-fn found(first: i64, last: i64, keys: &[&str]) -> (Option<i64>, Option<i64>, Vec<String>) {
+/// A finding as [`Audit::findings`] returns it.
+fn finding(first: i64, last: i64, keys: &[&str]) -> (Option<i64>, Option<i64>, Vec<String>) {
     (Some(first), Some(last), keys.iter().map(|&key| key.to_owned()).collect())
 }
 

@@ -1,4 +1,4 @@
-//! A run ends with the audit of what it has stored.
+//! `tickerlake run` ends with an audit of the lake that it wrote to.
 
 use tickerlake_tests::broker::TestBroker;
 
@@ -15,23 +15,23 @@ fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_run_ends_with_what_is_stored_and_that_nothing_is_missing_or_twice() {
+fn run_ends_with_a_clean_audit() {
     let folder = TempDir::new().unwrap();
     for _ in 0..2 {
-        let (code, said) = run(folder.path(), &[]);
-        assert_eq!(code, Some(0), "{said}");
+        let (code, stdout) = run(folder.path(), &[]);
+        assert_eq!(code, Some(0), "{stdout}");
         let last = "audit: 1,200 stored, 0 quarantined, offsets 0 to 752 in 3 partitions, nothing missing, nothing twice, lag 0";
-        assert_eq!(said.lines().last(), Some(last));
+        assert_eq!(stdout.lines().last(), Some(last));
     }
-    let (code, said) = run(folder.path(), &["--format", "json"]);
-    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    assert_eq!(code, Some(0), "{said}");
+    let (code, stdout) = run(folder.path(), &["--format", "json"]);
+    let last: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(code, Some(0), "{stdout}");
     assert_eq!((&last["type"], &last["stored"], &last["clean"]), (&json!("audit"), &json!(1_200), &json!(true)));
-    Audit::of(folder.path(), &[]).is(0, &[], &["3,600 stored"]);
+    Audit::run(folder.path(), &[]).assert_report(0, &[], &["3,600 stored"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_over_a_lake_that_has_lost_an_object_says_so_and_ends_with_4() {
+async fn run_exits_with_4_if_the_audit_finds_a_lost_object() {
     let broker = TestBroker::embedded(1).await.unwrap();
     let folder = TempDir::new().unwrap();
     let arguments = ["-b", broker.servers(), "--topic", &broker.topic];
@@ -42,12 +42,12 @@ async fn a_run_over_a_lake_that_has_lost_an_object_says_so_and_ends_with_4() {
     let offset = |line: Option<&Value>| line.unwrap()["kafka_offset"].as_i64().unwrap();
     let (first, last) = (offset(second.1.first()), offset(second.1.last()));
     fs::remove_file(bucket.join(second.0)).unwrap();
-    let (code, said) = run(folder.path(), &arguments);
-    assert_eq!(code, Some(FOUND), "{said}");
-    let told = format!("missing: {}/0 offsets {first} to {last} (", broker.topic);
+    let (code, stdout) = run(folder.path(), &arguments);
+    assert_eq!(code, Some(FINDINGS), "{stdout}");
+    let expected = format!("missing: {}/0 offsets {first} to {last} (", broker.topic);
     assert!(
-        said.lines().any(|line| line.starts_with(&told) && line.ends_with("the broker still delivers them")),
-        "{said}"
+        stdout.lines().any(|line| line.starts_with(&expected) && line.ends_with("the broker still delivers them")),
+        "{stdout}"
     );
-    assert!(said.lines().last().unwrap().ends_with("; see above"), "{said}");
+    assert!(stdout.lines().last().unwrap().ends_with("; see above"), "{stdout}");
 }

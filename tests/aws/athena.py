@@ -1,86 +1,88 @@
-"""Athena: the saved queries, and questions of smoke's own."""
+"""Athena: runs the saved queries, and counts the rows of the table quotes."""
 
 import json
 
-from report import Failed, Waiting, number
+from report import Failed, Pending, counted
 
-QUICK = 1  # seconds between two looks; queries are done in a few
+POLL_PAUSE = 1  # seconds between two polls; a query takes a few seconds
 
 
-def ask(run, sql):
-    """Runs a query in the stack's workgroup; returns its execution."""
-    # As JSON, for the CLI takes a query that begins with a comment for an option.
-    asked = {
+def execute(run, sql):
+    """Runs a query in the stack's workgroup and returns its QueryExecution."""
+    # As JSON, because the CLI mistakes a query that begins with a comment for an option.
+    request = {
         "QueryString": sql,
         "WorkGroup": run.stack.output("WorkGroup"),
         "QueryExecutionContext": {"Database": run.stack.output("Database")},
     }
-    started = run.aws("athena", "start-query-execution", "--cli-input-json", json.dumps(asked))
-    identity = started["QueryExecutionId"]
+    started = run.aws("athena", "start-query-execution", "--cli-input-json", json.dumps(request))
+    query_id = started["QueryExecutionId"]
 
-    def look():
-        told = run.aws("athena", "get-query-execution", "--query-execution-id", identity)["QueryExecution"]
-        state = told["Status"]["State"]
-        return Waiting(f"a query is {state}") if state in ("QUEUED", "RUNNING") else told
+    def poll():
+        execution = run.aws("athena", "get-query-execution", "--query-execution-id", query_id)["QueryExecution"]
+        state = execution["Status"]["State"]
+        return Pending(f"a query is {state}") if state in ("QUEUED", "RUNNING") else execution
 
-    done = run.report.until(look, "look at it in Athena's history of the workgroup", pause=QUICK)
-    if done["Status"]["State"] != "SUCCEEDED":
-        reason = done["Status"].get("StateChangeReason", "no reason")
-        raise Failed(f"{done['Status']['State']}: {reason}", "run it in Athena's console, in the workgroup "
-                     f"{asked['WorkGroup']}; the permissions are of Athena, of the catalog (glue:GetTable) and of S3")
-    return done
+    execution = run.report.wait_until(poll, "see the workgroup's query history in Athena's console", pause=POLL_PAUSE)
+    if execution["Status"]["State"] != "SUCCEEDED":
+        reason = execution["Status"].get("StateChangeReason", "no reason given")
+        raise Failed(f"{execution['Status']['State']}: {reason}", "run the query in Athena's console, in the workgroup "
+                     f"{request['WorkGroup']}; it needs permissions for Athena, the catalog (glue:GetTable) and S3")
+    return execution
 
 
-def row(run, sql):
-    """The only row of a query's result, as text."""
-    identity = ask(run, sql)["QueryExecutionId"]
-    told = run.aws("athena", "get-query-results", "--query-execution-id", identity)
-    _names, values = told["ResultSet"]["Rows"]
+def single_row(run, sql):
+    """Returns the only row of a query's result, as a list of strings."""
+    query_id = execute(run, sql)["QueryExecutionId"]
+    results = run.aws("athena", "get-query-results", "--query-execution-id", query_id)
+    _names, values = results["ResultSet"]["Rows"]
     return [cell.get("VarCharValue") for cell in values["Data"]]
 
 
-def quotes(run):
-    """The rows of the table quotes."""
-    return int(row(run, "SELECT count(*) FROM quotes")[0])
+def count_quotes(run):
+    """Returns the number of rows in the table quotes."""
+    return int(single_row(run, "SELECT count(*) FROM quotes")[0])
 
 
-def is_question(sql):
-    words = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
-    return words[0].split()[0].upper() in ("SELECT", "WITH")
+def is_select(sql):
+    """Returns whether a statement only reads, rather than creating or changing something."""
+    lines = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
+    return lines[0].split()[0].upper() in ("SELECT", "WITH")
 
 
-def saved(run):
-    """The workgroup's saved queries; what makes something comes before what asks for it."""
+def list_saved_queries(run):
+    """Returns the workgroup's saved queries: first those that create something, then those that only read."""
     listed = run.aws("athena", "list-named-queries", "--work-group", run.stack.output("WorkGroup"))
-    identities = listed["NamedQueryIds"]
+    all_ids = listed["NamedQueryIds"]
     found = []
-    for begin in range(0, len(identities), 50):  # no more are told at once
-        ids = identities[begin:begin + 50]
+    for first in range(0, len(all_ids), 50):  # the API returns at most 50 at once
+        ids = all_ids[first:first + 50]
         found += run.aws("athena", "batch-get-named-query", "--named-query-ids", *ids)["NamedQueries"]
-    return sorted(found, key=lambda query: (is_question(query["QueryString"]), query["Name"]))
+    return sorted(found, key=lambda query: (is_select(query["QueryString"]), query["Name"]))
 
 
 def saved_queries(run):
-    """The step: each saved query succeeds."""
-    queries, scanned, failures = saved(run), 0, []
+    """Step: every saved query succeeds."""
+    queries, scanned, failures = list_saved_queries(run), 0, []
     if not queries:
-        raise Failed("the workgroup has no saved queries", "deploy the present template.yaml")
+        raise Failed("the workgroup has no saved queries", "deploy the current template.yaml")
     for query in queries:
         try:
-            scanned += ask(run, query["QueryString"])["Statistics"].get("DataScannedInBytes", 0)
+            scanned += execute(run, query["QueryString"])["Statistics"].get("DataScannedInBytes", 0)
         except Failed as failed:
             failures.append(f"{query['Name']}: {failed}")
     if failures:
-        raise Failed(f"{len(failures)} of {len(queries)}: {' | '.join(failures)}", "mend the file in queries/")
-    making = [query["Name"] for query in queries if not is_question(query["QueryString"])]
-    told = f" (no question, but run as well: {', '.join(making)})" if making else ""
-    return f"{len(queries)} succeeded{told}, {number(scanned)} bytes scanned"
+        raise Failed(f"{len(failures)} of {len(queries)}: {' | '.join(failures)}", "correct the files in queries/")
+    statements = [query["Name"] for query in queries if not is_select(query["QueryString"])]
+    note = f" (including statements that are not queries: {', '.join(statements)})" if statements else ""
+    return f"{len(queries)} succeeded{note}, {counted(scanned, 'byte')} scanned"
 
 
 def count(run):
-    """The step: Athena sees as many rows as the audit has counted."""
-    seen, wanted = quotes(run), run.audit.total["stored"]
-    if seen != wanted:
-        raise Failed(f"quotes has {number(seen)} rows, and the lake {number(wanted)} good records",
-                     "look whether FirstDate is after the first day of the feed, and whether something else feeds the topic")
-    return f"quotes has {number(seen)} rows, as many as the lake has good records"
+    """Step: Athena finds as many rows as the audit counted."""
+    found, expected = count_quotes(run), run.audit.total["stored"]
+    if found != expected:
+        raise Failed(f"quotes has {counted(found, 'row')}, and the lake {counted(expected, 'valid record')}",
+                     "check whether FirstDate is later than the feed's first day, and whether another producer writes "
+                     "to the topic")
+    return f"quotes has {counted(found, 'row')}, as many as the lake has valid records"

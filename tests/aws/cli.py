@@ -1,4 +1,4 @@
-"""The AWS CLI: one command, one answer."""
+"""Calls the AWS CLI and parses its JSON output."""
 
 import json
 import os
@@ -6,29 +6,29 @@ import subprocess
 
 from report import Failed, last_line
 
-# Where a service's permissions have another name than its commands.
-PERMISSIONS = {"stepfunctions": "states"}
-LIMIT = 300  # seconds; the CLI itself tries again and pages
+# IAM prefixes of the services whose permissions are not named after the CLI's command.
+PERMISSION_PREFIXES = {"stepfunctions": "states"}
+TIMEOUT = 300  # seconds; the CLI retries and pages by itself
 
 
 class AwsError(Failed):
-    """Told with the command's own last line and the permission that it needs."""
+    """A failed command: the last line of its output, and the permission that it needs."""
 
-    def __init__(self, service, operation, said):
-        name = "".join(word.capitalize() for word in operation.split("-"))
-        permission = f"{PERMISSIONS.get(service, service)}:{name}"
-        super().__init__(f"aws {service} {operation}: {last_line(said)}",
+    def __init__(self, service, operation, output):
+        action = "".join(word.capitalize() for word in operation.split("-"))
+        permission = f"{PERMISSION_PREFIXES.get(service, service)}:{action}"
+        super().__init__(f"aws {service} {operation}: {last_line(output)}",
                          f"it needs a region, and credentials with the permission {permission}")
-        self.said = said
+        self.output = output
 
 
 class Aws:
-    """Calls `aws SERVICE OPERATION ARGUMENTS` with the user's own settings, and reads its JSON."""
+    """Runs `aws SERVICE OPERATION ARGUMENTS` with the user's own settings, and returns the parsed JSON."""
 
     def __call__(self, service, operation, *arguments):
         command = ["aws", service, operation, *arguments, "--output", "json"]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL,
-                             env=os.environ | {"AWS_PAGER": ""}, check=False)
-        if ran.returncode != 0:
-            raise AwsError(service, operation, ran.stderr or ran.stdout)
-        return json.loads(ran.stdout) if ran.stdout.strip() else {}
+        process = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
+                                 env=os.environ | {"AWS_PAGER": ""}, check=False)
+        if process.returncode != 0:
+            raise AwsError(service, operation, process.stderr or process.stdout)
+        return json.loads(process.stdout) if process.stdout.strip() else {}

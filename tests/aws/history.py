@@ -1,49 +1,50 @@
-"""The history: the state machine that merges the lake into an Iceberg table each day."""
+"""The history: the state machine that merges the lake into an Iceberg table every day."""
 
 import athena
-from report import Failed, Waiting, number
+from report import Failed, Pending, counted, grouped
 
-# Sums tell apart what counts alone do not.
-ROWS = "SELECT count(*), coalesce(sum(kafka_offset), 0) FROM "
+# The sum reveals differences that the count alone does not.
+TOTALS = "SELECT count(*), coalesce(sum(kafka_offset), 0) FROM "
 
 
-def rows(told):
-    return f"{number(int(told[0]))} rows (sum of offsets {number(int(told[1]))})"
+def describe(totals):
+    return f"{counted(int(totals[0]), 'row')} (sum of offsets {grouped(int(totals[1]))})"
 
 
 def merge(run):
-    """Starts the state machine and waits for its end."""
+    """Starts the state machine and waits until it ends."""
     started = run.aws("stepfunctions", "start-execution", "--state-machine-arn", run.stack.output("History"))
-    execution = started["executionArn"]
+    arn = started["executionArn"]
 
-    def look():
-        told = run.aws("stepfunctions", "describe-execution", "--execution-arn", execution)
-        return Waiting("the merge is RUNNING") if told["status"] in ("RUNNING", "PENDING_REDRIVE") else told
+    def poll():
+        described = run.aws("stepfunctions", "describe-execution", "--execution-arn", arn)
+        return Pending("the merge is RUNNING") if described["status"] in ("RUNNING", "PENDING_REDRIVE") else described
 
-    done = run.report.until(look, f"look at the execution {execution}")
-    if done["status"] != "SUCCEEDED":
-        why = f"{done.get('error', 'no error named')}: {done.get('cause', 'no cause')}"
-        raise Failed(f"{done['status']}: {why}", f"look at the execution {execution}")
+    execution = run.report.wait_until(poll, f"see the execution {arn}")
+    if execution["status"] != "SUCCEEDED":
+        reason = f"{execution.get('error', 'no error given')}: {execution.get('cause', 'no cause given')}"
+        raise Failed(f"{execution['status']}: {reason}", f"see the execution {arn}")
 
 
 def merged(run):
-    """The step: after a merge the history has what quotes has."""
+    """Step: after a merge the history has the rows of quotes."""
     merge(run)
-    lake, history = athena.row(run, ROWS + "quotes"), athena.row(run, ROWS + "quotes_history")
+    lake, history = athena.single_row(run, TOTALS + "quotes"), athena.single_row(run, TOTALS + "quotes_history")
     if lake != history:
-        raise Failed(f"quotes_history has {rows(history)}, quotes {rows(lake)}",
-                     "look at the merge's query in Athena's history of the workgroup")
+        raise Failed(f"quotes_history has {describe(history)}, quotes has {describe(lake)}",
+                     "see the merge's query in the workgroup's query history")
     if lake[0] == "0":
-        raise Failed("quotes has no rows, so this proves nothing", "mend the feed first")
+        raise Failed("quotes has no rows, so this step proves nothing", "fix the feed first")
     run.history = history
-    return f"quotes_history has {rows(history)}, as quotes has"
+    return f"quotes_history has {describe(history)}, the same as quotes"
 
 
 def unchanged(run):
-    """The step: a second merge of the same adds nothing."""
+    """Step: a second merge of the same rows adds nothing."""
     merge(run)
-    history = athena.row(run, ROWS + "quotes_history")
+    history = athena.single_row(run, TOTALS + "quotes_history")
     if history != run.history:
-        raise Failed(f"after a second merge quotes_history has {rows(history)}, before it {rows(run.history)}",
-                     "let nothing feed the topic meanwhile; else history/merge.sql adds what is there")
-    return f"a second merge has changed nothing: {rows(history)}"
+        raise Failed(f"after a second merge quotes_history has {describe(history)}, before it {describe(run.history)}",
+                     "stop all producers and run this again; if the counts still differ, history/merge.sql adds rows "
+                     "that exist already")
+    return f"a second merge changed nothing: {describe(history)}"

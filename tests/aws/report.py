@@ -1,4 +1,4 @@
-"""What tests/smoke prints, and how it waits."""
+"""Prints the steps of tests/smoke, and polls until a condition holds."""
 
 import subprocess
 import sys
@@ -6,90 +6,99 @@ import time
 
 
 class Failed(Exception):
-    """A step's: what was seen, and what to do."""
+    """A failed step: what was observed, and the remedy."""
 
-    def __init__(self, seen, todo):
-        super().__init__(f"{' '.join(str(seen).split())}; {todo}")
-
-
-class Waiting(str):
-    """What a look has seen that may still become what is waited for."""
+    def __init__(self, observed, remedy):
+        super().__init__(f"{' '.join(str(observed).split())}; {remedy}")
 
 
-def number(count):
+class Pending(str):
+    """What a poll observed while the awaited condition does not hold yet."""
+
+
+def grouped(count):
+    """Formats a count with thousands separators."""
     return f"{count:,}"
 
 
-def last_line(text, otherwise="no word"):
-    """The last line that says something."""
+def counted(count, noun):
+    """Formats a count with its noun, which takes an `s` in the plural."""
+    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def last_line(text, default="no output"):
+    """Returns the last line that is not blank."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else otherwise
+    return lines[-1] if lines else default
 
 
 class Report:
-    """Steps by name, a line each. `limit` seconds is the longest wait, with `pause` seconds between two looks."""
+    """Runs named steps and prints a line for each. Waits at most `limit` seconds, and polls every `pause` seconds."""
 
     def __init__(self, limit, pause):
         self.limit, self.pause = limit, pause
-        self.done = {}
-        self.told = ""
+        self.results = {}
+        self.last_progress = ""
 
-    def step(self, what, do, needs=(), only_if=True):
-        """Does it, unless a step that it needs has failed; `only_if` may be the reason why there is nothing to do."""
+    def step(self, name, run, needs=(), only_if=True):
+        """Runs a step unless a step that it needs has failed.
+
+        `only_if` is True, or the reason why the stack does not have the part that the step tests.
+        """
         if only_if is not True:
-            self._line("none", what, only_if)
+            self._print("none", name, only_if)
             return
-        missing = [need for need in needs if not self.done.get(need)]
+        missing = [need for need in needs if not self.results.get(need)]
         if missing:
-            self.failed(what, f"not tried, for it needs: {', '.join(missing)}; mend that first")
+            self.failed(name, f"not tried, because it needs: {', '.join(missing)}; fix that first")
             return
         try:
-            figure = do()
+            figure = run()
         except Failed as failed:
-            self.failed(what, failed)
-        except subprocess.TimeoutExpired as late:
-            self.failed(what, f"{late.cmd[0]} did not end within {late.timeout:.0f} s; try again")
+            self.failed(name, failed)
+        except subprocess.TimeoutExpired as timeout:
+            self.failed(name, f"{timeout.cmd[0]} did not end within {timeout.timeout:.0f} s; try again")
         except OSError as error:
-            self.failed(what, f"{error}; look whether the repository is whole, and its programs are built")
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as odd:
-            # An answer of another shape than is known here ends this step, not the others.
-            self.failed(what, f"an answer that is not understood ({type(odd).__name__}: {odd}); report it with the "
-                        "version of `aws --version`")
+            self.failed(name, f"{error}; check that the repository is complete and its programs are built")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # A response with an unexpected structure fails this step only, not the others.
+            self.failed(name, f"unexpected response ({type(error).__name__}: {error}); report it with the output of "
+                        "`aws --version`")
         else:
-            self.done[what] = True
-            self._line("ok ", what, figure)
+            self.results[name] = True
+            self._print("ok ", name, figure)
 
-    def failed(self, what, why):
-        self.done[what] = False
-        self._line("FAILED", what, why)
+    def failed(self, name, reason):
+        self.results[name] = False
+        self._print("FAILED", name, reason)
 
     def end(self):
-        """The exit code."""
-        failed = [what for what, well in self.done.items() if not well]
+        """Prints which steps failed, and returns the exit code."""
+        failed = [name for name, passed in self.results.items() if not passed]
         if failed:
-            print(f"{len(failed)} of {len(self.done)} steps failed: {', '.join(failed)}")
+            print(f"{len(failed)} of {len(self.results)} steps failed: {', '.join(failed)}")
         return 1 if failed else 0
 
-    def until(self, look, todo, pause=None):
-        """What `look` returns once that is no Waiting."""
-        began = time.monotonic()
-        while isinstance(seen := look(), Waiting):
-            waited = time.monotonic() - began
+    def wait_until(self, poll, remedy, pause=None):
+        """Calls `poll` until it returns anything but Pending, and returns that."""
+        started = time.monotonic()
+        while isinstance(observed := poll(), Pending):
+            waited = time.monotonic() - started
             if waited >= self.limit:
-                raise Failed(f"{seen}, after {waited:.0f} s", todo() if callable(todo) else todo)
-            self._progress(f"{seen} ({waited:.0f} s of at most {self.limit:.0f})", seen)
+                raise Failed(f"{observed}, after {waited:.0f} s", remedy() if callable(remedy) else remedy)
+            self._progress(f"{observed} ({waited:.0f} s of at most {self.limit:.0f} s)", observed)
             time.sleep(min(pause or self.pause, self.pause))
-        return seen
+        return observed
 
-    def _line(self, outcome, what, text):
+    def _print(self, outcome, name, text):
         self._progress("", "")
-        print(f"{outcome} {what}: {' '.join(str(text).split())}", flush=True)
+        print(f"{outcome} {name}: {' '.join(str(text).split())}", flush=True)
 
-    def _progress(self, text, changed):
-        """On a terminal one line that is written over; elsewhere one for each change."""
+    def _progress(self, text, observed):
+        """On a terminal, overwrites one line; elsewhere, prints a line for each change."""
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[K{text[:150]}")
             sys.stderr.flush()
-        elif text and changed != self.told:
+        elif text and observed != self.last_progress:
             print(f"... {text}", file=sys.stderr, flush=True)
-        self.told = changed
+        self.last_progress = observed

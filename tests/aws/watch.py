@@ -1,102 +1,106 @@
-"""What AWS says of the stack: event source, metrics, alarms, dashboard, the function's memory."""
+"""The stack in operation: event source, metrics, alarms, dashboard, and the function's memory."""
 
 import json
 import re
 import time
 
-from report import Failed, Waiting, number
+from report import Failed, Pending, counted
 
-SHARE = 80  # % of the function's memory that it may use
-DAY = 24 * 3600
-REPORT = re.compile(r"Max Memory Used: (\d+) MB(?:\s+Init Duration: ([\d.]+) ms)?")
+MAX_MEMORY_PERCENT = 80  # of the function's memory, for an invocation
+DAY = 24 * 3600  # seconds
+REPORT_LINE = re.compile(r"Max Memory Used: (\d+) MB(?:\s+Init Duration: ([\d.]+) ms)?")
 
 
-def result(run):
-    """The event source's own word, for others' failures."""
+def event_source_state(run):
+    """Returns the event source's state and last result, for the messages of other steps."""
     try:
-        told = run.aws("lambda", "get-event-source-mapping", "--uuid", run.stack.output("EventSource"))
+        mapping = run.aws("lambda", "get-event-source-mapping", "--uuid", run.stack.output("EventSource"))
     except Failed as failed:
         return failed
-    return f"{told['State']}, {told.get('LastProcessingResult', 'no result')}"
+    return f"{mapping['State']}, {mapping.get('LastProcessingResult', 'no result')}"
 
 
 def event_source(run):
-    """The step: it is enabled, and its last batch was well."""
-    identity = run.stack.output("EventSource")
+    """Step: the event source is enabled, and its last batch succeeded."""
+    uuid = run.stack.output("EventSource")
 
-    def look():
-        told = run.aws("lambda", "get-event-source-mapping", "--uuid", identity)
-        state, last = told["State"], told.get("LastProcessingResult") or "no result"
+    def poll():
+        mapping = run.aws("lambda", "get-event-source-mapping", "--uuid", uuid)
+        state, last = mapping["State"], mapping.get("LastProcessingResult") or "no result"
         if state == "Disabled":
-            raise Failed(f"Disabled: {told.get('StateTransitionReason', 'no reason')}", "run `sam deploy` with Paused=false")
-        return last if state == "Enabled" and last == "OK" else Waiting(f"{state}, last result: {last}")
+            raise Failed(f"Disabled: {mapping.get('StateTransitionReason', 'no reason given')}",
+                         "run `sam deploy` with Paused=false")
+        return last if state == "Enabled" and last == "OK" else Pending(f"{state}, last result: {last}")
 
-    said = run.report.until(look, f"read the log group {run.stack.output('Logs')}; where it says nothing, it is the way "
-                            "to the broker: its security group, its certificate, its user")
-    return f"Enabled, last result: {said}"
+    last = run.report.wait_until(poll, f"read the log group {run.stack.output('Logs')}; if it is empty, the event source "
+                                 "cannot reach the broker: check its security group, certificate and user")
+    return f"Enabled, last result: {last}"
 
 
 def metric(run, namespace, name, dimension, value):
-    """The step: CloudWatch has the metric, with this dimension and no other."""
+    """Step: CloudWatch has the metric with this dimension and no other."""
     words = ["--namespace", namespace, "--metric-name", name, "--recently-active", "PT3H"]
-    wanted = [{"Name": dimension, "Value": value}]
+    expected = [{"Name": dimension, "Value": value}]
 
-    def look():
-        told = run.aws("cloudwatch", "list-metrics", *words, "--dimensions", f"Name={dimension},Value={value}")
-        found = [one["Dimensions"] for one in told["Metrics"]]
-        return True if wanted in found else Waiting(f"no {namespace} {name} of {dimension}={value} alone")
+    def poll():
+        listed = run.aws("cloudwatch", "list-metrics", *words, "--dimensions", f"Name={dimension},Value={value}")
+        found = [one["Dimensions"] for one in listed["Metrics"]]
+        return True if expected in found else Pending(f"no {namespace} {name} with {dimension}={value} only")
 
-    def others():
-        told = run.aws("cloudwatch", "list-metrics", *words)["Metrics"]
-        kinds = {" and ".join(sorted(one["Name"] for one in metric["Dimensions"])) or "none" for metric in told}
-        there = f"there is one with the dimensions {'; '.join(sorted(kinds))}" if kinds else "there is none at all"
-        return f"alarms and dashboard ask for this one, and {there}: mend template.yaml"
+    def remedy():
+        listed = run.aws("cloudwatch", "list-metrics", *words)["Metrics"]
+        kinds = {" and ".join(sorted(one["Name"] for one in metric["Dimensions"])) or "none" for metric in listed}
+        found = f"has it with the dimensions {'; '.join(sorted(kinds))}" if kinds else "has no such metric"
+        return f"alarms and dashboard use this metric, and CloudWatch {found}: correct template.yaml"
 
-    run.report.until(look, others)
-    return f"{namespace} {name} of {dimension}={value}"
+    run.report.wait_until(poll, remedy)
+    return f"{namespace} {name} with {dimension}={value}"
 
 
 def alarms(run):
-    """The step: the stack has alarms, and none of them is going off."""
+    """Step: the stack has alarms, and none of them is in state ALARM."""
     names = run.stack.resources("AWS::CloudWatch::Alarm")
     if not names:
-        raise Failed("the stack has no alarms", "deploy the present template.yaml")
-    told = run.aws("cloudwatch", "describe-alarms", "--alarm-names", *names)["MetricAlarms"]
-    ringing = [f"{one['AlarmName']}: {one.get('StateReason', 'no reason')}" for one in told if one["StateValue"] == "ALARM"]
-    if ringing:
-        raise Failed(" | ".join(ringing), "the README's section Deploy says what to do about each")
-    if len(told) != len(names):
-        raise Failed(f"{len(names) - len(told)} of {len(names)} alarms are not there", "run `sam deploy` again")
-    waiting = sum(one["StateValue"] == "INSUFFICIENT_DATA" for one in told)
-    return f"{len(told)} alarms, none in ALARM" + (f", {waiting} without data yet" if waiting else "")
+        raise Failed("the stack has no alarms", "deploy the current template.yaml")
+    described = run.aws("cloudwatch", "describe-alarms", "--alarm-names", *names)["MetricAlarms"]
+    in_alarm = [f"{one['AlarmName']}: {one.get('StateReason', 'no reason given')}"
+                for one in described if one["StateValue"] == "ALARM"]
+    if in_alarm:
+        raise Failed(" | ".join(in_alarm), "the README's section Deploy describes the remedy for each")
+    if len(described) != len(names):
+        raise Failed(f"{len(names) - len(described)} of {len(names)} alarms do not exist", "run `sam deploy` again")
+    waiting = sum(one["StateValue"] == "INSUFFICIENT_DATA" for one in described)
+    return f"{counted(len(described), 'alarm')}, none in ALARM" + (f", {waiting} without data yet" if waiting else "")
 
 
 def dashboard(run):
-    """The step: the dashboard is there."""
+    """Step: the dashboard exists."""
     names = run.stack.resources("AWS::CloudWatch::Dashboard")
     if not names:
-        raise Failed("the stack has no dashboard", "deploy the present template.yaml")
-    told = run.aws("cloudwatch", "get-dashboard", "--dashboard-name", names[0])
-    return f"{names[0]}, with {len(json.loads(told['DashboardBody'])['widgets'])} widgets"
+        raise Failed("the stack has no dashboard", "deploy the current template.yaml")
+    found = run.aws("cloudwatch", "get-dashboard", "--dashboard-name", names[0])
+    return f"{names[0]}, with {counted(len(json.loads(found['DashboardBody'])['widgets']), 'widget')}"
 
 
 def memory(run):
-    """The step: of the last day's invocations none was near the function's memory."""
+    """Step: no invocation of the last day came near the function's memory."""
     logs = run.stack.output("Logs")
-    told = run.aws("lambda", "get-function-configuration", "--function-name", run.stack.output("Function"))
-    size = told["MemorySize"]
+    configuration = run.aws("lambda", "get-function-configuration", "--function-name", run.stack.output("Function"))
+    size = configuration["MemorySize"]
     since = str(int((time.time() - DAY) * 1000))
 
-    def look():
+    def poll():
         events = run.aws("logs", "filter-log-events", "--log-group-name", logs, "--start-time", since,
                          "--filter-pattern", '"Max Memory Used"')["events"]
-        return [found for event in events if (found := REPORT.search(event["message"]))] or Waiting(f"no REPORT line in {logs}")
+        return ([found for event in events if (found := REPORT_LINE.search(event["message"]))]
+                or Pending(f"no REPORT line in {logs}"))
 
-    found = run.report.until(look, "look whether the function was invoked, and whether its log group is this one")
-    most = max(int(one[1]) for one in found)
+    found = run.report.wait_until(poll, "check that the function was invoked, and that this is its log group")
+    peak = max(int(one[1]) for one in found)
     starts = [float(one[2]) for one in found if one[2]]
-    init = f"Init Duration {max(starts):.0f} ms at most" if starts else "no Init Duration, for it was not started anew"
-    used = f"{most} of {size} MB used at most ({100 * most // size} %), {init}, in {number(len(found))} invocations of a day"
-    if 100 * most > SHARE * size:
-        raise Failed(used, f"raise MemorySize: above {SHARE} % there is little left for a larger batch")
+    init = f"Init Duration at most {max(starts):.0f} ms" if starts else "no Init Duration, because no cold start occurred"
+    used = (f"at most {peak} of {size} MB used ({100 * peak // size} %), {init}, in "
+            f"{counted(len(found), 'invocation')} of the last day")
+    if 100 * peak > MAX_MEMORY_PERCENT * size:
+        raise Failed(used, f"raise MemorySize: above {MAX_MEMORY_PERCENT} % a larger batch may not fit")
     return used

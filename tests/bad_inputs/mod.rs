@@ -1,4 +1,4 @@
-//! Bad inputs, as a user meets them: every case of the table, by `producer` and by `tickerlake run`.
+//! Runs every case of the table of bad inputs with `producer` and with `tickerlake run`.
 
 mod page;
 mod table;
@@ -15,11 +15,11 @@ use tempfile::TempDir;
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::program;
 
-/// A program that has failed must also end.
-const LONGEST: Duration = Duration::from_secs(120);
+/// Limit for a program to exit, also after a failure.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A case's folder, with what it needs in it.
-fn prepared(case: &Case) -> TempDir {
+/// Creates a folder with the files of a case.
+fn prepare(case: &Case) -> TempDir {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(FILE);
     match &case.input {
@@ -27,13 +27,13 @@ fn prepared(case: &Case) -> TempDir {
         Input::Folder => std::fs::create_dir(path).unwrap(),
         Input::Absent | Input::Piped(_) => {}
     }
-    if let Some(name) = case.in_the_way {
+    if let Some(name) = case.obstacle {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }
     folder
 }
 
-fn called(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
+fn call(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
     let piped = if let Input::Piped(bytes) = &case.input { Some(bytes) } else { None };
     let mut child = Command::new(program(name).unwrap())
         .args([first, if piped.is_some() { "-" } else { FILE }])
@@ -45,34 +45,40 @@ fn called(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Dropped at once, which ends it.
+    // Dropping standard input ends it.
     child.stdin.take().unwrap().write_all(piped.map_or(&[], Vec::as_slice)).unwrap();
     let id = child.id().to_string();
     let (sender, output) = channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
-    output.recv_timeout(LONGEST).map_or_else(
+    output.recv_timeout(TIMEOUT).map_or_else(
         |_| {
             let _ = Command::new("kill").args(["-KILL", &id]).status();
-            panic!("{}: {name} did not end", case.title)
+            panic!("{}: {name} did not exit", case.title)
         },
         |output| output.unwrap(),
     )
 }
 
-/// The lines of a text; of the counts, what does not depend on the time; of wrong usage, not the reminder of it.
-fn said(bytes: &[u8]) -> Vec<String> {
+/// Returns the lines of an output. The line with the counts ends before its first semicolon, since the rest depends on
+/// the time, and the usage that follows an error of the arguments is left out.
+fn lines_of(bytes: &[u8]) -> Vec<String> {
     let counts = |line: &str| match line.split_once(';') {
-        Some((counts, _)) if counts.contains(" rows read, ") => counts.to_owned(),
+        Some((counts, _)) if is_counts(counts) => counts.to_owned(),
         _ => line.to_owned(),
     };
     String::from_utf8_lossy(bytes).lines().take_while(|line| !line.is_empty()).map(counts).collect()
+}
+
+/// Returns `true` for the line with the counts.
+fn is_counts(line: &str) -> bool {
+    line.contains(" row read, ") || line.contains(" rows read, ")
 }
 
 fn check_rejects(case: &Case, folder: &Path) {
     let name = if matches!(case.input, Input::Piped(_)) { "stdin" } else { FILE };
     let path = folder.join(format!("{name}.rejects.csv"));
     if case.rejects.is_empty() {
-        assert!(!path.is_file(), "{}: there is a rejects file", case.title);
+        assert!(!path.is_file(), "{}: a rejects file exists", case.title);
         return;
     }
     let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
@@ -89,22 +95,22 @@ fn check_rejects(case: &Case, folder: &Path) {
 }
 
 #[test]
-fn the_producer_says_what_is_wrong_and_keeps_the_rest() {
+fn producer_output_matches_the_table() {
     for case in table::cases() {
-        let folder = prepared(&case);
-        let output = called("producer", "--dry-run", &case, folder.path());
-        assert_eq!(said(&output.stderr), case.says, "{}", case.title);
-        assert_eq!(said(&output.stdout), case.records, "{}", case.title);
+        let folder = prepare(&case);
+        let output = call("producer", "--dry-run", &case, folder.path());
+        assert_eq!(lines_of(&output.stderr), case.stderr, "{}", case.title);
+        assert_eq!(lines_of(&output.stdout), case.records, "{}", case.title);
         assert_eq!(output.status.code(), Some(case.exit), "{}", case.title);
         check_rejects(&case, folder.path());
     }
 }
 
 #[test]
-fn run_says_the_same_and_stores_what_the_dry_run_prints() {
+fn run_output_and_lake_match_the_table() {
     let cases = table::cases();
     let (even, odd): (Vec<_>, Vec<_>) = cases.iter().enumerate().partition(|(at, _)| at % 2 == 0);
-    // Each takes its time to start a broker; two at once use a small machine well.
+    // Each case starts a broker, which takes time; two cases at once use a small machine well.
     std::thread::scope(|scope| {
         for half in [even, odd] {
             scope.spawn(move || half.iter().for_each(|(_, case)| check_run(case)));
@@ -113,29 +119,30 @@ fn run_says_the_same_and_stores_what_the_dry_run_prints() {
 }
 
 fn check_run(case: &Case) {
-    let folder = prepared(case);
-    let output = called("tickerlake", "run", case, folder.path());
+    let folder = prepare(case);
+    let output = call("tickerlake", "run", case, folder.path());
     assert_eq!(output.status.code(), Some(case.exit), "{}: {output:?}", case.title);
-    let (mut errors, stages) = (said(&output.stderr), said(&output.stdout));
-    let of_the_producer: Vec<&str> =
+    let (mut errors, stages) = (lines_of(&output.stderr), lines_of(&output.stdout));
+    let counts: Vec<&str> =
         stages.iter().filter_map(|line| line.strip_prefix("producer")).map(str::trim_start).collect();
-    let (mut of_stderr, mut of_stdout) = (Vec::new(), Vec::new());
-    for line in case.says {
-        if line.contains(" rows read, ") || line.starts_with("rejected rows") {
-            of_stdout.push(line.replace("printed", "delivered"));
+    let (mut expected_errors, mut expected_counts) = (Vec::new(), Vec::new());
+    for line in case.stderr {
+        if is_counts(line) || line.starts_with("rejected rows") {
+            expected_counts.push(line.replace("printed", "delivered"));
         } else {
-            of_stderr.push(line.replacen("error: ", "tickerlake: ", 1));
+            expected_errors.push(line.replacen("error: ", "tickerlake: ", 1));
         }
     }
-    // What a dry run has printed before it failed, everyone sees; of what was delivered, the error tells.
+    // A dry run has printed the records before its failure; the error of `run` counts the delivered ones.
     if case.exit == 1 && !case.records.is_empty() {
-        let told = format!("; delivered until then: {} record", case.records.len());
+        let delivered = format!("; delivered until then: {} record", case.records.len());
         let error = errors.last_mut().unwrap();
-        let cut = error.find(&told).unwrap_or_else(|| panic!("{}: {error} does not hold {told}", case.title));
+        let cut =
+            error.find(&delivered).unwrap_or_else(|| panic!("{}: {error} does not contain {delivered}", case.title));
         error.truncate(cut);
     }
-    assert_eq!(errors, of_stderr, "{}", case.title);
-    assert_eq!(of_the_producer, of_stdout, "{}", case.title);
+    assert_eq!(errors, expected_errors, "{}", case.title);
+    assert_eq!(counts, expected_counts, "{}", case.title);
     check_rejects(case, folder.path());
 
     let lake = folder.path().join("lake/tickerlake");
@@ -153,7 +160,7 @@ fn check_run(case: &Case) {
     assert_eq!(stored, printed, "{}", case.title);
 }
 
-/// A record without its coordinates.
+/// Removes a record's coordinates.
 fn bare(mut record: Value) -> String {
     for coordinate in lake_format::record_line::COORDINATES {
         record.as_object_mut().unwrap().remove(coordinate);

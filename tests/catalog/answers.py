@@ -1,4 +1,4 @@
-"""The same rows from Trino and from `tickerlake query`."""
+"""Compares the rows that Trino and `tickerlake query` return."""
 
 import json
 import math
@@ -8,7 +8,7 @@ import servers
 
 
 def number(value):
-    """A number, be it written as a text, as decimals are."""
+    """Converts a value to a number, or returns None. Trino writes decimals as strings."""
     try:
         return None if value is None or isinstance(value, bool) else float(value)
     except ValueError:
@@ -24,19 +24,19 @@ def same_value(one, other):
     return left is not None and right is not None and math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def difference(wanted, found):
-    """The first row that differs, or nothing."""
-    for place, (one, other) in enumerate(zip(wanted, found)):
+def difference(expected, found):
+    """Describes the first row that differs, or returns None."""
+    for index, (one, other) in enumerate(zip(expected, found)):
         if list(one) != list(other):
             return f"columns {list(other)} instead of {list(one)}"
         for column in one:
             if not same_value(one[column], other[column]):
-                return f"row {place + 1}, {column}: {other[column]!r} instead of {one[column]!r}, of {one}"
-    return None if len(wanted) == len(found) else f"{len(found)} rows instead of {len(wanted)}"
+                return f"row {index + 1}, {column}: {other[column]!r} instead of {one[column]!r}, of {one}"
+    return None if len(expected) == len(found) else f"{len(found)} rows instead of {len(expected)}"
 
 
-class Both:
-    """Asks both, of the same objects."""
+class Engines:
+    """Trino and `tickerlake query`, over the same objects."""
 
     def __init__(self, trino, stack, tickerlake, folder):
         self.trino, self.stack = trino, stack
@@ -45,15 +45,15 @@ class Both:
 
     def tickerlake(self, sql):
         command = [str(word) for word in [*self.command, sql]]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=servers.LIMIT, check=False)
-        if ran.returncode:
-            raise RuntimeError(f"tickerlake query ended with {ran.returncode}: {ran.stderr}")
-        return [json.loads(line) for line in ran.stdout.splitlines()]
+        process = subprocess.run(command, capture_output=True, text=True, timeout=servers.TIMEOUT, check=False)
+        if process.returncode:
+            raise RuntimeError(f"tickerlake query exited with {process.returncode}: {process.stderr}")
+        return [json.loads(line) for line in process.stdout.splitlines()]
 
-    def same(self, name, sql, given=None):
-        """Both return the same, and more than nothing. Returns the rows."""
-        wanted, found = self.tickerlake(given or sql), self.trino.ask(sql, self.stack.database_name).rows
-        problem = difference(wanted, found) or (None if found else "no rows: nothing is shown by it")
+    def compare(self, name, sql, file=None):
+        """Checks that both engines return the same rows, at least one, and returns these."""
+        expected, found = self.tickerlake(file or sql), self.trino.execute(sql, self.stack.database_name).rows
+        problem = difference(expected, found) or (None if found else "no rows, so this proves nothing")
         if problem:
             raise AssertionError(f"{name}: {problem}")
         return found

@@ -1,13 +1,13 @@
-"""What is put through the pipeline besides the CSV files: a symbol with every fault that queries/quality/ looks for,
-and events with poison records, of days that are gone."""
+"""Input besides the CSV files: a symbol with every fault that queries/quality/ looks for, and events with invalid records
+of past days."""
 
 import base64
 import datetime
 import json
 
 HEADER = "Symbol,Date,Open,High,Low,Close,Volume"
-# What the table quotes cannot hold, and what the quarantine says of it.
-POISON = [
+# Values that the table quotes cannot represent, and how the quarantine's reason begins.
+INVALID = [
     (b'{"symbol":"AAPL","close":}', "not JSON: "),
     (b'{"symbol":"AA\xff"}', "not UTF-8: "),
     (b'["AAPL",118.5]', "not an object but "),
@@ -16,8 +16,8 @@ POISON = [
     (b'{"symbol":"AAPL","trade_date":"2026-02-27","close":{"amount":1}}', "column close: "),
     (None, "tombstone: "),
 ]
-# Odd, but rows: without a symbol, with a new column, with every number that JSON has, with text for a number's digits.
-GOOD = [
+# Unusual but valid: no symbol, a new column, every form of a JSON number, a number in a text column.
+VALID = [
     b'{"trade_date":"2026-02-27","close":2.5}',
     b'{"symbol":"ODD","trade_date":"2026-02-27","close":1e2,"open":-0.0,"volume":1E+3,"sector":{"of":["tech"]}}',
     b'{"symbol":"ODD","trade_date":"2026-02-28","traded_at":12.50,"close":3,"volume":12345678901234}',
@@ -25,7 +25,7 @@ GOOD = [
 
 
 def damaged():
-    """A CSV of a symbol that slips, has a gap, opens above its high, and has its low above its high."""
+    """Returns a CSV of a symbol with a jump, a gap, a null, a duplicate, an open above its high, and a low above its high."""
     lines = [HEADER]
     for number in range(80):
         day = datetime.date(2020, 1, 1) + datetime.timedelta(number + (40 if number > 50 else 0))
@@ -46,16 +46,16 @@ def damaged():
 
 
 def rows(symbol, count):
-    """A CSV of another symbol."""
+    """Returns a CSV of `count` valid rows of a symbol."""
     days = (datetime.date(2021, 3, 1) + datetime.timedelta(number) for number in range(count))
     return "\n".join([HEADER, *(f"{symbol},{day},1,2,0.5,1.5,10" for day in days)]) + "\n"
 
 
-def event(topic, partition, first, sent, values):
-    """An event as Lambda sends it; the values are of offsets from `first` on, all sent at `sent` (ms)."""
+def event(topic, partition, first, timestamp, values):
+    """Returns an event as Lambda sends it: the values at consecutive offsets from `first`, with one timestamp in ms."""
     records = []
     for offset, value in enumerate(values, first):
-        record = {"topic": topic, "partition": partition, "offset": offset, "timestamp": sent}
+        record = {"topic": topic, "partition": partition, "offset": offset, "timestamp": timestamp}
         record |= {"timestampType": "CREATE_TIME", "key": "QUFQTA==", "headers": [{"feed": [104, -61, -85]}]}
         if value is not None:
             record["value"] = base64.b64encode(value).decode()

@@ -1,4 +1,4 @@
-"""Lambda, as far as the function sees it: an invocation API before one instance of its own program."""
+"""Lambda as the function sees it: the Runtime API for one instance of the function, behind Lambda's invocation API."""
 
 import http.server
 import json
@@ -11,7 +11,7 @@ NEXT = "/2018-06-01/runtime/invocation/next"
 
 
 class Function:
-    """The function with the template's environment. `stored` counts the records of invocations that succeeded."""
+    """The sink in the template's environment. `stored` counts the records of successful invocations."""
 
     def __init__(self, running, program, environment, s3):
         self.stored = 0
@@ -28,7 +28,7 @@ class Function:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if self.path.endswith("/invocations"):
-                    failed, answer = function.invoked(body)
+                    failed, answer = function.process(body)
                     self.reply(200, answer, {"X-Amz-Function-Error": "Unhandled"} if failed else {})
                 else:
                     function.answers.put((self.path.endswith("/error"), body))
@@ -61,16 +61,16 @@ class Function:
         running.start("sink", [program], environment | runtime)
         self.url = f"http://127.0.0.1:{self.api.server_port}/2015-03-31/functions/sink/invocations"
 
-    def invoked(self, event):
-        """Whether it failed, and what it answered."""
+    def process(self, event):
+        """Passes an event to the function, and returns whether it failed and its answer."""
         with self.one_at_a_time:
             self.events.put(event)
-            failed, answer = self.answers.get(timeout=servers.LIMIT)
+            failed, answer = self.answers.get(timeout=servers.TIMEOUT)
         if not failed:
             self.stored += sum(map(len, json.loads(event)["records"].values()))
         return failed, answer
 
     def invoke(self, event):
-        failed, answer = self.invoked(json.dumps(event, separators=(",", ":")).encode())
+        failed, answer = self.process(json.dumps(event, separators=(",", ":")).encode())
         if failed:
             raise RuntimeError(f"the function failed: {answer.decode()}")

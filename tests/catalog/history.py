@@ -1,4 +1,4 @@
-"""The statements of history/, as the state machine substitutes them."""
+"""Runs the statements of history/ in Trino, with the values that the state machine substitutes."""
 
 import re
 
@@ -13,55 +13,55 @@ TYPES = {"string": "varchar", "int": "integer", "timestamp": "timestamp(6)"}
 class History:
     def __init__(self, trino, stack):
         self.trino, self.stack = trino, stack
-        self.columns = columns.history(servers.ROOT)
+        self.columns = columns.read_history_columns(servers.ROOT)
 
-    def text(self, name):
-        given = {"Topic": self.stack.topic, "Lake": servers.BUCKET, "Database": self.stack.database_name}
-        text = resolve.filled(daily.statement(servers.ROOT, name), given)
+    def statement(self, name):
+        values = {"Topic": self.stack.topic, "Lake": servers.BUCKET, "Database": self.stack.database_name}
+        text = resolve.substitute(daily.read_statement(servers.ROOT, name), values)
         if "${" in text:
-            raise AssertionError(f"history/{name}.sql has a placeholder that nobody substitutes")
+            raise AssertionError(f"history/{name}.sql has a placeholder that is not substituted")
         return text
 
-    def ask(self, statement, **more):
-        return self.trino.ask(statement, self.stack.database_name, **more)
+    def execute(self, statement, **options):
+        return self.trino.execute(statement, self.stack.database_name, **options)
 
     def create(self):
-        """Makes the table as create.sql has it: in Athena's dialect, which is translated."""
-        text = self.text("create")
-        listed = ", ".join(f"{name} {TYPES.get(kind, kind)}" for name, kind in self.columns)
+        """Creates the table of create.sql, which is translated from Athena's dialect to Trino's."""
+        text = self.statement("create")
+        definitions = ", ".join(f"{name} {TYPES.get(kind, kind)}" for name, kind in self.columns)
         [partitioning] = re.findall(r"PARTITIONED BY \((.*)\)", text)
         [location] = re.findall(r"LOCATION '(.*)'", text)
-        self.ask(
-            f"CREATE TABLE quotes_history ({listed}) WITH (format = 'PARQUET', "
+        self.execute(
+            f"CREATE TABLE quotes_history ({definitions}) WITH (format = 'PARQUET', "
             f"partitioning = ARRAY['{partitioning}'], location = '{location}')",
             catalog="iceberg",
         )
 
     def merge(self):
-        return self.ask(self.text("merge"))
+        return self.execute(self.statement("merge"))
 
     def optimize(self):
-        """Trino's name of OPTIMIZE ... REWRITE DATA USING BIN_PACK."""
-        [table] = re.findall(r"^OPTIMIZE (\w+) REWRITE DATA USING BIN_PACK$", self.text("optimize"), re.MULTILINE)
-        self.ask(f"ALTER TABLE {table} EXECUTE optimize", catalog="iceberg")
+        """Runs Trino's equivalent of OPTIMIZE ... REWRITE DATA USING BIN_PACK."""
+        [table] = re.findall(r"^OPTIMIZE (\w+) REWRITE DATA USING BIN_PACK$", self.statement("optimize"), re.MULTILINE)
+        self.execute(f"ALTER TABLE {table} EXECUTE optimize", catalog="iceberg")
 
     def count(self):
-        return self.ask("SELECT count(*) FROM quotes_history").value()
+        return self.execute("SELECT count(*) FROM quotes_history").value()
 
-    def files(self):
-        return self.ask('SELECT count(*) FROM "quotes_history$files"', catalog="iceberg").value()
+    def count_files(self):
+        return self.execute('SELECT count(*) FROM "quotes_history$files"', catalog="iceberg").value()
 
-    def has_the_rows_of_quotes(self):
-        """Each as often as quotes has it, every column the same."""
+    def expect_rows_of_quotes(self):
+        """Checks that the history has each row as often as quotes, with the same value in every column."""
         names = [name for name, _ in self.columns]
         own = {"kafka_topic": f"'{self.stack.topic}'"}
         own["stored_at"] = "CAST(\"$file_modified_time\" AT TIME ZONE 'UTC' AS timestamp(6))"
         quotes = f"SELECT {', '.join(own.get(name, name) for name in names)} FROM quotes"
         history = f"SELECT {', '.join(names)} FROM quotes_history WHERE kafka_topic = '{self.stack.topic}'"
-        for what, statement in [
-            ("history lacks", f"{quotes} EXCEPT ALL {history}"),
-            ("history has beyond quotes", f"{history} EXCEPT ALL {quotes}"),
+        for problem, statement in [
+            ("rows missing from the history:", f"{quotes} EXCEPT ALL {history}"),
+            ("rows of the history that quotes does not have:", f"{history} EXCEPT ALL {quotes}"),
         ]:
-            rows = self.ask(f"SELECT * FROM ({statement}) ORDER BY kafka_partition, kafka_offset LIMIT 3").rows
+            rows = self.execute(f"SELECT * FROM ({statement}) ORDER BY kafka_partition, kafka_offset LIMIT 3").rows
             if rows:
-                raise AssertionError(f"{what} {rows}")
+                raise AssertionError(f"{problem} {rows}")

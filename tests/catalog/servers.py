@@ -1,4 +1,4 @@
-"""The servers that a check needs, on free ports of this machine; all end with it."""
+"""Starts the servers that a check needs on free ports of this machine, and stops them when the check ends."""
 
 import os
 import pathlib
@@ -8,12 +8,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = pathlib.Path(os.environ["TICKERLAKE_PARTS"])
-LIMIT = 300  # seconds, for anything: what takes so long hangs
-# What the embedded S3 takes, and moto too: they keep nobody out.
+TIMEOUT = 300  # seconds, for any program or condition
+# Any keys will do: neither the embedded S3 nor moto checks them.
 KEYS = {"AWS_ACCESS_KEY_ID": "tickerlake", "AWS_SECRET_ACCESS_KEY": "tickerlake", "AWS_REGION": "us-east-1"}
 BUCKET = "tickerlake"
-# The caller's settings are for other servers.
-OWN = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KAFKA_", "SINK_"))}
+# Without the caller's settings, which are for other servers.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KAFKA_", "SINK_"))}
 TRINO = """\
 coordinator=true
 node-scheduler.include-coordinator=true
@@ -35,7 +35,7 @@ hive.metastore.glue.endpoint-url={glue}
 hive.metastore.glue.aws-access-key=tickerlake
 hive.metastore.glue.aws-secret-key=tickerlake
 """
-# Athena's name of its catalog, which stands in the view. moto keeps no statistics, and is asked for them for a minute.
+# The view contains Athena's name of its catalog. Statistics are off because moto has none and Trino retries for a minute.
 CATALOGS = {
     "awsdatacatalog": "connector.name=hive\nhive.metastore=glue\nhive.iceberg-catalog-name=iceberg\n"
     "hive.partition-projection-enabled=true\nhive.table-statistics-enabled=false\n",
@@ -43,27 +43,27 @@ CATALOGS = {
 }
 
 
-def free_port(given=set()):
-    """A port below the range from which the system gives them to clients; none twice."""
+def free_port(taken=set()):
+    """Returns a free port below the range that the system assigns to clients, never the same port twice."""
     for port in range(20000 + os.getpid() % 10000, 32000):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in given:
-            given.add(port)
+        if port not in taken:
+            taken.add(port)
             return port
     raise RuntimeError("no free port")
 
 
 def wait_for(what, condition, program=None, log=None):
-    until = time.monotonic() + LIMIT
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         if program and program.poll() is not None:
-            raise RuntimeError(f"{what}: it ended with {program.returncode}:\n{log.read_text()[-3000:]}")
-        if time.monotonic() > until:
-            raise RuntimeError(f"waited in vain for {what}" + (f":\n{log.read_text()[-3000:]}" if log else ""))
+            raise RuntimeError(f"{what}: the program exited with {program.returncode}:\n{log.read_text()[-3000:]}")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"timed out waiting for {what}" + (f":\n{log.read_text()[-3000:]}" if log else ""))
         time.sleep(0.1)
 
 
@@ -73,7 +73,7 @@ def listens(port):
 
 
 class Servers:
-    """Programs that are killed at the end, whatever happens, the last first."""
+    """Running programs. On exit, stops all of them, the last one first."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -91,7 +91,7 @@ class Servers:
         with log.open("w") as output:
             program = subprocess.Popen(
                 [str(word) for word in command],
-                env=OWN | KEYS | (environment or {}),
+                env=ENVIRONMENT | KEYS | (environment or {}),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -101,14 +101,14 @@ class Servers:
         return program, log
 
     def glue(self):
-        """moto. Returns its address."""
+        """Starts moto and returns its address."""
         port = free_port()
         program, log = self.start("moto", [PARTS / "template/bin/moto_server", "-H", "127.0.0.1", "-p", port])
         wait_for("moto", lambda: listens(port), program, log)
         return f"http://127.0.0.1:{port}"
 
     def trino(self, glue, s3):
-        """Trino. Returns its port."""
+        """Starts Trino and returns its port."""
         port, folder = free_port(), self.folder / "trino"
         (folder / "catalog").mkdir(parents=True)
         (folder / "config.properties").write_text(TRINO.format(port=port, parts=PARTS, folder=folder))

@@ -1,40 +1,39 @@
-"""What the template makes of the catalog: its database and tables, made in Glue."""
+"""Creates the template's database and tables in Glue."""
 
 import boto3
 
 import check as template
 import resolve
 import servers
-import sets
 
-# Names that AWS gives when it makes a resource.
-NAMES = {"Lake": servers.BUCKET}
-# What Glue returns where nothing was given. moto does not.
-FILLED_IN = {"Compressed": False, "NumberOfBuckets": 0, "StoredAsSubDirectories": False}
+# Names that AWS chooses when it creates a resource.
+PHYSICAL_NAMES = {"Lake": servers.BUCKET}
+# Values that Glue returns for omitted properties, which moto does not.
+DEFAULTS = {"Compressed": False, "NumberOfBuckets": 0, "StoredAsSubDirectories": False}
 
 
 class Stack:
-    """The template with these parameters, as far as it is data: catalog, and the function's environment."""
+    """The catalog and the function's environment of the template with these parameters."""
 
     def __init__(self, given):
         self.given = given
-        self.resources = resolve.resolved(template.transformed(given), given)["Resources"]
-        self.database = self.of("AWS::Glue::Database")["Database"]["DatabaseInput"]
+        self.resources = resolve.resolve(template.transform(given), given)["Resources"]
+        self.database = self.properties("AWS::Glue::Database")["Database"]["DatabaseInput"]
         self.database_name = self.database["Name"]
-        self.names = NAMES | {"Database": self.database_name}
-        [function] = self.of("AWS::Lambda::Function").values()
-        variables = self.named(function["Environment"]["Variables"])
+        self.names = PHYSICAL_NAMES | {"Database": self.database_name}
+        [function] = self.properties("AWS::Lambda::Function").values()
+        variables = self.substitute_names(function["Environment"]["Variables"])
         self.environment = {name: str(value) for name, value in variables.items()}
-        [mapping] = self.of("AWS::Lambda::EventSourceMapping").values()
+        [mapping] = self.properties("AWS::Lambda::EventSourceMapping").values()
         [self.topic] = mapping["Topics"]
         self.prefix = self.environment["SINK_PREFIX"]
-        self.tables = [self.named(table["TableInput"]) for table in self.of("AWS::Glue::Table").values()]
+        self.tables = [self.substitute_names(table["TableInput"]) for table in self.properties("AWS::Glue::Table").values()]
 
-    def of(self, kind):
+    def properties(self, kind):
         return {name: body["Properties"] for name, body in self.resources.items() if body["Type"] == kind}
 
-    def named(self, node):
-        """The same with the names of the resources that it mentions."""
+    def substitute_names(self, node):
+        """Replaces references to resources with their physical names."""
         match node:
             case {"Ref": name}:
                 return self.names[name]
@@ -43,9 +42,9 @@ class Stack:
                     text = text.replace(f"${{{name}}}", value)
                 return text.replace("${!", "${")
             case dict():
-                return {key: self.named(value) for key, value in node.items()}
+                return {key: self.substitute_names(value) for key, value in node.items()}
             case list():
-                return [self.named(value) for value in node]
+                return [self.substitute_names(value) for value in node]
         return node
 
     def create(self, address):
@@ -56,7 +55,7 @@ class Stack:
             aws_access_key_id="tickerlake",
             aws_secret_access_key="tickerlake",
         )
-        glue.create_database(DatabaseInput=self.named(self.database))
+        glue.create_database(DatabaseInput=self.substitute_names(self.database))
         for table in self.tables:
-            table = table | {"StorageDescriptor": FILLED_IN | table["StorageDescriptor"]}
+            table = table | {"StorageDescriptor": DEFAULTS | table["StorageDescriptor"]}
             glue.create_table(DatabaseName=self.database_name, TableInput=table)

@@ -1,4 +1,4 @@
-"""Asks Trino, by its own protocol."""
+"""A client for Trino's HTTP protocol."""
 
 import json
 import time
@@ -8,11 +8,11 @@ import servers
 
 
 class NoNodes(RuntimeError):
-    """Nothing was done, because there is no node yet."""
+    """Trino has no worker node yet and did not run the statement."""
 
 
 class Answer:
-    """What a statement returned: `rows` by the names of `columns`, `changed` rows, and how much was read for it."""
+    """The result of a statement: `rows` as dicts, the number of `changed` rows, and how much Trino read."""
 
     def __init__(self, columns, rows, page):
         self.columns = columns
@@ -22,6 +22,7 @@ class Answer:
         self.read_bytes = page["stats"]["physicalInputBytes"]
 
     def value(self):
+        """Returns the only value of the only row."""
         [row] = self.rows
         [value] = row.values()
         return value
@@ -31,24 +32,24 @@ class Trino:
     def __init__(self, port):
         self.url = f"http://127.0.0.1:{port}/v1/statement"
 
-    def ask(self, statement, schema, catalog="awsdatacatalog"):
-        """Waits for Trino to know of itself as a node that takes work, which is some time after it has started."""
-        until = time.monotonic() + servers.LIMIT
+    def execute(self, statement, schema, catalog="awsdatacatalog"):
+        """Runs a statement, after waiting until Trino has registered itself as a worker node."""
+        deadline = time.monotonic() + servers.TIMEOUT
         while True:
             try:
-                return self.once(statement, schema, catalog)
+                return self.execute_once(statement, schema, catalog)
             except NoNodes:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
 
-    def once(self, statement, schema, catalog):
+    def execute_once(self, statement, schema, catalog):
         headers = {"X-Trino-User": "check", "X-Trino-Catalog": catalog, "X-Trino-Schema": schema}
         headers["X-Trino-Time-Zone"] = "UTC"
         request = urllib.request.Request(self.url, statement.encode(), headers)
         columns, rows = [], []
         while True:
-            with urllib.request.urlopen(request, timeout=servers.LIMIT) as response:
+            with urllib.request.urlopen(request, timeout=servers.TIMEOUT) as response:
                 page = json.load(response)
             if "error" in page:
                 error = NoNodes if page["error"]["errorName"] == "NO_NODES_AVAILABLE" else RuntimeError

@@ -1,27 +1,27 @@
-//! The real path under fire: Apache Kafka, two triggers in one group, the function's own program, S3; triggers
-//! and functions are killed again and again while a producer feeds.
+//! Chaos test of the whole path: Apache Kafka, two event sources (`tickerlake trigger`) in one consumer group, the
+//! sink's program and S3. Event sources and functions are killed again and again while a producer sends records.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;
-use tickerlake::storage::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use tickerlake_tests::apache_kafka::ApacheKafka;
 use tickerlake_tests::lambda::Lambda;
 use tickerlake_tests::programs::{Running, program};
 use tickerlake_tests::{kafka, lake, workspace};
 
-use super::audit_is_clean;
+use super::assert_clean_audit;
 use super::draws::{Draws, numbers};
 
 const TOPIC: &str = "chaos";
-const WAIT: Duration = Duration::from_secs(120);
-const KILLS_OF_FUNCTIONS: usize = 40;
-const KILLS_OF_TRIGGERS: usize = 20;
+const TIMEOUT: Duration = Duration::from_secs(120);
+const FUNCTIONS_TO_KILL: usize = 40;
+const TRIGGERS_TO_KILL: usize = 20;
 
 struct Chaos {
     kafka: &'static ApacheKafka,
@@ -30,7 +30,7 @@ struct Chaos {
 }
 
 impl Chaos {
-    /// A trigger of a group. What it gives up goes to the folder `given-up`.
+    /// Starts an event source of a consumer group. Batches that it gives up go to the folder `given-up`.
     fn trigger(&self, group: &str, batch_size: usize, retries: usize) -> Running {
         let mut command = Command::new(program("tickerlake").unwrap());
         command
@@ -40,7 +40,7 @@ impl Chaos {
             .args(["--maximum-retry-attempts", &retries.to_string()])
             .arg("--on-failure")
             .arg(self.given_up())
-            // What a killed trigger had is the other's as soon as the broker allows.
+            // The other event source takes over the partitions of a killed one as soon as the broker allows.
             .args(["-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=1000", "--format", "json"]);
         if retries > 0 {
             command.arg("--bisect-batch-on-function-error");
@@ -48,8 +48,8 @@ impl Chaos {
         Running::start(&mut command).unwrap()
     }
 
-    /// One of the two triggers: small batches or large ones, patient or not.
-    fn one_of_two(&self, draws: &mut Draws<'_>) -> Running {
+    /// Starts one of the two event sources, with a random batch size and number of retries.
+    fn random_trigger(&self, draws: &mut Draws<'_>) -> Running {
         self.trigger("one", [7, 40, 150, 600][draws.below(4)], draws.below(3))
     }
 
@@ -61,29 +61,29 @@ impl Chaos {
         self.folder.path().join("given-up")
     }
 
-    /// Waits until a group has committed all that the topic holds.
-    fn caught_up(&self, group: &str) {
-        let (mut least, mut until) = (i64::MAX, Instant::now() + WAIT);
+    /// Waits until a consumer group has no lag.
+    fn wait_until_caught_up(&self, group: &str) {
+        let (mut least, mut until) = (i64::MAX, Instant::now() + TIMEOUT);
         loop {
             let lag = kafka::lag(&self.kafka.plaintext, group, TOPIC).unwrap();
             if lag == 0 {
                 return;
             }
             if lag < least {
-                (least, until) = (lag, Instant::now() + WAIT);
+                (least, until) = (lag, Instant::now() + TIMEOUT);
             }
-            assert!(Instant::now() < until, "group {group} is {lag} records behind and comes no further");
+            assert!(Instant::now() < until, "group {group} is {lag} records behind and makes no progress");
             std::thread::sleep(Duration::from_millis(200));
         }
     }
 
-    /// How often each offset of each partition is stored, and as what.
+    /// The stored lines of each partition and offset.
     fn stored(&self) -> BTreeMap<(i64, i64), Vec<Value>> {
         let mut stored: BTreeMap<_, Vec<Value>> = BTreeMap::new();
         let objects = lake::objects(&self.s3().join(FOLDER_BUCKET)).unwrap();
         for line in objects.into_values().flatten() {
-            let place = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
-            stored.entry(place).or_default().push(line);
+            let location = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
+            stored.entry(location).or_default().push(line);
         }
         stored
     }
@@ -107,7 +107,7 @@ fn count_files(folder: &Path) -> usize {
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
+fn killed_parts_leave_every_record_stored_once() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic(TOPIC, 4, &[]).unwrap();
     let folder = TempDir::new().unwrap();
@@ -137,14 +137,14 @@ fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
     command.args(["--rate", "250", "--repeat", "forever"]);
     let mut producer = Running::start(command.arg(workspace().join("data/us-stocks-sample.csv"))).unwrap();
 
-    let mut triggers = [chaos.one_of_two(&mut draws), chaos.one_of_two(&mut draws)];
+    let mut triggers = [chaos.random_trigger(&mut draws), chaos.random_trigger(&mut draws)];
     let (mut functions_killed, mut triggers_killed) = (0, 0);
-    let until = Instant::now() + 4 * WAIT;
-    while functions_killed < KILLS_OF_FUNCTIONS || triggers_killed < KILLS_OF_TRIGGERS {
+    let until = Instant::now() + 4 * TIMEOUT;
+    while functions_killed < FUNCTIONS_TO_KILL || triggers_killed < TRIGGERS_TO_KILL {
         assert!(Instant::now() < until, "{functions_killed} functions and {triggers_killed} triggers were killed");
         std::thread::sleep(Duration::from_millis(draws.below(400) as u64));
-        if functions_killed < KILLS_OF_FUNCTIONS {
-            // In the middle of an invocation, or there would be nothing to kill.
+        if functions_killed < FUNCTIONS_TO_KILL {
+            // Only during an invocation: otherwise there is nothing to kill.
             let limit = Instant::now() + Duration::from_secs(1);
             let choice = draws.below(2);
             while Instant::now() < limit {
@@ -155,53 +155,53 @@ fn whatever_is_killed_between_kafka_and_s3_every_record_is_stored_once() {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        if triggers_killed < KILLS_OF_TRIGGERS && draws.chance(50) {
+        if triggers_killed < TRIGGERS_TO_KILL && draws.chance(50) {
             let which = draws.below(2);
             triggers[which].kill().unwrap();
             triggers_killed += 1;
-            triggers[which] = chaos.one_of_two(&mut draws);
+            triggers[which] = chaos.random_trigger(&mut draws);
         }
     }
 
-    // Chance may have spared every batch of an impatient trigger.
+    // Perhaps no batch has been given up yet: continue without retries until one is.
     for trigger in &mut triggers {
         trigger.kill().unwrap();
         *trigger = chaos.trigger("one", 40, 0);
     }
-    let until = Instant::now() + WAIT;
+    let until = Instant::now() + TIMEOUT;
     while count_files(&chaos.given_up()) == 0 {
         assert!(Instant::now() < until, "no batch is given up");
         functions_killed += usize::from(chaos.lambda.kill_one(draws.below(2)).unwrap());
         std::thread::sleep(Duration::from_millis(5));
     }
 
-    assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
-    let summary: Value = serde_json::from_str(&producer.line("\"delivered\"", WAIT).unwrap()).unwrap();
+    assert_eq!(producer.interrupt(TIMEOUT).unwrap(), Some(0));
+    let summary: Value = serde_json::from_str(&producer.wait_for_line("\"delivered\"", TIMEOUT).unwrap()).unwrap();
     let delivered = usize::try_from(summary["delivered"].as_u64().unwrap()).unwrap();
-    chaos.caught_up("one");
+    chaos.wait_until_caught_up("one");
     for trigger in &mut triggers {
-        assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
+        assert_eq!(trigger.interrupt(TIMEOUT).unwrap(), Some(0));
     }
 
-    // What was given up is fed again.
+    // Redrive what was given up.
     let documents = count_files(&chaos.given_up());
     let mut command = Command::new(program("tickerlake").unwrap());
-    command.args(["trigger", "--function", &chaos.lambda.url(), "--redrive"]).arg(chaos.given_up());
-    assert_eq!(Running::start(&mut command).unwrap().ended(WAIT).unwrap(), Some(0));
-    let all_once = |when: &str| {
+    command.args(["redrive", "--function", &chaos.lambda.url()]).arg(chaos.given_up());
+    assert_eq!(Running::start(&mut command).unwrap().wait_for_exit(TIMEOUT).unwrap(), Some(0));
+    let assert_stored_once = |when: &str| {
         let stored = chaos.stored();
-        let twice = stored.iter().filter(|(_, lines)| lines.len() > 1).count();
-        assert_eq!((stored.len(), twice), (delivered, 0), "{when}");
-        audit_is_clean(&chaos.s3(), &["--config", kafka.client_properties.to_str().unwrap()]);
+        let duplicated = stored.iter().filter(|(_, lines)| lines.len() > 1).count();
+        assert_eq!((stored.len(), duplicated), (delivered, 0), "{when}");
+        assert_clean_audit(&chaos.s3(), &["--config", kafka.client_properties.to_str().unwrap()]);
     };
-    all_once("after the redrive");
+    assert_stored_once("after the redrive");
 
-    // The mapping is made anew, at the beginning.
+    // Recreate the event source mapping, from the beginning of the topic.
     let objects = lake::objects(&chaos.s3().join(FOLDER_BUCKET)).unwrap().len();
-    let mut anew = chaos.trigger("another", 2_000, 2);
-    chaos.caught_up("another");
-    assert_eq!(anew.interrupt(WAIT).unwrap(), Some(0));
-    all_once("after the mapping was made anew");
+    let mut recreated = chaos.trigger("another", 2_000, 2);
+    chaos.wait_until_caught_up("another");
+    assert_eq!(recreated.interrupt(TIMEOUT).unwrap(), Some(0));
+    assert_stored_once("after the mapping was recreated");
     assert_eq!(lake::objects(&chaos.s3().join(FOLDER_BUCKET)).unwrap().len(), objects);
 
     let stored = chaos.stored();

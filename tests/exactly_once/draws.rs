@@ -1,6 +1,6 @@
-//! The choices of a schedule: any numbers make one, and all zeroes the quietest.
+//! The random choices of a schedule. Any list of numbers is valid; zeros make the schedule with the fewest events.
 
-/// Numbers to choose by; when they are used up, zeroes.
+/// Numbers to choose by. After the last one, zeros follow.
 pub(super) struct Draws<'a>(std::slice::Iter<'a, u16>);
 
 impl<'a> Draws<'a> {
@@ -8,23 +8,22 @@ impl<'a> Draws<'a> {
         Draws(numbers.iter())
     }
 
-    /// All of them are used up.
-    pub(super) fn are_over(&self) -> bool {
+    pub(super) fn are_used_up(&self) -> bool {
         self.0.len() == 0
     }
 
-    /// A number below `bound`.
+    /// Draws a number from 0 to `bound - 1`.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         usize::from(self.0.next().copied().unwrap_or(0)) % bound.max(1)
     }
 
-    /// True in `percent` of all cases.
+    /// Returns `true` in `percent` of all draws.
     pub(super) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) + percent >= 100
     }
 }
 
-/// The numbers of a seed (splitmix64).
+/// Generates numbers from a seed, by splitmix64.
 pub(super) fn numbers(seed: u64, count: usize) -> Vec<u16> {
     let mut state = seed;
     let mut next = || {
@@ -37,7 +36,7 @@ pub(super) fn numbers(seed: u64, count: usize) -> Vec<u16> {
     (0..count).map(|_| next()).collect()
 }
 
-/// The shortest and quietest numbers, as far as small steps lead, that still fail.
+/// Makes the numbers fewer and smaller, step by step, as long as they still fail.
 pub(super) fn shrunk(numbers: &[u16], fails: impl Fn(&[u16]) -> bool) -> Vec<u16> {
     let mut best = numbers.to_vec();
     loop {
@@ -56,12 +55,12 @@ pub(super) fn shrunk(numbers: &[u16], fails: impl Fn(&[u16]) -> bool) -> Vec<u16
             }
             length /= 2;
         }
-        for place in 0..best.len() {
-            for smaller in [0, best[place] / 2, best[place].saturating_sub(1)] {
-                let mut quieter = best.clone();
-                quieter[place] = smaller;
-                if smaller < best[place] && fails(&quieter) {
-                    best = quieter;
+        for index in 0..best.len() {
+            for smaller in [0, best[index] / 2, best[index].saturating_sub(1)] {
+                let mut lower = best.clone();
+                lower[index] = smaller;
+                if smaller < best[index] && fails(&lower) {
+                    best = lower;
                 }
             }
         }

@@ -1,17 +1,17 @@
-//! The sink itself on the embedded S3: invocations side by side, offsets used again, ledgers lost.
+//! The sink against the embedded S3: concurrent invocations, reused offsets, missing ledgers.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
+use embedded::s3::Storage;
 use futures::future::join_all;
 use lake_format::keys::KeyLayout;
 use serde_json::{Value, json};
 use sink::response::Response;
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;
-use tickerlake::storage::Storage;
 use tickerlake_tests::lake;
 
 const LEDGER: &str = "ledger/t/00000.json";
@@ -38,12 +38,12 @@ impl Lake {
         Sink::new(config, self.client.clone())
     }
 
-    /// How often each offset is stored, by partition.
+    /// Number of stored lines for each partition and offset.
     fn offsets(&self) -> BTreeMap<(i64, i64), usize> {
         let mut offsets = BTreeMap::new();
         for line in lake::objects(&self.folder.path().join("lake")).unwrap().values().flatten() {
-            let place = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
-            *offsets.entry(place).or_insert(0) += 1;
+            let location = (line["kafka_partition"].as_i64().unwrap(), line["kafka_offset"].as_i64().unwrap());
+            *offsets.entry(location).or_insert(0) += 1;
         }
         offsets
     }
@@ -61,7 +61,7 @@ impl Lake {
 
 fn record(partition: i64, offset: i64, note: &str) -> Value {
     let value = json!({"note": note, "n": offset}).to_string();
-    // Every third record is of another day, every seventh is poison.
+    // Every third record has another date, every seventh is invalid.
     let day = 86_400_000 * i64::from(offset % 3 == 0);
     let value = if offset % 7 == 6 { value[1..].to_owned() } else { value };
     json!({"topic": "t", "partition": partition, "offset": offset, "timestamp": 1_795_176_000_123_i64 + day,
@@ -76,16 +76,16 @@ fn batch(offsets: Range<i64>) -> String {
     event(offsets.map(|offset| record(0, offset, "first")).collect())
 }
 
-fn told(error: &BatchError) -> String {
+fn message(error: &BatchError) -> String {
     assert!(matches!(error, BatchError::Partitions(_)), "{error:?}");
     error.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sinks_side_by_side_with_batches_cut_differently_store_every_record_once() {
+async fn concurrent_sinks_store_every_record_once() {
     let lake = Lake::new();
     let cuts: [&[i64]; 5] = [&[40], &[7, 23, 40], &[1, 40], &[3, 11, 40], &[20, 30, 40]];
-    let invoked = join_all(cuts.into_iter().map(|ends| {
+    let running = join_all(cuts.into_iter().map(|ends| {
         let sink = lake.sink();
         tokio::spawn(async move {
             let mut start = 0;
@@ -95,13 +95,13 @@ async fn sinks_side_by_side_with_batches_cut_differently_store_every_record_once
             }
         })
     }));
-    invoked.await.into_iter().for_each(|ended| ended.unwrap());
+    running.await.into_iter().for_each(|ended| ended.unwrap());
     assert!(lake.holds_once(0, 0..40), "{:?}", lake.offsets());
     assert_eq!((&lake.ledger()["next"], &lake.ledger()["gaps"]), (&json!(40), &json!([])));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_given_up_leaves_a_declared_gap_and_is_stored_once_when_it_is_fed_again() {
+async fn redriven_batch_is_stored_once_in_its_declared_gap() {
     let lake = Lake::new();
     lake.sink().handle(&batch(0..5)).await.unwrap();
     lake.sink().handle(&batch(9..12)).await.unwrap();
@@ -113,33 +113,33 @@ async fn a_batch_given_up_leaves_a_declared_gap_and_is_stored_once_when_it_is_fe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offset_twice_in_an_event_is_one_record_or_refused() {
+async fn repeated_offset_is_one_record_or_a_conflict() {
     let lake = Lake::new();
     let same = event(vec![record(0, 1, "a"), record(0, 2, "a"), record(0, 1, "a")]);
     let report = lake.sink().handle(&same).await.unwrap().report;
     assert_eq!((report.records, report.skipped), (3, 1));
     let other = event(vec![record(0, 3, "a"), record(0, 3, "b")]);
-    let text = told(&lake.sink().handle(&other).await.unwrap_err());
+    let text = message(&lake.sink().handle(&other).await.unwrap_err());
     assert!(text.contains("topic t, partition 0, offsets 3 to 3") && text.contains("two different records"), "{text}");
     assert!(lake.holds_once(0, 1..3), "{:?}", lake.offsets());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn offsets_used_again_are_refused_until_the_next_generation_is_set() {
+async fn reused_offsets_are_rejected_until_the_next_generation() {
     let lake = Lake::new();
     lake.sink().handle(&batch(0..5)).await.unwrap();
-    let anew = event((0..3).map(|offset| record(0, offset, "anew")).collect());
-    let text = told(&lake.sink().handle(&anew).await.unwrap_err());
+    let recreated = event((0..3).map(|offset| record(0, offset, "recreated")).collect());
+    let text = message(&lake.sink().handle(&recreated).await.unwrap_err());
     assert!(text.contains("being used again") && text.contains("set SINK_TOPIC_GENERATION to 1"), "{text}");
-    assert!(lake.holds_once(0, 0..5), "nothing was stored of it");
+    assert!(lake.holds_once(0, 0..5), "nothing of the second event is stored");
 
     let next = lake.sink_with(|config| config.layout.generation = 1);
-    assert_eq!(next.handle(&anew).await.unwrap().report.skipped, 0);
+    assert_eq!(next.handle(&recreated).await.unwrap().report.skipped, 0);
     assert_eq!(lake.offsets().values().sum::<usize>(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_ledger_is_refused_naming_the_repair() {
+async fn missing_ledger_error_names_the_repair() {
     let lake = Lake::new();
     lake.sink().handle(&batch(0..5)).await.unwrap();
     lake.client.delete_object().bucket("lake").key(LEDGER).send().await.unwrap();
@@ -148,18 +148,18 @@ async fn a_lost_ledger_is_refused_naming_the_repair() {
         record["timestamp"] = json!(1_795_176_000_123_i64 + 5 * 86_400_000);
         record
     };
-    // The first record, or the last, may be of a group that has no objects yet.
+    // The first record, or the last, may have an object prefix without objects.
     let new_first = event(vec![new_day(5), record(0, 7, "first")]);
     let new_last = event(vec![record(0, 5, "first"), new_day(8)]);
     for event in [batch(3..8), batch(5..8), new_first, new_last] {
-        let text = told(&lake.sink().handle(&event).await.unwrap_err());
+        let text = message(&lake.sink().handle(&event).await.unwrap_err());
         assert!(text.contains(LEDGER) && text.contains("tickerlake audit --repair"), "{text}");
     }
     assert!(lake.holds_once(0, 0..5));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_says_what_hive_calls_no_value_is_stored_with_the_records_without_it() {
+async fn hives_name_for_no_value_is_stored_as_no_value() {
     let lake = Lake::new();
     let sink = lake.sink_with(|config| config.layout.partition_field = Some("sector".to_owned()));
     let record = |offset: i64, value: &str| {
@@ -175,7 +175,7 @@ async fn a_field_that_says_what_hive_calls_no_value_is_stored_with_the_records_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_differ_from_the_ledgers_are_refused_until_the_prefix_is_new() {
+async fn other_settings_are_rejected_until_the_prefix_is_new() {
     let lake = Lake::new();
     lake.sink().handle(&batch(0..5)).await.unwrap();
     let other = |prefix: &str| {
@@ -184,7 +184,7 @@ async fn settings_that_differ_from_the_ledgers_are_refused_until_the_prefix_is_n
             config.layout = KeyLayout { codec, prefix: prefix.to_owned(), ..config.layout.clone() };
         })
     };
-    let text = told(&other("").handle(&batch(5..8)).await.unwrap_err());
+    let text = message(&other("").handle(&batch(5..8)).await.unwrap_err());
     for part in ["dt=*/*.json.zst", "dt=*/*.json.gz", "SINK_COMPRESSION", "SINK_PREFIX"] {
         assert!(text.contains(part), "{text}");
     }
@@ -193,7 +193,7 @@ async fn settings_that_differ_from_the_ledgers_are_refused_until_the_prefix_is_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_or_ledger_that_is_damaged_is_named() {
+async fn damaged_object_or_ledger_is_named() {
     let lake = Lake::new();
     lake.sink().handle(&batch(1..3)).await.unwrap();
     let put = |key: String, text: &'static str| {
@@ -201,15 +201,15 @@ async fn an_object_or_ledger_that_is_damaged_is_named() {
     };
     let object = "data/t/dt=2026-11-20/00000-00000000000000000001.json.gz".to_owned();
     put(object.clone(), "no gzip").await.unwrap();
-    let text = told(&lake.sink().handle(&batch(1..3)).await.unwrap_err());
+    let text = message(&lake.sink().handle(&batch(1..3)).await.unwrap_err());
     assert!(text.contains(&object) && text.contains("tickerlake audit"), "{text}");
     put(LEDGER.to_owned(), "{}").await.unwrap();
-    let text = told(&lake.sink().handle(&batch(3..5)).await.unwrap_err());
+    let text = message(&lake.sink().handle(&batch(3..5)).await.unwrap_err());
     assert!(text.contains(LEDGER) && text.contains("not a ledger"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_partial_responses_are_on_only_the_partitions_that_fail_are_to_be_delivered_again() {
+async fn partial_response_names_only_failed_partitions() {
     let lake = Lake::new();
     lake.sink().handle(&event(vec![record(1, 4, "first")])).await.unwrap();
     let mixed = |note| {
@@ -226,5 +226,5 @@ async fn where_partial_responses_are_on_only_the_partitions_that_fail_are_to_be_
     assert!(lake.holds_once(0, 10..13) && lake.holds_once(1, 4..5));
 
     let whole = lake.sink().handle(&mixed("other")).await.unwrap_err();
-    assert!(told(&whole).starts_with("topic t, partition 1, offsets 4 to 5: "), "{whole}");
+    assert!(message(&whole).starts_with("topic t, partition 1, offsets 4 to 5: "), "{whole}");
 }

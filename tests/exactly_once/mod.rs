@@ -1,5 +1,6 @@
-//! The chain of `functions/sink/src/chain/`, driven without a network: by random schedules, by a model checker, and
-//! with every one of its safeguards taken away in turn.
+//! Tests that every record is stored exactly once: the crate `commit-protocol` without a network, by random schedules,
+//! by a model checker, and with each of its safeguards removed in turn; then the sink against the embedded S3, its
+//! program against a faulty S3, and the whole path with Apache Kafka while its parts are killed.
 
 mod binary;
 mod chaos;
@@ -16,8 +17,8 @@ use std::process::Command;
 
 use tickerlake_tests::programs::program;
 
-/// `tickerlake audit` finds nothing missing and nothing twice in a folder's lake.
-fn audit_is_clean(folder: &Path, arguments: &[&str]) {
+/// Asserts that `tickerlake audit` finds no problem in a folder's lake.
+fn assert_clean_audit(folder: &Path, arguments: &[&str]) {
     let mut command = Command::new(program("tickerlake").unwrap());
     let output = command.args(["audit", "--dir"]).arg(folder).args(arguments).output().unwrap();
     assert!(
@@ -28,16 +29,16 @@ fn audit_is_clean(folder: &Path, arguments: &[&str]) {
     );
 }
 
-/// How many numbers the schedule of a seed is made of: short ones and long ones.
-fn length(seed: u64) -> usize {
+/// Number of random numbers in the schedule of a seed: from 40 to 439.
+fn schedule_length(seed: u64) -> usize {
     usize::try_from(40 + seed * 7 % 400).unwrap_or(40)
 }
 
 #[test]
-fn a_hundred_thousand_random_schedules_store_every_record_once() {
+fn random_schedules_store_every_record_once() {
     let mut total = schedule::Stats::default();
     for seed in 0..100_000 {
-        let numbers = draws::numbers(seed, length(seed));
+        let numbers = draws::numbers(seed, schedule_length(seed));
         match schedule::run(&numbers) {
             Ok(stats) => total += stats,
             Err(fault) => {
@@ -48,7 +49,7 @@ fn a_hundred_thousand_random_schedules_store_every_record_once() {
         }
     }
     println!("{total:?}");
-    // A simulation in which little happens proves little.
-    let happened = [total.overlaps, total.crashes, total.given_up, total.moved, total.invocations / 8];
-    assert!(happened.iter().all(|&count| count > 10_000), "{total:?}");
+    // A simulation with few events proves little.
+    let counts = [total.overlaps, total.crashes, total.given_up, total.moved, total.invocations / 8];
+    assert!(counts.iter().all(|&count| count > 10_000), "{total:?}");
 }

@@ -1,5 +1,5 @@
-//! The protocol under a model checker: every order in which the requests of overlapping invocations can reach the
-//! storage, with deaths between any two of them, answers that are lost, commits that are lost, and batches cut anew.
+//! The commit protocol under a model checker: every order in which the storage can execute the requests of overlapping
+//! invocations, with deaths between any two requests, lost answers, lost commits, and batches that are cut differently.
 
 use std::thread::available_parallelism;
 
@@ -9,14 +9,13 @@ use stateright::{Checker, Model, Property};
 use super::log::Log;
 use super::storage::Storage;
 
-/// What may happen, and how often.
+/// A partition to deliver, and limits on the events.
 struct Partition {
     log: Log,
     span: i64,
-    /// How many records a batch can have.
-    cuts: &'static [usize],
-    /// Invocations at once.
-    side_by_side: usize,
+    /// Possible numbers of records in a batch.
+    batch_sizes: &'static [usize],
+    concurrent_invocations: usize,
     invocations: u8,
     deaths: u8,
     lost_answers: u8,
@@ -26,12 +25,12 @@ struct Partition {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State {
     storage: Storage,
-    /// The group's committed offset.
-    position: usize,
+    /// The consumer group's committed offset.
+    committed: usize,
     live: Vec<Invocation>,
-    /// Sent by the dead, and not arrived yet.
-    ghosts: Vec<(CommitProtocol<'static>, Request)>,
-    /// The batch whose delivery has failed last.
+    /// Requests of invocations that have died, not executed yet.
+    orphaned_requests: Vec<(CommitProtocol<'static>, Request)>,
+    /// The batch that failed last.
     failed: Option<Vec<usize>>,
     given_up: Option<Vec<usize>>,
     invocations: u8,
@@ -60,10 +59,10 @@ enum Deliverer {
 enum Event {
     Deliver { records: usize },
     ReplacePoller,
-    Arrive { invocation: usize, request: usize, answer_is_lost: bool },
-    LoseCommit { invocation: usize, request: usize },
+    Execute { invocation: usize, request: usize, answer_is_lost: bool },
+    ExecuteAndLoseCommit { invocation: usize, request: usize },
     Die { invocation: usize },
-    GhostArrives(usize),
+    ExecuteOrphan(usize),
     GiveUp,
     Redrive,
 }
@@ -75,9 +74,9 @@ impl Model for Partition {
     fn init_states(&self) -> Vec<State> {
         vec![State {
             storage: Storage::default(),
-            position: 0,
+            committed: 0,
             live: Vec::new(),
-            ghosts: Vec::new(),
+            orphaned_requests: Vec::new(),
             failed: None,
             given_up: None,
             invocations: 0,
@@ -89,32 +88,35 @@ impl Model for Partition {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Event>) {
-        let poller = state.live.iter().any(|invocation| invocation.deliverer == Deliverer::Poller);
-        let room = state.live.len() < self.side_by_side && state.invocations < self.invocations;
-        if room && !poller {
-            let left = self.log.offsets(state.position).count();
-            actions.extend(self.cuts.iter().filter(|&&cut| cut <= left).map(|&records| Event::Deliver { records }));
+        let poller_is_waiting = state.live.iter().any(|invocation| invocation.deliverer == Deliverer::Poller);
+        let may_invoke = state.live.len() < self.concurrent_invocations && state.invocations < self.invocations;
+        if may_invoke && !poller_is_waiting {
+            let left = self.log.offsets(state.committed).count();
+            actions.extend(
+                self.batch_sizes.iter().filter(|&&size| size <= left).map(|&records| Event::Deliver { records }),
+            );
         }
-        if poller && room {
+        if poller_is_waiting && may_invoke {
             actions.push(Event::ReplacePoller);
         }
         for (invocation, Invocation { requests, .. }) in state.live.iter().enumerate() {
             for request in 0..requests.len() {
-                actions.push(Event::Arrive { invocation, request, answer_is_lost: false });
-                actions.push(Event::LoseCommit { invocation, request });
+                actions.push(Event::Execute { invocation, request, answer_is_lost: false });
+                actions.push(Event::ExecuteAndLoseCommit { invocation, request });
                 if state.lost_answers < self.lost_answers {
-                    actions.push(Event::Arrive { invocation, request, answer_is_lost: true });
+                    actions.push(Event::Execute { invocation, request, answer_is_lost: true });
                 }
             }
             if state.deaths < self.deaths {
                 actions.push(Event::Die { invocation });
             }
         }
-        actions.extend((0..state.ghosts.len()).map(Event::GhostArrives));
+        actions.extend((0..state.orphaned_requests.len()).map(Event::ExecuteOrphan));
         if state.live.is_empty() && state.failed.is_some() && state.batches_given_up < self.given_up {
             actions.push(Event::GiveUp);
         }
-        if room && state.given_up.is_some() && state.live.iter().all(|other| other.deliverer == Deliverer::Poller) {
+        if may_invoke && state.given_up.is_some() && state.live.iter().all(|other| other.deliverer == Deliverer::Poller)
+        {
             actions.push(Event::Redrive);
         }
     }
@@ -123,11 +125,11 @@ impl Model for Partition {
         let mut state = before.clone();
         match event {
             Event::Deliver { records } => {
-                let batch: Vec<usize> = self.log.offsets(state.position).take(records).collect();
+                let batch: Vec<usize> = self.log.offsets(state.committed).take(records).collect();
                 self.invoke(&mut state, batch, Deliverer::Poller);
             }
             Event::Redrive => {
-                state.ghosts.clear();
+                state.orphaned_requests.clear();
                 let batch = state.given_up.clone()?;
                 self.invoke(&mut state, batch, Deliverer::Redrive);
             }
@@ -136,37 +138,37 @@ impl Model for Partition {
                 poller.deliverer = Deliverer::Replaced;
                 state.failed = None;
             }
-            Event::Arrive { invocation, request, answer_is_lost } => {
-                self.arrive(&mut state, invocation, request, answer_is_lost);
+            Event::Execute { invocation, request, answer_is_lost } => {
+                self.execute(&mut state, invocation, request, answer_is_lost);
             }
-            Event::LoseCommit { invocation, request } => {
-                let position = state.position;
-                self.arrive(&mut state, invocation, request, false);
-                if state.position == position {
+            Event::ExecuteAndLoseCommit { invocation, request } => {
+                let committed = state.committed;
+                self.execute(&mut state, invocation, request, false);
+                if state.committed == committed {
                     return None;
                 }
-                state.position = position;
+                state.committed = committed;
             }
             Event::Die { invocation } => {
                 let Invocation { protocol, requests, batch, deliverer } = state.live.remove(invocation);
                 let writes = requests.into_iter().filter(is_write);
-                state.ghosts.extend(writes.map(|request| (protocol.clone(), request)));
+                state.orphaned_requests.extend(writes.map(|request| (protocol.clone(), request)));
                 if deliverer == Deliverer::Poller {
                     state.failed = Some(batch);
                 }
                 state.deaths += 1;
             }
-            Event::GhostArrives(ghost) => {
-                let (protocol, request) = state.ghosts.remove(ghost);
+            Event::ExecuteOrphan(index) => {
+                let (protocol, request) = state.orphaned_requests.remove(index);
                 state.broken = state.storage.execute(&protocol, &request, self.span).err();
             }
             Event::GiveUp => {
-                // What has not arrived by now never does.
-                state.ghosts.clear();
+                // A request that has not been executed by now never is.
+                state.orphaned_requests.clear();
                 let mut batch = state.failed.take()?;
-                // Bisected: its first half.
+                // The event source bisects the batch and gives up the first half.
                 batch.truncate(batch.len().div_ceil(2));
-                state.position = batch.last()? + 1;
+                state.committed = batch.last()? + 1;
                 state.given_up = Some(batch);
                 state.batches_given_up += 1;
             }
@@ -176,24 +178,24 @@ impl Model for Partition {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("no offset is stored twice, and no ledger goes back", |_, state: &State| {
+            Property::always("no offset is stored twice, and no ledger shrinks", |_, state: &State| {
                 state.broken.is_none()
             }),
-            Property::always(
-                "what has been committed is stored, or was given up",
+            Property::always("every committed record is stored or given up", |partition: &Self, state: &State| {
+                let given_up = state.given_up.iter().flatten();
+                let is_given_up = |offset: usize| given_up.clone().any(|&other| other == offset);
+                let committed = partition.log.offsets(0).take_while(|&offset| offset < state.committed);
+                committed
+                    .filter(|&offset| !is_given_up(offset))
+                    .all(|offset| state.storage.line(offset as i64) == Some(Log::line(offset)))
+            }),
+            Property::sometimes(
+                "every record is delivered and nothing is running",
                 |partition: &Self, state: &State| {
-                    let given_up = state.given_up.iter().flatten();
-                    let waits = |offset: usize| given_up.clone().any(|&other| other == offset);
-                    let committed = partition.log.offsets(0).take_while(|&offset| offset < state.position);
-                    committed
-                        .filter(|&offset| !waits(offset))
-                        .all(|offset| state.storage.line(offset as i64) == Some(Log::line(offset)))
+                    state.live.is_empty() && state.given_up.is_none() && state.committed == partition.log.end()
                 },
             ),
-            Property::sometimes("everything comes to rest", |partition: &Self, state: &State| {
-                state.live.is_empty() && state.given_up.is_none() && state.position == partition.log.end()
-            }),
-            Property::sometimes("overlapping invocations meet", |_, state: &State| {
+            Property::sometimes("overlapping invocations meet at one key", |_, state: &State| {
                 state
                     .live
                     .iter()
@@ -211,12 +213,12 @@ impl Partition {
             Ok(protocol) => {
                 state.live.push(Invocation { requests: vec![protocol.begin()], protocol, batch, deliverer })
             }
-            Err(refusal) => state.broken = Some(format!("{batch:?}: {refusal:?}")),
+            Err(error) => state.broken = Some(format!("{batch:?}: {error:?}")),
         }
         state.invocations += 1;
     }
 
-    fn arrive(&self, state: &mut State, index: usize, request: usize, answer_is_lost: bool) {
+    fn execute(&self, state: &mut State, index: usize, request: usize, answer_is_lost: bool) {
         let invocation = &mut state.live[index];
         let request = invocation.requests.remove(request);
         let reply = match state.storage.execute(&invocation.protocol, &request, self.span) {
@@ -227,7 +229,7 @@ impl Partition {
             }
         };
         if answer_is_lost {
-            // The client asks once more.
+            // The client sends the request again.
             invocation.requests.push(request);
             state.lost_answers += 1;
             return;
@@ -235,10 +237,10 @@ impl Partition {
         match invocation.protocol.answer(&request, &reply.answer()) {
             Ok(requests) => {
                 invocation.requests.extend(requests);
-                // In what order they were sent makes no other state.
-                invocation.requests.sort_by_key(group);
+                // States that differ only in the order of sent requests are the same state.
+                invocation.requests.sort_by_key(sort_key);
             }
-            Err(refusal) => state.broken = Some(format!("{:?} was refused: {refusal:?}", invocation.batch)),
+            Err(error) => state.broken = Some(format!("{:?} was rejected: {error:?}", invocation.batch)),
         }
         if invocation.requests.is_empty() && !invocation.protocol.is_done() {
             state.broken = Some(format!("{:?} is stuck", invocation.batch));
@@ -246,7 +248,7 @@ impl Partition {
         if invocation.protocol.is_done() {
             let Invocation { batch, deliverer, .. } = state.live.remove(index);
             match deliverer {
-                Deliverer::Poller => state.position = batch.last().map_or(0, |last| last + 1),
+                Deliverer::Poller => state.committed = batch.last().map_or(0, |last| last + 1),
                 Deliverer::Redrive => state.given_up = None,
                 Deliverer::Replaced => {}
             }
@@ -258,7 +260,7 @@ fn is_write(request: &Request) -> bool {
     matches!(request, Request::CreateLedger(_) | Request::ReplaceLedger(..) | Request::PutObject { .. })
 }
 
-fn group(request: &Request) -> (usize, i64) {
+fn sort_key(request: &Request) -> (usize, i64) {
     match request {
         Request::ProbeGroup { group } | Request::ListObjects { group, .. } | Request::PutObject { group, .. } => {
             (*group, 0)
@@ -268,7 +270,7 @@ fn group(request: &Request) -> (usize, i64) {
     }
 }
 
-/// Explores all of it, and tells how many states that were.
+/// Explores all states and returns their number.
 fn explore(partition: Partition) -> usize {
     let threads = available_parallelism().map_or(1, usize::from);
     let checker = partition.checker().threads(threads).spawn_bfs().join();
@@ -277,46 +279,46 @@ fn explore(partition: Partition) -> usize {
 }
 
 #[test]
-fn two_invocations_at_once_with_three_cuts_and_deaths_between_any_two_requests_store_everything_once() {
+fn two_concurrent_invocations_store_every_record_once() {
     let states = explore(Partition {
         log: Log(vec![Some(0), Some(1), Some(0), Some(0)]),
         span: 3,
-        cuts: &[1, 2, 4],
-        side_by_side: 2,
+        batch_sizes: &[1, 2, 4],
+        concurrent_invocations: 2,
         invocations: 3,
         deaths: 1,
         lost_answers: 1,
         given_up: 0,
     });
-    println!("two at once: {states} states");
+    println!("two concurrent invocations: {states} states");
 }
 
 #[test]
-fn three_invocations_at_once_store_everything_once() {
+fn three_concurrent_invocations_store_every_record_once() {
     let states = explore(Partition {
         log: Log(vec![Some(0), Some(0), Some(0)]),
         span: 3,
-        cuts: &[1, 2, 3],
-        side_by_side: 3,
+        batch_sizes: &[1, 2, 3],
+        concurrent_invocations: 3,
         invocations: 3,
         deaths: 1,
         lost_answers: 0,
         given_up: 0,
     });
-    println!("three at once: {states} states");
+    println!("three concurrent invocations: {states} states");
 }
 
 #[test]
-fn a_batch_given_up_and_fed_again_beside_the_next_is_stored_once() {
+fn redriven_batch_beside_the_next_is_stored_once() {
     let states = explore(Partition {
         log: Log(vec![Some(0), Some(1), Some(0), Some(1)]),
         span: 8,
-        cuts: &[1, 2, 4],
-        side_by_side: 2,
+        batch_sizes: &[1, 2, 4],
+        concurrent_invocations: 2,
         invocations: 3,
         deaths: 1,
         lost_answers: 0,
         given_up: 1,
     });
-    println!("given up and fed again: {states} states");
+    println!("given up and redriven: {states} states");
 }

@@ -1,7 +1,7 @@
-//! The simulation has teeth: without any one of the chain's safeguards it finds a broken schedule.
+//! Removes each safeguard of the commit protocol in turn and checks that the simulation finds a schedule that breaks.
 //!
-//! A safeguard is taken away from a copy of the source, which is compiled by itself (the chain and the simulation need
-//! nothing but the standard library) and run.
+//! Each mutant edits a copy of the source, which is compiled with plain `rustc` (the protocol and the simulation need
+//! only the standard library) and run. An edit that no longer matches the source exactly once fails the test.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use tickerlake_tests::workspace;
 
-/// How many schedules may be needed; the rarest need some thousands.
-const SCHEDULES: &str = "100000";
+/// Number of schedules to run before a mutant counts as not found. The rarest failure needs some thousands.
+const MAX_SCHEDULES: &str = "100000";
 
-/// Runs seeds until a schedule is broken, and tells its seed and fault.
+/// Runs the schedules of seeds until one breaks, and prints its seed and fault.
 const MAIN: &str = r#"
 mod draws;
 mod log;
@@ -33,7 +33,7 @@ fn main() {
 
 struct Mutant {
     name: &'static str,
-    /// File, what stands in it exactly once, and what takes its place.
+    /// File, text to replace (which must occur exactly once), replacement.
     edits: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -43,64 +43,71 @@ const LEDGER: &str = "commit-protocol/ledger.rs";
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "no `ahead`",
-        edits: &[(GROUP_WRITER, "|| known.is_some_and(|last| offset <= last)", "|| known.is_some_and(|_| false)")],
+        name: "no high watermarks",
+        edits: &[(
+            GROUP_WRITER,
+            "high_watermark.is_some_and(|last| offset <= last)",
+            "high_watermark.is_some_and(|_| false)",
+        )],
     },
-    Mutant { name: "no gap declared", edits: &[(PROTOCOL, "if first > ledger.next {", "if false {")] },
-    Mutant { name: "a gap casts no doubt", edits: &[(GROUP_WRITER, "|| !ledger.gaps.is_empty()", "")] },
+    Mutant { name: "no gap is declared", edits: &[(PROTOCOL, "if first > ledger.next {", "if false {")] },
     Mutant {
-        name: "a gap forgotten at once",
+        name: "records are not possibly stored while a gap is listed",
+        edits: &[(GROUP_WRITER, "|| !ledger.gaps.is_empty()", "")],
+    },
+    Mutant {
+        name: "a gap is dropped at once",
         edits: &[(LEDGER, "ledger.next < gap.end.saturating_add(span)", "ledger.next <= gap.end && span > 0")],
     },
     Mutant {
-        name: "an object across `next`",
+        name: "an object crosses `next`",
         edits: &[(GROUP_WRITER, "&& (offset < ledger.next) == (start < ledger.next)", "")],
     },
     Mutant {
-        name: "an object without span limit",
+        name: "an object's span is not limited",
         edits: &[(GROUP_WRITER, "offset - start < span &&", "span > 0 &&")],
     },
     Mutant {
-        name: "only objects that begin at a doubtful offset are looked at",
+        name: "objects that begin below the possibly stored records are not listed",
         edits: &[(GROUP_WRITER, "(first - span + 1).max(0)", "first")],
     },
     Mutant {
-        name: "only objects that begin past the first record are looked at",
+        name: "the object that begins before the first record is not read",
         edits: &[(GROUP_WRITER, "filter(|&other| other <= first).max()", "filter(|&other| other == first).max()")],
     },
     Mutant {
-        name: "dropping below `next` unseen",
+        name: "records below `next` are assumed stored",
         edits: &[(
             GROUP_WRITER,
             "self.unstored = vec![true; self.records.len()];",
-            "self.unstored = self.records.iter().map(|&place| records[place].offset >= ledger.next).collect();",
+            "self.unstored = self.records.iter().map(|&record| records[record].offset >= ledger.next).collect();",
         )],
     },
     Mutant {
-        name: "every 412 is taken for \"all covered\"",
+        name: "an existing key is taken for success",
         edits: &[(
             PROTOCOL,
-            "Ok(self.writers[*group].key_exists(self.records[records[0]].offset))",
-            "{ let _ = records; let requests = self.writers[*group].written(&self.records, &self.ledger, self.span); Ok(self.or_commit(requests)) }",
+            "Ok(self.writers[*group].on_key_exists(self.records[records[0]].offset))",
+            "{ let _ = records; let requests = self.writers[*group].on_object_written(&self.records, &self.ledger, self.span); Ok(self.commit_if_stored(requests)) }",
         )],
     },
     Mutant {
-        name: "the ledger created after the data",
+        name: "the ledger is created after the first object",
         edits: &[
             (
                 PROTOCOL,
-                "self.phase = Phase::Creating(self.ledger.clone());\n                vec![Request::CreateLedger(self.ledger.clone())]",
+                "self.phase = Phase::CreatingLedger(self.ledger.clone());\n                vec![Request::CreateLedger(self.ledger.clone())]",
                 "self.write_groups()",
             ),
             (
                 PROTOCOL,
-                "vec![Request::ReplaceLedger(joined, self.version.clone())]",
-                "vec![if self.version.is_empty() { Request::CreateLedger(joined) } else { Request::ReplaceLedger(joined, self.version.clone()) }]",
+                "vec![Request::ReplaceLedger(merged, self.version.clone())]",
+                "vec![if self.version.is_empty() { Request::CreateLedger(merged) } else { Request::ReplaceLedger(merged, self.version.clone()) }]",
             ),
         ],
     },
     Mutant {
-        name: "committing before the last PUT",
+        name: "the ledger is replaced before the last object is written",
         edits: &[(
             GROUP_WRITER,
             "!self.unstored.contains(&true) && self",
@@ -108,7 +115,7 @@ const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "an unconditional PUT of the ledger",
+        name: "the ledger is replaced without a condition",
         edits: &[(
             "storage.rs",
             "if current.to_string() == *version =>",
@@ -116,11 +123,11 @@ const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "a ledger that does not keep the greater `next`",
+        name: "the merged ledger does not keep the greater `next`",
         edits: &[(LEDGER, "self.next.max(next)", "next")],
     },
     Mutant {
-        name: "no deduplication within an event",
+        name: "duplicates within an event are not removed",
         edits: &[
             (PROTOCOL, "records.dedup();", ""),
             (
@@ -131,23 +138,23 @@ const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a partial response at a later offset",
+        name: "a partial batch response names a later offset",
         edits: &[
             (
                 GROUP_WRITER,
                 "    pub(super) fn add(",
-                "    pub(super) fn left(&self) -> Option<usize> {\n        let first = self.unstored.iter().position(|&unstored| unstored);\n        first.map(|index| self.records[index])\n    }\n\n    pub(super) fn add(",
+                "    pub(super) fn first_unstored(&self) -> Option<usize> {\n        let first = self.unstored.iter().position(|&unstored| unstored);\n        first.map(|index| self.records[index])\n    }\n\n    pub(super) fn add(",
             ),
             (
                 PROTOCOL,
                 "        self.first()\n    }\n\n    fn first",
-                "        self.writers.iter().filter_map(|writer| writer.left()).max().map_or(self.first(), |place| self.records[place].offset)\n    }\n\n    fn first",
+                "        self.writers.iter().filter_map(|writer| writer.first_unstored()).max().map_or(self.first(), |record| self.records[record].offset)\n    }\n\n    fn first",
             ),
         ],
     },
 ];
 
-fn sources(folder: &Path) {
+fn copy_sources(folder: &Path) {
     let protocol = folder.join("commit-protocol");
     fs::create_dir(&protocol).unwrap();
     for entry in fs::read_dir(workspace().join("crates/commit-protocol/src")).unwrap() {
@@ -177,33 +184,33 @@ fn simulate(folder: &Path) -> Output {
         &["--crate-type", "rlib", "--crate-name", "commit_protocol", "commit-protocol/lib.rs", "-o", library],
     );
     rustc(folder, &["--extern", "commit_protocol=libcommit_protocol.rlib", "main.rs", "-o", "main"]);
-    Command::new(folder.join("main")).arg(SCHEDULES).output().unwrap()
+    Command::new(folder.join("main")).arg(MAX_SCHEDULES).output().unwrap()
 }
 
 #[test]
-fn without_any_one_of_its_safeguards_the_chain_breaks_in_the_simulation() {
+fn simulation_finds_every_missing_safeguard() {
     for Mutant { name, edits } in MUTANTS {
         let folder = TempDir::new().unwrap();
-        sources(folder.path());
+        copy_sources(folder.path());
         for (file, from, to) in *edits {
             let path = folder.path().join(file);
             let source = fs::read_to_string(&path).unwrap();
-            assert_eq!(source.matches(from).count(), 1, "{name}: {file} must hold {from:?} once");
+            assert_eq!(source.matches(from).count(), 1, "{name}: {file} must contain {from:?} once");
             fs::write(&path, source.replace(from, to)).unwrap();
         }
         let output = simulate(folder.path());
-        // A panic is no finding: the mutant would be a bad one.
+        // A panic does not count as found: the mutant would be a bad one.
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-        let found = String::from_utf8_lossy(&output.stdout);
-        assert!(!found.is_empty(), "{name}: {SCHEDULES} schedules do not break it");
-        println!("{name}: broken by seed {}", found.trim());
+        let finding = String::from_utf8_lossy(&output.stdout);
+        assert!(!finding.is_empty(), "{name}: {MAX_SCHEDULES} schedules do not break");
+        println!("{name}: broken by seed {}", finding.trim());
     }
 }
 
 #[test]
-fn with_all_of_them_the_same_program_finds_nothing() {
+fn simulation_finds_nothing_with_all_safeguards() {
     let folder = TempDir::new().unwrap();
-    sources(folder.path());
+    copy_sources(folder.path());
     let output = simulate(folder.path());
     assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
 }

@@ -1,18 +1,19 @@
-//! A schedule: a partition is delivered, again and again, to invocations that overlap, fail and die, until
-//! everything has come to rest. Any list of numbers is one, so that a broken one can be shrunk.
+//! A schedule: invocations that overlap, fail and die store one partition, until every record is delivered and nothing
+//! is running. Any list of numbers is a schedule, so a schedule that breaks can be shrunk.
 //!
-//! What may happen is what the README's guarantees allow: a batch is given up, and offsets are moved by hand, only while no
-//! invocation is left, nor a request of one; what was given up is fed again while nobody else has it.
+//! Events are limited to what the assumptions of the exactly-once guarantee allow: a batch is given up, and offsets are
+//! moved by hand, only while no invocation and no request of one is running; what was given up is redriven while
+//! nothing else delivers it.
 
 use std::ops::AddAssign;
 
 use commit_protocol::{CommitProtocol, Request};
 
 use super::draws::Draws;
-use super::log::{GROUPS, LONGEST, Log};
+use super::log::{Log, MAX_GROUPS, MAX_OFFSETS};
 use super::storage::Storage;
 
-/// What a schedule came to.
+/// Event counts of a schedule.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stats {
     pub(super) invocations: u32,
@@ -20,7 +21,7 @@ pub(super) struct Stats {
     pub(super) crashes: u32,
     pub(super) overlaps: u32,
     pub(super) given_up: u32,
-    /// Offsets moved by hand.
+    /// Number of times that the committed offset was moved by hand.
     pub(super) moved: u32,
     pub(super) objects: u32,
 }
@@ -37,20 +38,20 @@ impl AddAssign for Stats {
     }
 }
 
-/// Who delivers a batch, and hears of its end.
+/// Which part delivers a batch and learns how it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deliverer {
-    /// The poller that moves the group's offsets.
+    /// The poller that commits the consumer group's offset.
     Poller,
-    /// A poller that has been replaced: nobody waits for this invocation any more.
+    /// A poller that was replaced: nothing waits for this invocation any more.
     Replaced,
-    /// Feeds what was given up.
+    /// Redelivers a batch that was given up.
     Redrive,
 }
 
 struct Invocation {
     protocol: CommitProtocol<'static>,
-    /// Under way, in any order.
+    /// Requests that are running, in any order.
     requests: Vec<Request>,
     batch: Vec<usize>,
     deliverer: Deliverer,
@@ -62,73 +63,75 @@ struct World<'a, 'd> {
     span: i64,
     storage: Storage,
     invocations: Vec<Invocation>,
-    /// Requests whose invocation has died; the storage may still receive them.
-    ghosts: Vec<(CommitProtocol<'static>, Request)>,
-    /// The group's committed offset.
-    position: usize,
-    /// The batch whose last delivery failed.
+    /// Requests of invocations that have died. The storage may still execute them.
+    orphaned_requests: Vec<(CommitProtocol<'static>, Request)>,
+    /// The consumer group's committed offset.
+    committed: usize,
+    /// The batch that failed last.
     failed: Option<Vec<usize>>,
     given_up: Vec<Vec<usize>>,
-    /// Offsets from which nobody promised anything: the group was moved past them by hand.
+    /// Offsets that need not be stored: the committed offset was moved past them by hand.
     skipped: Vec<bool>,
     stats: Stats,
 }
 
-/// Runs the schedule that these numbers make; the error tells what was broken.
+/// Runs the schedule of these numbers.
+///
+/// # Errors
+/// The rule that was broken.
 pub(super) fn run(numbers: &[u16]) -> Result<Stats, String> {
     let mut draws = Draws::new(numbers);
-    let end = 1 + draws.below(LONGEST);
-    let groups = 1 + draws.below(GROUPS);
+    let end = 1 + draws.below(MAX_OFFSETS);
+    let groups = 1 + draws.below(MAX_GROUPS);
     let holes = [0, 0, 10, 40][draws.below(4)];
-    let span = [LONGEST as i64, 3, 5, 8][draws.below(4)];
+    let span = [MAX_OFFSETS as i64, 3, 5, 8][draws.below(4)];
     let log = Log((0..end).map(|_| (!draws.chance(holes)).then(|| draws.below(groups))).collect());
     let mut world = World {
         draws: &mut draws,
         span,
         storage: Storage::default(),
         invocations: Vec::new(),
-        ghosts: Vec::new(),
-        position: 0,
+        orphaned_requests: Vec::new(),
+        committed: 0,
         failed: None,
         given_up: Vec::new(),
         skipped: vec![false; log.end()],
         log,
         stats: Stats::default(),
     };
-    while !world.draws.are_over() {
-        world.happen()?;
+    while !world.draws.are_used_up() {
+        world.run_event()?;
     }
-    world.come_to_rest()?;
+    world.run_to_the_end()?;
     world.check_all()?;
     world.stats.objects = u32::try_from(world.storage.objects.len()).unwrap_or(u32::MAX);
     Ok(world.stats)
 }
 
 impl World<'_, '_> {
-    /// The next thing that happens.
-    fn happen(&mut self) -> Result<(), String> {
+    fn run_event(&mut self) -> Result<(), String> {
         match self.draws.below(24) {
             0 | 1 => self.deliver(),
             2 => self.replace_poller(),
             3 => self.give_up(),
             4 => self.redrive(),
-            5 => self.ghost(),
+            5 => self.end_orphaned_request(),
             6 if self.draws.chance(30) => self.move_offsets(),
-            _ => self.step(),
+            _ => self.step_invocation(),
         }
     }
 
-    fn poller_waits(&self) -> bool {
+    fn poller_is_waiting(&self) -> bool {
         self.invocations.iter().any(|invocation| invocation.deliverer == Deliverer::Poller)
     }
 
-    /// The poller delivers the next records, as many as it likes: batches are cut anew after every failure.
+    /// The poller delivers the next records. After a failure it may cut the batch differently.
     fn deliver(&mut self) -> Result<(), String> {
-        if self.poller_waits() {
-            return self.step();
+        if self.poller_is_waiting() {
+            return self.step_invocation();
         }
         let most = 1 + self.draws.below(8);
-        let batch: Vec<usize> = self.log.offsets(self.position).take(most).collect();
+        let batch: Vec<usize> = self.log.offsets(self.committed).take(most).collect();
         if batch.is_empty() { Ok(()) } else { self.invoke(batch, Deliverer::Poller) }
     }
 
@@ -137,43 +140,43 @@ impl World<'_, '_> {
         if self.draws.chance(10) {
             event.push(batch[self.draws.below(batch.len())]);
         }
-        let protocol = self.log.protocol(&event, self.span).map_err(|refusal| format!("{event:?}: {refusal:?}"))?;
+        let protocol = self.log.protocol(&event, self.span).map_err(|error| format!("{event:?}: {error:?}"))?;
         self.stats.invocations += 1;
         self.stats.overlaps += u32::from(!self.invocations.is_empty());
         self.invocations.push(Invocation { requests: vec![protocol.begin()], protocol, batch, deliverer });
         Ok(())
     }
 
-    /// A request of an invocation reaches the storage, or the invocation dies.
-    fn step(&mut self) -> Result<(), String> {
+    /// The storage executes a request of an invocation, or the invocation dies.
+    fn step_invocation(&mut self) -> Result<(), String> {
         if self.invocations.is_empty() {
             return Ok(());
         }
         let index = self.draws.below(self.invocations.len());
         let fate = self.draws.below(20);
         if fate == 19 {
-            return self.die(index);
+            return self.kill_invocation(index);
         }
         let invocation = &mut self.invocations[index];
         let request = invocation.requests.swap_remove(self.draws.below(invocation.requests.len()));
         if fate == 15 {
-            // It is on its way for too long: the client asks once more, and the first may still arrive.
-            self.ghosts.push((invocation.protocol.clone(), request.clone()));
+            // The request times out: the client sends it again, and the first one may still be executed.
+            self.orphaned_requests.push((invocation.protocol.clone(), request.clone()));
             invocation.requests.push(request);
             return Ok(());
         }
         let reply = self.storage.execute(&invocation.protocol, &request, self.span)?;
         self.stats.requests += 1;
         match fate {
-            // The answer is lost: the client asks once more.
+            // The answer is lost: the client sends the request again.
             17 | 18 => invocation.requests.push(request),
-            16 => return self.die(index),
+            16 => return self.kill_invocation(index),
             _ => {
                 let next = invocation.protocol.answer(&request, &reply.answer());
-                let next = next.map_err(|refusal| format!("{:?} was refused: {refusal:?}", invocation.batch))?;
+                let next = next.map_err(|error| format!("{:?} was rejected: {error:?}", invocation.batch))?;
                 invocation.requests.extend(next);
                 if invocation.protocol.is_done() {
-                    return self.succeed(index);
+                    return self.end_invocation(index);
                 }
                 if invocation.requests.is_empty() {
                     return Err(format!("{:?} is stuck", invocation.batch));
@@ -183,34 +186,35 @@ impl World<'_, '_> {
         Ok(())
     }
 
-    /// The invocation ends in the midst of it; what it has sent may still arrive.
-    fn die(&mut self, index: usize) -> Result<(), String> {
+    /// The invocation dies. The requests that it has sent may still be executed.
+    fn kill_invocation(&mut self, index: usize) -> Result<(), String> {
         let Invocation { protocol, requests, batch, deliverer } = self.invocations.swap_remove(index);
         self.stats.crashes += 1;
         if deliverer == Deliverer::Poller {
             if self.draws.chance(30) {
-                // A partial batch response: everything before this offset is taken for stored.
-                self.position = self.position.max(usize::try_from(protocol.retry_from()).unwrap_or_default());
+                // A partial batch response: the poller takes everything below this offset for stored.
+                self.committed = self.committed.max(usize::try_from(protocol.retry_from()).unwrap_or_default());
             }
             self.failed = Some(batch);
         }
-        self.ghosts.extend(requests.into_iter().map(|request| (protocol.clone(), request)));
+        self.orphaned_requests.extend(requests.into_iter().map(|request| (protocol.clone(), request)));
         Ok(())
     }
 
-    fn succeed(&mut self, index: usize) -> Result<(), String> {
+    /// The invocation succeeds, and its poller commits the offset.
+    fn end_invocation(&mut self, index: usize) -> Result<(), String> {
         let Invocation { batch, deliverer, .. } = self.invocations.swap_remove(index);
         for &offset in &batch {
             self.check_stored(offset)?;
         }
         let end = batch[batch.len() - 1] + 1;
         match deliverer {
-            // A commit can be lost, and the poller replaced before it repeats it.
+            // The commit is lost, and the poller is replaced before it repeats the commit.
             Deliverer::Poller if self.draws.chance(15) => {}
-            // A poller that was replaced can still commit, forwards or backwards.
+            // A replaced poller can still commit, forwards or backwards.
             Deliverer::Replaced if !self.draws.chance(10) => {}
             Deliverer::Redrive => self.given_up.retain(|other| *other != batch),
-            Deliverer::Poller | Deliverer::Replaced => self.position = end,
+            Deliverer::Poller | Deliverer::Replaced => self.committed = end,
         }
         self.failed = None;
         Ok(())
@@ -226,19 +230,19 @@ impl World<'_, '_> {
         self.deliver()
     }
 
-    fn is_alone(&self) -> bool {
-        self.invocations.is_empty() && self.ghosts.is_empty()
+    fn nothing_is_running(&self) -> bool {
+        self.invocations.is_empty() && self.orphaned_requests.is_empty()
     }
 
-    /// The batch that failed, or the first of its halves, goes to the on-failure destination.
+    /// The failed batch, or the first part of it, goes to the on-failure destination.
     fn give_up(&mut self) -> Result<(), String> {
-        if !self.is_alone() {
-            return self.step();
+        if !self.nothing_is_running() {
+            return self.step_invocation();
         }
         if let Some(mut batch) = self.failed.take() {
             batch.truncate(1 + self.draws.below(batch.len()));
-            if batch.last().is_some_and(|&last| last >= self.position) {
-                self.position = batch[batch.len() - 1] + 1;
+            if batch.last().is_some_and(|&last| last >= self.committed) {
+                self.committed = batch[batch.len() - 1] + 1;
                 self.given_up.push(batch);
                 self.stats.given_up += 1;
             }
@@ -248,57 +252,57 @@ impl World<'_, '_> {
 
     fn redrive(&mut self) -> Result<(), String> {
         if self.given_up.is_empty() {
-            return self.step();
+            return self.step_invocation();
         }
         let batch = self.given_up[self.draws.below(self.given_up.len())].clone();
-        let is_of_batch = |protocol: &CommitProtocol<'_>| {
+        let delivers_batch = |protocol: &CommitProtocol<'_>| {
             protocol.records().iter().any(|record| batch.iter().any(|&offset| offset as i64 == record.offset))
         };
         let protocols = self.invocations.iter().map(|invocation| &invocation.protocol);
-        let mut protocols = protocols.chain(self.ghosts.iter().map(|(protocol, _)| protocol));
-        let is_passed = batch.last().is_some_and(|&last| last < self.position);
-        if !is_passed || protocols.any(is_of_batch) {
-            return self.step();
+        let mut protocols = protocols.chain(self.orphaned_requests.iter().map(|(protocol, _)| protocol));
+        let is_committed = batch.last().is_some_and(|&last| last < self.committed);
+        if !is_committed || protocols.any(delivers_batch) {
+            return self.step_invocation();
         }
         self.invoke(batch, Deliverer::Redrive)
     }
 
-    /// What a dead invocation had sent arrives late, or never.
-    fn ghost(&mut self) -> Result<(), String> {
-        if self.ghosts.is_empty() {
-            return self.step();
+    /// A request of a dead invocation is executed late, or never.
+    fn end_orphaned_request(&mut self) -> Result<(), String> {
+        if self.orphaned_requests.is_empty() {
+            return self.step_invocation();
         }
-        let (protocol, request) = self.ghosts.swap_remove(self.draws.below(self.ghosts.len()));
+        let (protocol, request) = self.orphaned_requests.swap_remove(self.draws.below(self.orphaned_requests.len()));
         if self.draws.chance(70) {
             self.storage.execute(&protocol, &request, self.span)?;
         }
         Ok(())
     }
 
-    /// A mapping is made anew: at the beginning, at the end, or wherever it is told.
+    /// The event source mapping is recreated, at any offset.
     fn move_offsets(&mut self) -> Result<(), String> {
-        if !self.is_alone() {
-            return self.step();
+        if !self.nothing_is_running() {
+            return self.step_invocation();
         }
         let to = self.draws.below(self.log.end() + 1);
-        for offset in self.position..to {
+        for offset in self.committed..to {
             self.skipped[offset] = true;
         }
-        self.position = to;
+        self.committed = to;
         self.failed = None;
         self.stats.moved += 1;
         Ok(())
     }
 
-    /// Everybody gets on without faults; what was given up is fed again.
-    fn come_to_rest(&mut self) -> Result<(), String> {
-        self.ghosts.clear();
+    /// Runs without further faults until every record is delivered, and redrives what was given up.
+    fn run_to_the_end(&mut self) -> Result<(), String> {
+        self.orphaned_requests.clear();
         for _ in 0..10_000 {
             if !self.invocations.is_empty() {
-                self.step()?;
+                self.step_invocation()?;
                 continue;
             }
-            if self.position < self.log.end() && self.log.offsets(self.position).next().is_some() {
+            if self.committed < self.log.end() && self.log.offsets(self.committed).next().is_some() {
                 self.deliver()?;
             } else if self.given_up.is_empty() {
                 return Ok(());
@@ -306,18 +310,18 @@ impl World<'_, '_> {
                 self.redrive()?;
             }
         }
-        Err("it does not come to rest".to_owned())
+        Err("the schedule does not end".to_owned())
     }
 
     fn check_stored(&self, offset: usize) -> Result<(), String> {
         match self.storage.line(offset as i64) {
             Some(line) if line == Log::line(offset) => Ok(()),
             Some(_) => Err(format!("offset {offset} is stored with another line")),
-            None => Err(format!("offset {offset} was taken for stored and is in no object")),
+            None => Err(format!("offset {offset} was reported as stored but is in no object")),
         }
     }
 
-    /// Every record that was promised is stored; that none is twice, the storage has seen to.
+    /// Checks that every record that must be stored is stored. [`Storage`] checks that none is stored twice.
     fn check_all(&self) -> Result<(), String> {
         self.log.offsets(0).filter(|&offset| !self.skipped[offset]).try_for_each(|offset| self.check_stored(offset))
     }

@@ -1,22 +1,22 @@
-//! S3, as far as a protocol sees it: objects that are created once, and a ledger with versions.
+//! An in-memory S3 for one partition: objects that can only be created, and a ledger with versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use commit_protocol::{Answer, CommitProtocol, Ledger, Request, Version};
 
-/// The lines of an object by offset.
+/// The offsets and lines of an object.
 pub(super) type Lines = Vec<(i64, &'static [u8])>;
 
-/// What is stored of one partition.
+/// Everything that is stored for one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Storage {
-    /// By group and first offset.
+    /// Objects by group name and first offset.
     pub(super) objects: BTreeMap<(String, i64), Lines>,
-    /// The ledger, and how often it was written.
+    /// The ledger and its version, the number of times that it was replaced.
     pub(super) ledger: Option<(Ledger, u32)>,
 }
 
-/// An answer that owns what it tells.
+/// An [`Answer`] that owns its content.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     Absent,
@@ -41,7 +41,7 @@ impl Reply {
 }
 
 impl Storage {
-    /// Does what a protocol asks, at once and entirely; the error is a fault of the chain's.
+    /// Executes a request atomically. The error describes a rule that the protocol has broken.
     pub(super) fn execute(
         &mut self,
         protocol: &CommitProtocol<'static>,
@@ -65,36 +65,38 @@ impl Storage {
             Request::ListObjects { group, from, to } => Reply::Objects(self.firsts(protocol.group(*group), *from, *to)),
             Request::ReadObject { group, first } => {
                 let key = (protocol.group(*group).to_owned(), *first);
-                Reply::Object(self.objects.get(&key).ok_or(format!("{key:?} was asked for and is not there"))?.clone())
+                Reply::Object(self.objects.get(&key).ok_or(format!("{key:?} is read but does not exist"))?.clone())
             }
             Request::PutObject { group, records } => {
                 let lines: Lines = records
                     .iter()
-                    .map(|&place| {
-                        let record = protocol.records()[place];
+                    .map(|&index| {
+                        let record = protocol.records()[index];
                         (record.offset, record.line)
                     })
                     .collect();
                 let (first, last) = match (lines.first(), lines.last()) {
                     (Some((first, _)), Some((last, _))) => (*first, *last),
-                    _ => return Err("an empty object".to_owned()),
+                    _ => return Err("an empty object is put".to_owned()),
                 };
                 let key = (protocol.group(*group).to_owned(), first);
                 if self.objects.contains_key(&key) {
                     return Ok(Reply::Conflict);
                 }
                 if last - first >= span {
-                    return Err(format!("{key:?} spans up to {last}, {span} offsets or more"));
+                    return Err(format!("{key:?} spans {span} offsets or more, up to {last}"));
                 }
                 for (offset, _) in &lines {
-                    if let Some(key) = self.holder(*offset) {
-                        return Err(format!("offset {offset} is stored in {key:?}, and now from {first} on as well"));
+                    if let Some(key) = self.key_holding(*offset) {
+                        return Err(format!(
+                            "offset {offset} is stored twice: in {key:?} and in the new object {first}"
+                        ));
                     }
                 }
                 if !lines.is_sorted_by_key(|(offset, _)| *offset)
                     || lines.iter().map(|(offset, _)| offset).collect::<BTreeSet<_>>().len() < lines.len()
                 {
-                    return Err(format!("{key:?} is out of order or holds an offset twice: {lines:?}"));
+                    return Err(format!("{key:?} is out of order or has a duplicate offset: {lines:?}"));
                 }
                 self.objects.insert(key, lines);
                 Reply::Written(String::new())
@@ -102,26 +104,26 @@ impl Storage {
         })
     }
 
-    /// The object that holds an offset.
-    pub(super) fn holder(&self, offset: i64) -> Option<&(String, i64)> {
+    /// The key of the object that holds an offset.
+    pub(super) fn key_holding(&self, offset: i64) -> Option<&(String, i64)> {
         self.objects.iter().find(|(_, lines)| lines.iter().any(|(other, _)| *other == offset)).map(|(key, _)| key)
     }
 
-    /// The line that is stored of an offset.
+    /// The stored line of an offset.
     pub(super) fn line(&self, offset: i64) -> Option<&'static [u8]> {
         self.objects.values().flatten().find(|(other, _)| *other == offset).map(|(_, line)| *line)
     }
 
-    /// A ledger only grows: an invocation that has seen less must not take away what another has told.
+    /// Writes the ledger, which must only grow: an invocation that knows less must not undo what another has recorded.
     fn write_ledger(&mut self, ledger: &Ledger) -> Result<Reply, String> {
-        let goes_back = |old: &Ledger| {
+        let shrinks = |old: &Ledger| {
             let forgets =
                 |(group, last): (&String, &i64)| *last >= ledger.next && ledger.high_watermarks.get(group) < Some(last);
             ledger.next < old.next || old.high_watermarks.iter().any(forgets)
         };
         let version = match &self.ledger {
-            Some((old, _)) if goes_back(old) => {
-                return Err(format!("the ledger goes back from {old:?} to {ledger:?}"));
+            Some((old, _)) if shrinks(old) => {
+                return Err(format!("the ledger shrinks from {old:?} to {ledger:?}"));
             }
             Some((_, version)) => version + 1,
             None => 0,

@@ -23,8 +23,8 @@ const QUESTIONS: &[&str] = &[
 const QUARANTINE: &[&str] = &[
     "SELECT kafka_topic, reason, count(*) AS records, min(kafka_offset) AS first FROM quarantine \
      GROUP BY 1, 2 ORDER BY 1, 2",
-    "SELECT kafka_topic, kafka_partition, kafka_offset, kafka_timestamp, kafka_generation, reason, key, value, value_raw, \
-     headers, dt FROM quarantine ORDER BY kafka_topic, kafka_partition, kafka_offset LIMIT 3",
+    "SELECT kafka_topic, kafka_partition, kafka_offset, kafka_timestamp, kafka_generation, reason, key, value, \
+     value_raw, headers, dt FROM quarantine ORDER BY kafka_topic, kafka_partition, kafka_offset LIMIT 3",
 ];
 
 /// Fields of JSON answers that hold sentences, which may be worded differently.

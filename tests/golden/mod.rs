@@ -18,8 +18,8 @@ fn golden(path: &str) -> Tree {
     Tree::read(&in_workspace("tests/golden").join(path))
 }
 
-/// Compares files with those of a golden folder. If the variable `GOLDEN` is `write`, writes them there as well; the test
-/// fails all the same if they were different.
+/// Compares files with those of a golden folder. If the variable `GOLDEN` is `write`, also writes them there; the test
+/// still fails if they were different.
 fn compare(folder: &str, found: &Tree) -> Vec<String> {
     let differences = Tree::differences(folder, &golden(folder), found);
     if !differences.is_empty() && std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {

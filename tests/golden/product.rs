@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use aws_sdk_s3::Client;
+use embedded::s3::Storage;
 use sink::{Config, Sink};
 use tempfile::TempDir;
-use tickerlake::storage::Storage;
 use tickerlake_tests::programs::program;
 use tickerlake_tests::workspace;
 

@@ -1,72 +1,72 @@
-//! A trigger that a broker refuses for good does not wait for it.
+//! A trigger that a broker permanently rejects exits instead of waiting.
 
 use super::*;
 
-/// What `tickerlake trigger` says that is to fail. No batch ever comes to the function.
-fn trigger(arguments: &[&str]) -> String {
-    let nobody = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
+/// Returns the error line of a `tickerlake trigger` that must fail. Its function is never invoked.
+fn trigger_error(arguments: &[&str]) -> String {
+    let unreachable = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
     let mut command = Command::new(program("tickerlake").unwrap());
-    complaint(command.args(["trigger", "--function", nobody]).args(arguments))
+    error_line(command.args(["trigger", "--function", unreachable]).args(arguments))
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_trigger_with_a_wrong_password_ends_and_names_the_settings_of_the_login() {
+fn wrong_password_names_the_sasl_settings() {
     let kafka = ApacheKafka::shared();
-    let said = trigger(&login(kafka, &kafka.sasl_ssl, &["-X", "sasl.password=wrong"]));
-    says(&said, &[&kafka.sasl_ssl, "sasl.username and sasl.password"]);
+    let stderr = trigger_error(&login(kafka, &kafka.sasl_ssl, &["-X", "sasl.password=wrong"]));
+    assert_contains(&stderr, &[&kafka.sasl_ssl, "sasl.username and sasl.password"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_trigger_that_does_not_know_the_authority_ends_and_names_the_setting_that_names_authorities() {
+fn unknown_certificate_authority_names_ssl_ca_location() {
     let kafka = ApacheKafka::shared();
-    let said = trigger(&without_authority(&kafka.sasl_ssl));
-    says(&said, &[&kafka.sasl_ssl, "certificate", "ssl.ca.location"]);
+    let stderr = trigger_error(&without_authority(&kafka.sasl_ssl));
+    assert_contains(&stderr, &[&kafka.sasl_ssl, "certificate", "ssl.ca.location"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_trigger_whose_host_name_the_certificate_does_not_have_ends_and_names_the_flag_that_names_the_host() {
+fn host_name_mismatch_names_bootstrap_server() {
     let kafka = ApacheKafka::shared();
     let servers = kafka.sasl_ssl_by_address();
-    says(&trigger(&login(kafka, &servers, &[])), &[&servers, "certificate", "--bootstrap-server"]);
+    assert_contains(&trigger_error(&login(kafka, &servers, &[])), &[&servers, "certificate", "--bootstrap-server"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_trigger_of_a_user_without_permission_ends_and_says_which_one_is_needed() {
+fn missing_permission_is_named() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic("unreadable", 1, &[]).unwrap();
-    let said = trigger(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "unreadable"]].concat()));
-    says(&said, &[&kafka.sasl_ssl, "sasl.username", "READ"]);
+    let stderr = trigger_error(&login(kafka, &kafka.sasl_ssl, &[&STRANGER[..], &["--topic", "unreadable"]].concat()));
+    assert_contains(&stderr, &[&kafka.sasl_ssl, "sasl.username", "READ"]);
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_trigger_that_may_read_the_group_but_not_the_topic_ends_and_names_the_topics_permission() {
+fn missing_topic_permission_is_named() {
     let kafka = ApacheKafka::shared();
-    for (topic, group, may_see_it) in [("unseen", "may-read-1", false), ("seen", "may-read-2", true)] {
+    for (topic, group, can_describe) in [("unseen", "may-read-1", false), ("seen", "may-read-2", true)] {
         kafka.create_topic(topic, 1, &[]).unwrap();
         allow(&kafka.plaintext, "stranger", Operation::Read, Resource::Group(group)).unwrap();
-        if may_see_it {
+        if can_describe {
             allow(&kafka.plaintext, "stranger", Operation::Describe, Resource::Topic(topic)).unwrap();
         }
         let arguments = [&STRANGER[..], &["--topic", topic, "--consumer-group-id", group]].concat();
-        let said = trigger(&login(kafka, &kafka.sasl_ssl, &arguments));
-        says(&said, &[&kafka.sasl_ssl, "sasl.username", "on the topic", "READ"]);
-        assert!(!said.contains("on the group"), "{said}");
+        let stderr = trigger_error(&login(kafka, &kafka.sasl_ssl, &arguments));
+        assert_contains(&stderr, &[&kafka.sasl_ssl, "sasl.username", "on the topic", "READ"]);
+        assert!(!stderr.contains("on the group"), "{stderr}");
     }
 }
 
 #[test]
 #[ignore = "needs Apache Kafka: run tests/install-parts"]
-fn a_trigger_that_may_read_the_topic_but_not_the_group_ends_and_names_the_groups_permission() {
+fn missing_group_permission_is_named() {
     let kafka = ApacheKafka::shared();
     kafka.create_topic("readable", 1, &[]).unwrap();
     allow(&kafka.plaintext, "stranger", Operation::Read, Resource::Topic("readable")).unwrap();
     let arguments = [&STRANGER[..], &["--topic", "readable", "--consumer-group-id", "closed"]].concat();
-    let said = trigger(&login(kafka, &kafka.sasl_ssl, &arguments));
-    says(&said, &[&kafka.sasl_ssl, "sasl.username", "READ on the group", "--consumer-group-id"]);
-    assert!(!said.contains("on the topic"), "{said}");
+    let stderr = trigger_error(&login(kafka, &kafka.sasl_ssl, &arguments));
+    assert_contains(&stderr, &[&kafka.sasl_ssl, "sasl.username", "READ on the group", "--consumer-group-id"]);
+    assert!(!stderr.contains("on the topic"), "{stderr}");
 }

@@ -1,7 +1,7 @@
-//! The trigger behaves as Lambda's Kafka event source mapping does, with the embedded broker and with Apache Kafka.
+//! The trigger behaves like Lambda's Kafka event source mapping, on the embedded broker and on Apache Kafka.
 //!
-//! Of AWS's rules these cannot be shown on one machine: how many pollers there are and what they cost, the
-//! metrics of the mapping, and filter criteria, which the trigger does not have.
+//! Some rules of AWS cannot be tested on one machine: the number of event pollers and their cost, the mapping's
+//! metrics, and filter criteria, which the trigger does not support.
 
 mod batches;
 mod failures;
@@ -11,26 +11,25 @@ mod positions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickerlake::trigger::Settings;
-use tickerlake::trigger::batch::{Limits, MAX_PAYLOAD};
-use tickerlake::trigger::command::Running;
-use tickerlake::trigger::progress::Progress;
+use event_source::batch::{Limits, MAX_PAYLOAD};
+use event_source::progress::Progress;
+use event_source::{Running, Settings};
 use tickerlake_tests::broker::TestBroker;
 use tickerlake_tests::function::FakeFunction;
 
 const WAIT: Duration = Duration::from_secs(60);
 
-/// Settings with AWS's defaults but for what closes a batch.
+/// Settings with AWS's defaults, except for the limits that close a batch.
 fn settings(broker: &TestBroker, batch_size: usize, window: Duration) -> Settings {
     let limits = Limits { batch_size, window, payload: MAX_PAYLOAD };
     Settings::new(broker.client(), vec![broker.topic.clone()], broker.group.clone(), limits)
 }
 
-/// So long that only other limits close a batch.
+/// A batching window so long that only the other limits close a batch.
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);
 
-/// A trigger that runs, and what it has done.
+/// A running trigger and its progress.
 struct Rig {
     running: Running,
     progress: Arc<Progress>,
@@ -43,24 +42,24 @@ impl Rig {
         Rig { running, progress }
     }
 
-    /// Waits until so many records have been stored or given up, and ends the trigger.
-    async fn end_after(self, records: u64) -> Arc<Progress> {
+    /// Waits until `records` records have been stored or discarded, then stops the trigger.
+    async fn finish_after(self, records: u64) -> Arc<Progress> {
         tokio::time::timeout(WAIT, self.progress.stored_records(records)).await.unwrap();
         self.running.finish().await.unwrap();
         self.progress
     }
 }
 
-/// Waits until something holds.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until `condition` returns `true`.
+async fn until(expected: &str, mut condition: impl FnMut() -> bool) {
     let limit = Instant::now() + WAIT;
-    while !holds() {
-        assert!(Instant::now() < limit, "in vain: {what}");
+    while !condition() {
+        assert!(Instant::now() < limit, "timed out waiting for {expected}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// So many small records.
+/// `count` records with the value `{}`.
 fn small(count: usize) -> Vec<Option<String>> {
     vec![None; count]
 }

@@ -1,4 +1,4 @@
-//! `producer --resume`: whatever stopped a run, the same command goes on, and every row is in the topic once.
+//! `producer --resume`: after any interruption, the same command continues, and every row is in the topic once.
 
 mod late;
 mod refusals;
@@ -20,18 +20,18 @@ use tickerlake_tests::programs::{Running, program};
 const WAIT: Duration = Duration::from_secs(60);
 const SYMBOLS: usize = 13;
 
-/// A command that feeds a file of its own, `rows.csv` unless the arguments name others of the folder.
+/// A command that feeds `rows.csv` of a temporary folder, unless the arguments name other files of the folder.
 struct Feed {
     folder: TempDir,
     topic: String,
     servers: String,
     arguments: Vec<&'static str>,
-    /// Of `--resume-wait`, in seconds.
+    /// The value of `--resume-wait`, in seconds.
     wait: u64,
 }
 
 impl Feed {
-    /// A file of so many rows, whose closes are their numbers from 0.
+    /// Creates a file of `rows` rows, whose closes are their numbers from 0.
     fn of(broker: &TestBroker, rows: usize, arguments: &[&'static str]) -> Self {
         Self::to(broker.servers(), &broker.topic, rows, arguments)
     }
@@ -65,7 +65,7 @@ impl Feed {
         command
     }
 
-    /// The command with `--resume`.
+    /// Returns the command with `--resume`.
     fn resumed(&self, more: &[&str]) -> Command {
         let mut command = self.bare(more);
         command.args(["--resume", "--resume-wait", &self.wait.to_string()]);
@@ -73,50 +73,55 @@ impl Feed {
         command
     }
 
-    /// What the feed's records are, in order.
+    /// Returns the feed's records, in order.
     fn expected(&self) -> Vec<String> {
         let output = self.bare(&["--dry-run"]).output().unwrap();
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
     fn held(&self) -> i64 {
-        kafka::held(&self.servers, &self.topic).unwrap()
+        kafka::record_count(&self.servers, &self.topic).unwrap()
     }
 
-    /// Starts the command and waits until it has delivered something.
+    /// Starts the command and waits until it has delivered a row.
     fn started(&self, more: &[&str]) -> Running {
         self.started_until(1, more)
     }
 
-    /// Starts the command and waits until it has delivered so many rows.
+    /// Starts the command and waits until it has delivered this many rows.
     fn started_until(&self, rows: i64, more: &[&str]) -> Running {
         let before = self.held();
         let mut running = Running::start(&mut self.resumed(more)).unwrap();
         let until = Instant::now() + WAIT;
         while self.held() < before + rows {
             if Instant::now() > until {
-                panic!("too little was delivered: {:?}", running.line("nothing that it says", Duration::ZERO));
+                panic!("too little was delivered: {:?}", running.wait_for_line("nothing that it says", Duration::ZERO));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         running
     }
 
-    /// Starts the command, and interrupts it as Ctrl-C does in the middle of the file, when every symbol has come.
+    /// Starts the command, and interrupts it as Ctrl-C does, in the middle of the file and after rows of every symbol.
     fn interrupted(&self, more: &[&str]) {
         let mut running = self.started_until(8 * SYMBOLS as i64, more);
         let code = running.interrupt(WAIT).unwrap();
-        assert_eq!(code, Some(130), "it was to be in mid-file: {:?}", running.line("no such line", Duration::ZERO));
+        assert_eq!(
+            code,
+            Some(130),
+            "it must be in the middle of the file: {:?}",
+            running.wait_for_line("no such line", Duration::ZERO)
+        );
     }
 
-    /// Runs the command to its end, which is a good one; gives the summary.
+    /// Runs the command to its end, which must succeed, and returns the summary.
     fn completed(&self, more: &[&str]) -> Value {
         let output = self.resumed(more).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The records of this feed that the topic holds, beside so many of others.
+    /// Returns the records of this feed in the topic, which also holds this many of others.
     fn landed(&self, of_others: usize) -> Vec<Consumed> {
         let mut records = kafka::read(&self.servers, &self.topic, self.held() as usize).unwrap();
         records.retain(|record| !record.key.is_empty());
@@ -124,7 +129,7 @@ impl Feed {
         records
     }
 
-    /// Each record is in the topic once, a symbol's in one partition and in order.
+    /// Asserts that each record is in the topic once, and that a symbol's records are in one partition and in order.
     #[track_caller]
     fn holds_each_row_once(&self, of_others: usize) {
         let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -148,7 +153,7 @@ impl Feed {
     }
 }
 
-/// A record that a killed run had under way.
+/// A record that a killed run had in flight.
 struct Pending {
     partition: i32,
     symbol: String,
@@ -157,7 +162,7 @@ struct Pending {
 }
 
 impl Pending {
-    /// The record so many rows after the last that the topic holds of the feed.
+    /// Returns the record `ahead` rows after the last row of the feed in the topic.
     fn of(feed: &Feed, ahead: usize) -> Self {
         let landed = feed.landed(0);
         let header = |of: &Consumed, name: &str| of.headers.iter().find(|(key, _)| key == name).unwrap().1.clone();
@@ -173,7 +178,7 @@ impl Pending {
         Pending { partition, symbol, record, headers }
     }
 
-    async fn lands(self, broker: &TestBroker) {
+    async fn arrives(self, broker: &TestBroker) {
         let producer: FutureProducer = broker.client().create().unwrap();
         let record = FutureRecord::to(&broker.topic).partition(self.partition).key(&self.symbol).payload(&self.record);
         producer.send(record.headers(self.headers), WAIT).await.unwrap();
@@ -189,7 +194,7 @@ fn table(rows: impl Iterator<Item = String>) -> String {
     format!("Symbol,Date,Close\n{}\n", rows.join("\n"))
 }
 
-/// The numbers of a summary: rows read, there already, delivered, rejected.
+/// Returns the counts of a summary: rows read, already in the topic, delivered, rejected.
 fn counts(summary: &Value) -> [u64; 4] {
     ["read", "already", "delivered", "rejected"].map(|name| summary[name].as_u64().unwrap())
 }

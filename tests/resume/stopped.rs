@@ -1,31 +1,31 @@
-//! Runs that are killed or interrupted, and go on.
+//! Runs that are killed or interrupted, and continue.
 
 use uuid::Uuid;
 
 use super::*;
 
 tickerlake_tests::on_both_brokers! {
-    however_often_it_is_killed_every_row_is_in_the_topic_once, 3;
-    ctrl_c_during_the_wait_ends_it_and_sends_nothing, 2;
-    ctrl_c_and_the_same_command_again_deliver_the_rest_and_keep_every_reject_once, 3;
-    a_feed_in_any_order_goes_on_as_it_would_have_gone, 2;
-    records_of_others_before_between_and_after_are_read_over, 2;
-    a_symbol_is_in_the_same_partition_with_and_without, 7;
-    a_resumed_feed_keeps_its_pace_from_the_first_row_that_is_sent, 1;
-    a_partition_that_is_far_ahead_of_another_does_not_slow_the_feed, 2;
+    every_row_is_in_the_topic_once_after_many_kills, 3;
+    ctrl_c_during_the_wait_sends_nothing, 2;
+    a_run_after_ctrl_c_delivers_the_rest, 3;
+    a_feed_in_any_order_continues_in_that_order, 2;
+    records_of_others_are_passed_over, 2;
+    a_symbol_has_the_same_partition_with_and_without_resume, 7;
+    a_resumed_feed_keeps_its_rate_from_the_first_sent_row, 1;
+    a_partition_far_ahead_does_not_slow_the_feed, 2;
 }
 
 const ROWS: usize = 300_000;
 
-async fn however_often_it_is_killed_every_row_is_in_the_topic_once(broker: TestBroker) {
+async fn every_row_is_in_the_topic_once_after_many_kills(broker: TestBroker) {
     let kills = if broker.is_apache() { 20 } else { 4 };
     let feed = Feed { wait: 5, ..Feed::of(&broker, ROWS, &[]) };
     let mut landed = 0;
     for kill in 0..kills {
         let mut running = feed.started(&["--rate", "10000"]);
         std::thread::sleep(Duration::from_millis((Uuid::new_v4().as_u128() % 300) as u64));
-        assert!(running.ended(Duration::ZERO).is_err(), "kill {kill} was to be in mid-file");
-        // As kill -9 does.
+        assert!(running.wait_for_exit(Duration::ZERO).is_err(), "kill {kill} must be in the middle of the file");
+        // Kills it, as kill -9 does.
         drop(running);
         assert!(feed.held() > landed, "kill {kill} came before the first row");
         landed = feed.held();
@@ -37,15 +37,15 @@ async fn however_often_it_is_killed_every_row_is_in_the_topic_once(broker: TestB
     feed.holds_each_row_once(0);
 }
 
-async fn ctrl_c_during_the_wait_ends_it_and_sends_nothing(broker: TestBroker) {
+async fn ctrl_c_during_the_wait_sends_nothing(broker: TestBroker) {
     let feed = Feed { wait: 3_600, ..Feed::of(&broker, 10, &[]) };
     let mut running = Running::start(&mut feed.resumed(&[])).unwrap();
-    running.line("reading back", WAIT).unwrap();
+    running.wait_for_line("reading back", WAIT).unwrap();
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));
     assert_eq!(feed.held(), 0);
 }
 
-async fn ctrl_c_and_the_same_command_again_deliver_the_rest_and_keep_every_reject_once(broker: TestBroker) {
+async fn a_run_after_ctrl_c_delivers_the_rest(broker: TestBroker) {
     let feed = Feed::of(&broker, 0, &[]);
     let rows = (0..20_000).map(|number| if number % 1_000 == 500 { "S0,never,1".to_owned() } else { row(number) });
     feed.write("rows.csv", &table(rows));
@@ -64,15 +64,15 @@ async fn ctrl_c_and_the_same_command_again_deliver_the_rest_and_keep_every_rejec
     feed.holds_each_row_once(0);
 
     let output = feed.bare(&["--resume", "-b", &feed.servers, "-t", &feed.topic]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        said.starts_with("20,000 rows read, 19,980 in the topic already, 0 delivered, 20 rejected, 0 blank"),
-        "{said}"
+        stdout.starts_with("20,000 rows read, 19,980 in the topic already, 0 delivered, 20 rejected, 0 blank"),
+        "{stdout}"
     );
     feed.holds_each_row_once(0);
 }
 
-async fn a_feed_in_any_order_goes_on_as_it_would_have_gone(broker: TestBroker) {
+async fn a_feed_in_any_order_continues_in_that_order(broker: TestBroker) {
     for (at, arguments) in [
         &["--order", "date", "a.csv", "b.csv"][..],
         &["--order", "sample", "--seed", "7", "--repeat", "2", "a.csv", "b.csv"],
@@ -114,7 +114,7 @@ async fn a_feed_in_any_order_goes_on_as_it_would_have_gone(broker: TestBroker) {
     }
 }
 
-async fn records_of_others_before_between_and_after_are_read_over(broker: TestBroker) {
+async fn records_of_others_are_passed_over(broker: TestBroker) {
     let feed = Feed::of(&broker, 20_000, &[]);
     let others = |count| std::iter::repeat_n(None, count);
     for partition in 0..2 {
@@ -122,7 +122,7 @@ async fn records_of_others_before_between_and_after_are_read_over(broker: TestBr
     }
     feed.interrupted(&["--rate", "5000"]);
     for partition in 0..2 {
-        // More than is read back at once.
+        // More than the first block that is read back.
         broker.send(partition, others(7_000)).await.unwrap();
     }
     let mut running = feed.started(&["--rate", "5000"]);
@@ -134,7 +134,7 @@ async fn records_of_others_before_between_and_after_are_read_over(broker: TestBr
     feed.holds_each_row_once(2 * 7_100 + 200);
 }
 
-async fn a_symbol_is_in_the_same_partition_with_and_without(broker: TestBroker) {
+async fn a_symbol_has_the_same_partition_with_and_without_resume(broker: TestBroker) {
     let feed = Feed::of(&broker, 0, &[]);
     let names: Vec<String> =
         (0..500).map(|n| format!("{}{n}", ["A", "BRK B", "börse", "S"][n % 4].repeat(n % 7 + 1))).collect();
@@ -150,26 +150,26 @@ async fn a_symbol_is_in_the_same_partition_with_and_without(broker: TestBroker) 
     assert!(partitions.values().all(|both| both.len() == 2 && both[0] == both[1]), "{partitions:?}");
 }
 
-async fn a_resumed_feed_keeps_its_pace_from_the_first_row_that_is_sent(broker: TestBroker) {
-    // A day a second, and thirty years between the rows that are there already and the others.
+async fn a_resumed_feed_keeps_its_rate_from_the_first_sent_row(broker: TestBroker) {
+    // A day a second, and thirty years between the rows that are already in the topic and the others.
     let feed = Feed::of(&broker, 0, &[]);
     let old = (0..100).map(|n| format!("A,1990-01-01,{n}"));
     feed.write("rows.csv", &table(old.chain((1..=3).map(|day| format!("A,2020-01-0{day},1")))));
     let mut running = feed.started_until(100, &["--speed", "86400"]);
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));
     let mut resumed = feed.started(&["--speed", "86400"]);
-    let summary: Value = serde_json::from_str(&resumed.line("\"already\"", WAIT).unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&resumed.wait_for_line("\"already\"", WAIT).unwrap()).unwrap();
     assert_eq!(counts(&summary), [103, 100, 3, 0]);
-    assert!(summary["seconds"].as_f64().unwrap() > 1.9, "the days that are left take their time: {summary}");
+    assert!(summary["seconds"].as_f64().unwrap() > 1.9, "the remaining days take their time: {summary}");
 }
 
-async fn a_partition_that_is_far_ahead_of_another_does_not_slow_the_feed(broker: TestBroker) {
+async fn a_partition_far_ahead_does_not_slow_the_feed(broker: TestBroker) {
     let feed = Feed::of(&broker, 4_000, &[]);
     feed.interrupted(&["--rate", "200"]);
-    // As if this partition had got that far, which it has not: only the pace is looked at.
-    Pending::of(&feed, 2_500).lands(&broker).await;
+    // Only the rate matters here, not that the partition has not really got this far.
+    Pending::of(&feed, 2_500).arrives(&broker).await;
     let mut resumed = Running::start(&mut feed.resumed(&["--rate", "2000"])).unwrap();
-    let summary: Value = serde_json::from_str(&resumed.line("\"already\"", WAIT).unwrap()).unwrap();
+    let summary: Value = serde_json::from_str(&resumed.wait_for_line("\"already\"", WAIT).unwrap()).unwrap();
     let [read, already, delivered, _] = counts(&summary);
     assert_eq!((read, already + delivered), (4_000, 4_000));
     assert!(already > 500 && delivered > 500, "{summary}");

@@ -1,19 +1,21 @@
-"""The broker's boot script: broker/boot is its one source. The template carries it, since at its length it is none for
-an instance's user data, which carries its sum instead: another script makes another instance."""
+"""The broker's boot script, generated into template.yaml from its only source, broker/boot.
+
+The script is too long for the instance's user data, so it is in the template's metadata. The user data contains the
+script's SHA-256, so that a changed script replaces the instance.
+"""
 
 import hashlib
 import re
 
-BEGIN = "              # begin: made from broker/boot by tests/template/check --write\n"
+BEGIN = "              # begin: generated from broker/boot by tests/template/check --write\n"
 END = "              # end\n"
 PATH = "/usr/local/sbin/kafka-boot"
 SUM = "broker/boot has the SHA-256 "
-# Bytes, before they are encoded: EC2's limit for user data.
-MOST_USER_DATA = 16 * 1024
+MAX_USER_DATA = 16 * 1024  # bytes before the Base64 encoding, EC2's limit
 
 
 def write(root, template):
-    """Makes the template's script and sum anew."""
+    """Replaces the template's script and SHA-256 with those of the file."""
     script = (root / "broker/boot").read_text()
     text = template.read_text()
     before, rest = text.split(BEGIN)
@@ -28,23 +30,23 @@ def digest(script):
 
 
 def differences(root, resources):
-    """What the template's script and sum have else than the file."""
+    """Yields the differences between the template's script and SHA-256 and the file."""
     body = resources["BrokerTemplate"]
     script = (root / "broker/boot").read_text()
     if body["Metadata"]["AWS::CloudFormation::Init"]["config"]["files"][PATH]["content"] != script:
         yield "the broker's script differs from broker/boot; run tests/template/check --write"
     user_data = body["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
     if SUM + digest(script) not in user_data:
-        yield "the user data has another sum than broker/boot; run tests/template/check --write"
-    if len(user_data.encode()) > MOST_USER_DATA - 1024:
-        yield f"the user data is too long for EC2: {len(user_data)} bytes before names are put in"
-    if "${BrokerDiskSize}" not in user_data and not re.search(r"it has \d+ GB", user_data):
-        yield "a larger volume makes no other instance, and its file system does not grow"
+        yield "the user data does not contain the SHA-256 of broker/boot; run tests/template/check --write"
+    if len(user_data.encode()) > MAX_USER_DATA - 1024:
+        yield f"the user data is too long for EC2: {len(user_data)} bytes before substitution"
+    if "${BrokerDiskSize}" not in user_data and not re.search(r"The volume has \d+ GiB", user_data):
+        yield "a larger volume does not replace the instance, so the file system does not grow"
     exported = set(re.findall(r"\b([A-Z_]+)=", user_data)) - {"PATH"}
     needed = set(re.findall(r'"\$\{([A-Z_]+):\?\}"', script))
     known = needed | set(re.findall(r'^: "\$\{([A-Z_]+):=', script, re.MULTILINE))
     known |= set(re.findall(r' "\$\{([A-Z_]+):=', script))
     if needed - exported:
-        yield f"broker/boot needs {', '.join(sorted(needed - exported))}, and the user data gives none"
+        yield f"broker/boot needs {', '.join(sorted(needed - exported))}, which the user data does not set"
     if exported - known:
-        yield f"broker/boot does not read {', '.join(sorted(exported - known))}"
+        yield f"the user data sets {', '.join(sorted(exported - known))}, which broker/boot does not read"

@@ -1,11 +1,13 @@
-"""The tables' columns, read from their one definition in tickerlake/src/sql/columns.rs."""
+"""Reads the tables' columns from their only definition, in the Rust sources."""
 
 import re
 
+SOURCE = "crates/lake-query/src/columns.rs"
 
-def declared(root):
-    """(the quote's own, the table quotes', the table quarantine's), each as a list of (name, type)."""
-    path = root / "tickerlake/src/sql/columns.rs"
+
+def read_columns(root):
+    """Returns the columns of a quote, of the table quotes and of the table quarantine, each as a list of (name, type)."""
+    path = root / SOURCE
     text = path.read_text()
     types = {
         kind: name
@@ -17,7 +19,7 @@ def declared(root):
         found = re.search(pattern + r".*?\[(.*?)\];", text, re.DOTALL)
         pairs = re.findall(r'column\("(\w+)", Kind::(\w+)\)', found[1]) if found else []
         if not pairs:
-            raise LookupError(f"{path} has no {pattern} any more; teach tests/template/columns.py its new form")
+            raise LookupError(f"{path} does not match {pattern}; adapt tests/template/columns.py to its new form")
         return [(name, types[kind]) for name, kind in pairs]
 
     coordinates = columns(r"const COORDINATES: &\[Column\] =")
@@ -27,19 +29,19 @@ def declared(root):
     return quote, coordinates + quote, topic + coordinates + quarantined
 
 
-def history(root):
-    """The columns of the table quotes_history."""
+def read_history_columns(root):
+    """Returns the columns of the table quotes_history as a list of (name, type)."""
     path = root / "history/create.sql"
     found = re.search(r"CREATE TABLE IF NOT EXISTS quotes_history \((.*?)\n\)", path.read_text(), re.DOTALL)
     if not found:
-        raise LookupError(f"{path} makes no quotes_history any more; teach tests/template/columns.py its new form")
+        raise LookupError(f"{path} does not create quotes_history; adapt tests/template/columns.py to its new form")
     return re.findall(r"^  (\w+) (\w+),?$", found[1], re.MULTILINE)
 
 
-def sink_variables(root):
-    """The environment variables that the function reads."""
+def read_sink_variables(root):
+    """Returns the names of the environment variables that the function reads."""
     path = root / "functions/sink/src/config.rs"
     found = set(re.findall(r'get\("(SINK_\w+)"\)', path.read_text()))
     if "SINK_BUCKET" not in found:
-        raise LookupError(f"{path} reads no variables any more; teach tests/template/columns.py its new form")
+        raise LookupError(f"{path} does not read SINK_BUCKET; adapt tests/template/columns.py to its new form")
     return found

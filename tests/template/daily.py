@@ -1,35 +1,37 @@
-"""The daily statements of the table quotes_history: the files of history/ are their one source, and the template's state
-machine runs them one after another."""
+"""The daily statements for the table quotes_history, generated into template.yaml from their only source, history/.
+
+The template's state machine runs them one after another.
+"""
 
 import json
 import re
 
 import resolve
 
-BEGIN = "          # begin: made from history/ by tests/template/check --write\n"
+BEGIN = "          # begin: generated from history/ by tests/template/check --write\n"
 END = "          # end\n"
-# In the order in which they are run. Athena may do the last two in parts, and then fails each but the last.
+# In execution order. Athena may need several executions for a statement in PARTIAL, of which all but the last one fail.
 STATEMENTS = ["create", "merge", "optimize", "vacuum"]
-IN_PARTS = ["optimize", "vacuum"]
-MOST_BYTES = 262144  # of a query, Athena's limit
+PARTIAL = ["optimize", "vacuum"]
+MAX_QUERY_BYTES = 262144  # Athena's limit
 
 
-def statement(root, name):
-    """The file's statement, without what it says of itself."""
+def read_statement(root, name):
+    """Returns the statement in a file without the leading comments."""
     text = (root / f"history/{name}.sql").read_text()
     return re.sub(r"\A(--.*\n)+", "", text)
 
 
-def states(root):
-    """The states, as the template has them."""
-    return "".join(state(root, place) for place in range(len(STATEMENTS)))
+def generate(root):
+    """Returns the states in the template's YAML."""
+    return "".join(generate_state(root, index) for index in range(len(STATEMENTS)))
 
 
-def state(root, place):
-    name = STATEMENTS[place]
-    attempts = 20 if name in IN_PARTS else 2
-    following = "End: true" if name == STATEMENTS[-1] else f"Next: {STATEMENTS[place + 1].capitalize()}"
-    body = "".join(f"                {line}\n" if line else "\n" for line in statement(root, name).splitlines())
+def generate_state(root, index):
+    name = STATEMENTS[index]
+    attempts = 20 if name in PARTIAL else 2
+    transition = "End: true" if name == STATEMENTS[-1] else f"Next: {STATEMENTS[index + 1].capitalize()}"
+    body = "".join(f"                {line}\n" if line else "\n" for line in read_statement(root, name).splitlines())
     return (
         f"          {name.capitalize()}:\n"
         "            Type: Task\n"
@@ -41,19 +43,19 @@ def state(root, place):
         "            ResultPath: null\n"
         "            Retry:\n"
         f"              - {{ ErrorEquals: [States.TaskFailed], IntervalSeconds: 30, MaxAttempts: {attempts}, BackoffRate: 1.2 }}\n"
-        f"            {following}\n"
+        f"            {transition}\n"
     )
 
 
 def write(root, template):
-    """Makes the template's states anew."""
+    """Replaces the states in the template with generated ones."""
     before, rest = template.read_text().split(BEGIN)
     _, after = rest.split(END)
-    template.write_text(before + BEGIN + states(root) + END + after)
+    template.write_text(before + BEGIN + generate(root) + END + after)
 
 
 def differences(root, resources):
-    """What the state machine runs else than the files."""
+    """Yields the differences between the state machine and the files."""
     machine = resources["History"]["Properties"]
     definition = json.loads(machine["DefinitionString"])
     order, next_state = [], definition["StartAt"]
@@ -64,13 +66,13 @@ def differences(root, resources):
         yield f"the state machine runs {', '.join(order)}"
     files = {path.stem for path in (root / "history").glob("*.sql")}
     if files != set(STATEMENTS):
-        yield f"history/ has {', '.join(sorted(files))}, and the state machine runs {', '.join(STATEMENTS)}"
-    given = machine["DefinitionSubstitutions"]
+        yield f"history/ contains {', '.join(sorted(files))}, but the state machine runs {', '.join(STATEMENTS)}"
+    substitutions = machine["DefinitionSubstitutions"]
     for name in STATEMENTS:
-        wanted = resolve.filled(statement(root, name), given)
-        if "${" in wanted:
-            yield f"history/{name}.sql has a name that the state machine is not told"
-        if definition["States"].get(name.capitalize(), {}).get("Parameters", {}).get("QueryString") != wanted:
+        expected = resolve.substitute(read_statement(root, name), substitutions)
+        if "${" in expected:
+            yield f"history/{name}.sql has a placeholder that the state machine does not substitute"
+        if definition["States"].get(name.capitalize(), {}).get("Parameters", {}).get("QueryString") != expected:
             yield f"the state machine's {name} differs from history/{name}.sql; run tests/template/check --write"
-        if len(wanted.encode()) > MOST_BYTES:
+        if len(expected.encode()) > MAX_QUERY_BYTES:
             yield f"history/{name}.sql is too long for Athena"

@@ -1,9 +1,9 @@
-"""What CloudFormation makes of a template and its parameters, before it makes any resource."""
+"""Evaluates a template with its parameters, as CloudFormation does before it creates any resource."""
 
 import base64
 import re
 
-# Pseudo parameters that decide nothing here but must be texts in what is judged.
+# Arbitrary values of the pseudo parameters, which the linters need as strings.
 PSEUDO = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
@@ -15,24 +15,24 @@ IMAGE = "ami-0123456789abcdef0"
 ABSENT = object()
 
 
-class Refused(Exception):
-    """A parameter by whose name CloudFormation would refuse the values."""
+class Rejected(Exception):
+    """CloudFormation would reject the values because of the parameter `name`."""
 
     def __init__(self, name, reason):
         super().__init__(f"{name}: {reason}")
         self.name = name
 
 
-def resolved(template, given):
-    """The template with its parameters and conditions decided: only what AWS alone knows is left."""
-    values = parameters(template.get("Parameters", {}), given)
+def resolve(template, parameters):
+    """Returns the template with parameters and conditions evaluated. Only values that AWS assigns remain as functions."""
+    values = parameter_values(template.get("Parameters", {}), parameters)
     reader = Reader(values, template.get("Conditions", {}))
     for rule in template.get("Rules", {}).values():
         if reader.holds(rule.get("RuleCondition", {"Fn::Equals": ["", ""]})):
             for assertion in rule["Assertions"]:
                 if not reader.holds(assertion["Assert"]):
                     reason = assertion["AssertDescription"]
-                    raise Refused(reason.split()[0], reason)
+                    raise Rejected(reason.split()[0], reason)
     result = {"AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"]}
     for section in ("Resources", "Outputs"):
         result[section] = {
@@ -42,39 +42,39 @@ def resolved(template, given):
         }
     for body in result["Resources"].values():
         if "DefinitionSubstitutions" in body.get("Properties", {}):
-            define(body["Properties"])
+            substitute_definition(body["Properties"])
     return result
 
 
-def define(machine):
-    """A state machine's definition with what is put into it; a resource stands there by its logical name."""
+def substitute_definition(machine):
+    """Substitutes the placeholders of a state machine's definition; references become the resources' logical names."""
     names = {name: part if isinstance(part, str) else part["Ref"] for name, part in machine["DefinitionSubstitutions"].items()}
-    machine["DefinitionString"] = filled(machine["DefinitionString"], names)
+    machine["DefinitionString"] = substitute(machine["DefinitionString"], names)
     machine["DefinitionSubstitutions"] = names
 
 
-def parameters(declared, given):
-    """Every parameter's value, if each is one that its declaration takes."""
-    for name in given.keys() - declared.keys():
-        raise Refused(name, "no such parameter")
+def parameter_values(declarations, parameters):
+    """Returns the value of every parameter, or raises Rejected if a declaration does not accept its value."""
+    for name in parameters.keys() - declarations.keys():
+        raise Rejected(name, "no such parameter")
     values = {}
-    for name, declaration in declared.items():
-        text = given.get(name, declaration.get("Default"))
+    for name, declaration in declarations.items():
+        text = parameters.get(name, declaration.get("Default"))
         if text is None:
-            raise Refused(name, "it has no default")
+            raise Rejected(name, "it has no default")
         text = str(text)
         allowed = [str(value) for value in declaration.get("AllowedValues", [text])]
         if text not in allowed:
-            raise Refused(name, f"{text!r} is not one of {allowed}")
+            raise Rejected(name, f"{text!r} is not one of {allowed}")
         if not re.fullmatch(declaration.get("AllowedPattern", ".*"), text):
-            raise Refused(name, f"{text!r} does not match its pattern")
+            raise Rejected(name, f"{text!r} does not match its pattern")
         if declaration["Type"].startswith("AWS::SSM::Parameter::Value"):
-            # Its text is a parameter's name, whose value AWS has.
+            # The text is the name of an SSM parameter, whose value only AWS has.
             values[name] = IMAGE
         elif declaration["Type"] == "Number":
             number = int(text)
             if not declaration.get("MinValue", number) <= number <= declaration.get("MaxValue", number):
-                raise Refused(name, f"{text} is out of its range")
+                raise Rejected(name, f"{text} is out of its range")
             values[name] = number
         else:
             values[name] = text
@@ -82,7 +82,7 @@ def parameters(declared, given):
 
 
 class Reader:
-    """Evaluates intrinsic functions; what names a resource is left as it is."""
+    """Evaluates intrinsic functions, except those that refer to resources."""
 
     def __init__(self, values, conditions):
         self.values = values
@@ -105,7 +105,7 @@ class Reader:
                 return all(self.holds(each) for each in argument)
             case "Fn::Or":
                 return any(self.holds(each) for each in argument)
-        raise ValueError(f"{function} is no condition function")
+        raise ValueError(f"{function} is not a condition function")
 
     def value(self, node):
         if isinstance(node, list):
@@ -124,11 +124,11 @@ class Reader:
                     name, yes, no = argument
                     return self.value(yes if self.condition(name) else no)
                 case "Fn::Sub" if isinstance(argument, str):
-                    return self.substituted(argument)
+                    return self.substitute(argument)
                 case "Fn::Sub":
-                    text, more = argument
-                    more = {name: in_text(self.value(part)) for name, part in more.items()}
-                    return Reader(self.values | more, self.conditions).substituted(text)
+                    text, variables = argument
+                    variables = {name: as_text(self.value(part)) for name, part in variables.items()}
+                    return Reader(self.values | variables, self.conditions).substitute(text)
                 case "Fn::Base64":
                     text = self.value(argument)
                     return base64.b64encode(text.encode()).decode() if isinstance(text, str) else {function: text}
@@ -140,30 +140,30 @@ class Reader:
                 case "Fn::Join":
                     separator, parts = argument
                     parts = self.value(parts)
-                    whole = all(isinstance(part, str) for part in parts)
-                    return separator.join(parts) if whole else {function: [separator, parts]}
+                    complete = all(isinstance(part, str) for part in parts)
+                    return separator.join(parts) if complete else {function: [separator, parts]}
                 case "Fn::GetAtt" | "Fn::GetAZs":
                     return node
                 case _ if function.startswith("Fn::"):
-                    raise ValueError(f"{function} is not known here; teach it to tests/template/resolve.py")
+                    raise ValueError(f"{function} is not supported; add it to tests/template/resolve.py")
         entries = {key: self.value(part) for key, part in node.items()}
         return {key: part for key, part in entries.items() if part is not ABSENT}
 
-    def substituted(self, text):
+    def substitute(self, text):
         known = self.values | PSEUDO
-        result = filled(text, known)
+        result = substitute(text, known)
         if not re.search(r"\$\{[^!]", result):
             return result.replace("${!", "${")
-        # In what only AWS can fill in, the partition is for it, too; cfn-lint asks for that.
-        return {"Fn::Sub": filled(text, {name: value for name, value in known.items() if name != "AWS::Partition"})}
+        # cfn-lint requires AWS::Partition to remain a placeholder in text that only AWS can complete.
+        return {"Fn::Sub": substitute(text, {name: value for name, value in known.items() if name != "AWS::Partition"})}
 
 
-def filled(text, known):
+def substitute(text, known):
     return re.sub(r"\$\{([A-Za-z0-9:]+)\}", lambda found: str(known.get(found[1], found[0])), text)
 
 
-def in_text(value):
-    """A value as Fn::Sub has it within a text."""
+def as_text(value):
+    """Returns a value as a placeholder in the text of Fn::Sub."""
     match value:
         case {"Ref": name}:
             return f"${{{name}}}"

@@ -1,4 +1,4 @@
-"""What must hold of the template's resources, whatever the parameters; each rule yields what breaks it."""
+"""Rules for the template's resources, whatever the parameters. Each rule yields its violations."""
 
 import fnmatch
 import json
@@ -9,117 +9,117 @@ import columns
 import daily
 import queries
 
-MOST_ALARMS = 6
-# The statements whose actions take no narrower resource than everything.
+MAX_ALARMS = 6
+# (role, statement) whose actions accept no narrower resource than `*`.
 WITHOUT_RESOURCE = {("SinkRole", "Interfaces"), ("BrokerRole", "Volumes"), ("BrokerRole", "Health")}
 
 
-def broken(root, template, given):
-    """Everything that is wrong with a resolved template."""
+def problems(root, template, parameters):
+    """Yields every violation in a resolved template."""
     resources = template["Resources"]
     yield from queries.differences(root, resources)
     if "Broker" in resources:
         yield from boot.differences(root, resources)
-        yield from broker.broken(root, template, given)
-    elif given.get("BootstrapServers", "") == "":
-        yield "there is neither a broker of the stack's own nor another"
+        yield from broker.problems(root, template, parameters)
+    elif parameters.get("BootstrapServers", "") == "":
+        yield "the stack has neither its own broker nor BootstrapServers"
     if "History" in resources:
         yield from daily.differences(root, resources)
-    yield from queries.different_views(root, resources, one(resources, "AWS::Glue::Database")["DatabaseInput"]["Name"])
+    yield from queries.view_differences(root, resources, only(resources, "AWS::Glue::Database")["DatabaseInput"]["Name"])
     yield from tables(root, resources)
-    yield from event_source(resources, given)
-    yield from role(resources)
-    yield from lake(resources, given)
-    yield from work_group(resources)
+    yield from event_source(resources, parameters)
+    yield from roles(resources)
+    yield from lake(resources, parameters)
+    yield from work_groups(resources)
     yield from dashboard(resources)
-    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    if not 0 < len(alarms) <= MOST_ALARMS:
-        yield f"{len(alarms)} alarms: at most {MOST_ALARMS}, each with something to do about it"
+    alarms = properties_of(resources, "AWS::CloudWatch::Alarm")
+    if not 0 < len(alarms) <= MAX_ALARMS:
+        yield f"{len(alarms)} alarms: the template must have 1 to {MAX_ALARMS}, each with a remedy"
 
 
-def of_type(resources, kind):
+def properties_of(resources, kind):
     return {name: body["Properties"] for name, body in resources.items() if body["Type"] == kind}
 
 
-def one(resources, kind):
-    [properties] = of_type(resources, kind).values()
+def only(resources, kind):
+    [properties] = properties_of(resources, kind).values()
     return properties
 
 
 def variables(resources):
-    return one(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
+    return only(resources, "AWS::Lambda::Function")["Environment"]["Variables"]
 
 
 def text(value):
-    """A text that still holds resources' names."""
+    """Returns a string, with placeholders if it still refers to resources."""
     return value["Fn::Sub"] if isinstance(value, dict) else value
 
 
 def tables(root, resources):
-    quote, quotes, quarantine = columns.declared(root)
+    quote, quotes, quarantine = columns.read_columns(root)
     sink = variables(resources)
     if sink["SINK_COLUMNS"] != ",".join(f"{name}:{kind}" for name, kind in quote):
-        yield "SINK_COLUMNS are not the columns of a quote in tickerlake/src/sql/columns.rs"
-    unknown = sink.keys() - columns.sink_variables(root) - {"RUST_LOG", "GLIBC_TUNABLES"}
+        yield f"SINK_COLUMNS differs from the columns of a quote in {columns.SOURCE}"
+    unknown = sink.keys() - columns.read_sink_variables(root) - {"RUST_LOG", "GLIBC_TUNABLES"}
     if unknown:
-        yield f"the function does not read {', '.join(sorted(unknown))}"
-    inputs = [table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()]
+        yield f"the template sets {', '.join(sorted(unknown))}, which the function does not read"
+    inputs = [table["TableInput"] for table in properties_of(resources, "AWS::Glue::Table").values()]
     tables_found = {table["Name"]: table for table in inputs if table["TableType"] != "VIRTUAL_VIEW"}
     if tables_found.keys() != {"quotes", "quarantine"}:
         yield f"the tables are {', '.join(tables_found)}, not quotes and quarantine"
         return
-    kept = [("kafka_topic", "string"), *quotes, ("dt", "string"), ("stored_at", "timestamp")]
-    if columns.history(root) != kept:
-        yield "the columns of history/create.sql are not kafka_topic, those of quotes, dt and stored_at"
+    history = [("kafka_topic", "string"), *quotes, ("dt", "string"), ("stored_at", "timestamp")]
+    if columns.read_history_columns(root) != history:
+        yield "the columns of history/create.sql must be kafka_topic, those of quotes, dt and stored_at"
     topic = resources["SinkQuotes"]["Properties"]["Topics"][0]
     by_hour = sink["SINK_PARTITION_BY"] == "hour"
-    for name, folder, wanted, partitions in [
+    for name, folder, expected, partitions in [
         ("quotes", "data", quotes, ["dt", "hour"] if by_hour else ["dt"]),
         ("quarantine", "quarantine", quarantine, ["dt"]),
     ]:
         table = tables_found[name]
         storage = table["StorageDescriptor"]
-        if [(column["Name"], column["Type"]) for column in storage["Columns"]] != wanted:
-            yield f"the columns of {name} are not those of tickerlake/src/sql/columns.rs"
+        if [(column["Name"], column["Type"]) for column in storage["Columns"]] != expected:
+            yield f"the columns of {name} differ from those in {columns.SOURCE}"
         if [key["Name"] for key in table["PartitionKeys"]] != partitions:
-            yield f"{name} is not partitioned by {', '.join(partitions)}, as the sink writes it"
-        # Where the sink writes: functions/sink/src/layout.rs.
+            yield f"{name} is not partitioned by {', '.join(partitions)}, as the sink writes its objects"
+        # The sink's object keys are defined in the crate lake-format.
         location = f"s3://${{Lake}}/{sink['SINK_PREFIX']}{folder}/{topic}/"
         if text(storage["Location"]) != location:
-            yield f"{name} is at {storage['Location']}, and the sink writes to {location}"
+            yield f"{name} is at {storage['Location']}, but the sink writes to {location}"
         pattern = location + "".join(f"{key}=${{!{key}}}/" for key in partitions)
         parameters = table["Parameters"]
         if text(parameters["storage.location.template"]) != pattern:
-            yield f"the partitions of {name} are not at {pattern}, where the sink writes"
+            yield f"the partitions of {name} are not at {pattern}, where the sink writes its objects"
         projected = {key.split(".")[1] for key in parameters if key.count(".") > 1 and key.startswith("projection.")}
         if projected != set(partitions):
             yield f"{name} projects {', '.join(sorted(projected))}, not {', '.join(partitions)}"
 
 
-def event_source(resources, given):
-    mapping = one(resources, "AWS::Lambda::EventSourceMapping")
+def event_source(resources, parameters):
+    mapping = only(resources, "AWS::Lambda::EventSourceMapping")
     if mapping["StartingPosition"] != "TRIM_HORIZON":
-        yield "the event source does not start at TRIM_HORIZON: records would be missed"
+        yield "the event source does not start at TRIM_HORIZON, so it would skip records"
     if len(mapping["Topics"]) != 1:
-        yield "an event source has exactly one topic"
-    provisioned = given.get("Provisioned") == "true"
-    together = {
+        yield "the event source must have exactly one topic"
+    provisioned = parameters.get("Provisioned") == "true"
+    settings = {
         "ProvisionedPollerConfig": "ProvisionedPollerConfig" in mapping,
         "BisectBatchOnFunctionError": mapping.get("BisectBatchOnFunctionError", False),
         "FunctionResponseTypes": mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
         "SINK_PARTIAL_BATCH_RESPONSE": variables(resources)["SINK_PARTIAL_BATCH_RESPONSE"] == "true",
     }
-    for name, given_here in together.items():
-        if given_here != provisioned:
-            yield f"{name} is {'given' if given_here else 'not given'}: all of {', '.join(together)}, or none"
+    for name, is_set in settings.items():
+        if is_set != provisioned:
+            yield f"{name} is {'set' if is_set else 'not set'}: set all of {', '.join(settings)}, or none"
     if "DestinationConfig" in mapping:
-        yield "with an on-failure destination Lambda gives up after 10 attempts"
-    if mapping["Enabled"] != (given.get("Paused") != "true"):
-        yield "Paused does not decide Enabled"
+        yield "the event source has an on-failure destination, with which Lambda gives up after 10 attempts"
+    if mapping["Enabled"] != (parameters.get("Paused") != "true"):
+        yield "Paused does not control whether the event source is enabled"
     access = [entry["Type"] for entry in mapping["SourceAccessConfigurations"]]
-    wanted = ["SASL_SCRAM_512_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "VPC_SUBNET", "VPC_SUBNET", "VPC_SECURITY_GROUP"]
-    if access != wanted:
-        yield f"the event source has the access of {access}, not {wanted}"
+    expected = ["SASL_SCRAM_512_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "VPC_SUBNET", "VPC_SUBNET", "VPC_SECURITY_GROUP"]
+    if access != expected:
+        yield f"the event source has the access configurations {access}, not {expected}"
 
 
 def statements(resources, role):
@@ -127,87 +127,87 @@ def statements(resources, role):
         yield from policy["PolicyDocument"]["Statement"]
 
 
-def listed(value):
+def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
-def role(resources):
-    roles = [name for name, body in resources.items() if body["Type"] == "AWS::IAM::Role"]
-    for name in roles:
+def roles(resources):
+    names = [name for name, body in resources.items() if body["Type"] == "AWS::IAM::Role"]
+    for name in names:
         for statement in statements(resources, name):
-            actions = listed(statement["Action"])
+            actions = as_list(statement["Action"])
             if any("*" in action for action in actions):
-                yield f"{name} may do {actions}: name each action"
-            if "*" in listed(statement["Resource"]) and (name, statement.get("Sid")) not in WITHOUT_RESOURCE:
-                yield f"{name} may do {actions} to everything"
-    # What the sink asks of S3, and of no other key.
+                yield f"{name} allows {actions}: list each action"
+            if "*" in as_list(statement["Resource"]) and (name, statement.get("Sid")) not in WITHOUT_RESOURCE:
+                yield f"{name} allows {actions} on every resource"
+    # The sink may access S3 only under these prefixes.
     prefix = variables(resources)["SINK_PREFIX"]
     topic = resources["SinkQuotes"]["Properties"]["Topics"][0]
     keys = [f"{prefix}{folder}/{topic}/*" for folder in ("data", "quarantine", "ledger")]
     found = {}
     for statement in statements(resources, "SinkRole"):
-        for action in listed(statement["Action"]):
+        for action in as_list(statement["Action"]):
             found.setdefault(action, []).append(statement)
     for action in ("s3:GetObject", "s3:PutObject"):
-        allowed = [text(each) for statement in found.get(action, []) for each in listed(statement["Resource"])]
+        allowed = [text(each) for statement in found.get(action, []) for each in as_list(statement["Resource"])]
         if allowed != [f"${{Lake.Arn}}/{key}" for key in keys]:
-            yield f"SinkRole may {action} of {allowed}, and the sink needs it of {keys}"
+            yield f"SinkRole allows {action} on {allowed}, but the sink needs it on {keys}"
     conditions = [statement.get("Condition") for statement in found.get("s3:ListBucket", [])]
     if conditions != [{"StringLikeIfExists": {"s3:prefix": keys}}]:
-        yield f"SinkRole may list under {conditions}, and the sink needs it of {keys}"
+        yield f"SinkRole allows s3:ListBucket under {conditions}, but the sink needs it under {keys}"
     known = {"s3", "logs", "secretsmanager", "kms", "ec2"}
     foreign = [action for action in found if action.split(":")[0] not in known]
     if foreign or any(fnmatch.fnmatch(action, "s3:Delete*") for action in found):
-        yield f"SinkRole may do what the sink never does: {foreign or 's3:Delete*'}"
+        yield f"SinkRole allows actions that the sink never performs: {foreign or 's3:Delete*'}"
 
 
-def lake(resources, given):
+def lake(resources, parameters):
     for name in ("Lake", "LakePolicy"):
-        # But not what is left of a stack that could not be made.
+        # RetainExceptOnCreate: a stack whose creation fails leaves nothing behind.
         policies = [resources[name].get(key) for key in ("DeletionPolicy", "UpdateReplacePolicy")]
         if policies != ["RetainExceptOnCreate", "Retain"]:
             yield f"{name} would be deleted with the stack"
     [deny] = resources["LakePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     if deny["Effect"] != "Deny" or deny["Condition"] != {"Bool": {"aws:SecureTransport": "false"}}:
-        yield "the bucket takes requests without TLS"
+        yield "the bucket accepts requests without TLS"
     for rule in resources["Lake"]["Properties"]["LifecycleConfiguration"]["Rules"]:
         expires = "ExpirationInDays" in rule
         if expires and not rule.get("Prefix", "").endswith("athena-results/"):
-            yield f"the bucket's rule {rule['Id']} deletes more than the results of queries"
-    for crawler in of_type(resources, "AWS::Glue::Crawler").values():
-        if (crawler["Schedule"]["ScheduleExpression"] == "") != (given.get("Paused") == "true"):
-            yield "Paused does not decide whether the crawler runs"
+            yield f"the bucket's rule {rule['Id']} deletes more than query results"
+    for crawler in properties_of(resources, "AWS::Glue::Crawler").values():
+        if (crawler["Schedule"]["ScheduleExpression"] == "") != (parameters.get("Paused") == "true"):
+            yield "Paused does not control whether the crawler runs"
         configuration = json.loads(crawler["Configuration"])
         if configuration["CrawlerOutput"]["Tables"]["AddOrUpdateBehavior"] != "MergeNewColumns":
-            yield "the crawler may change columns that are there"
+            yield "the crawler may change existing columns"
 
 
-def work_group(resources):
+def work_groups(resources):
     configurations = {
-        name: group["WorkGroupConfiguration"] for name, group in of_type(resources, "AWS::Athena::WorkGroup").items()
+        name: group["WorkGroupConfiguration"] for name, group in properties_of(resources, "AWS::Athena::WorkGroup").items()
     }
     if "BytesScannedCutoffPerQuery" not in configurations["WorkGroup"]:
-        yield "a query may read without a limit"
+        yield "the workgroup does not limit the bytes that a query scans"
     for name, configuration in configurations.items():
         if not configuration.get("EnforceWorkGroupConfiguration"):
-            yield f"a query may leave out what {name} says"
-        yield from results(resources, configuration["ResultConfiguration"])
+            yield f"a query may override the settings of {name}"
+        yield from query_results(resources, configuration["ResultConfiguration"])
 
 
-def results(resources, result):
+def query_results(resources, result):
     prefix = variables(resources)["SINK_PREFIX"]
     if text(result["OutputLocation"]) != f"s3://${{Lake}}/{prefix}athena-results/":
-        yield "the results of queries are not where the bucket deletes them after some days"
+        yield "query results are not in the folder that the bucket's lifecycle rule deletes"
     if "EncryptionConfiguration" not in result:
-        yield "the results of queries are not encrypted"
+        yield "query results are not encrypted"
 
 
 def dashboard(resources):
     try:
-        widgets = json.loads(text(one(resources, "AWS::CloudWatch::Dashboard")["DashboardBody"]))["widgets"]
+        widgets = json.loads(text(only(resources, "AWS::CloudWatch::Dashboard")["DashboardBody"]))["widgets"]
     except ValueError as error:
         yield f"the dashboard is not JSON: {error}"
         return
-    of_broker = any("broker_disk_used" in json.dumps(widget) for widget in widgets)
-    if of_broker != ("Broker" in resources):
-        yield "the dashboard shows a broker that there is not, or not the one that there is"
+    shows_broker = any("broker_disk_used" in json.dumps(widget) for widget in widgets)
+    if shows_broker != ("Broker" in resources):
+        yield "the dashboard must show the broker's disk usage if, and only if, the stack has its own broker"

@@ -1,8 +1,9 @@
-"""Makes a stack of template.yaml with each parameter set in moto's CloudFormation, in memory, and deletes it again.
+"""Creates and deletes a stack of template.yaml in moto's CloudFormation, in memory, with each parameter set.
 
-This proves references: what a Ref, a GetAtt or a Sub names is there with these parameters, and outputs name what they
-should. It proves neither that AWS takes the properties nor that the stack works. Exit codes: 0 all well, 1 something is
-not."""
+This proves references: the targets of Ref, GetAtt and Sub exist with these parameters, and outputs name the right
+resources. It proves neither that AWS accepts the properties nor that the stack works. Exit codes: 0 no problems,
+1 problems found.
+"""
 
 import copy
 import io
@@ -22,7 +23,7 @@ from moto.cloudformation import parsing
 import check
 import resolve
 import sets
-from stand_ins import STOOD_IN, stand_in
+from stand_ins import STAND_INS, stand_in
 
 NAME = resolve.PSEUDO["AWS::StackName"]
 # The resource that each output names.
@@ -42,36 +43,36 @@ OUTPUTS = {
 }
 
 
-class Broken(Exception):
-    """What moto would have passed over."""
+class Unresolved(Exception):
+    """An unresolved reference that moto would ignore."""
 
 
-def without_holes(clean_json):
-    """moto's evaluation, but that it fails where a name leads nowhere, and leaves AWS::NoValue out of lists too."""
+def strict_evaluation(clean_json):
+    """Wraps moto's evaluation: raises Unresolved for an unresolved reference, and removes AWS::NoValue from lists, too."""
 
     def cleaned(node, names):
         if isinstance(node, dict) and "Fn::GetAZs" in node:
-            # moto takes the region as it stands.
+            # moto does not evaluate the region.
             node = {"Fn::GetAZs": cleaned(node["Fn::GetAZs"], names)}
         try:
             result = clean_json(node, names)
         except KeyError as error:
             if isinstance(node, dict) and node.get("Ref") == error.args[0]:
-                raise Broken(f"there is no {node['Ref']}") from error
+                raise Unresolved(f"{node['Ref']} does not exist") from error
             raise
         if isinstance(node, list):
             return [part for part in result if part is not None]
         if isinstance(node, dict) and result is None and node.get("Ref") != "AWS::NoValue" and "Fn::If" not in node:
-            raise Broken(f"{json.dumps(node)} names what this stack does not have")
+            raise Unresolved(f"{json.dumps(node)} refers to something that this stack does not have")
         return result
 
     return cleaned
 
 
 @contextmanager
-def watched(stood_in):
-    """While it lasts, moto has stand-ins of these types. Gives what it evaluates, and what it deletes."""
-    models = {kind: stand_in(kind) for kind in stood_in}
+def patched_moto(stand_in_types):
+    """Adds stand-ins for these types to moto, and yields the evaluated properties and the deleted resources."""
+    models = {kind: stand_in(kind) for kind in stand_in_types}
     model, named = parsing.resource_class_from_type, parsing.resource_name_property_from_type
     parse, delete = parsing.parse_resource_and_generate_name, parsing.ResourceMap._delete_resource
     evaluated, deleted = {}, set()
@@ -91,11 +92,11 @@ def watched(stood_in):
     def modelled(kind):
         found = models.get(kind) or model(kind)
         if found is None:
-            raise Broken(f"moto does not know {kind}; it needs a line in stand_ins.py")
+            raise Unresolved(f"moto does not support {kind}; add it to stand_ins.py")
         return found
 
     patches = {
-        "clean_json": without_holes(parsing.clean_json),
+        "clean_json": strict_evaluation(parsing.clean_json),
         "resource_class_from_type": modelled,
         "resource_name_property_from_type": name_property,
         "parse_resource_and_generate_name": parsed,
@@ -108,7 +109,7 @@ def watched(stood_in):
 
 
 def unresolved(value, names):
-    """Functions and placeholders of the template's names that are left in a value."""
+    """Yields the functions and the placeholders that remain in a value."""
     if isinstance(value, dict):
         for key, part in value.items():
             if key == "Ref" or key.startswith("Fn::"):
@@ -127,8 +128,8 @@ def aws(service):
     return boto3.client(service)
 
 
-def is_there(kind, name):
-    """Whether the service says so; None where none is asked."""
+def exists(kind, name):
+    """Returns whether the service has the resource, or None for a type that is not looked up."""
     match kind:
         case "AWS::S3::Bucket":
             return name in (bucket["Name"] for bucket in aws("s3").list_buckets()["Buckets"])
@@ -139,7 +140,7 @@ def is_there(kind, name):
 
 
 def upload():
-    """The function's code, where `check.transformed` says that it is."""
+    """Uploads an empty function to the location that `check.transform` sets."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("bootstrap", "")
@@ -147,22 +148,23 @@ def upload():
     aws("s3").put_object(Bucket="bucket", Key="sink.zip", Body=code.getvalue())
 
 
-def for_moto(template):
-    """The template as moto takes it: parameters that AWS would look up are given as they are."""
+def adapt_to_moto(template):
+    """Returns a copy of the template without the features that moto does not support."""
     template = copy.deepcopy(template)
     for body in template["Resources"].values():
-        # Of a stack that was made, this is the same; moto does not know it.
+        # Equivalent to Retain once the stack is created.
         if body.get("DeletionPolicy") == "RetainExceptOnCreate":
             body["DeletionPolicy"] = "Retain"
+    # AWS would look up the values of these parameters.
     for declaration in template["Parameters"].values():
         if declaration["Type"].startswith("AWS::SSM::Parameter::Value<"):
             declaration["Type"] = "String"
     return template
 
 
-def broken(template, given, stood_in):
-    """What is wrong with the stack of these parameters."""
-    expected = resolve.resolved(template, given)
+def find_problems(template, parameters, stand_in_types):
+    """Yields the problems of a stack with these parameters."""
+    expected = resolve.resolve(template, parameters)
     names = template["Resources"].keys() | template["Parameters"].keys()
     kinds = {name: body["Type"] for name, body in template["Resources"].items()}
     retained = {
@@ -170,97 +172,97 @@ def broken(template, given, stood_in):
     }
     cloudformation = aws("cloudformation")
     upload()
-    with watched(stood_in) as (evaluated, deleted):
+    with patched_moto(stand_in_types) as (evaluated, deleted):
         cloudformation.create_stack(
             StackName=NAME,
-            TemplateBody=json.dumps(for_moto(template)),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+            TemplateBody=json.dumps(adapt_to_moto(template)),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
         [stack] = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
-        made = {
+        created = {
             resource["LogicalResourceId"]: resource.get("PhysicalResourceId")
             for resource in cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]
-            # What a condition leaves out is listed without a name; what has no identity of its own, without that.
+            # moto lists resources without a name if their condition is false, and some types without a physical id.
             if "LogicalResourceId" in resource
         }
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         if stack["StackStatus"] != "CREATE_COMPLETE":
             yield f"the stack is {stack['StackStatus']}"
-        for name in sorted(made.keys() ^ expected["Resources"].keys()):
-            yield f"{name} {'is made' if name in made else 'is not made'}, against the template's conditions"
+        for name in sorted(created.keys() ^ expected["Resources"].keys()):
+            yield f"{name} {'is created' if name in created else 'is not created'}, contrary to the template's conditions"
         for name, body in evaluated.items():
             if "DefinitionSubstitutions" in (body or {}).get("Properties", {}):
-                resolve.define(body["Properties"])
+                resolve.substitute_definition(body["Properties"])
             for left in unresolved(body, names):
                 yield f"{name}: {left} is not resolved"
         for name in sorted(outputs.keys() ^ expected["Outputs"].keys()):
-            yield f"the output {name} is {'there' if name in outputs else 'not there'}"
+            yield f"the output {name} {'exists' if name in outputs else 'does not exist'}, contrary to the template's conditions"
         for name, value in outputs.items():
             for left in unresolved(value, names):
                 yield f"the output {name}: {left} is not resolved"
-            if name in OUTPUTS and value != made.get(OUTPUTS[name]):
-                yield f"the output {name} is {value!r}, and not {OUTPUTS[name]}, which is {made.get(OUTPUTS[name])!r}"
-        for name in made:
-            if is_there(kinds[name], made[name]) is False:
-                yield f"{name} was made, and there is no {made[name]}"
+            if name in OUTPUTS and value != created.get(OUTPUTS[name]):
+                yield f"the output {name} is {value!r}, and not {OUTPUTS[name]}, which is {created.get(OUTPUTS[name])!r}"
+        for name in created:
+            if exists(kinds[name], created[name]) is False:
+                yield f"{name} was created, but {created[name]} does not exist"
         cloudformation.delete_stack(StackName=NAME)
-        for name in sorted(deleted ^ (made.keys() - retained)):
+        for name in sorted(deleted ^ (created.keys() - retained)):
             yield f"{name} was {'deleted' if name in deleted else 'not deleted'} with the stack"
-        for name in made:
-            if is_there(kinds[name], made[name]) not in (None, name in retained):
-                yield f"{name} is {'not there' if name in retained else 'still there'} after the stack"
+        for name in created:
+            if exists(kinds[name], created[name]) not in (None, name in retained):
+                yield f"{name} {'does not exist' if name in retained else 'still exists'} after the stack was deleted"
 
 
-def problems(template, given, stood_in):
-    """The same, where moto may stop half-way."""
+def stack_problems(template, parameters, stand_in_types):
+    """Returns the problems of a stack, including a failure of moto."""
     found = []
     with mock_aws():
         try:
-            for problem in broken(template, given, stood_in):
+            for problem in find_problems(template, parameters, stand_in_types):
                 found.append(problem)
-        except Exception as error:  # whatever moto's models raise
-            found.append(f"no stack comes of it: {type(error).__name__}: {error}")
+        except Exception as error:  # moto's models raise various types
+            found.append(f"failed to create the stack: {type(error).__name__}: {error}")
     return found
 
 
-def stale(templates):
-    """Lines of the lists that nothing needs."""
+def unneeded_entries(templates):
+    """Yields the entries of OUTPUTS and STAND_INS that are no longer needed."""
     for name in OUTPUTS.keys() - {name for template in templates.values() for name in template["Outputs"]}:
-        yield f"stack.py: there is no output {name}"
-    for kind in STOOD_IN:
+        yield f"stack.py: the template has no output {name}"
+    for kind in STAND_INS:
         users = [
             name
             for name, template in templates.items()
             if any(body["Type"] == kind for body in template["Resources"].values())
         ]
-        others = STOOD_IN.keys() - {kind}
+        others = STAND_INS.keys() - {kind}
         if not users:
             yield f"stand_ins.py: the template has no {kind}"
-        elif not any(problems(templates[name], sets.TAKEN[name], others) for name in users):
-            yield f"stand_ins.py: moto makes {kind} by itself now"
+        elif not any(stack_problems(templates[name], sets.ACCEPTED[name], others) for name in users):
+            yield f"stand_ins.py: moto now supports {kind}"
 
 
 def main():
-    # It warns of each type that it does not make; here that is an error.
+    # moto warns of each type that it does not support; here that is an error.
     logging.getLogger("moto").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    templates = {name: check.transformed(given) for name, given in sets.TAKEN.items()}
+    templates = {name: check.transform(parameters) for name, parameters in sets.ACCEPTED.items()}
     found = [
         f"{name}: {problem}"
         for name, template in templates.items()
-        for problem in problems(template, sets.TAKEN[name], STOOD_IN)
+        for problem in stack_problems(template, sets.ACCEPTED[name], STAND_INS)
     ]
-    # Where a stack is broken, whether moto makes a type by itself is not to be seen.
-    found = found or list(stale(templates))
+    # Whether moto supports a type shows only if all stacks are correct.
+    found = found or list(unneeded_entries(templates))
     for problem in found:
         print(f"template: {problem}", file=sys.stderr)
     if found:
         sys.exit(1)
     kinds = [body["Type"] for template in templates.values() for body in template["Resources"].values()]
     print(
-        f"template.yaml: {len(templates)} stacks made in moto and deleted again; every reference resolves. Of "
-        f"{len(set(kinds))} types, {len(STOOD_IN)} were stand-ins. This proves references, not that AWS deploys it."
+        f"template.yaml: {len(templates)} stacks created in moto and deleted; every reference resolves. Of "
+        f"{len(set(kinds))} types, {len(STAND_INS)} are stand-ins. This proves references, not that AWS deploys it."
     )
 
 

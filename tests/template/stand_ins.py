@@ -1,37 +1,36 @@
-"""Stand-ins for what moto's CloudFormation does not make: resources that have a name and attributes, and no more."""
+"""Stand-ins for resource types that moto's CloudFormation does not support. They have a name and attributes only."""
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-# The types that moto does not make, or not as the template has them, and why. stack.py fails where one is missing here,
-# and where one is too many.
-STOOD_IN = {
-    "AWS::Athena::NamedQuery": "unknown to it",
-    "AWS::Athena::WorkGroup": "unknown to it",
-    "AWS::AutoScaling::AutoScalingGroup": "it looks for the subnet",
-    "AWS::CloudWatch::Alarm": "unknown to it",
-    "AWS::EC2::Route": "it looks for the route table",
-    "AWS::EC2::RouteTable": "it makes it and cannot delete it",
-    "AWS::EC2::Subnet": "it has no zone to tell others",
-    "AWS::EC2::VPCEndpoint": "it looks for the subnet",
-    "AWS::Glue::Crawler": "unknown to it",
-    "AWS::Glue::Database": "unknown to it",
-    "AWS::Glue::Table": "unknown to it",
-    "AWS::Lambda::EventSourceMapping": "it takes queues and streams as sources, and no Kafka",
-    "AWS::S3::BucketPolicy": "unknown to it",
-    "AWS::Scheduler::Schedule": "unknown to it",
-    "AWS::SecretsManager::Secret": "unknown to it",
+# Types that moto does not support, at least not with the template's properties, and why. stack.py fails if a type is
+# missing here or is no longer needed.
+STAND_INS = {
+    "AWS::Athena::NamedQuery": "not supported",
+    "AWS::Athena::WorkGroup": "not supported",
+    "AWS::AutoScaling::AutoScalingGroup": "requires the subnet",
+    "AWS::CloudWatch::Alarm": "not supported",
+    "AWS::EC2::Route": "requires the route table",
+    "AWS::EC2::RouteTable": "created, but not deleted",
+    "AWS::EC2::Subnet": "does not return its availability zone",
+    "AWS::EC2::VPCEndpoint": "requires the subnet",
+    "AWS::Glue::Crawler": "not supported",
+    "AWS::Glue::Database": "not supported",
+    "AWS::Glue::Table": "not supported",
+    "AWS::Lambda::EventSourceMapping": "supports queues and streams as sources, but not Kafka",
+    "AWS::S3::BucketPolicy": "not supported",
+    "AWS::Scheduler::Schedule": "not supported",
+    "AWS::SecretsManager::Secret": "not supported",
 }
-# Whose Ref is an ARN although their schemas call it something else.
+# Types whose Ref is an ARN, although the identifier in their schema has another name.
 REF_IS_ARN = {"AWS::SecretsManager::Secret"}
 
 
 class Missing(Exception):
-    """An attribute that the type does not have."""
+    """The type does not have the attribute."""
 
 
 def stand_in(kind):
-    """A model of this type, as moto's parser uses one. What it has is what AWS's own schema says, which cfn-lint
-    carries."""
+    """Returns a model of this type for moto's parser. Its attributes come from AWS's schema, which is part of cfn-lint."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind)
     attributes, body = schema.get_atts, schema.schema
     identifier = body["primaryIdentifier"]
@@ -51,7 +50,7 @@ def stand_in(kind):
             return identifier[0].rsplit("/", 1)[1] if given else ""
 
         @classmethod
-        def create_from_cloudformation_json(cls, name, *_described, **_further):
+        def create_from_cloudformation_json(cls, name, *_arguments, **_options):
             return cls(name)
 
         @staticmethod
@@ -61,15 +60,15 @@ def stand_in(kind):
         def get_cfn_attribute(self, name):
             if name not in attributes:
                 raise Missing(f"{kind} has no attribute {name}")
-            # With a colon, as templates take what is before it or after it from some.
+            # With a colon, because templates split some attributes at it.
             text = arn(self.name) if name.endswith("Arn") else f"{self.name}:{name}"
-            kept = body["properties"].get(attributes[name].rsplit("/", 1)[1], {})
-            return [text] if kept.get("type") == "array" else text
+            schema_of_attribute = body["properties"].get(attributes[name].rsplit("/", 1)[1], {})
+            return [text] if schema_of_attribute.get("type") == "array" else text
 
         def is_created(self):
             return True
 
         def delete(self, _account, _region):
-            """Nothing is left of it."""
+            """Does nothing, because there is nothing to delete."""
 
     return StandIn

@@ -4,23 +4,25 @@ use clap::{Parser, Subcommand};
 
 use crate::audit::AuditArgs;
 use crate::query::QueryArgs;
+use crate::redrive::RedriveArgs;
+use crate::repair::RepairArgs;
 use crate::run::RunArgs;
 use crate::trace::TraceArgs;
-use crate::trigger::command::TriggerArgs;
+use crate::trigger::TriggerArgs;
 use crate::up::UpArgs;
 
-/// A stock-market feed from a CSV file to SQL on a data lake, on one machine
+/// A stock-market feed from CSV files to SQL on a data lake, on one machine
 #[derive(Parser, Debug)]
 #[command(
     version,
     after_help = "\
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (run) done, but rows of the CSV
-were rejected, 4 (audit, run) something is missing, twice or damaged,
-130 (run) interrupted before the last row.
-Logging: RUST_LOG, for instance RUST_LOG=tickerlake=debug."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (run, redrive) done, but some rows or files were
+rejected, 4 (run, audit, repair) records are missing, stored twice or damaged,
+130 (run, redrive) interrupted before the end. Each command's help has its own list.
+Logging: RUST_LOG, for example RUST_LOG=tickerlake=debug,event_source=debug."
 )]
 pub struct Cli {
-    /// What to do
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -28,18 +30,22 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Feed CSV files through the whole pipeline, show what was stored and the answers of queries/
+    /// Feed CSV files through the whole pipeline, then print what was stored and the answers of the saved queries
     Run(Box<RunArgs>),
-    /// Keep broker, S3, trigger and sink up until Ctrl-C, for producer, kcat, cargo lambda and others
+    /// Run broker, S3, event source and sink until Ctrl-C, for producer, kcat, cargo lambda and others
     Up(Box<UpArgs>),
-    /// Read topics in batches and hand them to the sink or to a function, as Lambda's event source does
+    /// Read topics in batches and invoke the sink or another function, as Lambda's Kafka event source does
     Trigger(Box<TriggerArgs>),
+    /// Invoke the function again with the batches that --on-failure kept
+    Redrive(Box<RedriveArgs>),
     /// Run SQL over the stored objects
     Query(Box<QueryArgs>),
-    /// Tell where a record of the topic went: object, line, or why it is in the quarantine
+    /// Find a record: the object and line that store it, or why it is in the quarantine
     Trace(Box<TraceArgs>),
-    /// Read every object and say what is missing, what is there twice, and what is damaged
+    /// Read every object and report records that are missing, stored twice or damaged
     Audit(Box<AuditArgs>),
+    /// Rebuild lost ledgers from the objects
+    Repair(Box<RepairArgs>),
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use clap::Args;
 use lake_format::keys::{self, Hour};
 use sink::config::{Config, ConfigError};
 
-use crate::sql;
-use crate::storage::{LONGEST_KEY, Storage};
+use embedded::s3::{MAX_KEY_BYTES, Storage};
 
 /// The bucket of the embedded S3: a folder of this name holds the objects.
 pub const FOLDER_BUCKET: &str = "tickerlake";
@@ -68,9 +67,9 @@ impl LakeArgs {
     ///
     /// # Errors
     /// When there is no such folder, or no way to the bucket.
-    pub async fn tables(&self) -> anyhow::Result<sql::Lake> {
+    pub async fn tables(&self) -> anyhow::Result<lake_store::Lake> {
         let store = match &self.bucket {
-            Some(bucket) => sql::store::bucket(bucket, &sink::storage::s3_adapter::sdk_config().await)?,
+            Some(bucket) => lake_store::bucket(bucket, &sink::storage::s3_adapter::sdk_config().await)?,
             None => {
                 let folder = self.dir.join(FOLDER_BUCKET);
                 if !folder.is_dir() {
@@ -79,14 +78,14 @@ impl LakeArgs {
                         self.dir.display()
                     );
                 }
-                sql::store::folder(&folder)?
+                lake_store::folder(&folder)?
             }
         };
         let prefix = match self.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
             None => String::new(),
-            Some(prefix) => keys::prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
+            Some(prefix) => keys::parse_prefix(prefix).with_context(|| format!("--prefix {prefix}: not a path"))?,
         };
-        Ok(sql::Lake { store, prefix })
+        Ok(lake_store::Lake { store, prefix })
     }
 
     /// The sink's settings for this lake.
@@ -109,7 +108,7 @@ impl LakeArgs {
 /// When a variable cannot be used.
 pub fn sink_config(variable: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
     Config::from_variables(|name| match variable(name).filter(|value| !value.is_empty()) {
-        None if name == "SINK_COLUMNS" => Some(sql::columns::sink_columns()),
+        None if name == "SINK_COLUMNS" => Some(lake_query::columns::sink_columns()),
         value => value,
     })
 }
@@ -163,9 +162,9 @@ impl Lake {
         }
         let layout = &config.layout;
         let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
-        if self.storage.is_some() && longest > LONGEST_KEY {
+        if self.storage.is_some() && longest > MAX_KEY_BYTES {
             bail!(
-                "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {LONGEST_KEY}: give the topic or the prefix a shorter name"
+                "keys of topic {topic} would have {longest} bytes, and the embedded S3 takes {MAX_KEY_BYTES}: give the topic or the prefix a shorter name"
             );
         }
         Ok(config)

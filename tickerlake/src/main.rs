@@ -4,21 +4,21 @@ use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
+use kafka_client::settings::SettingsError;
 use producer::feed::FeedError;
-use producer::kafka::SettingsError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::trigger::from_template::FillError;
 use tickerlake::view::screen;
-use tickerlake::{audit, query, run, trace, trigger, up};
+use tickerlake::{audit, query, redrive, repair, run, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     // What the AWS SDK warns of while it looks for credentials is in the error, if there are none.
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| screen::Log)
@@ -28,10 +28,12 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(*args).await,
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
-        Command::Trigger(args) => trigger::command::trigger(*args).await,
+        Command::Trigger(args) => trigger::trigger(*args).await,
+        Command::Redrive(args) => redrive::redrive(*args).await,
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => trace::trace(*args).await,
         Command::Audit(args) => audit::audit(*args).await,
+        Command::Repair(args) => repair::repair(*args).await,
     };
     done.unwrap_or_else(|error| {
         // Whoever reads the output has seen enough, as `head` does.
@@ -42,20 +44,9 @@ async fn main() -> ExitCode {
         {
             return ExitCode::SUCCESS;
         }
-        eprintln!("tickerlake: {}", told(&error));
+        eprintln!("tickerlake: {}", terminal::errors::in_one_line(error.as_ref()));
         if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
-}
-
-/// An error and its causes; a cause that the text before it tells already is left out.
-fn told(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }
 
 /// Arguments or settings that must be mended before anything is done.

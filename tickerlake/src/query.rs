@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
-use producer::foreground::stop_on_signal;
-use producer::topic::Topic;
+use clap::{Args, ValueEnum};
+use kafka_client::topic::Topic;
+use lake_store::Lake;
+use terminal::signal::stop_on_signal;
 
 use crate::lake::LakeArgs;
-use crate::sql;
 
 /// Runs SQL over the stored objects.
 #[derive(Args, Debug)]
@@ -31,12 +31,34 @@ pub struct QueryArgs {
     topic: Topic,
     /// How rows are printed
     #[arg(long, value_enum, default_value_t)]
-    format: sql::Format,
+    format: Format,
     /// Run again every so many seconds until Ctrl-C
     #[arg(long, value_name = "SECONDS", value_parser = interval)]
     watch: Option<Duration>,
     #[command(flatten)]
     lake: LakeArgs,
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    /// A table for the eye.
+    #[default]
+    Text,
+    /// One JSON object a line, every column in each.
+    Json,
+    /// Comma-separated values under a header.
+    Csv,
+}
+
+impl From<Format> for lake_query::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => lake_query::Format::Text,
+            Format::Json => lake_query::Format::Json,
+            Format::Csv => lake_query::Format::Csv,
+        }
+    }
 }
 
 /// Seconds, with a fraction, that a clock can count.
@@ -70,9 +92,9 @@ pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
 }
 
 /// Runs the statement once. A session of its own: a table's columns are those of the objects that are there.
-async fn answer(lake: &sql::Lake, topic: &Topic, text: &str, format: sql::Format) -> anyhow::Result<()> {
-    let session = sql::session(lake, topic.as_str()).await?;
-    let rows = sql::render(&sql::execute(&session, text).await?, format)?;
+async fn answer(lake: &Lake, topic: &Topic, text: &str, format: Format) -> anyhow::Result<()> {
+    let session = lake_query::session(lake, topic.as_str()).await?;
+    let rows = lake_query::render(&lake_query::execute(&session, text).await?, format.into())?;
     let mut out = std::io::stdout().lock();
     out.write_all(&rows)?;
     Ok(out.flush()?)

@@ -7,32 +7,35 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use producer::args::{FeedArgs, KafkaArgs};
+use event_source::progress::{Counts, Progress};
+use event_source::{Running, Settings};
+use kafka_client::args::KafkaArgs;
+use kafka_client::create_topic::Created;
+use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
+use kafka_client::topic::Topic;
+use lake_audit::Scope;
+use lake_query::{RecordBatch, Session};
+use producer::cli::args::FeedArgs;
+use producer::delivery::output::Target;
 use producer::feed::Feed;
-use producer::foreground::{self, stop_on_signal};
-use producer::input::Input;
-use producer::kafka::{Settings as KafkaSettings, SettingsError};
-use producer::run::Target;
-use producer::summary::Summary;
-use producer::topic::{Created, Topic};
+use producer::feed::input::Input;
+use producer::report::summary::Summary;
+use producer::run::run_in_background;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sink::Sink;
+use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, Scope};
-use crate::broker::Broker;
+use crate::audit;
 use crate::lake::{Lake, LakeArgs};
-use crate::quality;
-use crate::say::{self, Format, Say, counted};
-use crate::sql;
-use crate::trigger::Settings;
+use crate::say::{self, Format, Say};
 use crate::trigger::args::BatchArgs;
-use crate::trigger::command::Running;
-use crate::trigger::function::Function;
-use crate::trigger::progress::{Counts, Progress};
+use crate::trigger::sink_function::SinkFunction;
 use crate::view::{View, Watched};
+use embedded::broker::Broker;
+use terminal::numbers::counted;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
@@ -96,7 +99,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let lake = args.lake.open().await?;
     let (kafka, broker) = broker(args.kafka).await?;
     let say = Say { format: args.format };
-    let created = producer::topic::create(&kafka, &args.topic, args.partitions).await?;
+    let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
     let told = match created {
         Created::New => format!("topic {} with {} partitions", args.topic, args.partitions),
@@ -115,10 +118,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
-    let function = Function::Sink(Box::new(Sink::new(config, lake.client.clone())));
+    let function = Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone())));
     let trigger = Running::start(settings, function, Arc::clone(&progress))?;
 
-    let fed = Arc::new(producer::progress::Progress::default());
+    let fed = Arc::new(producer::report::progress::Progress::default());
     let watched = Watched { fed: Some(Arc::clone(&fed)), trigger: Arc::clone(&progress), line_every: LINE_EVERY };
     let view = View::start(watched, say);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
@@ -137,7 +140,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let failures = counted(failures, "failed invocation", "failed invocations");
     say.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
     say.stage("sink", &say::stored(&report));
-    let session = sql::session(&args.lake.tables().await?, &topic).await?;
+    let session = lake_query::session(&args.lake.tables().await?, &topic).await?;
     answers(&session, say).await?;
     quality(&session, say).await?;
     // Of a broker of our own, each generation begins at the topic's beginning.
@@ -154,7 +157,7 @@ struct Pipeline {
     target: Target,
     trigger: Running,
     group: String,
-    fed: Arc<producer::progress::Progress>,
+    fed: Arc<producer::report::progress::Progress>,
     progress: Arc<Progress>,
 }
 
@@ -169,7 +172,7 @@ impl Pipeline {
     ) -> anyhow::Result<Summary> {
         let Target::Kafka { topic, .. } = &self.target else { bail!("a run feeds a topic") };
         let topic = topic.to_string();
-        let summary = match foreground::run_unseen(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
+        let summary = match run_in_background(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
             Ok(summary) => summary,
             Err(error) => {
                 let delivered = self.fed.snapshot().delivered;
@@ -257,14 +260,14 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
 }
 
 /// The answers of `queries/`. One that fails does not keep the others from being given.
-async fn answers(session: &sql::Session, say: Say) -> anyhow::Result<()> {
+async fn answers(session: &Session, say: Say) -> anyhow::Result<()> {
     let mut failed = Vec::new();
-    for query in sql::queries() {
+    for query in lake_query::queries() {
         let mut told = Answer { query: query.name, title: query.title, rows: None, error: None };
         let mut text = format!("\n{} (queries/{}.sql)\n", query.title, query.name).into_bytes();
-        match sql::execute(session, query.sql).await {
+        match lake_query::execute(session, query.sql).await {
             Ok(rows) if say.format == Format::Json => told.rows = Some(objects(&rows)?),
-            Ok(rows) => text.extend(sql::render(&rows, sql::Format::Text)?),
+            Ok(rows) => text.extend(lake_query::render(&rows, lake_query::Format::Text)?),
             Err(error) => {
                 writeln!(text, "{error}")?;
                 told.error = Some(error.to_string());
@@ -291,14 +294,14 @@ struct Answer {
     error: Option<String>,
 }
 
-fn objects(rows: &[sql::RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
-    let lines = String::from_utf8(sql::render(rows, sql::Format::Json)?)?;
+fn objects(rows: &[RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
+    let lines = String::from_utf8(lake_query::render(rows, lake_query::Format::Json)?)?;
     Ok(lines.lines().map(|line| RawValue::from_string(line.to_owned())).collect::<Result<_, _>>()?)
 }
 
 /// What the questions of `queries/quality/` find in the whole lake, earlier runs included.
-async fn quality(session: &sql::Session, say: Say) -> anyhow::Result<()> {
-    let answers = quality::report(session).await;
+async fn quality(session: &Session, say: Say) -> anyhow::Result<()> {
+    let answers = lake_query::quality::report(session).await;
     say.text(b"\nData quality (queries/quality/)\n");
     for answer in &answers {
         say.text(format!("{}\n", answer.line).as_bytes());

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use producer::summary::{grouped, size};
+use event_source::function::Report;
 use serde::Serialize;
-use sink::metrics::Report;
+use terminal::numbers::{counted, grouped, size};
 
 use crate::view::screen;
 use crate::view::status::{Status, Stored};
@@ -84,11 +84,6 @@ fn print(bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(bytes).and_then(|()| out.flush());
     });
-}
-
-/// `1 batch`, `1,200 batches`.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// What the sink has stored.

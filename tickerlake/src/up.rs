@@ -6,28 +6,29 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use producer::args::KafkaArgs;
-use producer::foreground::stop_on_signal;
-use producer::kafka::Settings as KafkaSettings;
-use producer::topic::Topic;
+use event_source::progress::Progress;
+use event_source::{Running, Settings};
+use kafka_client::args::KafkaArgs;
+use kafka_client::settings::Settings as KafkaSettings;
+use kafka_client::topic::Topic;
+use kafka_client::watermarks::last_offsets;
 use rdkafka::ClientConfig;
 use serde_json::json;
 use sink::Sink;
+use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::Broker;
 use crate::lake::LakeArgs;
 use crate::run::BATCH_SIZE;
-use crate::say::{Format, Say, counted};
-use crate::storage::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
-use crate::trigger::Settings;
+use crate::say::{Format, Say};
+use crate::trigger::LINE_EVERY;
 use crate::trigger::args::{BatchArgs, FunctionArgs};
-use crate::trigger::command::{LINE_EVERY, Running};
-use crate::trigger::ends::last_offsets;
-use crate::trigger::function::Function;
-use crate::trigger::progress::Progress;
+use crate::trigger::sink_function::SinkFunction;
 use crate::view::status::Stored;
 use crate::view::{View, Watched};
+use embedded::broker::Broker;
+use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
+use terminal::numbers::counted;
 
 /// How long nothing need be said about what is still to be stored.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -87,7 +88,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         bootstrap_server: Some(broker.bootstrap_servers()),
         ..KafkaArgs::default()
     })?;
-    producer::topic::create(&kafka, &args.topic, args.partitions).await?;
+    kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let config = lake.sink_config(&lake_args, args.topic.as_str(), true).await?;
     let env_file = lake_args.dir.join("sink.env");
     std::fs::write(&env_file, environment(&endpoint, &config))
@@ -95,8 +96,8 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
 
     let say = Say { format: args.format };
     let place = lake_args.dir.join(&lake.bucket).display().to_string();
-    let function = args.function.http();
-    let function = function.unwrap_or_else(|| Function::Sink(Box::new(Sink::new(config, lake.client.clone()))));
+    let function = args.function.invoke.http();
+    let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone()))));
     let partitions = counted(args.partitions.into(), "partition", "partitions");
     say.stage("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));
     say.stage("s3", &format!("{}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket));

@@ -10,7 +10,7 @@ import org.apache.kafka.connect.sink.SinkConnector;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
 
-/** Does nothing with any record: what is left is what Kafka Connect costs every sink connector. */
+/** Discards every record, which leaves the cost that Kafka Connect adds to every sink connector. */
 public class Discard extends SinkConnector {
     private Map<String, String> settings;
 
@@ -21,12 +21,12 @@ public class Discard extends SinkConnector {
 
     @Override
     public Class<? extends Task> taskClass() {
-        return Nothing.class;
+        return DiscardTask.class;
     }
 
     @Override
-    public List<Map<String, String>> taskConfigs(int atMost) {
-        return IntStream.range(0, atMost).mapToObj(task -> settings).toList();
+    public List<Map<String, String>> taskConfigs(int maxTasks) {
+        return IntStream.range(0, maxTasks).mapToObj(task -> settings).toList();
     }
 
     @Override
@@ -42,7 +42,7 @@ public class Discard extends SinkConnector {
         return "1";
     }
 
-    public static class Nothing extends SinkTask {
+    public static class DiscardTask extends SinkTask {
         @Override
         public void start(Map<String, String> settings) {}
 

@@ -1,9 +1,9 @@
-"""One of queries/ in DuckDB, over the objects of a lake; prints rows as `tickerlake query --format json` does.
+"""Runs a file of queries/ in DuckDB over the objects of a lake, and prints rows like `tickerlake query --format json`.
 
     query.py LAKE TOPIC COLUMNS SETUP.sql QUERY.sql
 
-COLUMNS are the record's fields and their types, as SINK_COLUMNS has them. SETUP.sql makes the view quotes_latest. The
-table `quotes` is a view over the objects themselves, read anew each time.
+COLUMNS are the record's fields and their types, as in SINK_COLUMNS. SETUP.sql creates the view quotes_latest. The table
+`quotes` is a view over the objects, which each query reads again.
 """
 
 import datetime
@@ -16,7 +16,7 @@ import duckdb
 COORDINATES = "kafka_partition:int,kafka_offset:bigint,kafka_timestamp:bigint,kafka_generation:int"
 
 
-def plain(value):
+def to_json(value):
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
@@ -24,7 +24,7 @@ def main():
     lake, topic, fields, setup, query = sys.argv[1:]
     columns = dict(column.split(":") for column in f"{COORDINATES},{fields}".split(","))
     connection = duckdb.connect()
-    # As its guide advises for much data; all queries order their rows themselves.
+    # As DuckDB's guide recommends for large data. All queries order their rows explicitly.
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(
         f"CREATE VIEW quotes AS SELECT * FROM read_json('{lake}/tickerlake/data/{topic}/*/*.json.gz',"
@@ -32,10 +32,10 @@ def main():
         " hive_partitioning = true, hive_types = {'dt': 'VARCHAR'})"
     )
     connection.execute(pathlib.Path(setup).read_text())
-    answer = connection.execute(pathlib.Path(query).read_text())
-    names = [column[0] for column in answer.description]
-    for row in answer.fetchall():
-        print(json.dumps(dict(zip(names, map(plain, row)))))
+    result = connection.execute(pathlib.Path(query).read_text())
+    names = [column[0] for column in result.description]
+    for row in result.fetchall():
+        print(json.dumps(dict(zip(names, map(to_json, row)))))
 
 
 main()

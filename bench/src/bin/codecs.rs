@@ -1,23 +1,22 @@
-//! Prints what each compression of the lines of a full event takes and gives, as a table.
+//! Prints a table with the CPU time and the result of each codec and level on the lines of a full event.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use bench::event::EventArgs;
 use bench::floor::Level;
-use bench::least::cpu;
+use bench::timing::cpu_time;
 use bench::{event, path, rows};
 use clap::Parser;
 use sink::Config;
 
-/// What compressing the lines of a full event takes of a processor, and how many bytes are left, for each codec and
-/// level.
+/// Measure the CPU time and the compressed size of the lines of a full event, for each codec and level.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     event: EventArgs,
-    /// Of so many runs of all in turn the least counts
-    #[arg(long, default_value_t = 7)]
+    /// Run all levels N times in turn, and take each level's shortest time
+    #[arg(long, value_name = "N", default_value_t = 7)]
     runs: usize,
 }
 
@@ -31,14 +30,14 @@ fn main() -> Result<()> {
     let deflate = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(Level::Deflate);
     let zstd = [1, 2, 3, 4, 5, 6, 7, 9, 12].map(Level::Zstd);
     let levels: Vec<Level> = gzip.into_iter().chain(deflate).chain(zstd).collect();
-    let mut least = vec![(Duration::MAX, 0); levels.len()];
+    let mut shortest = vec![(Duration::MAX, 0); levels.len()];
     for _ in 0..args.runs {
-        for (level, least) in levels.iter().zip(&mut least) {
-            let (taken, object) = cpu(|| level.compress(&lines));
-            *least = (least.0.min(taken), object?.len());
+        for (level, shortest) in levels.iter().zip(&mut shortest) {
+            let (taken, object) = cpu_time(|| level.compress(&lines));
+            *shortest = (shortest.0.min(taken), object?.len());
         }
     }
-    for (level, (taken, bytes)) in levels.iter().zip(least) {
+    for (level, (taken, bytes)) in levels.iter().zip(shortest) {
         let (codec, level) = level.names();
         let (millis, share) = (taken.as_secs_f64() * 1000.0, 100.0 * bytes as f64 / lines.len() as f64);
         println!("| {codec} | {level} | {millis:.1} | {bytes} | {share:.1} % |");

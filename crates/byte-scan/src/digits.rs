@@ -1,10 +1,20 @@
-//! Numbers in decimal digits.
+//! Decimal numbers as text: parses them and increments them in place.
+//!
+//! A number within a block of sixteen bytes is parsed without a loop: the digits are moved to the end of a 128-bit
+//! integer, and neighbours are combined in three steps. For eight digits, the first in the lowest byte:
+//!
+//! ```text
+//! bytes   1 2 3 4 5 6 7 8    each is one digit
+//! pairs   12  34  56  78     digit * 10 + next digit
+//! fours   1234    5678       pair * 100 + next pair
+//! number  12345678           four * 10000 + next four
+//! ```
 
-use crate::simd::{BLOCK, Block, Bytes};
+use crate::simd::{BLOCK, Block, ByteMask};
 
-/// Adds one to the number that a text ends in; tells whether there was room for it. If there was not, there are noughts.
+/// Increments the trailing ASCII number in place. Returns `false` on overflow, leaving zeros.
 #[inline]
-pub fn count_up(text: &mut [u8]) -> bool {
+pub fn increment(text: &mut [u8]) -> bool {
     for digit in text.iter_mut().rev() {
         match digit {
             b'0'..=b'8' => {
@@ -18,20 +28,21 @@ pub fn count_up(text: &mut [u8]) -> bool {
     false
 }
 
-/// The number that a block begins with, and how many digits it has, which are neither none nor all.
+/// Parses the number at the start of a block. Returns it and its number of digits, from 1 to 15; `None` if the block
+/// begins with no digit or holds only digits.
 #[inline]
-pub fn in_block(block: &Block) -> Option<(i64, usize)> {
-    let length = Bytes::not_digits(block).first();
+pub fn parse_in_block(block: &Block) -> Option<(i64, usize)> {
+    let length = ByteMask::not_digits(block).first();
     if length == 0 || length == BLOCK {
         return None;
     }
-    // With nothing before them, the digits are sixteen.
+    // Shifts out what follows the digits and pads with leading zeros to sixteen digits.
     let digits = u128::from_le_bytes(*block) << (8 * (BLOCK - length)) & u128::from_le_bytes([0x0f; BLOCK]);
     let number = eight_digits(digits as u64) * 100_000_000 + eight_digits((digits >> 64) as u64);
     Some((number as i64, length))
 }
 
-/// The number that eight digits make, the first the highest: pairs of them, then pairs of pairs, side by side.
+/// Combines eight digits, the most significant in the lowest byte, into a number.
 #[inline]
 fn eight_digits(digits: u64) -> u64 {
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
@@ -39,9 +50,9 @@ fn eight_digits(digits: u64) -> u64 {
     (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
 }
 
-/// The same of up to 18 digits, however little follows them.
+/// Parses a number of 1 to 18 digits at the start of a text of any length. Returns it and its number of digits.
 #[inline]
-pub fn long(text: &[u8]) -> Option<(i64, usize)> {
+pub fn parse_long(text: &[u8]) -> Option<(i64, usize)> {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let number = || text[..length].iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
     (1..=18).contains(&length).then(|| (number(), length))
@@ -54,21 +65,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digits_make_the_number_that_the_standard_library_reads(text in "[0-9]{0,20}[^0-9]{0,3}[0-9a-z]{0,20}") {
+        fn digits_parse_like_the_standard_library(text in "[0-9]{0,20}[^0-9]{0,3}[0-9a-z]{0,20}") {
             let length = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
             let expected = text[..length].parse::<i64>().ok().map(|number| (number, length));
-            prop_assert_eq!(long(text.as_bytes()), expected.filter(|_| length <= 18));
+            prop_assert_eq!(parse_long(text.as_bytes()), expected.filter(|_| length <= 18));
             if let Some(block) = text.as_bytes().first_chunk() {
-                prop_assert_eq!(in_block(block), expected.filter(|_| length < BLOCK));
+                prop_assert_eq!(parse_in_block(block), expected.filter(|_| length < BLOCK));
             }
         }
 
         #[test]
-        fn a_number_is_counted_up_where_it_stands(before in "[a-z:\"]{0,3}", number in prop_oneof![0..2_000_u64, any::<u64>()]) {
+        fn trailing_number_is_incremented_in_place(before in "[a-z:\"]{0,3}", number in prop_oneof![0..2_000_u64, any::<u64>()]) {
             let mut text = format!("{before}{number}").into_bytes();
             let length = text.len();
             let next = format!("{before}{}", u128::from(number) + 1);
-            if count_up(&mut text) {
+            if increment(&mut text) {
                 prop_assert_eq!(text, next.into_bytes());
             } else {
                 prop_assert!(next.len() > length);

@@ -1,47 +1,53 @@
-//! Sixteen bytes at once: which of them need a look at each.
+//! Classifies the bytes of a block of sixteen in one step.
+//!
+//! ```text
+//! block            2 5 6 8 . 3 0 0 0 4 9 , " v o l
+//! not_digits       0 0 0 0 1 0 0 0 0 0 0 1 1 1 1 1    first() = 4, second() = 11
+//! ```
 
 use wide::u8x16;
 
-/// How many bytes make a block.
+/// Number of bytes in a block.
 pub const BLOCK: usize = 16;
 
-/// So many bytes of a text.
+/// Sixteen consecutive bytes of a text.
 pub type Block = [u8; BLOCK];
 
-/// A bit for each byte of a block, the first lowest, and two after the last, so that there are a first and a second.
+/// A set of positions in a block: one bit for each byte, the first byte lowest. Two bits above the last byte are always
+/// set, so that a first and a second position always exist.
 #[derive(Clone, Copy, Debug)]
-pub struct Bytes(u32);
+pub struct ByteMask(u32);
 
 const END: u32 = 0b11 << BLOCK;
 
-impl Bytes {
-    /// Those that JSON's strings may not hold as they are: quotation marks, backslashes, control characters.
+impl ByteMask {
+    /// The bytes that a JSON string must escape: quotation marks, backslashes and control characters.
     #[inline]
     pub fn special(block: &Block) -> Self {
         Self::of(special(u8x16::from(*block)))
     }
 
-    /// Those, and whatever is not ASCII.
+    /// The bytes that a JSON string must escape, and all that are not ASCII.
     #[inline]
     pub fn special_or_not_ascii(block: &Block) -> Self {
         Self::of(special_or_not_ascii(u8x16::from(*block)))
     }
 
-    /// All but digits.
+    /// All bytes except ASCII digits.
     #[inline]
     pub fn not_digits(block: &Block) -> Self {
         let from_zero = u8x16::from(*block) - u8x16::splat(b'0');
         let are_digits = from_zero.min(u8x16::splat(9)).simd_eq(from_zero);
-        Bytes(are_digits.to_bitmask() ^ (END | 0xffff))
+        ByteMask(are_digits.to_bitmask() ^ (END | 0xffff))
     }
 
-    /// The place of the first; [`BLOCK`] if there is none.
+    /// The first position in the set, or [`BLOCK`] if the set is empty.
     #[inline]
     pub fn first(self) -> usize {
         self.0.trailing_zeros() as usize
     }
 
-    /// The place of the second; [`BLOCK`] or one more if there is none.
+    /// The second position in the set, or at least [`BLOCK`] if there are fewer than two.
     #[inline]
     pub fn second(self) -> usize {
         (self.0 & (self.0 - 1)).trailing_zeros() as usize
@@ -49,7 +55,7 @@ impl Bytes {
 
     #[inline]
     fn of(mask: u8x16) -> Self {
-        Bytes(mask.to_bitmask() | END)
+        ByteMask(mask.to_bitmask() | END)
     }
 }
 
@@ -78,22 +84,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sixteen_bytes_at_once_are_told_apart_as_one_by_one(
+        fn mask_equals_a_byte_by_byte_scan(
             block in prop::array::uniform16(prop_oneof![
                 any::<u8>(), Just(b'"'), Just(b'\\'), b'/'..=b':', b'0'..=b'9', 0x1f..=0x21_u8, 0x7f..=0x81_u8, b'a'..=b'z',
             ]),
         ) {
-            let places = |special: &dyn Fn(u8) -> bool| {
-                let mut places = (0..BLOCK).filter(|&place| special(block[place]));
-                (places.next().unwrap_or(BLOCK), places.next().unwrap_or(BLOCK))
+            let positions = |special: &dyn Fn(u8) -> bool| {
+                let mut positions = (0..BLOCK).filter(|&position| special(block[position]));
+                (positions.next().unwrap_or(BLOCK), positions.next().unwrap_or(BLOCK))
             };
             let is_special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-            for (bytes, expected) in [
-                (Bytes::special(&block), places(&is_special)),
-                (Bytes::special_or_not_ascii(&block), places(&|byte| is_special(byte) || !byte.is_ascii())),
-                (Bytes::not_digits(&block), places(&|byte| !byte.is_ascii_digit())),
+            for (mask, expected) in [
+                (ByteMask::special(&block), positions(&is_special)),
+                (ByteMask::special_or_not_ascii(&block), positions(&|byte| is_special(byte) || !byte.is_ascii())),
+                (ByteMask::not_digits(&block), positions(&|byte| !byte.is_ascii_digit())),
             ] {
-                prop_assert_eq!((bytes.first(), bytes.second().min(BLOCK)), expected);
+                prop_assert_eq!((mask.first(), mask.second().min(BLOCK)), expected);
             }
         }
     }

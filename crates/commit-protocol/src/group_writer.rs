@@ -1,24 +1,40 @@
-//! One group's part of a protocol: what is stored already is dropped, the rest is put, object by object.
+//! Writes one group of a batch: drops the records that are stored already and puts the others, object by object.
+//!
+//! A record is *possibly stored* if an earlier invocation may have put it into an object:
+//!
+//! ```text
+//!                  gap                next          high watermark
+//!   offset  ------[....]---------------|------------------|---------->
+//!           stored, or skipped         | some of these    | new, unless
+//!           by a gap                   | may be stored    | a gap is listed
+//! ```
+//!
+//! - below the ledger's `next`: an earlier batch has stored the record, or a gap has skipped it;
+//! - up to the group's high watermark: another invocation has read an object that reaches this far;
+//! - at any offset, while the ledger lists a gap: an object that begins in the gap can reach past `next`.
+//!
+//! The writer lists and reads the objects that can hold a possibly stored record before it puts anything. Every other
+//! record is new.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{CommitError, Ledger, Record, Request};
 
-/// The records of one group, on their way into objects.
+/// The state of one group: which of its records are unstored, and which requests it is waiting for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct GroupWriter {
     group: usize,
-    /// Places of the group's records, by offset.
+    /// Indexes of the group's records, in the order of their offsets.
     records: Vec<usize>,
-    /// Which of `records` are in no object that has been seen.
+    /// For each of `records`: no object that holds it has been read or put.
     unstored: Vec<bool>,
-    /// Objects that have been asked for and not been seen.
-    awaited: BTreeSet<i64>,
+    /// First offsets of the objects that are being read.
+    reading: BTreeSet<i64>,
     listing: bool,
-    /// Which of `records` are being put.
+    /// The part of `records` that is being put.
     putting: Range<usize>,
-    /// The greatest offset of the objects that have been seen.
+    /// The greatest offset in the objects that have been read.
     pub(super) high_watermark: Option<i64>,
 }
 
@@ -28,38 +44,40 @@ impl GroupWriter {
             group,
             records: Vec::new(),
             unstored: Vec::new(),
-            awaited: BTreeSet::new(),
+            reading: BTreeSet::new(),
             listing: false,
             putting: 0..0,
             high_watermark: None,
         }
     }
 
-    pub(super) fn add(&mut self, place: usize) {
-        self.records.push(place);
+    pub(super) fn add(&mut self, record: usize) {
+        self.records.push(record);
     }
 
     pub(super) fn is_done(&self) -> bool {
-        !self.unstored.contains(&true) && self.awaited.is_empty() && !self.listing
+        !self.unstored.contains(&true) && self.reading.is_empty() && !self.listing
     }
 
-    /// Sets out: a record in doubt is looked for, then all that is left is put.
+    /// Starts to write: lists the objects that can hold a possibly stored record, or puts the first object if the group
+    /// has no such record.
     pub(super) fn begin(&mut self, name: &str, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
         self.unstored = vec![true; self.records.len()];
-        let known = ledger.high_watermarks.get(name).copied();
-        let is_possibly_stored =
-            |offset: i64| offset < ledger.next || known.is_some_and(|last| offset <= last) || !ledger.gaps.is_empty();
+        let high_watermark = ledger.high_watermarks.get(name).copied();
+        let is_possibly_stored = |offset: i64| {
+            offset < ledger.next || high_watermark.is_some_and(|last| offset <= last) || !ledger.gaps.is_empty()
+        };
         let mut possibly_stored =
-            self.records.iter().map(|&place| records[place].offset).filter(|&offset| is_possibly_stored(offset));
-        let Some(first) = possibly_stored.next() else { return self.put(records, ledger, span) };
+            self.records.iter().map(|&record| records[record].offset).filter(|&offset| is_possibly_stored(offset));
+        let Some(first) = possibly_stored.next() else { return self.put_next(records, ledger, span) };
         let last = possibly_stored.next_back().unwrap_or(first);
         self.listing = true;
-        // An object that begins further down cannot reach the first.
+        // An object that begins below this cannot reach `first`.
         vec![Request::ListObjects { group: self.group, from: (first - span + 1).max(0), to: last }]
     }
 
-    /// These objects are in the range that was asked for.
-    pub(super) fn listed(
+    /// Reads the listed objects that can hold a record of the group.
+    pub(super) fn on_objects_listed(
         &mut self,
         firsts: &[i64],
         records: &[Record<'_>],
@@ -67,18 +85,19 @@ impl GroupWriter {
         span: i64,
     ) -> Vec<Request> {
         self.listing = false;
-        // Objects of a group do not overlap, so of those that begin before the first record only the last can hold it.
-        let first = self.records.first().map_or(0, |&place| records[place].offset);
-        self.awaited.extend(firsts.iter().copied().filter(|&other| other <= first).max());
-        self.awaited.extend(firsts.iter().copied().filter(|&other| other > first));
-        if self.awaited.is_empty() {
-            return self.put(records, ledger, span);
+        // Objects of a group do not overlap: of those that begin at or below the first record, only the last can hold
+        // it.
+        let first = self.records.first().map_or(0, |&record| records[record].offset);
+        self.reading.extend(firsts.iter().copied().filter(|&other| other <= first).max());
+        self.reading.extend(firsts.iter().copied().filter(|&other| other > first));
+        if self.reading.is_empty() {
+            return self.put_next(records, ledger, span);
         }
-        self.awaited.iter().map(|&first| Request::ReadObject { group: self.group, first }).collect()
+        self.reading.iter().map(|&first| Request::ReadObject { group: self.group, first }).collect()
     }
 
-    /// An object holds these offsets and lines.
-    pub(super) fn seen(
+    /// Drops the records that an object holds. `lines` are the object's offsets and lines.
+    pub(super) fn on_object_read(
         &mut self,
         first: i64,
         lines: &[(i64, &[u8])],
@@ -91,7 +110,7 @@ impl GroupWriter {
         }
         for &(offset, line) in lines {
             self.high_watermark = self.high_watermark.max(Some(offset));
-            let Ok(index) = self.records.binary_search_by_key(&offset, |&place| records[place].offset) else {
+            let Ok(index) = self.records.binary_search_by_key(&offset, |&record| records[record].offset) else {
                 continue;
             };
             if records[self.records[index]].line != line {
@@ -99,31 +118,32 @@ impl GroupWriter {
             }
             self.unstored[index] = false;
         }
-        self.awaited.remove(&first);
-        Ok(if self.awaited.is_empty() { self.put(records, ledger, span) } else { Vec::new() })
+        self.reading.remove(&first);
+        Ok(if self.reading.is_empty() { self.put_next(records, ledger, span) } else { Vec::new() })
     }
 
-    /// What was to be put is in place.
-    pub(super) fn written(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
+    /// Marks the records of the object that has been put as stored, and puts the next object.
+    pub(super) fn on_object_written(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
         self.unstored[std::mem::take(&mut self.putting)].fill(false);
-        self.put(records, ledger, span)
+        self.put_next(records, ledger, span)
     }
 
-    /// There is an object already where one was to be put: it is seen before anything else is done.
-    pub(super) fn key_exists(&mut self, first: i64) -> Vec<Request> {
+    /// Reads the object that exists under the key of the object to put, before anything else is put.
+    pub(super) fn on_key_exists(&mut self, first: i64) -> Vec<Request> {
         self.putting = 0..0;
-        self.awaited.insert(first);
+        self.reading.insert(first);
         vec![Request::ReadObject { group: self.group, first }]
     }
 
-    /// The next object: from the first record that is left, without a record that is elsewhere, within the
-    /// span, and on one side of the ledger's `next`, where other writers begin.
-    fn put(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
+    /// Puts the next object, if a record is unstored. The object begins at the first unstored record and ends before
+    /// a record that is stored, before it spans `span` offsets, and before the ledger's `next`, where other writers
+    /// begin.
+    fn put_next(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
         let Some(first) = self.unstored.iter().position(|&unstored| unstored) else { return Vec::new() };
         let start = records[self.records[first]].offset;
         let fits = |offset: i64| offset - start < span && (offset < ledger.next) == (start < ledger.next);
         let rest = self.records[first..].iter().zip(&self.unstored[first..]);
-        let length = rest.take_while(|&(&place, &unstored)| unstored && fits(records[place].offset)).count();
+        let length = rest.take_while(|&(&record, &unstored)| unstored && fits(records[record].offset)).count();
         self.putting = first..first + length;
         vec![Request::PutObject { group: self.group, records: self.records[self.putting.clone()].to_vec() }]
     }

@@ -1,18 +1,54 @@
-//! Exactly once: the records of one partition in one batch, on their way into objects that other
-//! invocations may be writing at the same time.
+//! The commit protocol: stores each record of a Kafka partition in exactly one object, with nothing but conditional
+//! writes.
 //!
-//! Within a group (the directory part of a record's key) objects form a chain: each begins at the group's first
-//! record after the one before, and is named by it. Every writer begins at a state that once was true and
-//! writers the same chain. Two that differ only in where their batches end meet at the same key; the first one wins,
-//! and the other sees what the object holds. **A record is dropped only when it has been seen, equal, in a stored
-//! object.**
+//! An invocation delivers a batch of records. Other invocations may deliver the same records at the same time, cut into
+//! different batches, and any of them may fail at any request. For the records of one partition in one batch, this
+//! crate decides what to read and what to write.
 //!
-//! The partition's [`Ledger`] tells how far the chains go. It is read before anything is put and written after
-//! everything is, so that a batch begins at the ledger's `next`, where there is nothing to look for. What makes a
-//! record doubtful, and is looked for, is told in `group_writer.rs`.
+//! # Why each record is stored once
 //!
-//! [`CommitProtocol`] does no I/O, and no clock and no chance has a part in it: it is fed answers and gives requests. The
-//! function's driver (`partition`), a random simulation and a model checker drive this very code.
+//! Within a group (the records whose keys have the same directory part) objects form a sequence: each begins at the
+//! group's first record after the object before it, and is named by the offset of that record. Every writer begins at a
+//! state that was true at some time, and continues the same sequence. Two writers that differ only in where their
+//! batches end meet at the same key: the first one creates the object, and the other one reads what it holds. **A
+//! record is dropped only when it has been seen, equal, in a stored object.**
+//!
+//! The partition's [`Ledger`] records how far these sequences reach. The protocol reads the ledger before it puts an
+//! object and replaces it after the last one, so that the next batch begins at the ledger's `next` and has nothing to
+//! look for. `group_writer.rs` decides which records are possibly stored and must be looked for.
+//!
+//! # Phases
+//!
+//! ```text
+//!          read ledger <------------------------------------------+
+//!           |       |                                             |
+//!     found |       | missing                                     |
+//!           |       v                                             |
+//!           |   probe each group -- no object --> create ledger --+ conflict:
+//!           |       |                                |            | another writer
+//!           |       | object: read again;            | written    | was faster
+//!           |       | still missing: error           |            |
+//!           v       v                                |            |
+//! batch begins past `next`? -- yes --> declare gap --|------------+
+//!           |                              |         |
+//!        no |                      written |         |
+//!           v                              v         v
+//! write each group: list -> read -> put -> put -> ...
+//!           |
+//!           v
+//! commit ledger (conflict: read, merge, replace again)
+//!           |
+//!           v
+//!          done
+//! ```
+//!
+//! Groups are probed and written at the same time.
+//!
+//! # One transition function
+//!
+//! [`CommitProtocol`] does no I/O and uses neither a clock nor a random number: [`CommitProtocol::answer`] takes an
+//! answer of the storage and returns the requests to send next. The sink's committer, a random simulation and a model
+//! checker drive this same code.
 
 mod group_writer;
 mod ledger;
@@ -24,61 +60,61 @@ use group_writer::GroupWriter;
 pub use ledger::Ledger;
 pub use request::{Answer, Request, Version};
 
-/// An object spans fewer offsets than this: how far down an object that holds a record can begin.
+/// An object spans fewer offsets than this. The limit bounds how far below a record the object that holds it can begin.
 pub const MAX_OBJECT_SPAN: i64 = 100_000;
 
-/// A record, as far as its storage goes.
+/// A record to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record<'a> {
-    /// Its place in its partition.
+    /// Its offset in the partition.
     pub offset: i64,
-    /// Which of the batch's groups it belongs to.
+    /// Index of its group in the batch.
     pub group: usize,
-    /// What an object holds of it.
+    /// Its line in an object.
     pub line: &'a [u8],
 }
 
-/// Why a batch cannot be stored, now or later, before somebody has looked at it.
+/// Why a batch cannot be stored. Another attempt does not help: an operator has to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitError {
-    /// One offset, two records, in one batch.
+    /// The batch holds two different records of one offset.
     ConflictingRecords {
-        /// The offset.
+        /// The offset of both records.
         offset: i64,
     },
-    /// There are objects but no ledger.
+    /// Objects exist, but no ledger.
     LedgerMissing {
-        /// Which of the batch's groups.
+        /// Index of the object's group in the batch.
         group: usize,
-        /// An object's first offset.
+        /// First offset of one of the objects.
         first: i64,
     },
-    /// The ledger disappeared while the batch was being stored.
+    /// The ledger was deleted while the batch was being stored.
     LedgerDeleted,
     /// The ledger was written by a sink with other settings.
     LayoutDiffers {
-        /// The ledger's layout.
+        /// The layout in the ledger.
         theirs: String,
     },
-    /// An object holds another record of the same offset: the topic was made anew, or a broker lost its tail.
+    /// An object holds another record of the same offset: the topic was recreated, or a broker lost the end of its log.
     OffsetReused {
-        /// Which of the batch's groups.
+        /// Index of the object's group in the batch.
         group: usize,
         /// The object's first offset.
         first: i64,
-        /// The record's.
+        /// The record's offset.
         offset: i64,
     },
-    /// An object does not begin with the offset that its name tells, or holds nothing.
+    /// An object is empty, or does not begin with the offset in its name.
     DamagedObject {
-        /// Which of the batch's groups.
+        /// Index of the object's group in the batch.
         group: usize,
-        /// What the name tells.
+        /// The first offset in the object's name.
         first: i64,
     },
 }
 
-/// A partition's records on their way.
+/// The state of storing one partition's records of one batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommitProtocol<'a> {
     records: Vec<Record<'a>>,
@@ -93,31 +129,34 @@ pub struct CommitProtocol<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    /// The ledger is awaited for the first time, or after a conflict before anything was put.
-    Reading,
-    /// There is none: are there objects?
-    Probing {
+    /// Reads the ledger: the first time, or again after a conflict before anything was put.
+    ReadingLedger,
+    /// No ledger exists: looks for an object in each group.
+    ProbingGroups {
         awaited: usize,
         found: Option<(usize, i64)>,
     },
-    /// There are objects: is there really no ledger?
-    Confirming {
+    /// An object exists: reads the ledger again, to confirm that it is missing.
+    ConfirmingLedgerMissing {
         group: usize,
         first: i64,
     },
-    Creating(Ledger),
+    CreatingLedger(Ledger),
     DeclaringGap(Ledger),
-    Writing,
-    Committing,
+    WritingGroups,
+    CommittingLedger,
     Done,
 }
 
 impl<'a> CommitProtocol<'a> {
-    /// The records of one partition, in any order; never none. `groups` are the names of the groups that they refer to,
-    /// `layout` what must be the same for all who write these protocols, `span` is [`MAX_OBJECT_SPAN`] but for tests.
+    /// Creates the protocol for the records of one partition, which may be in any order and must not be empty.
+    ///
+    /// `groups` are the names of the groups that the records refer to by index, `layout` is the text that must be the
+    /// same for all writers of a partition, and `span` is [`MAX_OBJECT_SPAN`] except in tests. Duplicates of a record
+    /// are dropped.
     ///
     /// # Errors
-    /// [`CommitError::ConflictingRecords`]. The same record twice is one record.
+    /// [`CommitError::ConflictingRecords`] if two different records have the same offset.
     pub fn new(
         mut records: Vec<Record<'a>>,
         groups: &'a [String],
@@ -130,8 +169,8 @@ impl<'a> CommitProtocol<'a> {
             return Err(CommitError::ConflictingRecords { offset: pair[0].offset });
         }
         let mut writers: Vec<GroupWriter> = (0..groups.len()).map(GroupWriter::new).collect();
-        for (place, record) in records.iter().enumerate() {
-            writers[record.group].add(place);
+        for (index, record) in records.iter().enumerate() {
+            writers[record.group].add(index);
         }
         let ledger = Ledger::starting_at(records.first().map_or(0, |record| record.offset), layout);
         Ok(CommitProtocol {
@@ -142,32 +181,32 @@ impl<'a> CommitProtocol<'a> {
             writers,
             ledger,
             version: Version::new(),
-            phase: Phase::Reading,
+            phase: Phase::ReadingLedger,
         })
     }
 
-    /// The records, one an offset, by offset.
+    /// The records in the order of their offsets, without duplicates.
     pub fn records(&self) -> &[Record<'a>] {
         &self.records
     }
 
-    /// The name of one of the batch's groups.
+    /// The name of a group, by its index in the batch.
     pub fn group(&self, group: usize) -> &'a str {
         &self.groups[group]
     }
 
-    /// What can be asked before anything is known.
+    /// The first request to send.
     pub fn begin(&self) -> Request {
         Request::ReadLedger
     }
 
-    /// Every record is in an object, and the ledger says so.
+    /// Returns `true` when every record is stored and the ledger is committed.
     pub fn is_done(&self) -> bool {
         self.phase == Phase::Done
     }
 
-    /// Where the partition must be delivered from again when the batch has failed: with nothing committed, what is
-    /// stored of it cannot be told from what is not.
+    /// The offset from which to deliver the partition again if the batch fails. It is the batch's first offset: until
+    /// the ledger is committed, it is not known which of the records are stored.
     pub fn retry_from(&self) -> i64 {
         self.first()
     }
@@ -176,44 +215,50 @@ impl<'a> CommitProtocol<'a> {
         self.records.first().map_or(0, |record| record.offset)
     }
 
-    /// Takes an answer, and gives the requests that can be sent now: they may be under way side by side.
+    /// Takes the answer to a request and returns the requests to send next, which may run at the same time.
     ///
     /// # Errors
-    /// [`CommitError`]; the chain is not to be fed any more.
+    /// [`CommitError`]. The protocol must not be given another answer after an error.
+    ///
+    /// # Panics
+    /// If the answer does not match the request.
     pub fn answer(&mut self, request: &Request, answer: &Answer<'_>) -> Result<Vec<Request>, CommitError> {
         match (request, answer) {
-            (Request::ReadLedger, Answer::Ledger(ledger, version)) => self.ledger_is(ledger.clone(), version.clone()),
-            (Request::ReadLedger, Answer::Absent) => self.ledger_is_absent(),
-            (Request::ProbeGroup { group }, Answer::Objects(firsts)) => Ok(self.probed(*group, firsts)),
-            (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::Written(version)) => {
-                Ok(self.ledger_written(version.clone()))
+            (Request::ReadLedger, Answer::Ledger(ledger, version)) => {
+                self.on_ledger_read(ledger.clone(), version.clone())
             }
-            (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::Conflict) => Ok(self.ledger_has_changed()),
+            (Request::ReadLedger, Answer::Absent) => self.on_ledger_absent(),
+            (Request::ProbeGroup { group }, Answer::Objects(firsts)) => Ok(self.on_group_probed(*group, firsts)),
+            (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::Written(version)) => {
+                Ok(self.on_ledger_written(version.clone()))
+            }
+            (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::Conflict) => Ok(self.on_ledger_conflict()),
             (Request::ListObjects { group, .. }, Answer::Objects(firsts)) => {
-                let requests = self.writers[*group].listed(firsts, &self.records, &self.ledger, self.span);
-                Ok(self.or_commit(requests))
+                let requests = self.writers[*group].on_objects_listed(firsts, &self.records, &self.ledger, self.span);
+                Ok(self.commit_if_stored(requests))
             }
             (Request::ReadObject { group, first }, Answer::Object(lines)) => {
-                let requests = self.writers[*group].seen(*first, lines, &self.records, &self.ledger, self.span)?;
-                Ok(self.or_commit(requests))
+                let requests =
+                    self.writers[*group].on_object_read(*first, lines, &self.records, &self.ledger, self.span)?;
+                Ok(self.commit_if_stored(requests))
             }
             (Request::PutObject { group, .. }, Answer::Written(_)) => {
-                let requests = self.writers[*group].written(&self.records, &self.ledger, self.span);
-                Ok(self.or_commit(requests))
+                let requests = self.writers[*group].on_object_written(&self.records, &self.ledger, self.span);
+                Ok(self.commit_if_stored(requests))
             }
             (Request::PutObject { group, records }, Answer::Conflict) => {
-                Ok(self.writers[*group].key_exists(self.records[records[0]].offset))
+                Ok(self.writers[*group].on_key_exists(self.records[records[0]].offset))
             }
-            (request, answer) => unreachable!("{answer:?} is no answer to {request:?}"),
+            (request, answer) => unreachable!("{answer:?} does not answer {request:?}"),
         }
     }
 
-    fn ledger_is(&mut self, ledger: Ledger, version: Version) -> Result<Vec<Request>, CommitError> {
+    fn on_ledger_read(&mut self, ledger: Ledger, version: Version) -> Result<Vec<Request>, CommitError> {
         if ledger.layout != self.layout {
             return Err(CommitError::LayoutDiffers { theirs: ledger.layout });
         }
         self.version = version;
-        if self.phase == Phase::Committing {
+        if self.phase == Phase::CommittingLedger {
             self.ledger = ledger;
             return Ok(self.commit());
         }
@@ -227,40 +272,40 @@ impl<'a> CommitProtocol<'a> {
         Ok(self.write_groups())
     }
 
-    fn ledger_is_absent(&mut self) -> Result<Vec<Request>, CommitError> {
+    fn on_ledger_absent(&mut self) -> Result<Vec<Request>, CommitError> {
         match self.phase {
-            Phase::Reading => {
+            Phase::ReadingLedger => {
                 let probes: Vec<Request> = (0..self.groups.len()).map(|group| Request::ProbeGroup { group }).collect();
-                self.phase = Phase::Probing { awaited: probes.len(), found: None };
+                self.phase = Phase::ProbingGroups { awaited: probes.len(), found: None };
                 Ok(probes)
             }
-            Phase::Confirming { group, first } => Err(CommitError::LedgerMissing { group, first }),
+            Phase::ConfirmingLedgerMissing { group, first } => Err(CommitError::LedgerMissing { group, first }),
             _ => Err(CommitError::LedgerDeleted),
         }
     }
 
-    fn probed(&mut self, group: usize, firsts: &[i64]) -> Vec<Request> {
-        let Phase::Probing { awaited, found } = &mut self.phase else { return Vec::new() };
+    fn on_group_probed(&mut self, group: usize, firsts: &[i64]) -> Vec<Request> {
+        let Phase::ProbingGroups { awaited, found } = &mut self.phase else { return Vec::new() };
         *awaited -= 1;
         *found = found.or(firsts.first().map(|&first| (group, first)));
         match (*awaited, *found) {
             (0, None) => {
-                // Before anything is put, so that objects without a ledger mean that one was lost.
-                self.phase = Phase::Creating(self.ledger.clone());
+                // The ledger is created before anything is put, so objects without a ledger mean that it was lost.
+                self.phase = Phase::CreatingLedger(self.ledger.clone());
                 vec![Request::CreateLedger(self.ledger.clone())]
             }
             (0, Some((group, first))) => {
-                // Another invocation may have created the ledger and begun in the meantime.
-                self.phase = Phase::Confirming { group, first };
+                // Another invocation may have created the ledger and put an object in the meantime.
+                self.phase = Phase::ConfirmingLedgerMissing { group, first };
                 vec![Request::ReadLedger]
             }
             _ => Vec::new(),
         }
     }
 
-    fn ledger_written(&mut self, version: Version) -> Vec<Request> {
+    fn on_ledger_written(&mut self, version: Version) -> Vec<Request> {
         match std::mem::replace(&mut self.phase, Phase::Done) {
-            Phase::Creating(ledger) | Phase::DeclaringGap(ledger) => {
+            Phase::CreatingLedger(ledger) | Phase::DeclaringGap(ledger) => {
                 self.ledger = ledger;
                 self.version = version;
                 self.write_groups()
@@ -269,43 +314,40 @@ impl<'a> CommitProtocol<'a> {
         }
     }
 
-    fn ledger_has_changed(&mut self) -> Vec<Request> {
-        if self.phase != Phase::Committing {
-            self.phase = Phase::Reading;
+    fn on_ledger_conflict(&mut self) -> Vec<Request> {
+        if self.phase != Phase::CommittingLedger {
+            self.phase = Phase::ReadingLedger;
         }
         vec![Request::ReadLedger]
     }
 
     fn write_groups(&mut self) -> Vec<Request> {
-        self.phase = Phase::Writing;
+        self.phase = Phase::WritingGroups;
         let (records, ledger, span) = (&self.records, &self.ledger, self.span);
         let writers = self.writers.iter_mut().zip(self.groups);
         let requests = writers.flat_map(|(writer, name)| writer.begin(name, records, ledger, span)).collect();
-        self.or_commit(requests)
+        self.commit_if_stored(requests)
     }
 
-    fn or_commit(&mut self, requests: Vec<Request>) -> Vec<Request> {
+    fn commit_if_stored(&mut self, requests: Vec<Request>) -> Vec<Request> {
         if !self.writers.iter().all(GroupWriter::is_done) {
             return requests;
         }
-        self.phase = Phase::Committing;
+        self.phase = Phase::CommittingLedger;
         self.commit()
     }
 
     fn commit(&mut self) -> Vec<Request> {
         let next = self.records.last().map_or(0, |record| record.offset + 1);
-        let high_watermark = self
-            .groups
-            .iter()
-            .zip(&self.writers)
-            .filter_map(|(name, writer)| Some((name.clone(), writer.high_watermark?)));
-        let high_watermarks: BTreeMap<String, i64> = high_watermark.collect();
-        let joined = self.ledger.advanced(next, &high_watermarks, self.span);
-        if joined == self.ledger {
+        let writers = self.groups.iter().zip(&self.writers);
+        let high_watermarks: BTreeMap<String, i64> =
+            writers.filter_map(|(name, writer)| Some((name.clone(), writer.high_watermark?))).collect();
+        let merged = self.ledger.merged(next, &high_watermarks, self.span);
+        if merged == self.ledger {
             self.phase = Phase::Done;
             return Vec::new();
         }
-        vec![Request::ReplaceLedger(joined, self.version.clone())]
+        vec![Request::ReplaceLedger(merged, self.version.clone())]
     }
 }
 
@@ -327,14 +369,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_follows_the_one_before_puts_each_group_and_then_the_ledger() {
+    fn next_batch_puts_each_group_then_the_ledger() {
         let groups = groups();
         let mut protocol = protocol(&groups);
         let (before, version) = (Ledger::starting_at(5, "gzip"), "one".to_owned());
         let requests = protocol.answer(&protocol.begin(), &Answer::Ledger(before, version.clone())).unwrap();
         assert_eq!(requests, [put(0, &[0, 2]), put(1, &[1])]);
         let written = Answer::Written(Version::new());
-        assert_eq!(protocol.answer(&requests[1], &written).unwrap(), [], "one is still under way");
+        assert_eq!(protocol.answer(&requests[1], &written).unwrap(), [], "the other put is still running");
         let commit = [Request::ReplaceLedger(Ledger::starting_at(8, "gzip"), version)];
         assert_eq!(protocol.answer(&requests[0], &written).unwrap(), commit);
         assert_eq!(protocol.answer(&commit[0], &written).unwrap(), []);
@@ -342,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_is_deleted_before_the_commit_is_not_made_anew() {
+    fn deleted_ledger_is_not_recreated_by_the_commit() {
         let groups = groups();
         let mut protocol = protocol(&groups);
         let before = Ledger::starting_at(5, "gzip");
@@ -355,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_is_made_before_anything_is_put_once_no_group_has_an_object() {
+    fn ledger_is_created_before_the_first_put() {
         let groups = groups();
         let mut protocol = protocol(&groups);
         let probes = protocol.answer(&protocol.begin(), &Answer::Absent).unwrap();

@@ -1,61 +1,63 @@
-//! What a protocol asks of the storage, and what it can be told.
+//! The requests of the commit protocol and the storage's answers to them.
 
 use super::Ledger;
 
-/// A ledger's version, as the storage names it: another one for other content. That is enough, for ledgers only grow.
+/// The version of a stored ledger, as the storage names it (S3: the `ETag`). Ledgers with different content have
+/// different versions. The same content may get the same version again: a ledger only grows, so it never returns to
+/// an earlier content.
 pub type Version = String;
 
-/// One request. Object keys are made of the group and the first offset.
+/// A request to the storage. The group and the first offset make up an object's key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// Read the partition's ledger: [`Answer::Ledger`] or [`Answer::Absent`].
     ReadLedger,
-    /// Write the ledger if there is none: [`Answer::Written`] or [`Answer::Conflict`].
+    /// Write the ledger if none exists: [`Answer::Written`] or [`Answer::Conflict`].
     CreateLedger(Ledger),
     /// Write the ledger if it still has this version: [`Answer::Written`] or [`Answer::Conflict`].
     ReplaceLedger(Ledger, Version),
-    /// The first offset of any one of the partition's objects in a group, if there is one: [`Answer::Objects`].
+    /// Find any one of the partition's objects in a group: [`Answer::Objects`], with at least one first offset if there
+    /// is an object.
     ProbeGroup {
-        /// Which of the batch's groups.
+        /// Index of the group in the batch.
         group: usize,
     },
-    /// The first offsets of the partition's objects in a group, as far as they lie in `from..=to`:
-    /// [`Answer::Objects`].
+    /// List the partition's objects in a group whose first offsets are in `from..=to`: [`Answer::Objects`].
     ListObjects {
-        /// Which of the batch's groups.
+        /// Index of the group in the batch.
         group: usize,
-        /// The least first offset.
+        /// Smallest first offset to list.
         from: i64,
-        /// The greatest.
+        /// Greatest first offset to list.
         to: i64,
     },
     /// Read an object: [`Answer::Object`].
     ReadObject {
-        /// Which of the batch's groups.
+        /// Index of the group in the batch.
         group: usize,
         /// The object's first offset.
         first: i64,
     },
-    /// Write an object under the offset of its first record, if there is none: [`Answer::Written`] or
+    /// Create an object named by the offset of its first record, if that key does not exist: [`Answer::Written`] or
     /// [`Answer::Conflict`].
     PutObject {
-        /// Which of the batch's groups.
+        /// Index of the group in the batch.
         group: usize,
-        /// Its records, as places in [`super::CommitProtocol::records`]; never empty.
+        /// Indexes of its records in [`super::CommitProtocol::records`]; never empty.
         records: Vec<usize>,
     },
 }
 
-/// What the storage answered. A request that failed has no answer: the batch has failed.
+/// The storage's answer to a request. A request that fails has no answer: the batch fails.
 #[derive(Clone, Debug)]
 pub enum Answer<'o> {
-    /// There is no ledger.
+    /// No ledger exists.
     Absent,
-    /// The ledger and its version.
+    /// The stored ledger, with its version.
     Ledger(Ledger, Version),
-    /// It was written, and has this version.
+    /// The storage has written the ledger or object, which now has this version.
     Written(Version),
-    /// It was not written: something is there already, or the version is another one.
+    /// The storage has not written it: the key exists, or the ledger has another version.
     Conflict,
     /// First offsets of objects.
     Objects(&'o [i64]),

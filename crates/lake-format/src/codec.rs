@@ -1,4 +1,4 @@
-//! How an object is compressed.
+//! Compresses and decompresses objects, and detects the codec of an object by its key.
 
 use std::io::{self, Read};
 use std::str::FromStr;
@@ -6,26 +6,42 @@ use std::str::FromStr;
 use flate2::read::MultiGzDecoder;
 use libdeflater::{CompressionLvl, Compressor};
 
-/// A compression that Athena reads by the end of the object's name.
+/// A compression that Athena recognises by the extension of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// `.json.gz`
     Gzip,
     /// `.json.zst`
     Zstd,
-    /// `.json`, not compressed.
+    /// `.json`, uncompressed.
     None,
 }
 
-/// Of libdeflate's, which takes half the time of zlib's for the same bytes. Level 4 leaves a tenth more of them, level 6
-/// takes a third more time; the crate `bench` measures it (`codecs`).
+/// The libdeflate level. libdeflate takes half the time of zlib for the same size. Level 4 leaves objects a tenth
+/// larger, level 6 takes a third more time; the crate `bench` measures it (`codecs`).
 pub const GZIP_LEVEL: i32 = 5;
-/// Rows of prices have few repeats that are far apart, which is what levels 2 to 5 look for: they take more time and
-/// leave more bytes.
+/// The zstd level. Levels 2 to 5 search for repeats that are further apart, of which rows of prices have few: they take
+/// more time and leave larger objects.
 pub const ZSTD_LEVEL: i32 = 1;
 
+/// A name that is not a codec's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected gzip, zstd or none")]
+pub struct UnknownCodec;
+
 impl Codec {
-    /// What an object's name ends in.
+    const ALL: [Codec; 3] = [Codec::Gzip, Codec::Zstd, Codec::None];
+
+    /// Detects the codec of an object by its key, or by the file name alone. Returns `None` if the key does not end in
+    /// an extension that the sink writes.
+    pub fn from_key(key: &str) -> Option<Self> {
+        let name = key.rsplit('/').next().unwrap_or(key);
+        let has_extension =
+            |codec: &Codec| name.strip_suffix(codec.extension()).is_some_and(|stem| stem.ends_with('.'));
+        Codec::ALL.into_iter().find(has_extension)
+    }
+
+    /// The extension of an object's key, without the first dot.
     pub fn extension(self) -> &'static str {
         match self {
             Codec::Gzip => "json.gz",
@@ -34,7 +50,7 @@ impl Codec {
         }
     }
 
-    /// As `SINK_COMPRESSION` spells it.
+    /// The codec's name in `SINK_COMPRESSION`.
     pub fn name(self) -> &'static str {
         match self {
             Codec::Gzip => "gzip",
@@ -43,10 +59,10 @@ impl Codec {
         }
     }
 
-    /// An object of these lines.
+    /// Compresses lines into an object. The same lines always give the same bytes.
     ///
     /// # Errors
-    /// Only when the codec cannot get memory.
+    /// If the codec fails to allocate memory.
     pub fn encode(self, lines: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Codec::Gzip => gzip(lines),
@@ -55,20 +71,21 @@ impl Codec {
         }
     }
 
-    /// The bytes of a whole object.
+    /// Decompresses a whole object.
     ///
     /// # Errors
-    /// When they are not of this codec, or cut short.
+    /// If the object is not compressed with this codec, or is truncated.
     pub fn decode(self, object: &[u8]) -> io::Result<Vec<u8>> {
         let mut lines = Vec::new();
         self.reader(object)?.read_to_end(&mut lines)?;
         Ok(lines)
     }
 
-    /// Reads an object bit by bit, so that one that is not the sink's cannot fill the memory.
+    /// Decompresses an object as a stream, so that a caller can limit the size of an object that the sink has not
+    /// written.
     ///
     /// # Errors
-    /// Only when the codec cannot get memory.
+    /// If the codec fails to allocate memory.
     pub fn reader(self, object: &[u8]) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
             Codec::Gzip => Box::new(MultiGzDecoder::new(object)),
@@ -79,18 +96,11 @@ impl Codec {
 }
 
 impl FromStr for Codec {
-    type Err = ();
+    type Err = UnknownCodec;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Codec::Gzip, Codec::Zstd, Codec::None].into_iter().find(|codec| codec.name() == text).ok_or(())
+    fn from_str(name: &str) -> Result<Self, UnknownCodec> {
+        Codec::ALL.into_iter().find(|codec| codec.name() == name).ok_or(UnknownCodec)
     }
-}
-
-/// What an object's name ends in decides; none where no codec is known by it.
-pub fn by_name(name: &str) -> Option<Codec> {
-    [Codec::Gzip, Codec::Zstd, Codec::None]
-        .into_iter()
-        .find(|codec| name.split_once('.').is_some_and(|(_, extension)| extension == codec.extension()))
 }
 
 fn gzip(lines: &[u8]) -> io::Result<Vec<u8>> {
@@ -107,20 +117,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_codec_gives_back_what_was_written_and_the_same_bytes_each_time() {
+    fn codecs_round_trip_with_reproducible_bytes() {
         let lines: String = (0..10_000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
-        for codec in [Codec::Gzip, Codec::Zstd, Codec::None] {
+        for codec in Codec::ALL {
             let object = codec.encode(lines.as_bytes()).unwrap();
             assert_eq!(codec.decode(&object).unwrap(), lines.as_bytes());
-            assert_eq!(object, codec.encode(lines.as_bytes()).unwrap(), "an object is a pure function of its records");
+            assert_eq!(object, codec.encode(lines.as_bytes()).unwrap(), "the same lines give the same object");
             assert_eq!(codec.decode(&codec.encode(b"").unwrap()).unwrap(), b"");
             assert_eq!(codec.name().parse(), Ok(codec));
-            assert_eq!(by_name(&format!("00001-00000000000000000002.{}", codec.extension())), Some(codec));
+            assert_eq!(Codec::from_key(&format!("00001-00000000000000000002.{}", codec.extension())), Some(codec));
             let cut = &object[..object.len() - 5];
-            assert!(
-                codec == Codec::None || codec.decode(cut).is_err(),
-                "{codec:?}: an object that is cut short is none"
-            );
+            assert!(codec == Codec::None || codec.decode(cut).is_err(), "{codec:?} decodes a truncated object");
         }
+    }
+
+    #[test]
+    fn key_decides_the_codec() {
+        for (key, codec) in [
+            ("data/quotes/dt=2026-11-21/00003-00000000000000000041.json.gz", Some(Codec::Gzip)),
+            ("data/quotes/dt=2026-11-21/g2-00003-00000000000000000041.json.zst", Some(Codec::Zstd)),
+            ("lake.v1/data/quotes.json/dt=2026-11-21/00003-00000000000000000041.json", Some(Codec::None)),
+            ("a.json", Some(Codec::None)),
+            ("a.json.gz", Some(Codec::Gzip)),
+            ("a.b.json.zst", Some(Codec::Zstd)),
+            ("a.csv", None),
+            ("a.gz", None),
+            ("ajson", None),
+            ("a.JSON", None),
+            ("a.json.gz/", None),
+            ("data/quotes.json/a", None),
+            ("", None),
+        ] {
+            assert_eq!(Codec::from_key(key), codec, "{key}");
+        }
+    }
+
+    #[test]
+    fn unknown_codec_lists_the_codecs() {
+        assert_eq!("lz4".parse::<Codec>().unwrap_err().to_string(), "expected gzip, zstd or none");
     }
 }

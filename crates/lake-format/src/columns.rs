@@ -1,7 +1,7 @@
-//! The table's columns, as `SINK_COLUMNS` gives them, and what each can hold.
+//! The table's columns, as `SINK_COLUMNS` declares them, and the values that each can hold.
 //!
-//! One value that its column cannot hold makes every Athena query over the object fail, so such a record
-//! is poison. Fields that no column names pass; a missing field and `null` suit every column.
+//! One value that its column cannot hold makes every Athena query over the object fail, so such a record is invalid.
+//! Fields without a column are accepted, and so are a missing field and `null` in every column.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,18 +19,18 @@ pub enum ColumnType {
     String,
     /// `true` or `false`.
     Boolean,
-    /// A whole number of 32 bits.
+    /// A 32-bit integer.
     Int,
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Bigint,
-    /// A number within the range of an IEEE 754 double.
+    /// A number in the range of an IEEE 754 double.
     Double,
     /// A calendar date, `YYYY-MM-DD`.
     Date,
 }
 
 impl ColumnType {
-    /// Hive's name of it.
+    /// Hive's name for the type.
     pub fn name(self) -> &'static str {
         match self {
             ColumnType::String => "string",
@@ -42,7 +42,8 @@ impl ColumnType {
         }
     }
 
-    fn wanted(self) -> &'static str {
+    /// Description of the accepted values, which quarantine reasons contain.
+    fn accepted_values(self) -> &'static str {
         match self {
             ColumnType::String => "a scalar",
             ColumnType::Boolean => "a boolean",
@@ -53,7 +54,7 @@ impl ColumnType {
         }
     }
 
-    fn holds(self, field: &Field<'_>) -> bool {
+    fn accepts(self, field: &Field<'_>) -> bool {
         match (self, field.kind) {
             (_, Kind::Null) | (ColumnType::Boolean, Kind::Boolean) => true,
             (ColumnType::String, kind) => !matches!(kind, Kind::Object | Kind::Array),
@@ -65,25 +66,25 @@ impl ColumnType {
         }
     }
 
-    /// Whether this is known to hold a plain value at a glance; if not, `holds` tells.
-    fn holds_plain(self, kind: Kind, value: &[u8]) -> bool {
+    /// Returns `true` if a quick check shows that the column accepts a plain value. If not, `accepts` decides.
+    fn accepts_plain(self, kind: Kind, value: &[u8]) -> bool {
         match (self, kind) {
             (ColumnType::String, Kind::Number | Kind::String) => true,
             (ColumnType::Int, Kind::Number) => value.len() <= 9 && value.iter().all(u8::is_ascii_digit),
             (ColumnType::Bigint, Kind::Number) => value.len() <= 18 && value.iter().all(u8::is_ascii_digit),
-            (ColumnType::Double, Kind::Number) => value.len() <= SHORT,
+            (ColumnType::Double, Kind::Number) => value.len() <= MAX_FINITE_NUMBER_LEN,
             (ColumnType::Date, Kind::String) => is_date(&value[1..value.len() - 1]),
             _ => false,
         }
     }
 }
 
-/// A number of so many bytes is within a double's range, unless an exponent says otherwise.
-pub const SHORT: usize = 300;
+/// Length in bytes up to which every number without an exponent is in the range of a double.
+pub const MAX_FINITE_NUMBER_LEN: usize = 300;
 
-/// Whether a number is within a double's range.
+/// Returns `true` if a JSON number is in the range of a double.
 fn is_double(number: &str) -> bool {
-    let is_short = number.len() <= SHORT && !number.bytes().any(|byte| matches!(byte, b'e' | b'E'));
+    let is_short = number.len() <= MAX_FINITE_NUMBER_LEN && !number.bytes().any(|byte| matches!(byte, b'e' | b'E'));
     is_short || number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
@@ -99,69 +100,80 @@ fn is_date(text: &[u8]) -> bool {
     month.is_ok_and(|month| (1..=month.length(year)).contains(&day))
 }
 
-impl FromStr for ColumnType {
-    type Err = ();
+/// A name that is not a [`ColumnType`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected string, boolean, int, bigint, double or date")]
+pub struct UnknownColumnType;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+impl FromStr for ColumnType {
+    type Err = UnknownColumnType;
+
+    fn from_str(name: &str) -> Result<Self, UnknownColumnType> {
         use ColumnType::{Bigint, Boolean, Date, Double, Int, String};
-        [String, Boolean, Int, Bigint, Double, Date].into_iter().find(|kind| kind.name() == text).ok_or(())
+        [String, Boolean, Int, Bigint, Double, Date]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or(UnknownColumnType)
     }
 }
 
-/// The columns that are checked; none checks nothing.
+/// The declared columns. Without columns, every value is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns(Vec<(String, ColumnType)>);
 
 impl Columns {
-    /// The column of a field's name, if there is one; case does not tell names apart.
-    pub fn place(&self, name: &str) -> Option<usize> {
+    /// Returns the index of the column with a field's name, ignoring case.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|(column, _)| is_same_name(column, name))
     }
 
-    /// Checks a field against the column at a place.
+    /// Checks that the column at an index can hold a field's value.
     ///
     /// # Errors
-    /// [`InvalidRecord::Column`] when the column cannot hold the value.
-    pub fn check(&self, place: usize, field: &Field<'_>) -> Result<(), InvalidRecord> {
-        match &self.0[place] {
-            (_, kind) if kind.holds(field) => Ok(()),
-            (column, kind) => {
-                Err(InvalidRecord::Column { column: column.clone(), found: shown(field), wanted: kind.wanted() })
-            }
+    /// [`InvalidRecord::Column`] if the column cannot hold the value.
+    pub fn validate(&self, index: usize, field: &Field<'_>) -> Result<(), InvalidRecord> {
+        match &self.0[index] {
+            (_, kind) if kind.accepts(field) => Ok(()),
+            (column, kind) => Err(InvalidRecord::Column {
+                column: column.clone(),
+                found: truncated(field),
+                wanted: kind.accepted_values(),
+            }),
         }
     }
 
-    /// Whether the column at a place is known to hold a plain value, be it a string of ASCII without escapes or a number
-    /// without an exponent; if not, [`Columns::check`] tells.
-    pub fn hold_plain(&self, place: usize, kind: Kind, value: &[u8]) -> bool {
-        self.0[place].1.holds_plain(kind, value)
+    /// Returns `true` if a quick check shows that the column at an index can hold a plain value: an ASCII string
+    /// without escapes, or a number without an exponent. If not, [`Columns::validate`] decides.
+    pub fn accepts_plain(&self, index: usize, kind: Kind, value: &[u8]) -> bool {
+        self.0[index].1.accepts_plain(kind, value)
     }
 
-    /// Whether it is known to hold every number of up to [`SHORT`] bytes that is plain, and every string that is.
-    pub fn hold_all_plain(&self, place: usize) -> (bool, bool) {
-        match self.0[place].1 {
+    /// Returns whether the column at an index can hold every plain number of up to [`MAX_FINITE_NUMBER_LEN`] bytes, and
+    /// whether it can hold every plain string.
+    pub fn accepts_all_plain(&self, index: usize) -> (bool, bool) {
+        match self.0[index].1 {
             ColumnType::String => (true, true),
             ColumnType::Double => (true, false),
             ColumnType::Boolean | ColumnType::Int | ColumnType::Bigint | ColumnType::Date => (false, false),
         }
     }
 
-    /// There is nothing to check.
+    /// Returns `true` if no column is declared.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A value short enough for a reason.
-fn shown(field: &Field<'_>) -> String {
-    const MOST: usize = 40;
+/// Formats a value for a quarantine reason, truncated to 40 characters.
+fn truncated(field: &Field<'_>) -> String {
+    const MAX_CHARACTERS: usize = 40;
     match field.kind {
         Kind::Object | Kind::Array => field.kind.to_string(),
         _ => {
             let text = field.text();
-            let short: String = text.chars().take(MOST).collect();
-            let more = if short.len() < text.len() { "..." } else { "" };
-            if field.kind == Kind::String { format!("{short:?}{more}") } else { format!("{short}{more}") }
+            let short: String = text.chars().take(MAX_CHARACTERS).collect();
+            let ellipsis = if short.len() < text.len() { "..." } else { "" };
+            if field.kind == Kind::String { format!("{short:?}{ellipsis}") } else { format!("{short}{ellipsis}") }
         }
     }
 }
@@ -177,22 +189,44 @@ impl fmt::Display for Columns {
     }
 }
 
-impl FromStr for Columns {
-    type Err = String;
+/// Why a list of columns is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseColumnsError {
+    /// A part of the list has no colon.
+    #[error("{0:?} is not NAME:TYPE")]
+    Form(String),
+    /// A column has a type that does not exist.
+    #[error("unknown type {type_name:?} of column {column:?}: {source}")]
+    Type {
+        /// The column's name.
+        column: String,
+        /// The unknown type.
+        type_name: String,
+        /// The error, which lists the types.
+        source: UnknownColumnType,
+    },
+    /// Two columns have the same name.
+    #[error("column {0:?} appears twice")]
+    Duplicate(String),
+}
 
-    /// Reads `close:double,trade_date:date`.
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Columns {
+    type Err = ParseColumnsError;
+
+    /// Parses `close:double,trade_date:date`.
+    fn from_str(text: &str) -> Result<Self, ParseColumnsError> {
         let mut columns: Vec<(String, ColumnType)> = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, kind) = part.split_once(':').ok_or_else(|| format!("{part:?} is not NAME:TYPE"))?;
-            let (name, kind) = (name.trim().to_lowercase(), kind.trim());
-            let kind = kind.to_ascii_lowercase().parse().map_err(|()| {
-                format!("{kind:?} of column {name:?} is none of string, boolean, int, bigint, double, date")
-            })?;
-            if columns.iter().any(|(earlier, _)| *earlier == name) {
-                return Err(format!("column {name:?} stands twice"));
+            let (column, type_name) = part.split_once(':').ok_or_else(|| ParseColumnsError::Form(part.to_owned()))?;
+            let (column, type_name) = (column.trim().to_lowercase(), type_name.trim());
+            let kind = match type_name.to_ascii_lowercase().parse() {
+                Ok(kind) => kind,
+                Err(source) => return Err(ParseColumnsError::Type { column, type_name: type_name.to_owned(), source }),
+            };
+            if columns.iter().any(|(earlier, _)| *earlier == column) {
+                return Err(ParseColumnsError::Duplicate(column));
             }
-            columns.push((name, kind));
+            columns.push((column, kind));
         }
         Ok(Columns(columns))
     }
@@ -201,25 +235,25 @@ impl FromStr for Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{Visitor, check};
+    use crate::json::{Visitor, validate};
 
-    struct Checked(Columns);
+    struct Validator(Columns);
 
-    impl<'a> Visitor<'a> for Checked {
+    impl<'a> Visitor<'a> for Validator {
         type Error = InvalidRecord;
 
-        fn field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
-            self.0.place(&field.name()).map_or(Ok(()), |place| self.0.check(place, &field))
+        fn visit_field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
+            self.0.index_of(&field.name()).map_or(Ok(()), |column| self.0.validate(column, &field))
         }
     }
 
-    fn verdict(columns: &str, value: &str) -> Option<String> {
+    fn fault(columns: &str, value: &str) -> Option<String> {
         let columns = columns.parse().unwrap();
-        check(value, &mut Checked(columns)).err().map(|poison| poison.to_string())
+        validate(value, &mut Validator(columns)).err().map(|error| error.to_string())
     }
 
     #[test]
-    fn each_type_holds_what_hive_reads_and_nothing_else() {
+    fn each_type_accepts_exactly_what_hive_reads() {
         let cases = [
             ("string", vec![r#""x""#, "1.5", "true", "null"], vec!["{}", "[1]"]),
             ("boolean", vec!["true", "false", "null"], vec!["1", r#""true""#]),
@@ -250,54 +284,54 @@ mod tests {
         ];
         for (kind, good, bad) in cases {
             for value in good {
-                assert_eq!(verdict(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")), None, "{kind} {value}");
+                assert_eq!(fault(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")), None, "{kind} {value}");
             }
             for value in bad {
-                assert!(verdict(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")).is_some(), "{kind} {value}");
+                assert!(fault(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")).is_some(), "{kind} {value}");
             }
         }
     }
 
     #[test]
-    fn what_is_held_at_a_glance_is_held() {
+    fn quick_check_accepts_only_what_the_full_check_does() {
         let numbers = ["0", "-1", "1.5", "123456789", "2147483648", "999999999999999999", "9223372036854775808"];
         let texts = [r#""x""#, r#""2000-02-29""#, r#""2001-02-29""#, r#""2000-04-31""#, r#""2000-00-10""#, r#""""#];
         let long = "1".repeat(400);
-        let mut held = 0;
+        let mut accepted = 0;
         for kind in ["string", "boolean", "int", "bigint", "double", "date"] {
             let columns: Columns = format!("c:{kind}").parse().unwrap();
             for value in numbers.iter().chain(&texts).copied().chain([long.as_str()]) {
                 let is = if value.starts_with('"') { Kind::String } else { Kind::Number };
-                if columns.hold_plain(0, is, value.as_bytes()) {
-                    assert_eq!(verdict(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")), None, "{kind} {value}");
-                    held += 1;
+                if columns.accepts_plain(0, is, value.as_bytes()) {
+                    assert_eq!(fault(&format!("c:{kind}"), &format!("{{\"c\":{value}}}")), None, "{kind} {value}");
+                    accepted += 1;
                 }
             }
         }
-        assert_eq!(held, 14 + 2 + 4 + 7 + 1, "strings, ints, bigints, doubles and a date");
+        assert_eq!(accepted, 14 + 2 + 4 + 7 + 1, "strings, ints, bigints, doubles and a date");
     }
 
     #[test]
     fn names_are_compared_unescaped_and_without_case() {
-        assert!(verdict("close:double", r#"{"Close":"x"}"#).is_some());
-        assert!(verdict("close:double", r#"{"\u0063lose":"x"}"#).is_some());
-        assert!(verdict("Größe:int", r#"{"GRÖßE":"x"}"#).is_some());
-        assert_eq!(verdict("close:double", r#"{"closed":"x"}"#), None);
+        assert!(fault("close:double", r#"{"Close":"x"}"#).is_some());
+        assert!(fault("close:double", r#"{"\u0063lose":"x"}"#).is_some());
+        assert!(fault("Größe:int", r#"{"GRÖßE":"x"}"#).is_some());
+        assert_eq!(fault("close:double", r#"{"closed":"x"}"#), None);
     }
 
     #[test]
-    fn the_reason_names_column_value_and_type() {
+    fn reason_names_column_value_and_type() {
         assert_eq!(
-            verdict("close:double", r#"{"close":"abc"}"#).unwrap(),
+            fault("close:double", r#"{"close":"abc"}"#).unwrap(),
             r#"column close: "abc" is not a number within a double's range"#
         );
     }
 
     #[test]
-    fn a_list_that_cannot_be_read_says_which_part() {
-        assert!("close".parse::<Columns>().unwrap_err().contains("\"close\" is not NAME:TYPE"));
-        assert!("close:float32".parse::<Columns>().unwrap_err().contains("\"float32\""));
-        assert!("a:int,A:double".parse::<Columns>().unwrap_err().contains("twice"));
+    fn invalid_list_names_the_invalid_part() {
+        assert!("close".parse::<Columns>().unwrap_err().to_string().contains("\"close\" is not NAME:TYPE"));
+        assert!("close:float32".parse::<Columns>().unwrap_err().to_string().contains("\"float32\""));
+        assert!("a:int,A:double".parse::<Columns>().unwrap_err().to_string().contains("twice"));
         assert!("".parse::<Columns>().unwrap().is_empty());
     }
 }

@@ -1,34 +1,43 @@
-//! Where a record is stored: groups, object keys and the settings that decide them.
+//! Object keys, ledger keys, and the settings that decide them.
 //!
-//! No part of a key comes from the clock, a random number or a counter, so a batch that is delivered
-//! again is written under the same keys.
+//! ```text
+//! [prefix/]data/<topic>/dt=2026-11-21/[hour=07/][by_<field>=<value>/][g<generation>-]00003-00000000000000000041.json.gz
+//! [prefix/]quarantine/<topic>/dt=2026-11-21/[g<generation>-]00003-00000000000000000041.json.gz
+//! [prefix/]ledger/<topic>/[g<generation>-]00003.json
+//! ```
+//!
+//! An object is named by its partition (five digits or more) and the offset of its first record (twenty digits), so the
+//! keys of a partition under one object prefix are in the order of their offsets. No part of a key comes from the
+//! clock, a random number or a counter, so a batch that is delivered again is written under the same keys.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 use time::OffsetDateTime;
 
 use crate::InvalidRecord;
 use crate::codec::Codec;
 use crate::json::{Field, Kind};
 
-/// The folder of good records, below the prefix.
+/// The folder of valid records, under the prefix.
 pub const DATA: &str = "data";
 
-/// The folder of poison, below the prefix.
+/// The folder of invalid records, under the prefix.
 pub const QUARANTINE: &str = "quarantine";
 
-/// The folder of the ledgers, below the prefix.
+/// The folder of ledgers, under the prefix.
 pub const LEDGER: &str = "ledger";
 
-/// What Hive calls the partition of the records that lack its field.
+/// Hive's name for the partition of records without a value for the partition field.
 pub const NO_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// An object key has at most 1,024 bytes; this leaves room for the rest of it.
-const LONGEST_PARTITION_VALUE: usize = 256;
+/// Maximum length of an escaped partition value in bytes. An object key has at most 1,024 bytes; this leaves room for
+/// the rest of the key.
+const MAX_PARTITION_VALUE_LEN: usize = 256;
 
-/// How finely time parts a topic's objects.
+/// Time range of an object's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionBy {
     /// `dt=2026-11-21/`
@@ -38,7 +47,7 @@ pub enum PartitionBy {
 }
 
 impl PartitionBy {
-    /// As `SINK_PARTITION_BY` spells it.
+    /// The name in `SINK_PARTITION_BY`.
     pub fn name(self) -> &'static str {
         match self {
             PartitionBy::Day => "day",
@@ -47,39 +56,44 @@ impl PartitionBy {
     }
 }
 
-impl FromStr for PartitionBy {
-    type Err = ();
+/// A name that is not a [`PartitionBy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected day or hour")]
+pub struct UnknownPartitionBy;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [PartitionBy::Day, PartitionBy::Hour].into_iter().find(|by| by.name() == text).ok_or(())
+impl FromStr for PartitionBy {
+    type Err = UnknownPartitionBy;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPartitionBy> {
+        [PartitionBy::Day, PartitionBy::Hour].into_iter().find(|by| by.name() == name).ok_or(UnknownPartitionBy)
     }
 }
 
 /// The settings that decide object keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLayout {
-    /// Before every key; empty, or ending in `/`.
+    /// Prefix of every key: empty, or ends in `/`.
     pub prefix: String,
-    /// Decides the end of an object's name.
+    /// Decides the extension of an object's key.
     pub codec: Codec,
-    /// Decides `hour=`.
+    /// Decides whether keys contain `hour=`.
     pub partition_by: PartitionBy,
-    /// The field behind `by_<field>=`.
+    /// The record field whose value is in keys as `by_<field>=<value>`.
     pub partition_field: Option<String>,
-    /// How often the topic was made anew.
+    /// Number of times that the topic was recreated.
     pub generation: u32,
 }
 
-/// The hours from 1970-01-01T00Z to a record's timestamp: what time adds to its group.
+/// Hours since 1970-01-01T00Z: the part of a record's timestamp that decides its object prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hour(i64);
 
 impl Hour {
-    /// Where records without a usable timestamp are put.
+    /// The hour for records without a usable timestamp.
     pub const UNKNOWN: Hour = Hour(0);
 
-    /// The hour of a timestamp in milliseconds since 1970, or none when it has no date of four digits.
-    pub fn of(timestamp: i64) -> Option<Self> {
+    /// Returns the hour of a timestamp in milliseconds since 1970, or `None` if its date has no four-digit year.
+    pub fn from_timestamp(timestamp: i64) -> Option<Self> {
         // 10000-01-01T00:00:00Z
         (0..253_402_300_800_000).contains(&timestamp).then_some(Hour(timestamp / 3_600_000))
     }
@@ -92,43 +106,43 @@ impl Hour {
     }
 }
 
-/// The directory part of an object's key, and what decides it.
+/// The parts of an object prefix, the directory part of an object's key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ObjectPrefix<'a> {
-    /// Good records.
+    /// Valid records.
     Data {
-        /// Of the record's timestamp; whole days where the layout parts by day.
+        /// The hour of the records' timestamps, or the first hour of their day if the layout partitions by day.
         hour: Hour,
-        /// The partition field's text, where the layout has one.
+        /// The text of the partition field, if the layout has one.
         value: Option<Cow<'a, str>>,
     },
-    /// InvalidRecord.
+    /// Invalid records.
     Quarantine {
-        /// Of the record's timestamp, whole days.
+        /// The first hour of the day of the records' timestamps.
         hour: Hour,
     },
 }
 
 impl KeyLayout {
-    /// The group of a good record.
+    /// The object prefix of a valid record.
     pub fn data<'a>(&self, hour: Hour, value: Option<Cow<'a, str>>) -> ObjectPrefix<'a> {
         let hour = match self.partition_by {
-            PartitionBy::Day => day(hour),
+            PartitionBy::Day => start_of_day(hour),
             PartitionBy::Hour => hour,
         };
         ObjectPrefix::Data { hour, value }
     }
 
-    /// The group of poison.
+    /// The object prefix of an invalid record.
     pub fn quarantine(&self, hour: Hour) -> ObjectPrefix<'static> {
-        ObjectPrefix::Quarantine { hour: day(hour) }
+        ObjectPrefix::Quarantine { hour: start_of_day(hour) }
     }
 
-    /// `data/quotes/dt=2026-11-21/`, with the prefix before it.
-    pub fn directory(&self, topic: &str, group: &ObjectPrefix<'_>) -> String {
+    /// Formats an object prefix, such as `data/quotes/dt=2026-11-21/`.
+    pub fn directory(&self, topic: &str, prefix: &ObjectPrefix<'_>) -> String {
         let mut path = self.prefix.clone();
-        // Writing into a String does not fail.
-        let _ = match group {
+        // Writing to a String cannot fail.
+        let _ = match prefix {
             ObjectPrefix::Quarantine { hour } => write!(path, "{QUARANTINE}/{topic}/dt={}/", hour.date_and_hour().0),
             ObjectPrefix::Data { hour, .. } => {
                 let (date, hour_of_day) = hour.date_and_hour();
@@ -138,42 +152,42 @@ impl KeyLayout {
                 })
             }
         };
-        if let (Some(field), ObjectPrefix::Data { value, .. }) = (&self.partition_field, group) {
+        if let (Some(field), ObjectPrefix::Data { value, .. }) = (&self.partition_field, prefix) {
             path.push_str("by_");
-            hive_escape(&field.to_ascii_lowercase(), &mut path);
+            path.extend(hive_escape(&field.to_ascii_lowercase()));
             path.push('=');
             match value.as_deref() {
                 None | Some("") => path.push_str(NO_PARTITION),
-                Some(value) => hive_escape(value, &mut path),
+                Some(value) => path.extend(hive_escape(value)),
             }
             path.push('/');
         }
         path
     }
 
-    /// The key of the object whose first record has this offset:
+    /// Formats the key of the object whose first record has the offset `first_offset`, such as
     /// `data/quotes/dt=2026-11-21/00003-00000000000000000041.json.gz`.
-    pub fn key(&self, topic: &str, partition: i32, group: &ObjectPrefix<'_>, first_offset: i64) -> String {
-        self.key_in(&self.directory(topic, group), partition, first_offset)
+    pub fn key(&self, topic: &str, partition: i32, prefix: &ObjectPrefix<'_>, first_offset: i64) -> String {
+        self.key_in(&self.directory(topic, prefix), partition, first_offset)
     }
 
-    /// The key in a group of which the directory is known.
+    /// Formats the key of an object in a directory that [`KeyLayout::directory`] returned.
     pub fn key_in(&self, directory: &str, partition: i32, first_offset: i64) -> String {
-        format!("{}{first_offset:020}.{}", self.keys_in(directory, partition), self.codec.extension())
+        format!("{}{first_offset:020}.{}", self.key_prefix_in(directory, partition), self.codec.extension())
     }
 
-    /// What the keys of a partition's objects in a directory begin with.
-    pub fn keys_in(&self, directory: &str, partition: i32) -> String {
+    /// The common prefix of the keys of a partition's objects in a directory.
+    pub fn key_prefix_in(&self, directory: &str, partition: i32) -> String {
         format!("{directory}{}-", self.partition_name(partition))
     }
 
-    /// Where the partition's ledger is: `ledger/quotes/00003.json`.
+    /// Formats the key of a partition's ledger, such as `ledger/quotes/00003.json`.
     pub fn ledger_key(&self, topic: &str, partition: i32) -> String {
         format!("{}{LEDGER}/{topic}/{}.json", self.prefix, self.partition_name(partition))
     }
 
-    /// What keys are made of, for ledgers to tell: two sinks that differ in it would walk different chains.
-    /// `dt=*/hour=*/by_sector=*/*.json.gz`
+    /// The form of object keys, such as `dt=*/hour=*/by_sector=*/*.json.gz`. Ledgers store it: sinks with different
+    /// patterns would write different sequences of objects.
     pub fn pattern(&self) -> String {
         let mut pattern = "dt=*/".to_owned();
         if self.partition_by == PartitionBy::Hour {
@@ -181,7 +195,7 @@ impl KeyLayout {
         }
         if let Some(field) = &self.partition_field {
             pattern.push_str("by_");
-            hive_escape(&field.to_ascii_lowercase(), &mut pattern);
+            pattern.extend(hive_escape(&field.to_ascii_lowercase()));
             pattern.push_str("=*/");
         }
         pattern.push_str("*.");
@@ -196,10 +210,10 @@ impl KeyLayout {
         }
     }
 
-    /// The text of the partition field's value, none where it is null or empty.
+    /// Returns the text of the partition field's value, or `None` if it is null or empty.
     ///
     /// # Errors
-    /// [`InvalidRecord::PartitionField`] when it could not be part of an object key.
+    /// [`InvalidRecord::PartitionField`] if the value cannot be part of an object key.
     pub fn partition_value<'a>(&self, field: &Field<'a>) -> Result<Option<Cow<'a, str>>, InvalidRecord> {
         let fault = |fault| InvalidRecord::PartitionField { field: field.name().into_owned(), fault };
         match field.kind {
@@ -207,13 +221,12 @@ impl KeyLayout {
             Kind::Object | Kind::Array => Err(fault("neither an object nor an array can name a partition")),
             Kind::String | Kind::Number | Kind::Boolean => {
                 let text = field.text();
-                // Hive's name of no value: a record that says so is of the same folder as one without the field.
+                // Hive's name for no value: the record belongs to the same directory as one without the field.
                 if text == NO_PARTITION {
                     return Ok(None);
                 }
-                let mut escaped = String::new();
-                hive_escape(&text, &mut escaped);
-                if escaped.len() > LONGEST_PARTITION_VALUE {
+                let escaped_length: usize = hive_escape(&text).map(str::len).sum();
+                if escaped_length > MAX_PARTITION_VALUE_LEN {
                     return Err(fault("its value is too long to be part of an object key"));
                 }
                 Ok((!text.is_empty()).then_some(text))
@@ -222,9 +235,9 @@ impl KeyLayout {
     }
 }
 
-/// A prefix as keys begin with it: without a slash in front, which S3 would take for a nameless folder,
-/// and with one at the end. None where it is not a path.
-pub fn prefix(path: &str) -> Option<String> {
+/// Converts a path to a prefix of keys: without a leading slash, which S3 would take for a folder with an empty name,
+/// and with a trailing one. Returns `None` if it is not a relative path.
+pub fn parse_prefix(path: &str) -> Option<String> {
     let path = path.trim_matches('/');
     let is_path = !path.is_empty()
         && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
@@ -232,14 +245,15 @@ pub fn prefix(path: &str) -> Option<String> {
     is_path.then(|| format!("{path}/"))
 }
 
-/// What an object's name tells: generation, partition, first offset. None where it is not one of ours.
+/// Parses the file name of an object into generation, partition and first offset. Returns `None` for other names. Does
+/// not check the extension and the number of digits.
 pub fn parse_name(name: &str) -> Option<(u32, i32, i64)> {
     let (generation, rest) = parse_generation(name.split_once('.')?.0)?;
     let (partition, offset) = rest.split_once('-')?;
     Some((generation, partition.parse().ok()?, offset.parse().ok()?))
 }
 
-/// What a ledger's name tells: generation and partition. None where it is not one of ours.
+/// Parses the file name of a ledger into generation and partition. Returns `None` for other names.
 pub fn parse_ledger_name(name: &str) -> Option<(u32, i32)> {
     let (generation, partition) = parse_generation(name.strip_suffix(".json")?)?;
     Some((generation, partition.parse().ok()?))
@@ -252,21 +266,32 @@ fn parse_generation(stem: &str) -> Option<(u32, &str)> {
     }
 }
 
-fn day(Hour(hour): Hour) -> Hour {
+fn start_of_day(Hour(hour): Hour) -> Hour {
     Hour(hour - hour.rem_euclid(24))
 }
 
-/// Percent-encodes what Hive percent-encodes in a partition's path (`FileUtils.escapePathName`), and
-/// what is not ASCII, which object keys and URLs treat differently from one program to the next.
-fn hive_escape(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        let plain = matches!(byte, b' '..=b'~') && !br##""#%'*/:=?\{}[]^"##.contains(&byte);
-        if plain {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
+/// The ASCII characters that Hive percent-encodes in a partition's path (`FileUtils.escapePathName`).
+const HIVE: &AsciiSet = &CONTROLS
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'\'')
+    .add(b'*')
+    .add(b'/')
+    .add(b':')
+    .add(b'=')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'{')
+    .add(b'}')
+    .add(b'[')
+    .add(b']')
+    .add(b'^');
+
+/// Percent-encodes what Hive percent-encodes, and all that is not ASCII, which programs treat differently in object
+/// keys and URLs.
+fn hive_escape(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, HIVE)
 }
 
 #[cfg(test)]
@@ -286,11 +311,11 @@ mod tests {
     const MOMENT: i64 = 1_764_028_800_123; // 2025-11-25T00:00:00.123Z
 
     #[test]
-    fn a_key_is_made_of_topic_date_partition_and_first_offset() {
+    fn key_holds_topic_date_partition_and_first_offset() {
         let layout = layout();
-        let group = layout.data(Hour::of(MOMENT).unwrap(), None);
-        assert_eq!(layout.key("quotes", 3, &group, 41), "data/quotes/dt=2025-11-25/00003-00000000000000000041.json.gz");
-        let quarantine = layout.quarantine(Hour::of(MOMENT + 86_399_000).unwrap());
+        let data = layout.data(Hour::from_timestamp(MOMENT).unwrap(), None);
+        assert_eq!(layout.key("quotes", 3, &data, 41), "data/quotes/dt=2025-11-25/00003-00000000000000000041.json.gz");
+        let quarantine = layout.quarantine(Hour::from_timestamp(MOMENT + 86_399_000).unwrap());
         assert_eq!(
             layout.key("quotes", 3, &quarantine, 41),
             "quarantine/quotes/dt=2025-11-25/00003-00000000000000000041.json.gz"
@@ -298,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn prefix_hour_field_generation_and_codec_add_their_part() {
+    fn each_setting_adds_its_part_to_the_key() {
         let layout = KeyLayout {
             prefix: "lake/".into(),
             codec: Codec::Zstd,
@@ -306,14 +331,14 @@ mod tests {
             partition_field: Some("Sector".into()),
             generation: 2,
         };
-        let group = layout.data(Hour::of(MOMENT + 7 * 3_600_000).unwrap(), Some("oil/gas 50%".into()));
+        let data = layout.data(Hour::from_timestamp(MOMENT + 7 * 3_600_000).unwrap(), Some("oil/gas 50%".into()));
         assert_eq!(
-            layout.key("t", 12, &group, 5),
+            layout.key("t", 12, &data, 5),
             "lake/data/t/dt=2025-11-25/hour=07/by_sector=oil%2Fgas 50%25/g2-00012-00000000000000000005.json.zst"
         );
         assert_eq!(layout.ledger_key("t", 12), "lake/ledger/t/g2-00012.json");
         assert_eq!(layout.pattern(), "dt=*/hour=*/by_sector=*/*.json.zst");
-        let absent = layout.data(Hour::of(MOMENT).unwrap(), None);
+        let absent = layout.data(Hour::from_timestamp(MOMENT).unwrap(), None);
         assert_eq!(
             layout.directory("t", &absent),
             "lake/data/t/dt=2025-11-25/hour=00/by_sector=__HIVE_DEFAULT_PARTITION__/"
@@ -322,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_what_went_into_it() {
+    fn name_parses_back_into_its_parts() {
         for generation in [0, 7] {
             let layout = KeyLayout { generation, ..layout() };
             let key = layout.key("quotes", 123_456, &layout.quarantine(Hour::UNKNOWN), 987);
@@ -337,19 +362,32 @@ mod tests {
     }
 
     #[test]
-    fn records_of_one_day_share_a_group_and_midnight_parts_them() {
+    fn object_prefix_changes_at_midnight_utc() {
         let layout = layout();
-        let group = |millis| layout.data(Hour::of(MOMENT + millis).unwrap(), None);
+        let group = |millis| layout.data(Hour::from_timestamp(MOMENT + millis).unwrap(), None);
         assert_eq!(group(0), group(86_399_876));
         assert_ne!(group(0), group(86_399_877));
     }
 
     #[test]
-    fn a_timestamp_without_a_date_has_no_hour() {
-        assert_eq!(Hour::of(-1), None);
-        assert_eq!(Hour::of(i64::MAX), None);
-        assert_eq!(Hour::of(0), Some(Hour::UNKNOWN));
-        assert!(Hour::of(253_402_300_799_999).is_some(), "9999-12-31T23:59:59.999Z");
-        assert_eq!(Hour::of(253_402_300_800_000), None);
+    fn timestamp_without_a_four_digit_year_has_no_hour() {
+        assert_eq!(Hour::from_timestamp(-1), None);
+        assert_eq!(Hour::from_timestamp(i64::MAX), None);
+        assert_eq!(Hour::from_timestamp(0), Some(Hour::UNKNOWN));
+        assert!(Hour::from_timestamp(253_402_300_799_999).is_some(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Hour::from_timestamp(253_402_300_800_000), None);
+    }
+
+    #[test]
+    fn hive_values_are_percent_encoded() {
+        let text: String = (0..=0x7f_u8).map(char::from).chain("ñ€𝄞".chars()).collect();
+        assert_eq!(
+            hive_escape(&text).to_string(),
+            concat!(
+                "%00%01%02%03%04%05%06%07%08%09%0A%0B%0C%0D%0E%0F%10%11%12%13%14%15%16%17%18%19%1A%1B%1C%1D%1E%1F",
+                " !%22%23$%25&%27()%2A+,-.%2F0123456789%3A;<%3D>%3F@ABCDEFGHIJKLMNOPQRSTUVWXYZ%5B%5C%5D%5E_`",
+                "abcdefghijklmnopqrstuvwxyz%7B|%7D~%7F%C3%B1%E2%82%AC%F0%9D%84%9E"
+            )
+        );
     }
 }

@@ -1,4 +1,7 @@
-//! A ledger as it is stored: `{"next":42,"ahead":{"data/quotes/dt=2026-11-21/":47},"gaps":[[10,20]],"layout":"..."}`.
+//! The stored text of a ledger:
+//! `{"next":42,"ahead":{"data/quotes/dt=2026-11-21/":47},"gaps":[[10,20]],"layout":"..."}`.
+//!
+//! `ahead` holds the high watermarks.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use commit_protocol::Ledger;
 
-/// A text that is no ledger.
+/// Why a text is not a ledger.
 #[derive(Debug, thiserror::Error)]
-#[error("not a ledger: {0}")]
-pub struct LedgerError(String);
+pub enum LedgerError {
+    /// The text is not JSON with the fields of a ledger.
+    #[error("not a ledger: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The gaps overlap, touch, are empty or are out of order.
+    #[error("not a ledger: its gaps overlap or are out of order")]
+    Gaps,
+}
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -21,26 +30,25 @@ struct Stored {
     layout: String,
 }
 
-/// Reads a stored ledger.
+/// Parses a stored ledger.
 ///
 /// # Errors
-/// [`LedgerError`]; what another version has written and this one does not know is refused, too.
+/// [`LedgerError`], also for a field that this version does not know: another version may have written it.
 pub fn from_json(text: &[u8]) -> Result<Ledger, LedgerError> {
-    let Stored { next, high_watermarks, gaps, layout } =
-        serde_json::from_slice(text).map_err(|error| LedgerError(error.to_string()))?;
+    let Stored { next, high_watermarks, gaps, layout } = serde_json::from_slice(text)?;
     let in_order = gaps.iter().all(|(start, end)| start < end) && gaps.windows(2).all(|pair| pair[0].1 < pair[1].0);
     if !in_order {
-        return Err(LedgerError("its gaps overlap or are out of order".to_owned()));
+        return Err(LedgerError::Gaps);
     }
     Ok(Ledger { next, high_watermarks, gaps: gaps.into_iter().map(|(start, end)| start..end).collect(), layout })
 }
 
-/// The ledger's text.
+/// Formats a ledger as it is stored.
 pub fn to_json(ledger: &Ledger) -> Vec<u8> {
     let Ledger { next, high_watermarks, gaps, layout } = ledger.clone();
     let stored =
         Stored { next, high_watermarks, gaps: gaps.into_iter().map(|gap| (gap.start, gap.end)).collect(), layout };
-    // Writing these types into memory does not fail.
+    // Serializing these types to memory cannot fail.
     serde_json::to_vec(&stored).unwrap_or_default()
 }
 
@@ -49,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_and_looks_as_documented() {
+    fn ledger_round_trips_in_the_documented_form() {
         let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-21/".to_owned(), 47)]);
         let ledger =
             Ledger { next: 42, high_watermarks, gaps: vec![1..2, 10..20], layout: "dt=*/*.json.gz".to_owned() };
@@ -62,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ledger_is_refused() {
+    fn invalid_ledger_is_rejected() {
         for text in [
             "",
             "{}",

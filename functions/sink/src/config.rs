@@ -78,10 +78,10 @@ impl Config {
             layout.prefix = directory(prefix)?;
         }
         if let Some(value) = get("SINK_COMPRESSION") {
-            layout.codec = parsed("SINK_COMPRESSION", &value, |()| "gzip, zstd or none")?;
+            layout.codec = parsed("SINK_COMPRESSION", &value, |_| "gzip, zstd or none")?;
         }
         if let Some(value) = get("SINK_PARTITION_BY") {
-            layout.partition_by = parsed("SINK_PARTITION_BY", &value, |()| "day or hour")?;
+            layout.partition_by = parsed("SINK_PARTITION_BY", &value, |_| "day or hour")?;
         }
         if let Some(field) = get("SINK_PARTITION_FIELD") {
             layout.partition_field = Some(partition_field(field)?);
@@ -90,8 +90,11 @@ impl Config {
             layout.generation = parsed("SINK_TOPIC_GENERATION", &value, |_| "a whole number from 0 on")?;
         }
         if let Some(value) = get("SINK_COLUMNS") {
-            config.columns =
-                value.parse().map_err(|fault| ConfigError::Invalid { variable: "SINK_COLUMNS", value, fault })?;
+            config.columns = value.parse::<Columns>().map_err(|error| ConfigError::Invalid {
+                variable: "SINK_COLUMNS",
+                value,
+                fault: error.to_string(),
+            })?;
         }
         if let Some(value) = get("SINK_PARTIAL_BATCH_RESPONSE") {
             config.partial_batch_response = parsed("SINK_PARTIAL_BATCH_RESPONSE", &value, |_| "true or false")?;
@@ -128,7 +131,7 @@ fn parsed<T: FromStr, D: Display>(
 }
 
 fn directory(value: String) -> Result<String, ConfigError> {
-    keys::prefix(&value).ok_or_else(|| ConfigError::Invalid {
+    keys::parse_prefix(&value).ok_or_else(|| ConfigError::Invalid {
         variable: "SINK_PREFIX",
         value,
         fault: "it can be a path like `lake` or `raw/quotes`".to_owned(),

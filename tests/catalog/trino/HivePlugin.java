@@ -4,7 +4,7 @@ import io.trino.spi.Plugin;
 import io.trino.spi.connector.ConnectorFactory;
 import java.util.List;
 
-/** What names the Hive connector to the server. Its own module of this version is not to be had. */
+/** Registers the Hive connector with the server, because Maven Central does not have the connector's module in this version. */
 public final class HivePlugin implements Plugin {
     @Override
     public Iterable<ConnectorFactory> getConnectorFactories() {

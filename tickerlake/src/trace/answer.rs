@@ -2,39 +2,9 @@
 
 use std::fmt::Write;
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use lake_audit::trace::{Around, Neighbour, Place};
 
-use super::search::{Around, Neighbour};
 use crate::say::Format;
-
-/// A place where the record is stored.
-#[derive(Debug, Serialize)]
-pub struct Place {
-    /// `stored` or `quarantined`.
-    pub status: Status,
-    /// The object.
-    pub key: String,
-    /// The line in it, from 1.
-    pub line: usize,
-    /// The topic's generation.
-    pub generation: u32,
-    /// Why it was put aside, where it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The line as it is stored.
-    pub record: Box<RawValue>,
-}
-
-/// What has become of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Among the good ones.
-    Stored,
-    /// Put aside.
-    Quarantined,
-}
 
 /// Every place of a record.
 pub(super) fn places(places: &[Place], format: Format) -> serde_json::Result<String> {
@@ -78,6 +48,9 @@ pub(super) fn not_stored(record: &str, around: &[Around], format: Format) -> ser
 
 #[cfg(test)]
 mod tests {
+    use lake_audit::trace::Status;
+    use serde_json::value::RawValue;
+
     use super::*;
 
     fn two_places() -> [Place; 2] {

@@ -1,16 +1,22 @@
 //! The arguments that name the mapping's settings, as AWS names them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+use aws_sdk_s3::Client;
 use clap::{Args, ValueEnum};
 use hyper::Uri;
+use sink::Sink;
 
-use super::attempts::Policy;
-use super::batch::{Limits, MAX_PAYLOAD};
-use super::destination::{Destination, Place};
-use super::function::Function;
-use super::redrive::{self, Redrive};
-use super::{FUNCTION_TIMEOUT, Settings};
+use event_source::batch::{Limits, MAX_PAYLOAD};
+use event_source::function::{Function, HttpFunction};
+use event_source::on_failure::{Destination, Place};
+use event_source::redrive;
+use event_source::retry::Policy;
+use event_source::{FUNCTION_TIMEOUT, Settings};
+
+use super::sink_function::SinkFunction;
 use crate::query::seconds;
 
 /// Retries where an on-failure destination is given and no number: what AWS then makes of infinitely many.
@@ -55,30 +61,38 @@ pub enum ResponseType {
     ReportBatchItemFailures,
 }
 
-/// Where batches go, and what is done when that fails.
+/// Which function is invoked, and how.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Function")]
+pub struct InvokeArgs {
+    /// URL at which the function is invoked [default: the sink, in this process]
+    #[arg(long, value_name = "URL")]
+    pub(super) function: Option<Uri>,
+    /// Longest time that one invocation may take, up to 840 [default: 840]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=840))]
+    pub(super) function_timeout: Option<u64>,
+    /// Read the function's response as a partial batch response; without this it is ignored, as on AWS
+    #[arg(long, value_name = "TYPE", value_enum, ignore_case = true)]
+    pub(super) function_response_types: Vec<ResponseType>,
+}
+
+/// Which function is invoked, and what happens when it fails.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Function")]
 pub struct FunctionArgs {
-    /// Where batches go: the address at which a function is invoked [default: the sink, in this process]
-    #[arg(long, value_name = "URL")]
-    pub(super) function: Option<Uri>,
-    /// How long the function may take, up to 840 [default: 840]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=840))]
-    pub(super) function_timeout: Option<u64>,
-    /// Retries after the function's error before a batch is given up, up to 10000; -1: for ever [default: -1, with
-    /// --on-failure 10]
+    #[command(flatten)]
+    pub(crate) invoke: InvokeArgs,
+    /// Retries after the function failed before a batch is given up, up to 10000; -1 retries until it succeeds
+    /// [default: -1, with --on-failure 10]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=10_000))]
     pub(super) maximum_retry_attempts: Option<i64>,
-    /// Age at which records are given up, 60 to 604800; -1: never [default: -1]
+    /// Age at which records are given up, 60 to 604800; -1 never gives them up [default: -1]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = record_age)]
     pub(super) maximum_record_age_in_seconds: Option<i64>,
     /// Split a batch in two when the function fails, so that one bad record does not take others with it
     #[arg(long)]
     pub(super) bisect_batch_on_function_error: bool,
-    /// Read the function's answer as a partial batch response; without this it is ignored, as on AWS
-    #[arg(long, value_name = "TYPE", value_enum, ignore_case = true)]
-    pub(super) function_response_types: Vec<ResponseType>,
-    /// Where batches that are given up are kept, in the shape that AWS documents [default: nowhere]
+    /// Where batches that are given up are written, in the format that AWS documents for S3 [default: nowhere]
     #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX")]
     pub(super) on_failure: Option<Place>,
 }
@@ -90,43 +104,52 @@ fn record_age(text: &str) -> Result<i64, String> {
     }
 }
 
-impl FunctionArgs {
-    /// The function behind an address, if one is named.
-    pub(crate) fn http(&self) -> Option<Function> {
-        self.function.clone().map(Function::http)
+impl InvokeArgs {
+    /// Returns the function behind the URL, or `None` if none was given.
+    pub(crate) fn http(&self) -> Option<Arc<dyn Function>> {
+        self.function.clone().map(|url| Arc::new(HttpFunction::new(url)) as Arc<dyn Function>)
     }
 
-    /// Sets what is done with the function, and when it fails.
+    /// Returns the function behind the URL, or the sink with the settings of the environment.
     ///
     /// # Errors
-    /// When the on-failure destination cannot be used.
+    /// If no URL was given and the sink's settings are wrong.
+    pub(crate) async fn function_or_sink(&self) -> anyhow::Result<Arc<dyn Function>> {
+        if let Some(function) = self.http() {
+            return Ok(function);
+        }
+        let config = crate::lake::sink_config(|name| std::env::var(name).ok())
+            .context("the sink's settings (or name a function with --function)")?;
+        Ok(Arc::new(SinkFunction::new(Sink::new(config, sink::storage::s3_adapter::client().await))))
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.function_timeout.map_or(FUNCTION_TIMEOUT, Duration::from_secs)
+    }
+
+    pub(crate) fn report_batch_item_failures(&self) -> bool {
+        !self.function_response_types.is_empty()
+    }
+}
+
+impl FunctionArgs {
+    /// Applies the arguments to an event source's settings, and opens the on-failure destination.
+    ///
+    /// # Errors
+    /// If the on-failure destination cannot be opened.
     pub(crate) async fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
-        settings.timeout = self.timeout();
+        settings.timeout = self.invoke.timeout();
         settings.policy = self.policy();
-        settings.report_batch_item_failures = self.report_batch_item_failures();
+        settings.report_batch_item_failures = self.invoke.report_batch_item_failures();
         if let Some(place) = &self.on_failure {
-            settings.on_failure = Some(Destination::open(place.clone()).await?);
+            settings.on_failure = Some(Destination::open(place.clone(), s3_client(place).await)?);
         }
         Ok(())
     }
 
-    /// How a function is fed what was given up.
-    pub(super) fn redrive(&self, place: Place, function: Function) -> Redrive {
-        Redrive {
-            place,
-            function,
-            timeout: self.timeout(),
-            retries: self.maximum_retry_attempts.map_or(Some(redrive::RETRIES), |most| u32::try_from(most).ok()),
-            report_batch_item_failures: self.report_batch_item_failures(),
-        }
-    }
-
-    fn timeout(&self) -> Duration {
-        self.function_timeout.map_or(FUNCTION_TIMEOUT, Duration::from_secs)
-    }
-
-    fn report_batch_item_failures(&self) -> bool {
-        !self.function_response_types.is_empty()
+    /// Returns the retries for `trigger --redrive`; `None` retries until the function succeeds.
+    pub(crate) fn redrive_retries(&self) -> Option<u32> {
+        self.maximum_retry_attempts.map_or(Some(redrive::RETRIES), |most| u32::try_from(most).ok())
     }
 
     fn policy(&self) -> Policy {
@@ -138,6 +161,14 @@ impl FunctionArgs {
             maximum_record_age: age.map(Duration::from_secs),
             bisect: self.bisect_batch_on_function_error,
         }
+    }
+}
+
+/// Returns the S3 client that a location needs, configured by AWS's own variables; `None` for a folder.
+pub(crate) async fn s3_client(place: &Place) -> Option<Client> {
+    match place {
+        Place::Folder(_) => None,
+        Place::S3 { .. } => Some(sink::storage::s3_adapter::client().await),
     }
 }
 

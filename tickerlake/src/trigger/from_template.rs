@@ -6,12 +6,32 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use producer::topic::Topic;
+use kafka_client::topic::{InvalidTopicName, Topic};
 use thiserror::Error;
 
-use super::StartingPosition;
 use super::args::{BatchArgs, FunctionArgs, ResponseType};
 use super::template::{self, Mapping, TemplateError};
+
+/// Where a group that is new begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StartingPosition {
+    /// At the first record that the topic still holds.
+    #[default]
+    #[value(name = "TRIM_HORIZON")]
+    TrimHorizon,
+    /// After the last record there is when it begins.
+    #[value(name = "LATEST")]
+    Latest,
+}
+
+impl From<StartingPosition> for event_source::StartingPosition {
+    fn from(position: StartingPosition) -> Self {
+        match position {
+            StartingPosition::TrimHorizon => event_source::StartingPosition::TrimHorizon,
+            StartingPosition::Latest => event_source::StartingPosition::Latest,
+        }
+    }
+}
 
 /// The settings that the command line names.
 #[derive(Args, Clone, Debug)]
@@ -91,11 +111,11 @@ impl Named {
             (self.starting_position.is_some(), "--starting-position"),
             (self.batch.batch_size.is_some(), "--batch-size"),
             (self.batch.maximum_batching_window_in_seconds.is_some(), "--maximum-batching-window-in-seconds"),
-            (function.function_timeout.is_some(), "--function-timeout"),
+            (function.invoke.function_timeout.is_some(), "--function-timeout"),
             (function.maximum_retry_attempts.is_some(), "--maximum-retry-attempts"),
             (function.maximum_record_age_in_seconds.is_some(), "--maximum-record-age-in-seconds"),
             (function.bisect_batch_on_function_error, "--bisect-batch-on-function-error"),
-            (!function.function_response_types.is_empty(), "--function-response-types"),
+            (!function.invoke.function_response_types.is_empty(), "--function-response-types"),
             (function.on_failure.is_some(), "--on-failure"),
         ];
         given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag).collect()
@@ -104,7 +124,11 @@ impl Named {
     /// Takes from the mapping what the command line leaves open.
     fn or(mut self, mapping: Mapping) -> Result<Self, FillError> {
         if self.topic.is_empty() {
-            let parse = |topic: String| topic.parse().map_err(|problem| FillError::Topic { topic, problem });
+            let parse = |topic: String| {
+                topic
+                    .parse()
+                    .map_err(|problem: InvalidTopicName| FillError::Topic { topic, problem: problem.to_string() })
+            };
             self.topic = mapping.topics.into_iter().map(parse).collect::<Result<_, _>>()?;
         }
         self.consumer_group_id = self.consumer_group_id.or(mapping.consumer_group_id);
@@ -117,13 +141,13 @@ impl Named {
         let function = &mut self.function;
         // Lambda lets a function that an event source invokes run for 840 s, whatever its own timeout.
         let timeout = mapping.function_timeout.map(|seconds| u64::from(seconds).min(840));
-        function.function_timeout = function.function_timeout.or(timeout);
+        function.invoke.function_timeout = function.invoke.function_timeout.or(timeout);
         function.maximum_retry_attempts = function.maximum_retry_attempts.or(mapping.maximum_retry_attempts);
         let age = mapping.maximum_record_age_in_seconds;
         function.maximum_record_age_in_seconds = function.maximum_record_age_in_seconds.or(age);
         function.bisect_batch_on_function_error |= mapping.bisect_batch_on_function_error.unwrap_or(false);
         if !mapping.function_response_types.is_empty() {
-            function.function_response_types = vec![ResponseType::ReportBatchItemFailures];
+            function.invoke.function_response_types = vec![ResponseType::ReportBatchItemFailures];
         }
         if mapping.has_on_failure_destination && function.on_failure.is_none() {
             return Err(FillError::NoDestination);
@@ -208,10 +232,10 @@ Resources:
         let limits = named.batch.limits(100);
         assert_eq!((limits.batch_size, limits.window), (7, Duration::from_secs(5)));
         let function = &named.function;
-        assert_eq!((function.function_timeout, function.maximum_retry_attempts), (Some(2), Some(3)));
-        assert!(function.bisect_batch_on_function_error && !function.function_response_types.is_empty());
+        assert_eq!((function.invoke.function_timeout, function.maximum_retry_attempts), (Some(2), Some(3)));
+        assert!(function.bisect_batch_on_function_error && !function.invoke.function_response_types.is_empty());
         let named = filled(TEMPLATE, &["--template-parameter", "Size=9"]).unwrap();
-        assert_eq!((named.batch.batch_size, named.function.function_timeout), (Some(9), Some(840)));
+        assert_eq!((named.batch.batch_size, named.function.invoke.function_timeout), (Some(9), Some(840)));
     }
 
     #[test]

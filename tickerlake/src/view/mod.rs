@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::millis_since_1970;
 use crate::say::{Format, Say};
-use crate::trigger::progress::Progress;
+use event_source::clock::millis_since_1970;
+use event_source::progress::Progress;
 use screen::Line;
 use status::{Meter, Status};
 
@@ -23,7 +23,7 @@ const REDRAW_EVERY: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct Watched {
     /// This process's own feed.
-    pub fed: Option<Arc<producer::progress::Progress>>,
+    pub fed: Option<Arc<producer::report::progress::Progress>>,
     /// The trigger.
     pub trigger: Arc<Progress>,
     /// How often a plain line is printed, at most.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use producer::progress::Snapshot;
-use producer::summary::{grouped, size};
+use producer::report::progress::Snapshot;
 use serde::Serialize;
+use terminal::numbers::{grouped, size};
 
-use crate::say::counted;
-use crate::trigger::progress::{Counts, Partition};
+use event_source::progress::{Counts, Partition};
+use terminal::numbers::counted;
 
 /// Rates are of so many seconds: long enough to be read, short enough to be news.
 const RATE_OVER: Duration = Duration::from_secs(5);
@@ -211,7 +211,7 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
-    use sink::metrics::Report;
+    use event_source::function::Report;
 
     use super::*;
 

@@ -1,4 +1,4 @@
-// Benthos with the parts that the comparison uses: its Kafka input, its S3 output and its processors.
+// Benthos with only the components that the benchmark uses: the Kafka input, the S3 output and the processors.
 package main
 
 import (

@@ -1,8 +1,19 @@
-//! A JSON checker for one record's value.
+//! Validates the JSON value of a record.
 //!
-//! A line that a JSON reader refuses fails every query over its object, so a value is checked in full
-//! before it is spliced: grammar (RFC 8259), surrogate pairs, nesting. The checker copies nothing and
-//! hands each field of the outermost object to its caller on the way.
+//! A line that a JSON reader rejects fails every query over its object, so a value is validated in full before it
+//! becomes part of a line: grammar (RFC 8259), surrogate pairs, nesting. The validator copies nothing and passes each
+//! field of the outermost object to its caller on the way.
+//!
+//! `serde_json` does not do here: parsing into values rejects numbers beyond the range of a double, skipping values
+//! does not check surrogate pairs, and neither reports where a field begins.
+//!
+//! ```text
+//! validate ---> Scanner: byte by byte, by the grammar
+//!                  |
+//!                  +--> plain: a value of digits or ASCII text, sixteen bytes at a time
+//!                  |
+//!                  +--> Visitor: each field of the outermost object, borrowed from the text
+//! ```
 
 pub mod plain;
 mod scanner;
@@ -13,10 +24,10 @@ use std::ops::Range;
 
 use scanner::Scanner;
 
-/// Objects and arrays may be nested this deep, the outermost object counted.
+/// Maximum nesting depth of objects and arrays, including the outermost object.
 pub const MAX_DEPTH: usize = 128;
 
-/// What a JSON value is.
+/// The type of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `{...}`
@@ -25,7 +36,7 @@ pub enum Kind {
     Array,
     /// `"..."`
     String,
-    /// A number.
+    /// `-1.5e3`
     Number,
     /// `true` or `false`.
     Boolean,
@@ -46,26 +57,26 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A field of the outermost object, as it stands in the text.
+/// A field of the outermost object, as it is written in the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
-    /// As it is written.
+    /// The name as it is written, without quotation marks.
     pub name: &'a str,
-    /// As it is written, a string in its quotation marks.
+    /// The value as it is written, a string with its quotation marks.
     pub value: &'a str,
-    /// What the value is.
+    /// The value's type.
     pub kind: Kind,
-    /// Where the name begins, in bytes from the start of the text, and where the value does.
-    pub places: (usize, usize),
+    /// Where the name and the value begin, in bytes from the start of the text.
+    pub starts: (usize, usize),
 }
 
 impl<'a> Field<'a> {
-    /// The name with its escapes resolved.
+    /// Returns the name without escapes.
     pub fn name(&self) -> Cow<'a, str> {
         unescape(self.name)
     }
 
-    /// The value's text: of a string its content with the escapes resolved, of anything else its JSON.
+    /// Returns the content of a string without escapes, or the JSON of any other value.
     pub fn text(&self) -> Cow<'a, str> {
         match self.kind {
             Kind::String => unescape(&self.value[1..self.value.len() - 1]),
@@ -74,98 +85,100 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Resolves the escapes of a string's content that the checker has accepted.
+/// Resolves the escapes of a validated string's content.
 fn unescape(content: &str) -> Cow<'_, str> {
     if !content.contains('\\') {
         return Cow::Borrowed(content);
     }
-    // The checker has accepted every escape, so this does not fail; if it did, the raw text would stand.
+    // This cannot fail, because every escape has been validated; if it did, the text would stay as it is.
     serde_json::from_str(&format!("\"{content}\"")).map_or(Cow::Borrowed(content), Cow::Owned)
 }
 
-/// Why a text is refused.
+/// Why a text is not a valid JSON object.
+///
+/// Quarantine reasons contain these texts, so they must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// Not JSON: what was expected, and where (in bytes from the start).
+    /// The text is not JSON.
     #[error("not JSON: {expected} expected at byte {at}")]
     NotJson {
-        /// What the grammar asks for there.
+        /// The element that the grammar requires at this position.
         expected: &'static str,
-        /// Bytes from the start of the value.
+        /// Position of the error, from the start of the value.
         at: usize,
     },
     /// A `\u` escape that is half of a surrogate pair.
     #[error("lone surrogate at byte {at}")]
     LoneSurrogate {
-        /// Bytes from the start of the value.
+        /// Position of the escape, from the start of the value.
         at: usize,
     },
     /// Nested deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH}")]
     TooDeep,
-    /// JSON, but something else than an object.
+    /// The text is JSON, but not an object.
     #[error("not an object but {0}")]
     NotObject(Kind),
 }
 
-/// Where a text holds one JSON object, and how it is written.
+/// The position of a JSON object in a text, and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// From the first brace to the last, in bytes.
+    /// From the first brace to the last, in bytes from the start of the text.
     pub range: Range<usize>,
-    /// It has no field.
+    /// The object has no fields.
     pub is_empty: bool,
-    /// Its white space holds a line feed or a carriage return.
+    /// The white space in the object contains a line feed or a carriage return.
     pub has_line_breaks: bool,
 }
 
 impl Object {
-    /// An object with fields, on one line, with nothing around it.
+    /// An object with fields, on one line, which is the whole text.
     pub fn bare(length: usize) -> Self {
         Object { range: 0..length, is_empty: false, has_line_breaks: false }
     }
 }
 
-/// What is told of the outermost object's own fields, in turn.
+/// Receives the fields of the outermost object, in order.
 pub trait Visitor<'a> {
-    /// What the object is refused with.
+    /// Why the object is rejected.
     type Error: From<JsonError>;
 
-    /// The next field.
+    /// Receives the next field.
     ///
     /// # Errors
-    /// The object is refused.
-    fn field(&mut self, field: Field<'a>) -> Result<(), Self::Error>;
+    /// If the visitor rejects the object. Validation stops.
+    fn visit_field(&mut self, field: Field<'a>) -> Result<(), Self::Error>;
 }
 
-/// Nobody asks for the fields.
-pub struct IgnoreFields;
+/// A visitor that accepts every field.
+pub(crate) struct IgnoreFields;
 
 impl<'a> Visitor<'a> for IgnoreFields {
     type Error = JsonError;
 
-    fn field(&mut self, _: Field<'a>) -> Result<(), JsonError> {
+    fn visit_field(&mut self, _: Field<'a>) -> Result<(), JsonError> {
         Ok(())
     }
 }
 
-/// Checks that `text` is one JSON object, and shows each of its own fields.
+/// Checks that `text` is one JSON object, and passes each of its fields to the visitor.
 ///
 /// # Errors
-/// The [`JsonError`] of the first fault, or the visitor's first.
-pub fn check<'a, V: Visitor<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Error> {
+/// The first error: a [`JsonError`] or the visitor's.
+pub fn validate<'a, V: Visitor<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Error> {
     let mut scanner = Scanner::new(text);
-    scanner.white_space();
+    scanner.eat_white_space();
     let start = scanner.at;
     if scanner.peek() != Some(b'{') {
-        let kind = scanner.value(0)?;
-        scanner.end()?;
+        let kind = scanner.eat_value(0)?;
+        scanner.expect_end()?;
         return Err(JsonError::NotObject(kind).into());
     }
     scanner.line_breaks = false;
-    let is_empty = scanner.fields(1, visitor)?;
+    let is_empty = scanner.eat_object(1, visitor)?;
     let object = Object { range: start..scanner.at, is_empty, has_line_breaks: scanner.line_breaks };
-    scanner.end()?;
+    scanner.expect_end()?;
     Ok(object)
 }
 
@@ -174,18 +187,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn checked(text: &str) -> Result<Object, JsonError> {
-        check(text, &mut IgnoreFields)
+    fn validated(text: &str) -> Result<Object, JsonError> {
+        validate(text, &mut IgnoreFields)
     }
 
-    /// Keeps all fields.
     #[derive(Default)]
-    struct Seen(Vec<(String, Kind, String)>);
+    struct Fields(Vec<(String, Kind, String)>);
 
-    impl<'a> Visitor<'a> for Seen {
+    impl<'a> Visitor<'a> for Fields {
         type Error = JsonError;
 
-        fn field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
+        fn visit_field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
             self.0.push((field.name().into_owned(), field.kind, field.text().into_owned()));
             Ok(())
         }
@@ -196,19 +208,19 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_found_between_its_braces_and_its_white_space_described() {
+    fn object_range_is_from_brace_to_brace() {
         let text = " \n{\"a\": 1,\r\n\"b\":[]} \n";
-        let object = checked(text).unwrap();
+        let object = validated(text).unwrap();
         assert_eq!(&text[object.range.clone()], "{\"a\": 1,\r\n\"b\":[]}");
         assert!(object.has_line_breaks && !object.is_empty);
-        assert!(!checked("\n{ \"a\":1}\n").unwrap().has_line_breaks, "line breaks around it do not count");
-        assert!(checked("{ }").unwrap().is_empty);
+        assert!(!validated("\n{ \"a\":1}\n").unwrap().has_line_breaks, "line breaks around it do not count");
+        assert!(validated("{ }").unwrap().is_empty);
     }
 
     #[test]
-    fn fields_come_unescaped_with_kind_and_text() {
-        let mut seen = Seen::default();
-        check(r#"{"a":"x\u0041\n","\u0062":-1.50e3,"c":[1, 2],"d" :null,"e":true,"f":{}}"#, &mut seen).unwrap();
+    fn visitor_receives_unescaped_fields() {
+        let mut fields = Fields::default();
+        validate(r#"{"a":"x\u0041\n","\u0062":-1.50e3,"c":[1, 2],"d" :null,"e":true,"f":{}}"#, &mut fields).unwrap();
         let expected = [
             ("a", Kind::String, "xA\n"),
             ("b", Kind::Number, "-1.50e3"),
@@ -217,20 +229,20 @@ mod tests {
             ("e", Kind::Boolean, "true"),
             ("f", Kind::Object, "{}"),
         ];
-        assert_eq!(seen.0, expected.map(|(name, kind, text)| (name.to_owned(), kind, text.to_owned())));
+        assert_eq!(fields.0, expected.map(|(name, kind, text)| (name.to_owned(), kind, text.to_owned())));
     }
 
     #[test]
-    fn what_is_not_an_object_is_refused_by_name() {
+    fn value_that_is_not_an_object_is_rejected_by_type() {
         for (text, kind) in
             [("[1,2]", Kind::Array), ("\"x\"", Kind::String), ("1", Kind::Number), (" null ", Kind::Null)]
         {
-            assert_eq!(checked(text), Err(JsonError::NotObject(kind)), "{text}");
+            assert_eq!(validated(text), Err(JsonError::NotObject(kind)), "{text}");
         }
     }
 
     #[test]
-    fn faults_name_the_byte() {
+    fn error_names_the_byte() {
         for (text, expected, at) in [
             ("", "a value", 0),
             ("{", "'\"'", 1),
@@ -246,42 +258,42 @@ mod tests {
             ("{\"a\":tru}", "a value", 5),
             ("\u{feff}{}", "a value", 0),
         ] {
-            assert_eq!(checked(text), Err(JsonError::NotJson { expected, at }), "{text}");
-            // Far from the end, where values are told at a glance.
+            assert_eq!(validated(text), Err(JsonError::NotJson { expected, at }), "{text}");
+            // Far from the end of the text, where values are scanned in blocks.
             if let Some(start) = text.strip_suffix('}').filter(|start| start.len() > 4) {
                 let text = format!("{start},\"b\":\"something more\"}}");
-                assert_eq!(checked(&text), Err(JsonError::NotJson { expected, at }), "{text}");
+                assert_eq!(validated(&text), Err(JsonError::NotJson { expected, at }), "{text}");
             }
         }
     }
 
     #[test]
-    fn a_value_that_is_cut_off_is_told_wherever_the_cut_is() {
+    fn truncated_value_is_rejected_at_every_length() {
         for length in 0..70 {
             let text = format!(r#"{{"a":1.5,"b":"{}""#, "x".repeat(length));
-            assert_eq!(checked(&text), Err(JsonError::NotJson { expected: "',' or '}'", at: text.len() }));
+            assert_eq!(validated(&text), Err(JsonError::NotJson { expected: "',' or '}'", at: text.len() }));
             for end in 0..text.len() {
-                assert!(checked(&text[..end]).is_err(), "{}", &text[..end]);
+                assert!(validated(&text[..end]).is_err(), "{}", &text[..end]);
             }
             let number = format!(r#"{{"b":{}"#, "1".repeat(length + 1));
-            assert_eq!(checked(&number), Err(JsonError::NotJson { expected: "',' or '}'", at: number.len() }));
+            assert_eq!(validated(&number), Err(JsonError::NotJson { expected: "',' or '}'", at: number.len() }));
         }
     }
 
     #[test]
-    fn half_a_surrogate_pair_is_refused_and_a_whole_one_is_not() {
+    fn lone_surrogate_is_rejected() {
         for lone in [r#"{"a":"\ud800"}"#, r#"{"a":"\udc00"}"#, r#"{"a":"\ud800\u0041"}"#, r#"{"\ud83d":1}"#] {
-            assert!(matches!(checked(lone), Err(JsonError::LoneSurrogate { .. })), "{lone}");
+            assert!(matches!(validated(lone), Err(JsonError::LoneSurrogate { .. })), "{lone}");
         }
-        assert!(checked(r#"{"a":"\ud83d\ude00"}"#).is_ok());
+        assert!(validated(r#"{"a":"\ud83d\ude00"}"#).is_ok());
     }
 
     #[test]
-    fn nesting_ends_at_the_limit() {
-        assert!(checked(&nested(MAX_DEPTH)).is_ok());
-        assert_eq!(checked(&nested(MAX_DEPTH + 1)), Err(JsonError::TooDeep));
+    fn nesting_beyond_the_limit_is_rejected() {
+        assert!(validated(&nested(MAX_DEPTH)).is_ok());
+        assert_eq!(validated(&nested(MAX_DEPTH + 1)), Err(JsonError::TooDeep));
         let arrays = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(checked(&arrays), Err(JsonError::TooDeep), "no stack is left to overflow");
+        assert_eq!(validated(&arrays), Err(JsonError::TooDeep), "the stack does not overflow");
     }
 
     fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -303,14 +315,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_accepts_what_serde_json_writes_and_hands_over_every_field(value in json(), pretty: bool) {
+        fn every_value_that_serde_json_writes_is_accepted(value in json(), pretty: bool) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
-            let mut seen = Seen::default();
-            let result = check(&text, &mut seen);
+            let mut fields = Fields::default();
+            let result = validate(&text, &mut fields);
             match value.as_object() {
                 Some(object) => {
                     prop_assert_eq!(result.unwrap().is_empty, object.is_empty());
-                    let names: Vec<_> = seen.0.iter().map(|(name, ..)| name).collect();
+                    let names: Vec<_> = fields.0.iter().map(|(name, ..)| name).collect();
                     prop_assert_eq!(names, object.keys().collect::<Vec<_>>());
                 }
                 None => prop_assert!(matches!(result, Err(JsonError::NotObject(_)))),
@@ -318,7 +330,7 @@ mod tests {
         }
 
         #[test]
-        fn it_agrees_with_serde_json_on_damaged_objects(value in json(), at: prop::sample::Index, byte in prop::sample::select(b"{}[]\",:\\u0d1.e+-tfn \n".as_slice())) {
+        fn validator_agrees_with_serde_json_on_damaged_objects(value in json(), at: prop::sample::Index, byte in prop::sample::select(b"{}[]\",:\\u0d1.e+-tfn \n".as_slice())) {
             let mut text = serde_json::to_string(&serde_json::json!({ "a": value, "b": "something more" })).unwrap().into_bytes();
             let at = at.index(text.len());
             text[at] = byte;
@@ -326,7 +338,7 @@ mod tests {
                 let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
                 // A number beyond f64 is JSON all the same; serde_json refuses to hold it.
                 let out_of_range = theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
-                prop_assert!(checked(text).is_ok() == theirs.is_ok() || out_of_range, "{} {:?}", text, theirs);
+                prop_assert!(validated(text).is_ok() == theirs.is_ok() || out_of_range, "{} {:?}", text, theirs);
             }
         }
     }

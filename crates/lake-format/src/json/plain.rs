@@ -1,30 +1,31 @@
-//! Values that are told at a glance: strings of ASCII without escapes, numbers without an exponent.
+//! Recognises plain values: ASCII strings without escapes and numbers without an exponent.
 //!
-//! Most values are. Any other, and one that is wrong or too near the text's end to read a block of it at once, is left
-//! to the scanner. Where it stands is kept in registers here, not in the scanner's fields, which is what makes it quick.
+//! Most values are plain. The scanner validates any other value, an invalid one, and one that is too near the end of
+//! the text to read a whole block. These functions keep the position in registers instead of the scanner's fields,
+//! which is what makes them fast.
 
 use super::Kind;
-use byte_scan::simd::{BLOCK, Block, Bytes};
+use byte_scan::simd::{BLOCK, Block, ByteMask};
 
-/// Where the value that begins at `at` ends, and what it is; nothing if the scanner has to look.
+/// Scans the plain value at position `at`. Returns its end and its type, or `None` if it is not plain.
 #[inline]
-pub fn value(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
-    let (end, kind) = match in_block(block(bytes, at)?) {
+pub(crate) fn scan(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
+    let (end, kind) = match scan_block(block(bytes, at)?) {
         Some((length, kind)) => (at + length, kind),
-        None => long(bytes, at)?,
+        None => scan_long(bytes, at)?,
     };
     (!matches!(bytes.get(end), Some(b'.' | b'e' | b'E'))).then_some((end, kind))
 }
 
-/// How long the value is that a block begins with, and what it is, if it ends before the block does. A number may have an
-/// exponent, or whatever else follows.
+/// Scans the plain value at the start of a block. Returns its length and its type, or `None` if it is not plain or does
+/// not end within the block. Does not check what follows a number, such as an exponent.
 #[inline]
-pub fn in_block(block: &Block) -> Option<(usize, Kind)> {
+pub fn scan_block(block: &Block) -> Option<(usize, Kind)> {
     if block[0] == b'"' {
-        let end = Bytes::special_or_not_ascii(block).second();
+        let end = ByteMask::special_or_not_ascii(block).second();
         return (end < BLOCK && block[end] == b'"').then_some((end + 1, Kind::String));
     }
-    let others = Bytes::not_digits(block);
+    let others = ByteMask::not_digits(block);
     let point = others.first();
     if point == 0 || point == BLOCK || (point > 1 && block[0] == b'0') {
         return None;
@@ -36,14 +37,14 @@ pub fn in_block(block: &Block) -> Option<(usize, Kind)> {
     (end < BLOCK && end != point + 1).then_some((end, Kind::Number))
 }
 
-/// The same of any length, and of numbers below nought: where the value that begins at `at` ends. Rare, and out of the
-/// way of those that are not.
+/// Scans a plain value of any length, or a negative number, at position `at`. Returns its end and its type. Such values
+/// are rare; a function that is not inlined keeps them out of the way of the others.
 #[inline(never)]
-pub fn long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
+pub fn scan_long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     let mut end = at + 1;
     if bytes[at] == b'"' {
         loop {
-            let special = Bytes::special_or_not_ascii(block(bytes, end)?).first();
+            let special = ByteMask::special_or_not_ascii(block(bytes, end)?).first();
             end += special;
             if special < BLOCK {
                 return (bytes[end] == b'"').then_some((end + 1, Kind::String));
@@ -51,19 +52,19 @@ pub fn long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
         }
     }
     let start = if bytes[at] == b'-' { at + 1 } else { at };
-    let point = digits(bytes, start)?;
+    let point = end_of_digits(bytes, start)?;
     if point == start || (bytes[start] == b'0' && point > start + 1) {
         return None;
     }
-    end = if bytes[point] == b'.' { digits(bytes, point + 1)? } else { point };
+    end = if bytes[point] == b'.' { end_of_digits(bytes, point + 1)? } else { point };
     (end != point + 1).then_some((end, Kind::Number))
 }
 
-/// The end of the digits that begin at `at`, if any do.
+/// Returns the position of the first byte at or after `at` that is not a digit, or `None` near the end of the text.
 #[inline]
-fn digits(bytes: &[u8], mut at: usize) -> Option<usize> {
+fn end_of_digits(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        let digits = Bytes::not_digits(block(bytes, at)?).first();
+        let digits = ByteMask::not_digits(block(bytes, at)?).first();
         at += digits;
         if digits < BLOCK {
             return Some(at);
@@ -83,8 +84,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn values_of_quotes_are_plain_and_what_needs_a_second_look_is_not() {
-        let value = |text: &str| value(format!("{text},\"volume\":1234567}}").as_bytes(), 0);
+    fn escapes_exponents_and_other_types_are_not_plain() {
+        let scan = |text: &str| scan(format!("{text},\"volume\":1234567}}").as_bytes(), 0);
         for (text, kind) in [
             ("\"HSI\"", Kind::String),
             ("\"an index of some size\"", Kind::String),
@@ -92,7 +93,7 @@ mod tests {
             ("-0.5", Kind::Number),
             ("123456789.0123456789", Kind::Number),
         ] {
-            assert_eq!(value(text), Some((text.len(), kind)), "{text}");
+            assert_eq!(scan(text), Some((text.len(), kind)), "{text}");
         }
         for text in [
             "\"größe\"",
@@ -111,16 +112,16 @@ mod tests {
             "",
             "+1",
         ] {
-            assert_eq!(value(text), None, "{text}");
+            assert_eq!(scan(text), None, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_plain_the_scanner_takes_for_the_same(text in "[-\"\\\\.eE+0-9a, }é\n]{0,24}") {
+        fn scanner_agrees_on_every_plain_value(text in "[-\"\\\\.eE+0-9a, }é\n]{0,24}") {
             let mut scanner = Scanner::new(&text);
-            if let Some((end, kind)) = value(text.as_bytes(), 0) {
-                prop_assert_eq!(scanner.value(1), Ok(kind));
+            if let Some((end, kind)) = scan(text.as_bytes(), 0) {
+                prop_assert_eq!(scanner.eat_value(1), Ok(kind));
                 prop_assert_eq!(scanner.at, end);
             }
         }

@@ -1,17 +1,19 @@
-//! The checker itself: from byte to byte, by the grammar.
+//! A scanner that validates JSON byte by byte, by the grammar.
+//!
+//! Methods named `eat_...` and `expect_...` advance the position.
 
 use std::ops::Range;
 
 use super::{Field, IgnoreFields, JsonError, Kind, MAX_DEPTH, Visitor, plain};
-use byte_scan::simd::{BLOCK, Bytes};
+use byte_scan::simd::{BLOCK, ByteMask};
 
-/// A place in a text.
+/// A position in a text.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
-    /// Bytes from the start.
+    /// Position in bytes from the start.
     pub(super) at: usize,
-    /// White space has been passed that holds a line feed or a carriage return.
+    /// White space before the position contains a line feed or a carriage return.
     pub(super) line_breaks: bool,
 }
 
@@ -25,144 +27,144 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    pub(super) fn white_space(&mut self) {
+    pub(super) fn eat_white_space(&mut self) {
         if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.pass_white_space();
+            self.eat_rare_white_space();
         }
     }
 
-    fn pass_white_space(&mut self) {
+    fn eat_rare_white_space(&mut self) {
         while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.peek() {
             self.line_breaks |= matches!(byte, b'\n' | b'\r');
             self.at += 1;
         }
     }
 
-    fn refuse<T>(&self, expected: &'static str) -> Result<T, JsonError> {
+    fn reject<T>(&self, expected: &'static str) -> Result<T, JsonError> {
         Err(JsonError::NotJson { expected, at: self.at })
     }
 
-    fn take(&mut self, byte: u8, expected: &'static str) -> Result<(), JsonError> {
+    fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), JsonError> {
         if self.peek() == Some(byte) {
             self.at += 1;
             Ok(())
         } else {
-            self.refuse(expected)
+            self.reject(expected)
         }
     }
 
-    pub(super) fn end(&mut self) -> Result<(), JsonError> {
-        self.white_space();
-        if self.at == self.bytes.len() { Ok(()) } else { self.refuse("end of the value") }
+    pub(super) fn expect_end(&mut self) -> Result<(), JsonError> {
+        self.eat_white_space();
+        if self.at == self.bytes.len() { Ok(()) } else { self.reject("end of the value") }
     }
 
-    /// One value of any kind; `depth` is how many objects and arrays are open around it.
-    pub(super) fn value(&mut self, depth: usize) -> Result<Kind, JsonError> {
+    /// Validates a value of any type inside `depth` open objects and arrays.
+    pub(super) fn eat_value(&mut self, depth: usize) -> Result<Kind, JsonError> {
         match self.peek() {
             Some(b'{') => {
-                self.fields(depth + 1, &mut IgnoreFields)?;
+                self.eat_object(depth + 1, &mut IgnoreFields)?;
                 Ok(Kind::Object)
             }
-            Some(b'[') => self.array(depth + 1),
+            Some(b'[') => self.eat_array(depth + 1),
             Some(b'"') => {
-                self.string()?;
+                self.eat_string()?;
                 Ok(Kind::String)
             }
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Kind::Boolean),
-            Some(b'f') => self.word("false", Kind::Boolean),
-            Some(b'n') => self.word("null", Kind::Null),
-            _ => self.refuse("a value"),
+            Some(b'-' | b'0'..=b'9') => self.eat_number(),
+            Some(b't') => self.expect_word("true", Kind::Boolean),
+            Some(b'f') => self.expect_word("false", Kind::Boolean),
+            Some(b'n') => self.expect_word("null", Kind::Null),
+            _ => self.reject("a value"),
         }
     }
 
-    /// An object; tells whether it has no field.
-    pub(super) fn fields<V: Visitor<'a>>(&mut self, depth: usize, visitor: &mut V) -> Result<bool, V::Error> {
+    /// Validates an object at nesting depth `depth`. Returns `true` if it has no fields.
+    pub(super) fn eat_object<V: Visitor<'a>>(&mut self, depth: usize, visitor: &mut V) -> Result<bool, V::Error> {
         if depth > MAX_DEPTH {
             return Err(JsonError::TooDeep.into());
         }
         self.at += 1;
-        self.white_space();
+        self.eat_white_space();
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(true);
         }
         loop {
-            let name = self.name()?;
-            self.white_space();
+            let name = self.eat_name()?;
+            self.eat_white_space();
             let start = self.at;
-            let kind = match plain::value(self.bytes, start) {
+            let kind = match plain::scan(self.bytes, start) {
                 Some((end, kind)) => {
                     self.at = end;
                     kind
                 }
-                None => self.value(depth)?,
+                None => self.eat_value(depth)?,
             };
-            let places = (name.start, start);
-            visitor.field(Field { name: &self.text[name], value: &self.text[start..self.at], kind, places })?;
-            self.white_space();
+            let starts = (name.start, start);
+            visitor.visit_field(Field { name: &self.text[name], value: &self.text[start..self.at], kind, starts })?;
+            self.eat_white_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
                     return Ok(false);
                 }
-                _ => return Ok(self.refuse("',' or '}'")?),
+                _ => return Ok(self.reject("',' or '}'")?),
             }
-            self.white_space();
+            self.eat_white_space();
         }
     }
 
-    /// Where a field's name is; the colon after it is passed over.
-    fn name(&mut self) -> Result<Range<usize>, JsonError> {
+    /// Validates a field's name and the colon after it. Returns the range of the name without quotation marks.
+    fn eat_name(&mut self) -> Result<Range<usize>, JsonError> {
         let start = self.at + 1;
-        self.string()?;
+        self.eat_string()?;
         let end = self.at - 1;
-        self.white_space();
-        self.take(b':', "':'")?;
+        self.eat_white_space();
+        self.expect(b':', "':'")?;
         Ok(start..end)
     }
 
-    fn array(&mut self, depth: usize) -> Result<Kind, JsonError> {
+    fn eat_array(&mut self, depth: usize) -> Result<Kind, JsonError> {
         if depth > MAX_DEPTH {
             return Err(JsonError::TooDeep);
         }
         self.at += 1;
-        self.white_space();
+        self.eat_white_space();
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(Kind::Array);
         }
         loop {
-            self.value(depth)?;
-            self.white_space();
+            self.eat_value(depth)?;
+            self.eat_white_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => {
                     self.at += 1;
                     return Ok(Kind::Array);
                 }
-                _ => return self.refuse("',' or ']'"),
+                _ => return self.reject("',' or ']'"),
             }
-            self.white_space();
+            self.eat_white_space();
         }
     }
 
-    fn word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, JsonError> {
+    fn expect_word(&mut self, word: &'static str, kind: Kind) -> Result<Kind, JsonError> {
         if self.bytes[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             Ok(kind)
         } else {
-            self.refuse("a value")
+            self.reject("a value")
         }
     }
 
-    fn string(&mut self) -> Result<(), JsonError> {
-        self.take(b'"', "'\"'")?;
+    fn eat_string(&mut self) -> Result<(), JsonError> {
+        self.expect(b'"', "'\"'")?;
         loop {
-            // A block at once, as long as none of its bytes ends the string or is special in it.
+            // Whole blocks, until a byte ends the string or needs a closer look.
             while let Some(block) = self.bytes[self.at..].first_chunk() {
-                let special = Bytes::special(block).first();
+                let special = ByteMask::special(block).first();
                 self.at += special;
                 if special < BLOCK {
                     break;
@@ -173,15 +175,15 @@ impl<'a> Scanner<'a> {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(b'\\') => self.escape()?,
-                Some(0..=0x1f) => return self.refuse("an escape instead of a control character"),
+                Some(b'\\') => self.eat_escape()?,
+                Some(0..=0x1f) => return self.reject("an escape instead of a control character"),
                 Some(_) => self.at += 1,
-                None => return self.refuse("'\"'"),
+                None => return self.reject("'\"'"),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), JsonError> {
+    fn eat_escape(&mut self) -> Result<(), JsonError> {
         let start = self.at;
         self.at += 1;
         match self.peek() {
@@ -189,31 +191,31 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 Ok(())
             }
-            Some(b'u') => match self.unit()? {
+            Some(b'u') => match self.eat_utf16_unit()? {
                 0xDC00..=0xDFFF => Err(JsonError::LoneSurrogate { at: start }),
                 0xD800..=0xDBFF => {
                     if !self.bytes[self.at..].starts_with(b"\\u") {
                         return Err(JsonError::LoneSurrogate { at: start });
                     }
                     self.at += 1;
-                    match self.unit()? {
+                    match self.eat_utf16_unit()? {
                         0xDC00..=0xDFFF => Ok(()),
                         _ => Err(JsonError::LoneSurrogate { at: start }),
                     }
                 }
                 _ => Ok(()),
             },
-            _ => self.refuse("an escape"),
+            _ => self.reject("an escape"),
         }
     }
 
-    /// The four digits after the `u` that the scanner stands at.
-    fn unit(&mut self) -> Result<u32, JsonError> {
+    /// Validates the `u` at the position and the four hexadecimal digits after it. Returns their UTF-16 code unit.
+    fn eat_utf16_unit(&mut self) -> Result<u32, JsonError> {
         self.at += 1;
         let mut unit = 0;
         for _ in 0..4 {
             let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
-                return self.refuse("a hexadecimal digit");
+                return self.reject("a hexadecimal digit");
             };
             unit = unit * 16 + digit;
             self.at += 1;
@@ -221,35 +223,35 @@ impl<'a> Scanner<'a> {
         Ok(unit)
     }
 
-    fn number(&mut self) -> Result<Kind, JsonError> {
+    fn eat_number(&mut self) -> Result<Kind, JsonError> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
         if self.peek() == Some(b'0') {
             self.at += 1;
         } else {
-            self.digits()?;
+            self.eat_digits()?;
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
-            self.digits()?;
+            self.eat_digits()?;
         }
         if let Some(b'e' | b'E') = self.peek() {
             self.at += 1;
             if let Some(b'+' | b'-') = self.peek() {
                 self.at += 1;
             }
-            self.digits()?;
+            self.eat_digits()?;
         }
         Ok(Kind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), JsonError> {
+    fn eat_digits(&mut self) -> Result<(), JsonError> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
-            return self.refuse("a digit");
+            return self.reject("a digit");
         }
         while let Some(block) = self.bytes[self.at..].first_chunk() {
-            let digits = Bytes::not_digits(block).first();
+            let digits = ByteMask::not_digits(block).first();
             self.at += digits;
             if digits < BLOCK {
                 return Ok(());

@@ -6,7 +6,7 @@
 use serde_json::value::RawValue;
 
 use byte_scan::digits;
-use byte_scan::simd::{BLOCK, Bytes};
+use byte_scan::simd::{BLOCK, ByteMask};
 
 /// The fast path does not read this text; the serde fallback has to.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +90,7 @@ impl<'a> Cursor<'a> {
         let rest = self.rest();
         let mut length = 0;
         for block in rest.as_chunks().0 {
-            let special = Bytes::special_or_not_ascii(block).first();
+            let special = ByteMask::special_or_not_ascii(block).first();
             if special < BLOCK {
                 length += special;
                 break;
@@ -121,9 +121,9 @@ impl<'a> Cursor<'a> {
         let start = self.position;
         let is_negative = self.eat(b"-");
         let digits = self.rest();
-        let (number, length) = match digits.first_chunk().and_then(digits::in_block) {
+        let (number, length) = match digits.first_chunk().and_then(digits::parse_in_block) {
             Some(found) => found,
-            None => digits::long(digits).ok_or(Unsupported)?,
+            None => digits::parse_long(digits).ok_or(Unsupported)?,
         };
         self.position += length;
         // JSON allows no leading zero, and serde_json reads `-0` as a float.

@@ -115,6 +115,6 @@ impl<'a> RecordTemplate<'a> {
 
     #[inline]
     fn increment_offset(&mut self, offset_end: usize) {
-        self.offset_end = digits::count_up(&mut self.predicted[..offset_end]).then_some(offset_end);
+        self.offset_end = digits::increment(&mut self.predicted[..offset_end]).then_some(offset_end);
     }
 }

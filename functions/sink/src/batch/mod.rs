@@ -99,13 +99,13 @@ impl<'c> Batch<'c> {
         }
         let start = self.lines.len();
         let part = &mut self.parts[self.last];
-        part.head.begin(&coordinates(record), self.layout.generation, &mut self.lines);
+        part.head.append(&coordinates(record), self.layout.generation, &mut self.lines);
         let group = match data(record, self.layout, &mut self.checker, &mut self.lines) {
             Ok(group) => group,
             Err(reason) => {
                 self.lines.truncate(start);
                 quarantine_line::quarantine_line(record, self.layout.generation, &reason, &mut self.lines);
-                self.layout.quarantine(Hour::of(record.timestamp).unwrap_or(Hour::UNKNOWN))
+                self.layout.quarantine(Hour::from_timestamp(record.timestamp).unwrap_or(Hour::UNKNOWN))
             }
         };
         part.push(record.offset, group, start..self.lines.len(), self.layout);
@@ -125,7 +125,7 @@ fn data(
     checker: &mut Checker<'_>,
     lines: &mut Vec<u8>,
 ) -> Result<ObjectPrefix<'static>, InvalidRecord> {
-    let hour = Hour::of(record.timestamp).ok_or(InvalidRecord::NoTimestamp(record.timestamp))?;
+    let hour = Hour::from_timestamp(record.timestamp).ok_or(InvalidRecord::NoTimestamp(record.timestamp))?;
     let start = lines.len();
     match &record.value {
         Payload::Absent => return Err(InvalidRecord::Tombstone),
@@ -136,7 +136,7 @@ fn data(
         }
     }
     let checked = checker.check(lines, start)?;
-    record_line::end(start, &checked.object, lines);
+    record_line::finish(start, &checked.object, lines);
     Ok(layout.data(hour, checked.partition))
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use commit_protocol as chain;
 use lake_format::keys::{KeyLayout, ObjectPrefix};
-use lake_format::record_line::Head;
+use lake_format::record_line::LineHead;
 
 /// The part of a batch that is of one partition.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct PartitionBatch {
     /// The group of the record before, which mostly is the next one's too.
     last: Option<(ObjectPrefix<'static>, usize)>,
     /// What the lines begin with.
-    pub(crate) head: Head,
+    pub(crate) head: LineHead,
 }
 
 impl PartitionBatch {
@@ -38,7 +38,7 @@ impl PartitionBatch {
             records: Vec::new(),
             places: HashMap::new(),
             last: None,
-            head: Head::default(),
+            head: LineHead::default(),
         }
     }
 

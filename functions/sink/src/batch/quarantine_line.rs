@@ -13,7 +13,7 @@ pub(crate) fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Inv
     out.extend_from_slice(b"{\"kafka_topic\":");
     json_string(&record.topic, out);
     out.push(b',');
-    record_line::coordinates(&coordinates(record), generation, out);
+    record_line::append_coordinates(&coordinates(record), generation, out);
     out.extend_from_slice(b",\"reason\":");
     json_string(&reason.to_string(), out);
     out.extend_from_slice(b",\"key\":");
@@ -34,7 +34,7 @@ pub(crate) fn quarantine_line(record: &Record<'_>, generation: u32, reason: &Inv
         Some(headers) if are_headers(headers.get()) => {
             let start = out.len();
             out.extend_from_slice(headers.get().as_bytes());
-            record_line::on_one_line(&mut out[start..]);
+            record_line::replace_line_breaks(&mut out[start..]);
         }
         Some(other) => json_string(other.get(), out),
         None => out.extend_from_slice(b"[]"),

@@ -284,7 +284,7 @@ impl Partition<'_> {
     }
 
     fn keys(&self, group: usize) -> String {
-        self.layout.keys_in(&self.part.prefixes[group], self.part.partition)
+        self.layout.key_prefix_in(&self.part.prefixes[group], self.part.partition)
     }
 
     /// A refusal in words, with its remedy.

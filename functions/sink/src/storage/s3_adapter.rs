@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::https;
 use commit_protocol::{Ledger, Version};
-use lake_format::codec::{self, Codec};
+use lake_format::codec::Codec;
 use lake_format::keys;
 use lake_format::ledger;
 
@@ -217,7 +217,8 @@ impl Store {
             let page = page.map_err(|error| self.failed("listing", prefix, &error))?;
             for object in page.contents() {
                 let name = object.key().and_then(|key| key.rsplit('/').next());
-                let name = name.filter(|name| codec::by_name(name) == Some(codec));
+                let name = name
+                    .filter(|name| name.split_once('.').is_some_and(|(_, extension)| extension == codec.extension()));
                 let Some((_, _, first)) = name.and_then(keys::parse_name) else { continue };
                 if first > to {
                     return Ok(firsts);

@@ -47,12 +47,12 @@ impl<'c> Names<'c> {
         }
         let name = field.name();
         let is_coordinate = record_line::is_coordinate(&name);
-        let column = self.columns.place(&name);
+        let column = self.columns.index_of(&name);
         let names_partition =
             self.layout.partition_field.as_deref().is_some_and(|own| record_line::is_same_name(own, &name));
         let (any_number, any_string) = match column {
             _ if is_coordinate || names_partition => (false, false),
-            Some(place) => self.columns.hold_all_plain(place),
+            Some(place) => self.columns.accepts_all_plain(place),
             None => (true, true),
         };
         let meaning = Meaning { is_coordinate, column, names_partition, any_number, any_string };
@@ -66,14 +66,14 @@ impl<'c> Names<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lake_format::json::{JsonError, Visitor, check};
+    use lake_format::json::{JsonError, Visitor, validate};
 
     struct Meanings<'n, 'c>(&'n mut Names<'c>, Vec<Meaning>);
 
     impl<'a> Visitor<'a> for Meanings<'_, '_> {
         type Error = JsonError;
 
-        fn field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
+        fn visit_field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
             self.1.push(self.0.meaning(&field));
             Ok(())
         }
@@ -81,7 +81,7 @@ mod tests {
 
     fn meanings(names: &mut Names<'_>, value: &str) -> Vec<Meaning> {
         let mut meanings = Meanings(names, Vec::new());
-        check(value, &mut meanings).unwrap();
+        validate(value, &mut meanings).unwrap();
         meanings.1
     }
 

@@ -62,7 +62,7 @@ impl<'c> Checker<'c> {
         let text = std::str::from_utf8(value).map_err(|error| InvalidRecord::NotUtf8 { at: error.valid_up_to() })?;
         self.shape.begin();
         let (names, shape) = (&mut self.names, &mut self.shape);
-        let object = json::check(text, &mut Learning { text, fields, names, shape, end: 0 });
+        let object = json::validate(text, &mut Learning { text, fields, names, shape, end: 0 });
         // The shape is that of a record with nothing around it, on one line.
         if !matches!(&object, Ok(object) if *object == Object::bare(value.len())) {
             self.shape.begin();
@@ -83,7 +83,7 @@ impl Fields<'_> {
     /// Whether there is nothing against a plain value.
     fn take(&mut self, found: &Found<'_>) -> bool {
         let Meaning { is_coordinate, column, names_partition, .. } = *found.meaning;
-        let is_held = column.is_some_and(|place| self.columns.hold_plain(place, found.kind, found.value));
+        let is_held = column.is_some_and(|place| self.columns.accepts_plain(place, found.kind, found.value));
         (is_held && !is_coordinate && !names_partition)
             || found.field().is_some_and(|field| self.look(found.meaning, &field).is_ok())
     }
@@ -93,7 +93,7 @@ impl Fields<'_> {
             return Err(InvalidRecord::CoordinateName(field.name().into_owned()));
         }
         if let Some(place) = meaning.column {
-            self.columns.check(place, field)?;
+            self.columns.validate(place, field)?;
         }
         if meaning.names_partition {
             self.partition = self.layout.partition_value(field)?.map(|text| Cow::Owned(text.into_owned()));
@@ -115,11 +115,11 @@ struct Learning<'r, 'c> {
 impl<'a> Visitor<'a> for Learning<'_, '_> {
     type Error = InvalidRecord;
 
-    fn field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
+    fn visit_field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
         let meaning = self.names.meaning(&field);
         self.fields.look(&meaning, &field)?;
         self.shape.push(self.text, self.end, &field, meaning);
-        self.end = field.places.1 + field.value.len();
+        self.end = field.starts.1 + field.value.len();
         Ok(())
     }
 }

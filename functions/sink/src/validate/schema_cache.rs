@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::validate::field_cache::Meaning;
 use byte_scan::simd::{BLOCK, Block};
-use lake_format::columns::SHORT;
+use lake_format::columns::MAX_FINITE_NUMBER_LEN;
 use lake_format::json::{Field, Kind, plain};
 
 /// What has to follow a value that is held against a shape, so that all of it can be read in blocks.
@@ -51,7 +51,7 @@ impl Shape {
             // Without the rest it does not fit the record that it was learned from, nor any like it.
             return;
         }
-        let (name, value) = field.places;
+        let (name, value) = field.starts;
         let lead = &text.as_bytes()[end..value];
         let mut first = [0; BLOCK];
         let mut mask = [0; BLOCK];
@@ -78,15 +78,15 @@ impl Shape {
         for expected in &self.fields {
             let Some(block) = expected.after_lead(rest, &self.around) else { return false };
             let start = expected.lead.1;
-            let (end, kind) = match plain::in_block(block) {
+            let (end, kind) = match plain::scan_block(block) {
                 Some((length, kind)) => (start + length, kind),
-                None => match plain::long(rest, start) {
+                None => match plain::scan_long(rest, start) {
                     Some(long) => long,
                     None => return false,
                 },
             };
             let any_will_do = match kind {
-                Kind::Number => expected.meaning.any_number && end - start <= SHORT,
+                Kind::Number => expected.meaning.any_number && end - start <= MAX_FINITE_NUMBER_LEN,
                 _ => expected.meaning.any_string,
             };
             if !any_will_do && !look(&expected.found(rest, start..end, kind, padded.len() - rest.len())) {
@@ -135,7 +135,7 @@ impl<'t> Found<'t> {
     /// As it is told of a record that is checked in full.
     pub(crate) fn field(&self) -> Option<Field<'t>> {
         let (name, value) = (str::from_utf8(self.name).ok()?, str::from_utf8(self.value).ok()?);
-        Some(Field { name, value, kind: self.kind, places: self.places })
+        Some(Field { name, value, kind: self.kind, starts: self.places })
     }
 }
 

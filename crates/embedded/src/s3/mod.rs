@@ -1,0 +1,147 @@
+//! An S3 that stores its objects as plain files.
+//!
+//! `s3s` implements the protocol and `s3s-fs` keeps the objects as files, so that users can look at them with `ls`
+//! and `zcat`. Inside the process the AWS SDK's own client talks to the service without a port (through `s3s-aws`);
+//! [`Storage::serve`] opens a port for other programs.
+
+mod atomic;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use s3s::S3Error;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Region of the embedded S3.
+pub const REGION: &str = "us-east-1";
+/// Access key of the embedded S3. It is not a secret: only programs on this machine can connect.
+pub const ACCESS_KEY: &str = "tickerlake";
+/// Secret key of the embedded S3, as public as [`ACCESS_KEY`].
+pub const SECRET_KEY: &str = "tickerlake";
+
+/// Pause after a failed accept, for example without free file descriptors, when retrying at once would not help.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Longest key in bytes that the embedded S3 stores: s3s-fs names a metadata file after the key, in base64.
+pub const MAX_KEY_BYTES: usize = 150;
+
+/// Why the embedded S3 failed to start.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The folder cannot be created or used.
+    #[error("failed to open {} as the folder of the embedded S3", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The port is in use or not permitted.
+    #[error(
+        "the embedded S3 failed to listen on {address}: {source}; choose another port with --s3-port, or a free one with --s3-port 0"
+    )]
+    Listen {
+        /// The requested address.
+        address: SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+/// An S3 service; each folder in its root folder is a bucket.
+#[derive(Clone)]
+pub struct Storage(S3Service);
+
+impl Storage {
+    /// Opens a service whose root is `folder`, and creates the folder and one bucket if they do not exist.
+    ///
+    /// # Errors
+    /// [`StorageError::Folder`] if the folder cannot be created or used.
+    pub fn open(folder: &Path, bucket: &str) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::Folder { folder: folder.to_owned(), source };
+        std::fs::create_dir_all(folder.join(bucket)).map_err(|error| failed(error.into()))?;
+        let files = s3s_fs::FileSystem::new(folder).map_err(|error| failed(S3Error::from(error).into()))?;
+        let mut builder = S3ServiceBuilder::new(atomic::Atomic::new(files));
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        Ok(Storage(builder.build()))
+    }
+
+    /// Returns an AWS SDK client that calls this service directly, without a network.
+    pub fn client(&self) -> Client {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "embedded"))
+            .endpoint_url("http://embedded")
+            .force_path_style(true)
+            .http_client(s3s_aws::Client::from(self.0.clone()))
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// Listens on a loopback port for other programs; port 0 selects a free one.
+    ///
+    /// # Errors
+    /// [`StorageError::Listen`] if the port is in use or not permitted.
+    pub async fn serve(&self, port: u16) -> Result<Endpoint, StorageError> {
+        let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let listen = |source| StorageError::Listen { address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let stop = CancellationToken::new();
+        tokio::spawn(stop.clone().run_until_cancelled_owned(serve(listener, self.0.clone())));
+        Ok(Endpoint { address, _stop: stop.drop_guard() })
+    }
+}
+
+/// An open port of the embedded S3. Dropping it closes the port and its connections.
+#[derive(Debug)]
+pub struct Endpoint {
+    address: SocketAddr,
+    _stop: DropGuard,
+}
+
+impl Endpoint {
+    /// Returns the URL for `AWS_ENDPOINT_URL_S3`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+/// Accepts connections until the future is dropped, which closes them all.
+async fn serve(listener: TcpListener, service: S3Service) {
+    let http = auto::Builder::new(TokioExecutor::new());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    // Otherwise a response's last packet waits about 40 ms for the client's delayed acknowledgement.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "failed to set TCP_NODELAY on an S3 connection");
+                    }
+                    let connection = http.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
+                    connections.spawn(async move {
+                        if let Err(error) = connection.await {
+                            tracing::debug!(%error, "S3 connection closed");
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "failed to accept an S3 connection");
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Why a client cannot use its brokers or its topic.
+
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+use thiserror::Error;
+
+use super::CONNECT_TIMEOUT;
+use crate::hints::Operation;
+use crate::settings::Settings;
+use crate::topic::Topic;
+
+/// Why a client cannot use its brokers or its topic.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// librdkafka cannot create a client with these settings.
+    #[error("failed to create a Kafka client with these settings: {0}")]
+    Settings(#[source] KafkaError),
+    /// No broker answered in time.
+    #[error("no Kafka broker at {servers} within {} s: {reason}; check --bootstrap-server{}", CONNECT_TIMEOUT.as_secs(), tls_hint(reason))]
+    Unreachable {
+        /// The bootstrap servers.
+        servers: String,
+        /// librdkafka's last report.
+        reason: String,
+    },
+    /// The broker or the client rejected the connection.
+    #[error("failed to connect to {servers}: {reason}; check {check}")]
+    Rejected {
+        /// The bootstrap servers.
+        servers: String,
+        /// librdkafka's report.
+        reason: String,
+        /// The settings to check.
+        check: &'static str,
+    },
+    /// The topic does not exist.
+    #[error("no topic `{topic}` at {servers}; `producer --create-topic N` creates it")]
+    UnknownTopic {
+        /// The topic.
+        topic: Topic,
+        /// The bootstrap servers.
+        servers: String,
+    },
+    /// The topic cannot be used.
+    #[error("topic `{topic}` at {servers}: {code}{}", Operation::Produce.hint(Some(*code)))]
+    Topic {
+        /// The topic.
+        topic: Topic,
+        /// The bootstrap servers.
+        servers: String,
+        /// The broker's error.
+        #[source]
+        code: Code,
+    },
+    /// librdkafka cannot go on.
+    #[error("{servers}: {reason}")]
+    Fatal {
+        /// The bootstrap servers.
+        servers: String,
+        /// librdkafka's report.
+        reason: String,
+    },
+}
+
+impl ConnectionError {
+    /// Returns the error of a topic that the broker answered with `code`.
+    #[must_use]
+    pub fn of_topic(topic: &Topic, settings: &Settings, code: Code) -> Self {
+        let (topic, servers) = (topic.clone(), settings.servers().to_owned());
+        match code {
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::UnknownTopic { topic, servers },
+            code => Self::Topic { topic, servers, code },
+        }
+    }
+}
+
+/// A broker that speaks TLS closes a plain-text connection without a reason, so anything else may be that.
+fn tls_hint(reason: &str) -> &'static str {
+    match reason.contains("refused") || reason.contains("resolve") {
+        true => "",
+        false => " and -X security.protocol",
+    }
+}

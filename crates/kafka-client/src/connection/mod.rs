@@ -1,0 +1,167 @@
+//! Connects a client to its brokers, and says what to change if that fails.
+//!
+//! librdkafka retries a connection forever and reports each failed attempt to a callback. [`ConnectionMonitor`] decides
+//! which of these reports end the attempt; [`connect`] waits until the brokers have answered, or a report or the
+//! deadline ends it.
+
+mod error;
+mod monitor;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode as Code;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::Settings;
+use crate::topic::Topic;
+
+pub use self::error::ConnectionError;
+pub use self::monitor::{ConnectionMonitor, Monitored, Report};
+
+/// How long brokers may take to answer before [`connect`] fails.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a broker may take to create a topic by itself, on the first request that names it.
+const TOPIC_CREATION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one metadata request may take.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause between two metadata requests.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Creates a producer and waits until it has reached its brokers and, if one is named, its topic. Blocks.
+///
+/// Returns the producer, unconnected, if `shutdown` is cancelled first.
+///
+/// # Errors
+/// [`ConnectionError`] names the setting to change.
+pub fn connect<C: ProducerContext + Monitored + 'static>(
+    settings: &Settings,
+    topic: Option<&Topic>,
+    context: C,
+    shutdown: &CancellationToken,
+) -> Result<ThreadedProducer<C>, ConnectionError> {
+    let producer: ThreadedProducer<C> =
+        settings.producer_config().create_with_context(context).map_err(ConnectionError::Settings)?;
+    let started = Instant::now();
+    let mut last_error = None;
+    while !shutdown.is_cancelled() {
+        let metadata = producer.client().fetch_metadata(topic.map(Topic::as_str), METADATA_TIMEOUT);
+        if let Some(failure) = producer.context().with_monitor(|monitor| monitor.failure().cloned()) {
+            return Err(failure);
+        }
+        match (metadata, topic) {
+            (Ok(_), None) => break,
+            (Ok(metadata), Some(topic)) => match topic_error(&metadata, topic) {
+                None => break,
+                Some(code) if started.elapsed() >= topic_timeout(code) => {
+                    return Err(ConnectionError::of_topic(topic, settings, code));
+                }
+                Some(_) => {}
+            },
+            (Err(error), _) => last_error = Some(error),
+        }
+        if started.elapsed() >= CONNECT_TIMEOUT {
+            let reported = producer.context().with_monitor(|monitor| monitor.last_reason().map(str::to_owned));
+            let error = || last_error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+            let (servers, reason) = (settings.servers().to_owned(), reported.unwrap_or_else(error));
+            return Err(ConnectionError::Unreachable { servers, reason });
+        }
+        std::thread::sleep(RETRY_INTERVAL);
+    }
+    producer.context().with_monitor(ConnectionMonitor::set_connected);
+    Ok(producer)
+}
+
+fn topic_error(metadata: &Metadata, topic: &Topic) -> Option<Code> {
+    match metadata.topics().iter().find(|one| one.name() == topic.as_str()) {
+        Some(answer) => answer.error().map(Code::from),
+        None => Some(Code::UnknownTopicOrPartition),
+    }
+}
+
+/// How long the broker may take until it no longer returns this error for the topic.
+fn topic_timeout(code: Code) -> Duration {
+    match code {
+        Code::LeaderNotAvailable => CONNECT_TIMEOUT,
+        Code::UnknownTopic | Code::UnknownTopicOrPartition => TOPIC_CREATION_TIMEOUT,
+        _ => Duration::ZERO,
+    }
+}
+
+/// Checks that a client with these settings reaches the brokers and, if one is named, the topic.
+///
+/// Returns early if `shutdown` is cancelled.
+///
+/// # Errors
+/// [`ConnectionError`] names the setting to change.
+///
+/// # Panics
+/// If the check itself panics.
+pub async fn check_connection(
+    settings: &Settings,
+    topic: Option<&Topic>,
+    shutdown: &CancellationToken,
+) -> Result<(), ConnectionError> {
+    let (settings, topic, shutdown) = (settings.clone(), topic.cloned(), shutdown.clone());
+    let connecting = tokio::task::spawn_blocking(move || {
+        connect(&settings, topic.as_ref(), Probe::new(settings.servers()), &shutdown).map(drop)
+    });
+    connecting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// Context of a producer that sends nothing.
+struct Probe(Mutex<ConnectionMonitor>);
+
+impl Probe {
+    fn new(servers: &str) -> Self {
+        Self(Mutex::new(ConnectionMonitor::new(servers)))
+    }
+
+    fn monitor(&self) -> MutexGuard<'_, ConnectionMonitor> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Monitored for Probe {
+    fn with_monitor<T>(&self, access: impl FnOnce(&mut ConnectionMonitor) -> T) -> T {
+        access(&mut self.monitor())
+    }
+}
+
+impl ClientContext for Probe {
+    /// Everything that matters is also reported as an error.
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.monitor().report(&error, reason);
+    }
+}
+
+impl ProducerContext for Probe {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreachable_broker_is_an_error_within_seconds() {
+        let pairs = [("bootstrap.servers", "127.0.0.1:1")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let settings = Settings::from_pairs(pairs).expect("settings");
+        let topic = "quotes".parse().expect("a topic");
+        let started = Instant::now();
+        let result = connect(&settings, Some(&topic), Probe::new("127.0.0.1:1"), &CancellationToken::new());
+        let message = result.map(|_| ()).expect_err("nothing listens on port 1").to_string();
+        assert!(message.contains("127.0.0.1:1") && message.contains("--bootstrap-server"), "{message}");
+        assert!(started.elapsed() < CONNECT_TIMEOUT + Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,11 @@
+//! Reads the configuration files of Java's Kafka client.
+//!
+//! `properties.rs` reads the syntax, `settings.rs` translates Java's keys to librdkafka's, and `jaas.rs` reads the login in
+//! `sasl.jaas.config`. What Java reads from the lines in `testdata` was recorded once, and the tests compare with it.
+
+pub(crate) mod jaas;
+pub(crate) mod properties;
+pub(crate) mod settings;
+
+/// Key and value pairs, in order.
+pub(crate) type Pairs = Vec<(String, String)>;

@@ -1,0 +1,17 @@
+//! How the command lines reach Kafka.
+//!
+//! [`settings`] turns the arguments, and librdkafka's or Java's configuration files, into validated settings. [`connection`]
+//! connects with them and reports what to change if that fails, [`create_topic`] creates topics, [`watermarks`] reads how
+//! far they reach, and [`hints`] holds what a user can do about each of Kafka's errors.
+
+pub mod args;
+pub mod connection;
+pub mod context;
+pub mod create_topic;
+pub mod hints;
+mod java;
+mod producer_config;
+pub mod settings;
+pub mod watermarks;
+
+pub use lake_format::topic;

@@ -1,0 +1,73 @@
+//! The configuration of producers: by default nothing is lost, repeated or reordered, and for a feed that can be resumed
+//! nothing is left out either.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+use thiserror::Error;
+
+/// Settings by librdkafka's canonical key.
+pub(crate) type SettingsMap = BTreeMap<String, String>;
+
+/// Every record is confirmed by all replicas, no retry repeats or reorders records, and batches are large and compressed
+/// in bounded memory.
+const DEFAULTS: [(&str, &str); 10] = [
+    ("acks", "all"),
+    ("client.id", "tickerlake-producer"),
+    ("compression.type", "lz4"),
+    ("enable.idempotence", "true"),
+    ("linger.ms", "20"),
+    // The default of Java's clients, so that a symbol has one partition no matter which client sends it.
+    ("partitioner", "murmur2_random"),
+    ("queue.buffering.max.kbytes", "131072"),
+    ("queue.buffering.max.messages", "200000"),
+    ("reconnect.backoff.max.ms", "2000"),
+    ("socket.keepalive.enable", "true"),
+];
+
+/// Replaces defaults for a feed that can be resumed: a record that fails ends the feed, and no record is given up.
+const GAPLESS: [(&str, &str); 2] = [("enable.gapless.guarantee", "true"), ("message.timeout.ms", "0")];
+
+/// Settings that a feed which can be resumed relies on: key, permitted values, and why other values are rejected.
+const GAPLESS_REQUIRES: [(&str, &[&str], &str); 5] = [
+    ("acks", &["all", "-1"], "a broker that dies could lose rows that were confirmed"),
+    ("enable.gapless.guarantee", &["true"], "later rows could be in the topic without earlier ones"),
+    ("enable.idempotence", &["true"], "a retry could repeat rows, or change their order"),
+    ("message.timeout.ms", &["0"], "later rows could be in the topic without earlier ones that were given up"),
+    ("partitioner", &["murmur2", "murmur2_random"], "which partition a row is in has to be known beforehand"),
+];
+
+/// A setting with which a feed cannot be resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("--resume: -X {key}={value}: {reason}; leave it out")]
+pub struct NotResumable {
+    key: &'static str,
+    value: String,
+    reason: &'static str,
+}
+
+/// Checks that the user's settings leave no gaps: what has arrived in a partition is always the beginning of what was
+/// sent to it, and each symbol has a partition that can be computed.
+pub(crate) fn check_gapless(given: &SettingsMap) -> Result<(), NotResumable> {
+    for (key, permitted, reason) in GAPLESS_REQUIRES {
+        if let Some(value) = given.get(key).filter(|value| !permitted.contains(&value.as_str())) {
+            return Err(NotResumable { key, value: value.clone(), reason });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the user's settings on top of a producer's defaults.
+pub(crate) fn producer_config(given: &SettingsMap, gapless: bool) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    // Idempotence requires acks=all; a user who sets less gives it up.
+    if given.get("acks").is_some_and(|acks| acks != "all" && acks != "-1") {
+        config.remove("enable.idempotence");
+    }
+    if gapless {
+        config.extend(GAPLESS.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+    config.extend(given.clone());
+    config
+}

@@ -1,0 +1,42 @@
+//! Errors as people read them.
+
+use std::error::Error;
+
+/// Formats an error and its causes in one line, from the outermost to the innermost. A cause whose text is part of what
+/// comes before it is left out.
+#[must_use]
+pub fn in_one_line(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use thiserror::Error;
+
+    #[derive(Debug, Error)]
+    enum Failure {
+        #[error("failed to read a.csv: {0}")]
+        InMessage(#[source] io::Error),
+        #[error("failed to read a.csv")]
+        SourceOnly(#[source] io::Error),
+    }
+
+    #[test]
+    fn each_cause_is_printed_once() {
+        let cause = || io::Error::other("no such disk");
+        let expected = "failed to read a.csv: no such disk";
+        assert_eq!(in_one_line(&Failure::InMessage(cause())), expected);
+        assert_eq!(in_one_line(&Failure::SourceOnly(cause())), expected);
+    }
+}

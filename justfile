@@ -1,0 +1,117 @@
+# The recipes that `.ci/run` runs. `just` alone lists them.
+#
+# Recipes below "With the parts" need the programs that `just parts` installs into .parts/, or into the folder that
+# TICKERLAKE_PARTS names.
+
+export TICKERLAKE_PARTS := env("TICKERLAKE_PARTS", justfile_directory() / ".parts")
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+# Installed programs go before those of PATH.
+export PATH := TICKERLAKE_PARTS / "bin" + ":" + env("PATH")
+
+programs := CARGO_TARGET_DIR / "debug"
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Run everything that needs no parts: before each commit
+check: fmt lint test docs architecture
+
+# Run everything that CI runs, in CI's order
+ci:
+    .ci/run
+
+# Feed the sample through the whole pipeline and print the answers of the saved queries
+run *ARGUMENTS:
+    cargo run -- run {{ ARGUMENTS }}
+
+# Run the tests that need only the build
+test *ARGUMENTS:
+    cargo test --workspace {{ ARGUMENTS }}
+
+# Check the format of the Rust sources
+fmt:
+    cargo fmt --all --check
+
+# Run clippy, with warnings as errors
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Build the API documentation, with warnings as errors
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+# Check the direction of crates and modules, and test the check
+architecture:
+    python3 -B -m unittest tests/architecture/test_check.py
+    tests/architecture/check
+
+# Print the crates as a tree and as a Mermaid diagram
+picture:
+    tests/architecture/check --picture
+
+# --- With the parts -------------------------------------------------------------------------------------------------
+
+# Install what the recipes below need; further arguments are Debian packages
+parts *PACKAGES:
+    tests/install-parts {{ PACKAGES }}
+
+# Run the tests marked `#[ignore]`
+test-parts:
+    # Alone, because the build takes minutes, which the waits of the other tests do not allow for.
+    cargo test --workspace --test pipeline -- --ignored sam_build
+    cargo test --workspace -- --ignored
+
+# Build the programs that the next recipes run
+programs:
+    cargo build --quiet --workspace --bins
+
+# Run the broker's boot script with Apache Kafka
+broker: programs
+    tests/broker/check {{ programs }}/producer {{ programs }}/tickerlake
+
+# Run the saved queries, the view and the history's statements in Trino
+catalog: programs
+    tests/catalog/check {{ programs }}/producer {{ programs }}/tickerlake {{ programs }}/sink
+
+# Check the template and deploy it to moto's CloudFormation
+templates:
+    tests/template/check
+    tests/template/stack
+
+# Run the smoke test of a deployed stack against a substitute for AWS
+aws: programs
+    tests/aws/check {{ programs }}/producer {{ programs }}/tickerlake
+
+# Try the benchmarks in a debug build at a small size: shows that they run, measures nothing
+bench-small:
+    BENCH_PROFILE=debug bench/sink --runs 3
+    BENCH_PROFILE=debug bench/producers --records 20000 --slow-records 200 --runs 1
+    BENCH_PROFILE=debug bench/freshness --rates 100 --windows 0 --seconds 3
+    BENCH_PROFILE=debug bench/scaling --sizes 10000 20000
+    BENCH_PROFILE=debug bench/sql --rows 20000 --runs 1
+
+# Build the book and check its links
+book:
+    docs/check --require-book
+
+# Look for turns of phrase that the project avoids, and test the rules; paths limit the search
+prose *PATHS:
+    python3 -B -m unittest tests/prose/test_prose.py
+    tests/prose/check {{ PATHS }}
+
+# Draw doc comments and messages at random, for a reader to judge
+prose-sample SEED COMMENTS="180" MESSAGES="120":
+    tests/prose/sample --seed {{ SEED }} --comments {{ COMMENTS }} --messages {{ MESSAGES }}
+
+# Check the spelling
+typos:
+    typos
+
+# Check licences, banned crates and sources (advisories need a database from the network)
+deps:
+    cargo deny --all-features check bans licenses sources
+
+# Check the shell scripts
+shell:
+    git grep -lE '^#!/.*sh\b' -- . | xargs shellcheck

@@ -1,0 +1,139 @@
+//! The command line of `producer`.
+
+pub mod args;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, ValueEnum};
+use kafka_client::args::KafkaArgs;
+use kafka_client::topic::Topic;
+
+use self::args::FeedArgs;
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+const AFTER_LONG_HELP: &str = "\
+Each row becomes one JSON object on one line, and its symbol becomes the record's key:
+
+  Index,Date,Open,Close,Adj Close,Volume
+  HSI,1986-12-31,2568.300049,2568.300049,2568.300049,0.0
+
+  {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"open\":2568.300049,\"close\":2568.300049,\"adj_close\":2568.300049,\"volume\":0.0}
+
+Two columns are required: the symbol (named Symbol, Ticker or Index; or give it with --symbol) and
+the date (named Date, Datetime or Timestamp). All other columns are kept, in snake_case. Numbers
+keep every digit, empty cells become null.
+A row that is not a quote goes to <FILE>.rejects.csv with its line number and the reason.
+
+A row counts as delivered when the broker has confirmed it. Ctrl-C stops reading, waits until the
+broker has confirmed what was sent, and prints the summary; a second Ctrl-C aborts.
+
+Examples:
+  See what would be sent, without Kafka:
+    producer quotes.csv --dry-run | head -3
+  Send the download of a single symbol, or a European export:
+    producer AAPL.csv --symbol AAPL -b localhost:9092
+    producer kurse.csv --delimiter ';' --date-format %d.%m.%Y -b localhost:9092
+  Send a file to a topic with three partitions:
+    producer quotes.csv -b localhost:9092 --create-topic 3
+  Replay history at a day a second, all symbols side by side:
+    producer *.csv.gz -b localhost:9092 --order date --speed 86400
+  Send a long file, with a command that can be repeated after a crash or Ctrl-C:
+    producer history.csv.gz -b localhost:9092 --resume
+  Simulate a live feed of 50 quotes a second, without end:
+    producer quotes.csv -b localhost:9092 --order sample --rate 50 --repeat forever
+  Send rows of another program, with European dates, to a broker with TLS and SCRAM:
+    export | producer - -b kafka:9096 --date-format %d/%m/%Y -X security.protocol=SASL_SSL \\
+      -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=me -X sasl.password=secret
+
+Exit codes:
+  0    all rows were delivered
+  1    failed: the error says why, and how much was delivered before
+  2    wrong usage, or --resume cannot continue: nothing was sent
+  3    delivered, but some rows were rejected
+  130  interrupted before the last row; everything that was sent is delivered";
+
+/// Send stock quotes from CSV files to a Kafka topic
+///
+/// Reads CSV files of stock quotes and sends each row to a Kafka topic, as JSON.
+#[derive(Debug, Parser)]
+#[command(name = "producer", version, styles = STYLES, after_long_help = AFTER_LONG_HELP, max_term_width = 100)]
+#[command(after_help = "See --help for details, examples and exit codes")]
+pub struct Cli {
+    #[expect(missing_docs, reason = "clap allows no doc comment on a flattened field")]
+    #[command(flatten)]
+    pub feed: FeedArgs,
+
+    /// Continue where an earlier run of this command stopped, for whatever reason
+    ///
+    /// Each row is then in the topic once. Use it from the first run on: it adds two headers to each
+    /// record, which identify the feed and the row. A later run reads from the topic itself how far
+    /// each partition got; there is no state file. Rows without these headers do not count. Rows that
+    /// other producers sent in between are read as well, which takes time if there are many.
+    ///
+    /// Records that a killed run had in flight can arrive later. Kafka cannot fence them off here, so
+    /// this run waits: it sends rows once no row of the feed has arrived for --resume-wait, while the
+    /// brokers answered without delay. A row that arrives even later, or is sent by a second producer
+    /// of the same feed at the same time, is detected and reported at the end, with exit code 1.
+    ///
+    /// A feed is identified by the bytes of its files, by the arguments that shape and order its rows
+    /// (not by its rate), and by the topic's number of partitions. Because each row could not be
+    /// guaranteed to be in the topic once, these are rejected: a file that has changed or is fed
+    /// together with other files than before, other arguments or partitions, standard input and
+    /// pipes, a sample without --seed, --repeat forever, a partition whose rows may have been
+    /// removed, and settings (-X) that leave gaps. Compacted topics are not supported, since they
+    /// remove rows. The user needs READ on the topic.
+    #[arg(long, conflicts_with = "dry_run", help_heading = "Order and pace")]
+    pub resume: bool,
+
+    /// Wait until no row of the feed has arrived for SECONDS before --resume continues
+    ///
+    /// Use a longer wait for brokers that are far away, busy or slow to replicate: followers that lag
+    /// can hold back records for the brokers' replica.lag.time.max.ms, 30 s by default.
+    #[arg(
+        long, value_name = "SECONDS", default_value = "5", requires = "resume",
+        value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Order and pace"
+    )]
+    pub resume_wait: u64,
+
+    #[expect(missing_docs, reason = "clap allows no doc comment on a flattened field")]
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// Send to TOPIC
+    #[arg(short, long, value_name = "TOPIC", default_value = "quotes", help_heading = "Kafka")]
+    pub topic: Topic,
+
+    /// Create the topic with N partitions if it does not exist
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Kafka")]
+    pub create_topic: Option<u32>,
+
+    /// Print the JSON lines instead of sending them; needs no Kafka
+    #[arg(long, help_heading = "Output")]
+    pub dry_run: bool,
+
+    /// Choose the format of the summary
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: Format,
+}
+
+/// Values of `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    #[default]
+    Text,
+    /// One JSON object on one line
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

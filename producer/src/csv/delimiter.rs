@@ -1,0 +1,115 @@
+//! The character that separates the columns of a file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// One ASCII character that separates columns; a comma by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delimiter(u8);
+
+/// Why a text cannot be a delimiter.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DelimiterError {
+    /// It is empty, several characters, or one that is not ASCII.
+    #[error("`{0}` is not one ASCII character; give one such as ';' or '|', or `tab`")]
+    NotOneCharacter(String),
+    /// It is a character of cells, quotes or line ends.
+    #[error("{0:?} cannot separate columns; give one such as ';' or '|', or `tab`")]
+    Unsuitable(char),
+}
+
+impl Delimiter {
+    /// The comma.
+    pub const COMMA: Self = Self(b',');
+
+    /// Delimiters that [`Delimiter::guess_other`] considers.
+    const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
+
+    /// Returns the delimiter's byte.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        self.0
+    }
+
+    /// Returns the common delimiter, other than this one, that occurs most often in `line`.
+    #[must_use]
+    pub(crate) fn guess_other(self, line: &str) -> Option<Self> {
+        let count = |delimiter: &Self| line.bytes().filter(|&byte| byte == delimiter.0).count();
+        Self::COMMON.into_iter().filter(|other| *other != self && count(other) > 0).max_by_key(count)
+    }
+}
+
+impl Default for Delimiter {
+    fn default() -> Self {
+        Self::COMMA
+    }
+}
+
+impl FromStr for Delimiter {
+    type Err = DelimiterError;
+
+    fn from_str(text: &str) -> Result<Self, DelimiterError> {
+        let byte = match text.as_bytes() {
+            b"tab" | b"\\t" => b'\t',
+            [byte] if byte.is_ascii() => *byte,
+            _ => return Err(DelimiterError::NotOneCharacter(text.to_owned())),
+        };
+        match byte {
+            b'"' | b'\r' | b'\n' => Err(DelimiterError::Unsuitable(byte.into())),
+            // Dates and prices contain these.
+            b'-' | b'+' | b'.' => Err(DelimiterError::Unsuitable(byte.into())),
+            _ if byte.is_ascii_alphanumeric() => Err(DelimiterError::Unsuitable(byte.into())),
+            byte => Ok(Self(byte)),
+        }
+    }
+}
+
+/// Writes the delimiter as a shell accepts it.
+impl fmt::Display for Delimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            b'\t' => f.write_str("tab"),
+            b'\'' => f.write_str("\"'\""),
+            byte if byte.is_ascii_graphic() || byte == b' ' => write!(f, "'{}'", char::from(byte)),
+            byte => write!(f, "$'\\x{byte:02x}'"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delimiter_is_one_character_or_the_word_tab() {
+        for (text, byte) in [(";", b';'), ("|", b'|'), (",", b','), (" ", b' '), ("\u{1}", 1)] {
+            assert_eq!(text.parse(), Ok(Delimiter(byte)), "{text}");
+        }
+        for text in ["tab", "\\t", "\t"] {
+            assert_eq!(text.parse(), Ok(Delimiter(b'\t')), "{text}");
+        }
+        for text in ["", ";;", "§", "\\n", "TAB"] {
+            assert_eq!(text.parse::<Delimiter>(), Err(DelimiterError::NotOneCharacter(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn characters_of_cells_are_unsuitable() {
+        for text in ["\"", "\n", "\r", "a", "Z", "0", "-", "+", "."] {
+            assert!(matches!(text.parse::<Delimiter>(), Err(DelimiterError::Unsuitable(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_guess_is_the_most_frequent_delimiter() {
+        let guess = |line| Delimiter::COMMA.guess_other(line).map(|other| other.to_string());
+        assert_eq!(guess("Symbol;Date;High|Low").as_deref(), Some("';'"));
+        assert_eq!(guess("Symbol\tDate").as_deref(), Some("tab"));
+        assert_eq!(guess("Symbol|Date").as_deref(), Some("'|'"));
+        assert_eq!(guess("Symbol"), None);
+        assert_eq!(guess("Symbol,Date"), None);
+        assert_eq!(Delimiter(b';').guess_other("Symbol,Date"), Some(Delimiter::COMMA));
+    }
+}

@@ -1,0 +1,60 @@
+//! Field names: snake case, and one name for the titles that mean the same.
+
+/// Returns the field name of a column's title; `None` if the title has no letter or digit.
+pub(crate) fn field_name(title: &str) -> Option<String> {
+    let name = snake_case(title);
+    let known = match name.replace('_', "").as_str() {
+        "" => return None,
+        "symbol" | "ticker" | "index" => "symbol",
+        "date" | "datetime" | "timestamp" | "tradedate" => "trade_date",
+        "adjclose" | "adjustedclose" => "adj_close",
+        "closeusd" => "close_usd",
+        _ => return Some(name),
+    };
+    Some(known.to_owned())
+}
+
+/// `Adj Close`, `adjClose` and `ADJ_CLOSE` all become `adj_close`; `CloseUSD` becomes `close_usd`.
+fn snake_case(title: &str) -> String {
+    let letters: Vec<char> = title.chars().collect();
+    let mut name = String::with_capacity(title.len() + 4);
+    for (at, &letter) in letters.iter().enumerate() {
+        if !letter.is_alphanumeric() {
+            if !name.is_empty() && !name.ends_with('_') {
+                name.push('_');
+            }
+            continue;
+        }
+        let previous = at.checked_sub(1).map(|before| letters[before]);
+        let next_is_lower = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let starts_word = is_capital(letter)
+            && previous.is_some_and(|previous| previous.is_lowercase() || (is_capital(previous) && next_is_lower));
+        if starts_word && !name.ends_with('_') {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase().filter(|lower| lower.is_alphanumeric()));
+    }
+    name.truncate(name.trim_end_matches('_').len());
+    name
+}
+
+/// Returns `true` for a capital that has a small letter; mathematical capitals, for instance, have none.
+fn is_capital(letter: char) -> bool {
+    letter.is_uppercase() && !letter.to_lowercase().eq([letter])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_field_name_is_its_own_field_name(title in "\\PC{0,20}") {
+            if let Some(name) = field_name(&title) {
+                prop_assert_eq!(field_name(&name), Some(name.clone()));
+                prop_assert!(!name.chars().any(|letter| letter.is_ascii_uppercase() || letter == ' ' || letter == '"'));
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! One row of a CSV file: its cells, its line number and its original bytes.
+
+/// One row. Its memory is reused for the next row.
+#[derive(Debug, Default)]
+pub struct Row {
+    pub(super) line: u64,
+    pub(super) raw: Vec<u8>,
+    pub(super) text: Vec<u8>,
+    pub(super) ends: Vec<usize>,
+}
+
+impl Row {
+    /// Returns the number of the line on which the row begins, from 1.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Returns the row as written, without its line end.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        let raw = self.raw.strip_suffix(b"\n").unwrap_or(&self.raw);
+        raw.strip_suffix(b"\r").unwrap_or(raw)
+    }
+
+    /// Returns the number of cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns `true` if the row has no cells.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Returns the bytes of all cells, one after the other, unquoted.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Returns where each cell ends in [`Row::text`].
+    #[must_use]
+    pub fn ends(&self) -> &[usize] {
+        &self.ends
+    }
+
+    /// Returns the bytes of each cell, unquoted.
+    pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
+    }
+
+    /// Forgets the row's bytes, for a row that begins on `line`.
+    pub(super) fn clear(&mut self, line: u64) {
+        self.line = line;
+        self.raw.clear();
+        self.text.clear();
+        self.ends.clear();
+    }
+}

@@ -1,0 +1,145 @@
+//! The output of a feed: a Kafka topic, or a stream of lines.
+
+use std::io::{self, BufWriter, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kafka_client::settings::Settings;
+use kafka_client::topic::Topic;
+use tokio_util::sync::CancellationToken;
+
+use super::Flow;
+use super::error::OutputError;
+use super::sender::KafkaSender;
+use crate::feed::Feed;
+use crate::feed::input::Input;
+use crate::feed::record_buffer::Record;
+use crate::report::progress::Progress;
+use crate::report::summary::Delivered;
+use crate::resume::RowStatus;
+
+const STREAM_BUFFER_BYTES: usize = 1 << 16;
+
+/// Where records are sent.
+pub enum Target {
+    /// A Kafka topic.
+    Kafka {
+        /// The brokers and how to reach them.
+        settings: Settings,
+        /// The topic.
+        topic: Topic,
+    },
+    /// A stream, one JSON object a line.
+    Lines(Mutex<Box<dyn Write + Send>>),
+}
+
+impl Target {
+    /// Creates a target that prints records to a stream.
+    #[must_use]
+    pub fn lines(stream: impl Write + Send + 'static) -> Self {
+        Self::Lines(Mutex::new(Box::new(stream)))
+    }
+}
+
+/// An opened target.
+pub(crate) enum Output<'a> {
+    Kafka(KafkaSender<'a>),
+    Lines { stream: BufWriter<LockedStream<'a>>, printed: u64, progress: &'a Progress },
+}
+
+pub(crate) struct LockedStream<'a>(MutexGuard<'a, Box<dyn Write + Send>>);
+
+impl Write for LockedStream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<'a> Output<'a> {
+    /// Opens the target: connects to Kafka, and finds the rows that the topic already holds if the feed is resumed.
+    pub(crate) fn open(
+        feed: &Feed,
+        target: &'a Target,
+        progress: &'a Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, OutputError> {
+        Ok(match target {
+            Target::Kafka { settings, topic } => {
+                let inputs = feed.inputs().iter().map(Input::name).collect();
+                let mut sender = KafkaSender::connect(settings, topic, inputs, progress, shutdown)?;
+                if let Some(wait) = feed.resume() {
+                    sender.resume(feed, wait, progress, shutdown)?;
+                }
+                Self::Kafka(sender)
+            }
+            Target::Lines(stream) => {
+                let locked = LockedStream(stream.lock().unwrap_or_else(PoisonError::into_inner));
+                let stream = BufWriter::with_capacity(STREAM_BUFFER_BYTES, locked);
+                Self::Lines { stream, printed: 0, progress }
+            }
+        })
+    }
+
+    /// Moves to the feed's next row, whose record has this key, and returns whether it has to be sent. Must be called
+    /// for each row, in order.
+    pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
+        match self {
+            Self::Kafka(sender) => sender.advance(key),
+            Self::Lines { .. } => RowStatus::New,
+        }
+    }
+
+    /// Sends the record of the present row. Returns [`Flow::Stop`] if it was not sent because of a shutdown, or because
+    /// nobody reads the stream any more.
+    pub(crate) fn send(&mut self, record: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, OutputError> {
+        match self {
+            Self::Kafka(sender) => Ok(sender.send(record, shutdown)?),
+            Self::Lines { stream, printed, progress } => {
+                let written = stream.write_all(record.value).and_then(|()| stream.write_all(b"\n"));
+                *printed += 1;
+                progress.add_bytes((record.key.len() + record.value.len()) as u64);
+                stop_if_closed(written)
+            }
+        }
+    }
+
+    /// Writes out what is buffered, before a pause in which nothing is sent.
+    pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
+        if let Self::Lines { stream, .. } = self {
+            stop_if_closed(stream.flush())?;
+        }
+        Ok(())
+    }
+
+    /// Returns the first delivery failure, if any.
+    pub(crate) fn check(&self) -> Result<(), OutputError> {
+        match self {
+            Self::Kafka(sender) => Ok(sender.check()?),
+            Self::Lines { .. } => Ok(()),
+        }
+    }
+
+    /// Waits until every record is delivered. Returns what was delivered to each partition, and how many records were
+    /// printed.
+    pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<(Delivered, u64), OutputError> {
+        match self {
+            Self::Kafka(sender) => Ok((sender.finish(shutdown)?, 0)),
+            Self::Lines { mut stream, printed, .. } => {
+                stop_if_closed(stream.flush())?;
+                Ok((Delivered::new(), printed))
+            }
+        }
+    }
+}
+
+/// A reader that closes the stream has seen enough, as `head` does.
+fn stop_if_closed(written: io::Result<()>) -> Result<Flow, OutputError> {
+    match written {
+        Ok(()) => Ok(Flow::Continue),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Flow::Stop),
+        Err(error) => Err(OutputError::Print(error)),
+    }
+}

@@ -1,0 +1,169 @@
+//! Sends records to one topic and waits for their confirmation.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kafka_client::connection::{CONNECT_TIMEOUT, ConnectionError, connect};
+use kafka_client::hints::Operation;
+use kafka_client::settings::Settings;
+use kafka_client::topic::Topic;
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode as Code;
+use terminal::numbers::counted;
+use tokio_util::sync::CancellationToken;
+
+use super::Flow;
+use super::error::{DeliveryError, OutputError};
+use super::tracker::DeliveryTracker;
+use crate::feed::Feed;
+use crate::feed::record_buffer::Record;
+use crate::report::progress::Progress;
+use crate::report::summary::Delivered;
+use crate::resume::{ResumedFeed, RowStatus};
+
+/// How long after a shutdown the client waits for confirmations.
+const SHUTDOWN_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause before a record is offered again to a client whose queue is full.
+const QUEUE_FULL_INTERVAL: Duration = Duration::from_millis(1);
+/// How long one flush may take before failures and the shutdown are checked.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Sends the records of a feed to one topic.
+pub(crate) struct KafkaSender<'a> {
+    producer: ThreadedProducer<DeliveryTracker>,
+    settings: &'a Settings,
+    topic: &'a Topic,
+    sent: u64,
+    resumed: Option<ResumedFeed<'a>>,
+}
+
+impl<'a> KafkaSender<'a> {
+    /// Connects to the topic. `inputs` are the names of the feed's inputs.
+    pub(crate) fn connect(
+        settings: &'a Settings,
+        topic: &'a Topic,
+        inputs: Vec<String>,
+        progress: &Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, DeliveryError> {
+        let tracker = DeliveryTracker::new(progress, settings.servers(), inputs);
+        let producer = connect(settings, Some(topic), tracker, shutdown)?;
+        Ok(Self { producer, settings, topic, sent: 0, resumed: None })
+    }
+
+    /// Finds how far the feed has got in the topic, to continue from there.
+    pub(crate) fn resume(
+        &mut self,
+        feed: &Feed,
+        wait: Duration,
+        progress: &Progress,
+        shutdown: &CancellationToken,
+    ) -> Result<(), OutputError> {
+        if shutdown.is_cancelled() {
+            // No row will be sent.
+            return Ok(());
+        }
+        let partitions = self.partitions()?;
+        let resumed = ResumedFeed::find(feed, wait, self.settings, self.topic, partitions, progress, shutdown)?;
+        self.resumed = Some(resumed);
+        Ok(())
+    }
+
+    /// Returns the topic's number of partitions.
+    fn partitions(&self) -> Result<u32, DeliveryError> {
+        let name = self.topic.as_str();
+        let metadata = self.producer.client().fetch_metadata(Some(name), CONNECT_TIMEOUT).map_err(|error| {
+            let servers = self.settings.servers().to_owned();
+            ConnectionError::Unreachable { servers, reason: error.to_string() }
+        })?;
+        match metadata.topics().iter().find(|one| one.name() == name).map(|topic| topic.partitions().len()) {
+            Some(partitions @ 1..) => Ok(partitions as u32),
+            _ => Err(ConnectionError::of_topic(self.topic, self.settings, Code::UnknownTopicOrPartition).into()),
+        }
+    }
+
+    /// Moves to the feed's next row and returns whether it has to be sent.
+    pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
+        self.resumed.as_mut().map_or(RowStatus::New, |resumed| resumed.advance(key))
+    }
+
+    /// Passes a record to the client, waiting while its queue is full. Returns [`Flow::Stop`] if a shutdown comes first.
+    pub(crate) fn send(&mut self, sent: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, DeliveryError> {
+        let mut record =
+            BaseRecord::with_opaque_to(self.topic.as_str(), sent.row.opaque()).key(sent.key).payload(sent.value);
+        if let Some(resumed) = &mut self.resumed {
+            record = record.partition(resumed.partition()).headers(resumed.headers(sent.row.input()));
+        }
+        loop {
+            self.check()?;
+            record = match self.producer.send(record) {
+                Ok(()) => {
+                    self.sent += 1;
+                    return Ok(Flow::Continue);
+                }
+                Err((error, unsent)) if error.rdkafka_error_code() == Some(Code::QueueFull) => unsent,
+                Err((error, _)) if error.rdkafka_error_code() == Some(Code::Fatal) => {
+                    return Err(self.fatal_error(1));
+                }
+                Err((error, _)) => {
+                    return Err(self.producer.context().not_sent(sent.row, &error));
+                }
+            };
+            if shutdown.is_cancelled() {
+                return Ok(Flow::Stop);
+            }
+            std::thread::sleep(QUEUE_FULL_INTERVAL);
+        }
+    }
+
+    /// Returns the first delivery failure, if any.
+    pub(crate) fn check(&self) -> Result<(), DeliveryError> {
+        self.producer.context().failure().map_or(Ok(()), Err)
+    }
+
+    /// Waits until every record is confirmed; after a shutdown, for at most [`SHUTDOWN_FLUSH_TIMEOUT`].
+    pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<Delivered, OutputError> {
+        let tracker = self.producer.context();
+        let mut shutdown_seen = None;
+        loop {
+            self.check()?;
+            let settled = tracker.settled();
+            if settled >= self.sent {
+                // The last record may have been the one that failed.
+                self.check()?;
+                let delivered = tracker.take_delivered();
+                let confirmed: u64 = delivered.values().map(|partition| partition.records).sum();
+                if confirmed < self.sent {
+                    return Err(self.fatal_error(self.sent - confirmed).into());
+                }
+                if let Some(resumed) = &self.resumed {
+                    resumed.check_for_duplicates(&delivered)?;
+                }
+                return Ok(delivered);
+            }
+            if shutdown.is_cancelled()
+                && shutdown_seen.get_or_insert_with(Instant::now).elapsed() > SHUTDOWN_FLUSH_TIMEOUT
+            {
+                let servers = self.settings.servers().to_owned();
+                return Err(DeliveryError::Unconfirmed {
+                    records: self.sent - settled,
+                    timeout: SHUTDOWN_FLUSH_TIMEOUT,
+                    servers,
+                }
+                .into());
+            }
+            // The tracker has the results; flushing only ends the lingering of batches.
+            let _ = self.producer.flush(FLUSH_INTERVAL);
+        }
+    }
+
+    /// Returns the error of a client that accepts or delivers no more records, before its callback has reported why.
+    fn fatal_error(&self, records: u64) -> DeliveryError {
+        let servers = self.settings.servers().to_owned();
+        let reason = match self.producer.client().fatal_error() {
+            Some((code, reason)) => format!("{reason}{}", Operation::Produce.hint(Some(code))),
+            None => format!("no confirmation for {}", counted(records, "record", "records")),
+        };
+        DeliveryError::Fatal { servers, reason }
+    }
+}

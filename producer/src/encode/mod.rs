@@ -1,0 +1,5 @@
+//! Turns rows into JSON records, without I/O.
+
+pub(crate) mod number;
+pub mod record_encoder;
+pub mod reject;

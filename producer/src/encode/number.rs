@@ -1,0 +1,210 @@
+//! Turns the numbers of CSV cells into JSON numbers, digit for digit.
+//!
+//! A number never passes through a float: a table may have a decimal type, and a price keeps the digits it was written
+//! with.
+
+use thiserror::Error;
+
+/// Why a cell is not a number that a table can hold. The text follows the column's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NumberError {
+    /// NaN, an infinity, or a number too large for a double.
+    #[error("is not a finite number")]
+    NotFinite,
+    /// A number such as `1,5` or `1.234,56`.
+    #[error("has a decimal comma, but only decimal points are supported")]
+    DecimalComma,
+    /// A number such as `1,234`, which may be either.
+    #[error("has a comma that may be a decimal comma or a thousands separator")]
+    AmbiguousComma,
+    /// A number with thousands separators.
+    #[error("has thousands separators")]
+    ThousandsSeparators,
+    /// Anything else.
+    #[error("is not a number")]
+    NotANumber,
+}
+
+/// Appends `cell` to `out` as a JSON number of exactly the same value.
+///
+/// A valid JSON number is copied unchanged. `+3`, `007`, `2913.` and `.5` are not valid JSON and become `3`, `7`, `2913`
+/// and `0.5`. On an error, nothing is appended.
+///
+/// # Errors
+/// [`NumberError`] if the cell is not a finite decimal number.
+pub(crate) fn write_number(cell: &[u8], out: &mut Vec<u8>) -> Result<(), NumberError> {
+    let (negative, unsigned) = match cell {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let (integer, rest) = split_digits(unsigned);
+    let (fraction, exponent) = match rest {
+        [b'.', rest @ ..] => split_digits(rest),
+        rest => (&rest[..0], rest),
+    };
+    if (integer.is_empty() && fraction.is_empty()) || !is_exponent(exponent) {
+        return Err(classify(cell));
+    }
+    if (!exponent.is_empty() || integer.len() > 308) && overflows(cell) {
+        return Err(NumberError::NotFinite);
+    }
+    if negative {
+        out.push(b'-');
+    }
+    let zeros = integer.iter().take_while(|&&digit| digit == b'0').count();
+    match &integer[zeros..] {
+        [] => out.push(b'0'),
+        digits => out.extend_from_slice(digits),
+    }
+    if !fraction.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(fraction);
+    }
+    out.extend_from_slice(exponent);
+    Ok(())
+}
+
+fn split_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.split_at(digits)
+}
+
+/// Returns `true` if `bytes` is empty, or an exponent that JSON allows.
+fn is_exponent(bytes: &[u8]) -> bool {
+    match bytes {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', digits @ ..] | [b'e' | b'E', digits @ ..] => {
+            !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
+    }
+}
+
+/// Returns `true` if a double would read the number as an infinity.
+fn overflows(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).ok().and_then(|text| text.parse::<f64>().ok()).is_none_or(f64::is_infinite)
+}
+
+/// Returns why a cell that is not a plain decimal number is rejected.
+fn classify(cell: &[u8]) -> NumberError {
+    let unsigned = cell.strip_prefix(b"-").or(cell.strip_prefix(b"+")).unwrap_or(cell);
+    let is = |word: &[u8]| unsigned.eq_ignore_ascii_case(word);
+    let grouped = |byte: &u8| byte.is_ascii_digit() || b",._' ".contains(byte);
+    if is(b"nan") || is(b"inf") || is(b"infinity") {
+        NumberError::NotFinite
+    } else if unsigned.first().is_some_and(u8::is_ascii_digit) && unsigned.iter().all(grouped) {
+        classify_separators(unsigned)
+    } else {
+        NumberError::NotANumber
+    }
+}
+
+/// Tells a decimal comma from thousands separators, in a number that has more than digits and one point.
+fn classify_separators(unsigned: &[u8]) -> NumberError {
+    let mut parts = unsigned.split(|&byte| byte == b',');
+    let (Some(before), Some(after), None) = (parts.next(), parts.next(), parts.next()) else {
+        return NumberError::ThousandsSeparators;
+    };
+    if after.is_empty() || !after.iter().all(u8::is_ascii_digit) {
+        return NumberError::ThousandsSeparators;
+    }
+    // A thousands separator is between one to three digits and exactly three.
+    match before {
+        [b'1'..=b'9', rest @ ..] if rest.len() < 3 && rest.iter().all(u8::is_ascii_digit) && after.len() == 3 => {
+            NumberError::AmbiguousComma
+        }
+        _ => NumberError::DecimalComma,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(cell: &str) -> Result<String, NumberError> {
+        let mut out = Vec::new();
+        let result = write_number(cell.as_bytes(), &mut out);
+        assert!(result.is_ok() || out.is_empty(), "an error appends nothing");
+        result.map(|()| String::from_utf8(out).expect("numbers are ASCII"))
+    }
+
+    /// Returns a decimal as (negative, digits without outer zeros, power of ten of the last digit).
+    fn exact(number: &str) -> (bool, String, i64) {
+        let (negative, number) = match number.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, number.strip_prefix('+').unwrap_or(number)),
+        };
+        let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+        let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{integer}{fraction}");
+        let mut power = exponent.parse::<i64>().expect("an exponent") - fraction.len() as i64;
+        let trimmed = digits.trim_end_matches('0');
+        power += (digits.len() - trimmed.len()) as i64;
+        let digits = trimmed.trim_start_matches('0').to_owned();
+        if digits.is_empty() { (negative, digits, 0) } else { (negative, digits, power) }
+    }
+
+    #[test]
+    fn valid_json_numbers_are_copied() {
+        for cell in ["0", "-0", "0.0", "2568.300049", "1e5", "1E+05", "-2.50e-3", "9616100"] {
+            assert_eq!(written(cell).as_deref(), Ok(cell));
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_valid_json_are_rewritten() {
+        for (cell, json) in [
+            ("2913.", "2913"),
+            (".5", "0.5"),
+            ("-.5", "-0.5"),
+            ("+3", "3"),
+            ("007", "7"),
+            ("-007.50", "-7.50"),
+            ("000", "0"),
+            ("1.e5", "1e5"),
+            ("00.5", "0.5"),
+        ] {
+            assert_eq!(written(cell).as_deref(), Ok(json), "{cell}");
+        }
+    }
+
+    #[test]
+    fn other_cells_are_classified() {
+        for cell in ["NaN", "nan", "-inf", "Infinity", "+INF", "1e999", "-1e400"] {
+            assert_eq!(written(cell), Err(NumberError::NotFinite), "{cell}");
+        }
+        for cell in ["1,234.5", "1 234", "1'234.50", "1,234,567", "1.234.567", "1_000", "1,"] {
+            assert_eq!(written(cell), Err(NumberError::ThousandsSeparators), "{cell}");
+        }
+        for cell in ["1,5", "-1,5", "0,123", "1.234,5", "1 234,567", "1234,567"] {
+            assert_eq!(written(cell), Err(NumberError::DecimalComma), "{cell}");
+        }
+        for cell in ["1,234", "-123,456"] {
+            assert_eq!(written(cell), Err(NumberError::AmbiguousComma), "{cell}");
+        }
+        for cell in ["", "-", "+", ".", "e5", "1e", "1e+", "--1", "+-1", "0x10", "12%", "$3", "null"] {
+            assert_eq!(written(cell), Err(NumberError::NotANumber), "{cell}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_value_is_unchanged_and_the_output_is_json(
+            cell in r"[+-]?([0-9]{1,40}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?"
+        ) {
+            let json = written(&cell).expect("a number");
+            prop_assert_eq!(exact(&json), exact(&cell));
+            prop_assert!(serde_json::from_str::<serde_json::Number>(&json).is_ok(), "{}", json);
+        }
+
+        #[test]
+        fn every_accepted_cell_becomes_a_json_number(cell in "[-+0-9.eE,x ]{0,12}") {
+            if let Ok(json) = written(&cell) {
+                prop_assert!(serde_json::from_str::<serde_json::Number>(&json).is_ok(), "{} {}", cell, json);
+                prop_assert_eq!(exact(&json), exact(&cell));
+            }
+        }
+    }
+}

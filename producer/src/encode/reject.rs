@@ -1,0 +1,74 @@
+//! Why a row is rejected.
+
+use std::borrow::Cow;
+
+use memchr::memchr3;
+use thiserror::Error;
+
+use super::number::NumberError;
+use crate::csv::row_reader::MAX_ROW_BYTES;
+
+/// Why a row is not a quote. The text is the reason in the file of rejected rows.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Reject {
+    /// The row has too few or too many cells.
+    #[error("{found} fields where the header has {expected}")]
+    FieldCount {
+        /// The number of columns in the header.
+        expected: usize,
+        /// The number of cells in the row.
+        found: usize,
+    },
+    /// The symbol cell is empty.
+    #[error("no symbol")]
+    NoSymbol,
+    /// The date cell is empty.
+    #[error("no date")]
+    NoDate,
+    /// The date cell does not have the format of dates.
+    #[error("{}", date_reason(cell, pattern.as_deref()))]
+    Date {
+        /// The cell.
+        cell: String,
+        /// The strftime pattern in use; `None` for ISO 8601.
+        pattern: Option<String>,
+    },
+    /// A number cell is not a number.
+    #[error("{column} {source}: {cell}")]
+    Number {
+        /// The field's name.
+        column: String,
+        /// What is wrong with the cell.
+        source: NumberError,
+        /// The cell.
+        cell: String,
+    },
+    /// The row is not UTF-8 text.
+    #[error("not UTF-8 text")]
+    NotUtf8,
+    /// A quoted field is never closed.
+    #[error("a quoted field starts here and is never closed")]
+    OpenQuote,
+    /// The row is longer than the limit.
+    #[error("longer than {MAX_ROW_BYTES} bytes; only its beginning is kept here")]
+    TooLong,
+}
+
+fn date_reason(cell: &str, pattern: Option<&str>) -> String {
+    match pattern {
+        None => format!("date is not YYYY-MM-DD: {cell} (give its format with --date-format, such as %d/%m/%Y)"),
+        Some(pattern) => format!("date does not follow --date-format {pattern}: {cell}"),
+    }
+}
+
+/// Returns a cell for a message: on one line, and cut after 40 characters.
+pub(super) fn shortened(cell: &str) -> String {
+    let cell: Cow<'_, str> = match memchr3(b'\n', b'\r', b'\t', cell.as_bytes()) {
+        Some(_) => Cow::Owned(cell.split_ascii_whitespace().collect::<Vec<_>>().join(" ")),
+        None => Cow::Borrowed(cell),
+    };
+    match cell.char_indices().nth(40) {
+        Some((cut, _)) => format!("{}...", &cell[..cut]),
+        None => cell.into_owned(),
+    }
+}

@@ -1,0 +1,277 @@
+//! What to send, in which order and how fast: the arguments, validated once into a [`Feed`].
+
+pub mod input;
+pub mod pace;
+pub(crate) mod record_buffer;
+mod rejects_paths;
+pub(crate) mod row_id;
+pub mod source;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use self::input::Input;
+use self::pace::Pace;
+use self::rejects_paths::{RejectsPathError, rejects_paths};
+use crate::cli::args::{FeedArgs, OrderArg, Repeat};
+use crate::csv::options::{CsvOptions, CsvOptionsError};
+
+/// The order of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The order of the inputs and of their rows.
+    File,
+    /// By date across all inputs. Rows of the same time keep the order of the inputs.
+    Date,
+    /// Random rows, drawn with replacement. A pass draws as many rows as there are.
+    Sample {
+        /// The same seed draws the same rows.
+        seed: u64,
+    },
+}
+
+/// A validated feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feed {
+    inputs: Vec<Input>,
+    order: Order,
+    repeat: Repeat,
+    pace: Pace,
+    options: CsvOptions,
+    resume: Option<Duration>,
+    /// By input.
+    rejects_paths: Vec<Option<PathBuf>>,
+}
+
+/// Why arguments are not a valid feed; each variant names the argument to change.
+#[derive(Debug, Error)]
+pub enum FeedError {
+    /// No input is named.
+    #[error("no input: name CSV files, or `-` for standard input")]
+    NoInput,
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The error of looking it up.
+        source: io::Error,
+    },
+    /// An input is a folder.
+    #[error("{} is a folder; name the CSV files in it", .0.display())]
+    Folder(PathBuf),
+    /// Standard input is named more than once.
+    #[error("`-`: standard input can be named only once")]
+    StdinTwice,
+    /// An input that can be read only once is to be repeated.
+    #[error(
+        "--repeat: {0} can be read only once; with --order date or sample its rows are kept in memory and can be sent again"
+    )]
+    RepeatPipe(String),
+    /// The options for reading CSV are invalid.
+    #[error(transparent)]
+    Options(#[from] CsvOptionsError),
+    /// A seed is given although nothing is random.
+    #[error("--seed: applies to --order sample only")]
+    Seed,
+    /// Random rows cannot follow their dates.
+    #[error("--speed: random rows do not follow their dates; use --rate with --order sample")]
+    SpeedOfSample,
+    /// An input that can be read only once cannot be resumed.
+    #[error("--resume: {0} cannot be read a second time, but resuming starts at the first row; name a file")]
+    ResumePipe(String),
+    /// A sample without a seed draws other rows each time.
+    #[error("--resume with --order sample needs a fixed --seed N")]
+    ResumeSample,
+    /// A feed without end would take longer to resume each time.
+    #[error("--resume: --repeat forever has no last row, and resuming would take longer each time; give --repeat N")]
+    ResumeForever,
+    /// Rejected rows cannot be written where the arguments say.
+    #[error(transparent)]
+    RejectsPath(#[from] RejectsPathError),
+}
+
+impl TryFrom<FeedArgs> for Feed {
+    type Error = FeedError;
+
+    fn try_from(args: FeedArgs) -> Result<Self, FeedError> {
+        let inputs = inputs(&args.files)?;
+        Self::new(args, inputs)
+    }
+}
+
+impl Feed {
+    /// Creates the feed of the arguments, or of `sample` if they name no file.
+    ///
+    /// # Errors
+    /// [`FeedError`] names the argument to change.
+    pub fn or_sample(args: FeedArgs, sample: Input) -> Result<Self, FeedError> {
+        let inputs = if args.files.is_empty() { vec![sample] } else { inputs(&args.files)? };
+        Self::new(args, inputs)
+    }
+
+    /// Creates the feed of `inputs` with the other arguments; the files that the arguments name are ignored.
+    ///
+    /// # Errors
+    /// [`FeedError`] names the argument to change.
+    pub fn new(args: FeedArgs, inputs: Vec<Input>) -> Result<Self, FeedError> {
+        if inputs.is_empty() {
+            return Err(FeedError::NoInput);
+        }
+        if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+            return Err(FeedError::StdinTwice);
+        }
+        if args.resume.is_some() {
+            check_resumable(&args, &inputs)?;
+        }
+        let order = match (args.order, args.seed) {
+            (OrderArg::Sample, seed) => Order::Sample { seed: seed.unwrap_or_else(rand::random) },
+            (_, Some(_)) => return Err(FeedError::Seed),
+            (OrderArg::File, None) => Order::File,
+            (OrderArg::Date, None) => Order::Date,
+        };
+        let pace = match (args.rate, args.speed) {
+            (Some(rate), _) => Pace::Rate(rate),
+            (None, Some(_)) if matches!(order, Order::Sample { .. }) => {
+                return Err(FeedError::SpeedOfSample);
+            }
+            (None, Some(times)) => Pace::Speed(times),
+            (None, None) => Pace::Unlimited,
+        };
+        if order == Order::File
+            && args.repeat != Repeat::Times(1)
+            && let Some(pipe) = inputs.iter().find(|input| !input.is_repeatable())
+        {
+            return Err(FeedError::RepeatPipe(pipe.name()));
+        }
+        let options = CsvOptions::try_from(&args)?;
+        let rejects_paths = rejects_paths(&inputs, args.rejects.as_deref())?;
+        Ok(Self { inputs, order, repeat: args.repeat, pace, options, resume: args.resume, rejects_paths })
+    }
+
+    /// Returns the inputs, in order.
+    #[must_use]
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// Returns the order of the rows.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Returns how many times everything is sent.
+    #[must_use]
+    pub fn repeat(&self) -> Repeat {
+        self.repeat
+    }
+
+    /// Returns how fast records are sent.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Returns the options for reading the inputs.
+    #[must_use]
+    pub fn options(&self) -> &CsvOptions {
+        &self.options
+    }
+
+    /// Returns how long to wait for the last records of an earlier run before continuing after them; `None` if the feed
+    /// starts at the first row.
+    #[must_use]
+    pub fn resume(&self) -> Option<Duration> {
+        self.resume
+    }
+
+    /// Returns where each input's rejected rows are written; `None` for an input that was named before.
+    pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
+        &self.rejects_paths
+    }
+}
+
+/// A feed can be resumed only if it is the same from its first row on.
+fn check_resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
+    if let Some(pipe) = inputs.iter().find(|input| !input.is_repeatable()) {
+        return Err(FeedError::ResumePipe(pipe.name()));
+    }
+    match (args.order, args.seed, args.repeat) {
+        (OrderArg::Sample, None, _) => Err(FeedError::ResumeSample),
+        (_, _, Repeat::Forever) => Err(FeedError::ResumeForever),
+        _ => Ok(()),
+    }
+}
+
+fn inputs(files: &[PathBuf]) -> Result<Vec<Input>, FeedError> {
+    files
+        .iter()
+        .map(|path| {
+            if path.as_os_str() == "-" {
+                return Ok(Input::Stdin);
+            }
+            match path.metadata() {
+                Ok(metadata) if metadata.is_dir() => Err(FeedError::Folder(path.clone())),
+                Ok(_) => Ok(Input::File(path.clone())),
+                Err(source) => Err(FeedError::File { path: path.clone(), source }),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: Input = Input::Bytes { name: "sample", bytes: b"Symbol,Date\n" };
+
+    fn message(args: FeedArgs) -> String {
+        Feed::or_sample(args, SAMPLE).expect_err("rejected").to_string()
+    }
+
+    fn files(names: &[&str]) -> Vec<PathBuf> {
+        names.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn the_sample_is_fed_if_no_file_is_named() {
+        let feed = Feed::or_sample(FeedArgs::default(), SAMPLE).expect("a feed");
+        assert_eq!((feed.inputs(), feed.order(), feed.pace()), (&[SAMPLE][..], Order::File, Pace::Unlimited));
+        assert!(matches!(Feed::try_from(FeedArgs::default()), Err(FeedError::NoInput)));
+    }
+
+    #[test]
+    fn contradicting_arguments_are_named() {
+        let defaults = FeedArgs::default;
+        let sample = OrderArg::Sample;
+        let pipe = || files(&["-"]);
+        let resume = Some(Duration::from_secs(5));
+        for (args, named) in [
+            (FeedArgs { seed: Some(1), ..defaults() }, "--seed"),
+            (FeedArgs { order: sample, speed: Some(1.0), ..defaults() }, "--speed"),
+            (FeedArgs { files: pipe(), repeat: Repeat::Forever, ..defaults() }, "--repeat: standard input"),
+            (FeedArgs { files: files(&["-", "-"]), ..defaults() }, "`-`"),
+            (FeedArgs { delimiter: Some(";;".into()), ..defaults() }, "--delimiter: `;;`"),
+            (FeedArgs { symbol: Some(String::new()), ..defaults() }, "--symbol is empty"),
+            (FeedArgs { symbol: Some("A\tB".into()), ..defaults() }, "--symbol: \"A\\tB\" contains"),
+            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
+            (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
+            (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
+            (FeedArgs { files: pipe(), resume, ..defaults() }, "--resume: standard input cannot"),
+            (FeedArgs { files: files(&["/dev/null"]), resume, ..defaults() }, "--resume: /dev/null cannot"),
+            (FeedArgs { order: sample, resume, ..defaults() }, "--resume with --order sample"),
+            (FeedArgs { repeat: Repeat::Forever, resume, ..defaults() }, "--resume: --repeat forever"),
+            (FeedArgs { files: files(&["/nowhere.csv"]), ..defaults() }, "/nowhere.csv: No such file"),
+            (FeedArgs { files: files(&["/"]), ..defaults() }, "/ is a folder"),
+        ] {
+            let message = message(args);
+            assert!(message.starts_with(named), "{message}");
+        }
+        let buffered = FeedArgs { files: pipe(), order: sample, repeat: Repeat::Forever, ..defaults() };
+        assert!(Feed::try_from(buffered).is_ok());
+    }
+}

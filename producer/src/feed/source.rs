@@ -1,0 +1,190 @@
+//! An opened input: its rows, as records, rejected rows and blank lines.
+
+use std::io::{self, BufRead};
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use super::input::Input;
+use crate::csv::header::{Header, HeaderError};
+use crate::csv::options::CsvOptions;
+use crate::csv::row::Row;
+use crate::csv::row_reader::{RowKind, RowReader};
+use crate::encode::record_encoder::{Quote, RecordEncoder};
+use crate::encode::reject::Reject;
+use crate::report::progress::Progress;
+
+/// If the first rows, this many, all have unreadable dates, the rest of the input is not read.
+const DATE_CHECK_ROWS: u64 = 100;
+
+/// An input cannot be read.
+#[derive(Debug, Error)]
+#[error("{input}: {source}")]
+pub struct InputError {
+    /// The input's name.
+    pub input: String,
+    /// Why it cannot be read.
+    pub source: SourceError,
+}
+
+/// Why an input cannot be read.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// Reading failed.
+    #[error("failed to read: {0}")]
+    Io(#[from] io::Error),
+    /// The header line cannot be used.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The dates have another format than the one in use.
+    #[error("none of the first {DATE_CHECK_ROWS} rows has a readable date; line {line}: {reason}")]
+    UnreadableDates {
+        /// The last line that was read.
+        line: u64,
+        /// Why it was rejected.
+        reason: Reject,
+    },
+}
+
+/// A row of an input.
+#[derive(Debug)]
+pub(crate) enum SourceRow<'a> {
+    Quote { quote: Quote<'a>, line: u64 },
+    Rejected { line: u64, reason: Reject, raw: &'a [u8] },
+    Blank,
+    End,
+}
+
+/// An input whose header has been read.
+pub(crate) struct Source {
+    name: String,
+    rows: RowReader<Box<dyn BufRead + Send>>,
+    row: Row,
+    encoder: RecordEncoder,
+    header: Header,
+    date_check: DateCheck,
+}
+
+impl Source {
+    /// Opens an input and reads its header.
+    pub(crate) fn open(
+        input: &Input,
+        options: &CsvOptions,
+        progress: &Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, InputError> {
+        Self::open_unnamed(input, options, progress, shutdown)
+            .map_err(|source| InputError { input: input.name(), source })
+    }
+
+    fn open_unnamed(
+        input: &Input,
+        options: &CsvOptions,
+        progress: &Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, SourceError> {
+        let mut rows = RowReader::new(input.open(progress, shutdown)?, options.delimiter);
+        let mut row = Row::default();
+        let header = loop {
+            match rows.read(&mut row)? {
+                RowKind::Row => break Header::parse(row.cells(), options)?,
+                RowKind::Blank => {}
+                RowKind::End => return Err(HeaderError::Empty.into()),
+                RowKind::TooLong => return Err(HeaderError::TooLong.into()),
+                RowKind::OpenQuote => return Err(HeaderError::OpenQuote.into()),
+            }
+        };
+        let encoder = RecordEncoder::new(&header, options);
+        Ok(Self { name: input.name(), rows, row, encoder, header, date_check: DateCheck::default() })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Reads the next row. The JSON of a quote is written to `json`.
+    ///
+    /// # Errors
+    /// [`InputError`] if reading fails, or if all of the first rows have had unreadable dates.
+    pub(crate) fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
+        if let Some((line, reason)) = self.date_check.failure.take() {
+            return Err(self.error(SourceError::UnreadableDates { line, reason }));
+        }
+        let kind = self.rows.read(&mut self.row).map_err(|error| self.error(error.into()))?;
+        let (line, raw) = (self.row.line(), self.row.raw());
+        let reason = match kind {
+            RowKind::Row => match self.encoder.encode(&self.row, json) {
+                Ok(quote) => {
+                    self.date_check.quote();
+                    return Ok(SourceRow::Quote { quote, line });
+                }
+                Err(reason) => reason,
+            },
+            RowKind::Blank => return Ok(SourceRow::Blank),
+            RowKind::End => return Ok(SourceRow::End),
+            RowKind::TooLong => Reject::TooLong,
+            RowKind::OpenQuote => Reject::OpenQuote,
+        };
+        self.date_check.rejected(line, &reason);
+        Ok(SourceRow::Rejected { line, reason, raw })
+    }
+
+    /// Returns the number of the last line if it has no line end.
+    pub(crate) fn unended_line(&self) -> Option<u64> {
+        self.rows.unended_line()
+    }
+
+    fn error(&self, source: SourceError) -> InputError {
+        InputError { input: self.name.clone(), source }
+    }
+}
+
+/// Detects an input whose dates all have another format.
+#[derive(Debug, Default)]
+struct DateCheck {
+    rows: u64,
+    unreadable: u64,
+    /// Returned by the call after the last row that was checked, so that this row is reported as rejected first.
+    failure: Option<(u64, Reject)>,
+}
+
+impl DateCheck {
+    fn quote(&mut self) {
+        self.rows += 1;
+    }
+
+    fn rejected(&mut self, line: u64, reason: &Reject) {
+        self.rows += 1;
+        self.unreadable += u64::from(matches!(reason, Reject::Date { .. }));
+        if self.rows == DATE_CHECK_ROWS && self.unreadable == self.rows {
+            self.failure = Some((line, reason.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::row_reader::MAX_ROW_BYTES;
+
+    #[test]
+    fn a_line_that_is_not_a_header_is_an_error() {
+        let message = |bytes: Vec<u8>| {
+            let input = Input::Bytes { name: "x.csv", bytes: bytes.leak() };
+            let opened = Source::open(&input, &CsvOptions::default(), &Arc::default(), &CancellationToken::new());
+            opened.map(|_| ()).expect_err("rejected").to_string()
+        };
+        let too_long = message(vec![b'x'; MAX_ROW_BYTES + 1]);
+        assert!(too_long.starts_with("x.csv: the first line is longer than 1048576 bytes"), "{too_long}");
+        let open_quote = message(b"Symbol,\"Date\n".to_vec());
+        assert!(
+            open_quote.starts_with("x.csv: the first line has a quoted title that is never closed"),
+            "{open_quote}"
+        );
+    }
+}

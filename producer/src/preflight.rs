@@ -1,0 +1,83 @@
+//! Checks everything that can be checked before the first record is sent: the headers, and the files of rejected rows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::args::Repeat;
+use crate::feed::input::Input;
+use crate::feed::source::{InputError, Source};
+use crate::feed::{Feed, Order};
+use crate::report::progress::Progress;
+use crate::report::rejects::{Rejects, RejectsError};
+
+/// Reads the header of every file, and notifies the user of `--numeric` columns that no input has.
+pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), InputError> {
+    // Opening the files here must not count in the feed's own progress.
+    let uncounted = Arc::new(Progress::default());
+    let mut columns = Vec::new();
+    let (files, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.is_repeatable());
+    for input in files {
+        let source = Source::open(input, feed.options(), &uncounted, shutdown)?;
+        columns.extend(source.header().columns().iter().map(|column| column.name.clone()));
+    }
+    // The columns of a pipe are unknown until its rows are sent.
+    let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
+    for name in feed.options().numeric.iter().filter(unknown) {
+        progress.notice(format!("--numeric {name}: no input has such a column"));
+    }
+    Ok(())
+}
+
+/// Prepares the file of rejected rows for each input; `None` for an input that was named before.
+pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RejectsError> {
+    let prepare = |(input, path): (&Input, &Option<PathBuf>)| match (path.clone(), input) {
+        (None, _) => Ok(None),
+        (Some(path), Input::Bytes { .. }) => Ok(Some(Rejects::unprepared(path))),
+        (Some(path), _) => Rejects::prepare(path).map(Some),
+    };
+    feed.inputs().iter().zip(feed.rejects_paths()).map(prepare).collect()
+}
+
+/// Sets how many bytes all passes will read, for the display, if that is known.
+pub(crate) fn set_expected_bytes(feed: &Feed, progress: &Progress) {
+    let passes = match (feed.order(), feed.repeat()) {
+        (Order::File, Repeat::Forever) => return,
+        (Order::File, Repeat::Times(times)) => times,
+        _ => 1,
+    };
+    let size: Option<u64> = feed.inputs().iter().map(Input::size).sum();
+    progress.expect_bytes(size.unwrap_or(0).saturating_mul(passes));
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_feed::{A, TestFeed};
+
+    #[test]
+    fn a_bad_header_in_any_file_prevents_sending() {
+        let test = TestFeed::new(&[A, ("c.csv", "Symbol,Open\nA,1\n")]);
+        let error = test.run().expect_err("rejected").to_string();
+        assert!(error.contains("c.csv: no column for trade_date"), "{error}");
+        assert_eq!(test.progress.snapshot().sent, 0);
+    }
+
+    #[test]
+    fn a_file_after_a_pipe_is_checked() {
+        let mut test = TestFeed::new(&[("c.csv", "Symbol,Open\nA,1\n")]);
+        test.args.files.insert(0, "-".into());
+        test.args.rejects = Some(test.folder.path().into());
+        let error = test.run().expect_err("rejected").to_string();
+        assert!(error.contains("c.csv: no column for trade_date"), "{error}");
+    }
+
+    #[test]
+    fn an_unwritable_rejects_file_prevents_sending() {
+        let test = TestFeed::new(&[A]);
+        std::fs::create_dir(test.folder.path().join("a.csv.rejects.csv")).expect("created");
+        let error = test.run().expect_err("rejected").to_string();
+        assert!(error.contains("--rejects"), "{error}");
+        assert_eq!(test.progress.snapshot().sent, 0);
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a feed cannot be resumed, or was resumed with duplicates.
+
+use std::time::Duration;
+
+use kafka_client::topic::Topic;
+use terminal::numbers::counted;
+use thiserror::Error;
+
+use super::fingerprint::ContentError;
+use super::topic_reader::ReadError;
+
+pub use super::fingerprint::Change;
+
+/// Why a feed cannot be resumed, or was resumed with duplicates.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// An input cannot be read.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// The feed is not the one that was begun.
+    #[error("--resume: {}", describe(*change, topic, input, *partitions))]
+    Mismatch {
+        /// What has changed.
+        change: Change,
+        /// The topic.
+        topic: Topic,
+        /// The input whose rows the topic holds.
+        input: String,
+        /// The topic's present number of partitions.
+        partitions: u32,
+    },
+    /// It is unknown how far a partition got.
+    #[error(
+        "--resume: partition {partition} of topic `{topic}` holds no row of this feed, although others do, and its records before offset {low} have been removed, so how far it got is unknown; without --resume, everything is sent from the first row"
+    )]
+    RowsRemoved {
+        /// The topic.
+        topic: Topic,
+        /// The partition.
+        partition: usize,
+        /// The first offset that the partition still has.
+        low: i64,
+    },
+    /// Another producer sends rows of the feed.
+    #[error(
+        "--resume: rows of this feed keep arriving in topic `{0}`: another producer is feeding it; stop that producer first"
+    )]
+    OtherProducer(Topic),
+    /// The topic cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The topic holds rows more than once.
+    #[error(
+        "--resume: topic `{topic}` holds {} twice, the first at partition {partition}, offset {offset} (row {row}): an earlier run's rows arrived more than {} s after it was killed, or another producer feeds the same rows; wait longer with --resume-wait",
+        counted(*rows, "row", "rows"),
+        waited.as_secs()
+    )]
+    Duplicates {
+        /// How many.
+        rows: u64,
+        /// The topic.
+        topic: Topic,
+        /// The partition of the first duplicate.
+        partition: i32,
+        /// The offset of the first duplicate.
+        offset: i64,
+        /// The row of the first duplicate.
+        row: u64,
+        /// How long this run waited.
+        waited: Duration,
+    },
+}
+
+impl ResumeError {
+    /// Returns `true` if the arguments are at fault: nothing was sent, and the same command fails again.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Mismatch { .. } | Self::RowsRemoved { .. })
+    }
+}
+
+fn describe(change: Change, topic: &Topic, input: &str, partitions: u32) -> String {
+    match change {
+        Change::Files => format!(
+            "topic `{topic}` holds rows of {input} as it was before it changed, or fed together with other files, so its new rows are unknown; feed new files separately, rename a changed file, or leave out --resume to send everything from the first row"
+        ),
+        Change::Arguments => format!(
+            "topic `{topic}` holds rows of {input} that were sent with other arguments (--order, --seed, --repeat, --delimiter, --symbol, --date-format, --numeric) or by another version of the producer; use those, or leave out --resume to send everything from the first row"
+        ),
+        Change::Partitions(before) => format!(
+            "topic `{topic}` had {before} partitions when this feed was begun and has {partitions} now, which moves symbols to other partitions; use a new topic, or leave out --resume to send everything from the first row"
+        ),
+    }
+}

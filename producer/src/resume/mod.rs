@@ -1,0 +1,279 @@
+//! Resumes a feed: finds how far it has got in each partition of the topic, and therefore which rows to pass over.
+//!
+//! The topic is the only state: the headers of each record say which feed it belongs to, and which row of the feed it is
+//! (`fingerprint.rs`).
+//!
+//! ```text
+//! partition 0:  | 1 | 3 | 4 | x |            high-water mark 4      x: a record of another producer
+//! partition 1:  | x | 2 | 6 |                high-water mark 6
+//!                                            row 5 goes to partition 0 and is sent, although row 6 is in the topic
+//! ```
+//!
+//! Records that a killed run had in flight can arrive after the topic has been read. This run waits for them instead of
+//! fencing them off: Kafka fences a producer only if it sends in transactions, and a consumer that does not ask for
+//! committed records only would then receive the records of aborted transactions as well, and so receive them twice. The
+//! wait ends after a time without a new row of the feed, in which each partition's leader answered immediately. A row
+//! that arrives even later is detected at the end.
+
+pub mod error;
+mod fingerprint;
+mod high_water_marks;
+mod partitioner;
+mod topic_reader;
+
+use std::time::{Duration, Instant};
+
+use kafka_client::settings::Settings;
+use kafka_client::topic::Topic;
+use kafka_client::watermarks::Watermarks;
+use rdkafka::message::{Header, OwnedHeaders};
+use tokio_util::sync::CancellationToken;
+
+use self::error::ResumeError;
+use self::fingerprint::{FEED_HEADER, Fingerprint, Mismatch, ROW_HEADER, Relation};
+use self::high_water_marks::{DuplicateDetector, OffsetRange, Search};
+use self::partitioner::partition_of;
+use self::topic_reader::TopicReader;
+use crate::feed::Feed;
+use crate::feed::input::Input;
+use crate::report::progress::Progress;
+use crate::report::summary::Delivered;
+
+/// How often the topic is checked for new rows during the wait.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// A broker that takes longer to answer has stalled, and may append records it had received before after its answer.
+const STALL_THRESHOLD: Duration = Duration::from_secs(1);
+/// If rows still arrive this long after the wait, they are not those of a run that was killed.
+const MAX_EXTRA_WAIT: Duration = Duration::from_secs(30);
+
+/// Whether the topic already holds a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowStatus {
+    New,
+    AlreadyInTopic,
+}
+
+/// A feed that continues where an earlier run has stopped.
+pub(crate) struct ResumedFeed<'a> {
+    settings: &'a Settings,
+    topic: &'a Topic,
+    fingerprint: Fingerprint,
+    /// Values of [`FEED_HEADER`], by input.
+    headers: Vec<String>,
+    wait: Duration,
+    /// The number of the present row, from 1, and its partition.
+    row: u64,
+    partition: u32,
+    digits: String,
+    /// `None` if a shutdown came before the search was over.
+    found: Option<Found>,
+}
+
+/// How far the feed has got.
+struct Found {
+    /// The last row of the feed in each partition.
+    high_water_marks: Vec<u64>,
+    /// The offset before which each partition has been read.
+    ends: Vec<i64>,
+}
+
+impl<'a> ResumedFeed<'a> {
+    /// Finds how far the feed has got in a topic with `partitions` partitions. Blocks until `wait` has passed without a
+    /// new row.
+    pub(crate) fn find(
+        feed: &Feed,
+        wait: Duration,
+        settings: &'a Settings,
+        topic: &'a Topic,
+        partitions: u32,
+        progress: &Progress,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, ResumeError> {
+        let content = fingerprint::content_hash(feed.inputs())?;
+        let fingerprint = Fingerprint::new(feed, content, partitions);
+        progress.notice(format!(
+            "--resume: reading back topic `{topic}`, then waiting {} s for records that an earlier run had in flight",
+            wait.as_secs()
+        ));
+        let search = TopicSearch {
+            fingerprint: &fingerprint,
+            reader: &TopicReader::new(settings, topic)?,
+            inputs: feed.inputs(),
+            topic,
+            partitions,
+            wait,
+        };
+        let found = search.run(shutdown)?;
+        if let Some(found) = &found
+            && found.high_water_marks.iter().all(|&mark| mark == 0)
+        {
+            progress
+                .notice(format!("--resume: topic `{topic}` holds no row of this feed; starting with the first row"));
+        }
+        let headers = fingerprint.headers();
+        let (row, partition, digits) = (0, 0, String::new());
+        Ok(Self { settings, topic, fingerprint, headers, wait, row, partition, digits, found })
+    }
+
+    /// Moves to the feed's next row, whose record has this key, and returns whether it has to be sent.
+    pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
+        self.row += 1;
+        self.partition = partition_of(key, self.fingerprint.feed.partitions);
+        let mark = self.found.as_ref().and_then(|found| found.high_water_marks.get(self.partition as usize));
+        match mark {
+            Some(&mark) if self.row <= mark => RowStatus::AlreadyInTopic,
+            _ => RowStatus::New,
+        }
+    }
+
+    /// Returns the partition of the present row.
+    pub(crate) fn partition(&self) -> i32 {
+        self.partition as i32
+    }
+
+    /// Returns the headers of the present row, which is a row of the input with index `input`.
+    pub(crate) fn headers(&mut self, input: usize) -> OwnedHeaders {
+        use std::fmt::Write;
+        self.digits.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.digits, "{}", self.row);
+        OwnedHeaders::new_with_capacity(2)
+            .insert(Header { key: FEED_HEADER, value: self.headers.get(input) })
+            .insert(Header { key: ROW_HEADER, value: Some(&self.digits) })
+    }
+
+    /// Checks that the topic has received no rows of the feed except those that this run has delivered.
+    ///
+    /// # Errors
+    /// [`ResumeError::Duplicates`] if it has.
+    pub(crate) fn check_for_duplicates(&self, delivered: &Delivered) -> Result<(), ResumeError> {
+        let Some(found) = &self.found else { return Ok(()) };
+        // An interrupted feed is checked as well, which does not take long.
+        let never = CancellationToken::new();
+        let reader = TopicReader::new(self.settings, self.topic)?;
+        let watermarks = reader.watermarks(self.fingerprint.feed.partitions, &never)?.unwrap_or_default();
+        // A partition that has grown by the number of delivered records holds nothing else.
+        let with_others: Vec<OffsetRange> = new_ranges(&found.ends, &watermarks.partitions)
+            .filter(|range| {
+                let own = delivered.get(&range.partition).map_or(0, |partition| partition.records);
+                (range.to - range.from) as u64 != own
+            })
+            .collect();
+        let mut detector = DuplicateDetector::new(&found.high_water_marks);
+        reader.read::<ResumeError>(&with_others, &never, |partition, offset, headers| {
+            if self.fingerprint.relation(headers) == Relation::SameFeed {
+                detector.observe(partition, offset, headers.row);
+            }
+            Ok(())
+        })?;
+        match detector.first {
+            None => Ok(()),
+            Some((partition, offset, row)) => Err(ResumeError::Duplicates {
+                rows: detector.duplicates,
+                topic: self.topic.clone(),
+                partition,
+                offset,
+                row,
+                waited: self.wait,
+            }),
+        }
+    }
+}
+
+/// The search for the high-water marks in the topic.
+struct TopicSearch<'a> {
+    fingerprint: &'a Fingerprint,
+    reader: &'a TopicReader<'a>,
+    inputs: &'a [Input],
+    topic: &'a Topic,
+    partitions: u32,
+    wait: Duration,
+}
+
+impl TopicSearch<'_> {
+    /// Reads the partitions backwards until a row of the feed is found in each, and then waits for rows in flight.
+    /// Returns `None` if a shutdown comes first.
+    fn run(&self, shutdown: &CancellationToken) -> Result<Option<Found>, ResumeError> {
+        let Some(watermarks) = self.reader.watermarks(self.partitions, shutdown)? else { return Ok(None) };
+        let mut search = Search::new(self.fingerprint, &watermarks.partitions);
+        loop {
+            let ranges = search.next_ranges();
+            if ranges.is_empty() {
+                break;
+            }
+            let read = |partition, _, headers| {
+                search.observe(partition, headers).map(drop).map_err(|mismatch| self.mismatch(mismatch))
+            };
+            if !self.reader.read::<ResumeError>(&ranges, shutdown, read)? {
+                return Ok(None);
+            }
+        }
+        let mut ends: Vec<i64> = watermarks.partitions.iter().map(|partition| partition.high).collect();
+        if !self.wait_for_rows_in_flight(&mut search, &mut ends, shutdown)? {
+            return Ok(None);
+        }
+        let high_water_marks = search.high_water_marks().map_err(|removed| ResumeError::RowsRemoved {
+            topic: self.topic.clone(),
+            partition: removed.partition,
+            low: removed.low,
+        })?;
+        Ok(Some(Found { high_water_marks, ends }))
+    }
+
+    /// Reads what arrives, until no row of the feed has arrived for as long as the wait while the brokers answered
+    /// immediately. Returns `false` if a shutdown comes first.
+    fn wait_for_rows_in_flight(
+        &self,
+        search: &mut Search<'_>,
+        ends: &mut [i64],
+        shutdown: &CancellationToken,
+    ) -> Result<bool, ResumeError> {
+        let started = Instant::now();
+        let mut last_row = started;
+        loop {
+            std::thread::sleep(POLL_INTERVAL.min(self.wait.saturating_sub(last_row.elapsed())));
+            // Checked before the watermarks are, so that everything that has arrived by then is read.
+            let is_over = last_row.elapsed() >= self.wait;
+            let Some(watermarks) = self.reader.watermarks(self.partitions, shutdown)? else { return Ok(false) };
+            let arrived: Vec<OffsetRange> = new_ranges(ends, &watermarks.partitions).collect();
+            let mut has_new_row = false;
+            let read = |partition, _, headers| {
+                has_new_row |= search.observe(partition, headers).map_err(|mismatch| self.mismatch(mismatch))?;
+                Ok(())
+            };
+            if !self.reader.read::<ResumeError>(&arrived, shutdown, read)? {
+                return Ok(false);
+            }
+            for range in arrived {
+                ends[range.partition as usize] = range.to;
+            }
+            let may_wait_longer = started.elapsed() <= self.wait + MAX_EXTRA_WAIT;
+            if has_new_row {
+                last_row = Instant::now();
+                if !may_wait_longer {
+                    return Err(ResumeError::OtherProducer(self.topic.clone()));
+                }
+            } else if watermarks.slowest_answer > STALL_THRESHOLD && may_wait_longer {
+                last_row = Instant::now();
+            } else if is_over {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn mismatch(&self, mismatch: Mismatch) -> ResumeError {
+        ResumeError::Mismatch {
+            change: mismatch.change,
+            topic: self.topic.clone(),
+            input: self.inputs.get(mismatch.input).map_or_else(String::new, Input::name),
+            partitions: self.partitions,
+        }
+    }
+}
+
+/// Returns what has arrived in each partition since it was read.
+fn new_ranges<'a>(ends: &'a [i64], watermarks: &'a [Watermarks]) -> impl Iterator<Item = OffsetRange> + 'a {
+    let all = ends.iter().zip(watermarks).enumerate();
+    all.map(|(at, (&from, &Watermarks { high, .. }))| OffsetRange { partition: at as i32, from, to: high })
+        .filter(|range| range.from < range.to)
+}

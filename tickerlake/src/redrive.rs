@@ -1,0 +1,109 @@
+//! `tickerlake redrive`: invokes the function again with the batches that an on-failure destination kept.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use event_source::function::Report;
+use event_source::on_failure::Place;
+use event_source::redrive::{MARK, RETRIES, Redrive, Summary};
+use serde_json::json;
+use terminal::exit_code::INTERRUPTED;
+use terminal::numbers::grouped;
+use terminal::signal::stop_on_signal;
+
+use crate::say::{Format, Say, stored};
+use crate::trigger::args::{InvokeArgs, s3_client};
+use terminal::numbers::counted;
+
+/// Invoke the function again with the batches that --on-failure kept
+#[derive(Args, Debug)]
+#[command(after_help = "\
+SOURCE is the folder or S3 prefix that `tickerlake trigger --on-failure` wrote to, or that a Lambda
+on-failure destination in S3 did. Each file holds the event of one batch. The function is invoked with these
+events in the order of topic, partition and first offset; no broker is needed.
+
+A file whose event the function processed is renamed to *.redriven and is skipped from then on. A file whose
+event failed stays unchanged, and so does a file of any other kind. Ctrl-C stops after the current file.
+
+Without --function the events go to the sink in this process, with the settings of the function's own
+variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...). For batches that
+`tickerlake up` gave up on, set SINK_TOPIC_GENERATION to the generation that the topic had then.
+
+Examples:
+  SINK_BUCKET=my-lake tickerlake redrive ./given-up
+  SINK_BUCKET=my-lake tickerlake redrive s3://my-lake-failures/quotes
+  tickerlake redrive ./given-up --maximum-retry-attempts 0 \\
+    --function http://localhost:9000/2015-03-31/functions/sink/invocations
+
+Exit codes: 0 all events processed, 1 some failed, 2 wrong usage, 3 all events processed, but SOURCE has
+files of another kind, 130 stopped by Ctrl-C before the last file.")]
+pub struct RedriveArgs {
+    /// Folder or s3://BUCKET/PREFIX with the batches
+    #[arg(value_name = "SOURCE")]
+    source: Place,
+    #[command(flatten)]
+    invoke: InvokeArgs,
+    /// Retries of an event after the function failed, up to 10000; -1 retries until it succeeds
+    #[arg(long, value_name = "N", default_value_t = i64::from(RETRIES), allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i64).range(-1..=10_000), help_heading = "Function")]
+    maximum_retry_attempts: i64,
+    /// Output format
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    format: Format,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the source cannot be listed or a setting is wrong.
+pub async fn redrive(args: RedriveArgs) -> anyhow::Result<ExitCode> {
+    let retries = u32::try_from(args.maximum_retry_attempts).ok();
+    run(args.source, &args.invoke, retries, Say { format: args.format }).await
+}
+
+/// Redrives `source`; `retries` is `None` to retry until the function succeeds.
+pub(crate) async fn run(
+    source: Place,
+    invoke: &InvokeArgs,
+    retries: Option<u32>,
+    say: Say,
+) -> anyhow::Result<ExitCode> {
+    let redrive = Redrive {
+        client: s3_client(&source).await,
+        place: source,
+        function: invoke.function_or_sink().await?,
+        timeout: invoke.timeout(),
+        retries,
+        report_batch_item_failures: invoke.report_batch_item_failures(),
+    };
+    say.stage("redrive", &format!("{} to {}", redrive.place, redrive.function));
+    say.event("started", json!({"redrive": redrive.place.to_string(), "function": redrive.function.to_string()}));
+    let stop = stop_on_signal();
+    let summary = redrive.run(&stop).await?;
+    if summary.sink != Report::default() {
+        say.stage("stored", &stored(&summary.sink));
+    }
+    say.stage("ended", &text(&summary));
+    say.event("ended", summary);
+    Ok(exit_code(&summary, stop.is_cancelled()))
+}
+
+fn exit_code(summary: &Summary, stopped: bool) -> ExitCode {
+    match summary {
+        Summary { left: 1.., .. } if stopped => ExitCode::from(INTERRUPTED),
+        Summary { failed: 1.., .. } | Summary { unmarked: 1.., .. } | Summary { left: 1.., .. } => ExitCode::FAILURE,
+        Summary { refused: 1.., .. } => ExitCode::from(3),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// `3 batches redriven (120 records), 0 of them not renamed to *.redriven; unchanged: 1 failed, 0 not tried, 2 of another kind`
+fn text(summary: &Summary) -> String {
+    let batches = counted(summary.redriven, "batch", "batches");
+    let records = counted(summary.records, "record", "records");
+    let counts = [summary.unmarked, summary.failed, summary.left, summary.refused];
+    let [unmarked, failed, left, refused] = counts.map(grouped);
+    format!(
+        "{batches} redriven ({records}), {unmarked} of them not renamed to *{MARK}; unchanged: {failed} failed, {left} not tried, {refused} of another kind"
+    )
+}
