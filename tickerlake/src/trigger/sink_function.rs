@@ -36,7 +36,7 @@ impl Function for SinkFunction {
         for error in &stored.failed {
             tracing::error!("{error}");
         }
-        let body = serde_json::to_vec(&Response::of(&stored.failed));
+        let body = serde_json::to_vec(&Response::from_failed(&stored.failed));
         let body = body.map_err(|error| InvokeError::Function(error.to_string()))?.into();
         Ok(Answer { body, report: Some(report(stored.report)) })
     }
