@@ -103,11 +103,9 @@ impl Config {
             })?);
         let layout = &mut config.layout;
         if let Some(value) = get("SINK_PREFIX") {
-            layout.prefix = keys::parse_prefix(&value).ok_or_else(|| ConfigError::Invalid {
-                variable: "SINK_PREFIX",
-                value,
-                source: InvalidSetting::Prefix,
-            })?;
+            let prefix = keys::parse_prefix(&value);
+            let source = InvalidSetting::Prefix;
+            layout.prefix = prefix.ok_or(ConfigError::Invalid { variable: "SINK_PREFIX", value, source })?;
         }
         if let Some(value) = get("SINK_COMPRESSION") {
             layout.codec = parse("SINK_COMPRESSION", value)?;

@@ -22,7 +22,7 @@
 //! - `validate`: validates a record's value, with caches for what records have in common.
 //! - [`storage`]: executes the commit protocol against S3.
 //! - [`response`]: the partial batch response.
-//! - [`metrics`]: the log line of a batch, which CloudWatch also reads as metrics.
+//! - [`metrics`]: the log line of a batch, which `CloudWatch` also reads as metrics.
 //!
 //! The crate `lake-format` defines object keys and record lines, and `commit-protocol` decides what to read and write.
 //! Only [`storage`] does I/O.
