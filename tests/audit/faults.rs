@@ -31,9 +31,7 @@ async fn unmodified_lake_is_clean() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_object_is_reported_missing() {
-    for (first, kind) in
-        [(0, "missing before the first"), (100, "missing"), (200, "ledger high_watermarks of the data")]
-    {
+    for (first, kind) in [(0, "missing before the first"), (100, "missing"), (200, "ledger ahead of the data")] {
         let lake = TestLake::sample().await;
         lake.remove(&key(0, first));
         let audit = lake.audit(&[]);
@@ -47,7 +45,7 @@ async fn deleted_object_is_reported_missing() {
         lake.remove(&key(0, first));
     }
     let audit = lake.audit(&[]);
-    audit.assert_report(FINDINGS, &["ledger high_watermarks of the data"], &["quotes/0 offsets 0 to 299 (300)"]);
+    audit.assert_report(FINDINGS, &["ledger ahead of the data"], &["quotes/0 offsets 0 to 299 (300)"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,7 +249,7 @@ async fn generations_are_audited_separately() {
     lake.audit(&["--generation", "1"]).assert_report(0, &[], &["10 stored"]);
     lake.remove("data/quotes/dt=2026-11-20/g1-00000-00000000000000000000.json.gz");
     let expected = "quotes/0 of generation 1 offsets 0 to 9 (10)";
-    lake.audit(&[]).assert_report(FINDINGS, &["ledger high_watermarks of the data"], &[expected]);
+    lake.audit(&[]).assert_report(FINDINGS, &["ledger ahead of the data"], &[expected]);
     lake.audit(&["--generation", "0"]).assert_report(0, &[], &[]);
 }
 

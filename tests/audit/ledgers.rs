@@ -7,18 +7,15 @@ async fn ledger_ahead_of_the_data_is_reported() {
     let lake = TestLake::sample().await;
     lake.write_ledger(0, &lake.ledger_at(500));
     let audit = lake.audit(&[]);
-    let expected = "ledger high_watermarks of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
-    audit.assert_report(FINDINGS, &["ledger high_watermarks of the data"], &[expected]);
+    let expected =
+        "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, though the ledger's next is 500";
+    audit.assert_report(FINDINGS, &["ledger ahead of the data"], &[expected]);
 
     let prefix = "data/quotes/dt=2026-11-20/".to_owned();
     let lake = TestLake::sample().await;
     lake.write_ledger(0, &Ledger { high_watermarks: BTreeMap::from([(prefix.clone(), 320)]), ..lake.ledger_at(300) });
-    let expected = format!("its high_watermarks tells of offset 320 in {prefix}, and the last stored is 299");
-    lake.audit(&[]).assert_report(
-        FINDINGS,
-        &["ledger high_watermarks of the data"],
-        &[&expected, "ledger/quotes/00000.json"],
-    );
+    let expected = format!("its ahead tells of offset 320 in {prefix}, and the last stored is 299");
+    lake.audit(&[]).assert_report(FINDINGS, &["ledger ahead of the data"], &[&expected, "ledger/quotes/00000.json"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
