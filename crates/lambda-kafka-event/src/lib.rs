@@ -1,8 +1,8 @@
 //! The event that AWS Lambda's Kafka event source sends: its types and its reader.
 //!
-//! `aws_lambda_events::kafka::KafkaEvent` (1.2.1) does not fit: its timestamps lose a millisecond in every second record,
-//! and a single record with absent headers, a null header, the timestamp -1 or a decoded value fails the whole event.
-//! Here a value stays a slice of the event's text until the caller decodes it.
+//! `aws_lambda_events::kafka::KafkaEvent` (1.2.1) does not fit: its timestamps lose a millisecond in every second
+//! record, and a single record with absent headers, a null header, the timestamp -1 or a decoded value fails the whole
+//! event. Here a value stays a slice of the event's text until the caller decodes it.
 //!
 //! - `record`: one record, and the serde rules for its fields.
 //! - `records`: iterates over an event's records and validates topic, position and event source.
@@ -29,7 +29,8 @@ impl<'a> Event<'a> {
     ///
     /// # Errors
     /// [`EventError`] if the text is not a Kafka event. A record that has a topic, a partition and an offset, and whose
-    /// timestamp is a whole number or missing, never fails the event: whoever decodes its value finds what is wrong.
+    /// timestamp is a whole number or missing, never fails the event. Errors in its value show when the caller decodes
+    /// it.
     pub fn parse(text: &'a str) -> Result<Self, EventError> {
         let mut reader = Records::new(text.as_bytes());
         let mut records = Vec::new();

@@ -1,8 +1,8 @@
 //! Takes the event's bytes out of the invocation before `lambda_runtime` parses them.
 //!
-//! `lambda_runtime` parses an event as JSON and keeps a copy before the handler gets it. For an event of 6 MB that takes
-//! about as long as everything that the sink does except compressing. So a layer takes the bytes first, and the runtime
-//! parses `null` instead, which is also what its own log shows at level trace.
+//! `lambda_runtime` parses an event as JSON and keeps a copy before the handler gets it. For an event of 6 MB that
+//! takes about as long as everything that the sink does except compressing. So a layer takes the bytes first, and the
+//! runtime parses `null` instead, which is also what its own log shows at level trace.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

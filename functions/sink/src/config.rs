@@ -13,13 +13,13 @@ use lake_format::record_line;
 pub struct Config {
     /// `SINK_BUCKET`: the bucket to write to.
     pub bucket: String,
-    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`: the keys of
-    /// the objects.
+    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`: the
+    /// keys of the objects.
     pub layout: KeyLayout,
     /// `SINK_COLUMNS`: columns of the table. Values that they cannot hold go to the quarantine.
     pub columns: Columns,
-    /// `SINK_PARTIAL_BATCH_RESPONSE`: report the partitions that failed instead of failing the batch. Needs an event source
-    /// with `ReportBatchItemFailures`; any other takes such a response for success.
+    /// `SINK_PARTIAL_BATCH_RESPONSE`: report the partitions that failed instead of failing the batch. Needs an event
+    /// source with `ReportBatchItemFailures`; any other takes such a response for success.
     pub partial_batch_response: bool,
 }
 
@@ -41,7 +41,7 @@ pub enum ConfigError {
         variable: &'static str,
         /// Value of the environment variable.
         value: String,
-        /// What is wrong with the value.
+        /// Why the value is invalid.
         source: InvalidSetting,
     },
 }

@@ -14,8 +14,8 @@ use crate::storage::s3_adapter::S3Adapter;
 use crate::storage::{Committer, LedgerRead, PartitionError};
 use lambda_kafka_event::{EventError, Records};
 
-/// Maximum number of concurrent requests of a batch. S3 answers within tens of milliseconds, and a batch with many object
-/// prefixes should not wait for each answer in turn.
+/// Maximum number of concurrent requests of a batch. S3 answers within tens of milliseconds, and a batch with many
+/// object prefixes should not wait for each answer in turn.
 const MAX_CONCURRENT_REQUESTS: usize = 16;
 
 /// Number of records to process before the runtime may poll the network.
@@ -60,8 +60,8 @@ impl Sink {
         Sink { config, s3 }
     }
 
-    /// Stores a batch, given as the JSON text of an event. When it returns, every record of the partitions that have not
-    /// failed is in exactly one object.
+    /// Stores a batch, given as the JSON text of an event. When it returns, every record of the partitions that have
+    /// not failed is in exactly one object.
     ///
     /// # Errors
     /// [`BatchError`]. Some of the batch's objects may have been written.

@@ -17,7 +17,7 @@
 //!
 //! - [`config`]: the settings, from the environment variables `SINK_...`.
 //! - [`body`]: takes the event's bytes out of the invocation before `lambda_runtime` parses them.
-//! - [`handler`]: the function itself: from an event to stored objects.
+//! - `handler`: the function itself: from an event to stored objects.
 //! - [`batch`]: from an event to the lines and object prefixes of each partition, without I/O.
 //! - `validate`: validates a record's value, with caches for what records have in common.
 //! - [`storage`]: executes the commit protocol against S3.
@@ -30,7 +30,7 @@
 pub mod batch;
 pub mod body;
 pub mod config;
-pub mod handler;
+mod handler;
 pub mod metrics;
 pub mod response;
 pub mod storage;

@@ -1,7 +1,7 @@
 //! One log line for each batch, which `CloudWatch` also reads as metrics.
 //!
-//! The line is in `CloudWatch`'s embedded metric format: the fields at the top level are log fields, and `_aws` names those
-//! that are metrics.
+//! The line is in `CloudWatch`'s embedded metric format: the fields at the top level are log fields, and `_aws` names
+//! those that are metrics.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct Report {
     pub bytes: u64,
     /// Objects written.
     pub objects: u64,
-    /// Records that are in the quarantine.
+    /// Invalid records, written to the quarantine now or before.
     pub quarantined: u64,
     /// Records that were stored already, or that the event held twice.
     pub skipped: u64,
@@ -34,7 +34,8 @@ impl AddAssign for Report {
     }
 }
 
-/// Formats the line, without a line feed. `now` is the time since 1970, `duration` the time from the event to the response.
+/// Formats the line, without a line feed. `now` is the time since 1970, `duration` the time from the event to the
+/// response.
 pub fn line(function: &str, request_id: &str, now: Duration, duration: Duration, report: &Report) -> String {
     let metrics = [
         ("records", "Count"),

@@ -149,8 +149,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Works like `text.starts_with(start)`, without the call to `memcmp` that a length unknown at compile time costs: compares
-/// whole blocks, the last of which overlaps the one before it.
+/// Works like `text.starts_with(start)`, without the call to `memcmp` that a length unknown at compile time costs:
+/// compares whole blocks, the last of which overlaps the one before it.
 #[inline]
 fn starts_with(text: &[u8], start: &[u8]) -> bool {
     let Some(text) = text.get(..start.len()) else { return false };

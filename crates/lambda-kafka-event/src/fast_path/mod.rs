@@ -2,7 +2,8 @@
 //!
 //! Lambda writes compact JSON: ASCII, no white space, no escapes, each field once. The fast path reads exactly that,
 //! sixteen bytes at a time, and answers [`Unsupported`] to everything else: white space, an escape, a field of another
-//! type, malformed JSON. It never reports an error. The serde fallback reads the event again and finds out what is wrong.
+//! type, malformed JSON. It never reports an error. The serde fallback reads the event again and finds out what is
+//! wrong.
 //!
 //! ```text
 //!                 event text
@@ -22,8 +23,8 @@
 //!     the record       fallback reads the whole event
 //! ```
 //!
-//! `cursor` reads the pieces of JSON, `record_template` compares a record with the one before it. A property test checks
-//! that both ways read the same records from the same text.
+//! `cursor` reads the pieces of JSON, `record_template` compares a record with the one before it. A property test
+//! checks that both ways read the same records from the same text.
 
 mod cursor;
 mod record_template;
@@ -61,7 +62,7 @@ pub(crate) enum Step {
     End,
 }
 
-/// What the reader has passed.
+/// The part of the event that the reader has passed last.
 #[derive(Clone, Copy, Debug)]
 enum State {
     Nothing,

@@ -1,15 +1,15 @@
 //! Record template: what a record has in common with the one before it.
 //!
-//! Topic, partition, headers and the names of the fields are mostly the same to the byte, and often the timestamp and the
-//! key are, too, while the offset grows by one. Such a record is read by comparing it with the text that the template
-//! predicts:
+//! Topic, partition, headers and the names of the fields are mostly the same to the byte, and often the timestamp and
+//! the key are, too, while the offset grows by one. Such a record is read by comparing it with the text that the
+//! template predicts:
 //!
 //! ```text
 //! {"topic":"t","partition":0,"offset":41,"timestamp":1764028800123,...,"key":"SFNJ","value":"eyJh","headers":[]}
-//! <---------- before_offset --------->  <----------->             <------->    <--------->    <--- after_value ->
-//!                                      before_timestamp          before_key   before_value
-//!
-//! {"topic":"t","partition":0,"offset":42,"timestamp":1764028800123,...,"key":"SFNJ","value":"   predicted for the next
+//! <--------- before_offset ---------->  <----------->             <---------->    <--------->    < after_value >
+//!                                     before_timestamp             before_key    before_value
+//! predicted for the next record:
+//! {"topic":"t","partition":0,"offset":42,"timestamp":1764028800123,...,"key":"SFNJ","value":"
 //! ```
 //!
 //! If the predicted text is next, only the value is read. If it is not, the template compares the parts around offset,

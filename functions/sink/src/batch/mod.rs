@@ -1,5 +1,5 @@
-//! Turns an event into lines, without I/O: each record is validated, becomes a line with its coordinates, and is assigned
-//! to an object prefix of its partition.
+//! Turns an event into lines, without I/O: each record is validated, becomes a line with its coordinates, and is
+//! assigned to an object prefix of its partition.
 
 mod partition_batch;
 mod quarantine_line;
@@ -38,7 +38,8 @@ impl<'c> Batch<'c> {
         Batch {
             layout: &config.layout,
             validator: Validator::new(config),
-            // Enough for all lines: base64 makes a value a third longer, and an event has more around a value than a line.
+            // Enough for all lines: base64 makes a value a third longer, and an event has more around a value than a
+            // line.
             lines: Vec::with_capacity(event_len / 4 * 3),
             partitions: Vec::new(),
             last_partition: 0,
@@ -90,7 +91,6 @@ impl<'c> Batch<'c> {
         }
     }
 
-    /// Adds a record.
     #[inline]
     pub(crate) fn add(&mut self, record: &Record<'_>) {
         let matches = |batch: &PartitionBatch| batch.partition == record.partition && batch.topic == record.topic;

@@ -13,8 +13,8 @@ pub struct PartitionBatch {
     pub topic: String,
     /// Number of the partition.
     pub partition: i32,
-    /// Object prefixes of the records, such as `data/quotes/dt=2026-11-21/`. The commit protocol's groups are indexes into
-    /// this list.
+    /// Object prefixes of the records, such as `data/quotes/dt=2026-11-21/`. The commit protocol's groups are indexes
+    /// into this list.
     pub prefixes: Vec<String>,
     /// For each prefix, `true` if its objects hold valid records, `false` if they are in the quarantine.
     pub is_data: Vec<bool>,

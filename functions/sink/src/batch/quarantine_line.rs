@@ -46,8 +46,8 @@ pub(super) fn append(
     out.extend_from_slice(b"}\n");
 }
 
-/// Returns `true` if two lines are of the same record. Two quarantine lines may differ in their reason: another version of
-/// the sink may phrase it differently.
+/// Returns `true` if two lines are of the same record. Two quarantine lines may differ in their reason: another version
+/// of the sink may phrase it differently.
 pub(crate) fn is_same_record(a: &[u8], b: &[u8]) -> bool {
     match (without_reason(a), without_reason(b)) {
         (Some(a), Some(b)) => a == b,
@@ -72,8 +72,8 @@ fn without_reason(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..start], &reason[end..]))
 }
 
-/// Returns `true` for headers in the form that Lambda sends. Any other JSON is stored as a string, because it could hold
-/// what makes a line invalid.
+/// Returns `true` for headers in the form that Lambda sends. Any other JSON is stored as a string, because it could
+/// hold what makes a line invalid.
 fn are_lambda_headers(json: &str) -> bool {
     serde_json::from_str::<Vec<HashMap<String, Option<Vec<i16>>>>>(json).is_ok()
 }

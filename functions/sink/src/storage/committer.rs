@@ -1,7 +1,7 @@
 //! Committer: runs the commit protocol for one partition of a batch.
 //!
-//! The protocol decides; the committer sends each request as soon as a permit is free, and passes the answer back, until the
-//! protocol has no more requests:
+//! The protocol decides; the committer sends each request as soon as a permit is free, and passes the answer back,
+//! until the protocol has no more requests:
 //!
 //! ```text
 //! CommitProtocol --- requests ---> Committer --- conditional writes, reads, lists ---> S3
@@ -134,7 +134,7 @@ pub enum Rejection {
     Damaged {
         /// URL of the object or ledger.
         url: String,
-        /// What is wrong with it.
+        /// Kind of damage.
         source: Damage,
     },
     /// The commit protocol is not done and waits for no answer.
@@ -346,12 +346,12 @@ impl Committer<'_> {
         self.layout.ledger_key(&self.partition_batch.topic, self.partition_batch.partition)
     }
 
-    /// The key of an object, by the index of its prefix and its first offset.
+    /// The key of an object, by the index of its object prefix and its first offset.
     fn key(&self, group: usize, first: i64) -> String {
         self.layout.key_in(&self.partition_batch.prefixes[group], self.partition_batch.partition, first)
     }
 
-    /// What the keys of the partition's objects with one prefix begin with.
+    /// The common prefix of the keys of the partition's objects, by the index of the object prefix.
     fn key_prefix(&self, group: usize) -> String {
         self.layout.key_prefix_in(&self.partition_batch.prefixes[group], self.partition_batch.partition)
     }

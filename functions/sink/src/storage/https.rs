@@ -1,4 +1,5 @@
-//! The SDK's HTTP client with cryptography from ring. With AWS-LC, the SDK's default, the function's binary is 2 MB larger.
+//! The SDK's default HTTP client, except that its cryptography comes from ring. With AWS-LC the function's binary is
+//! 2 MB larger.
 
 use aws_sdk_s3::config::{RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::proxy::ProxyConfig;

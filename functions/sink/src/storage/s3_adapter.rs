@@ -24,8 +24,8 @@ use lake_format::ledger::{self, LedgerError};
 /// S3's answer to two conditional writes of one key at the same time; the client should try again.
 const CONFLICT: &str = "ConditionalRequestConflict";
 
-// The SDK retries neither a conflict nor an answer whose body is truncated. Its retry classifiers could add the conflict,
-// but then it would share the limit of three attempts and the retry quota with all other errors.
+// The SDK retries neither a conflict nor an answer whose body is truncated. Its retry classifiers could add the
+// conflict, but then it would share the limit of three attempts and the retry quota with all other errors.
 const MAX_ATTEMPTS: u32 = 5;
 /// Pause after the first attempt. It grows by the same time after each further attempt.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -43,12 +43,12 @@ pub enum S3Error {
         /// Why the request failed.
         source: RequestError,
     },
-    /// What is stored does not match its key. Another attempt fails in the same way.
+    /// A stored object or ledger is damaged. Another attempt fails in the same way.
     #[error("{url} {source}")]
     Damaged {
         /// URL of the object, as `s3://bucket/key`.
         url: String,
-        /// What is wrong with the object.
+        /// Kind of damage.
         source: Damage,
     },
 }
@@ -74,7 +74,7 @@ pub enum RequestError {
     NoETag,
 }
 
-/// What is wrong with a stored object or ledger.
+/// Damage to a stored object or ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// The ledger cannot be parsed.
@@ -253,7 +253,8 @@ impl S3Adapter {
         range: RangeInclusive<i64>,
         page_size: Option<i32>,
     ) -> Result<Vec<i64>, S3Error> {
-        // Keys are in the order of their offsets, which all have twenty digits. This one is just before the key of `from`.
+        // Keys are in the order of their offsets, which all have twenty digits. This one is just before the key of
+        // `from`.
         let (from, to) = range.into_inner();
         let after = format!("{prefix}{from:020}");
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);

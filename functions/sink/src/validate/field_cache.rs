@@ -1,7 +1,7 @@
 //! Field cache: what the names of fields imply, remembered from record to record.
 //!
-//! The records of a topic mostly have the same fields in the same order. Whether a name is a coordinate's, a column's or
-//! the partition field's is looked up once per name instead of once per record.
+//! The records of a topic mostly have the same fields in the same order. Whether a name is a coordinate's, a column's
+//! or the partition field's is looked up once per name instead of once per record.
 
 use super::MAX_CACHED_FIELDS;
 use crate::config::Config;
@@ -10,7 +10,7 @@ use lake_format::json::Field;
 use lake_format::keys::KeyLayout;
 use lake_format::record_line;
 
-/// What a field's name implies for its value.
+/// Rules for a field's value, which its name implies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FieldRules {
     /// The name is a coordinate's: the record is invalid.

@@ -21,8 +21,8 @@ use lake_format::columns::Columns;
 use lake_format::json::{self, Field, Object, Visitor};
 use lake_format::keys::KeyLayout;
 
-/// Number of fields that each cache holds at most, so that records with ever new fields do not fill the memory. Beyond it
-/// a field's name is looked up each time, and a record's schema is not cached.
+/// Number of fields that each cache holds at most, so that records with ever new fields do not fill the memory. Beyond
+/// it a field's name is looked up each time, and a record's schema is not cached.
 const MAX_CACHED_FIELDS: usize = 256;
 
 /// Validates values.

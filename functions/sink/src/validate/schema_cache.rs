@@ -1,7 +1,7 @@
 //! Schema cache: the fields of the last record and how they were written.
 //!
-//! The cache learns from a record that has been validated in full. It keeps the text before each value, which consists of
-//! what separates two fields, the field's name and the colon:
+//! The cache learns from a record that has been validated in full. It keeps the text before each value, which consists
+//! of what separates two fields, the field's name and the colon:
 //!
 //! ```text
 //! {"symbol":"HSI","open":118.56,"volume":9616100}
@@ -9,8 +9,8 @@
 //!           <--->        <---->          <----->   values: validated again, sixteen bytes at a time
 //! ```
 //!
-//! Whatever else a record can get wrong is in the text before the values, which has been validated once. A record with
-//! another text there, with a value that is not plain, or with an invalid value is validated in full.
+//! Everything else that can be wrong with a record is in the cached texts, which have been validated once. A record
+//! with another text, with a value that is not plain, or with an invalid value is validated in full.
 
 use std::ops::Range;
 
