@@ -42,7 +42,7 @@ async fn built_function_serves_the_runtime_api() {
     let Answer::Error(error) = api.invoke(r#"{"Records":[]}"#).await.unwrap() else { panic!("no error") };
     let error: Value = serde_json::from_str(&error).unwrap();
     assert_eq!(error["errorType"], "Event");
-    assert!(error["errorMessage"].as_str().unwrap().contains("not the event of a Kafka event source"), "{error}");
+    assert!(error["errorMessage"].as_str().unwrap().contains("not an event of a Kafka event source"), "{error}");
 
     let answer = api.invoke(sample_event("4-poison.json").unwrap()).await.unwrap();
     assert_eq!(answer, Answer::Response("null".to_owned()), "an error does not end the function");

@@ -30,7 +30,7 @@ fn event_text() -> String {
 fn read(bencher: Bencher<'_, '_>) {
     let text = event_text();
     bencher.counter(BytesCount::of_str(&text)).bench(|| {
-        let mut records = Records::of(text.as_bytes());
+        let mut records = Records::new(text.as_bytes());
         while records.advance().expect("an event").is_some() {}
     });
 }
@@ -49,15 +49,15 @@ fn lines(bencher: Bencher<'_, '_>, with_columns: bool) {
     if with_columns {
         config.columns = columns::template().parse().expect("columns");
     }
-    bencher.bench(|| Batch::of(&config, text.as_bytes()).expect("an event"));
+    bencher.bench(|| Batch::from_event(&config, text.as_bytes()).expect("an event"));
 }
 
 #[divan::bench]
 fn protocol(bencher: Bencher<'_, '_>) {
     let text = event_text();
     let config = Config::new("bench");
-    let batch = Batch::of(&config, text.as_bytes()).expect("an event");
-    let part = &batch.parts()[0];
+    let batch = Batch::from_event(&config, text.as_bytes()).expect("an event");
+    let part = &batch.partitions()[0];
     bencher.bench(|| {
         let mut protocol = CommitProtocol::new(batch.records(part), &part.prefixes, "layout", MAX_OBJECT_SPAN)
             .expect("one record for each offset");

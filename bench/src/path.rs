@@ -33,9 +33,9 @@ pub fn lines(config: &Config, text: &str) -> Result<Vec<Vec<u8>>> {
 }
 
 fn for_each_object(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let batch = Batch::of(config, text)?;
+    let batch = Batch::from_event(config, text)?;
     let pattern = config.layout.pattern();
-    for part in batch.parts() {
+    for part in batch.partitions() {
         let protocol = CommitProtocol::new(batch.records(part), &part.prefixes, &pattern, MAX_OBJECT_SPAN);
         let mut protocol = protocol.map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let first = protocol.records().first().map_or(0, |record| record.offset);
@@ -44,7 +44,7 @@ fn for_each_object(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -
         for request in requests {
             let Request::PutObject { records, .. } = request else { continue };
             let lines: Vec<&[u8]> = records.iter().map(|&index| protocol.records()[index].line).collect();
-            object(&batch.together(&lines))?;
+            object(&batch.concat(&lines))?;
         }
     }
     Ok(())

@@ -153,7 +153,7 @@ async fn missing_ledger_error_names_the_repair() {
     let new_last = event(vec![record(0, 5, "first"), new_day(8)]);
     for event in [batch(3..8), batch(5..8), new_first, new_last] {
         let text = message(&lake.sink().handle(&event).await.unwrap_err());
-        assert!(text.contains(LEDGER) && text.contains("tickerlake audit --repair"), "{text}");
+        assert!(text.contains(LEDGER) && text.contains("tickerlake repair"), "{text}");
     }
     assert!(lake.holds_once(0, 0..5));
 }
@@ -219,7 +219,7 @@ async fn partial_response_names_only_failed_partitions() {
     let partial = lake.sink_with(|config| config.partial_batch_response = true);
     let outcome = partial.handle(&mixed("other")).await.unwrap();
     assert_eq!(
-        serde_json::to_value(Response::of(&outcome.failed)).unwrap(),
+        serde_json::to_value(Response::from_failed(&outcome.failed)).unwrap(),
         json!({"batchItemFailures": [{"itemIdentifier": {"partition": "t-1", "offset": 4}}]})
     );
     assert_eq!((outcome.report.records, outcome.report.skipped), (3, 0));

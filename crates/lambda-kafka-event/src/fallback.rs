@@ -1,4 +1,4 @@
-//! The event in whatever way its JSON is written.
+//! Serde fallback: reads an event in whatever way its JSON is written.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,31 +6,32 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::Record;
+use crate::record::Record;
 
-/// What the event says of where it comes from, and its records.
-pub(super) fn read(text: &str) -> serde_json::Result<(Option<Cow<'_, str>>, Vec<Record<'_>>)> {
-    let Envelope { source, records: Records(records) } = serde_json::from_str(text)?;
-    Ok((source, records))
+/// Reads a whole event: its `eventSource`, if it has one, and its records.
+pub(crate) fn read(text: &str) -> serde_json::Result<(Option<Cow<'_, str>>, Vec<Record<'_>>)> {
+    let Envelope { event_source, records: RecordLists(records) } = serde_json::from_str(text)?;
+    Ok((event_source, records))
 }
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(rename = "eventSource", borrow, default)]
-    source: Option<Cow<'a, str>>,
+    event_source: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    records: Records<'a>,
+    records: RecordLists<'a>,
 }
 
-/// The lists of the map `records`, in one; the map's own names and order mean nothing.
-struct Records<'a>(Vec<Record<'a>>);
+/// The lists of the map `records`, joined. The names of the lists repeat each record's topic and partition, and are
+/// ignored.
+struct RecordLists<'a>(Vec<Record<'a>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for RecordLists<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Lists<'a>(Vec<Record<'a>>);
+        struct ListVisitor<'a>(Vec<Record<'a>>);
 
-        impl<'de: 'a, 'a> Visitor<'de> for Lists<'a> {
-            type Value = Records<'a>;
+        impl<'de: 'a, 'a> Visitor<'de> for ListVisitor<'a> {
+            type Value = RecordLists<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map from topic and partition to a list of records")
@@ -45,10 +46,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
                         self.0.extend(list);
                     }
                 }
-                Ok(Records(self.0))
+                Ok(RecordLists(self.0))
             }
         }
 
-        deserializer.deserialize_map(Lists(Vec::new()))
+        deserializer.deserialize_map(ListVisitor(Vec::new()))
     }
 }

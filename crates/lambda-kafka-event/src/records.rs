@@ -1,105 +1,143 @@
-//! An event record by record: as usual as long as all is as usual, then in whatever way it is written.
+//! Iterates over an event's records: the fast path first, the serde fallback from the first record that the fast path
+//! does not support.
 
 use std::vec;
 
-use super::{EventError, Record, fallback, fast_path};
+use crate::fallback;
+use crate::fast_path::{self, Step, Unsupported};
+use crate::record::Record;
 
-/// An event's records, one after the other.
-#[derive(Debug)]
-pub struct Records<'a> {
-    text: &'a [u8],
-    way: Way<'a>,
-    /// How many were given.
-    given: usize,
+/// Why a text is not a Kafka event. The same event fails again.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// The event is not text.
+    #[error("not an event of a Kafka event source: {0}")]
+    NotUtf8(#[source] std::str::Utf8Error),
+    /// The text is not JSON, or not the JSON of a Kafka event.
+    #[error("not an event of a Kafka event source: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The field `eventSource` names another service.
+    #[error(
+        "not an event of a Kafka event source: eventSource is {0:?}, neither \"SelfManagedKafka\" nor \"aws:kafka\""
+    )]
+    EventSource(String),
+    /// Kafka has no such partition or offset.
+    #[error("topic {topic:?} cannot have a record at partition {partition}, offset {offset}")]
+    Position {
+        /// Topic that the record names.
+        topic: String,
+        /// Partition that the record names; invalid if negative.
+        partition: i32,
+        /// Offset that the record names; invalid if negative or `i64::MAX`.
+        offset: i64,
+    },
+    /// Kafka does not allow this topic name, so it must not become part of an object key.
+    #[error("{0:?} is not a valid name for a Kafka topic")]
+    Topic(String),
 }
 
-/// How the event is read.
+/// Iterator over the records of an event. It lends each record until the next call of [`Records::advance`].
 #[derive(Debug)]
-enum Way<'a> {
-    Usual(fast_path::Reader<'a>),
-    /// All at once.
-    General(vec::IntoIter<Record<'a>>, Option<Record<'a>>),
+pub struct Records<'a> {
+    event: &'a [u8],
+    parser: Parser<'a>,
+    /// Number of records returned so far. The fallback, which reads the event from the beginning, skips them.
+    returned: usize,
+}
+
+#[derive(Debug)]
+enum Parser<'a> {
+    /// Reads one record at a time.
+    Fast(fast_path::Reader<'a>),
+    /// Has read all records at once.
+    Fallback { current: Option<Record<'a>>, rest: vec::IntoIter<Record<'a>> },
 }
 
 impl<'a> Records<'a> {
-    /// The records of the event that is written in `text`.
-    pub fn of(text: &'a [u8]) -> Self {
-        Records { text, way: Way::Usual(fast_path::Reader::new(text)), given: 0 }
+    /// Creates an iterator over the records of `event`, the JSON text of an event.
+    pub fn new(event: &'a [u8]) -> Self {
+        Records { event, parser: Parser::Fast(fast_path::Reader::new(event)), returned: 0 }
     }
 
-    /// The next record, if there is one. Not to be asked any more after an error, or after the last.
+    /// Returns the next record, or `None` after the last one. Must not be called again after an error or `None`.
     ///
     /// # Errors
-    /// As of [`super::Event::parse`]: what was given before is not to be stored, either.
+    /// [`EventError`] as for [`Event::parse`](crate::Event::parse). The records returned before must not be stored
+    /// either.
     pub fn advance(&mut self) -> Result<Option<&Record<'a>>, EventError> {
-        let is_there = match &mut self.way {
-            Way::Usual(reader) => reader.advance(),
-            Way::General(rest, record) => {
-                *record = rest.next();
-                Some(record.is_some())
+        let step = match &mut self.parser {
+            Parser::Fast(reader) => reader.advance(),
+            Parser::Fallback { current, rest } => {
+                *current = rest.next();
+                Ok(if current.is_some() { Step::Record } else { Step::End })
             }
         };
-        match is_there {
-            Some(true) => {}
-            Some(false) => {
-                if let Way::Usual(reader) = &self.way {
-                    check_usual_source(reader)?;
+        match step {
+            Ok(Step::Record) => {}
+            Ok(Step::End) => {
+                if let Parser::Fast(reader) = &self.parser {
+                    validate_raw_source(reader.event_source)?;
                 }
                 return Ok(None);
             }
-            None => {
-                let text = str::from_utf8(self.text).map_err(EventError::NotUtf8)?;
-                let (source, records) = fallback::read(text)?;
-                source.as_deref().map_or(Ok(()), check_source)?;
-                let mut rest = records.into_iter();
-                let record = rest.nth(self.given);
-                self.way = Way::General(rest, record);
-            }
+            Err(Unsupported) => self.switch_to_fallback()?,
         }
-        self.given += 1;
-        match &self.way {
-            Way::Usual(reader) => {
-                if !reader.is_framed {
-                    check_usual_source(reader)?;
-                    check_place(&reader.record)?;
+        self.returned += 1;
+        match &self.parser {
+            Parser::Fast(reader) => {
+                // A record that matches the template has the topic and partition of the record before it.
+                if !reader.matched_template {
+                    validate_raw_source(reader.event_source)?;
+                    validate_position(&reader.record)?;
                 }
                 Ok(Some(&reader.record))
             }
-            Way::General(_, None) => Ok(None),
-            Way::General(_, Some(record)) => {
-                check_place(record)?;
+            Parser::Fallback { current: None, .. } => Ok(None),
+            Parser::Fallback { current: Some(record), .. } => {
+                validate_position(record)?;
                 Ok(Some(record))
             }
         }
     }
+
+    /// Reads the whole event with serde and moves to the record that the fast path did not support.
+    fn switch_to_fallback(&mut self) -> Result<(), EventError> {
+        let text = str::from_utf8(self.event).map_err(EventError::NotUtf8)?;
+        let (source, records) = fallback::read(text)?;
+        source.as_deref().map_or(Ok(()), validate_source)?;
+        let mut rest = records.into_iter();
+        let current = rest.nth(self.returned);
+        self.parser = Parser::Fallback { current, rest };
+        Ok(())
+    }
 }
 
-/// Whether a record can be at the place where it is said to be.
-fn check_place(record: &Record<'_>) -> Result<(), EventError> {
+/// Checks that Kafka allows the record's topic, partition and offset.
+fn validate_position(record: &Record<'_>) -> Result<(), EventError> {
     let Record { ref topic, partition, offset, .. } = *record;
     if !is_topic(topic) {
         return Err(EventError::Topic(topic.to_string()));
     }
-    // The offset after it has to be one, too.
+    // The offset after it must exist, too.
     if partition < 0 || !(0..i64::MAX).contains(&offset) {
-        return Err(EventError::Place { topic: topic.to_string(), partition, offset });
+        return Err(EventError::Position { topic: topic.to_string(), partition, offset });
     }
     Ok(())
 }
 
-/// The source, as far as it has been read: it may stand behind the records.
-fn check_usual_source(reader: &fast_path::Reader<'_>) -> Result<(), EventError> {
-    reader.source.map_or(Ok(()), |source| check_source(&String::from_utf8_lossy(source)))
+/// Checks the event source that the fast path has read so far. The field may also follow the records.
+fn validate_raw_source(source: Option<&[u8]>) -> Result<(), EventError> {
+    source.map_or(Ok(()), |source| validate_source(&String::from_utf8_lossy(source)))
 }
 
-fn check_source(source: &str) -> Result<(), EventError> {
+fn validate_source(source: &str) -> Result<(), EventError> {
     match source {
         "SelfManagedKafka" | "aws:kafka" => Ok(()),
-        _ => Err(EventError::Source(source.to_owned())),
+        _ => Err(EventError::EventSource(source.to_owned())),
     }
 }
 
-/// The names that Kafka's `Topic.validate` lets pass.
+/// Returns `true` for the names that Kafka's `Topic.validate` accepts.
 fn is_topic(name: &str) -> bool {
     (1..=249).contains(&name.len())
         && name != "."
@@ -113,38 +151,39 @@ mod tests {
     use crate::Event;
 
     #[test]
-    fn from_the_first_record_that_is_not_as_usual_the_other_reader_goes_on() {
-        let usual = |offset| format!(r#"{{"topic":"t","partition":0,"offset":{offset},"timestamp":1,"value":"e30="}}"#);
-        for unusual in [
+    fn fallback_continues_at_the_first_unsupported_record() {
+        let supported =
+            |offset| format!(r#"{{"topic":"t","partition":0,"offset":{offset},"timestamp":1,"value":"e30="}}"#);
+        for unsupported in [
             r#"{"topic":"t","partition":0,"offset":3,"timestamp":1,"value":null}"#,
             r#"{"topic": "t", "partition": 0, "offset": 3}"#,
             r#"{"topic":"t","partition":0,"offset":3,"timestamp":1,"value":"e30\u003d"}"#,
         ] {
-            let list = [usual(1), usual(2), unusual.to_owned(), usual(4), usual(5)].join(",");
+            let list = [supported(1), supported(2), unsupported.to_owned(), supported(4), supported(5)].join(",");
             let text = format!(r#"{{"eventSource":"aws:kafka","records":{{"t-0":[{list}]}}}}"#);
             let offsets: Vec<_> = Event::parse(&text).unwrap().records.iter().map(|record| record.offset).collect();
-            assert_eq!(offsets, [1, 2, 3, 4, 5], "{unusual}");
+            assert_eq!(offsets, [1, 2, 3, 4, 5], "{unsupported}");
             let text = text.replace("aws:kafka", "aws:sqs");
-            assert!(matches!(Event::parse(&text), Err(EventError::Source(_))), "{unusual}");
+            assert!(matches!(Event::parse(&text), Err(EventError::EventSource(_))), "{unsupported}");
         }
     }
 
     #[test]
-    fn an_event_from_elsewhere_is_refused_wherever_it_says_so() {
+    fn event_source_is_validated_before_and_after_the_records() {
         let record = r#"{"topic":"t","partition":0,"offset":1,"timestamp":1,"value":"e30="}"#;
         let first = format!(r#"{{"eventSource":"aws:sqs","records":{{"t-0":[{record}]}}}}"#);
-        assert!(matches!(Records::of(first.as_bytes()).advance(), Err(EventError::Source(_))));
+        assert!(matches!(Records::new(first.as_bytes()).advance(), Err(EventError::EventSource(_))));
         let last = format!(r#"{{"records":{{"t-0":[{record}]}},"eventSource":"aws:sqs"}}"#);
-        assert!(matches!(Event::parse(&last), Err(EventError::Source(_))));
+        assert!(matches!(Event::parse(&last), Err(EventError::EventSource(_))));
     }
 
     #[test]
-    fn bytes_that_are_no_text_make_no_event() {
+    fn invalid_utf8_is_rejected() {
         let mut bytes = br#"{"records":{"t-0":[{"topic":"t","partition":0,"offset":1,"value":"?"}]}}"#.to_vec();
-        let mut records = Records::of(&bytes);
+        let mut records = Records::new(&bytes);
         assert!(records.advance().unwrap().is_some() && records.advance().unwrap().is_none());
-        let place = bytes.iter().position(|&byte| byte == b'?').unwrap();
-        bytes[place] = 0xff;
-        assert!(matches!(Records::of(&bytes).advance(), Err(EventError::NotUtf8(_))));
+        let index = bytes.iter().position(|&byte| byte == b'?').unwrap();
+        bytes[index] = 0xff;
+        assert!(matches!(Records::new(&bytes).advance(), Err(EventError::NotUtf8(_))));
     }
 }

@@ -1,52 +1,79 @@
-//! The function's settings, read once from the environment.
+//! The function's settings, read from the environment once.
 
-use std::fmt::Display;
-use std::str::FromStr;
+use std::num::ParseIntError;
+use std::str::{FromStr, ParseBoolError};
 
-use lake_format::codec::Codec;
-use lake_format::columns::Columns;
-use lake_format::keys::{self, KeyLayout, PartitionBy};
+use lake_format::codec::{Codec, UnknownCodec};
+use lake_format::columns::{Columns, ParseColumnsError};
+use lake_format::keys::{self, KeyLayout, PartitionBy, UnknownPartitionBy};
 use lake_format::record_line;
 
-/// What the sink is told by its environment variables.
+/// The settings of a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// `SINK_BUCKET`: where the objects go.
+    /// `SINK_BUCKET`: the bucket to write to.
     pub bucket: String,
-    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`.
+    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`: the
+    /// keys of the objects.
     pub layout: KeyLayout,
-    /// `SINK_COLUMNS`: the table's columns that values are checked against.
+    /// `SINK_COLUMNS`: columns of the table. Values that they cannot hold go to the quarantine.
     pub columns: Columns,
-    /// `SINK_PARTIAL_BATCH_RESPONSE`: the event source reports single partitions' failures. One that does not would take the
-    /// answer for success.
+    /// `SINK_PARTIAL_BATCH_RESPONSE`: report the partitions that failed instead of failing the batch. Needs an event
+    /// source with `ReportBatchItemFailures`; any other takes such a response for success.
     pub partial_batch_response: bool,
 }
 
-/// A setting that is missing or cannot be used; the text names the variable.
+/// A setting that is missing or invalid. The text names its variable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A variable without a default is not set.
-    #[error("{variable} is not set: {meaning}")]
+    #[error("{variable} is not set; set it to {expected}")]
     Missing {
-        /// The variable.
+        /// Name of the environment variable.
         variable: &'static str,
-        /// What it is for.
-        meaning: &'static str,
+        /// Description of its value.
+        expected: &'static str,
     },
-    /// A value is not one of those that can be.
-    #[error("{variable}={value:?}: {fault}")]
+    /// A variable has an invalid value.
+    #[error("{variable}={value:?}: {source}")]
     Invalid {
-        /// The variable.
+        /// Name of the environment variable.
         variable: &'static str,
-        /// Its value.
+        /// Value of the environment variable.
         value: String,
-        /// What can be instead.
-        fault: String,
+        /// Why the value is invalid.
+        source: InvalidSetting,
     },
 }
 
+/// Why the value of a setting is invalid.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSetting {
+    /// `SINK_PREFIX` is not a relative path.
+    #[error("expected a relative path like `lake` or `raw/quotes`")]
+    Prefix,
+    /// `SINK_COMPRESSION` names no codec.
+    #[error(transparent)]
+    Compression(#[from] UnknownCodec),
+    /// `SINK_PARTITION_BY` names no time range.
+    #[error(transparent)]
+    PartitionBy(#[from] UnknownPartitionBy),
+    /// `SINK_PARTITION_FIELD` names a coordinate.
+    #[error("expected a field of the records, not a coordinate that the sink adds")]
+    PartitionField,
+    /// `SINK_TOPIC_GENERATION` is not a number, is negative, or is too large.
+    #[error("expected a whole number from 0 to {}", u32::MAX)]
+    TopicGeneration(#[from] ParseIntError),
+    /// `SINK_COLUMNS` is not a list of columns.
+    #[error(transparent)]
+    Columns(#[from] ParseColumnsError),
+    /// `SINK_PARTIAL_BATCH_RESPONSE` is not a boolean.
+    #[error("expected true or false")]
+    PartialBatchResponse(#[from] ParseBoolError),
+}
+
 impl Config {
-    /// A sink with every default.
+    /// Creates the settings for a bucket, with every default.
     pub fn new(bucket: impl Into<String>) -> Self {
         Config {
             bucket: bucket.into(),
@@ -62,47 +89,50 @@ impl Config {
         }
     }
 
-    /// Reads the settings; `variable` looks one up. An empty variable is as good as none.
+    /// Reads the settings. `variable` looks up an environment variable. An empty variable counts as not set.
     ///
     /// # Errors
-    /// [`ConfigError`] for the first variable that cannot be used.
+    /// [`ConfigError`] for the first variable that is missing or invalid.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get =
             |name: &'static str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let mut config = Config::new(get("SINK_BUCKET").ok_or(ConfigError::Missing {
-            variable: "SINK_BUCKET",
-            meaning: "the name of the bucket that the objects are written to",
-        })?);
+        let mut config =
+            Config::new(get("SINK_BUCKET").ok_or(ConfigError::Missing {
+                variable: "SINK_BUCKET",
+                expected: "the name of the bucket to write to",
+            })?);
         let layout = &mut config.layout;
-        if let Some(prefix) = get("SINK_PREFIX") {
-            layout.prefix = directory(prefix)?;
+        if let Some(value) = get("SINK_PREFIX") {
+            let prefix = keys::parse_prefix(&value);
+            let source = InvalidSetting::Prefix;
+            layout.prefix = prefix.ok_or(ConfigError::Invalid { variable: "SINK_PREFIX", value, source })?;
         }
         if let Some(value) = get("SINK_COMPRESSION") {
-            layout.codec = parsed("SINK_COMPRESSION", &value, |_| "gzip, zstd or none")?;
+            layout.codec = parse("SINK_COMPRESSION", value)?;
         }
         if let Some(value) = get("SINK_PARTITION_BY") {
-            layout.partition_by = parsed("SINK_PARTITION_BY", &value, |_| "day or hour")?;
+            layout.partition_by = parse("SINK_PARTITION_BY", value)?;
         }
-        if let Some(field) = get("SINK_PARTITION_FIELD") {
-            layout.partition_field = Some(partition_field(field)?);
+        if let Some(value) = get("SINK_PARTITION_FIELD") {
+            if record_line::is_coordinate(&value) {
+                let source = InvalidSetting::PartitionField;
+                return Err(ConfigError::Invalid { variable: "SINK_PARTITION_FIELD", value, source });
+            }
+            layout.partition_field = Some(value);
         }
         if let Some(value) = get("SINK_TOPIC_GENERATION") {
-            layout.generation = parsed("SINK_TOPIC_GENERATION", &value, |_| "a whole number from 0 on")?;
+            layout.generation = parse("SINK_TOPIC_GENERATION", value)?;
         }
         if let Some(value) = get("SINK_COLUMNS") {
-            config.columns = value.parse::<Columns>().map_err(|error| ConfigError::Invalid {
-                variable: "SINK_COLUMNS",
-                value,
-                fault: error.to_string(),
-            })?;
+            config.columns = parse("SINK_COLUMNS", value)?;
         }
         if let Some(value) = get("SINK_PARTIAL_BATCH_RESPONSE") {
-            config.partial_batch_response = parsed("SINK_PARTIAL_BATCH_RESPONSE", &value, |_| "true or false")?;
+            config.partial_batch_response = parse("SINK_PARTIAL_BATCH_RESPONSE", value)?;
         }
         Ok(config)
     }
 
-    /// The variables that [`Config::from_variables`] reads this from.
+    /// Returns the variables from which [`Config::from_variables`] reads these settings.
     pub fn to_variables(&self) -> Vec<(&'static str, String)> {
         let KeyLayout { prefix, codec, partition_by, partition_field, generation } = &self.layout;
         vec![
@@ -118,32 +148,8 @@ impl Config {
     }
 }
 
-fn parsed<T: FromStr, D: Display>(
-    variable: &'static str,
-    value: &str,
-    wanted: impl Fn(T::Err) -> D,
-) -> Result<T, ConfigError> {
-    value.parse().map_err(|error| ConfigError::Invalid {
-        variable,
-        value: value.to_owned(),
-        fault: format!("it can be {}", wanted(error)),
-    })
-}
-
-fn directory(value: String) -> Result<String, ConfigError> {
-    keys::parse_prefix(&value).ok_or_else(|| ConfigError::Invalid {
-        variable: "SINK_PREFIX",
-        value,
-        fault: "it can be a path like `lake` or `raw/quotes`".to_owned(),
-    })
-}
-
-fn partition_field(field: String) -> Result<String, ConfigError> {
-    if record_line::is_coordinate(&field) {
-        let fault = "a coordinate is no field of the record".to_owned();
-        return Err(ConfigError::Invalid { variable: "SINK_PARTITION_FIELD", value: field, fault });
-    }
-    Ok(field)
+fn parse<T: FromStr<Err: Into<InvalidSetting>>>(variable: &'static str, value: String) -> Result<T, ConfigError> {
+    value.parse().map_err(|error: T::Err| ConfigError::Invalid { variable, value, source: error.into() })
 }
 
 #[cfg(test)]
@@ -157,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_bucket_must_be_named() {
+    fn only_the_bucket_is_required() {
         assert_eq!(config(&[("SINK_BUCKET", "b")]), Ok(Config::new("b")));
         assert_eq!(config(&[("SINK_BUCKET", "b"), ("SINK_PREFIX", ""), ("SINK_COLUMNS", " ")]), Ok(Config::new("b")));
         assert!(config(&[]).unwrap_err().to_string().starts_with("SINK_BUCKET is not set"));
     }
 
     #[test]
-    fn every_setting_is_taken() {
+    fn every_setting_is_read() {
         let config = config(&[
             ("SINK_BUCKET", "b"),
             ("SINK_PREFIX", "/raw/quotes"),
@@ -186,12 +192,12 @@ mod tests {
             let variables = config.to_variables();
             let variable =
                 |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
-            assert_eq!(Config::from_variables(variable).as_ref(), Ok(&config), "what is written is read as it was");
+            assert_eq!(Config::from_variables(variable).as_ref(), Ok(&config), "settings survive a round trip");
         }
     }
 
     #[test]
-    fn a_wrong_setting_names_its_variable_and_what_it_can_be() {
+    fn invalid_setting_names_its_variable_and_valid_values() {
         for (variable, value, hint) in [
             ("SINK_COMPRESSION", "lz4", "gzip, zstd or none"),
             ("SINK_PARTITION_BY", "month", "day or hour"),

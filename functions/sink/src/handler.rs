@@ -1,4 +1,4 @@
-//! The function itself: a batch in, objects out.
+//! The function itself: stores the records of an event.
 
 use std::sync::Arc;
 
@@ -7,100 +7,96 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
-use crate::batch::Batch;
-use crate::batch::partition_batch::PartitionBatch;
+use crate::batch::{Batch, PartitionBatch};
 use crate::config::Config;
 use crate::metrics::Report;
-use crate::storage::committer::{Partition, PartitionError, Tally};
-use crate::storage::s3_adapter::{Store, StoreError};
-use commit_protocol::{Ledger, Version};
+use crate::storage::s3_adapter::S3Adapter;
+use crate::storage::{Committer, LedgerRead, PartitionError};
 use lambda_kafka_event::{EventError, Records};
 
-/// Requests under way at once: S3 answers in tens of milliseconds, and a batch of many groups should not
-/// wait for each in turn.
-const CONCURRENT_REQUESTS: usize = 16;
+/// Maximum number of concurrent requests of a batch. S3 answers within tens of milliseconds, and a batch with many
+/// object prefixes should not wait for each answer in turn.
+const MAX_CONCURRENT_REQUESTS: usize = 16;
 
-/// Records between two looks at what the network has brought.
-const RECORDS_A_TURN: usize = 256;
+/// Number of records to process before the runtime may poll the network.
+const RECORDS_PER_TURN: usize = 256;
 
-/// Why a batch failed as a whole.
+/// Why a batch failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// The event is none of Kafka's: the same event would fail again.
+    /// The event is not a Kafka event. The same event fails again.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// Some partitions are not stored; the others are.
-    #[error("{}", one_a_line(.0))]
+    /// Some partitions are not stored. The others are.
+    #[error("{}", one_per_line(.0))]
     Partitions(Vec<PartitionError>),
 }
 
-fn one_a_line(errors: &[PartitionError]) -> String {
+fn one_per_line(errors: &[PartitionError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What became of a batch.
+/// Result of a batch.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its figures.
+    /// Counts of the partitions that are stored.
     pub report: Report,
-    /// The partitions that are not stored, in the order of topic and partition. Only where the event source
-    /// takes partial batch responses ([`Config::partial_batch_response`]) can there be any.
+    /// The partitions that are not stored, in the order of topic and partition. Always empty without
+    /// [`Config::partial_batch_response`], because then they fail the batch.
     pub failed: Vec<PartitionError>,
 }
 
-/// The sink: settings and a client.
+/// The sink: settings and the bucket to write to.
 #[derive(Clone, Debug)]
 pub struct Sink {
     config: Config,
-    store: Store,
+    s3: S3Adapter,
 }
 
 impl Sink {
-    /// A sink that writes through `client`.
+    /// Creates a sink that writes through `client`.
     pub fn new(config: Config, client: Client) -> Self {
-        let store = Store::new(client, config.bucket.clone());
-        Sink { config, store }
+        let s3 = S3Adapter::new(client, config.bucket.clone());
+        Sink { config, s3 }
     }
 
-    /// Stores a batch, given as the event's JSON text. When it returns, every record of the partitions that have not
-    /// failed is in exactly one object.
+    /// Stores a batch, given as the JSON text of an event. When it returns, every record of the partitions that have
+    /// not failed is in exactly one object.
     ///
     /// # Errors
-    /// [`BatchError`]; some of the batch's objects may have been put.
+    /// [`BatchError`]. Some of the batch's objects may have been written.
     pub async fn handle(&self, event: impl AsRef<[u8]>) -> Result<Outcome, BatchError> {
-        let mut records = Records::of(event.as_ref());
+        let mut records = Records::new(event.as_ref());
         let mut batch = Batch::new(&self.config, event.as_ref().len());
-        let permits = Arc::new(Semaphore::new(CONCURRENT_REQUESTS));
+        let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
         let mut ledgers = Vec::new();
         loop {
-            let is_more = batch.take(&mut records, RECORDS_A_TURN)?;
-            // The ledgers are on their way while the records are being decoded.
-            ledgers.extend(batch.parts()[ledgers.len()..].iter().map(|part| self.read_ledger(part, &permits)));
-            if !is_more {
+            let has_more = batch.add_records(&mut records, RECORDS_PER_TURN)?;
+            // Reads the ledgers while the next records are decoded.
+            let new_partitions = &batch.partitions()[ledgers.len()..];
+            ledgers.extend(new_partitions.iter().map(|partition_batch| self.read_ledger(partition_batch, &permits)));
+            if !has_more {
                 break;
             }
             yield_now().await;
         }
-        // The lines are all that is needed from here on: what they were made of makes room for the objects.
+        // From here on only the lines are needed: frees the event before the objects are compressed.
         drop(records);
         drop(event);
-        let stored = join_all(batch.parts().iter().zip(ledgers).map(|(part, ledger)| {
-            let partition =
-                Partition { store: &self.store, layout: &self.config.layout, batch: &batch, part, permits: &permits };
-            async move { partition.store(ledger).await }
+        let reports = join_all(batch.partitions().iter().zip(ledgers).map(|(partition_batch, ledger)| {
+            let committer = Committer {
+                s3: &self.s3,
+                layout: &self.config.layout,
+                batch: &batch,
+                partition_batch,
+                permits: &permits,
+            };
+            async move { committer.commit(ledger).await }
         }));
         let mut outcome = Outcome { report: Report::default(), failed: Vec::new() };
-        for (stored, part) in stored.await.into_iter().zip(batch.parts()) {
-            match stored {
-                Ok(Tally { stored, quarantined, objects, bytes }) => {
-                    outcome.report += Report {
-                        records: part.len(),
-                        bytes,
-                        objects,
-                        quarantined,
-                        skipped: part.len().saturating_sub(stored),
-                    };
-                }
+        for report in reports.await {
+            match report {
+                Ok(report) => outcome.report += report,
                 Err(error) => outcome.failed.push(error),
             }
         }
@@ -112,25 +108,27 @@ impl Sink {
         }
     }
 
-    /// Asks for a partition's ledger at once, on a task of its own.
+    /// Reads a partition's ledger in a new task, which starts at once.
     fn read_ledger(
         &self,
-        part: &PartitionBatch,
+        partition_batch: &PartitionBatch,
         permits: &Arc<Semaphore>,
-    ) -> impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>> + use<> {
-        let key = self.config.layout.ledger_key(&part.topic, part.partition);
-        let store = self.store.clone();
-        let again = (store.clone(), key.clone());
+    ) -> impl Future<Output = LedgerRead> + use<> {
+        let key = self.config.layout.ledger_key(&partition_batch.topic, partition_batch.partition);
+        let s3 = self.s3.clone();
         let permits = Arc::clone(permits);
-        let task = tokio::spawn(async move {
-            let _permit = permits.acquire().await.ok();
-            store.read_ledger(&key).await
+        let task = tokio::spawn({
+            let (s3, key) = (s3.clone(), key.clone());
+            async move {
+                let _permit = permits.acquire().await.ok();
+                s3.read_ledger(&key).await
+            }
         });
         async move {
             match task.await {
                 Ok(ledger) => ledger,
-                // The task was cut off: this one asks again.
-                Err(_) => again.0.read_ledger(&again.1).await,
+                // The task was cancelled or has panicked.
+                Err(_) => s3.read_ledger(&key).await,
             }
         }
     }

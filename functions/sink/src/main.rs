@@ -1,16 +1,16 @@
-//! The Lambda function: settings from the environment, batches from the runtime.
+//! The Lambda function: reads the settings from the environment and gives the runtime's events to the sink.
 
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use sink::body::Body;
+use sink::config::ConfigError;
 use sink::response::Response;
 use sink::storage::s3_adapter;
-use sink::{BatchError, Config, Fault, Outcome, PartitionError, Sink, metrics};
+use sink::{BatchError, Cause, Config, Outcome, PartitionError, Sink, metrics};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -22,58 +22,74 @@ async fn main() -> ExitCode {
     let sink = match sink().await {
         Ok(sink) => sink,
         Err(error) => {
-            tracing::error!("the sink cannot start: {error:#}");
+            tracing::error!(%error, "the sink cannot start");
             return ExitCode::FAILURE;
         }
     };
     let body = Body::default();
     let handler = service_fn(|event: LambdaEvent<()>| handle(&sink, body.take(), event.context));
+    // The layer opens a span for each invocation, that is, for each batch, with its request id.
     let runtime = Runtime::new(handler).layer(body.layer()).layer(TracingLayer::new());
     match runtime.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("the runtime ended: {error}");
+            tracing::error!(%error, "the runtime ended");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn sink() -> anyhow::Result<Sink> {
-    let config = Config::from_variables(|name| std::env::var(name).ok()).context("a setting is wrong")?;
+async fn sink() -> Result<Sink, ConfigError> {
+    let config = Config::from_variables(|name| std::env::var(name).ok())?;
     Ok(Sink::new(config, s3_adapter::client().await))
 }
 
 async fn handle(sink: &Sink, event: Bytes, context: Context) -> Result<Option<Response>, Diagnostic> {
     let started = Instant::now();
+    let request_id = &context.request_id;
     match sink.handle(event).await {
         Ok(Outcome { report, failed }) => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let function = &context.env_config.function_name;
-            println!("{}", metrics::line(function, &context.request_id, now, started.elapsed(), &report));
+            println!("{}", metrics::line(function, request_id, now, started.elapsed(), &report));
             for error in &failed {
-                tracing::error!(request_id = context.request_id, "partition failed: {error}");
+                log_partition_error(request_id, error);
             }
-            Ok(Response::of(&failed))
+            Ok(Response::from_failed(&failed))
         }
         Err(error) => {
-            tracing::error!(request_id = context.request_id, "batch failed: {error}");
+            tracing::error!(request_id, %error, "batch failed");
             Err(diagnostic(&error))
         }
     }
 }
 
-/// The error's kind becomes Lambda's `errorType`, by which logs and alarms tell them apart.
-fn diagnostic(error: &BatchError) -> Diagnostic {
-    let is_refused = |error: &PartitionError| matches!(error.fault, Fault::Rejected(_));
-    let kind = match error {
-        BatchError::Event(_) => "Event",
-        BatchError::Partitions(errors) if errors.iter().any(is_refused) => "Refused",
-        BatchError::Partitions(_) => "Storage",
-    };
-    Diagnostic { error_type: kind.to_owned(), error_message: error.to_string() }
+fn log_partition_error(request_id: &str, error: &PartitionError) {
+    let PartitionError { topic, partition, retry_from, last_offset, records, cause } = error;
+    tracing::error!(
+        request_id,
+        topic,
+        partition,
+        first_offset = retry_from,
+        last_offset,
+        records,
+        error = %cause,
+        "partition failed"
+    );
 }
 
-/// Lambda's own variable first, then Rust's.
+/// The kind of the error becomes Lambda's `errorType`, by which logs and alarms distinguish failures.
+fn diagnostic(error: &BatchError) -> Diagnostic {
+    let is_rejected = |error: &PartitionError| matches!(error.cause, Cause::Rejected(_));
+    let error_type = match error {
+        BatchError::Event(_) => "Event",
+        BatchError::Partitions(errors) if errors.iter().any(is_rejected) => "Refused",
+        BatchError::Partitions(_) => "Storage",
+    };
+    Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() }
+}
+
+/// `AWS_LAMBDA_LOG_LEVEL`, Lambda's own variable, has precedence over `RUST_LOG`.
 fn log_filter() -> Targets {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
     level

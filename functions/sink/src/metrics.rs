@@ -1,7 +1,7 @@
-//! One line a batch: its figures as a log line that `CloudWatch` also reads as metrics.
+//! One log line for each batch, which `CloudWatch` also reads as metrics.
 //!
-//! The shape is `CloudWatch`'s embedded metric format: whatever stands at the top level is a log field, and
-//! `_aws` names those that are metrics.
+//! The line is in `CloudWatch`'s embedded metric format: the fields at the top level are log fields, and `_aws` names
+//! those that are metrics.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-/// What a batch came to.
+/// Counts of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Records in the event, but for those of partitions that failed.
+    /// Records of the event, without those of partitions that failed.
     pub records: u64,
-    /// Bytes put, compressed.
+    /// Compressed bytes written.
     pub bytes: u64,
-    /// Objects put.
+    /// Objects written.
     pub objects: u64,
-    /// Records sent to the quarantine.
+    /// Invalid records, written to the quarantine now or before.
     pub quarantined: u64,
-    /// Records left out because they were there already.
+    /// Records that were stored already, or that the event held twice.
     pub skipped: u64,
 }
 
@@ -34,7 +34,8 @@ impl AddAssign for Report {
     }
 }
 
-/// The line, without its line feed; `now` since 1970.
+/// Formats the line, without a line feed. `now` is the time since 1970, `duration` the time from the event to the
+/// response.
 pub fn line(function: &str, request_id: &str, now: Duration, duration: Duration, report: &Report) -> String {
     let metrics = [
         ("records", "Count"),
@@ -73,7 +74,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn every_metric_that_the_line_declares_is_a_number_in_it() {
+    fn every_declared_metric_is_a_number_in_the_line() {
         let report = Report { records: 10, bytes: 300, objects: 2, quarantined: 1, skipped: 0 };
         let text = line("sink", "r-1", Duration::from_millis(1_700_000_000_123), Duration::from_micros(1500), &report);
         assert!(!text.contains('\n'));

@@ -1,11 +1,11 @@
-//! The function's answer where its event source takes partial batch responses.
+//! The function's response if its event source accepts partial batch responses.
 
 use serde::Serialize;
 
-use crate::storage::committer::PartitionError;
+use crate::storage::PartitionError;
 
-/// `{"batchItemFailures":[{"itemIdentifier":{"partition":"quotes-0","offset":100}}]}`: the partitions that must be
-/// delivered again, from these offsets on.
+/// The partitions to deliver again and the offset to begin at:
+/// `{"batchItemFailures":[{"itemIdentifier":{"partition":"quotes-0","offset":100}}]}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -25,8 +25,8 @@ struct Identifier {
 }
 
 impl Response {
-    /// The answer to a batch; none, which is `null`, where nothing has failed.
-    pub fn of(failed: &[PartitionError]) -> Option<Self> {
+    /// Creates the response to a batch. If no partition failed, it is `None`, in JSON `null`.
+    pub fn from_failed(failed: &[PartitionError]) -> Option<Self> {
         let item = |error: &PartitionError| Item {
             item_identifier: Identifier {
                 partition: format!("{}-{}", error.topic, error.partition),
@@ -40,19 +40,24 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::committer::Fault;
+    use crate::storage::{Cause, Rejection};
 
     #[test]
-    fn a_partition_that_failed_is_named_with_the_offset_it_starts_at_as_aws_reads_it() {
-        assert!(Response::of(&[]).is_none(), "an answer of null is success");
-        let failed = |topic: &str, partition, first| PartitionError {
+    fn batch_without_failures_is_answered_with_null() {
+        assert!(Response::from_failed(&[]).is_none());
+    }
+
+    #[test]
+    fn failed_partitions_are_reported_in_the_form_of_aws() {
+        let failed = |topic: &str, partition, retry_from| PartitionError {
             topic: topic.to_owned(),
             partition,
-            retry_from: first,
-            last: first + 9,
-            fault: Fault::Rejected(String::new()),
+            retry_from,
+            last_offset: retry_from + 9,
+            records: 10,
+            cause: Cause::Rejected(Rejection::ConflictingRecords { offset: retry_from }),
         };
-        let response = Response::of(&[failed("quotes", 0, 100), failed("us-quotes", 12, 7)]);
+        let response = Response::from_failed(&[failed("quotes", 0, 100), failed("us-quotes", 12, 7)]);
         assert_eq!(
             serde_json::to_string(&response).unwrap(),
             r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"quotes-0","offset":100}},{"itemIdentifier":{"partition":"us-quotes-12","offset":7}}]}"#

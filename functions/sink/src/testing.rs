@@ -1,8 +1,8 @@
-//! A record for the unit tests.
+//! Records for unit tests.
 
 use lambda_kafka_event::{Payload, Record};
 
-/// A record without key, value and headers.
+/// A record of the topic `quotes` without key, value and headers.
 pub(crate) fn record(partition: i32, offset: i64) -> Record<'static> {
     Record {
         topic: "quotes".into(),

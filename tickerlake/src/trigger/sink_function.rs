@@ -36,7 +36,7 @@ impl Function for SinkFunction {
         for error in &stored.failed {
             tracing::error!(%error, "failed to store a partition");
         }
-        let body = serde_json::to_vec(&BatchResponse::of(&stored.failed));
+        let body = serde_json::to_vec(&BatchResponse::from_failed(&stored.failed));
         let body = body.map_err(|error| InvokeError::Function(error.into()))?.into();
         Ok(Response { body, report: Some(report(stored.report)) })
     }

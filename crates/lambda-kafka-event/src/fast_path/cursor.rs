@@ -1,62 +1,92 @@
-//! What JSON is made of, where it is written as usual: in ASCII, without white space, without escapes.
+//! A cursor over compact JSON: ASCII, no white space, no escapes.
+//!
+//! A method that begins with `eat` consumes what it finds and returns `false` if something else is next. A method that
+//! begins with `expect` answers [`Unsupported`] instead; the cursor's position is then undefined.
 
 use serde_json::value::RawValue;
 
 use byte_scan::digits;
 use byte_scan::simd::{BLOCK, ByteMask};
 
-/// A place in a text. After a method has given nothing, it means nothing.
+/// The fast path does not read this text; the serde fallback has to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unsupported;
+
+/// A position in a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     text: &'a [u8],
-    pub(super) at: usize,
+    pub(super) position: usize,
+}
+
+/// Range of bytes in the event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByteRange {
+    pub(super) start: usize,
+    /// Position after the last byte.
+    pub(super) end: usize,
+}
+
+/// What follows an element of a list or an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Separator {
+    /// A comma: another element follows.
+    Comma,
+    /// The closing bracket or brace.
+    End,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Cursor { text, at: 0 }
+        Cursor { text, position: 0 }
     }
 
-    /// Whether nothing but white space follows.
+    /// Returns `true` if nothing but white space follows.
     pub(super) fn is_at_end(&self) -> bool {
         self.rest().iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
     }
 
     fn rest(&self) -> &'a [u8] {
-        &self.text[self.at..]
+        &self.text[self.position..]
     }
 
-    /// What stands between two places; nothing where the second comes first.
-    pub(super) fn between(&self, start: usize, end: usize) -> Option<&'a [u8]> {
+    /// Returns the text from `start` to `end`, or `None` if it ends before it starts.
+    pub(super) fn slice(&self, start: usize, end: usize) -> Option<&'a [u8]> {
         self.text.get(start..end)
     }
 
-    /// Passes over these bytes, if they are next.
+    /// Returns the byte after the next one, without consuming it.
     #[inline]
-    pub(super) fn next_is(&mut self, bytes: &[u8]) -> bool {
-        let is = begins_with(self.rest(), bytes);
-        self.at += if is { bytes.len() } else { 0 };
-        is
+    pub(super) fn peek_second(&self) -> Option<u8> {
+        self.text.get(self.position + 1).copied()
     }
 
-    /// Passes over these bytes, which have to be next.
+    /// Consumes `bytes` if they are next.
     #[inline]
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Option<()> {
-        self.next_is(bytes).then_some(())
+    pub(super) fn eat(&mut self, bytes: &[u8]) -> bool {
+        let is_next = starts_with(self.rest(), bytes);
+        self.position += if is_next { bytes.len() } else { 0 };
+        is_next
     }
 
-    /// After a member: whether it was the last one.
-    pub(super) fn is_last(&mut self, end: &[u8; 1]) -> Option<bool> {
-        if self.next_is(b",") {
-            return Some(false);
+    /// Consumes `bytes`, which must be next.
+    #[inline]
+    pub(super) fn expect(&mut self, bytes: &[u8]) -> Result<(), Unsupported> {
+        if self.eat(bytes) { Ok(()) } else { Err(Unsupported) }
+    }
+
+    /// Consumes a comma, or the bracket or brace that ends a list or an object.
+    pub(super) fn expect_comma_or(&mut self, end: &[u8; 1]) -> Result<Separator, Unsupported> {
+        if self.eat(b",") {
+            return Ok(Separator::Comma);
         }
-        self.take(end)?;
-        Some(true)
+        self.expect(end)?;
+        Ok(Separator::End)
     }
 
-    /// What is left of a string, up to its quotation mark, which is not passed over.
+    /// Consumes the rest of a string up to its closing quotation mark, which stays next. Returns what it has consumed.
     #[inline]
-    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn expect_until_quote(&mut self) -> Result<&'a [u8], Unsupported> {
         let rest = self.rest();
         let mut length = 0;
         for block in rest.as_chunks().0 {
@@ -70,43 +100,59 @@ impl<'a> Cursor<'a> {
         while let Some(b' '..=b'!' | b'#'..=b'[' | b']'..=0x7f) = rest.get(length) {
             length += 1;
         }
-        self.at += length;
-        (rest.get(length) == Some(&b'"')).then(|| &rest[..length])
+        self.position += length;
+        if rest.get(length) == Some(&b'"') { Ok(&rest[..length]) } else { Err(Unsupported) }
     }
 
-    /// A whole number of at most 18 digits.
+    /// Consumes a string. Returns its content and where it is.
     #[inline]
-    pub(super) fn number(&mut self) -> Option<i64> {
-        let is_negative = self.next_is(b"-");
+    pub(super) fn expect_string(&mut self) -> Result<(&'a [u8], ByteRange), Unsupported> {
+        self.expect(b"\"")?;
+        let start = self.position;
+        let content = self.expect_until_quote()?;
+        let end = self.position;
+        self.expect(b"\"")?;
+        Ok((content, ByteRange { start, end }))
+    }
+
+    /// Consumes a whole number of at most 18 digits. Returns it and where it is.
+    #[inline]
+    pub(super) fn expect_number(&mut self) -> Result<(i64, ByteRange), Unsupported> {
+        let start = self.position;
+        let is_negative = self.eat(b"-");
         let digits = self.rest();
         let (number, length) = match digits.first_chunk().and_then(digits::parse_in_block) {
             Some(found) => found,
-            None => digits::parse_long(digits)?,
+            None => digits::parse_long(digits).ok_or(Unsupported)?,
         };
-        self.at += length;
-        let is_usual = if length == 1 { number > 0 || !is_negative } else { digits[0] != b'0' };
-        is_usual.then_some(if is_negative { -number } else { number })
+        self.position += length;
+        // JSON allows no leading zero, and serde_json reads `-0` as a float.
+        let is_supported = if length == 1 { number > 0 || !is_negative } else { digits[0] != b'0' };
+        if !is_supported {
+            return Err(Unsupported);
+        }
+        Ok((if is_negative { -number } else { number }, ByteRange { start, end: self.position }))
     }
 
-    /// Any JSON but null, as it came.
-    pub(super) fn json(&mut self) -> Option<&'a RawValue> {
+    /// Consumes any JSON value but `null`, whose text it returns.
+    pub(super) fn expect_json(&mut self) -> Result<&'a RawValue, Unsupported> {
         let rest = self.rest();
         let length = if rest.starts_with(b"[]") {
             2
         } else {
             let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
-            values.next()?.ok()?;
+            let Some(Ok(_)) = values.next() else { return Err(Unsupported) };
             values.byte_offset()
         };
-        self.at += length;
-        serde_json::from_slice::<Option<&RawValue>>(&rest[..length]).ok()?
+        self.position += length;
+        serde_json::from_slice::<Option<&RawValue>>(&rest[..length]).ok().flatten().ok_or(Unsupported)
     }
 }
 
-/// As `starts_with`, without a call for a length that is not known beforehand: in blocks, of which the last overlaps the
-/// one before.
+/// Works like `text.starts_with(start)`, without the call to `memcmp` that a length unknown at compile time costs:
+/// compares whole blocks, the last of which overlaps the one before it.
 #[inline]
-fn begins_with(text: &[u8], start: &[u8]) -> bool {
+fn starts_with(text: &[u8], start: &[u8]) -> bool {
     let Some(text) = text.get(..start.len()) else { return false };
     if let (Some(end), Some(other)) = (text.last_chunk::<16>(), start.last_chunk()) {
         let (blocks, _) = text.as_chunks::<16>();

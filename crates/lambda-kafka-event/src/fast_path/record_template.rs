@@ -1,97 +1,120 @@
-//! What a record has in common with the one before: all that is written around its offset and its value.
+//! Record template: what a record has in common with the one before it.
 //!
-//! Topic, partition, headers and the fields' names are mostly the same to the byte, and often so are timestamp and key,
-//! with an offset that is one more. Such a record is read by holding it against what is expected.
+//! Topic, partition, headers and the names of the fields are mostly the same to the byte, and often the timestamp and
+//! the key are, too, while the offset grows by one. Such a record is read by comparing it with the text that the
+//! template predicts:
+//!
+//! ```text
+//! {"topic":"t","partition":0,"offset":41,"timestamp":1764028800123,...,"key":"SFNJ","value":"eyJh","headers":[]}
+//! <--------- before_offset ---------->  <----------->             <---------->    <--------->    < after_value >
+//!                                     before_timestamp             before_key    before_value
+//! predicted for the next record:
+//! {"topic":"t","partition":0,"offset":42,"timestamp":1764028800123,...,"key":"SFNJ","value":"
+//! ```
+//!
+//! If the predicted text is next, only the value is read. If it is not, the template compares the parts around offset,
+//! timestamp and key, and reads these three as well. If a part differs, the record is read field by field.
 
-use super::cursor::Cursor;
-use crate::{Payload, Record};
 use byte_scan::digits;
 
-/// How the last record was written, and how the next one should be.
+use super::cursor::{ByteRange, Cursor, Unsupported};
+use crate::record::{Payload, Record};
+
+/// How the last record was written.
 #[derive(Debug)]
-pub(super) struct Frame<'a> {
-    /// All of the next record that stands before its value, if it has the last one's timestamp and key.
-    expected: Vec<u8>,
-    /// Where the offset ends in it; none if no next offset has as many digits.
+pub(super) struct RecordTemplate<'a> {
+    /// Text of the next record up to its value, if its timestamp and key are those of the last record.
+    predicted: Vec<u8>,
+    /// End of the offset in `predicted`; `None` if the next offset has one more digit, so that the prediction is wrong.
     offset_end: Option<usize>,
     before_offset: &'a [u8],
     before_timestamp: &'a [u8],
-    /// None if there is no key.
+    /// `None` if the record has no key.
     before_key: Option<&'a [u8]>,
     before_value: &'a [u8],
     after_value: &'a [u8],
 }
 
-/// Where something stands: its first byte, and the one after its last.
-pub(super) type Place = (usize, usize);
-
-/// Where the parts of a record stand, a key's and a value's quotation marks left out.
+/// Where a record's variable parts are, without the quotation marks of key and value.
 #[derive(Debug)]
-pub(super) struct Places {
-    pub(super) record: Place,
-    pub(super) offset: Place,
-    pub(super) timestamp: Place,
-    pub(super) key: Option<Place>,
-    pub(super) value: Place,
+pub(super) struct FieldRanges {
+    pub(super) record: ByteRange,
+    pub(super) offset: ByteRange,
+    pub(super) timestamp: ByteRange,
+    pub(super) key: Option<ByteRange>,
+    pub(super) value: ByteRange,
 }
 
-impl<'a> Frame<'a> {
-    /// The frame of a record that has been read field by field; none where its parts come in another order.
-    pub(super) fn of(text: Cursor<'a>, places: &Places) -> Option<Self> {
-        let Places { record, offset, timestamp, key, value } = *places;
-        let between = |one: Place, other: Place| text.between(one.1, other.0);
-        let mut frame = Frame {
-            expected: Vec::new(),
-            offset_end: None,
-            before_offset: text.between(record.0, offset.0)?,
-            before_timestamp: between(offset, timestamp)?,
-            before_key: key.map(|key| between(timestamp, key).ok_or(())).transpose().ok()?,
-            before_value: between(key.unwrap_or(timestamp), value)?,
-            after_value: text.between(value.1, record.1)?,
+impl<'a> RecordTemplate<'a> {
+    /// Makes a template of a record in `text`. Returns `None` if its parts are in another order than Lambda's.
+    pub(super) fn new(text: Cursor<'a>, ranges: &FieldRanges) -> Option<Self> {
+        let FieldRanges { record, offset, timestamp, key, value } = *ranges;
+        let between = |one: ByteRange, other: ByteRange| text.slice(one.end, other.start);
+        let before_key = match key {
+            Some(key) => Some(between(timestamp, key)?),
+            None => None,
         };
-        frame.expect(text.between(record.0, value.0)?, offset.1 - record.0);
-        Some(frame)
+        let mut template = RecordTemplate {
+            predicted: Vec::new(),
+            offset_end: None,
+            before_offset: text.slice(record.start, offset.start)?,
+            before_timestamp: between(offset, timestamp)?,
+            before_key,
+            before_value: between(key.unwrap_or(timestamp), value)?,
+            after_value: text.slice(value.end, record.end)?,
+        };
+        template.predict(text.slice(record.start, value.start)?, offset.end - record.start);
+        Some(template)
     }
 
-    /// Reads the next record, if it is written in this frame, where `record` is the one before.
+    /// Consumes the next record if it matches the template. `record` holds the one before it and is overwritten.
     #[inline]
-    pub(super) fn read(&mut self, cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
+    pub(super) fn expect_record(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        record: &mut Record<'a>,
+    ) -> Result<(), Unsupported> {
         match self.offset_end {
-            Some(end) if cursor.next_is(&self.expected) => {
+            Some(offset_end) if cursor.eat(&self.predicted) => {
                 record.offset += 1;
-                self.count_up(end);
+                self.increment_offset(offset_end);
             }
-            _ => self.read_others(cursor, record)?,
+            _ => self.expect_until_value(cursor, record)?,
         }
-        record.value = Payload::Base64(cursor.string()?.into());
-        cursor.take(self.after_value)
+        record.value = Payload::Base64(cursor.expect_until_quote()?.into());
+        cursor.expect(self.after_value)
     }
 
-    /// Another offset than the next, another timestamp or key than the last record's.
-    fn read_others(&mut self, cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
-        let start = cursor.at;
-        cursor.take(self.before_offset)?;
-        record.offset = cursor.number().filter(|&offset| offset >= 0)?;
-        let offset_end = cursor.at - start;
-        cursor.take(self.before_timestamp)?;
-        record.timestamp = cursor.number()?;
-        if let Some(before) = self.before_key {
-            cursor.take(before)?;
-            record.key = Payload::Base64(cursor.string()?.into());
+    /// Consumes a record up to its value, with any offset, timestamp and key.
+    fn expect_until_value(&mut self, cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Result<(), Unsupported> {
+        let start = cursor.position;
+        cursor.expect(self.before_offset)?;
+        let (offset, offset_range) = cursor.expect_number()?;
+        if offset < 0 {
+            return Err(Unsupported);
         }
-        cursor.take(self.before_value)?;
-        self.expect(cursor.between(start, cursor.at)?, offset_end);
-        Some(())
+        record.offset = offset;
+        cursor.expect(self.before_timestamp)?;
+        record.timestamp = cursor.expect_number()?.0;
+        if let Some(before_key) = self.before_key {
+            cursor.expect(before_key)?;
+            record.key = Payload::Base64(cursor.expect_until_quote()?.into());
+        }
+        cursor.expect(self.before_value)?;
+        let until_value = cursor.slice(start, cursor.position).ok_or(Unsupported)?;
+        self.predict(until_value, offset_range.end - start);
+        Ok(())
     }
 
-    fn expect(&mut self, as_before: &[u8], offset_end: usize) {
-        self.expected.clear();
-        self.expected.extend_from_slice(as_before);
-        self.count_up(offset_end);
+    /// Predicts the record after one that is written like this up to its value.
+    fn predict(&mut self, until_value: &[u8], offset_end: usize) {
+        self.predicted.clear();
+        self.predicted.extend_from_slice(until_value);
+        self.increment_offset(offset_end);
     }
 
     #[inline]
-    fn count_up(&mut self, offset_end: usize) {
-        self.offset_end = digits::increment(&mut self.expected[..offset_end]).then_some(offset_end);
+    fn increment_offset(&mut self, offset_end: usize) {
+        self.offset_end = digits::increment(&mut self.predicted[..offset_end]).then_some(offset_end);
     }
 }

@@ -1,83 +1,95 @@
-//! The records of one partition: which group each belongs to, and where its line is.
+//! The records of one partition in a batch: the object prefix of each, and where its line is.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use commit_protocol as chain;
 use lake_format::keys::{KeyLayout, ObjectPrefix};
 use lake_format::record_line::LineHead;
 
-/// The part of a batch that is of one partition.
+/// The records of one partition in a batch.
 #[derive(Debug)]
 pub struct PartitionBatch {
-    /// The topic's name.
+    /// Name of the topic.
     pub topic: String,
-    /// The partition's number.
+    /// Number of the partition.
     pub partition: i32,
-    /// The directories of the prefixes that the records belong to.
+    /// Object prefixes of the records, such as `data/quotes/dt=2026-11-21/`. The commit protocol's groups are indexes
+    /// into this list.
     pub prefixes: Vec<String>,
-    /// Which of the prefixes hold data, not poison.
+    /// For each prefix, `true` if its objects hold valid records, `false` if they are in the quarantine.
     pub is_data: Vec<bool>,
-    /// Offset, group and place in the batch's lines, in the order of the event.
-    records: Vec<(i64, usize, Range<usize>)>,
-    places: HashMap<ObjectPrefix<'static>, usize>,
-    /// The group of the record before, which mostly is the next one's too.
-    last: Option<(ObjectPrefix<'static>, usize)>,
-    /// What the lines begin with.
-    pub(crate) head: LineHead,
+    /// In the order of the event.
+    records: Vec<Entry>,
+    prefix_indexes: HashMap<ObjectPrefix<'static>, usize>,
+    /// Prefix of the record added last, and its index. Mostly the next record has the same.
+    last_prefix: Option<(ObjectPrefix<'static>, usize)>,
+    /// Writes the beginning of the partition's lines.
+    pub(super) head: LineHead,
+}
+
+#[derive(Debug)]
+struct Entry {
+    offset: i64,
+    /// Index of the record's object prefix.
+    prefix: usize,
+    /// Where the record's line is in the batch's lines.
+    line: Range<usize>,
 }
 
 impl PartitionBatch {
-    /// No records yet.
-    pub(crate) fn new(topic: &str, partition: i32) -> Self {
+    pub(super) fn new(topic: &str, partition: i32) -> Self {
         PartitionBatch {
             topic: topic.to_owned(),
             partition,
             prefixes: Vec::new(),
             is_data: Vec::new(),
             records: Vec::new(),
-            places: HashMap::new(),
-            last: None,
+            prefix_indexes: HashMap::new(),
+            last_prefix: None,
             head: LineHead::default(),
         }
     }
 
-    /// How many records the event holds of it.
+    /// Number of the partition's records in the event, duplicates included.
     pub fn len(&self) -> u64 {
         self.records.len() as u64
     }
 
-    /// There are none.
+    /// Returns `true` if the event has no records of the partition.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Adds a record, by its offset, its group and the place of its line.
+    /// Adds a record whose line is at `line` in the batch's lines.
     #[inline]
-    pub(crate) fn push(&mut self, offset: i64, group: ObjectPrefix<'static>, line: Range<usize>, layout: &KeyLayout) {
-        let place = match &self.last {
-            Some((last, place)) if *last == group => *place,
-            _ => self.place(group, layout),
+    pub(super) fn push(&mut self, offset: i64, prefix: ObjectPrefix<'static>, line: Range<usize>, layout: &KeyLayout) {
+        let prefix = match &self.last_prefix {
+            Some((last, index)) if *last == prefix => *index,
+            _ => self.prefix_index(prefix, layout),
         };
-        self.records.push((offset, place, line));
+        self.records.push(Entry { offset, prefix, line });
     }
 
-    /// The place of a group, a new one if there has been no record of it.
-    fn place(&mut self, group: ObjectPrefix<'static>, layout: &KeyLayout) -> usize {
-        let place = *self.places.entry(group.clone()).or_insert_with(|| {
-            self.prefixes.push(layout.directory(&self.topic, &group));
-            self.is_data.push(matches!(group, ObjectPrefix::Data { .. }));
+    /// Returns the index of a prefix, which is added if it is new.
+    fn prefix_index(&mut self, prefix: ObjectPrefix<'static>, layout: &KeyLayout) -> usize {
+        let index = *self.prefix_indexes.entry(prefix.clone()).or_insert_with(|| {
+            self.prefixes.push(layout.directory(&self.topic, &prefix));
+            self.is_data.push(matches!(prefix, ObjectPrefix::Data { .. }));
             self.prefixes.len() - 1
         });
-        self.last = Some((group, place));
-        place
+        self.last_prefix = Some((prefix, index));
+        index
     }
 
-    /// The records as a chain takes them, `lines` being the batch's.
-    pub(crate) fn records<'b>(&self, lines: &'b [u8]) -> Vec<chain::Record<'b>> {
+    /// Returns the records for the commit protocol. `lines` are the batch's lines.
+    pub(super) fn records<'b>(&self, lines: &'b [u8]) -> Vec<commit_protocol::Record<'b>> {
         self.records
             .iter()
-            .map(|(offset, group, line)| chain::Record { offset: *offset, group: *group, line: &lines[line.clone()] })
+            .map(|Entry { offset, prefix, line }| commit_protocol::Record {
+                offset: *offset,
+                group: *prefix,
+                line: &lines[line.clone()],
+            })
             .collect()
     }
 }

@@ -1,327 +1,401 @@
-//! Drives the chain of one partition on S3.
+//! Committer: runs the commit protocol for one partition of a batch.
+//!
+//! The protocol decides; the committer sends each request as soon as a permit is free, and passes the answer back,
+//! until the protocol has no more requests:
+//!
+//! ```text
+//! CommitProtocol --- requests ---> Committer --- conditional writes, reads, lists ---> S3
+//!       ^                              |
+//!       +---------- answers -----------+
+//! ```
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
-use crate::batch::Batch;
-use crate::batch::partition_batch::PartitionBatch;
-use crate::batch::quarantine_line;
-use crate::storage::s3_adapter::{Object, Store, StoreError, Written};
+use super::s3_adapter::{Damage, Object, PutOutcome, S3Adapter, S3Error};
+use crate::batch::{self, Batch, PartitionBatch};
+use crate::metrics::Report;
 use commit_protocol::{Answer, CommitError, CommitProtocol, Ledger, MAX_OBJECT_SPAN, Request, Version};
 use lake_format::keys::KeyLayout;
 use lake_format::record_line;
 
-/// So often somebody else may write the ledger between a read and a write of ours.
-const MOST_CONFLICTS: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(20);
-const CONFLICTS: &str = "it has changed between reading and writing 20 times: if nobody else writes it, the server does not honour If-Match with the ETag that it gives";
+/// Number of times that a ledger may change between a read and a write before the batch fails.
+const MAX_LEDGER_CONFLICTS: u32 = 20;
+/// Pause after the second conflict. It grows by the same time after each further conflict.
+const CONFLICT_BACKOFF: Duration = Duration::from_millis(20);
 
 /// Why a partition's records are not all stored.
-#[derive(Debug)]
-pub struct PartitionError {
-    /// The topic's name.
-    pub topic: String,
-    /// The partition's number.
-    pub partition: i32,
-    /// The first of the records' offsets: where the partition has to be delivered from again ([`CommitProtocol::retry_from`]).
-    pub retry_from: i64,
-    /// The last of them.
-    pub last: i64,
-    /// What stood in the way.
-    pub fault: Fault,
-}
-
-/// What stood in the way, by what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// S3 did not do what was asked: the same records may be stored when they are delivered again.
-    #[error(transparent)]
-    Storage(StoreError),
-    /// What is stored and what is delivered contradict each other: somebody has to look.
-    #[error("{0}")]
-    Rejected(String),
+#[error("topic {topic}, partition {partition}, offsets {retry_from} to {last_offset}: {cause}")]
+pub struct PartitionError {
+    /// Name of the topic.
+    pub topic: String,
+    /// Number of the partition.
+    pub partition: i32,
+    /// Offset from which the partition must be delivered again: the batch's first ([`CommitProtocol::retry_from`]).
+    pub retry_from: i64,
+    /// The batch's last offset.
+    pub last_offset: i64,
+    /// Number of the partition's records in the batch, duplicates included.
+    pub records: u64,
+    /// Why they are not stored.
+    #[source]
+    pub cause: Cause,
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
+/// Why a partition's records are not stored, by what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// S3 has not done what was requested. The records may be stored when they are delivered again.
+    #[error(transparent)]
+    Storage(S3Error),
+    /// Other writers changed the ledger each time, or the server does not compare `ETag`s as S3 does.
+    #[error(
+        "failed to write {ledger}: it changed between reading and writing {MAX_LEDGER_CONFLICTS} times; if it has no other writer, the server does not honour If-Match with the ETag that it returns"
+    )]
+    LedgerConflicts {
+        /// URL of the ledger.
+        ledger: String,
+    },
+    /// An object could not be compressed.
+    #[error("failed to compress {object}: {source}")]
+    Compression {
+        /// URL of the object.
+        object: String,
+        /// The codec's error.
+        source: std::io::Error,
+    },
+    /// The records contradict what is stored. Delivering them again does not help: an operator has to act.
+    #[error(transparent)]
+    Rejected(Rejection),
+}
+
+/// Why the records of a partition were rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// Two records of the event have the same offset.
+    #[error("the event holds two different records of offset {offset}")]
+    ConflictingRecords {
+        /// Offset of both records.
+        offset: i64,
+    },
+    /// The ledger is lost.
+    #[error(
+        "{ledger} is missing although objects exist (for example {object}); pause the event source and run `tickerlake repair`"
+    )]
+    LedgerMissing {
+        /// URL of the ledger.
+        ledger: String,
+        /// URL of one of the objects.
+        object: String,
+    },
+    /// The ledger was deleted after the batch had read it.
+    #[error("{ledger} was deleted while records were being stored; pause the event source and run `tickerlake repair`")]
+    LedgerDeleted {
+        /// URL of the ledger.
+        ledger: String,
+    },
+    /// The ledger was written with other settings.
+    #[error(
+        "the sink is configured to write {configured}, but according to {ledger} its objects are {stored}; restore SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD, wait until the lag is 0, and change them together with a new SINK_PREFIX"
+    )]
+    LayoutDiffers {
+        /// URL of the ledger.
+        ledger: String,
+        /// Key pattern of the settings.
+        configured: String,
+        /// Key pattern in the ledger.
+        stored: String,
+    },
+    /// The topic was recreated, or a broker lost the end of its log.
+    #[error(
+        "{object} holds another record of offset {offset}, so offsets are being used again; if the topic was recreated, or its broker lost records, set SINK_TOPIC_GENERATION to {next_generation}, or to one more than the greatest in use"
+    )]
+    OffsetReused {
+        /// URL of the object.
+        object: String,
+        /// Offset of both records.
+        offset: i64,
+        /// The generation after the configured one.
+        next_generation: u32,
+    },
+    /// An object is empty or has a wrong name.
+    #[error("{object} does not begin with the offset in its name; see `tickerlake audit`")]
+    WrongFirstOffset {
+        /// URL of the object.
+        object: String,
+    },
+    /// An object or a ledger is damaged.
+    #[error("{url} {source}")]
+    Damaged {
+        /// URL of the object or ledger.
+        url: String,
+        /// Kind of damage.
+        source: Damage,
+    },
+    /// The commit protocol is not done and waits for no answer.
+    #[error("internal error: the commit protocol has no next request (this is a bug)")]
+    NoNextRequest,
+}
+
+impl From<S3Error> for Cause {
+    fn from(error: S3Error) -> Self {
         match error {
-            StoreError::Failed { .. } => Fault::Storage(error),
-            StoreError::Damaged { .. } => Fault::Rejected(error.to_string()),
+            S3Error::Failed { .. } => Cause::Storage(error),
+            S3Error::Damaged { url, source } => Cause::Rejected(Rejection::Damaged { url, source }),
         }
     }
 }
 
-impl fmt::Display for PartitionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PartitionError { topic, partition, retry_from: first, last, fault } = self;
-        write!(f, "topic {topic}, partition {partition}, offsets {first} to {last}: {fault}")
-    }
-}
+/// Result of reading a ledger: the ledger and its version, or `None` if it does not exist.
+pub(crate) type LedgerRead = Result<Option<(Ledger, Version)>, S3Error>;
 
-/// What a partition came to.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    /// Records put.
-    pub(crate) stored: u64,
-    /// Of the records, put now or before, poison.
-    pub(crate) quarantined: u64,
-    /// Objects put.
-    pub(crate) objects: u64,
-    /// Their bytes, compressed.
-    pub(crate) bytes: u64,
-}
-
-/// An answer that owns what it tells.
+/// An [`Answer`] that owns its data.
 enum Reply {
     Ledger(Option<(Ledger, Version)>),
-    LedgerWritten(Written),
-    /// An object of so many bytes.
-    Put(Written, usize),
+    LedgerPut(PutOutcome),
+    /// Result of writing an object, and its size in bytes.
+    ObjectPut(PutOutcome, usize),
+    /// First offsets of objects.
     Objects(Vec<i64>),
-    /// An object's lines, all in one.
-    Object(Vec<u8>),
+    /// Decompressed lines of an object.
+    Lines(Vec<u8>),
 }
 
-/// A partition on its way into a bucket.
-pub(crate) struct Partition<'p> {
-    pub(crate) store: &'p Store,
+/// Stores the records of one partition.
+pub(crate) struct Committer<'p> {
+    pub(crate) s3: &'p S3Adapter,
     pub(crate) layout: &'p KeyLayout,
     pub(crate) batch: &'p Batch<'p>,
-    pub(crate) part: &'p PartitionBatch,
-    /// Requests under way at once, of all partitions.
+    pub(crate) partition_batch: &'p PartitionBatch,
+    /// Limits the concurrent requests of all partitions.
     pub(crate) permits: &'p Semaphore,
 }
 
-impl Partition<'_> {
-    /// Stores the part's records; `ledger` is the answer to a read of the partition's ledger.
-    pub(crate) async fn store(
-        &self,
-        ledger: impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>>,
-    ) -> Result<Tally, PartitionError> {
-        let records = self.batch.records(self.part);
+impl Committer<'_> {
+    /// Stores the partition's records. `ledger` is the first read of the partition's ledger.
+    pub(crate) async fn commit(&self, ledger: impl Future<Output = LedgerRead>) -> Result<Report, PartitionError> {
+        let PartitionBatch { topic, partition, prefixes, .. } = self.partition_batch;
+        let records = self.batch.records(self.partition_batch);
         let offsets = || records.iter().map(|record| record.offset);
-        let (first, last) = (offsets().min().unwrap_or(0), offsets().max().unwrap_or(0));
+        let (first_offset, last_offset) = (offsets().min().unwrap_or(0), offsets().max().unwrap_or(0));
+        let span = tracing::info_span!("partition", topic, partition, first_offset, records = records.len());
         let pattern = self.layout.pattern();
-        let stored = match CommitProtocol::new(records, &self.part.prefixes, &pattern, MAX_OBJECT_SPAN) {
-            Ok(protocol) => self.drive(protocol, ledger).await,
-            Err(refusal) => Err((first, Fault::Rejected(self.told(&refusal)))),
+        let committed = match CommitProtocol::new(records, prefixes, &pattern, MAX_OBJECT_SPAN) {
+            Ok(protocol) => self.run(protocol, ledger).instrument(span).await,
+            Err(error) => Err((first_offset, self.rejected(error))),
         };
-        stored.map_err(|(retry_from, fault)| PartitionError {
-            topic: self.part.topic.clone(),
-            partition: self.part.partition,
+        committed.map_err(|(retry_from, cause)| PartitionError {
+            topic: topic.clone(),
+            partition: *partition,
             retry_from,
-            last,
-            fault,
+            last_offset,
+            records: self.partition_batch.len(),
+            cause,
         })
     }
 
-    /// Does what a protocol asks until it is done; the error tells where to begin again.
-    async fn drive(
+    /// Executes the protocol's requests until it is done. An error comes with the offset to deliver again from.
+    async fn run(
         &self,
         mut protocol: CommitProtocol<'_>,
-        ledger: impl Future<Output = Result<Option<(Ledger, Version)>, StoreError>>,
-    ) -> Result<Tally, (i64, Fault)> {
-        let mut tally = Tally::default();
+        ledger: impl Future<Output = LedgerRead>,
+    ) -> Result<Report, (i64, Cause)> {
+        let mut report = Report { records: self.partition_batch.len(), ..Report::default() };
+        let mut stored = 0;
         let mut conflicts = 0;
         let has_failed = AtomicBool::new(false);
-        let mut under_way = FuturesUnordered::new();
-        let mut answered = ledger.await.map(|ledger| (protocol.begin(), Reply::Ledger(ledger)));
-        let fault = loop {
-            let (request, reply) = match answered {
+        let mut in_flight = FuturesUnordered::new();
+        let mut result = ledger.await.map(|ledger| (protocol.begin(), Reply::Ledger(ledger))).map_err(Cause::from);
+        let cause = loop {
+            let (request, reply) = match result {
                 Ok(answered) => answered,
-                Err(error) => break error.into(),
+                Err(cause) => break cause,
             };
-            self.count(&request, &reply, &mut tally);
-            if matches!(reply, Reply::LedgerWritten(Written::Refused)) {
+            if let (Request::PutObject { records, .. }, Reply::ObjectPut(PutOutcome::Written(_), size)) =
+                (&request, &reply)
+            {
+                stored += records.len() as u64;
+                report.objects += 1;
+                report.bytes += *size as u64;
+            }
+            if let Reply::LedgerPut(PutOutcome::PreconditionFailed) = reply {
                 conflicts += 1;
-                if conflicts == MOST_CONFLICTS {
-                    break Fault::Storage(self.store.error("writing", &self.ledger_key(), CONFLICTS.to_owned()));
+                if conflicts == MAX_LEDGER_CONFLICTS {
+                    break Cause::LedgerConflicts { ledger: self.s3.url(&self.ledger_key()) };
                 }
-                tokio::time::sleep(PAUSE * (conflicts - 1)).await;
+                tokio::time::sleep(CONFLICT_BACKOFF * (conflicts - 1)).await;
             }
             match self.answer(&mut protocol, &request, &reply) {
                 Ok(requests) => {
                     for request in requests {
-                        let lines = lines_of(&protocol, &request);
-                        under_way.push(self.send(request, lines, &has_failed));
+                        let lines = lines_to_put(&protocol, &request);
+                        in_flight.push(self.send(request, lines, &has_failed));
                     }
                 }
-                Err(fault) => break fault,
+                Err(cause) => break cause,
             }
             if protocol.is_done() {
-                let poison = protocol.records().iter().filter(|record| !self.part.is_data[record.group]);
-                return Ok(Tally { quarantined: poison.count() as u64, ..tally });
+                let is_quarantined =
+                    |record: &&commit_protocol::Record<'_>| !self.partition_batch.is_data[record.group];
+                report.quarantined = protocol.records().iter().filter(is_quarantined).count() as u64;
+                report.skipped = report.records.saturating_sub(stored);
+                return Ok(report);
             }
-            answered = match under_way.next().await {
-                Some(Some(next)) => next,
-                Some(None) | None => break Fault::Rejected("the chain is at a loss: a fault of the sink".to_owned()),
+            result = match in_flight.next().await {
+                Some(Some(result)) => result,
+                Some(None) | None => break Cause::Rejected(Rejection::NoNextRequest),
             };
         };
-        // The batch has failed only when nothing of it can be done any more: what comes next may rely on it.
+        // Reports the failure only when no request is in flight any more, because the next delivery may rely on it.
         has_failed.store(true, Ordering::Relaxed);
-        while under_way.next().await.is_some() {}
-        Err((protocol.retry_from(), fault))
+        while in_flight.next().await.is_some() {}
+        Err((protocol.retry_from(), cause))
     }
 
-    /// Sends a request as soon as there is room for it, or not at all when the batch has failed by then.
+    /// Sends a request as soon as a permit is free. Returns `None` if the batch has failed by then.
     async fn send(
         &self,
         request: Request,
         lines: Vec<(i64, &[u8])>,
         has_failed: &AtomicBool,
-    ) -> Option<Result<(Request, Reply), StoreError>> {
-        // The semaphore is never closed, and if it were, there would be no limit.
+    ) -> Option<Result<(Request, Reply), Cause>> {
+        // The semaphore is never closed. If it were, the number of requests would not be limited.
         let _permit = self.permits.acquire().await.ok();
         if has_failed.load(Ordering::Relaxed) {
             return None;
         }
-        Some(self.ask(&request, &lines).await.map(|reply| (request, reply)))
+        Some(self.execute(&request, &lines).await.map(|reply| (request, reply)))
     }
 
-    /// Asks the bucket.
-    async fn ask(&self, request: &Request, lines: &[(i64, &[u8])]) -> Result<Reply, StoreError> {
-        let store = self.store;
+    async fn execute(&self, request: &Request, lines: &[(i64, &[u8])]) -> Result<Reply, Cause> {
+        let Committer { s3, layout: KeyLayout { codec, .. }, .. } = *self;
         Ok(match request {
-            Request::ReadLedger => Reply::Ledger(store.read_ledger(&self.ledger_key()).await?),
-            Request::CreateLedger(ledger) => {
-                Reply::LedgerWritten(store.write_ledger(&self.ledger_key(), ledger, None).await?)
-            }
+            Request::ReadLedger => Reply::Ledger(s3.read_ledger(&self.ledger_key()).await?),
+            Request::CreateLedger(ledger) => Reply::LedgerPut(s3.write_ledger(&self.ledger_key(), ledger, None).await?),
             Request::ReplaceLedger(ledger, version) => {
-                Reply::LedgerWritten(store.write_ledger(&self.ledger_key(), ledger, Some(version)).await?)
+                Reply::LedgerPut(s3.write_ledger(&self.ledger_key(), ledger, Some(version)).await?)
             }
             Request::ProbeGroup { group } => {
-                Reply::Objects(store.list(&self.keys(*group), self.layout.codec, 0..=i64::MAX, Some(1)).await?)
+                Reply::Objects(s3.list(&self.key_prefix(*group), *codec, 0..=i64::MAX, Some(1)).await?)
             }
             Request::ListObjects { group, from, to } => {
-                Reply::Objects(store.list(&self.keys(*group), self.layout.codec, *from..=*to, None).await?)
+                Reply::Objects(s3.list(&self.key_prefix(*group), *codec, *from..=*to, None).await?)
             }
             Request::ReadObject { group, first } => {
                 let key = self.key(*group, *first);
-                let bytes = store.read_object(&key).await?;
-                Reply::Object(
-                    self.layout.codec.decode(&bytes).map_err(|error| {
-                        store.damaged(&key, format!("cannot be read: {error}; see `tickerlake audit`"))
-                    })?,
-                )
+                let object = s3.read_object(&key).await?;
+                let lines = codec.decode(&object).map_err(|error| s3.damaged(&key, Damage::Compression(error)))?;
+                Reply::Lines(lines)
             }
             Request::PutObject { group, .. } => {
                 let (first, last) = lines.first().zip(lines.last()).map_or((0, 0), |(first, last)| (first.0, last.0));
                 let key = self.key(*group, first);
                 let bytes: Vec<&[u8]> = lines.iter().map(|(_, line)| *line).collect();
-                let body = self.layout.codec.encode(&self.batch.together(&bytes));
-                let body = body.map_err(|error| store.error("compressing", &key, error.to_string()))?;
+                let body = codec
+                    .encode(&self.batch.concat(&bytes))
+                    .map_err(|source| Cause::Compression { object: s3.url(&key), source })?;
                 let size = body.len();
                 let object = Object {
                     key: &key,
                     body: body.into(),
                     last_offset: last,
                     records: lines.len(),
-                    is_data: self.part.is_data[*group],
+                    is_data: self.partition_batch.is_data[*group],
                 };
-                Reply::Put(store.put(&object).await?, size)
+                Reply::ObjectPut(s3.put(&object).await?, size)
             }
         })
     }
 
-    /// Feeds a protocol with an answer.
+    /// Passes an answer to the protocol and returns its next requests.
     fn answer(
         &self,
         protocol: &mut CommitProtocol<'_>,
         request: &Request,
         reply: &Reply,
-    ) -> Result<Vec<Request>, Fault> {
+    ) -> Result<Vec<Request>, Cause> {
         let lines: Vec<(i64, &[u8])>;
         let answer = match reply {
             Reply::Ledger(None) => Answer::Absent,
             Reply::Ledger(Some((ledger, version))) => Answer::Ledger(ledger.clone(), version.clone()),
-            Reply::LedgerWritten(Written::Now(version)) | Reply::Put(Written::Now(version), _) => {
+            Reply::LedgerPut(PutOutcome::Written(version)) | Reply::ObjectPut(PutOutcome::Written(version), _) => {
                 Answer::Written(version.clone())
             }
-            Reply::LedgerWritten(Written::Refused) | Reply::Put(Written::Refused, _) => Answer::Conflict,
+            Reply::LedgerPut(PutOutcome::PreconditionFailed) | Reply::ObjectPut(PutOutcome::PreconditionFailed, _) => {
+                Answer::Conflict
+            }
             Reply::Objects(firsts) => Answer::Objects(firsts),
-            Reply::Object(bytes) => {
-                let ours = protocol.records();
-                let each = bytes.split_inclusive(|&byte| byte == b'\n').map(|line| {
-                    let offset = record_line::offset(line)?;
-                    // Another version may have told of the same poison in other words.
-                    let own =
-                        ours.binary_search_by_key(&offset, |record| record.offset).ok().map(|place| ours[place].line);
-                    Some((offset, own.filter(|own| quarantine_line::is_same(own, line)).unwrap_or(line)))
-                });
-                let Some(all) = each.collect() else {
+            Reply::Lines(stored) => {
+                let Some(all) = offsets_and_lines(stored, protocol) else {
                     let Request::ReadObject { group, first } = request else { return Ok(Vec::new()) };
-                    let key = self.key(*group, *first);
-                    return Err(self
-                        .store
-                        .damaged(&key, "has a line without offset; see `tickerlake audit`".to_owned())
-                        .into());
+                    return Err(self.s3.damaged(&self.key(*group, *first), Damage::LineWithoutOffset).into());
                 };
                 lines = all;
                 Answer::Object(&lines)
             }
         };
-        protocol.answer(request, &answer).map_err(|refusal| Fault::Rejected(self.told(&refusal)))
-    }
-
-    fn count(&self, request: &Request, reply: &Reply, tally: &mut Tally) {
-        if let (Request::PutObject { records, .. }, Reply::Put(Written::Now(_), size)) = (request, reply) {
-            tally.stored += records.len() as u64;
-            tally.objects += 1;
-            tally.bytes += *size as u64;
-        }
+        protocol.answer(request, &answer).map_err(|error| self.rejected(error))
     }
 
     fn ledger_key(&self) -> String {
-        self.layout.ledger_key(&self.part.topic, self.part.partition)
+        self.layout.ledger_key(&self.partition_batch.topic, self.partition_batch.partition)
     }
 
+    /// The key of an object, by the index of its object prefix and its first offset.
     fn key(&self, group: usize, first: i64) -> String {
-        self.layout.key_in(&self.part.prefixes[group], self.part.partition, first)
+        self.layout.key_in(&self.partition_batch.prefixes[group], self.partition_batch.partition, first)
     }
 
-    fn keys(&self, group: usize) -> String {
-        self.layout.key_prefix_in(&self.part.prefixes[group], self.part.partition)
+    /// The common prefix of the keys of the partition's objects, by the index of the object prefix.
+    fn key_prefix(&self, group: usize) -> String {
+        self.layout.key_prefix_in(&self.partition_batch.prefixes[group], self.partition_batch.partition)
     }
 
-    /// A refusal in words, with its remedy.
-    fn told(&self, refusal: &CommitError) -> String {
-        let object = |group: usize, first: i64| format!("s3://{}/{}", self.store.bucket, self.key(group, first));
-        let ledger = format!("s3://{}/{}", self.store.bucket, self.ledger_key());
-        match refusal {
-            CommitError::ConflictingRecords { offset } => {
-                format!("the event holds two different records of offset {offset}")
+    /// Adds the URLs and the remedy to an error of the protocol.
+    fn rejected(&self, error: CommitError) -> Cause {
+        let object = |group: usize, first: i64| self.s3.url(&self.key(group, first));
+        let ledger = self.s3.url(&self.ledger_key());
+        Cause::Rejected(match error {
+            CommitError::ConflictingRecords { offset } => Rejection::ConflictingRecords { offset },
+            CommitError::LedgerMissing { group, first } => {
+                Rejection::LedgerMissing { ledger, object: object(group, first) }
             }
-            CommitError::LedgerMissing { group, first } => format!(
-                "{ledger} is lost, for there are objects, as {}: pause the event source and rebuild it with `tickerlake audit --repair`",
-                object(*group, *first)
-            ),
-            CommitError::LedgerDeleted => format!(
-                "{ledger} was deleted while records were being stored: pause the event source and rebuild it with `tickerlake audit --repair`"
-            ),
-            CommitError::LayoutDiffers { theirs } => format!(
-                "the sink is set to write {} and {ledger} says that its objects are {theirs}: set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD back, wait until the lag is 0, and set them anew together with a new SINK_PREFIX",
-                self.layout.pattern()
-            ),
-            CommitError::OffsetReused { group, first, offset } => format!(
-                "{} holds another record of offset {offset}, so offsets are being used again: if the topic was made anew, or its broker lost records, set SINK_TOPIC_GENERATION to {}, or to one more than the greatest in use",
-                object(*group, *first),
-                self.layout.generation.saturating_add(1)
-            ),
-            CommitError::DamagedObject { group, first } => format!(
-                "{} does not begin with the offset that its name tells: see `tickerlake audit`",
-                object(*group, *first)
-            ),
-        }
+            CommitError::LedgerDeleted => Rejection::LedgerDeleted { ledger },
+            CommitError::LayoutDiffers { theirs } => {
+                Rejection::LayoutDiffers { ledger, configured: self.layout.pattern(), stored: theirs }
+            }
+            CommitError::OffsetReused { group, first, offset } => Rejection::OffsetReused {
+                object: object(group, first),
+                offset,
+                next_generation: self.layout.generation.saturating_add(1),
+            },
+            CommitError::DamagedObject { group, first } => Rejection::WrongFirstOffset { object: object(group, first) },
+        })
     }
 }
 
-/// What a request to put an object puts.
-fn lines_of<'a>(protocol: &CommitProtocol<'a>, request: &Request) -> Vec<(i64, &'a [u8])> {
+/// Returns the offset and the line of each record in a stored object, or `None` if a line has no offset.
+///
+/// If a stored line and the batch's line of the same offset differ only in the reason for the quarantine, returns the
+/// batch's line: another version of the sink may have phrased the reason differently, and the protocol compares lines.
+fn offsets_and_lines<'o>(stored: &'o [u8], protocol: &CommitProtocol<'o>) -> Option<Vec<(i64, &'o [u8])>> {
+    let records = protocol.records();
+    let each = stored.split_inclusive(|&byte| byte == b'\n').map(|line| {
+        let offset = record_line::offset(line)?;
+        let ours = records.binary_search_by_key(&offset, |record| record.offset).ok().map(|index| records[index].line);
+        Some((offset, ours.filter(|ours| batch::is_same_record(ours, line)).unwrap_or(line)))
+    });
+    each.collect()
+}
+
+/// Returns the offsets and lines of the records that a request writes.
+fn lines_to_put<'a>(protocol: &CommitProtocol<'a>, request: &Request) -> Vec<(i64, &'a [u8])> {
     let Request::PutObject { records, .. } = request else { return Vec::new() };
-    let records = records.iter().map(|&place| protocol.records()[place]);
+    let records = records.iter().map(|&index| protocol.records()[index]);
     records.map(|record| (record.offset, record.line)).collect()
 }

@@ -1,5 +1,8 @@
-//! The rim towards S3: what a chain asks, asked of a bucket.
+//! S3 adapter: executes the commit protocol's requests against a bucket.
 
+use std::error::Error;
+use std::fmt;
+use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -7,6 +10,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
@@ -14,60 +19,106 @@ use super::https;
 use commit_protocol::{Ledger, Version};
 use lake_format::codec::Codec;
 use lake_format::keys;
-use lake_format::ledger;
+use lake_format::ledger::{self, LedgerError};
 
-/// Two conditional writes of one key at the same moment; S3 asks to try again.
+/// S3's answer to two conditional writes of one key at the same time; the client should try again.
 const CONFLICT: &str = "ConditionalRequestConflict";
-/// What is tried again here: the SDK repeats neither a conflict nor an answer whose body is cut short.
-const ATTEMPTS: u32 = 5;
+
+// The SDK retries neither a conflict nor an answer whose body is truncated. Its retry classifiers could add the
+// conflict, but then it would share the limit of three attempts and the retry quota with all other errors.
+const MAX_ATTEMPTS: u32 = 5;
+/// Pause after the first attempt. It grows by the same time after each further attempt.
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// Why something could not be read or written.
+/// Why an object or a ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// S3 did not do what was asked; it may when it is asked again.
-    #[error("{action} s3://{bucket}/{key} failed: {reason}")]
+pub enum S3Error {
+    /// S3 has not done what was requested. Another attempt may succeed.
+    #[error("failed to {action} {url}: {source}")]
     Failed {
-        /// What was asked.
+        /// The request, as a verb: `read`, `write` or `list`.
         action: &'static str,
-        /// Of which bucket.
-        bucket: String,
-        /// And which key.
-        key: String,
-        /// What S3 said, or the network, and what to do about it.
-        reason: String,
+        /// URL of the object, as `s3://bucket/key`.
+        url: String,
+        /// Why the request failed.
+        source: RequestError,
     },
-    /// What is stored is not what its key says, today or tomorrow.
-    #[error("s3://{bucket}/{key} {fault}")]
+    /// A stored object or ledger is damaged. Another attempt fails in the same way.
+    #[error("{url} {source}")]
     Damaged {
-        /// The bucket.
-        bucket: String,
-        /// The key.
-        key: String,
-        /// What is wrong with it, and what to do about it.
-        fault: String,
+        /// URL of the object, as `s3://bucket/key`.
+        url: String,
+        /// Kind of damage.
+        source: Damage,
     },
 }
 
-/// What a user can do about an error that a retry does not mend.
-fn remedy(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "NoSuchBucket" => "create the bucket or mend SINK_BUCKET",
-        "AccessDenied" => {
-            "allow the function's role s3:GetObject and s3:PutObject on the keys and s3:ListBucket on the bucket, without which a missing object reads as AccessDenied"
-        }
-        "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" | "SignatureDoesNotMatch" => {
-            "mend the credentials: the function's role, AWS_PROFILE, or AWS_ACCESS_KEY_ID and its siblings"
-        }
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" => "set AWS_REGION to the bucket's region",
-        "KMS.DisabledException" | "KMS.NotFoundException" => "enable the bucket's KMS key",
-        "InvalidObjectState" => "restore the object: what may still be delivered again must stay readable",
-        "KeyTooLongError" => "choose a shorter SINK_PREFIX or SINK_PARTITION_FIELD, and put it into a new prefix",
-        _ => return None,
-    })
+/// Why a request to S3 failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// S3 answered with an error.
+    #[error("{code}: {message}{remedy}", remedy = Remedy(code))]
+    Service {
+        /// S3's error code, such as `AccessDenied`.
+        code: String,
+        /// S3's error message.
+        message: String,
+        /// The SDK's error.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The request got no complete answer.
+    #[error("{}", DisplayErrorContext(&**.0))]
+    NoAnswer(#[source] Box<dyn Error + Send + Sync>),
+    /// The server does not send the `ETag` that conditional writes need.
+    #[error("the answer has no ETag")]
+    NoETag,
 }
 
-/// AWS's own settings: environment, profile, or the function's role.
+/// Damage to a stored object or ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// The ledger cannot be parsed.
+    #[error("is {0}; pause the event source, delete the ledger and run `tickerlake repair`")]
+    Ledger(#[from] LedgerError),
+    /// The object disappeared after it was listed or after a write found it.
+    #[error("has been deleted; see `tickerlake audit`")]
+    Deleted,
+    /// The object cannot be decompressed.
+    #[error("cannot be decompressed: {0}; see `tickerlake audit`")]
+    Compression(#[source] io::Error),
+    /// A line of the object is not a record's.
+    #[error("has a line without an offset; see `tickerlake audit`")]
+    LineWithoutOffset,
+}
+
+/// Formats what a user can do about an error that no retry resolves; nothing for any other error.
+struct Remedy<'a>(&'a str);
+
+impl fmt::Display for Remedy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let remedy = match self.0 {
+            "NoSuchBucket" => "create the bucket or correct SINK_BUCKET",
+            "AccessDenied" => {
+                "allow the function's role s3:GetObject and s3:PutObject on the keys, and s3:ListBucket on the bucket, without which S3 answers AccessDenied for a missing object"
+            }
+            "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" | "SignatureDoesNotMatch" => {
+                "correct the credentials: the function's role, AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+            }
+            "PermanentRedirect" | "AuthorizationHeaderMalformed" => "set AWS_REGION to the bucket's region",
+            "KMS.DisabledException" | "KMS.NotFoundException" => "enable the bucket's KMS key",
+            "InvalidObjectState" => {
+                "restore the object from its archive: an object must stay readable as long as its records may be delivered again"
+            }
+            "KeyTooLongError" => {
+                "set a new, shorter SINK_PREFIX, or a shorter SINK_PARTITION_FIELD and a new SINK_PREFIX"
+            }
+            _ => return Ok(()),
+        };
+        write!(f, "; {remedy}")
+    }
+}
+
+/// Loads the SDK's configuration from the environment, the profile, or the function's role.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
@@ -77,99 +128,97 @@ pub async fn sdk_config() -> SdkConfig {
     loader.timeout_config(timeouts).load().await
 }
 
-/// A client as the environment says. Servers other than S3 seldom resolve `bucket.host`, so an endpoint
-/// of one's own is addressed by path.
+/// Creates a client from the environment. Servers other than S3 seldom resolve `bucket.host`, so a custom endpoint is
+/// addressed by path.
 pub async fn client() -> Client {
-    let names_endpoint = |name| std::env::var_os(name).is_some_and(|url| !url.is_empty());
-    let own_endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(names_endpoint);
+    let is_set = |name| std::env::var_os(name).is_some_and(|url| !url.is_empty());
+    let has_custom_endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(is_set);
     let config = aws_sdk_s3::config::Builder::from(&sdk_config().await);
-    Client::from_conf(config.force_path_style(own_endpoint).build())
+    Client::from_conf(config.force_path_style(has_custom_endpoint).build())
 }
 
-/// A bucket.
+/// A bucket and the client to access it.
 #[derive(Clone, Debug)]
-pub(crate) struct Store {
+pub(crate) struct S3Adapter {
     client: Client,
-    pub(crate) bucket: String,
+    bucket: String,
 }
 
-/// An object to be put.
+/// An object to write.
 pub(crate) struct Object<'a> {
     pub(crate) key: &'a str,
     pub(crate) body: Bytes,
-    /// Told as metadata: the greatest offset, and how many records.
+    /// Greatest offset and number of records, stored as metadata.
     pub(crate) last_offset: i64,
     pub(crate) records: usize,
-    /// It holds data, not poison.
+    /// `false` in the quarantine, whose objects have no metadata.
     pub(crate) is_data: bool,
 }
 
-/// How a conditional write went.
+/// Result of a conditional write.
 #[derive(Debug)]
-pub(crate) enum Written {
-    /// It is in place, and has this version.
-    Now(Version),
-    /// The condition does not hold: S3 has something else, or what an attempt without an answer has written.
-    Refused,
+pub(crate) enum PutOutcome {
+    /// S3 has written the object or ledger, which has this version.
+    Written(Version),
+    /// The condition does not hold. The key may also hold what an earlier attempt, whose answer was lost, has written.
+    PreconditionFailed,
 }
 
-impl Store {
+impl S3Adapter {
     pub(crate) fn new(client: Client, bucket: String) -> Self {
-        Store { client, bucket }
+        S3Adapter { client, bucket }
     }
 
-    /// The ledger and its version; none where there is none.
-    pub(crate) async fn read_ledger(&self, key: &str) -> Result<Option<(Ledger, Version)>, StoreError> {
+    /// Returns the URL of an object, as messages show it.
+    pub(crate) fn url(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.bucket)
+    }
+
+    /// Reads a ledger and its version. Returns `None` if it does not exist.
+    pub(crate) async fn read_ledger(&self, key: &str) -> Result<Option<(Ledger, Version)>, S3Error> {
         let Some((text, version)) = self.read(key).await? else { return Ok(None) };
-        let ledger = ledger::from_json(&text).map_err(|error| {
-            self.damaged(key, format!("is {error}; mend it, or delete it and run `tickerlake audit --repair`"))
-        })?;
-        let version = version.ok_or_else(|| self.error("reading", key, "the answer has no ETag".to_owned()))?;
+        let ledger = ledger::from_json(&text).map_err(|error| self.damaged(key, error.into()))?;
+        let version = version.ok_or_else(|| self.failed("read", key, RequestError::NoETag))?;
         Ok(Some((ledger, version)))
     }
 
-    /// Writes a ledger over the version that was read, or where there is none.
+    /// Writes a ledger if the key still has the version `replaces`, or if it does not exist and `replaces` is `None`.
     pub(crate) async fn write_ledger(
         &self,
         key: &str,
         ledger: &Ledger,
-        over: Option<&str>,
-    ) -> Result<Written, StoreError> {
+        replaces: Option<&str>,
+    ) -> Result<PutOutcome, S3Error> {
         let body = Bytes::from(ledger::to_json(ledger));
-        let mut attempt = 1;
-        loop {
+        let request = || {
             let request = self.client.put_object().bucket(&self.bucket).key(key).content_type("application/json");
-            let request = match over {
+            let request = match replaces {
                 Some(version) => request.if_match(version),
                 None => request.if_none_match("*"),
             };
-            match request.body(ByteStream::from(body.clone())).send().await {
-                Ok(answer) => {
-                    let version =
-                        answer.e_tag.ok_or_else(|| self.error("writing", key, "the answer has no ETag".to_owned()))?;
-                    return Ok(Written::Now(version));
-                }
-                // A ledger that is not there any more has no version.
-                Err(error)
-                    if is_refused_condition(&error)
-                        || (over.is_some() && status(&error) == Some(404) && code(&error) != Some("NoSuchBucket")) =>
-                {
-                    return Ok(Written::Refused);
-                }
-                // Whoever was faster has changed the ledger.
-                Err(error) if code(&error) == Some(CONFLICT) && over.is_some() => return Ok(Written::Refused),
-                Err(error) if code(&error) == Some(CONFLICT) && attempt < ATTEMPTS => {}
-                Err(error) => return Err(self.failed("writing", key, &error)),
+            request.body(ByteStream::from(body.clone()))
+        };
+        let result = match replaces {
+            // Another writer was faster and has changed the ledger: retrying a conflict would not help.
+            Some(_) => request().send().await,
+            None => retry_conflicts(request).await,
+        };
+        match result {
+            Ok(answer) => {
+                let version = answer.e_tag.ok_or_else(|| self.failed("write", key, RequestError::NoETag))?;
+                Ok(PutOutcome::Written(version))
             }
-            tokio::time::sleep(BACKOFF * attempt).await;
-            attempt += 1;
+            Err(error) if is_precondition_failed(&error) => Ok(PutOutcome::PreconditionFailed),
+            Err(error) if replaces.is_some() && (is_conflict(&error) || is_missing_key(&error)) => {
+                Ok(PutOutcome::PreconditionFailed)
+            }
+            Err(error) => Err(self.failed("write", key, error.into())),
         }
     }
 
-    /// Puts an object where there is none.
-    pub(crate) async fn put(&self, object: &Object<'_>) -> Result<Written, StoreError> {
-        let mut attempt = 1;
-        loop {
+    /// Writes an object if its key does not exist.
+    pub(crate) async fn put(&self, object: &Object<'_>) -> Result<PutOutcome, S3Error> {
+        let request = || {
             let request = self.client.put_object().bucket(&self.bucket).key(object.key).if_none_match("*");
             let request = if object.is_data {
                 request
@@ -178,43 +227,41 @@ impl Store {
             } else {
                 request
             };
-            match request.body(ByteStream::from(object.body.clone())).send().await {
-                Ok(_) => return Ok(Written::Now(Version::new())),
-                Err(error) if is_refused_condition(&error) => return Ok(Written::Refused),
-                Err(error) if code(&error) == Some(CONFLICT) && attempt < ATTEMPTS => {}
-                Err(error) => return Err(self.failed("putting", object.key, &error)),
-            }
-            tokio::time::sleep(BACKOFF * attempt).await;
-            attempt += 1;
+            request.body(ByteStream::from(object.body.clone()))
+        };
+        match retry_conflicts(request).await {
+            Ok(_) => Ok(PutOutcome::Written(Version::new())),
+            Err(error) if is_precondition_failed(&error) => Ok(PutOutcome::PreconditionFailed),
+            Err(error) => Err(self.failed("write", object.key, error.into())),
         }
     }
 
-    /// The bytes of an object that has been listed, or has been in the way.
-    pub(crate) async fn read_object(&self, key: &str) -> Result<Vec<u8>, StoreError> {
-        let object = self.read(key).await?;
-        object
-            .map(|(bytes, _)| bytes)
-            .ok_or_else(|| self.damaged(key, "has been deleted; see `tickerlake audit`".to_owned()))
+    /// Reads an object that has been listed, or whose key a write has found to exist.
+    pub(crate) async fn read_object(&self, key: &str) -> Result<Vec<u8>, S3Error> {
+        match self.read(key).await? {
+            Some((bytes, _)) => Ok(bytes),
+            None => Err(self.damaged(key, Damage::Deleted)),
+        }
     }
 
-    /// The first offsets, in a range, of the objects of a codec whose keys begin with `prefix`; of `most`, no page
-    /// after the first that has some is looked at.
+    /// Lists the first offsets in `range` of a codec's objects whose keys begin with `prefix`. With `page_size`, stops
+    /// after the first page that has one.
     pub(crate) async fn list(
         &self,
         prefix: &str,
         codec: Codec,
         range: RangeInclusive<i64>,
-        most: Option<i32>,
-    ) -> Result<Vec<i64>, StoreError> {
-        // Keys are in the order of their offsets, which all have twenty digits: this one is before `from`'s.
+        page_size: Option<i32>,
+    ) -> Result<Vec<i64>, S3Error> {
+        // Keys are in the order of their offsets, which all have twenty digits. This one is just before the key of
+        // `from`.
         let (from, to) = range.into_inner();
         let after = format!("{prefix}{from:020}");
-        let request =
-            self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).start_after(after).set_max_keys(most);
-        let mut pages = request.into_paginator().send();
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let mut pages = request.start_after(after).set_max_keys(page_size).into_paginator().send();
         let mut firsts = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.failed("listing", prefix, &error))?;
+            let page = page.map_err(|error| self.failed("list", prefix, error.into()))?;
             for object in page.contents() {
                 let name = object.key().and_then(|key| key.rsplit('/').next());
                 let name = name
@@ -227,56 +274,65 @@ impl Store {
                     firsts.push(first);
                 }
             }
-            if most.is_some() && !firsts.is_empty() {
+            if page_size.is_some() && !firsts.is_empty() {
                 break;
             }
         }
         Ok(firsts)
     }
 
-    async fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Option<Version>)>, StoreError> {
+    /// Reads an object and its version. Returns `None` if the key does not exist.
+    async fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Option<Version>)>, S3Error> {
         let mut attempt = 1;
         loop {
             let answer = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
                 Ok(answer) => answer,
                 Err(error) if code(&error) == Some("NoSuchKey") => return Ok(None),
-                Err(error) => return Err(self.failed("reading", key, &error)),
+                Err(error) => return Err(self.failed("read", key, error.into())),
             };
             match answer.body.collect().await {
                 Ok(body) => return Ok(Some((body.to_vec(), answer.e_tag))),
-                Err(_) if attempt < ATTEMPTS => tokio::time::sleep(BACKOFF * attempt).await,
-                Err(error) => return Err(self.error("reading", key, DisplayErrorContext(error).to_string())),
+                Err(_) if attempt < MAX_ATTEMPTS => tokio::time::sleep(BACKOFF * attempt).await,
+                Err(error) => return Err(self.failed("read", key, RequestError::NoAnswer(error.into()))),
             }
             attempt += 1;
         }
     }
 
-    /// What is stored is not what its key says.
-    pub(crate) fn damaged(&self, key: &str, fault: String) -> StoreError {
-        StoreError::Damaged { bucket: self.bucket.clone(), key: key.to_owned(), fault }
+    pub(crate) fn damaged(&self, key: &str, source: Damage) -> S3Error {
+        S3Error::Damaged { url: self.url(key), source }
     }
 
-    fn failed<E>(&self, action: &'static str, key: &str, error: &SdkError<E>) -> StoreError
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let reason = match error.as_service_error() {
-            // S3 has answered: its own words, and what to do where that is known.
-            Some(answer) => {
-                let code = answer.code().unwrap_or("no error code");
-                let message = answer.message().unwrap_or("no message");
-                match remedy(code) {
-                    Some(remedy) => format!("{code}: {message}; {remedy}"),
-                    None => format!("{code}: {message}"),
-                }
-            }
-            None => DisplayErrorContext(error).to_string(),
-        };
-        self.error(action, key, reason)
+    fn failed(&self, action: &'static str, key: &str, source: RequestError) -> S3Error {
+        S3Error::Failed { action, url: self.url(key), source }
     }
+}
 
-    pub(crate) fn error(&self, action: &'static str, key: &str, reason: String) -> StoreError {
-        StoreError::Failed { action, bucket: self.bucket.clone(), key: key.to_owned(), reason }
+/// Sends a conditional write again as long as S3 reports a conflict.
+async fn retry_conflicts(
+    request: impl Fn() -> PutObjectFluentBuilder,
+) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
+    let mut attempt = 1;
+    loop {
+        match request().send().await {
+            Err(error) if is_conflict(&error) && attempt < MAX_ATTEMPTS => {}
+            result => return result,
+        }
+        tokio::time::sleep(BACKOFF * attempt).await;
+        attempt += 1;
+    }
+}
+
+impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>> for RequestError {
+    fn from(error: SdkError<E>) -> Self {
+        match error.as_service_error() {
+            Some(answer) => RequestError::Service {
+                code: answer.code().unwrap_or("no error code").to_owned(),
+                message: answer.message().unwrap_or("no message").to_owned(),
+                source: error.into(),
+            },
+            None => RequestError::NoAnswer(error.into()),
+        }
     }
 }
 
@@ -288,6 +344,15 @@ fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-fn is_refused_condition<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+fn is_precondition_failed<E>(error: &SdkError<E>) -> bool {
     status(error) == Some(412)
+}
+
+fn is_conflict<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    code(error) == Some(CONFLICT)
+}
+
+/// Returns `true` if a write with `If-Match` found no object.
+fn is_missing_key<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    status(error) == Some(404) && code(error) != Some("NoSuchBucket")
 }

@@ -1,65 +1,64 @@
-//! What the names of fields mean to the sink, remembered from record to record.
+//! Field cache: what the names of fields imply, remembered from record to record.
 //!
-//! The records of a topic have the same fields in the same order, more often than not: whether a name is one of the
-//! coordinates', which column it is and whether it names the partition is asked once, not for each record.
+//! The records of a topic mostly have the same fields in the same order. Whether a name is a coordinate's, a column's
+//! or the partition field's is looked up once per name instead of once per record.
 
+use super::MAX_CACHED_FIELDS;
 use crate::config::Config;
 use lake_format::columns::Columns;
 use lake_format::json::Field;
 use lake_format::keys::KeyLayout;
 use lake_format::record_line;
 
-/// Names beyond these are looked up each time, so that records of ever other names take no memory.
-const MOST: usize = 256;
-
-/// What a field's name means.
+/// Rules for a field's value, which its name implies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Meaning {
-    /// The record must not have it.
+pub(crate) struct FieldRules {
+    /// The name is a coordinate's: the record is invalid.
     pub(crate) is_coordinate: bool,
-    /// The place of the column whose type its value must have.
+    /// Index of the column that must accept the value.
     pub(crate) column: Option<usize>,
-    /// Its value is part of the object's key.
-    pub(crate) names_partition: bool,
-    /// No plain number, and no plain string, has to be looked at: any will do.
-    pub(crate) any_number: bool,
-    pub(crate) any_string: bool,
+    /// The value becomes part of the object's key.
+    pub(crate) is_partition_field: bool,
+    /// Every plain number of up to [`lake_format::columns::MAX_FINITE_NUMBER_LEN`] bytes is valid.
+    pub(crate) accepts_any_number: bool,
+    /// Every plain string is valid.
+    pub(crate) accepts_any_string: bool,
 }
 
-/// The names that were met.
+/// The rules of the names found so far.
 #[derive(Debug)]
-pub(crate) struct Names<'c> {
+pub(crate) struct FieldCache<'c> {
     pub(crate) columns: &'c Columns,
     layout: &'c KeyLayout,
-    /// As they were written.
-    met: Vec<(String, Meaning)>,
+    /// By the name as it is written, escapes included.
+    rules: Vec<(String, FieldRules)>,
 }
 
-impl<'c> Names<'c> {
+impl<'c> FieldCache<'c> {
     pub(crate) fn new(config: &'c Config) -> Self {
-        Names { columns: &config.columns, layout: &config.layout, met: Vec::new() }
+        FieldCache { columns: &config.columns, layout: &config.layout, rules: Vec::new() }
     }
 
-    /// What a field's name means.
-    pub(crate) fn meaning(&mut self, field: &Field<'_>) -> Meaning {
-        if let Some((_, meaning)) = self.met.iter().find(|(name, _)| name == field.name) {
-            return *meaning;
+    /// Returns the rules for a field.
+    pub(crate) fn rules(&mut self, field: &Field<'_>) -> FieldRules {
+        if let Some((_, rules)) = self.rules.iter().find(|(name, _)| name == field.name) {
+            return *rules;
         }
         let name = field.name();
         let is_coordinate = record_line::is_coordinate(&name);
         let column = self.columns.index_of(&name);
-        let names_partition =
-            self.layout.partition_field.as_deref().is_some_and(|own| record_line::is_same_name(own, &name));
-        let (any_number, any_string) = match column {
-            _ if is_coordinate || names_partition => (false, false),
-            Some(place) => self.columns.accepts_all_plain(place),
+        let is_partition_field =
+            self.layout.partition_field.as_deref().is_some_and(|field| record_line::is_same_name(field, &name));
+        let (accepts_any_number, accepts_any_string) = match column {
+            _ if is_coordinate || is_partition_field => (false, false),
+            Some(index) => self.columns.accepts_all_plain(index),
             None => (true, true),
         };
-        let meaning = Meaning { is_coordinate, column, names_partition, any_number, any_string };
-        if self.met.len() < MOST {
-            self.met.push((field.name.to_owned(), meaning));
+        let rules = FieldRules { is_coordinate, column, is_partition_field, accepts_any_number, accepts_any_string };
+        if self.rules.len() < MAX_CACHED_FIELDS {
+            self.rules.push((field.name.to_owned(), rules));
         }
-        meaning
+        rules
     }
 }
 
@@ -68,47 +67,47 @@ mod tests {
     use super::*;
     use lake_format::json::{JsonError, Visitor, validate};
 
-    struct Meanings<'n, 'c>(&'n mut Names<'c>, Vec<Meaning>);
+    struct RulesVisitor<'n, 'c>(&'n mut FieldCache<'c>, Vec<FieldRules>);
 
-    impl<'a> Visitor<'a> for Meanings<'_, '_> {
+    impl<'a> Visitor<'a> for RulesVisitor<'_, '_> {
         type Error = JsonError;
 
         fn visit_field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
-            self.1.push(self.0.meaning(&field));
+            self.1.push(self.0.rules(&field));
             Ok(())
         }
     }
 
-    fn meanings(names: &mut Names<'_>, value: &str) -> Vec<Meaning> {
-        let mut meanings = Meanings(names, Vec::new());
-        validate(value, &mut meanings).unwrap();
-        meanings.1
+    fn rules(cache: &mut FieldCache<'_>, value: &str) -> Vec<FieldRules> {
+        let mut visitor = RulesVisitor(cache, Vec::new());
+        validate(value, &mut visitor).unwrap();
+        visitor.1
     }
 
     #[test]
-    fn a_name_means_the_same_wherever_it_stands_however_it_is_written_and_whatever_was_met_before() {
+    fn rules_do_not_depend_on_order_case_escapes_or_the_cache() {
         let mut config = Config { columns: "open:double,close:double".parse().unwrap(), ..Config::new("b") };
         config.layout.partition_field = Some("sector".to_owned());
-        let mut names = Names::new(&config);
-        let none = Meaning {
+        let mut cache = FieldCache::new(&config);
+        let none = FieldRules {
             is_coordinate: false,
             column: None,
-            names_partition: false,
-            any_number: false,
-            any_string: false,
+            is_partition_field: false,
+            accepts_any_number: false,
+            accepts_any_string: false,
         };
-        let close = Meaning { column: Some(1), any_number: true, ..none };
-        let sector = Meaning { names_partition: true, ..none };
-        let coordinate = Meaning { is_coordinate: true, ..none };
+        let close = FieldRules { column: Some(1), accepts_any_number: true, ..none };
+        let sector = FieldRules { is_partition_field: true, ..none };
+        let coordinate = FieldRules { is_coordinate: true, ..none };
         for _ in 0..2 {
-            assert_eq!(meanings(&mut names, r#"{"close":1,"sector":"x"}"#), [close, sector]);
-            assert_eq!(meanings(&mut names, r#"{"Sector":"x","\u0063lose":1}"#), [sector, close]);
-            assert_eq!(meanings(&mut names, r#"{"kafka_offset":1,"close":1,"close":2}"#), [coordinate, close, close]);
+            assert_eq!(rules(&mut cache, r#"{"close":1,"sector":"x"}"#), [close, sector]);
+            assert_eq!(rules(&mut cache, r#"{"Sector":"x","\u0063lose":1}"#), [sector, close]);
+            assert_eq!(rules(&mut cache, r#"{"kafka_offset":1,"close":1,"close":2}"#), [coordinate, close, close]);
         }
-        for number in 0..2 * MOST {
-            meanings(&mut names, &format!("{{\"a{number}\":1}}"));
+        for number in 0..2 * MAX_CACHED_FIELDS {
+            rules(&mut cache, &format!("{{\"a{number}\":1}}"));
         }
-        assert_eq!(names.met.len(), MOST);
-        assert_eq!(meanings(&mut names, r#"{"SECTOR":"x","close":1}"#), [sector, close]);
+        assert_eq!(cache.rules.len(), MAX_CACHED_FIELDS);
+        assert_eq!(rules(&mut cache, r#"{"SECTOR":"x","close":1}"#), [sector, close]);
     }
 }

@@ -1,4 +1,12 @@
-//! Whether a record's value can be a line: JSON that every reader takes, with nothing that the table could not hold.
+//! Validates a record's value: JSON that every reader accepts, with no field that the table could not hold.
+//!
+//! The records of a topic resemble each other, so the validator remembers two things from record to record:
+//!
+//! - `field_cache`: what a field's name implies (a column, the partition field, a coordinate).
+//! - `schema_cache`: the fields of the last record and the text between their values. Of a record with the same schema
+//!   only the values are validated.
+//!
+//! Neither changes the result: a property test compares each record with the same record validated alone.
 
 mod field_cache;
 mod schema_cache;
@@ -6,119 +14,123 @@ mod schema_cache;
 use std::borrow::Cow;
 
 use crate::config::Config;
-use crate::validate::field_cache::{Meaning, Names};
-use crate::validate::schema_cache::{Found, PADDING, Shape};
+use crate::validate::field_cache::{FieldCache, FieldRules};
+use crate::validate::schema_cache::{PADDING, PlainField, SchemaCache};
 use lake_format::InvalidRecord;
 use lake_format::columns::Columns;
 use lake_format::json::{self, Field, Object, Visitor};
 use lake_format::keys::KeyLayout;
 
-/// Checks values, and remembers what they have in common.
+/// Number of fields that each cache holds at most, so that records with ever new fields do not fill the memory. Beyond
+/// it a field's name is looked up each time, and a record's schema is not cached.
+const MAX_CACHED_FIELDS: usize = 256;
+
+/// Validates values.
 #[derive(Debug)]
-pub(crate) struct Checker<'c> {
+pub(crate) struct Validator<'c> {
     layout: &'c KeyLayout,
-    names: Names<'c>,
-    shape: Shape,
+    field_cache: FieldCache<'c>,
+    schema_cache: SchemaCache,
 }
 
-/// A good value.
+/// A valid value.
 #[derive(Debug)]
-pub(crate) struct Checked {
-    /// Where its object is.
+pub(crate) struct Validated {
+    /// Where the JSON object is in the value.
     pub(crate) object: Object,
-    /// What names the record's partition.
-    pub(crate) partition: Option<Cow<'static, str>>,
+    /// Text of the partition field, if the layout has one and the record has a value for it.
+    pub(crate) partition_value: Option<Cow<'static, str>>,
 }
 
-impl<'c> Checker<'c> {
-    /// A checker of these settings.
+impl<'c> Validator<'c> {
     pub(crate) fn new(config: &'c Config) -> Self {
-        Checker { layout: &config.layout, names: Names::new(config), shape: Shape::default() }
+        Validator { layout: &config.layout, field_cache: FieldCache::new(config), schema_cache: SchemaCache::default() }
     }
 
     #[cfg(test)]
-    pub(crate) fn shape(&self) -> &Shape {
-        &self.shape
+    pub(crate) fn schema_cache(&self) -> &SchemaCache {
+        &self.schema_cache
     }
 
-    /// Checks the value that begins at `start` and ends where `lines` ends.
+    /// Validates the value from `start` to the end of `lines`.
     ///
     /// # Errors
-    /// Why the record is poison.
+    /// The reason for which the record goes to the quarantine.
     #[inline]
-    pub(crate) fn check(&mut self, lines: &mut Vec<u8>, start: usize) -> Result<Checked, InvalidRecord> {
+    pub(crate) fn validate(&mut self, lines: &mut Vec<u8>, start: usize) -> Result<Validated, InvalidRecord> {
         let end = lines.len();
         lines.extend_from_slice(&PADDING);
-        let mut fields = Fields { layout: self.layout, columns: self.names.columns, partition: None };
-        let fits = self.shape.fits(&lines[start..], |found| fields.take(found));
+        let mut fields =
+            FieldValidator { layout: self.layout, columns: self.field_cache.columns, partition_value: None };
+        let is_valid = self.schema_cache.accepts(&lines[start..], |field| fields.accepts_plain(field));
         lines.truncate(end);
-        let object = if fits { Object::bare(end - start) } else { self.in_full(&lines[start..], &mut fields)? };
-        Ok(Checked { object, partition: fields.partition })
+        let object =
+            if is_valid { Object::bare(end - start) } else { self.validate_in_full(&lines[start..], &mut fields)? };
+        Ok(Validated { object, partition_value: fields.partition_value })
     }
 
-    /// Checks a value byte by byte, and learns its shape.
-    fn in_full(&mut self, value: &[u8], fields: &mut Fields<'c>) -> Result<Object, InvalidRecord> {
-        fields.partition = None;
+    /// Validates a value byte by byte and caches its schema.
+    fn validate_in_full(&mut self, value: &[u8], fields: &mut FieldValidator<'c>) -> Result<Object, InvalidRecord> {
+        fields.partition_value = None;
         let text = std::str::from_utf8(value).map_err(|error| InvalidRecord::NotUtf8 { at: error.valid_up_to() })?;
-        self.shape.begin();
-        let (names, shape) = (&mut self.names, &mut self.shape);
-        let object = json::validate(text, &mut Learning { text, fields, names, shape, end: 0 });
-        // The shape is that of a record with nothing around it, on one line.
+        self.schema_cache.clear();
+        let (field_cache, schema_cache) = (&mut self.field_cache, &mut self.schema_cache);
+        let object = json::validate(text, &mut CachingVisitor { text, fields, field_cache, schema_cache, end: 0 });
+        // The cache predicts objects on one line with nothing around them.
         if !matches!(&object, Ok(object) if *object == Object::bare(value.len())) {
-            self.shape.begin();
+            self.schema_cache.clear();
         }
         object
     }
 }
 
-/// What a record's fields are looked at for.
-struct Fields<'c> {
+/// Validates a record's fields and takes the text of its partition field.
+struct FieldValidator<'c> {
     layout: &'c KeyLayout,
     columns: &'c Columns,
-    /// What names the record's partition.
-    partition: Option<Cow<'static, str>>,
+    partition_value: Option<Cow<'static, str>>,
 }
 
-impl Fields<'_> {
-    /// Whether there is nothing against a plain value.
-    fn take(&mut self, found: &Found<'_>) -> bool {
-        let Meaning { is_coordinate, column, names_partition, .. } = *found.meaning;
-        let is_held = column.is_some_and(|place| self.columns.accepts_plain(place, found.kind, found.value));
-        (is_held && !is_coordinate && !names_partition)
-            || found.field().is_some_and(|field| self.look(found.meaning, &field).is_ok())
+impl FieldValidator<'_> {
+    /// Returns `true` if the plain value is valid for its column.
+    fn accepts_plain(&mut self, field: &PlainField<'_>) -> bool {
+        let FieldRules { is_coordinate, column, is_partition_field, .. } = *field.rules;
+        let is_accepted = column.is_some_and(|index| self.columns.accepts_plain(index, field.kind, field.value));
+        (is_accepted && !is_coordinate && !is_partition_field)
+            || field.to_field().is_some_and(|full| self.validate_value(field.rules, &full).is_ok())
     }
 
-    fn look(&mut self, meaning: &Meaning, field: &Field<'_>) -> Result<(), InvalidRecord> {
-        if meaning.is_coordinate {
+    fn validate_value(&mut self, rules: &FieldRules, field: &Field<'_>) -> Result<(), InvalidRecord> {
+        if rules.is_coordinate {
             return Err(InvalidRecord::CoordinateName(field.name().into_owned()));
         }
-        if let Some(place) = meaning.column {
-            self.columns.validate(place, field)?;
+        if let Some(index) = rules.column {
+            self.columns.validate(index, field)?;
         }
-        if meaning.names_partition {
-            self.partition = self.layout.partition_value(field)?.map(|text| Cow::Owned(text.into_owned()));
+        if rules.is_partition_field {
+            self.partition_value = self.layout.partition_value(field)?.map(|text| Cow::Owned(text.into_owned()));
         }
         Ok(())
     }
 }
 
-/// Looks at all fields of a record that is checked in full, and learns its shape.
-struct Learning<'r, 'c> {
+/// Validates all fields of a record that is validated in full, and caches its schema.
+struct CachingVisitor<'r, 'c> {
     text: &'r str,
-    fields: &'r mut Fields<'c>,
-    names: &'r mut Names<'c>,
-    shape: &'r mut Shape,
-    /// Where the value before has ended.
+    fields: &'r mut FieldValidator<'c>,
+    field_cache: &'r mut FieldCache<'c>,
+    schema_cache: &'r mut SchemaCache,
+    /// End of the previous field's value.
     end: usize,
 }
 
-impl<'a> Visitor<'a> for Learning<'_, '_> {
+impl<'a> Visitor<'a> for CachingVisitor<'_, '_> {
     type Error = InvalidRecord;
 
     fn visit_field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
-        let meaning = self.names.meaning(&field);
-        self.fields.look(&meaning, &field)?;
-        self.shape.push(self.text, self.end, &field, meaning);
+        let rules = self.field_cache.rules(&field);
+        self.fields.validate_value(&rules, &field)?;
+        self.schema_cache.push(self.text, self.end, &field, rules);
         self.end = field.starts.1 + field.value.len();
         Ok(())
     }

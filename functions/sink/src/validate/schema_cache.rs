@@ -1,83 +1,90 @@
-//! The shape that records have in common: the same fields in the same order, written in the same way.
+//! Schema cache: the fields of the last record and how they were written.
 //!
-//! It is learned from a record that has been checked in full. Of the next that has it only the values are looked at,
-//! sixteen bytes at once where they are plain, since all that stands between them has been checked before. A record of
-//! another shape, and one that is wrong, is checked in full again.
+//! The cache learns from a record that has been validated in full. It keeps the text before each value, which consists
+//! of what separates two fields, the field's name and the colon:
+//!
+//! ```text
+//! {"symbol":"HSI","open":118.56,"volume":9616100}
+//! <-------->     <------>      <-------->          cached: compared with the next record
+//!           <--->        <---->          <----->   values: validated again, sixteen bytes at a time
+//! ```
+//!
+//! Everything else that can be wrong with a record is in the cached texts, which have been validated once. A record
+//! with another text, with a value that is not plain, or with an invalid value is validated in full.
 
 use std::ops::Range;
 
-use crate::validate::field_cache::Meaning;
+use super::MAX_CACHED_FIELDS;
+use crate::validate::field_cache::FieldRules;
 use byte_scan::simd::{BLOCK, Block};
 use lake_format::columns::MAX_FINITE_NUMBER_LEN;
 use lake_format::json::{Field, Kind, plain};
 
-/// What has to follow a value that is held against a shape, so that all of it can be read in blocks.
+/// Bytes that must follow a value, so that all of it can be read in whole blocks.
 pub(crate) const PADDING: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
-/// A record of more fields is none that others resemble, and takes no memory here.
-const MOST: usize = 256;
-
-/// The shape of the last record that was checked in full.
+/// The schema of the last record that was validated in full.
 #[derive(Debug, Default)]
-pub(crate) struct Shape {
-    /// All that is written around the values, in one.
-    around: Vec<u8>,
-    fields: Vec<Expected>,
+pub(crate) struct SchemaCache {
+    /// The texts before the values, one after the other.
+    leads: Vec<u8>,
+    fields: Vec<CachedField>,
 }
 
-/// A field of it.
 #[derive(Debug)]
-struct Expected {
-    /// What is written before the value, from the end of the value before: where it begins in `around`, and its length.
+struct CachedField {
+    /// The text before the value, from the end of the previous value: its start in `leads` and its length.
     lead: (usize, usize),
-    /// Its first bytes, and ones where it has any.
-    first: u128,
-    mask: u128,
-    /// The field's name in the lead.
+    /// The first block of the lead, padded with zeros, and a mask of the bytes that belong to it.
+    first_block: u128,
+    first_mask: u128,
+    /// Where the field's name is in the lead.
     name: Range<usize>,
-    meaning: Meaning,
+    rules: FieldRules,
 }
 
-impl Shape {
-    /// Forgets what it was; its fields follow.
-    pub(crate) fn begin(&mut self) {
-        self.around.clear();
+impl SchemaCache {
+    /// Forgets the schema. A cleared cache accepts no record.
+    pub(crate) fn clear(&mut self) {
+        self.leads.clear();
         self.fields.clear();
     }
 
-    /// The next field, `end` being where the value before has ended.
-    pub(crate) fn push(&mut self, text: &str, end: usize, field: &Field<'_>, meaning: Meaning) {
-        if self.fields.len() == MOST {
-            // Without the rest it does not fit the record that it was learned from, nor any like it.
+    /// Adds the next field of a record. `end` is the end of the previous field's value.
+    pub(crate) fn push(&mut self, text: &str, end: usize, field: &Field<'_>, rules: FieldRules) {
+        if self.fields.len() == MAX_CACHED_FIELDS {
+            // An incomplete schema accepts no record: its last field would have to be the record's last.
             return;
         }
         let (name, value) = field.starts;
         let lead = &text.as_bytes()[end..value];
-        let mut first = [0; BLOCK];
-        let mut mask = [0; BLOCK];
-        for (place, byte) in lead.iter().take(BLOCK).enumerate() {
-            first[place] = *byte;
-            mask[place] = 0xff;
+        let mut first_block = [0; BLOCK];
+        let mut first_mask = [0; BLOCK];
+        for (index, byte) in lead.iter().take(BLOCK).enumerate() {
+            first_block[index] = *byte;
+            first_mask[index] = 0xff;
         }
-        let start = self.around.len();
-        self.around.extend_from_slice(lead);
-        self.fields.push(Expected {
+        let start = self.leads.len();
+        self.leads.extend_from_slice(lead);
+        self.fields.push(CachedField {
             lead: (start, lead.len()),
-            first: u128::from_le_bytes(first),
-            mask: u128::from_le_bytes(mask),
+            first_block: u128::from_le_bytes(first_block),
+            first_mask: u128::from_le_bytes(first_mask),
             name: name - end..name - end + field.name.len(),
-            meaning,
+            rules,
         });
     }
 
-    /// Whether a value, which [`PADDING`] follows, has this shape, all its values are plain, and `look` has nothing
-    /// against those that not any will do for. A function of its own, so that the loop has the registers to itself.
+    /// Returns `true` if a value, which [`PADDING`] follows, has this schema and all its fields are plain and valid.
+    /// Calls `is_valid` for those whose rules do not accept every plain value.
+    ///
+    /// If this function were inlined, the loop would share the registers with its caller.
     #[inline(never)]
-    pub(crate) fn fits(&self, padded: &[u8], mut look: impl FnMut(&Found<'_>) -> bool) -> bool {
+    pub(crate) fn accepts(&self, padded: &[u8], mut is_valid: impl FnMut(&PlainField<'_>) -> bool) -> bool {
         let mut rest = padded;
-        for expected in &self.fields {
-            let Some(block) = expected.after_lead(rest, &self.around) else { return false };
-            let start = expected.lead.1;
+        for field in &self.fields {
+            let Some(block) = field.after_lead(rest, &self.leads) else { return false };
+            let start = field.lead.1;
             let (end, kind) = match plain::scan_block(block) {
                 Some((length, kind)) => (start + length, kind),
                 None => match plain::scan_long(rest, start) {
@@ -85,11 +92,11 @@ impl Shape {
                     None => return false,
                 },
             };
-            let any_will_do = match kind {
-                Kind::Number => expected.meaning.any_number && end - start <= MAX_FINITE_NUMBER_LEN,
-                _ => expected.meaning.any_string,
+            let accepts_any = match kind {
+                Kind::Number => field.rules.accepts_any_number && end - start <= MAX_FINITE_NUMBER_LEN,
+                _ => field.rules.accepts_any_string,
             };
-            if !any_will_do && !look(&expected.found(rest, start..end, kind, padded.len() - rest.len())) {
+            if !accepts_any && !is_valid(&field.plain_field(rest, start..end, kind, padded.len() - rest.len())) {
                 return false;
             }
             let Some(next) = rest.get(end..) else { return false };
@@ -99,140 +106,100 @@ impl Shape {
     }
 }
 
-impl Expected {
-    /// What the value begins with, if this is what is written before it.
+impl CachedField {
+    /// Returns the first block of the value if `text` begins with the lead.
     #[inline]
-    fn after_lead<'t>(&self, text: &'t [u8], around: &[u8]) -> Option<&'t Block> {
+    fn after_lead<'t>(&self, text: &'t [u8], leads: &[u8]) -> Option<&'t Block> {
         let window: &[u8; 2 * BLOCK] = text.first_chunk()?;
         let (lead, _) = window.split_first_chunk()?;
-        if (u128::from_le_bytes(*lead) ^ self.first) & self.mask != 0 {
+        if (u128::from_le_bytes(*lead) ^ self.first_block) & self.first_mask != 0 {
             return None;
         }
         let (start, length) = self.lead;
         if length <= BLOCK {
             return window[length..].first_chunk();
         }
-        text.strip_prefix(&around[start..start + length])?.first_chunk()
+        text.strip_prefix(&leads[start..start + length])?.first_chunk()
     }
 
-    fn found<'t>(&'t self, text: &'t [u8], value: Range<usize>, kind: Kind, at: usize) -> Found<'t> {
-        let places = (at + self.name.start, at + value.start);
-        Found { meaning: &self.meaning, name: &text[self.name.clone()], value: &text[value], kind, places }
+    fn plain_field<'t>(&'t self, text: &'t [u8], value: Range<usize>, kind: Kind, at: usize) -> PlainField<'t> {
+        let starts = (at + self.name.start, at + value.start);
+        PlainField { rules: &self.rules, name: &text[self.name.clone()], value: &text[value], kind, starts }
     }
 }
 
-/// A plain value that not any other would do for.
+/// A field with a plain value.
 #[derive(Debug)]
-pub(crate) struct Found<'t> {
-    pub(crate) meaning: &'t Meaning,
+pub(crate) struct PlainField<'t> {
+    pub(crate) rules: &'t FieldRules,
     name: &'t [u8],
     pub(crate) value: &'t [u8],
     pub(crate) kind: Kind,
-    places: (usize, usize),
+    starts: (usize, usize),
 }
 
-impl<'t> Found<'t> {
-    /// As it is told of a record that is checked in full.
-    pub(crate) fn field(&self) -> Option<Field<'t>> {
+impl<'t> PlainField<'t> {
+    /// Returns the field as the full validation passes it to its visitor, or `None` if it is not UTF-8.
+    pub(crate) fn to_field(&self) -> Option<Field<'t>> {
         let (name, value) = (str::from_utf8(self.name).ok()?, str::from_utf8(self.value).ok()?);
-        Some(Field { name, value, kind: self.kind, starts: self.places })
+        Some(Field { name, value, kind: self.kind, starts: self.starts })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use base64_simd::STANDARD;
-    use proptest::prelude::*;
-    use proptest::sample::{Index, select};
-
-    use crate::batch::Batch;
-    use crate::config::Config;
-    use crate::testing::record;
-    use crate::validate::Checker;
-    use lambda_kafka_event::{Payload, Record};
-
     use super::*;
+    use crate::config::Config;
+    use crate::validate::Validator;
 
     const COMPACT: &[u8] =
         br#"{"symbol":"HSI","trade_date":"2020-01-31","open":118.56,"volume":9616100,"name_of_the_exchange":"HK"}"#;
-    const PYTHONS: &[u8] =
+    const SPACED: &[u8] =
         br#"{"symbol": "HSI", "trade_date": "2020-01-31", "open": 118.5, "volume": 96161001234567890}"#;
 
-    fn config() -> Config {
+    /// Returns `true` if a validator that has validated `known` finds the same schema in `value`.
+    fn has_schema_of(known: &[u8], value: &[u8]) -> bool {
         let columns = "symbol:string,trade_date:date,open:double,volume:bigint".parse().unwrap();
         let mut config = Config { columns, ..Config::new("b") };
         config.layout.partition_field = Some("symbol".to_owned());
-        config
-    }
-
-    /// The directory and the line of each record.
-    fn rendered(values: &[Vec<u8>]) -> Vec<(String, String)> {
-        let config = config();
-        let mut batch = Batch::new(&config, 0);
-        for (offset, value) in (0..).zip(values) {
-            let value = Payload::Base64(STANDARD.encode_to_string(value).into_bytes().into());
-            batch.add(&Record { value, ..record(0, offset) });
-        }
-        let line = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
-        let part = &batch.parts()[0];
-        batch.records(part).iter().map(|record| (part.prefixes[record.group].clone(), line(record.line))).collect()
-    }
-
-    fn fits(known: &[u8], value: &[u8]) -> bool {
-        let config = config();
-        let mut checker = Checker::new(&config);
-        let _ = checker.check(&mut known.to_vec(), 0);
-        checker.shape().fits(&[value, &PADDING].concat(), |_| true)
+        let mut validator = Validator::new(&config);
+        let _ = validator.validate(&mut known.to_vec(), 0);
+        validator.schema_cache().accepts(&[value, &PADDING].concat(), |_| true)
     }
 
     #[test]
-    fn a_record_has_the_shape_of_one_that_differs_in_its_values() {
-        for known in [COMPACT, PYTHONS] {
-            assert!(fits(known, known));
+    fn records_that_differ_in_plain_values_have_one_schema() {
+        for known in [COMPACT, SPACED] {
+            assert!(has_schema_of(known, known));
             let text = str::from_utf8(known).unwrap();
-            assert!(fits(known, text.replace("HSI", "a longer name").replace("118.5", "-0.5").as_bytes()));
+            assert!(has_schema_of(known, text.replace("HSI", "a longer name").replace("118.5", "-0.5").as_bytes()));
             for (from, to) in
                 [("HSI", "größe"), ("HSI", "a\\n"), ("118", "0118"), ("\"open\"", "\"0pen\""), ("}", "}}"), ("}", "")]
             {
-                assert!(!fits(known, text.replace(from, to).as_bytes()), "{from} {to}");
+                assert!(!has_schema_of(known, text.replace(from, to).as_bytes()), "{from} {to}");
             }
         }
-        let of = |fields: usize| format!("{{{}}}", vec!["\"a\":1"; fields].join(",")).into_bytes();
-        assert!(fits(&of(MOST), &of(MOST)) && !fits(&of(MOST + 1), &of(MOST + 1)));
-        assert!(!fits(b"{}", b"{}") && !fits(b"{}", b"}") && !fits(b"", b"") && !fits(b"[1]", b"}"));
-        assert!(
-            !fits(COMPACT, PYTHONS) && !fits(b" {\"a\":1}", b" {\"a\":1}") && !fits(b"{\"a\":\n1}", b"{\"a\":\n1}")
-        );
+        assert!(!has_schema_of(COMPACT, SPACED));
     }
 
-    proptest! {
-        #[test]
-        fn what_came_before_changes_nothing_of_a_record(
-            values in prop::collection::vec((select(vec![COMPACT, PYTHONS, b"{\"a\":1}"]), prop::option::of((any::<Index>(), 0..3_usize, select(vec![
-                &b""[..], b" ", b"\n", b"\"", b"\\", b"\\n", b"{", b"}", b"[]", b",", b":", b"0", b"-", b".", b"e5", b"null", b"\xff", "ö".as_bytes(),
-                b"kafka_offset", b"12345678901234567890", b"\x00", b"cut off",
-            ])))), 1..12),
-        ) {
-            let values: Vec<Vec<u8>> = values.into_iter().map(|(value, cut)| {
-                let mut value = value.to_vec();
-                if let Some((place, length, put)) = cut {
-                    let place = place.index(value.len());
-                    if put == b"cut off" {
-                        value.truncate(place);
-                        return value;
-                    }
-                    value.splice(place..(place + length).min(value.len()), put.iter().copied());
-                }
-                value
-            }).collect();
-            let together = rendered(&values);
-            let alone: Vec<_> = (0..values.len()).map(|place| {
-                // The offset of each stays what it is.
-                let mut until = vec![b"?".to_vec(); place];
-                until.push(values[place].clone());
-                rendered(&until).remove(place)
-            }).collect();
-            prop_assert_eq!(together, alone);
+    #[test]
+    fn long_schema_is_not_cached() {
+        let with_fields = |fields: usize| format!("{{{}}}", vec!["\"a\":1"; fields].join(",")).into_bytes();
+        let (longest, too_long) = (with_fields(MAX_CACHED_FIELDS), with_fields(MAX_CACHED_FIELDS + 1));
+        assert!(has_schema_of(&longest, &longest) && !has_schema_of(&too_long, &too_long));
+    }
+
+    #[test]
+    fn only_bare_objects_with_fields_are_cached() {
+        for (known, value) in [
+            (&b"{}"[..], &b"{}"[..]),
+            (b"{}", b"}"),
+            (b"", b""),
+            (b"[1]", b"}"),
+            (b" {\"a\":1}", b" {\"a\":1}"),
+            (b"{\"a\":\n1}", b"{\"a\":\n1}"),
+        ] {
+            assert!(!has_schema_of(known, value), "{value:?}");
         }
     }
 }
