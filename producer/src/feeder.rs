@@ -14,7 +14,7 @@ use crate::error::RunError;
 use crate::feed::pace::{Pace, Pacer};
 use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
-use crate::feed::source::{InputError, Source, SourceError, SourceRow};
+use crate::feed::source::{Source, SourceRow};
 use crate::feed::{Feed, Order};
 use crate::report::progress::Progress;
 use crate::report::rejects::Rejects;
@@ -138,9 +138,7 @@ impl<'a> Feeder<'a> {
             let row = match source.next(&mut json) {
                 Ok(row) => row,
                 // A pipe ends with an error when the feed is shut down.
-                Err(InputError { source: SourceError::Io(_), .. }) if self.shutdown.is_cancelled() => {
-                    return Ok(Flow::Stop);
-                }
+                Err(error) if error.is_io() && self.shutdown.is_cancelled() => return Ok(Flow::Stop),
                 Err(error) => return Err(error.into()),
             };
             match row {

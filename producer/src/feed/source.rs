@@ -20,12 +20,20 @@ const DATE_CHECK_ROWS: u64 = 100;
 
 /// An input cannot be read.
 #[derive(Debug, Error)]
-#[error("{input}: {source}")]
+#[error("{input}: {reason}")]
 pub struct InputError {
     /// The input's name.
     pub input: String,
-    /// Why it cannot be read.
-    pub source: SourceError,
+    /// Reason, boxed to keep results small.
+    #[source]
+    pub reason: Box<SourceError>,
+}
+
+impl InputError {
+    /// Returns `true` if reading failed, rather than the content of the input.
+    pub(crate) fn is_io(&self) -> bool {
+        matches!(*self.reason, SourceError::Io(_))
+    }
 }
 
 /// Why an input cannot be read.
@@ -75,7 +83,7 @@ impl Source {
         shutdown: &CancellationToken,
     ) -> Result<Self, InputError> {
         Self::open_unnamed(input, options, progress, shutdown)
-            .map_err(|source| InputError { input: input.name(), source })
+            .map_err(|reason| InputError { input: input.name(), reason: Box::new(reason) })
     }
 
     fn open_unnamed(
@@ -139,8 +147,8 @@ impl Source {
         self.rows.unended_line()
     }
 
-    fn error(&self, source: SourceError) -> InputError {
-        InputError { input: self.name.clone(), source }
+    fn error(&self, reason: SourceError) -> InputError {
+        InputError { input: self.name.clone(), reason: Box::new(reason) }
     }
 }
 
