@@ -1,4 +1,4 @@
-//! An opened input: its rows, as records, rejected rows and blank lines.
+//! Reads an opened input as records, rejected rows and blank lines.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::encode::record_encoder::{Quote, RecordEncoder};
 use crate::encode::reject::Reject;
 use crate::report::progress::Progress;
 
-/// If the first rows, this many, all have unreadable dates, the rest of the input is not read.
+/// If the date is unreadable in each of the first rows, up to this number, the rest of the input is not read.
 const DATE_CHECK_ROWS: u64 = 100;
 
 /// An input cannot be read.
 #[derive(Debug, Error)]
 #[error("{input}: {reason}")]
 pub struct InputError {
-    /// The input's name.
+    /// The input's name in messages.
     pub input: String,
     /// Reason, boxed to keep results small.
     #[source]
@@ -45,7 +45,7 @@ pub enum SourceError {
     /// The header line cannot be used.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// The dates have another format than the one in use.
+    /// The dates have a format other than the one in use.
     #[error("none of the first {DATE_CHECK_ROWS} rows has a readable date; line {line}: {reason}")]
     UnreadableDates {
         /// The last line that was read.
@@ -118,7 +118,7 @@ impl Source {
     /// Reads the next row. The JSON of a quote is written to `json`.
     ///
     /// # Errors
-    /// [`InputError`] if reading fails, or if all of the first rows have had unreadable dates.
+    /// [`InputError`] if reading fails, or if the dates of all of the first rows are unreadable.
     pub(crate) fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
         if let Some((line, reason)) = self.date_check.failure.take() {
             return Err(self.error(SourceError::UnreadableDates { line, reason }));
@@ -152,12 +152,12 @@ impl Source {
     }
 }
 
-/// Detects an input whose dates all have another format.
+/// Detects an input whose dates have a format other than the one in use.
 #[derive(Debug, Default)]
 struct DateCheck {
     rows: u64,
     unreadable: u64,
-    /// Returned by the call after the last row that was checked, so that this row is reported as rejected first.
+    /// The call after the last checked row returns it, so that this row is reported as rejected first.
     failure: Option<(u64, Reject)>,
 }
 
