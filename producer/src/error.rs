@@ -6,7 +6,7 @@ use crate::delivery::error::OutputError;
 use crate::feed::source::InputError;
 use crate::report::rejects::RejectsError;
 
-/// Why a feed failed. Its [`Progress`](crate::report::progress::Progress) counts the records that were delivered before.
+/// Why a feed failed. The feed's [`Progress`](crate::report::progress::Progress) counts the records delivered before.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {

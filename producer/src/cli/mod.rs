@@ -42,13 +42,13 @@ Examples:
     producer history.csv.gz -b localhost:9092 --resume
   Simulate an endless live feed of 50 quotes per second:
     producer quotes.csv -b localhost:9092 --order sample --rate 50 --repeat forever
-  Send rows from another program, with European dates, to a broker with TLS and SCRAM:
+  Send a program's output, with European dates, to a broker with TLS and SCRAM:
     export | producer - -b kafka:9096 --date-format %d/%m/%Y -X security.protocol=SASL_SSL \\
       -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=me -X sasl.password=secret
 
 Exit codes:
   0    all rows were delivered
-  1    failed: the error gives the reason and the number of records delivered before it
+  1    failed; the error gives the reason and the number of delivered records
   2    wrong usage, or --resume cannot continue: nothing was sent
   3    delivered, but some rows were rejected
   130  interrupted before the last row; everything that was sent is delivered";
@@ -77,9 +77,9 @@ pub struct Cli {
     /// of the same feed at the same time, is detected and reported at the end, with exit code 1.
     ///
     /// A feed is identified by the bytes of its files, by the arguments that shape and order its rows
-    /// (not by its rate), and by the topic's number of partitions. With any of the following, a row
-    /// could be in the topic twice or not at all, so the producer rejects them: a file that has changed
-    /// or is fed together with other files than before, other arguments or partitions, standard input
+    /// (not by its rate), and by the topic's number of partitions. To guarantee that each row is in
+    /// the topic once, the producer rejects the following: a file that has changed or is fed together
+    /// with files other than before, other arguments or partitions, standard input
     /// and pipes, a sample without --seed, --repeat forever, a partition whose rows may have been
     /// removed, and settings (-X) that leave gaps. Compacted topics are not supported, since they
     /// remove rows. The user needs READ on the topic.

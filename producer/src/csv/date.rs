@@ -1,6 +1,6 @@
 //! Reads date cells: ISO 8601 by default, or a strftime pattern.
 //!
-//! The ISO parser is written by hand because it runs for every row. Patterns are parsed by chrono.
+//! The ISO parser is written by hand because it runs for every row. chrono parses patterns.
 
 use std::borrow::Cow;
 

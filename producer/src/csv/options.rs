@@ -28,7 +28,7 @@ pub enum CsvOptionsError {
     /// The delimiter is invalid.
     #[error("--delimiter: {0}")]
     Delimiter(#[source] DelimiterError),
-    /// Nothing is left of the symbol after trimming.
+    /// The symbol is blank.
     #[error("--symbol is empty; give the symbol of every row, such as AAPL")]
     EmptySymbol,
     /// The symbol contains a control character, which no key should have.

@@ -100,7 +100,7 @@ fn classify(cell: &[u8]) -> NumberError {
     }
 }
 
-/// Distinguishes a decimal comma from thousands separators in a number with such characters.
+/// Distinguishes a decimal comma from thousands separators, in a number that has more than digits and one point.
 fn classify_separators(unsigned: &[u8]) -> NumberError {
     let mut parts = unsigned.split(|&byte| byte == b',');
     let (Some(before), Some(after), None) = (parts.next(), parts.next(), parts.next()) else {

@@ -41,7 +41,7 @@ impl Input {
         }
     }
 
-    /// Returns `true` if the input has the same rows each time it is opened: a file has, a pipe has not.
+    /// Returns `true` if the input has the same rows each time it is opened: a file does, a pipe does not.
     #[must_use]
     pub(crate) fn is_repeatable(&self) -> bool {
         match self {

@@ -14,7 +14,7 @@ pub(crate) enum Pace {
     Speed(f64),
 }
 
-/// How much of a delay a feed catches up on; more would make it burst for long.
+/// The longest delay that a feed catches up on. It does not catch up on the rest, to avoid a long burst.
 const MAX_CATCH_UP: Duration = Duration::from_secs(1);
 
 /// Spaces records at a [`Pace`].

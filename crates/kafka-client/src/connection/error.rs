@@ -75,8 +75,8 @@ impl ConnectionError {
     }
 }
 
-/// Returns a hint at TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without giving a
-/// reason.
+/// Returns a hint to try TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without giving
+/// a reason.
 fn tls_hint(reason: &str) -> &'static str {
     match reason.contains("refused") || reason.contains("resolve") {
         true => "",

@@ -76,7 +76,7 @@ impl ConnectionMonitor {
         self.last_reason = None;
     }
 
-    /// Records that a broker has answered. Returns `true` if the user was notified that the client was waiting.
+    /// Ends the wait for the brokers, after one has confirmed a record. Returns `true` if the user was notified of the wait.
     pub fn end_wait(&mut self) -> bool {
         self.last_notice.take().is_some()
     }
