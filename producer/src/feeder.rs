@@ -14,7 +14,7 @@ use crate::error::RunError;
 use crate::feed::pace::{Pace, Pacer};
 use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
-use crate::feed::source::{InputError, Source, SourceError, SourceRow};
+use crate::feed::source::{Source, SourceRow};
 use crate::feed::{Feed, Order};
 use crate::report::progress::Progress;
 use crate::report::rejects::Rejects;
@@ -22,7 +22,7 @@ use crate::resume::RowStatus;
 
 /// Waits shorter than this are skipped: sleeping would take longer, and the average rate stays exact.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
-/// How long the feeder sleeps at most before it checks for failures and for a shutdown.
+/// The longest sleep before the feeder checks for failures and for a shutdown.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
 
 /// A running feed.
@@ -31,10 +31,10 @@ pub(crate) struct Feeder<'a> {
     progress: &'a Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) output: Output<'a>,
-    /// When the first record was due that had to be sent.
+    /// When the first record to send was due.
     started: Option<Instant>,
     pacer: Pacer,
-    /// By input.
+    /// The rejects file of each input.
     pub(crate) rejects: Vec<Option<Rejects>>,
     pub(crate) warnings: Vec<String>,
 }
@@ -69,7 +69,7 @@ impl<'a> Feeder<'a> {
                     return Ok(Flow::Stop);
                 }
             }
-            // Inputs without a quote would be read forever.
+            // Otherwise, `--repeat forever` would read inputs without a quote forever.
             let now = self.progress.snapshot();
             if (now.sent, now.already_in_topic) == (before.sent, before.already_in_topic) {
                 break;
@@ -138,9 +138,7 @@ impl<'a> Feeder<'a> {
             let row = match source.next(&mut json) {
                 Ok(row) => row,
                 // A pipe ends with an error when the feed is shut down.
-                Err(InputError { source: SourceError::Io(_), .. }) if self.shutdown.is_cancelled() => {
-                    return Ok(Flow::Stop);
-                }
+                Err(error) if error.is_io() && self.shutdown.is_cancelled() => return Ok(Flow::Stop),
                 Err(error) => return Err(error.into()),
             };
             match row {
@@ -185,7 +183,7 @@ impl<'a> Feeder<'a> {
         self.warnings.push(warning);
     }
 
-    /// Waits until the record is due and sends it, unless the topic already holds it.
+    /// Waits until the record is due and sends it, unless the topic already contains it.
     fn send(&mut self, record: Record<'_>) -> Result<Flow, RunError> {
         if self.output.advance(record.key) == RowStatus::AlreadyInTopic {
             self.progress.add_read();

@@ -1,4 +1,4 @@
-//! The `producer` command: arguments in, exit code out. The library does the work.
+//! The `producer` command: parses the arguments, runs the feed, and prints the summary or the error.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,7 +11,6 @@ use kafka_client::create_topic::create_topic;
 use kafka_client::settings::Settings;
 use producer::cli::args::FeedArgs;
 use producer::cli::{Cli, Format};
-use producer::delivery::error::OutputError;
 use producer::delivery::output::Target;
 use producer::feed::Feed;
 use producer::report::display::Display;
@@ -48,10 +47,8 @@ async fn main() -> ExitCode {
             if delivered > 0 {
                 eprintln!("delivered until then: {}", counted(delivered, "record", "records"));
             }
-            match error.downcast_ref() {
-                Some(RunError::Output(OutputError::Resume(resume))) if resume.is_usage() => USAGE.into(),
-                _ => FAILURE.into(),
-            }
+            let is_usage = error.downcast_ref().is_some_and(RunError::is_usage);
+            if is_usage { USAGE.into() } else { FAILURE.into() }
         }
     }
 }

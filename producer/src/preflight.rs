@@ -14,7 +14,7 @@ use crate::report::rejects::{Rejects, RejectsError};
 
 /// Reads the header of every file, and notifies the user of `--numeric` columns that no input has.
 pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), InputError> {
-    // Opening the files here must not count in the feed's own progress.
+    // The feed opens the files again, so the bytes that are read here must not count as progress.
     let uncounted = Arc::new(Progress::default());
     let mut columns = Vec::new();
     let (files, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.is_repeatable());
@@ -40,7 +40,7 @@ pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, Rejec
     feed.inputs().iter().zip(feed.rejects_paths()).map(prepare).collect()
 }
 
-/// Sets how many bytes all passes will read, for the display, if that is known.
+/// Sets the number of bytes that all passes will read, if it is known, for the display.
 pub(crate) fn set_expected_bytes(feed: &Feed, progress: &Progress) {
     let passes = match (feed.order(), feed.repeat()) {
         (Order::File, Repeat::Forever) => return,

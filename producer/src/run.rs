@@ -1,4 +1,4 @@
-//! Runs a feed from its checks to its summary.
+//! Runs a feed: checks it, sends its rows, and returns the summary.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ pub use crate::error::RunError;
 
 /// Sends the feed's records to the target and waits until the broker has confirmed every one.
 ///
-/// Blocks; use [`run_in_background`] in asynchronous code. Nothing is sent before every file's header has been read,
-/// every rejects file has been found writable and the topic has been reached. When `shutdown` is cancelled, no more rows
-/// are read, and the records that were sent are waited for.
+/// Blocks; use [`run_in_background`] in asynchronous code. Before the first record is sent, it reads the header of every
+/// file, connects to the topic, and checks that every rejects file is writable. When `shutdown` is cancelled, it reads no
+/// more rows and waits for the records that were sent.
 ///
 /// # Errors
 /// [`RunError`] if an input cannot be read or a record cannot be delivered.
@@ -45,7 +45,7 @@ pub fn run(
         Ok(flow) => flow,
         Err(RunError::Output(OutputError::Delivery(error))) => return Err(OutputError::Delivery(error).into()),
         Err(error) => {
-            // The rows before the failure are delivered and counted nevertheless.
+            // The rows before the failure are still delivered and counted.
             output.finish(&shutdown)?;
             return Err(error);
         }

@@ -90,7 +90,7 @@ async fn another_number_of_partitions_is_rejected() {
     let more = NewPartitions::new(&broker.topic, 3);
     admin(&broker).create_partitions([&more], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
     let error = rejected(&feed, &[]);
-    assert!(error.contains("had 2 partitions when this feed was begun and has 3 now"), "{error}");
+    assert!(error.contains("had 2 partitions when this feed was started and has 3 now"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

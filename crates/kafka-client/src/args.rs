@@ -1,4 +1,4 @@
-//! The command-line arguments that name a Kafka cluster and how to reach it.
+//! Command-line arguments for reaching a Kafka cluster.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub struct KafkaArgs {
     /// Read settings from FILE: librdkafka's, or a Java client.properties
     ///
     /// Java's sasl.jaas.config with SCRAM or PLAIN, and its PEM key stores, are translated. For any
-    /// other setting that librdkafka does not have, an error says what to use instead.
+    /// other setting that librdkafka does not have, an error names the one to use instead.
     #[arg(long, value_name = "FILE", help_heading = "Kafka")]
     pub config: Option<PathBuf>,
 }

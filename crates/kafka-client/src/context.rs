@@ -1,11 +1,11 @@
-//! Client contexts that several tools use.
+//! The client context that several tools share.
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-/// Context of a client that logs nothing. What librdkafka complains about is also in the error that each call returns.
+/// Context of a client that logs nothing. Each call returns the errors that librdkafka would log.
 pub struct SilentContext;
 
 impl ClientContext for SilentContext {

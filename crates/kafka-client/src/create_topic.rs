@@ -1,4 +1,4 @@
-//! Creates topics.
+//! Creates a topic unless it exists.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub enum Created {
     /// The topic is new.
     New,
-    /// The topic existed, with whatever partitions it has.
+    /// The topic existed. Its number of partitions may differ.
     Existed,
 }
 
@@ -38,7 +38,7 @@ pub enum CreateTopicError {
     Rejected {
         /// The bootstrap servers.
         servers: String,
-        /// The topic.
+        /// The topic to create.
         topic: Topic,
         /// The broker's reason.
         reason: String,
@@ -55,7 +55,7 @@ pub async fn create_topic(settings: &Settings, topic: &Topic, partitions: u32) -
         topic: topic.clone(),
         reason,
     };
-    // The admin client would only time out, where this reports what is wrong.
+    // Without a connection, the admin client would only time out; this reports the cause.
     check_connection(settings, None, &CancellationToken::new()).await?;
     let admin: AdminClient<DefaultClientContext> =
         settings.client_config().create().map_err(|error| rejected(error.to_string()))?;

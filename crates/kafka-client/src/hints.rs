@@ -1,26 +1,26 @@
-//! What a user can do about an error of Kafka's, and which errors waiting does not cure.
+//! Remedies for Kafka's errors, and which of the errors are permanent.
 //!
-//! librdkafka's errors name neither the setting nor the permission that is missing. Both depend on what the client was
-//! doing, so every hint is looked up by [`Operation`] and error code, here and nowhere else.
+//! librdkafka's errors name neither the setting to change nor the permission that is missing. Both depend on the
+//! operation, so this is the only module with hints, and it looks them up by [`Operation`] and error code.
 
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-/// What a client was doing when Kafka returned an error.
+/// Operation during which Kafka returned an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Sends records to a topic, or looks the topic up.
+    /// Sending records to a topic, or looking up the topic.
     Produce,
-    /// Reads topics as a member of a consumer group.
+    /// Reading topics as a member of a consumer group.
     ConsumeInGroup,
-    /// Reads a topic without a group.
+    /// Reading a topic without a consumer group.
     ReadTopic,
-    /// Creates a topic.
+    /// Creating a topic with the admin client.
     CreateTopic,
 }
 
 impl Operation {
-    /// Returns what the user can do about an error, to be appended to its message; empty if there is nothing to say.
+    /// Returns the remedy for an error, to be appended to its message. The hint may be empty.
     #[must_use]
     pub fn hint(self, code: Option<Code>) -> &'static str {
         match (self, code) {
@@ -51,10 +51,10 @@ impl Operation {
         }
     }
 
-    /// Returns `true` if waiting and trying again does not cure the error.
+    /// Returns `true` if retrying does not help.
     ///
-    /// A topic may still be created while a group waits for it, but a topic that is read without a group was there
-    /// before. A group permission matters to members of a group only.
+    /// A topic may still be created while a group waits for it, but a topic that is read without a group must already
+    /// exist. Permissions on a group concern its members only.
     #[must_use]
     pub fn is_permanent(self, error: &KafkaError) -> bool {
         match error.rdkafka_error_code() {

@@ -1,8 +1,8 @@
-//! How the command lines reach Kafka.
+//! Kafka access for the command lines.
 //!
 //! [`settings`] turns the arguments, and librdkafka's or Java's configuration files, into validated settings. [`connection`]
-//! connects with them and reports what to change if that fails, [`create_topic`] creates topics, [`watermarks`] reads how
-//! far they reach, and [`hints`] holds what a user can do about each of Kafka's errors.
+//! connects with them and reports the setting to change if that fails, [`create_topic`] creates topics, [`watermarks`] reads
+//! their first and last offsets, and [`hints`] contains the remedy for each of Kafka's errors.
 
 pub mod args;
 pub mod connection;

@@ -1,5 +1,5 @@
-//! The configuration of producers: by default nothing is lost, repeated or reordered, and for a feed that can be resumed
-//! nothing is left out either.
+//! The configuration of producers. By default, records are not lost, repeated or reordered; for a feed that can be resumed,
+//! they also leave no gaps.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Settings by librdkafka's canonical key.
 pub(crate) type SettingsMap = BTreeMap<String, String>;
 
-/// Every record is confirmed by all replicas, no retry repeats or reorders records, and batches are large and compressed
+/// All replicas confirm every record, retries do not repeat or reorder records, and batches are large, compressed and kept
 /// in bounded memory.
 const DEFAULTS: [(&str, &str); 10] = [
     ("acks", "all"),
@@ -17,7 +17,7 @@ const DEFAULTS: [(&str, &str); 10] = [
     ("compression.type", "lz4"),
     ("enable.idempotence", "true"),
     ("linger.ms", "20"),
-    // The default of Java's clients, so that a symbol has one partition no matter which client sends it.
+    // The default of Java's clients, so that a symbol's partition does not depend on the client that sends it.
     ("partitioner", "murmur2_random"),
     ("queue.buffering.max.kbytes", "131072"),
     ("queue.buffering.max.messages", "200000"),
@@ -25,16 +25,20 @@ const DEFAULTS: [(&str, &str); 10] = [
     ("socket.keepalive.enable", "true"),
 ];
 
-/// Replaces defaults for a feed that can be resumed: a record that fails ends the feed, and no record is given up.
+/// Overrides for a feed that can be resumed: a failed record ends the feed, and no record times out.
 const GAPLESS: [(&str, &str); 2] = [("enable.gapless.guarantee", "true"), ("message.timeout.ms", "0")];
 
-/// Settings that a feed which can be resumed relies on: key, permitted values, and why other values are rejected.
+/// Settings that resuming a feed relies on: key, permitted values, and why other values are rejected.
 const GAPLESS_REQUIRES: [(&str, &[&str], &str); 5] = [
     ("acks", &["all", "-1"], "a broker that dies could lose rows that were confirmed"),
     ("enable.gapless.guarantee", &["true"], "later rows could be in the topic without earlier ones"),
     ("enable.idempotence", &["true"], "a retry could repeat rows, or change their order"),
-    ("message.timeout.ms", &["0"], "later rows could be in the topic without earlier ones that were given up"),
-    ("partitioner", &["murmur2", "murmur2_random"], "which partition a row is in has to be known beforehand"),
+    ("message.timeout.ms", &["0"], "later rows could be in the topic without earlier ones that timed out"),
+    (
+        "partitioner",
+        &["murmur2", "murmur2_random"],
+        "the producer must know each row's partition before it sends the row",
+    ),
 ];
 
 /// A setting with which a feed cannot be resumed.
@@ -61,7 +65,7 @@ pub(crate) fn check_gapless(given: &SettingsMap) -> Result<(), NotResumable> {
 pub(crate) fn producer_config(given: &SettingsMap, gapless: bool) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    // Idempotence requires acks=all; a user who sets less gives it up.
+    // Idempotence requires acks=all; a user who sets less disables it.
     if given.get("acks").is_some_and(|acks| acks != "all" && acks != "-1") {
         config.remove("enable.idempotence");
     }

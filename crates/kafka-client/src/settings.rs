@@ -1,4 +1,4 @@
-//! Kafka settings: librdkafka's keys and values, from the command line and a file, validated.
+//! Validated Kafka settings: librdkafka's keys and values, from the command line and a file.
 
 use std::fmt;
 use std::io;
@@ -22,7 +22,7 @@ pub struct Settings {
     gapless: bool,
 }
 
-/// Why settings cannot be used; each variant names the argument to change.
+/// Why settings cannot be used. Each message names the argument to change.
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// No broker is named.
@@ -41,15 +41,15 @@ pub enum SettingsError {
     FileSyntax {
         /// The file.
         path: PathBuf,
-        /// The line, and why.
+        /// The line and the error in it.
         source: EscapeError,
     },
-    /// A setting of the file is one of Java's client that cannot be translated.
+    /// The file has a setting of Java's client that cannot be translated.
     #[error("--config {}: {source}", path.display())]
     FileSetting {
         /// The file.
         path: PathBuf,
-        /// The setting, and what to use instead.
+        /// The setting and its replacement.
         source: JavaSettingError,
     },
     /// An argument is not of the form KEY=VALUE.
@@ -61,7 +61,7 @@ pub enum SettingsError {
     /// librdkafka rejects a key or its value.
     #[error("Kafka setting `{key}`: {reason}")]
     Rejected {
-        /// The key.
+        /// The key that librdkafka rejects, or whose value it rejects.
         key: String,
         /// librdkafka's reason.
         reason: String,
@@ -90,11 +90,11 @@ impl TryFrom<KafkaArgs> for Settings {
 }
 
 impl Settings {
-    /// Creates settings from librdkafka's keys and their values. Of two values for one key, the later one counts.
+    /// Creates settings from librdkafka's keys and their values. If a key occurs twice, the later value counts.
     ///
     /// # Errors
     /// [`SettingsError`] if no broker is named, or librdkafka rejects a key or a value.
-    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+    pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let given: SettingsMap = pairs.into_iter().map(|(key, value)| (canonical(&key).to_owned(), value)).collect();
         let servers = given.get("bootstrap.servers").map(|servers| servers.trim().to_owned());
         let servers = servers.filter(|servers| !servers.is_empty()).ok_or(SettingsError::NoServers)?;
@@ -133,7 +133,7 @@ impl Settings {
 
     /// Returns the user's settings on top of the defaults of a producer that loses, repeats and reorders nothing.
     #[must_use]
-    pub fn producer_config(&self) -> ClientConfig {
+    pub(crate) fn producer_config(&self) -> ClientConfig {
         producer_config::producer_config(&self.given, self.gapless)
     }
 }
@@ -162,7 +162,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Returns the one name that is used here for a setting, so that the user's value replaces a default under any alias.
+/// Returns the canonical name of a setting, so that the user's value replaces a default under any alias.
 fn canonical(key: &str) -> &str {
     match key {
         "metadata.broker.list" => "bootstrap.servers",

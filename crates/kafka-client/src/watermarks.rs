@@ -1,4 +1,4 @@
-//! Reads how far the partitions of a topic reach. Everything here blocks while the broker answers.
+//! Reads the first and last offsets of a topic's partitions. All functions block until the broker answers.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::hints::Operation;
 
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a partition's leader is asked again and again before its error counts.
+/// How long a request to a partition's leader is retried before its error is returned.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between two requests to one leader.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ pub struct Watermarks {
     pub high: i64,
 }
 
-/// The watermarks of a topic.
+/// Watermarks of all partitions, and how quickly the leaders answered.
 #[derive(Debug, Default)]
 pub struct TopicWatermarks {
     /// Watermarks by partition number, from 0.

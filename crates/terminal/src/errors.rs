@@ -1,9 +1,9 @@
-//! Errors as people read them.
+//! Formats errors for messages.
 
 use std::error::Error;
 
-/// Formats an error and its causes in one line, from the outermost to the innermost. A cause whose text is part of what
-/// comes before it is left out.
+/// Formats an error and its causes in one line, from the outermost to the innermost. Omits a cause whose text is already
+/// part of the line.
 #[must_use]
 pub fn in_one_line(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -1,6 +1,6 @@
 //! Exit codes of the command lines.
 
-/// The work failed; the error says why.
+/// The work failed; the error message gives the reason.
 pub const FAILURE: u8 = 1;
 
 /// The arguments or settings are wrong, so nothing was done.

@@ -1,7 +1,7 @@
-//! Numbers as people read them.
+//! Formats numbers for messages.
 //!
-//! Thousands separators are indicatif's. Its `DecimalBytes` prints two decimals for every unit where the summaries print
-//! one, so sizes have their own rule here.
+//! indicatif adds the thousands separators. Its `DecimalBytes` prints two decimals for every unit, but the summaries print
+//! one for most, so this module formats sizes itself.
 
 use indicatif::HumanCount;
 
@@ -11,7 +11,7 @@ pub fn grouped(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-/// Formats a number of things in the singular or the plural: `1 batch`, `1,200 batches`.
+/// Formats a count and its noun, in the singular or the plural: `1 batch`, `1,200 batches`.
 #[must_use]
 pub fn counted(number: u64, singular: &str, plural: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { singular } else { plural })

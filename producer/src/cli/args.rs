@@ -1,6 +1,6 @@
-//! The arguments that describe a feed, as given. [`Feed`](crate::feed::Feed) validates them.
+//! Command-line arguments that describe a feed. [`Feed`](crate::feed::Feed) validates them.
 //!
-//! `tickerlake run` has the same arguments.
+//! `tickerlake run` takes the same arguments.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 
-/// What to send, in which order and how fast.
+/// Arguments that choose the rows, their order and their pace.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FeedArgs {
     /// CSV files to read; `-` is standard input, and gzipped input is detected
@@ -26,20 +26,20 @@ pub struct FeedArgs {
 
     /// Use SYMBOL for every row of files without a symbol column
     ///
-    /// It becomes each record's first field and its key, for all files of the command; a file that has
-    /// a symbol column is an error. Downloads of a single symbol are of this kind.
+    /// SYMBOL becomes the first field and the key of each record. It applies to all files of the
+    /// command; a file that has a symbol column is an error. Use it for downloads of a single symbol.
     #[arg(long, value_name = "SYMBOL", help_heading = "Reading")]
     pub symbol: Option<String>,
 
     /// Read dates in FORMAT, such as %d/%m/%Y for 29/06/1979 [default: ISO, 1979-06-29 with or without a time]
     ///
-    /// The sequences are those of strftime: %Y year, %y its last two digits, %m month, %d day, %b Jun,
+    /// FORMAT consists of strftime's sequences: %Y year, %y its last two digits, %m month, %d day, %b Jun,
     /// %B June, %H:%M:%S time, %I:%M %p time with AM or PM, %f fraction, %z zone (+0200), %s seconds
     /// since 1970. A date with a time of day keeps it in the field `traded_at`.
     #[arg(long, value_name = "FORMAT", help_heading = "Reading")]
     pub date_format: Option<String>,
 
-    /// Read further columns as numbers; separate their names by commas
+    /// Read additional columns as numbers; separate their names with commas
     ///
     /// Open, high, low, close, adjusted close, volume and close in USD are always numbers; the symbol
     /// and every other column are strings.
@@ -58,20 +58,20 @@ pub struct FeedArgs {
     #[arg(long, value_name = "N", help_heading = "Order and pace")]
     pub seed: Option<u64>,
 
-    /// Send everything N times, or `forever`
+    /// Send all rows N times, or `forever`
     #[arg(long, value_name = "N|forever", default_value_t, help_heading = "Order and pace")]
     pub repeat: Repeat,
 
-    /// Send N records a second [default: as fast as the broker accepts them]
+    /// Send N records per second [default: as fast as the broker accepts them]
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "speed", help_heading = "Order and pace")]
     pub rate: Option<f64>,
 
-    /// Follow the rows' dates N times faster than they passed; 86400 is a day a second
+    /// Replay the rows' dates N times faster than real time; 86400 is one day per second
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Order and pace")]
     pub speed: Option<f64>,
 
     /// How long to wait for the last records of an earlier run before continuing after them; `None` to start at the
-    /// first row. Not an argument of its own: a command that offers `--resume` sets it.
+    /// first row. Not read from the command line: a command with `--resume` sets it.
     #[arg(skip)]
     pub resume: Option<Duration>,
 }
@@ -88,7 +88,7 @@ pub enum OrderArg {
     Sample,
 }
 
-/// How many times everything is sent.
+/// Number of times that all rows are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
     /// This many times, at least once.

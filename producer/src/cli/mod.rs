@@ -36,27 +36,27 @@ Examples:
     producer kurse.csv --delimiter ';' --date-format %d.%m.%Y -b localhost:9092
   Send a file to a topic with three partitions:
     producer quotes.csv -b localhost:9092 --create-topic 3
-  Replay history at a day a second, all symbols side by side:
+  Replay history at one day per second, all symbols side by side:
     producer *.csv.gz -b localhost:9092 --order date --speed 86400
   Send a long file, with a command that can be repeated after a crash or Ctrl-C:
     producer history.csv.gz -b localhost:9092 --resume
-  Simulate a live feed of 50 quotes a second, without end:
+  Simulate an endless live feed of 50 quotes per second:
     producer quotes.csv -b localhost:9092 --order sample --rate 50 --repeat forever
-  Send rows of another program, with European dates, to a broker with TLS and SCRAM:
+  Send a program's output, with European dates, to a broker with TLS and SCRAM:
     export | producer - -b kafka:9096 --date-format %d/%m/%Y -X security.protocol=SASL_SSL \\
       -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=me -X sasl.password=secret
 
 Exit codes:
   0    all rows were delivered
-  1    failed: the error says why, and how much was delivered before
+  1    failed; the error gives the reason and the number of delivered records
   2    wrong usage, or --resume cannot continue: nothing was sent
   3    delivered, but some rows were rejected
   130  interrupted before the last row; everything that was sent is delivered";
 
+#[derive(Debug, Parser)]
 /// Send stock quotes from CSV files to a Kafka topic
 ///
 /// Reads CSV files of stock quotes and sends each row to a Kafka topic, as JSON.
-#[derive(Debug, Parser)]
 #[command(name = "producer", version, styles = STYLES, after_long_help = AFTER_LONG_HELP, max_term_width = 100)]
 #[command(after_help = "See --help for details, examples and exit codes")]
 pub struct Cli {
@@ -67,9 +67,9 @@ pub struct Cli {
     /// Continue where an earlier run of this command stopped, for whatever reason
     ///
     /// Each row is then in the topic once. Use it from the first run on: it adds two headers to each
-    /// record, which identify the feed and the row. A later run reads from the topic itself how far
-    /// each partition got; there is no state file. Rows without these headers do not count. Rows that
-    /// other producers sent in between are read as well, which takes time if there are many.
+    /// record, which identify the feed and the row. A later run finds the last row of the feed in each
+    /// partition by reading the topic; there is no state file. It ignores rows without these headers.
+    /// It also reads the rows that other producers sent in between, which takes time if there are many.
     ///
     /// Records that a killed run had in flight can arrive later. Kafka cannot fence them off here, so
     /// this run waits: it sends rows once no row of the feed has arrived for --resume-wait, while the
@@ -77,10 +77,10 @@ pub struct Cli {
     /// of the same feed at the same time, is detected and reported at the end, with exit code 1.
     ///
     /// A feed is identified by the bytes of its files, by the arguments that shape and order its rows
-    /// (not by its rate), and by the topic's number of partitions. Because each row could not be
-    /// guaranteed to be in the topic once, these are rejected: a file that has changed or is fed
-    /// together with other files than before, other arguments or partitions, standard input and
-    /// pipes, a sample without --seed, --repeat forever, a partition whose rows may have been
+    /// (not by its rate), and by the topic's number of partitions. To guarantee that each row is in
+    /// the topic once, the producer rejects the following: a file that has changed or is fed together
+    /// with files other than before, other arguments or partitions, standard input
+    /// and pipes, a sample without --seed, --repeat forever, a partition whose rows may have been
     /// removed, and settings (-X) that leave gaps. Compacted topics are not supported, since they
     /// remove rows. The user needs READ on the topic.
     #[arg(long, conflicts_with = "dry_run", help_heading = "Order and pace")]

@@ -1,6 +1,6 @@
 //! Reads date cells: ISO 8601 by default, or a strftime pattern.
 //!
-//! The ISO reader is written by hand, since every row passes through it; patterns are chrono's.
+//! The ISO parser is written by hand because it runs for every row. chrono parses patterns.
 
 use std::borrow::Cow;
 
@@ -30,10 +30,10 @@ pub struct Strftime {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PatternError {
     /// The pattern has an unknown `%` sequence.
-    #[error("`{0}` is not a strftime pattern; a day such as 29/06/1979 is %d/%m/%Y")]
+    #[error("`{0}` is not a strftime pattern; for dates such as 29/06/1979, give %d/%m/%Y")]
     Unknown(String),
     /// The pattern does not determine year, month and day.
-    #[error("`{0}` does not give a whole date; a day such as 29/06/1979 is %d/%m/%Y")]
+    #[error("`{0}` does not give year, month and day; for dates such as 29/06/1979, give %d/%m/%Y")]
     Incomplete(String),
 }
 
@@ -49,15 +49,15 @@ pub struct TradeTime<'a> {
 }
 
 impl DateFormat {
-    /// Creates the format of a strftime pattern.
+    /// Creates a format from a strftime pattern.
     ///
     /// # Errors
     /// [`PatternError`] if the pattern is malformed, or does not determine year, month and day.
-    pub fn strftime(pattern: &str) -> Result<Self, PatternError> {
+    pub(crate) fn strftime(pattern: &str) -> Result<Self, PatternError> {
         let items =
             StrftimeItems::new(pattern).parse_to_owned().map_err(|_| PatternError::Unknown(pattern.to_owned()))?;
         let incomplete = || PatternError::Incomplete(pattern.to_owned());
-        // A known time, written and read with the pattern, must give that time's date again.
+        // Formatting a known time with the pattern and parsing the result must return the same date.
         let known = DateTime::from_timestamp(981_173_106, 0).ok_or_else(incomplete)?;
         let mut written = String::new();
         std::fmt::Write::write_fmt(
@@ -72,9 +72,9 @@ impl DateFormat {
         }
     }
 
-    /// Reads a cell. Returns `None` if it is not a date in this format.
+    /// Parses a cell. Returns `None` if it is not a date in this format.
     #[must_use]
-    pub fn read<'a>(&self, cell: &'a str) -> Option<TradeTime<'a>> {
+    pub(crate) fn read<'a>(&self, cell: &'a str) -> Option<TradeTime<'a>> {
         match self {
             Self::Iso => read_iso(cell),
             Self::Strftime(format) => {
@@ -87,7 +87,7 @@ impl DateFormat {
 
     /// Returns the strftime pattern; `None` for ISO.
     #[must_use]
-    pub fn pattern(&self) -> Option<&str> {
+    pub(crate) fn pattern(&self) -> Option<&str> {
         match self {
             Self::Iso => None,
             Self::Strftime(format) => Some(&format.pattern),

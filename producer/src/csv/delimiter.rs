@@ -15,13 +15,13 @@ pub enum DelimiterError {
     /// It is empty, several characters, or one that is not ASCII.
     #[error("`{0}` is not one ASCII character; give one such as ';' or '|', or `tab`")]
     NotOneCharacter(String),
-    /// It is a character of cells, quotes or line ends.
+    /// It is a quote or a line end, or occurs in dates and numbers.
     #[error("{0:?} cannot separate columns; give one such as ';' or '|', or `tab`")]
     Unsuitable(char),
 }
 
 impl Delimiter {
-    /// The comma.
+    /// Delimiter of files that are read without `--delimiter`.
     pub const COMMA: Self = Self(b',');
 
     /// Delimiters that [`Delimiter::guess_other`] considers.
@@ -29,7 +29,7 @@ impl Delimiter {
 
     /// Returns the delimiter's byte.
     #[must_use]
-    pub fn byte(self) -> u8 {
+    pub(crate) fn byte(self) -> u8 {
         self.0
     }
 
@@ -66,7 +66,7 @@ impl FromStr for Delimiter {
     }
 }
 
-/// Writes the delimiter as a shell accepts it.
+/// Formats the delimiter as an argument for a shell.
 impl fmt::Display for Delimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

@@ -1,6 +1,6 @@
-//! Field names: snake case, and one name for the titles that mean the same.
+//! Derives field names from column titles: snake case, and one name for titles with the same meaning.
 
-/// Returns the field name of a column's title; `None` if the title has no letter or digit.
+/// Returns the field name for a column's title; `None` if the title has no letter or digit.
 pub(crate) fn field_name(title: &str) -> Option<String> {
     let name = snake_case(title);
     let known = match name.replace('_', "").as_str() {
@@ -38,7 +38,7 @@ fn snake_case(title: &str) -> String {
     name
 }
 
-/// Returns `true` for a capital that has a small letter; mathematical capitals, for instance, have none.
+/// Returns `true` for an uppercase letter that has a lowercase form; mathematical capitals, for example, have none.
 fn is_capital(letter: char) -> bool {
     letter.is_uppercase() && !letter.to_lowercase().eq([letter])
 }

@@ -20,7 +20,7 @@ pub enum ColumnKind {
     Text,
 }
 
-/// One column of the CSV file and one field of the record.
+/// A column of the CSV file, which becomes a field of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// The field's name, in snake case.
@@ -29,7 +29,7 @@ pub struct Column {
     pub kind: ColumnKind,
 }
 
-/// The columns of a file, in its order. Exactly one is the date, and exactly one the symbol unless
+/// The columns of a file, in file order. Exactly one is the date, and exactly one the symbol unless
 /// [`CsvOptions::symbol`] is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -42,7 +42,7 @@ pub enum HeaderError {
     /// There is no header line.
     #[error("the input is empty; its first line must name the columns")]
     Empty,
-    /// The header line has another encoding.
+    /// The header line is not UTF-8.
     #[error("the header line is not UTF-8 text{0}")]
     NotUtf8(&'static str),
     /// The line is longer than a row may be.
@@ -51,7 +51,7 @@ pub enum HeaderError {
     /// The line has an unclosed quote.
     #[error("the first line has a quoted title that is never closed, so it is not a header line")]
     OpenQuote,
-    /// The only column contains what may be the delimiter.
+    /// The only column contains a character that may be the delimiter.
     #[error("the header has only one column: {found}; if {} columns, add --delimiter {guess}", separate(*guess))]
     OneColumn {
         /// The column's title.
@@ -66,7 +66,7 @@ pub enum HeaderError {
         field: &'static str,
         /// Names that the column may have.
         aliases: &'static str,
-        /// What else to do.
+        /// Another remedy, or the empty string.
         remedy: &'static str,
         /// The titles in the header.
         found: String,
@@ -81,7 +81,7 @@ pub enum HeaderError {
         /// The column's position and title.
         column: String,
     },
-    /// Two columns become the same field.
+    /// Two columns have the same field name.
     #[error("columns {first} and {second} would both become `{name}`; rename or remove one")]
     Duplicate {
         /// The field's name.
@@ -104,8 +104,8 @@ pub enum HeaderError {
 /// Fields that are always numbers.
 const NUMBERS: [&str; 7] = ["open", "high", "low", "close", "adj_close", "volume", "close_usd"];
 
-/// Fields that are added to each record on its way to the table: the record's coordinates, the table's partition column,
-/// and the time of day of the date column.
+/// Names that the pipeline adds to each record: its Kafka coordinates, the table's partition column, and the time of day
+/// from the date column.
 const RESERVED: [&str; 7] =
     ["kafka_topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation", "dt", "traded_at"];
 
@@ -163,13 +163,13 @@ impl Header {
 
     /// Returns the columns, in the file's order.
     #[must_use]
-    pub fn columns(&self) -> &[Column] {
+    pub(crate) fn columns(&self) -> &[Column] {
         &self.columns
     }
 
     /// Returns the index of the first column of a kind.
     #[must_use]
-    pub fn position(&self, kind: ColumnKind) -> Option<usize> {
+    pub(crate) fn position(&self, kind: ColumnKind) -> Option<usize> {
         self.columns.iter().position(|column| column.kind == kind)
     }
 }

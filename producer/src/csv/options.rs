@@ -12,23 +12,23 @@ use crate::cli::args::FeedArgs;
 /// Options for reading CSV; the same for all inputs of a feed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CsvOptions {
-    /// The delimiter.
+    /// Character that separates the cells of a row.
     pub delimiter: Delimiter,
-    /// The symbol of every row, if no column has it.
+    /// Symbol of every row, for files without a symbol column.
     pub symbol: Option<String>,
-    /// The format of dates.
+    /// How to read the cells of the date column.
     pub dates: DateFormat,
-    /// Fields that are numbers, besides those that always are.
+    /// Number fields in addition to those that always are numbers.
     pub numeric: BTreeSet<String>,
 }
 
-/// Why arguments are not valid options; each variant names the argument to change.
+/// Why arguments are not valid options. Each message names the argument to change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CsvOptionsError {
     /// The delimiter is invalid.
     #[error("--delimiter: {0}")]
     Delimiter(#[source] DelimiterError),
-    /// The symbol is empty.
+    /// The symbol is blank.
     #[error("--symbol is empty; give the symbol of every row, such as AAPL")]
     EmptySymbol,
     /// The symbol contains a control character, which no key should have.
@@ -59,7 +59,7 @@ impl TryFrom<&FeedArgs> for CsvOptions {
     }
 }
 
-/// Trims the symbol, as the encoder does with a symbol cell.
+/// Trims the symbol, as the encoder trims a symbol cell.
 fn symbol(text: &str) -> Result<String, CsvOptionsError> {
     match text.trim() {
         "" => Err(CsvOptionsError::EmptySymbol),

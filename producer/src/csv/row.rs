@@ -12,38 +12,32 @@ pub struct Row {
 impl Row {
     /// Returns the number of the line on which the row begins, from 1.
     #[must_use]
-    pub fn line(&self) -> u64 {
+    pub(crate) fn line(&self) -> u64 {
         self.line
     }
 
     /// Returns the row as written, without its line end.
     #[must_use]
-    pub fn raw(&self) -> &[u8] {
+    pub(crate) fn raw(&self) -> &[u8] {
         let raw = self.raw.strip_suffix(b"\n").unwrap_or(&self.raw);
         raw.strip_suffix(b"\r").unwrap_or(raw)
     }
 
     /// Returns the number of cells.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
-    }
-
-    /// Returns `true` if the row has no cells.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
     }
 
     /// Returns the bytes of all cells, one after the other, unquoted.
     #[must_use]
-    pub fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// Returns where each cell ends in [`Row::text`].
+    /// Returns the end of each cell in [`Row::text`].
     #[must_use]
-    pub fn ends(&self) -> &[usize] {
+    pub(crate) fn ends(&self) -> &[usize] {
         &self.ends
     }
 
@@ -53,7 +47,7 @@ impl Row {
         starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
     }
 
-    /// Forgets the row's bytes, for a row that begins on `line`.
+    /// Removes the row's content before a row that begins on `line` is read.
     pub(super) fn clear(&mut self, line: u64) {
         self.line = line;
         self.raw.clear();

@@ -1,8 +1,8 @@
 //! Splits a CSV stream into rows, each with its line number and its original bytes.
 //!
-//! csv-core parses. This module adds what a report of rejected rows needs and the csv crate's reader does not provide:
-//! exact line numbers (a line ends with LF or CRLF), the row as it was written, empty lines, whether the last line has a
-//! line end, and a limit on a row's length.
+//! csv-core does the parsing. A report of rejected rows also needs the following, which the csv crate's reader does not
+//! provide: exact line numbers (a line ends with LF or CRLF), the row as it was written, empty lines, whether the last
+//! line has a line end, and a limit on a row's length.
 
 use std::io::{self, BufRead};
 
@@ -15,7 +15,7 @@ use super::row::Row;
 /// The longest row that is read, in bytes; about as much as Kafka accepts in one record by default.
 pub const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// The kind of a row.
+/// Result of reading a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
     /// A row with at least one cell that is not blank.
@@ -33,12 +33,12 @@ pub enum RowKind {
 /// Splits a stream into rows.
 pub struct RowReader<R> {
     source: R,
-    /// Bytes to read again, before more is read from the source.
+    /// Bytes to read before any others from the source.
     pushed_back: Vec<u8>,
     pushed_back_from: usize,
     delimiter: Delimiter,
     parser: csv_core::Reader,
-    /// The line of the next byte.
+    /// Line number of the next byte.
     line: u64,
     /// The last row ended with a carriage return, so a line feed that follows belongs to it.
     after_return: bool,
@@ -64,11 +64,11 @@ impl<R: BufRead> RowReader<R> {
 
     /// Returns the number of the last line if it has no line end.
     #[must_use]
-    pub fn unended_line(&self) -> Option<u64> {
+    pub(crate) fn unended_line(&self) -> Option<u64> {
         self.unended_line
     }
 
-    /// Reads the next row into `row`, replacing what it held.
+    /// Reads the next row into `row`, replacing its content.
     ///
     /// # Errors
     /// The source's error.
@@ -121,7 +121,7 @@ impl<R: BufRead> RowReader<R> {
                     if kept && has_open_quote(&row.raw, self.delimiter) {
                         return Ok(self.reread_after_first_line(row));
                     }
-                    // The rest of the row is skipped, and what the parser returns for it is dropped.
+                    // Skip the rest of the row, and drop the cells that the parser returns for it.
                     kept = false;
                     row.text.clear();
                     row.ends.clear();
@@ -136,7 +136,8 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// Skips a byte-order mark and the rest of a line end. Returns what was read if there is no row to parse.
+    /// Skips a byte-order mark and the rest of a line end. Returns `None` if there is a row to parse, and otherwise the
+    /// result of reading.
     fn start_row(&mut self, row: &mut Row) -> io::Result<Option<RowKind>> {
         if self.at_start {
             self.at_start = false;
@@ -184,8 +185,8 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// Pushes back everything after the row's first line: a quote that is never closed would swallow the rest of the
-    /// stream, so only its own line is given up.
+    /// Pushes back everything after the row's first line. Without this, a quote that is never closed would swallow the
+    /// rest of the stream; so only the line with the quote is rejected.
     fn reread_after_first_line(&mut self, row: &mut Row) -> RowKind {
         let cut = memchr(b'\n', &row.raw).map_or(row.raw.len(), |at| at + 1);
         let mut rest = row.raw.split_off(cut);
@@ -203,8 +204,9 @@ impl<R: BufRead> RowReader<R> {
     }
 }
 
-/// Creates a parser at the start of a row. A new parser would skip a byte-order mark, which is text anywhere but at the
-/// start of the stream, where [`RowReader`] skips it; after an empty line, the parser no longer does.
+/// Creates a parser at the start of a row. A new csv-core parser skips a byte-order mark. The mark is text everywhere
+/// except at the start of the stream, where [`RowReader`] skips it, so the parser reads an empty line first, after which
+/// it skips none.
 fn parser(delimiter: Delimiter) -> csv_core::Reader {
     let mut parser = csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build();
     let _ = parser.read_record(b"\n", &mut [0; 8], &mut [0; 8]);

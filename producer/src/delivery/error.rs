@@ -18,48 +18,22 @@ pub enum DeliveryError {
     /// No connection to the brokers or the topic.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
-    /// A record is larger than the client may send.
+    /// A record is larger than the client's limit.
     #[error("{row} was not sent to {servers}: its record is larger than -X message.max.bytes")]
-    TooLarge {
-        /// The record's input and line.
-        row: String,
-        /// The bootstrap servers.
-        servers: String,
-    },
+    TooLarge { row: String, servers: String },
     /// A record was not delivered.
     #[error("{row} was not delivered to {servers}: {reason}{}", Operation::Produce.hint(*code))]
-    NotDelivered {
-        /// The record's input and line.
-        row: String,
-        /// The bootstrap servers.
-        servers: String,
-        /// The reason that Kafka or librdkafka gave.
-        reason: String,
-        /// The error code.
-        code: Option<Code>,
-    },
-    /// librdkafka cannot go on.
+    NotDelivered { row: String, servers: String, reason: String, code: Option<Code> },
+    /// librdkafka cannot continue.
     #[error("{servers}: {reason}")]
-    Fatal {
-        /// The bootstrap servers.
-        servers: String,
-        /// librdkafka's report.
-        reason: String,
-    },
+    Fatal { servers: String, reason: String },
     /// A shutdown came before the broker had confirmed every record.
     #[error(
         "{servers} did not confirm {} within {} s of the interruption",
         counted(*records, "record", "records"),
         timeout.as_secs()
     )]
-    Unconfirmed {
-        /// How many records are not confirmed.
-        records: u64,
-        /// How long the client waited.
-        timeout: Duration,
-        /// The bootstrap servers.
-        servers: String,
-    },
+    Unconfirmed { records: u64, timeout: Duration, servers: String },
 }
 
 /// Why an output failed.

@@ -25,10 +25,10 @@ pub enum Target {
     Kafka {
         /// The brokers and how to reach them.
         settings: Settings,
-        /// The topic.
+        /// The topic that receives the records.
         topic: Topic,
     },
-    /// A stream, one JSON object a line.
+    /// A stream, one JSON object per line.
     Lines(Mutex<Box<dyn Write + Send>>),
 }
 
@@ -83,8 +83,8 @@ impl<'a> Output<'a> {
         })
     }
 
-    /// Moves to the feed's next row, whose record has this key, and returns whether it has to be sent. Must be called
-    /// for each row, in order.
+    /// Advances to the next row of the feed, whose record has this key, and returns whether the topic already contains
+    /// it. Must be called for each row, in order.
     pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         match self {
             Self::Kafka(sender) => sender.advance(key),
@@ -92,8 +92,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Sends the record of the present row. Returns [`Flow::Stop`] if it was not sent because of a shutdown, or because
-    /// nobody reads the stream any more.
+    /// Sends the record of the current row. Returns [`Flow::Stop`] if it was not sent because of a shutdown or because
+    /// the reader of the stream has closed it.
     pub(crate) fn send(&mut self, record: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, OutputError> {
         match self {
             Self::Kafka(sender) => Ok(sender.send(record, shutdown)?),
@@ -106,7 +106,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Writes out what is buffered, before a pause in which nothing is sent.
+    /// Flushes buffered lines before a pause in which nothing is sent.
     pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
         if let Self::Lines { stream, .. } = self {
             stop_if_closed(stream.flush())?;
@@ -122,8 +122,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Waits until every record is delivered. Returns what was delivered to each partition, and how many records were
-    /// printed.
+    /// Waits until every record is delivered. Returns the delivered records by partition, and the number of printed
+    /// records.
     pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<(Delivered, u64), OutputError> {
         match self {
             Self::Kafka(sender) => Ok((sender.finish(shutdown)?, 0)),
@@ -135,7 +135,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// A reader that closes the stream has seen enough, as `head` does.
+/// Stops the feed without an error if the reader of the stream has closed it, as `head` does.
 fn stop_if_closed(written: io::Result<()>) -> Result<Flow, OutputError> {
     match written {
         Ok(()) => Ok(Flow::Continue),

@@ -21,9 +21,9 @@ use crate::report::progress::Progress;
 use crate::report::summary::Delivered;
 use crate::resume::{ResumedFeed, RowStatus};
 
-/// How long after a shutdown the client waits for confirmations.
+/// How long the client waits for confirmations after a shutdown.
 const SHUTDOWN_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause before a record is offered again to a client whose queue is full.
+/// The pause before a record is sent again if the client's queue is full.
 const QUEUE_FULL_INTERVAL: Duration = Duration::from_millis(1);
 /// How long one flush may take before failures and the shutdown are checked.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
@@ -51,7 +51,7 @@ impl<'a> KafkaSender<'a> {
         Ok(Self { producer, settings, topic, sent: 0, resumed: None })
     }
 
-    /// Finds how far the feed has got in the topic, to continue from there.
+    /// Finds the last rows of the feed in the topic, so that it continues after them.
     pub(crate) fn resume(
         &mut self,
         feed: &Feed,
@@ -82,7 +82,7 @@ impl<'a> KafkaSender<'a> {
         }
     }
 
-    /// Moves to the feed's next row and returns whether it has to be sent.
+    /// Advances to the next row of the feed and returns whether the topic already contains it.
     pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         self.resumed.as_mut().map_or(RowStatus::New, |resumed| resumed.advance(key))
     }
@@ -152,12 +152,13 @@ impl<'a> KafkaSender<'a> {
                 }
                 .into());
             }
-            // The tracker has the results; flushing only ends the lingering of batches.
+            // The tracker has the results. The flush only sends batches that are still lingering.
             let _ = self.producer.flush(FLUSH_INTERVAL);
         }
     }
 
-    /// Returns the error of a client that accepts or delivers no more records, before its callback has reported why.
+    /// Returns the error for a client that no longer accepts or delivers records, if its callback has not yet reported
+    /// the reason.
     fn fatal_error(&self, records: u64) -> DeliveryError {
         let servers = self.settings.servers().to_owned();
         let reason = match self.producer.client().fatal_error() {

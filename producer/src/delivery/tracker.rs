@@ -17,7 +17,7 @@ use crate::feed::row_id::RowId;
 use crate::report::progress::Progress;
 use crate::report::summary::{Delivered, PartitionDelivery};
 
-/// The context of a producer. librdkafka's thread calls its callbacks, and the feed's thread asks for the results.
+/// The context of a producer. librdkafka's thread calls its callbacks, and the feed's thread reads the results.
 pub(super) struct DeliveryTracker {
     progress: Arc<Progress>,
     servers: String,
@@ -34,7 +34,7 @@ struct State {
 }
 
 impl DeliveryTracker {
-    /// Creates the tracker of records that come from `inputs` and go to the brokers at `servers`.
+    /// Creates the tracker for records that are read from `inputs` and sent to the brokers at `servers`.
     pub(super) fn new(progress: &Arc<Progress>, servers: &str, inputs: Vec<String>) -> Self {
         let monitor = ConnectionMonitor::new(servers);
         Self {
@@ -52,7 +52,7 @@ impl DeliveryTracker {
         self.settled.load(Ordering::Acquire)
     }
 
-    /// Returns what was delivered to each partition, and starts again at nothing.
+    /// Takes the delivered records by partition, leaving none.
     pub(super) fn take_delivered(&self) -> Delivered {
         std::mem::take(&mut self.state().delivered)
     }
@@ -66,7 +66,7 @@ impl DeliveryTracker {
         self.state().failure.clone()
     }
 
-    /// Returns the error of a record that the client rejects.
+    /// Returns the error for a record that the client rejects.
     pub(super) fn not_sent(&self, row: RowId, error: &KafkaError) -> DeliveryError {
         match error.rdkafka_error_code() {
             Some(Code::MessageSizeTooLarge) => {
@@ -76,7 +76,7 @@ impl DeliveryTracker {
         }
     }
 
-    /// Returns the error of a record that was not delivered; `cause` is what the client reported before.
+    /// Returns the error for a record that was not delivered; `cause` is the client's last report.
     fn not_delivered(&self, row: RowId, error: &KafkaError, cause: Option<&str>) -> DeliveryError {
         let code = error.rdkafka_error_code();
         let message = code.map_or_else(|| error.to_string(), |code| code.to_string());
@@ -108,7 +108,7 @@ impl Monitored for DeliveryTracker {
 }
 
 impl ClientContext for DeliveryTracker {
-    /// Everything that matters is also reported as an error or as a failed delivery.
+    /// Drops log messages, since all that matters is also reported as an error or as a failed delivery.
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -137,7 +137,7 @@ impl ProducerContext for DeliveryTracker {
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code();
-                // These follow a failure of the whole client, whose error has the reason.
+                // These follow a failure of the whole client, which is reported with its reason.
                 if !matches!(code, Some(Code::PurgeQueue | Code::PurgeInflight | Code::Fatal)) {
                     let timed_out = code == Some(Code::MessageTimedOut);
                     let cause = state.monitor.last_reason().filter(|_| timed_out);
@@ -151,7 +151,7 @@ impl ProducerContext for DeliveryTracker {
     }
 }
 
-/// Counts a confirmed record. A retried record whose first attempt had arrived is confirmed without an offset, as -1.
+/// Counts a confirmed record. `offset` is -1 if a record was retried although its first attempt had arrived.
 fn confirm(delivered: &mut Delivered, partition: i32, offset: i64) {
     let entry = delivered.entry(partition).or_insert(PartitionDelivery {
         records: 0,

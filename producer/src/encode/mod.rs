@@ -2,4 +2,4 @@
 
 pub(crate) mod number;
 pub mod record_encoder;
-pub mod reject;
+pub(crate) mod reject;

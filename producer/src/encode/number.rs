@@ -1,11 +1,11 @@
 //! Turns the numbers of CSV cells into JSON numbers, digit for digit.
 //!
-//! A number never passes through a float: a table may have a decimal type, and a price keeps the digits it was written
-//! with.
+//! A number is never converted to a float: a table may have a decimal type, and a price keeps the digits that the file
+//! has.
 
 use thiserror::Error;
 
-/// Why a cell is not a number that a table can hold. The text follows the column's name.
+/// Why a cell is not a number that a table can store. The message follows the column's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NumberError {
     /// NaN, an infinity, or a number too large for a double.
@@ -14,7 +14,7 @@ pub enum NumberError {
     /// A number such as `1,5` or `1.234,56`.
     #[error("has a decimal comma, but only decimal points are supported")]
     DecimalComma,
-    /// A number such as `1,234`, which may be either.
+    /// A number such as `1,234`, in which the comma may be either.
     #[error("has a comma that may be a decimal comma or a thousands separator")]
     AmbiguousComma,
     /// A number with thousands separators.
@@ -100,7 +100,7 @@ fn classify(cell: &[u8]) -> NumberError {
     }
 }
 
-/// Tells a decimal comma from thousands separators, in a number that has more than digits and one point.
+/// Distinguishes a decimal comma from thousands separators, in a number that has more than digits and one point.
 fn classify_separators(unsigned: &[u8]) -> NumberError {
     let mut parts = unsigned.split(|&byte| byte == b',');
     let (Some(before), Some(after), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -109,7 +109,7 @@ fn classify_separators(unsigned: &[u8]) -> NumberError {
     if after.is_empty() || !after.iter().all(u8::is_ascii_digit) {
         return NumberError::ThousandsSeparators;
     }
-    // A thousands separator is between one to three digits and exactly three.
+    // A thousands separator has one to three digits before it and exactly three after it.
     match before {
         [b'1'..=b'9', rest @ ..] if rest.len() < 3 && rest.iter().all(u8::is_ascii_digit) && after.len() == 3 => {
             NumberError::AmbiguousComma

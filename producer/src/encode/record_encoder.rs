@@ -20,7 +20,7 @@ pub struct Quote<'a> {
 #[derive(Debug)]
 pub struct RecordEncoder {
     fields: Vec<Field>,
-    /// The symbol of every row, if no column has it.
+    /// Symbol of every row, for files without a symbol column.
     symbol: Option<String>,
     dates: DateFormat,
 }
@@ -29,7 +29,7 @@ pub struct RecordEncoder {
 struct Field {
     name: String,
     kind: ColumnKind,
-    /// The JSON before the value: a brace (and a symbol that no column has) or a comma, the name, a colon.
+    /// The JSON before the value: a comma, or a brace and any symbol given for all rows; then the name and a colon.
     prefix: Vec<u8>,
 }
 
@@ -52,7 +52,7 @@ impl RecordEncoder {
         Self { fields: fields.collect(), symbol: options.symbol.clone(), dates: options.dates.clone() }
     }
 
-    /// Writes the row to `json` as a JSON object without a line end, replacing what `json` held.
+    /// Writes the row to `json` as a JSON object without a line end, replacing its content.
     ///
     /// # Errors
     /// [`Reject`] if the row is not a quote; the content of `json` is then undefined.
@@ -65,7 +65,7 @@ impl RecordEncoder {
         let mut quote = Quote { symbol: self.symbol.as_deref().unwrap_or_default(), micros: 0 };
         let mut start = 0;
         for (field, &end) in self.fields.iter().zip(row.ends()) {
-            // A delimiter is ASCII, so cells end between characters, unless quotes or delimiters cut a character in two.
+            // The cells are valid UTF-8 together, but a delimiter or a quote may have cut a character in two.
             let cell = text.get(start..end).ok_or(Reject::NotUtf8)?;
             start = end;
             json.extend_from_slice(&field.prefix);

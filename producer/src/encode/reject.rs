@@ -8,41 +8,28 @@ use thiserror::Error;
 use super::number::NumberError;
 use crate::csv::row_reader::MAX_ROW_BYTES;
 
-/// Why a row is not a quote. The text is the reason in the file of rejected rows.
+/// Why a row is not a quote. The file of rejected rows contains the message.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Reject {
     /// The row has too few or too many cells.
     #[error("{found} fields where the header has {expected}")]
-    FieldCount {
-        /// The number of columns in the header.
-        expected: usize,
-        /// The number of cells in the row.
-        found: usize,
-    },
+    FieldCount { expected: usize, found: usize },
     /// The symbol cell is empty.
     #[error("no symbol")]
     NoSymbol,
     /// The date cell is empty.
     #[error("no date")]
     NoDate,
-    /// The date cell does not have the format of dates.
+    /// The date cell does not match the date format.
     #[error("{}", date_reason(cell, pattern.as_deref()))]
     Date {
-        /// The cell.
         cell: String,
-        /// The strftime pattern in use; `None` for ISO 8601.
+        /// `None` for ISO 8601.
         pattern: Option<String>,
     },
     /// A number cell is not a number.
     #[error("{column} {source}: {cell}")]
-    Number {
-        /// The field's name.
-        column: String,
-        /// What is wrong with the cell.
-        source: NumberError,
-        /// The cell.
-        cell: String,
-    },
+    Number { column: String, source: NumberError, cell: String },
     /// The row is not UTF-8 text.
     #[error("not UTF-8 text")]
     NotUtf8,
@@ -61,7 +48,7 @@ fn date_reason(cell: &str, pattern: Option<&str>) -> String {
     }
 }
 
-/// Returns a cell for a message: on one line, and cut after 40 characters.
+/// Formats a cell for a message: on one line, cut after 40 characters.
 pub(super) fn shortened(cell: &str) -> String {
     let cell: Cow<'_, str> = match memchr3(b'\n', b'\r', b'\t', cell.as_bytes()) {
         Some(_) => Cow::Owned(cell.split_ascii_whitespace().collect::<Vec<_>>().join(" ")),

@@ -17,7 +17,7 @@ use crate::report::progress::Progress;
 pub enum Input {
     /// Standard input, which can be read only once.
     Stdin,
-    /// A file.
+    /// A regular file, or a named pipe.
     File(PathBuf),
     /// Bytes in the program.
     Bytes {
@@ -33,7 +33,7 @@ const BUFFER_BYTES: usize = 1 << 17;
 impl Input {
     /// Returns the input's name in messages.
     #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Stdin => "standard input".to_owned(),
             Self::File(path) => path.display().to_string(),
@@ -41,9 +41,9 @@ impl Input {
         }
     }
 
-    /// Returns `true` if the input has the same rows each time it is opened, as a file has and a pipe has not.
+    /// Returns `true` if the input has the same rows each time it is opened: a file does, a pipe does not.
     #[must_use]
-    pub fn is_repeatable(&self) -> bool {
+    pub(crate) fn is_repeatable(&self) -> bool {
         match self {
             Self::Stdin => false,
             Self::File(path) => path.metadata().is_ok_and(|metadata| metadata.is_file()),
@@ -53,7 +53,7 @@ impl Input {
 
     /// Returns the size in bytes, compressed if the input is; `None` if it is unknown.
     #[must_use]
-    pub fn size(&self) -> Option<u64> {
+    pub(crate) fn size(&self) -> Option<u64> {
         match self {
             Self::Stdin => None,
             Self::File(path) => path.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len()),
@@ -65,7 +65,11 @@ impl Input {
     ///
     /// # Errors
     /// The error of opening the input or of reading its first bytes.
-    pub fn open(&self, progress: &Arc<Progress>, shutdown: &CancellationToken) -> io::Result<Box<dyn BufRead + Send>> {
+    pub(crate) fn open(
+        &self,
+        progress: &Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> io::Result<Box<dyn BufRead + Send>> {
         let raw: Box<dyn Read + Send> = match self {
             Self::Stdin => Box::new(Pipe::new(io::stdin(), shutdown.clone())),
             Self::File(path) if self.is_repeatable() => Box::new(File::open(path)?),
@@ -74,7 +78,7 @@ impl Input {
         };
         let mut buffered =
             BufReader::with_capacity(BUFFER_BYTES, CountingReader { raw, progress: Arc::clone(progress) });
-        // The first bytes decide, not the name, so that a pipe can be gzipped as well.
+        // Detected by content, not by name, so that a pipe can be gzipped too.
         if buffered.fill_buf()?.starts_with(b"\x1f\x8b") {
             let plain = Gunzip(MultiGzDecoder::new(buffered));
             return Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, plain)));
@@ -112,7 +116,7 @@ impl Read for CountingReader {
     }
 }
 
-/// A decompressor whose errors say that the gzip stream is at fault.
+/// A decompressor whose errors name the gzip stream as the cause.
 struct Gunzip<R>(MultiGzDecoder<R>);
 
 impl<R: BufRead> Read for Gunzip<R> {
@@ -130,7 +134,7 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// A stream that may be silent for hours. A separate thread reads it, so that a shutdown need not wait for it.
+/// A stream that may be silent for hours. A separate thread reads it, so that a shutdown does not wait for it.
 struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,

@@ -1,11 +1,11 @@
-//! What to send, in which order and how fast: the arguments, validated once into a [`Feed`].
+//! Validates the arguments once, into a [`Feed`]: which rows to send, in which order and how fast.
 
 pub mod input;
-pub mod pace;
+pub(crate) mod pace;
 pub(crate) mod record_buffer;
 mod rejects_paths;
 pub(crate) mod row_id;
-pub mod source;
+pub(crate) mod source;
 
 use std::io;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub enum Order {
     File,
     /// By date across all inputs. Rows of the same time keep the order of the inputs.
     Date,
-    /// Random rows, drawn with replacement. A pass draws as many rows as there are.
+    /// Random rows, drawn with replacement. Each pass draws as many rows as the inputs have.
     Sample {
         /// The same seed draws the same rows.
         seed: u64,
@@ -42,11 +42,11 @@ pub struct Feed {
     pace: Pace,
     options: CsvOptions,
     resume: Option<Duration>,
-    /// By input.
+    /// Where each input's rejected rows are written.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
-/// Why arguments are not a valid feed; each variant names the argument to change.
+/// Why arguments are not a valid feed. Each message names the argument to change.
 #[derive(Debug, Error)]
 pub enum FeedError {
     /// No input is named.
@@ -55,9 +55,9 @@ pub enum FeedError {
     /// A file cannot be read.
     #[error("{}: {source}", path.display())]
     File {
-        /// The file.
+        /// The file that the argument names.
         path: PathBuf,
-        /// The error of looking it up.
+        /// The error of reading its metadata.
         source: io::Error,
     },
     /// An input is a folder.
@@ -83,13 +83,13 @@ pub enum FeedError {
     /// An input that can be read only once cannot be resumed.
     #[error("--resume: {0} cannot be read a second time, but resuming starts at the first row; name a file")]
     ResumePipe(String),
-    /// A sample without a seed draws other rows each time.
+    /// A sample without a seed draws different rows each time.
     #[error("--resume with --order sample needs a fixed --seed N")]
     ResumeSample,
     /// A feed without end would take longer to resume each time.
     #[error("--resume: --repeat forever has no last row, and resuming would take longer each time; give --repeat N")]
     ResumeForever,
-    /// Rejected rows cannot be written where the arguments say.
+    /// Rejected rows cannot be written to the chosen files.
     #[error(transparent)]
     RejectsPath(#[from] RejectsPathError),
 }
@@ -154,38 +154,38 @@ impl Feed {
 
     /// Returns the inputs, in order.
     #[must_use]
-    pub fn inputs(&self) -> &[Input] {
+    pub(crate) fn inputs(&self) -> &[Input] {
         &self.inputs
     }
 
     /// Returns the order of the rows.
     #[must_use]
-    pub fn order(&self) -> Order {
+    pub(crate) fn order(&self) -> Order {
         self.order
     }
 
-    /// Returns how many times everything is sent.
+    /// Returns how many times all rows are sent.
     #[must_use]
-    pub fn repeat(&self) -> Repeat {
+    pub(crate) fn repeat(&self) -> Repeat {
         self.repeat
     }
 
     /// Returns how fast records are sent.
     #[must_use]
-    pub fn pace(&self) -> Pace {
+    pub(crate) fn pace(&self) -> Pace {
         self.pace
     }
 
     /// Returns the options for reading the inputs.
     #[must_use]
-    pub fn options(&self) -> &CsvOptions {
+    pub(crate) fn options(&self) -> &CsvOptions {
         &self.options
     }
 
     /// Returns how long to wait for the last records of an earlier run before continuing after them; `None` if the feed
     /// starts at the first row.
     #[must_use]
-    pub fn resume(&self) -> Option<Duration> {
+    pub(crate) fn resume(&self) -> Option<Duration> {
         self.resume
     }
 
@@ -195,7 +195,7 @@ impl Feed {
     }
 }
 
-/// A feed can be resumed only if it is the same from its first row on.
+/// Checks that the feed sends the same rows each time, as resuming requires.
 fn check_resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
     if let Some(pipe) = inputs.iter().find(|input| !input.is_repeatable()) {
         return Err(FeedError::ResumePipe(pipe.name()));

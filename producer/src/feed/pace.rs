@@ -4,22 +4,22 @@ use std::time::Duration;
 
 /// How fast records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Pace {
-    /// As fast as the broker accepts them.
+pub(crate) enum Pace {
+    /// As fast as the broker accepts records.
     #[default]
     Unlimited,
-    /// This many records a second.
+    /// This many records per second.
     Rate(f64),
     /// This many times faster than the time between the rows' dates.
     Speed(f64),
 }
 
-/// A feed catches up at most this much of a delay, so that it does not burst for long.
+/// The longest delay that a feed catches up on. It does not catch up on the rest, to avoid a long burst.
 const MAX_CATCH_UP: Duration = Duration::from_secs(1);
 
 /// Spaces records at a [`Pace`].
 #[derive(Debug)]
-pub struct Pacer {
+pub(crate) struct Pacer {
     pace: Pace,
     due: Duration,
     last_micros: Option<i64>,
@@ -28,7 +28,7 @@ pub struct Pacer {
 impl Pacer {
     /// Creates a pacer whose first record is due immediately.
     #[must_use]
-    pub fn new(pace: Pace) -> Self {
+    pub(crate) fn new(pace: Pace) -> Self {
         Self { pace, due: Duration::ZERO, last_micros: None }
     }
 
@@ -37,7 +37,7 @@ impl Pacer {
     ///
     /// With [`Pace::Speed`], a row that is older than the one before it is due immediately: if one symbol's history
     /// follows another's, each is played from its beginning.
-    pub fn wait(&mut self, now: Duration, micros: i64) -> Duration {
+    pub(crate) fn wait(&mut self, now: Duration, micros: i64) -> Duration {
         let last = self.last_micros.replace(micros);
         let step = match (self.pace, last) {
             (Pace::Unlimited, _) => return Duration::ZERO,

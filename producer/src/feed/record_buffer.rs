@@ -1,4 +1,4 @@
-//! Keeps records in memory, to send them in another order than they were read.
+//! Keeps records in memory, to send them in an order other than that of the inputs.
 
 use super::row_id::RowId;
 
@@ -9,7 +9,7 @@ pub(crate) struct RecordBuffer {
     entries: Vec<Entry>,
 }
 
-/// Where a record is in the buffer, and what it is sorted by.
+/// The position of a record in the buffer, and its sort key.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     start: usize,
@@ -49,7 +49,7 @@ impl RecordBuffer {
         Some(Record { key, value: rest.get(..entry.value_length as usize)?, micros: entry.micros, row: entry.row })
     }
 
-    /// Sorts by time. Records of the same time keep their order.
+    /// Sorts by time. Records with the same time keep their order.
     pub(crate) fn sort_by_date(&mut self) {
         self.entries.sort_by_key(|entry| entry.micros);
     }

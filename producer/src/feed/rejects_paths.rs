@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::input::Input;
 
-/// Why rejected rows cannot be written where the arguments say.
+/// Why rejected rows cannot be written to the chosen files.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RejectsPathError {
     /// The folder does not exist.
@@ -17,29 +17,20 @@ pub enum RejectsPathError {
     /// An input would be overwritten with the rejected rows of another.
     #[error("{}: the rejected rows of {input} would overwrite the input {other}; leave it out, or choose a folder with --rejects", path.display())]
     IsInput {
-        /// The input whose rejected rows would be written there.
         input: String,
         /// The input that would be overwritten.
         other: String,
-        /// The file, as it would be named for rejected rows.
         path: PathBuf,
     },
     /// The rejected rows of two inputs would be mixed.
     #[error("--rejects: {first} and {second} would both write their rejected rows to {}", path.display())]
-    Shared {
-        /// One input.
-        first: String,
-        /// The other input.
-        second: String,
-        /// The file.
-        path: PathBuf,
-    },
+    Shared { first: String, second: String, path: PathBuf },
 }
 
 /// Returns the file of rejected rows for each input, beside it or in `folder`; `None` for an input that was named before,
 /// since its rejected rows are written once.
 ///
-/// Files are compared by their location, however their paths are spelled.
+/// Compares files by their location, since one file can have several paths.
 pub(crate) fn rejects_paths(inputs: &[Input], folder: Option<&Path>) -> Result<Vec<Option<PathBuf>>, RejectsPathError> {
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(RejectsPathError::NotAFolder(folder.to_owned()));

@@ -1,4 +1,4 @@
-//! Identifies the row of a record, in the one word that librdkafka carries along with it.
+//! Identifies the row of a record in one machine word, which librdkafka returns with the delivery report.
 
 /// The input and the line of a row.
 ///
@@ -24,7 +24,7 @@ impl RowId {
         Self(opaque)
     }
 
-    /// Returns the word that travels with the record.
+    /// Returns the word to pass to librdkafka with the record.
     pub(crate) fn opaque(self) -> usize {
         self.0
     }

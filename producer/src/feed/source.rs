@@ -1,4 +1,4 @@
-//! An opened input: its rows, as records, rejected rows and blank lines.
+//! Reads an opened input as records, rejected rows and blank lines.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -15,17 +15,25 @@ use crate::encode::record_encoder::{Quote, RecordEncoder};
 use crate::encode::reject::Reject;
 use crate::report::progress::Progress;
 
-/// If the first rows, this many, all have unreadable dates, the rest of the input is not read.
+/// If the date is unreadable in each of the first rows, up to this number, the rest of the input is not read.
 const DATE_CHECK_ROWS: u64 = 100;
 
 /// An input cannot be read.
 #[derive(Debug, Error)]
-#[error("{input}: {source}")]
+#[error("{input}: {reason}")]
 pub struct InputError {
-    /// The input's name.
+    /// The input's name in messages.
     pub input: String,
-    /// Why it cannot be read.
-    pub source: SourceError,
+    /// Reason, boxed to keep results small.
+    #[source]
+    pub reason: Box<SourceError>,
+}
+
+impl InputError {
+    /// Returns `true` if reading failed, rather than the content of the input.
+    pub(crate) fn is_io(&self) -> bool {
+        matches!(*self.reason, SourceError::Io(_))
+    }
 }
 
 /// Why an input cannot be read.
@@ -37,7 +45,7 @@ pub enum SourceError {
     /// The header line cannot be used.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// The dates have another format than the one in use.
+    /// The dates have a format other than the one in use.
     #[error("none of the first {DATE_CHECK_ROWS} rows has a readable date; line {line}: {reason}")]
     UnreadableDates {
         /// The last line that was read.
@@ -75,7 +83,7 @@ impl Source {
         shutdown: &CancellationToken,
     ) -> Result<Self, InputError> {
         Self::open_unnamed(input, options, progress, shutdown)
-            .map_err(|source| InputError { input: input.name(), source })
+            .map_err(|reason| InputError { input: input.name(), reason: Box::new(reason) })
     }
 
     fn open_unnamed(
@@ -110,7 +118,7 @@ impl Source {
     /// Reads the next row. The JSON of a quote is written to `json`.
     ///
     /// # Errors
-    /// [`InputError`] if reading fails, or if all of the first rows have had unreadable dates.
+    /// [`InputError`] if reading fails, or if the dates of all of the first rows are unreadable.
     pub(crate) fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
         if let Some((line, reason)) = self.date_check.failure.take() {
             return Err(self.error(SourceError::UnreadableDates { line, reason }));
@@ -139,17 +147,17 @@ impl Source {
         self.rows.unended_line()
     }
 
-    fn error(&self, source: SourceError) -> InputError {
-        InputError { input: self.name.clone(), source }
+    fn error(&self, reason: SourceError) -> InputError {
+        InputError { input: self.name.clone(), reason: Box::new(reason) }
     }
 }
 
-/// Detects an input whose dates all have another format.
+/// Detects an input whose dates have a format other than the one in use.
 #[derive(Debug, Default)]
 struct DateCheck {
     rows: u64,
     unreadable: u64,
-    /// Returned by the call after the last row that was checked, so that this row is reported as rejected first.
+    /// The call after the last checked row returns it, so that this row is reported as rejected first.
     failure: Option<(u64, Reject)>,
 }
 

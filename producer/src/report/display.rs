@@ -1,4 +1,4 @@
-//! Shows the progress of a feed: a bar on a terminal, and a line every few seconds elsewhere.
+//! Shows the progress of a feed on standard error: as a bar on a terminal, otherwise as a line every few seconds.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use terminal::numbers::grouped;
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the bar is redrawn.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
-/// How often notices are looked for if there is no bar.
+/// How often new notices are printed if there is no bar.
 const NOTICE_INTERVAL: Duration = Duration::from_millis(500);
 const BAR_REDRAWS_PER_SECOND: u8 = 10;
 const BAR_STEPS: u64 = 10_000;
@@ -28,7 +28,7 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts to show `progress`.
+    /// Starts a display of `progress`.
     pub fn start(progress: Arc<Progress>) -> Self {
         let (stop, stopped) = channel();
         let thread = std::thread::spawn(move || {
@@ -47,7 +47,7 @@ impl Drop for Display {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // The feed goes on even if its display has failed.
+            // The feed continues even if its display has failed.
             let _ = thread.join();
         }
     }
@@ -115,7 +115,7 @@ impl Screen {
     }
 }
 
-/// The feed goes on even if standard error is closed.
+/// Prints a line to standard error. The feed continues even if it is closed.
 fn print_line(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }

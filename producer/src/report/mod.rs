@@ -1,4 +1,4 @@
-//! What a feed reports: counters while it runs, a summary at its end, and the rows that were rejected.
+//! Reports on a feed: counters while it runs, a summary at its end, and the rejected rows.
 
 pub mod display;
 pub mod progress;

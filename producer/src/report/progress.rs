@@ -19,7 +19,7 @@ pub struct Progress {
     notices: Mutex<Vec<String>>,
 }
 
-/// The counters at one time.
+/// Values of the counters at one point in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Rows read from the inputs, without blank ones. A row that is sent again counts again.
@@ -28,7 +28,7 @@ pub struct Snapshot {
     pub sent: u64,
     /// Records that the broker has confirmed.
     pub delivered: u64,
-    /// Rows that were not sent because the topic already holds them.
+    /// Rows that were not sent because the topic already contains them.
     pub already_in_topic: u64,
     /// Rows that are not quotes.
     pub rejected: u64,
@@ -45,7 +45,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Returns the part of the work that is done, from 0 to 1; `None` if it is unknown.
+    /// Returns the completed fraction of the work, from 0 to 1; `None` if it is unknown.
     #[must_use]
     pub fn fraction(&self) -> Option<f64> {
         let (done, all) = match (self.expected_rows, self.expected_bytes) {

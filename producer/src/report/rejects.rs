@@ -15,9 +15,7 @@ use crate::encode::reject::Reject;
 #[derive(Debug, Error)]
 #[error("failed to write rejected rows to {}: {source}; choose another folder with --rejects", path.display())]
 pub struct RejectsError {
-    /// The file.
     pub path: PathBuf,
-    /// The error of writing it.
     pub source: io::Error,
 }
 
@@ -40,7 +38,7 @@ impl Rejects {
         }
     }
 
-    /// Like [`Rejects::prepare`], but touches nothing before a row is rejected.
+    /// Like [`Rejects::prepare`], but creates or removes no file before a row is rejected.
     pub(crate) fn unprepared(path: PathBuf) -> Self {
         Self { path, writer: None }
     }
@@ -61,7 +59,7 @@ impl Rejects {
         write_reject(writer, line, reason, raw)
     }
 
-    /// Writes out what is buffered. Returns the file's path, or `None` if no row was rejected.
+    /// Flushes the file. Returns its path, or `None` if no row was rejected.
     ///
     /// # Errors
     /// [`RejectsError`] if it cannot be written.

@@ -11,10 +11,10 @@ use terminal::numbers::{counted, grouped, size};
 
 use super::progress::Snapshot;
 
-/// The records that a partition has confirmed.
+/// The confirmed records of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct PartitionDelivery {
-    /// How many records.
+    /// Number of confirmed records.
     pub records: u64,
     /// The smallest offset.
     pub first_offset: i64,
@@ -22,10 +22,10 @@ pub struct PartitionDelivery {
     pub last_offset: i64,
 }
 
-/// What was delivered, by partition.
+/// Confirmed records by partition.
 pub type Delivered = BTreeMap<i32, PartitionDelivery>;
 
-/// What a feed has done.
+/// Result of a feed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// Rows read from the inputs, without blank ones. A row that is sent again counts again.
@@ -37,7 +37,7 @@ pub struct Summary {
     /// `true` if records were to be printed instead of sent.
     #[serde(skip)]
     pub dry_run: bool,
-    /// Rows that the topic already held, if the feed was resumed.
+    /// Rows that the topic already contained, if the feed was resumed.
     #[serde(rename = "already")]
     pub already_in_topic: Option<u64>,
     /// Rows that are not quotes.
@@ -54,7 +54,7 @@ pub struct Summary {
     pub interrupted: bool,
     /// The seed of a sampled feed.
     pub seed: Option<u64>,
-    /// What was delivered, by partition.
+    /// Confirmed records by partition.
     pub partitions: Delivered,
     /// Files of rejected rows.
     pub rejects: Vec<PathBuf>,

@@ -6,10 +6,8 @@ use kafka_client::topic::Topic;
 use terminal::numbers::counted;
 use thiserror::Error;
 
-use super::fingerprint::ContentError;
+use super::fingerprint::{Change, ContentError};
 use super::topic_reader::ReadError;
-
-pub use super::fingerprint::Change;
 
 /// Why a feed cannot be resumed, or was resumed with duplicates.
 #[derive(Debug, Error)]
@@ -18,26 +16,22 @@ pub enum ResumeError {
     /// An input cannot be read.
     #[error(transparent)]
     Content(#[from] ContentError),
-    /// The feed is not the one that was begun.
+    /// The feed has changed since an earlier run.
     #[error("--resume: {}", describe(*change, topic, input, *partitions))]
     Mismatch {
-        /// What has changed.
         change: Change,
-        /// The topic.
         topic: Topic,
-        /// The input whose rows the topic holds.
+        /// The input whose rows the topic contains.
         input: String,
-        /// The topic's present number of partitions.
+        /// The topic's current number of partitions.
         partitions: u32,
     },
-    /// It is unknown how far a partition got.
+    /// The last row of the feed in a partition may have been removed.
     #[error(
-        "--resume: partition {partition} of topic `{topic}` holds no row of this feed, although others do, and its records before offset {low} have been removed, so how far it got is unknown; without --resume, everything is sent from the first row"
+        "--resume: partition {partition} of topic `{topic}` holds no row of this feed, although others do, and its records before offset {low} have been removed, so the last row that it received is unknown; without --resume, everything is sent from the first row"
     )]
     RowsRemoved {
-        /// The topic.
         topic: Topic,
-        /// The partition.
         partition: usize,
         /// The first offset that the partition still has.
         low: i64,
@@ -57,25 +51,20 @@ pub enum ResumeError {
         waited.as_secs()
     )]
     Duplicates {
-        /// How many.
         rows: u64,
-        /// The topic.
         topic: Topic,
-        /// The partition of the first duplicate.
+        /// Partition, offset and row of the first duplicate.
         partition: i32,
-        /// The offset of the first duplicate.
         offset: i64,
-        /// The row of the first duplicate.
         row: u64,
-        /// How long this run waited.
         waited: Duration,
     },
 }
 
 impl ResumeError {
-    /// Returns `true` if the arguments are at fault: nothing was sent, and the same command fails again.
+    /// Returns `true` if the arguments are wrong.
     #[must_use]
-    pub fn is_usage(&self) -> bool {
+    pub(crate) fn is_usage(&self) -> bool {
         matches!(self, Self::Mismatch { .. } | Self::RowsRemoved { .. })
     }
 }
@@ -89,7 +78,7 @@ fn describe(change: Change, topic: &Topic, input: &str, partitions: u32) -> Stri
             "topic `{topic}` holds rows of {input} that were sent with other arguments (--order, --seed, --repeat, --delimiter, --symbol, --date-format, --numeric) or by another version of the producer; use those, or leave out --resume to send everything from the first row"
         ),
         Change::Partitions(before) => format!(
-            "topic `{topic}` had {before} partitions when this feed was begun and has {partitions} now, which moves symbols to other partitions; use a new topic, or leave out --resume to send everything from the first row"
+            "topic `{topic}` had {before} partitions when this feed was started and has {partitions} now, which moves symbols to other partitions; use a new topic, or leave out --resume to send everything from the first row"
         ),
     }
 }

@@ -1,16 +1,15 @@
-//! The fingerprint of a feed, which the headers of its records carry.
+//! The fingerprint of a feed, which is part of the headers of its records.
 //!
 //! A feed sends the same records in the same order if the bytes of its files, the arguments that shape and order records,
-//! and the program are the same; a symbol is in the same partition if the number of partitions is. So these make up the
-//! fingerprint. The headers of a record also have a hash of its file's path, which shows that the file was fed before,
-//! before it changed or together with other files.
+//! and the program are the same. A symbol stays in the same partition if the number of partitions is the same. The
+//! fingerprint therefore consists of these four. The headers of a record also contain a hash of its file's path. It shows
+//! that the file was fed earlier, before it changed or together with other files.
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use rdkafka::message::{BorrowedHeaders, Headers};
 use sha2::{Digest, Sha256};
-
 use thiserror::Error;
 
 use crate::feed::Feed;
@@ -22,8 +21,8 @@ pub(super) const FEED_HEADER: &str = "tickerlake-feed";
 /// The header with the number of the record in its feed, from 1, in decimal.
 pub(super) const ROW_HEADER: &str = "tickerlake-row";
 
-/// Identifies a feed. The hashes are short, since each record carries them, and Lambda's event has four bytes for each
-/// byte of a header.
+/// Identifies a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes for
+/// each byte of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FeedId {
     /// Hash of the files' bytes.
@@ -42,14 +41,14 @@ pub(super) struct Fingerprint {
     pub(super) paths: Vec<u32>,
 }
 
-/// What has changed since rows of an input were sent.
+/// A change since rows of an input were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// The bytes of the files, or which files are fed together.
     Files,
     /// The arguments, or the program's version.
     Arguments,
-    /// The topic's number of partitions, which was this.
+    /// The topic's number of partitions; the value is the earlier number.
     Partitions(u32),
 }
 
@@ -64,10 +63,10 @@ pub(super) enum Relation {
     Changed(Mismatch),
 }
 
-/// A change because of which a feed cannot be resumed.
+/// A change that makes it impossible to resume a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mismatch {
-    /// The index of the input whose rows the topic holds.
+    /// The index of the input whose rows the topic contains.
     pub(super) input: usize,
     pub(super) change: Change,
 }
@@ -162,7 +161,7 @@ impl FeedHeaders {
     }
 }
 
-/// Hashes the bytes of all inputs, and where each input ends.
+/// Returns a hash of the bytes of all inputs and of the positions at which each input ends.
 pub(super) fn content_hash(inputs: &[Input]) -> Result<u64, ContentError> {
     let mut all = Sha256::new();
     for input in inputs {

@@ -1,14 +1,14 @@
 //! The high-water marks of a feed: its last row in each partition, found by reading the partitions backwards.
 //!
 //! A symbol's rows are all in one partition, and the producer is idempotent. So the rows of a feed that have arrived in a
-//! partition are the first of its rows for that partition, in order, and the greatest row number says how far it got.
-//! Nothing here knows Kafka: [`Search`] says what to read, and the caller passes in what was there.
+//! partition are the first of its rows for that partition, in order, and the largest row number is the last row that has
+//! arrived. This module does no I/O: [`Search`] returns the offsets to read, and the caller passes in the records.
 
 use kafka_client::watermarks::Watermarks;
 
 use super::fingerprint::{FeedHeaders, Fingerprint, Mismatch, Relation};
 
-/// How many offsets are read first of each partition; each further block is four times as long.
+/// Number of offsets in the first block that is read from each partition. Each further block is four times as long.
 const FIRST_BLOCK: i64 = 1_000;
 
 /// Offsets of one partition, from `from` up to but not including `to`.
@@ -30,9 +30,9 @@ pub(super) struct Search<'a> {
 #[derive(Debug)]
 struct PartitionSearch {
     low: i64,
-    /// Every offset from here on has been read, or is being read.
+    /// Every offset from this one on has been read, or is being read.
     read_from: i64,
-    /// The greatest row number found, or 0; rows are numbered from 1.
+    /// The largest row number found, or 0; rows are numbered from 1.
     mark: u64,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Search<'a> {
         Self { feed, block: FIRST_BLOCK, partitions: watermarks.iter().map(partition).collect() }
     }
 
-    /// Returns what to read next: of each partition where no row has been found, the block before the last one. Empty if
+    /// Returns the offsets to read next: the preceding block of each partition in which no row has been found. Empty if
     /// the search is over.
     pub(super) fn next_ranges(&mut self) -> Vec<OffsetRange> {
         let block = self.block;
@@ -65,7 +65,7 @@ impl<'a> Search<'a> {
         .collect()
     }
 
-    /// Takes note of a record. Returns `true` if it belongs to this feed.
+    /// Updates the partition's mark from a record. Returns `true` if the record belongs to this feed.
     ///
     /// # Errors
     /// [`Mismatch`] if it belongs to this feed as it was before something changed.
@@ -85,8 +85,8 @@ impl<'a> Search<'a> {
     /// Returns the high-water marks by partition; 0 for a partition without rows of the feed.
     ///
     /// # Errors
-    /// [`RowsRemoved`] names a partition whose mark is unknown: it holds no row of the feed although others do, and
-    /// records have been removed from it. If no partition holds a row, the feed has not begun.
+    /// [`RowsRemoved`] names a partition whose mark is unknown: it contains no row of the feed although others do, and
+    /// records have been removed from it. If no partition contains a row, the feed has not started.
     pub(super) fn high_water_marks(&self) -> Result<Vec<u64>, RowsRemoved> {
         let has_begun = self.partitions.iter().any(|one| one.mark > 0);
         let removed = self.partitions.iter().position(|one| has_begun && one.mark == 0 && one.low > 0);

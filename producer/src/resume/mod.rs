@@ -1,7 +1,6 @@
-//! Resumes a feed: finds how far it has got in each partition of the topic, and therefore which rows to pass over.
+//! Resumes a feed: finds its last row in each partition of the topic, and skips the rows up to there.
 //!
-//! The topic is the only state: the headers of each record say which feed it belongs to, and which row of the feed it is
-//! (`fingerprint.rs`).
+//! The topic is the only state: the headers of each record identify its feed and its row in the feed (`fingerprint.rs`).
 //!
 //! ```text
 //! partition 0:  | 1 | 3 | 4 | x |            high-water mark 4      x: a record of another producer
@@ -10,12 +9,12 @@
 //! ```
 //!
 //! Records that a killed run had in flight can arrive after the topic has been read. This run waits for them instead of
-//! fencing them off: Kafka fences a producer only if it sends in transactions, and a consumer that does not ask for
-//! committed records only would then receive the records of aborted transactions as well, and so receive them twice. The
-//! wait ends after a time without a new row of the feed, in which each partition's leader answered immediately. A row
+//! fencing them off. Kafka fences only producers that send in transactions, and a consumer that does not restrict itself
+//! to committed records would then receive the rows of aborted transactions as well, and so receive them twice. The wait
+//! ends after a time in which no new row of the feed arrived and each partition's leader answered without delay. A row
 //! that arrives even later is detected at the end.
 
-pub mod error;
+pub(crate) mod error;
 mod fingerprint;
 mod high_water_marks;
 mod partitioner;
@@ -41,12 +40,12 @@ use crate::report::summary::Delivered;
 
 /// How often the topic is checked for new rows during the wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// A broker that takes longer to answer has stalled, and may append records it had received before after its answer.
+/// A broker that takes longer to answer has stalled. After its answer, it may append records that it received earlier.
 const STALL_THRESHOLD: Duration = Duration::from_secs(1);
-/// If rows still arrive this long after the wait, they are not those of a run that was killed.
+/// If rows still arrive this long after the wait, another producer sends them, not a run that was killed.
 const MAX_EXTRA_WAIT: Duration = Duration::from_secs(30);
 
-/// Whether the topic already holds a row.
+/// Whether the topic already contains a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowStatus {
     New,
@@ -61,7 +60,7 @@ pub(crate) struct ResumedFeed<'a> {
     /// Values of [`FEED_HEADER`], by input.
     headers: Vec<String>,
     wait: Duration,
-    /// The number of the present row, from 1, and its partition.
+    /// The number of the current row, from 1, and its partition.
     row: u64,
     partition: u32,
     digits: String,
@@ -69,17 +68,17 @@ pub(crate) struct ResumedFeed<'a> {
     found: Option<Found>,
 }
 
-/// How far the feed has got.
+/// The rows of the feed that the topic contains.
 struct Found {
     /// The last row of the feed in each partition.
     high_water_marks: Vec<u64>,
-    /// The offset before which each partition has been read.
+    /// The offset up to which each partition has been read.
     ends: Vec<i64>,
 }
 
 impl<'a> ResumedFeed<'a> {
-    /// Finds how far the feed has got in a topic with `partitions` partitions. Blocks until `wait` has passed without a
-    /// new row.
+    /// Finds the last rows of the feed in a topic with `partitions` partitions. Blocks until no new row has arrived for
+    /// `wait`.
     pub(crate) fn find(
         feed: &Feed,
         wait: Duration,
@@ -115,7 +114,8 @@ impl<'a> ResumedFeed<'a> {
         Ok(Self { settings, topic, fingerprint, headers, wait, row, partition, digits, found })
     }
 
-    /// Moves to the feed's next row, whose record has this key, and returns whether it has to be sent.
+    /// Advances to the next row of the feed, whose record has this key, and returns whether the topic already contains
+    /// it.
     pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         self.row += 1;
         self.partition = partition_of(key, self.fingerprint.feed.partitions);
@@ -126,12 +126,12 @@ impl<'a> ResumedFeed<'a> {
         }
     }
 
-    /// Returns the partition of the present row.
+    /// Returns the partition of the current row.
     pub(crate) fn partition(&self) -> i32 {
         self.partition as i32
     }
 
-    /// Returns the headers of the present row, which is a row of the input with index `input`.
+    /// Returns the headers of the current row, which is a row of the input with index `input`.
     pub(crate) fn headers(&mut self, input: usize) -> OwnedHeaders {
         use std::fmt::Write;
         self.digits.clear();
@@ -148,11 +148,11 @@ impl<'a> ResumedFeed<'a> {
     /// [`ResumeError::Duplicates`] if it has.
     pub(crate) fn check_for_duplicates(&self, delivered: &Delivered) -> Result<(), ResumeError> {
         let Some(found) = &self.found else { return Ok(()) };
-        // An interrupted feed is checked as well, which does not take long.
+        // An interrupted feed is checked too, since the check is quick.
         let never = CancellationToken::new();
         let reader = TopicReader::new(self.settings, self.topic)?;
         let watermarks = reader.watermarks(self.fingerprint.feed.partitions, &never)?.unwrap_or_default();
-        // A partition that has grown by the number of delivered records holds nothing else.
+        // A partition that has grown by the number of delivered records has no other new records.
         let with_others: Vec<OffsetRange> = new_ranges(&found.ends, &watermarks.partitions)
             .filter(|range| {
                 let own = delivered.get(&range.partition).map_or(0, |partition| partition.records);
@@ -220,8 +220,8 @@ impl TopicSearch<'_> {
         Ok(Some(Found { high_water_marks, ends }))
     }
 
-    /// Reads what arrives, until no row of the feed has arrived for as long as the wait while the brokers answered
-    /// immediately. Returns `false` if a shutdown comes first.
+    /// Reads new records until no row of the feed has arrived for the whole wait, during which the brokers answered
+    /// without delay. Returns `false` if a shutdown comes first.
     fn wait_for_rows_in_flight(
         &self,
         search: &mut Search<'_>,
@@ -232,7 +232,7 @@ impl TopicSearch<'_> {
         let mut last_row = started;
         loop {
             std::thread::sleep(POLL_INTERVAL.min(self.wait.saturating_sub(last_row.elapsed())));
-            // Checked before the watermarks are, so that everything that has arrived by then is read.
+            // Checked before the watermarks are fetched, so that everything that has arrived by then is read.
             let is_over = last_row.elapsed() >= self.wait;
             let Some(watermarks) = self.reader.watermarks(self.partitions, shutdown)? else { return Ok(false) };
             let arrived: Vec<OffsetRange> = new_ranges(ends, &watermarks.partitions).collect();
@@ -271,7 +271,7 @@ impl TopicSearch<'_> {
     }
 }
 
-/// Returns what has arrived in each partition since it was read.
+/// Returns the offsets that each partition has gained since it was read.
 fn new_ranges<'a>(ends: &'a [i64], watermarks: &'a [Watermarks]) -> impl Iterator<Item = OffsetRange> + 'a {
     let all = ends.iter().zip(watermarks).enumerate();
     all.map(|(at, (&from, &Watermarks { high, .. }))| OffsetRange { partition: at as i32, from, to: high })

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::fingerprint::FeedHeaders;
 use super::high_water_marks::OffsetRange;
 
-/// How long the broker may be silent while a topic is read.
+/// How long to wait for the next answer of the broker while a topic is read.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one poll may take before the shutdown is checked.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -29,7 +29,7 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 pub struct ReadError {
     topic: Topic,
     servers: String,
-    /// Not a `#[source]`: its text would repeat the code's, which the message has already.
+    /// Not a `#[source]`: its text would repeat the code's, which the message already contains.
     error: Box<KafkaError>,
 }
 
@@ -39,7 +39,7 @@ fn reason(error: &KafkaError) -> String {
     format!("{message}{}", Operation::ReadTopic.hint(code))
 }
 
-/// A reader of one topic that is in no consumer group and commits nothing.
+/// Reads one topic without joining a consumer group or committing offsets.
 pub(super) struct TopicReader<'a> {
     consumer: BaseConsumer<SilentContext>,
     settings: &'a Settings,

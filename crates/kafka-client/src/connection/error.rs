@@ -37,7 +37,7 @@ pub enum ConnectionError {
     /// The topic does not exist.
     #[error("no topic `{topic}` at {servers}; `producer --create-topic N` creates it")]
     UnknownTopic {
-        /// The topic.
+        /// The topic that does not exist.
         topic: Topic,
         /// The bootstrap servers.
         servers: String,
@@ -45,7 +45,7 @@ pub enum ConnectionError {
     /// The topic cannot be used.
     #[error("topic `{topic}` at {servers}: {code}{}", Operation::Produce.hint(Some(*code)))]
     Topic {
-        /// The topic.
+        /// The topic for which the broker returned an error.
         topic: Topic,
         /// The bootstrap servers.
         servers: String,
@@ -53,7 +53,7 @@ pub enum ConnectionError {
         #[source]
         code: Code,
     },
-    /// librdkafka cannot go on.
+    /// librdkafka cannot continue.
     #[error("{servers}: {reason}")]
     Fatal {
         /// The bootstrap servers.
@@ -64,7 +64,7 @@ pub enum ConnectionError {
 }
 
 impl ConnectionError {
-    /// Returns the error of a topic that the broker answered with `code`.
+    /// Returns the error for a topic for which the broker returned `code`.
     #[must_use]
     pub fn of_topic(topic: &Topic, settings: &Settings, code: Code) -> Self {
         let (topic, servers) = (topic.clone(), settings.servers().to_owned());
@@ -75,7 +75,8 @@ impl ConnectionError {
     }
 }
 
-/// A broker that speaks TLS closes a plain-text connection without a reason, so anything else may be that.
+/// Returns a hint to try TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without giving
+/// a reason.
 fn tls_hint(reason: &str) -> &'static str {
     match reason.contains("refused") || reason.contains("resolve") {
         true => "",

@@ -1,4 +1,4 @@
-//! Connects a client to its brokers, and says what to change if that fails.
+//! Connects a client to its brokers, and reports the setting to change if that fails.
 //!
 //! librdkafka retries a connection forever and reports each failed attempt to a callback. [`ConnectionMonitor`] decides
 //! which of these reports end the attempt; [`connect`] waits until the brokers have answered, or a report or the
@@ -27,7 +27,7 @@ pub use self::monitor::{ConnectionMonitor, Monitored, Report};
 
 /// How long brokers may take to answer before [`connect`] fails.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a broker may take to create a topic by itself, on the first request that names it.
+/// How long a broker may take to create a topic automatically, on the first request that names it.
 const TOPIC_CREATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one metadata request may take.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
@@ -85,7 +85,7 @@ fn topic_error(metadata: &Metadata, topic: &Topic) -> Option<Code> {
     }
 }
 
-/// How long the broker may take until it no longer returns this error for the topic.
+/// Returns how long to retry while the broker returns this error for the topic.
 fn topic_timeout(code: Code) -> Duration {
     match code {
         Code::LeaderNotAvailable => CONNECT_TIMEOUT,
@@ -135,7 +135,7 @@ impl Monitored for Probe {
 }
 
 impl ClientContext for Probe {
-    /// Everything that matters is also reported as an error.
+    /// Drops log messages, since all that matters is also reported as an error.
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {

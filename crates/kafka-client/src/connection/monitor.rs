@@ -1,4 +1,4 @@
-//! Follows the reports of a client about its connections.
+//! Evaluates librdkafka's reports about a client's connections.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::error::ConnectionError;
 
-/// How often the user is notified that the client waits for its brokers.
+/// How often the user is notified that the client is waiting for its brokers.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Follows librdkafka's reports about a client's connections.
+/// Evaluates librdkafka's reports about a client's connections.
 ///
 /// Before the first connection, an authentication or TLS failure is final. Afterwards the same failure is a broken
 /// connection like any other, which librdkafka restores.
@@ -20,49 +20,47 @@ pub struct ConnectionMonitor {
     connected: bool,
     failure: Option<ConnectionError>,
     last_reason: Option<String>,
-    /// When the user was last notified that the client waits; `None` while a broker is connected.
+    /// When the user was last notified that the client is waiting; `None` while a broker is connected.
     last_notice: Option<Instant>,
 }
 
-/// What a report means for the client.
+/// Consequence of a report for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// The client cannot go on.
+    /// The client cannot continue.
     Failed(ConnectionError),
-    /// The client waits for its brokers; the text is for the user.
+    /// The client is waiting for its brokers; the text is for the user.
     Waiting(String),
-    /// Nothing that the user has to know.
+    /// The user does not need to know of the report.
     Ignored,
 }
 
 impl ConnectionMonitor {
-    /// Creates the monitor of a client of the brokers at `servers`.
+    /// Creates the monitor for a client of the brokers at `servers`.
     #[must_use]
     pub fn new(servers: &str) -> Self {
         Self { servers: servers.to_owned(), connected: false, failure: None, last_reason: None, last_notice: None }
     }
 
-    /// Takes note of a report by librdkafka: the error, and its description.
+    /// Evaluates a report from librdkafka: an error and its description.
     pub fn report(&mut self, error: &KafkaError, reason: &str) -> Report {
         let reason = reason.to_owned();
         match error.rdkafka_error_code() {
             Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
                 self.rejected(reason, "-X sasl.mechanism, sasl.username and sasl.password")
             }
-            // librdkafka reports it under one code or another, depending on which of its threads reads the socket
-            // first, and uses the same words for an unknown authority and for a host that the certificate does not name.
-            _ if !self.connected && reason.contains("certificate verify failed") => self.rejected(
-                reason,
-                "-X ssl.ca.location, and that the certificate has the host of --bootstrap-server among its names",
-            ),
+            // The code depends on which of librdkafka's threads reads the socket first. The text is the same for an
+            // unknown authority and for a host that the certificate does not name.
+            _ if !self.connected && reason.contains("certificate verify failed") => self
+                .rejected(reason, "-X ssl.ca.location, and that the certificate names the host of --bootstrap-server"),
             Some(Code::SSL) if !self.connected => {
                 self.rejected(reason, "-X security.protocol, ssl.ca.location and --bootstrap-server")
             }
             Some(Code::Fatal) => self.failed(ConnectionError::Fatal { servers: self.servers.clone(), reason }),
             Some(Code::AllBrokersDown) if self.connected => self.waiting(reason),
-            // A TLS listener closes the connection of a plain-text client, about which librdkafka reports nothing else.
+            // A TLS listener closes the connection of a plain-text client, and librdkafka reports nothing else about it.
             Some(Code::AllBrokersDown) => {
-                self.last_reason.get_or_insert_with(|| "the connection is closed without an answer".to_owned());
+                self.last_reason.get_or_insert_with(|| "the connection was closed without an answer".to_owned());
                 Report::Ignored
             }
             _ => {
@@ -72,13 +70,13 @@ impl ConnectionMonitor {
         }
     }
 
-    /// Takes note that the brokers have answered. From now on, the client waits for brokers that are gone.
-    pub fn set_connected(&mut self) {
+    /// Records that the brokers have answered. From now on, the client waits for brokers that are down.
+    pub(crate) fn set_connected(&mut self) {
         self.connected = true;
         self.last_reason = None;
     }
 
-    /// Takes note that a broker has confirmed something. Returns `true` if the user was notified that the client waits.
+    /// Ends the wait for the brokers, after one has confirmed a record. Returns `true` if the user was notified of the wait.
     pub fn end_wait(&mut self) -> bool {
         self.last_notice.take().is_some()
     }
@@ -88,7 +86,7 @@ impl ConnectionMonitor {
         self.failure.as_ref()
     }
 
-    /// Returns librdkafka's last report, if it is about the present connection.
+    /// Returns librdkafka's last report about the current connection, if any.
     #[must_use]
     pub fn last_reason(&self) -> Option<&str> {
         self.last_reason.as_deref()
@@ -116,7 +114,7 @@ impl ConnectionMonitor {
 
 /// A client context that passes librdkafka's reports to a [`ConnectionMonitor`].
 pub trait Monitored {
-    /// Gives access to the monitor.
+    /// Calls `access` with the monitor.
     fn with_monitor<T>(&self, access: impl FnOnce(&mut ConnectionMonitor) -> T) -> T;
 }
 

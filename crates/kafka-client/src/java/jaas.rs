@@ -1,7 +1,7 @@
-//! Reads `sasl.jaas.config`, the way in which Java's clients write a login.
+//! Parses `sasl.jaas.config`, the login configuration of Java's clients.
 //!
-//! Kafka's client reads it with Java's `StreamTokenizer`, whose escapes and comments are therefore those here. A value
-//! without quotes, and a missing semicolon, are accepted more liberally than by Kafka.
+//! Kafka's client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It is more
+//! lenient than Kafka about values without quotes and a missing semicolon.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -17,14 +17,14 @@ pub(crate) struct Login {
     pub(crate) is_plain: bool,
 }
 
-/// Why a login cannot be translated. Does not show the configuration, which holds the password.
+/// Why a login cannot be translated. Messages omit the configuration, which contains the password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JaasError {
     /// The login module is neither SCRAM's nor PLAIN's.
     #[error("login module {0} cannot be translated; only ScramLoginModule and PlainLoginModule can")]
     Module(String),
     /// An option is missing.
-    #[error("it has no {0}=\"...\"")]
+    #[error("{0}=\"...\" is missing")]
     Missing(&'static str),
     /// It is not `Module required key="value" ...;`.
     #[error("expected `Module required username=\"...\" password=\"...\";`")]
@@ -46,7 +46,7 @@ pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
         _ => return Err(JaasError::Module(module.to_owned())),
     };
     let mut options = Options { letters: rest.chars().peekable() };
-    // The control flag, which makes no difference for a single module.
+    // Skip the control flag, which has no effect with a single module.
     options.skip_blanks_and_comments();
     if options.word(char::is_whitespace).is_empty() || options.letters.peek().is_none() {
         return Err(JaasError::Syntax);

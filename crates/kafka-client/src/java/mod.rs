@@ -1,7 +1,7 @@
 //! Reads the configuration files of Java's Kafka client.
 //!
 //! `properties.rs` reads the syntax, `settings.rs` translates Java's keys to librdkafka's, and `jaas.rs` reads the login in
-//! `sasl.jaas.config`. What Java reads from the lines in `testdata` was recorded once, and the tests compare with it.
+//! `sasl.jaas.config`. The tests compare with results of Java that were recorded in `testdata`.
 
 pub(crate) mod jaas;
 pub(crate) mod properties;

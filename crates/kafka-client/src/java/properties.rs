@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use super::Pairs;
 
-/// A `\uXXXX` escape that is invalid. Does not show the line, which may hold a password.
+/// An invalid `\uXXXX` escape. Messages omit the line, which may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum EscapeError {
     /// `\u` is not followed by four hexadecimal digits.

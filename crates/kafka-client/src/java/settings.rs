@@ -11,9 +11,8 @@ pub enum JavaSettingError {
     /// librdkafka does not have the setting.
     #[error("`{key}` is a setting of Java's client; {instead}")]
     JavaOnly {
-        /// The key.
         key: String,
-        /// What to do instead.
+        /// The advice that ends the message.
         instead: String,
     },
     /// The login cannot be translated.
@@ -21,7 +20,7 @@ pub enum JavaSettingError {
     Jaas(#[source] JaasError),
 }
 
-/// Java's keys for which librdkafka has another key with the same values.
+/// Java's keys that have another name in librdkafka.
 const RENAMED: [(&str, &str); 6] = [
     ("max.request.size", "message.max.bytes"),
     ("partitioner.class", "partitioner"),
@@ -55,7 +54,7 @@ const UNSUPPORTED: [&str; 20] = [
     "ssl.engine.factory.class",
 ];
 
-/// Translates Java's keys to librdkafka's. Keys that both have are kept.
+/// Translates Java's keys to librdkafka's. Keys that are the same in both are kept.
 ///
 /// # Errors
 /// [`JavaSettingError`] names the key and what to use instead.
