@@ -13,7 +13,7 @@ class Failed(Exception):
 
 
 class Pending(str):
-    """What a poll observed while the awaited condition does not hold yet."""
+    """The state that a poll observed while the awaited condition does not hold yet."""
 
 
 def grouped(count):

@@ -1,4 +1,4 @@
-//! What the commands answer about a golden lake, as text that later versions must give again.
+//! Answers of the commands about a golden lake, as text that later versions must reproduce.
 
 use std::collections::BTreeMap;
 

@@ -17,8 +17,8 @@ use crate::output::{Format, Output};
 /// Exit code if something is missing, stored twice or damaged.
 pub const FOUND: u8 = 4;
 
-/// Read every object and report records that are missing, stored twice or damaged
 #[derive(Args, Debug)]
+/// Read every object and report records that are missing, stored twice or damaged
 #[command(after_help = "\
 Prints a row for each topic, generation and partition, then the findings, and below each kind of
 finding what can be done. Of each kind 20 findings are printed, and how many more exist.

@@ -11,8 +11,8 @@ use crate::trace::TraceArgs;
 use crate::trigger::TriggerArgs;
 use crate::up::UpArgs;
 
-/// A stock-market feed from CSV files to SQL on a data lake, on one machine
 #[derive(Parser, Debug)]
+/// A stock-market feed from CSV files to SQL on a data lake, on one machine
 #[command(
     version,
     after_help = "\
@@ -27,7 +27,6 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Feed CSV files through the whole pipeline, then print what was stored and the answers of the saved queries

@@ -33,7 +33,6 @@ pub struct LakeArgs {
 pub struct WritableLake {
     /// A client for the bucket.
     pub client: Client,
-    /// The bucket.
     pub bucket: String,
     /// The embedded S3, if the lake is a folder.
     pub storage: Option<Storage>,

@@ -19,7 +19,6 @@ pub enum Format {
 /// Prints to standard output in one format. Output for the other format is dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Output {
-    /// The format.
     pub format: Format,
 }
 

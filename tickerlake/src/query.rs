@@ -12,8 +12,8 @@ use terminal::signal::stop_on_signal;
 
 use crate::lake::LakeArgs;
 
-/// Run SQL over the stored objects
 #[derive(Args, Debug)]
+/// Run SQL over the stored objects
 #[command(after_help = "\
 Tables: one per topic; `quotes`, which is the topic selected with --topic; `quarantine`, which has the
 invalid records of all topics. The view quotes_latest has the newest record of each symbol and

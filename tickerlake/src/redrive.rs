@@ -16,8 +16,8 @@ use crate::progress::status::report_text;
 use crate::trigger::args::{FunctionArgs, InvokeArgs, open};
 use terminal::numbers::counted;
 
-/// Invoke the function again with the batches that --on-failure kept
 #[derive(Args, Debug)]
+/// Invoke the function again with the batches that --on-failure kept
 #[command(after_help = "\
 SOURCE is the folder or S3 prefix that `tickerlake trigger --on-failure` wrote to, or that Lambda's
 on-failure destination in S3 did. Each file has the event of one batch. The function is invoked with
@@ -55,7 +55,7 @@ pub struct RedriveArgs {
 }
 
 impl RedriveArgs {
-    /// Creates the arguments of `trigger --redrive`, which `redrive` replaces.
+    /// Creates the arguments from those of the deprecated option of `trigger`.
     pub(crate) fn from_trigger(source: Location, function: FunctionArgs, format: Format) -> Self {
         let retries = function.maximum_retry_attempts.unwrap_or_else(|| DEFAULT_RETRIES.into());
         RedriveArgs { source, invoke: function.invoke, maximum_retry_attempts: retries, format }

@@ -14,8 +14,8 @@ use crate::lake::{FOLDER_BUCKET, LakeArgs};
 use crate::output::{Format, Output};
 use terminal::numbers::counted;
 
-/// Rebuild lost ledgers from the objects
 #[derive(Args, Debug)]
+/// Rebuild lost ledgers from the objects
 #[command(after_help = "\
 Without its ledger the function stores no more records of a partition. This command reads every
 object, as `tickerlake audit` does, and writes a ledger for each partition that has objects and no
@@ -46,7 +46,7 @@ pub struct RepairArgs {
     lake: LakeArgs,
 }
 
-/// The arguments of `audit --repair`, which `repair` replaces.
+/// For the deprecated option of `audit`.
 impl From<AuditArgs> for RepairArgs {
     fn from(args: AuditArgs) -> Self {
         let AuditArgs { scope, repair: _, format, kafka, lake } = args;

@@ -50,8 +50,8 @@ const WAIT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 /// Minimum time between two plain lines of progress.
 const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Feed CSV files through the whole pipeline: producer, Kafka, event source, sink, objects, SQL
 #[derive(Args, Debug)]
+/// Feed CSV files through the whole pipeline: producer, Kafka, event source, sink, objects, SQL
 #[command(after_help = "\
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder adds to it; query it with `tickerlake query`.

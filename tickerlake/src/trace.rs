@@ -12,8 +12,8 @@ use lake_format::RecordId;
 use crate::lake::LakeArgs;
 use crate::output::Format;
 
-/// Find a record: the object and line that store it, or why it is in the quarantine
 #[derive(Args, Debug)]
+/// Find a record: the object and line that store it, or why it is in the quarantine
 #[command(after_help = "\
 A record that is stored more than once, or in several generations of its topic, is printed with
 each location. If the record is not stored, its neighbours are printed.

@@ -30,8 +30,8 @@ pub(crate) const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// Default number of records in a batch, as on AWS.
 const BATCH_SIZE: u16 = 100;
 
-/// Read topics in batches and invoke the sink or another function, as Lambda's Kafka event source does
 #[derive(Args, Debug)]
+/// Read topics in batches and invoke the sink or another function, as Lambda's Kafka event source does
 #[command(after_help = "\
 Without --function the batches go to the sink in this process, with the settings of the function's own
 variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).

@@ -33,8 +33,8 @@ use terminal::numbers::counted;
 /// Wait at the end before a warning about records that are not stored yet.
 const DRAIN_WARNING_DELAY: Duration = Duration::from_secs(1);
 
-/// Run a Kafka-compatible broker, an S3, the event source and the sink until Ctrl-C
 #[derive(Args, Debug)]
+/// Run a Kafka-compatible broker, an S3, the event source and the sink until Ctrl-C
 #[command(after_help = "\
 Then, in other terminals:
   producer -b 127.0.0.1:9092 quotes.csv

@@ -12,7 +12,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::event::{SourceRecord, TAIL, head, write_record};
+use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start, write_record};
 
 /// Lambda's limit for the payload of a synchronous invocation, in bytes.
 pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
@@ -144,8 +144,8 @@ impl Batch {
 
     /// Returns the event's JSON as Lambda's event source sends it.
     pub(crate) fn event(&self, bootstrap_servers: &str) -> Vec<u8> {
-        let mut event = head(bootstrap_servers);
-        event.reserve(self.size() + TAIL.len());
+        let mut event = event_start(bootstrap_servers);
+        event.reserve(self.size() + EVENT_END.len());
         for (index, part) in self.partitions.iter().enumerate() {
             if index > 0 {
                 event.push(b',');
@@ -155,7 +155,7 @@ impl Batch {
             event.extend_from_slice(&part.json);
             event.push(b']');
         }
-        event.extend_from_slice(TAIL);
+        event.extend_from_slice(EVENT_END);
         event
     }
 
@@ -253,7 +253,7 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::TimestampType;
+    use lambda_kafka_event::writer::TimestampType;
 
     /// Returns a batch of records given as partition, offset and timestamp.
     pub(crate) fn batch(records: &[(i32, i64, i64)]) -> Batch {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::batch::{Batch, Limits};
-use crate::event::{SourceRecord, TAIL, head};
+use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start};
 
 /// Collects records into batches.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl OpenBatch {
 impl Batcher {
     /// Creates a batcher; `bootstrap_servers` is part of every event and counts for its size.
     pub(crate) fn new(limits: Limits, bootstrap_servers: &str) -> Self {
-        let empty_size = head(bootstrap_servers).len() + TAIL.len();
+        let empty_size = event_start(bootstrap_servers).len() + EVENT_END.len();
         Batcher { limits, empty_size, open: None }
     }
 
@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::batch::MAX_PAYLOAD;
-    use crate::event::TimestampType;
+    use lambda_kafka_event::writer::TimestampType;
 
     const SERVERS: &str = "127.0.0.1:9092";
 

@@ -11,9 +11,9 @@ use rdkafka::{ClientConfig, ClientContext, Timestamp, TopicPartitionList};
 
 use crate::batch::Batch;
 use crate::batcher::Batcher;
-use crate::event::{SourceRecord, TimestampType};
 use crate::in_flight::InFlight;
 use crate::progress::TopicPartition;
+use lambda_kafka_event::writer::{SourceRecord, TimestampType};
 
 /// A consumer whose rebalances go through [`InFlight`].
 pub(crate) type GroupConsumer = BaseConsumer<GroupMember>;

@@ -36,7 +36,7 @@ impl EventSource {
     /// Waits until `stop` is cancelled, then calls [`EventSource::finish`]. Returns earlier if the event source fails.
     ///
     /// # Errors
-    /// Why the event source failed.
+    /// The error that ended the event source.
     pub async fn until(mut self, stop: CancellationToken) -> Result<(), EventSourceError> {
         tokio::select! {
             ended = &mut self.thread => ended?,
@@ -47,7 +47,7 @@ impl EventSource {
     /// Completes and commits the current invocation, and stops the event source.
     ///
     /// # Errors
-    /// Why the event source had failed before.
+    /// The error that ended the event source earlier.
     pub async fn finish(self) -> Result<(), EventSourceError> {
         drop(self.stop);
         self.thread.await?

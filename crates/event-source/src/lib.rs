@@ -26,7 +26,6 @@ pub mod clock;
 mod consumer;
 mod dead_letter;
 mod deliver;
-mod event;
 mod event_source;
 pub mod function;
 mod in_flight;

@@ -13,7 +13,6 @@ pub enum Location {
     Folder(PathBuf),
     /// `s3://bucket/prefix`
     S3 {
-        /// The bucket.
         bucket: String,
         /// The start of each key: empty, or ends with a slash.
         prefix: String,
@@ -71,7 +70,6 @@ pub enum OpenLocation {
     S3 {
         /// A client for the bucket.
         client: Client,
-        /// The bucket.
         bucket: String,
         /// The start of each key: empty, or ends with a slash.
         prefix: String,

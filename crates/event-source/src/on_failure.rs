@@ -34,7 +34,6 @@ pub enum DestinationError {
     /// An object cannot be written.
     #[error("failed to write s3://{bucket}/{key}: {}", DisplayErrorContext(&**source))]
     PutObject {
-        /// The bucket.
         bucket: String,
         /// The object.
         key: String,

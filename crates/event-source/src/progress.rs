@@ -9,7 +9,6 @@ use tokio::sync::Notify;
 use crate::batch::Batch;
 use crate::function::Report;
 
-/// A topic and one of its partitions.
 pub type TopicPartition = (String, i32);
 
 /// Counters, each partition's progress and its lag.

@@ -1,4 +1,4 @@
-//! What happens to a batch: tried, retried, split, given up.
+//! Decides for a batch whether it is tried, retried, split or given up.
 //!
 //! [`Retry`] is a state machine without Kafka, function or clock. It receives the outcome of each invocation and returns
 //! which records are done, which are given up, and how long to wait before the next invocation.

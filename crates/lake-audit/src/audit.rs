@@ -42,7 +42,7 @@ pub struct Scope {
 /// The result of an audit.
 #[derive(Debug)]
 pub struct Audit {
-    /// What was read and found.
+    /// Objects read, and findings.
     pub report: Report,
     /// Partitions with objects and without a ledger.
     pub lost_ledgers: Vec<LostLedger>,
@@ -95,7 +95,7 @@ struct Auditor<'a> {
     lost_ledgers: Vec<LostLedger>,
 }
 
-/// What is known of a topic before its objects are read.
+/// A topic, before its objects are read.
 struct Topic<'a> {
     name: &'a str,
     /// By generation and partition.

@@ -47,9 +47,7 @@ pub enum BrokerError {
     /// A partition cannot be read.
     #[error("failed to read {topic}/{partition} from the broker {servers} (--bootstrap-server)")]
     Read {
-        /// The topic.
         topic: String,
-        /// The partition.
         partition: i32,
         /// The bootstrap servers.
         servers: String,
@@ -70,7 +68,7 @@ pub enum ReadError {
     Timeout,
 }
 
-/// A broker, read with the user's own settings, as the event source does. What it delivers depends on them.
+/// A broker, read with the user's own settings, as the event source does: they decide which records it delivers.
 pub(crate) struct Broker {
     consumer: BaseConsumer<SilentContext>,
     servers: String,

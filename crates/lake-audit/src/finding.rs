@@ -1,4 +1,4 @@
-//! What an audit found.
+//! The findings of an audit.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,11 +13,9 @@ const MAX_SHOWN: usize = 20;
 /// A partition of a topic in one generation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PartitionKey {
-    /// The topic.
     pub topic: String,
     /// Number of times that the topic was recreated.
     pub generation: u32,
-    /// The partition.
     pub partition: i32,
 }
 
@@ -34,7 +32,6 @@ impl std::fmt::Display for PartitionKey {
 /// Something that an audit found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Its kind.
     pub kind: FindingKind,
     /// The partition, if it concerns one.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::finding_kind::FindingKind;
 use crate::gaps::Gap;
 
-/// What the broker does with offsets.
+/// State of offsets on the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     /// It delivers them.

@@ -19,7 +19,7 @@ use crate::window::{Duplicate, Window};
 /// Gaps that a rebuilt ledger lists. If there are more, the oldest ones are merged into one that covers them.
 const MAX_GAPS: usize = 1_000;
 
-/// What was found in place of a ledger.
+/// Result of reading a ledger.
 #[derive(Clone, Debug)]
 pub(crate) enum LedgerRead {
     Absent,

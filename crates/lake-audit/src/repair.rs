@@ -16,7 +16,6 @@ use crate::partition::LostLedger;
 pub struct RebuiltLedger {
     /// The object's key.
     pub key: String,
-    /// The ledger.
     pub ledger: Ledger,
 }
 
@@ -26,7 +25,6 @@ pub enum RebuildError {
     /// An object cannot be read, so not every stored offset is known.
     #[error("{partition}: the stored offsets are not known while {key} is damaged: restore it first")]
     Unreadable {
-        /// The partition.
         partition: PartitionKey,
         /// The object.
         key: String,
@@ -36,7 +34,6 @@ pub enum RebuildError {
         "{partition}: the sink's settings produce keys like {pattern}, but {key} exists: set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD to the function's values"
     )]
     OtherSettings {
-        /// The partition.
         partition: PartitionKey,
         /// The pattern of the settings.
         pattern: String,
@@ -59,7 +56,6 @@ pub enum WriteError {
     Put {
         /// The ledger.
         key: String,
-        /// The bucket.
         bucket: String,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,

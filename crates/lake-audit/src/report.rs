@@ -9,7 +9,7 @@ use crate::partition::LostLedger;
 use crate::repair::RebuiltLedger;
 use crate::row::{LedgerSummary, Row};
 
-/// What an audit read, and what it found.
+/// Rows read by an audit, and its findings.
 #[derive(Debug, Default)]
 pub struct Report {
     /// A row for each topic, partition and generation, in order.

@@ -8,7 +8,6 @@ use crate::finding::PartitionKey;
 /// The figures of a partition in one generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The partition.
     #[serde(flatten)]
     pub partition: PartitionKey,
     /// Valid records; an offset counts once.

@@ -14,7 +14,6 @@ pub enum Kind {
     BigInt,
     /// A 64-bit float.
     Double,
-    /// A boolean.
     Boolean,
     /// A calendar date.
     Date,

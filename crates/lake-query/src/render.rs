@@ -23,7 +23,6 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 #[error("failed to format the rows as {format:?}")]
 pub struct RenderError {
-    /// The format.
     pub format: Format,
     /// The cause.
     pub source: ArrowError,

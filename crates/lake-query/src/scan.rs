@@ -16,7 +16,8 @@ use crate::rows::{Projection, Rows};
 /// Objects fetched while another is decoded. Each has a few megabytes, compressed.
 const READ_AHEAD: usize = 4;
 
-/// What an object counts for beyond its bytes when objects are distributed: even a small one costs a request.
+/// Bytes that each object counts for in addition to its own when objects are distributed, because even a small object
+/// costs a request.
 const BYTES_PER_REQUEST: u64 = 10_000;
 
 /// The objects that one partition of the engine's plan reads.

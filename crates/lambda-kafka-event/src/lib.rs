@@ -1,4 +1,4 @@
-//! The event that AWS Lambda's Kafka event source sends: its types and its reader.
+//! The event that AWS Lambda's Kafka event source sends: its types, reader and writer.
 //!
 //! `aws_lambda_events::kafka::KafkaEvent` (1.2.1) does not fit: its timestamps lose a millisecond in every second
 //! record, and a single record with absent headers, a null header, the timestamp -1 or a decoded value fails the whole
@@ -8,11 +8,13 @@
 //! - `records`: iterates over an event's records and validates topic, position and event source.
 //! - `fast_path`: reads what Lambda writes, one record at a time, in a single pass.
 //! - `fallback`: reads any JSON with serde, from the first record that the fast path does not support.
+//! - [`writer`]: writes the event as Lambda does, for the local event source.
 
 mod fallback;
 mod fast_path;
 mod record;
 mod records;
+pub mod writer;
 
 pub use record::{Payload, Record};
 pub use records::{EventError, Records};

@@ -22,7 +22,6 @@ const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 pub struct Sources {
     /// The feed of this process, if it has one.
     pub feed: Option<Arc<producer::report::progress::Progress>>,
-    /// The event source.
     pub event_source: Arc<Progress>,
     /// Minimum time between two plain lines.
     pub line_interval: Duration,

@@ -58,7 +58,6 @@ pub struct Stored {
     pub bytes: u64,
     /// Quarantined records.
     pub quarantined: u64,
-    /// Failed invocations.
     pub failed_invocations: u64,
     /// Records that were stored after an invocation with them had failed.
     pub retried: u64,

@@ -85,9 +85,8 @@ pub enum FillError {
     /// Kafka permits no such topic.
     #[error("--template: the topic {topic}: {problem}")]
     Topic {
-        /// The topic.
         topic: String,
-        /// What is wrong with it.
+        /// Reason.
         problem: InvalidTopicName,
     },
     /// On AWS, batches that are given up are kept; here they would be lost.

@@ -40,7 +40,6 @@ pub enum StorageError {
     /// The folder cannot be created or used.
     #[error("failed to open {} as the folder of the embedded S3", folder.display())]
     Folder {
-        /// The folder.
         folder: PathBuf,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -120,8 +120,8 @@ mod tests {
     use crate::batch::{Limits, MAX_PAYLOAD};
     use crate::batcher::Batcher;
     use crate::dead_letter::{LastInvocation, document};
-    use crate::event::{SourceRecord, TimestampType};
     use crate::retry::Condition;
+    use lambda_kafka_event::writer::{SourceRecord, TimestampType};
 
     fn id(partition: i32, offset: i64) -> RecordId {
         RecordId { topic: "quotes".to_owned(), partition, offset }

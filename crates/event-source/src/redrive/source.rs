@@ -19,7 +19,6 @@ pub enum SourceError {
     /// A folder cannot be listed.
     #[error("failed to read {}: {source}", folder.display())]
     Folder {
-        /// The folder.
         folder: PathBuf,
         /// The cause.
         source: io::Error,

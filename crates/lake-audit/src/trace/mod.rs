@@ -21,7 +21,6 @@ pub enum Trace {
     Missing(Vec<Neighbours>),
 }
 
-/// A location of a record.
 #[derive(Debug, Serialize)]
 pub struct RecordLocation {
     /// Whether the record is valid.

@@ -76,7 +76,6 @@ pub struct Mapping {
     pub event: String,
     /// Exactly one topic, or none if `--topic` is given.
     pub topics: Vec<String>,
-    /// Consumer group.
     pub consumer_group_id: Option<String>,
     /// Maximum number of records in a batch, 1 to 10000.
     pub batch_size: Option<u16>,
@@ -130,7 +129,7 @@ pub enum TemplateError {
     Parameter {
         /// The parameter.
         name: String,
-        /// What is wrong with it.
+        /// Reason.
         problem: &'static str,
         /// The permitted parameters or values.
         known: Vec<String>,
@@ -142,7 +141,7 @@ pub enum TemplateError {
         line: usize,
         /// The property that depends on it.
         path: String,
-        /// What is unknown.
+        /// The unknown name.
         what: String,
         /// How to give it.
         remedy: String,
@@ -150,11 +149,10 @@ pub enum TemplateError {
     /// AWS would reject the property, or treat it differently.
     #[error("line {line}: {path}: {problem}")]
     Invalid {
-        /// Its line.
         line: usize,
         /// The property.
         path: String,
-        /// What is wrong with it.
+        /// Reason.
         problem: String,
     },
 }

@@ -7,26 +7,26 @@ use base64_simd::STANDARD;
 
 /// A record as the broker returns it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SourceRecord<'a> {
+pub struct SourceRecord<'a> {
     /// The topic's name.
-    pub(crate) topic: &'a str,
+    pub topic: &'a str,
     /// The partition's number.
-    pub(crate) partition: i32,
+    pub partition: i32,
     /// The record's offset in the partition.
-    pub(crate) offset: i64,
+    pub offset: i64,
     /// Milliseconds since 1970, or -1 if the record has no timestamp.
-    pub(crate) timestamp: i64,
+    pub timestamp: i64,
     /// Origin of the timestamp.
-    pub(crate) timestamp_type: TimestampType,
+    pub timestamp_type: TimestampType,
     /// The record's key.
-    pub(crate) key: Option<&'a [u8]>,
+    pub key: Option<&'a [u8]>,
     /// The record's value.
-    pub(crate) value: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
 }
 
 /// Origin of a record's timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TimestampType {
+pub enum TimestampType {
     /// The producer set it.
     CreateTime,
     /// The broker set it.
@@ -45,18 +45,17 @@ impl TimestampType {
     }
 }
 
-/// End of an event.
-pub(crate) const TAIL: &[u8] = b"}}";
+pub const EVENT_END: &[u8] = b"}}";
 
 /// Returns the start of an event, up to its first partition.
-pub(crate) fn head(bootstrap_servers: &str) -> Vec<u8> {
+pub fn event_start(bootstrap_servers: &str) -> Vec<u8> {
     let servers = serde_json::Value::from(bootstrap_servers);
     format!(r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":{servers},"records":{{"#).into_bytes()
 }
 
 /// Appends `{"topic":...,"headers":[...]}` as Lambda writes it: an absent key or value has no field, and header bytes are
 /// signed, as in Java.
-pub(crate) fn write_record<'h>(
+pub fn write_record<'h>(
     record: &SourceRecord<'_>,
     headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
     out: &mut Vec<u8>,
