@@ -161,9 +161,11 @@ async fn unstored_record_is_reported_with_its_neighbours() {
          before it: offset 19 in data/sample/dt=2026-11-20/00000-00000000000000000015.json.gz\n  \
          after it:  offset 40 in quarantine/sample/dt=2026-11-20/00000-00000000000000000040.json.gz\n"
     );
-    assert!(answer("sample/0/45", 1).contains(
-        "offset 44 in quarantine/sample/dt=2026-11-20/00000-00000000000000000044.json.gz\n  after it:  nothing"
-    ));
+    assert!(
+        answer("sample/0/45", 1).contains(
+            "offset 44 in data/sample/dt=2026-11-20/00000-00000000000000000044.json.gz\n  after it:  nothing"
+        )
+    );
     for record in ["sample/7/0", "nightly/0/0"] {
         assert!(answer(record, 1).contains("no object of this topic"), "{record}");
     }

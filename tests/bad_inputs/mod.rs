@@ -135,7 +135,7 @@ fn check_run(case: &Case) {
     }
     // A dry run has printed the records before its failure; the error of `run` counts the delivered ones.
     if case.exit == 1 && !case.records.is_empty() {
-        let delivered = format!("; delivered until then: {} record", case.records.len());
+        let delivered = format!("; delivered before: {} record", case.records.len());
         let error = errors.last_mut().unwrap();
         let cut =
             error.find(&delivered).unwrap_or_else(|| panic!("{}: {error} does not contain {delivered}", case.title));

@@ -10,8 +10,8 @@ def read_columns(root):
     path = root / SOURCE
     text = path.read_text()
     types = {
-        kind: name
-        for kinds, name in re.findall(r'((?:\bSelf::\w+(?: \| )?)+) => "(\w+)"', text)
+        kind: name.lower()
+        for kinds, name in re.findall(r"((?:\bSelf::\w+(?: \| )?)+) => ColumnType::(\w+)", text)
         for kind in re.findall(r"Self::(\w+)", kinds)
     }
 

@@ -4,6 +4,7 @@
 //! fits its column. Columns that are not declared here are inferred (see `infer`).
 
 use datafusion::arrow::datatypes::DataType;
+use lake_format::columns::ColumnType;
 
 /// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +25,15 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the type's name in the Glue catalog and in `SINK_COLUMNS`.
-    pub fn name(self) -> &'static str {
+    /// Returns the type in the Glue catalog and in `SINK_COLUMNS`.
+    pub fn column_type(self) -> ColumnType {
         match self {
-            Self::Int => "int",
-            Self::BigInt => "bigint",
-            Self::Double => "double",
-            Self::Boolean => "boolean",
-            Self::Date => "date",
-            Self::String | Self::Json => "string",
+            Self::Int => ColumnType::Int,
+            Self::BigInt => ColumnType::Bigint,
+            Self::Double => ColumnType::Double,
+            Self::Boolean => ColumnType::Boolean,
+            Self::Date => ColumnType::Date,
+            Self::String | Self::Json => ColumnType::String,
         }
     }
 
@@ -105,7 +106,7 @@ pub fn quarantine_columns() -> Vec<Column> {
 
 /// Returns a quote's columns in the format of the sink's `SINK_COLUMNS`.
 pub fn sink_columns() -> String {
-    let columns = QUOTE.iter().map(|c| format!("{}:{}", c.name, c.kind.name()));
+    let columns = QUOTE.iter().map(|c| format!("{}:{}", c.name, c.kind.column_type().name()));
     columns.collect::<Vec<_>>().join(",")
 }
 

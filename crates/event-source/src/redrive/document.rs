@@ -6,10 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use lambda_kafka_event;
-use serde::Deserialize;
-
 use lambda_kafka_event::{Event, EventError, Record};
+use serde::Deserialize;
 
 /// A batch that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +15,18 @@ pub(crate) struct Document {
     /// The event, byte for byte as the function received it.
     pub(crate) event: String,
     /// The first record, by topic, partition and offset.
-    pub(crate) first: RecordId,
+    pub(crate) first: FirstRecord,
     /// Number of records.
     pub(crate) records: usize,
 }
 
-/// A record's topic, partition and offset. Ordered by these.
+/// Position of a batch in the order of a redrive. Any topic name is possible, since another program may have written the
+/// event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RecordId {
+pub(crate) struct FirstRecord {
     pub(crate) topic: String,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
-}
-
-impl std::fmt::Display for RecordId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
-    }
 }
 
 /// Why the function cannot be invoked with a file.
@@ -95,7 +88,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Document, DocumentError> {
     let position = |record: &Record<'_>| (record.partition, record.offset);
     let first = parsed.records.iter().min_by(|a, b| a.topic.cmp(&b.topic).then(position(a).cmp(&position(b))));
     let first = first.ok_or(DocumentError::Empty)?;
-    let first = RecordId { topic: first.topic.to_string(), partition: first.partition, offset: first.offset };
+    let first = FirstRecord { topic: first.topic.to_string(), partition: first.partition, offset: first.offset };
     let records = parsed.records.len();
     drop(parsed);
     Ok(Document { event, first, records })
@@ -123,8 +116,8 @@ mod tests {
     use crate::retry::Condition;
     use lambda_kafka_event::writer::{SourceRecord, TimestampType};
 
-    fn id(partition: i32, offset: i64) -> RecordId {
-        RecordId { topic: "quotes".to_owned(), partition, offset }
+    fn id(partition: i32, offset: i64) -> FirstRecord {
+        FirstRecord { topic: "quotes".to_owned(), partition, offset }
     }
 
     #[test]
@@ -183,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn record_ids_are_ordered_by_topic_then_number() {
+    fn first_records_are_ordered_by_topic_then_number() {
         let mut ids = vec![id(10, 1), id(2, 30), id(2, 4)];
-        ids.push(RecordId { topic: "indices".to_owned(), partition: 99, offset: 99 });
+        ids.push(FirstRecord { topic: "indices".to_owned(), partition: 99, offset: 99 });
         ids.sort();
-        let sorted: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        assert_eq!(sorted, ["indices/99/99", "quotes/2/4", "quotes/2/30", "quotes/10/1"]);
+        let sorted: Vec<_> = ids.iter().map(|id| (id.topic.as_str(), id.partition, id.offset)).collect();
+        assert_eq!(sorted, [("indices", 99, 99), ("quotes", 2, 4), ("quotes", 2, 30), ("quotes", 10, 1)]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::deliver::{Failure, Judgement, judge};
 use crate::function::{Function, Report};
 use crate::location::OpenLocation;
 use crate::retry::{Outcome, backoff};
-use document::{Document, RecordId};
+use document::{Document, FirstRecord};
 use source::Source;
 
 pub use document::DocumentError;
@@ -115,7 +115,7 @@ impl Redrive {
     async fn process(
         &self,
         source: &Source,
-        first: &RecordId,
+        first: &FirstRecord,
         name: &str,
         summary: &mut Summary,
         stop: &CancellationToken,
@@ -137,7 +137,8 @@ impl Redrive {
                 summary.redriven += 1;
                 summary.records += records;
                 summary.sink += report.unwrap_or_default();
-                tracing::info!(file, %first, records, "redrove a file");
+                let FirstRecord { topic, partition, offset } = first;
+                tracing::info!(file, topic, partition, first_offset = offset, records, "redrove a file");
                 if let Err(error) = source.rename(name, bytes).await {
                     tracing::warn!(file, %error, "redrove a file but failed to rename it; the next redrive repeats it");
                     summary.unmarked += 1;
