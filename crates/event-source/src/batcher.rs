@@ -84,10 +84,8 @@ impl Batcher {
 mod tests {
     use std::time::Duration;
 
-    use lambda_kafka_event;
-    use proptest::prelude::*;
-
     use lambda_kafka_event::Event;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::batch::MAX_PAYLOAD;

@@ -52,7 +52,7 @@ pub enum BrokerError {
         /// The bootstrap servers.
         servers: String,
         /// The cause.
-        source: ReadError,
+        source: Box<ReadError>,
     },
 }
 
@@ -126,7 +126,7 @@ impl Broker {
             topic: topic.to_owned(),
             partition,
             servers: self.servers.clone(),
-            source,
+            source: Box::new(source),
         })?;
         classifier.classify_up_to(high, Delivery::Skipped, &mut report);
         classifier.classify_up_to(i64::MAX, Delivery::Beyond, &mut report);

@@ -1,5 +1,8 @@
 //! A lake in memory that records which objects are read and which folders are listed.
 
+// Only tests use this module, and a test fails by panicking.
+#![allow(clippy::unwrap_used)]
+
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
