@@ -211,7 +211,7 @@ impl Partition {
     fn invoke(&self, state: &mut State, batch: Vec<usize>, deliverer: Deliverer) {
         match self.log.protocol(&batch, self.span) {
             Ok(protocol) => {
-                state.live.push(Invocation { requests: vec![protocol.begin()], protocol, batch, deliverer })
+                state.live.push(Invocation { requests: vec![protocol.begin()], protocol, batch, deliverer });
             }
             Err(error) => state.broken = Some(format!("{batch:?}: {error:?}")),
         }

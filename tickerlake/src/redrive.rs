@@ -40,7 +40,7 @@ Examples:
 Exit codes: 0 all events processed, 1 some failed, 2 wrong usage, 3 all events processed, but SOURCE
 has files of another kind, 130 stopped by Ctrl-C before the last file.")]
 pub struct RedriveArgs {
-    /// Folder or s3://BUCKET/PREFIX with the batches
+    /// Folder or S3 prefix with the batches
     #[arg(value_name = "SOURCE")]
     source: Location,
     #[command(flatten)]

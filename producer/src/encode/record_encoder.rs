@@ -55,7 +55,7 @@ impl RecordEncoder {
     /// Writes the row to `json` as a JSON object without a line end, replacing its content.
     ///
     /// # Errors
-    /// [`Reject`] if the row is not a quote; the content of `json` is then undefined.
+    /// `Reject` if the row is not a quote; the content of `json` is then undefined.
     pub fn encode<'a>(&'a self, row: &'a Row, json: &mut Vec<u8>) -> Result<Quote<'a>, Reject> {
         if row.len() != self.fields.len() {
             return Err(Reject::FieldCount { expected: self.fields.len(), found: row.len() });
