@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 
 use crate::batch::{Batch, PartitionBatch};
 use crate::retry::Condition;
@@ -101,7 +100,7 @@ pub(crate) fn document(batch: &Batch, invocation: &LastInvocation<'_>) -> String
             function_error: "Unhandled",
         }),
         version: "1.0",
-        timestamp: rfc3339(invocation.at.into()),
+        timestamp: to_millis(invocation.at).to_string(),
         kafka_batch_info: BatchInfo {
             batch_size: batch.records(),
             bootstrap_servers: invocation.servers,
@@ -116,9 +115,9 @@ pub(crate) fn document(batch: &Batch, invocation: &LastInvocation<'_>) -> String
 
 fn partition_info(part: &PartitionBatch) -> (String, PartitionInfo) {
     let (first, last) = (part.records().next().unwrap_or_default(), part.records().next_back().unwrap_or_default());
-    let format = |timestamp: i64| {
-        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(timestamp) * 1_000_000);
-        time.map_or_else(|_| timestamp.to_string(), rfc3339)
+    // A timestamp that is no date of the calendar appears as its number.
+    let format = |millis: i64| {
+        Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |timestamp| timestamp.to_string())
     };
     let info = PartitionInfo {
         first_record_offset: first.0.to_string(),
@@ -129,19 +128,17 @@ fn partition_info(part: &PartitionBatch) -> (String, PartitionInfo) {
     (format!("{}-{}", part.topic(), part.partition()), info)
 }
 
-/// Formats a time as `2026-11-21T08:15:30.123Z`.
-fn rfc3339(time: OffsetDateTime) -> String {
-    let millis = time.replace_millisecond(time.millisecond()).unwrap_or(time);
-    millis.format(&Rfc3339).unwrap_or_default()
+/// Returns a time with the precision of the document, milliseconds, or 1970 if it is outside the calendar.
+fn to_millis(time: SystemTime) -> Timestamp {
+    let millis = Timestamp::try_from(time).map_or(0, Timestamp::as_millisecond);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Returns the document's key, in the form that AWS uses: `aws/lambda/<mapping>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>`. The
 /// consumer group takes the place of the mapping's id.
 pub(crate) fn key(group: &str, invocation: &LastInvocation<'_>) -> String {
-    let at = OffsetDateTime::from(invocation.at);
-    let day = at.format(format_description!("[year]/[month]/[day]")).unwrap_or_default();
-    let second = at.format(format_description!("[year]-[month]-[day]T[hour].[minute].[second]")).unwrap_or_default();
-    format!("aws/lambda/{group}/{day}/{second}-{}", invocation.id)
+    let at = Offset::UTC.to_datetime(to_millis(invocation.at));
+    format!("aws/lambda/{group}/{}-{}", at.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S"), invocation.id)
 }
 
 #[cfg(test)]

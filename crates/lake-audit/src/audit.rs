@@ -18,7 +18,7 @@ use crate::finding_kind::FindingKind;
 use crate::gap_classifier::Delivery;
 use crate::gaps::{self, Gap};
 use crate::object_text::{MAX_OBJECT_BYTES, text};
-use crate::objects::{MAX_PASS_OBJECTS, Object, Pass, plain_layout};
+use crate::objects::{MAX_PASS_OBJECTS, Object, Pass};
 use crate::partition::{LedgerRead, LostLedger, Partition};
 use crate::report::Report;
 use crate::row::{Row, Watermarks};
@@ -330,7 +330,7 @@ fn report_gap(
 }
 
 fn ledger_key(prefix: &str, topic: &str, (generation, partition): (u32, i32)) -> String {
-    let layout = KeyLayout { prefix: prefix.to_owned(), generation, ..plain_layout() };
+    let layout = KeyLayout { prefix: prefix.to_owned(), generation, ..KeyLayout::default() };
     layout.ledger_key(topic, partition)
 }
 

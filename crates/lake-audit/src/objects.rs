@@ -9,11 +9,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use commit_protocol::MAX_OBJECT_SPAN;
+use jiff::civil::{self, Date};
 use lake_format::codec::Codec;
-use lake_format::keys::{self, KeyLayout, PartitionBy};
+use lake_format::keys::{self, KeyLayout};
 use lake_store::Area;
-use time::Date;
-use time::macros::{date, format_description};
 
 /// Objects that one pass over the listing keeps. With more objects there are more passes.
 pub(crate) const MAX_PASS_OBJECTS: usize = 200_000;
@@ -37,20 +36,9 @@ pub(crate) struct Object {
     pub(crate) hour: Option<i64>,
 }
 
-/// Returns a layout with the simplest settings, for those parts of a key that do not depend on them.
-pub(crate) fn plain_layout() -> KeyLayout {
-    KeyLayout {
-        prefix: String::new(),
-        codec: Codec::None,
-        partition_by: PartitionBy::Day,
-        partition_field: None,
-        generation: 0,
-    }
-}
-
 impl Object {
     pub(crate) fn key(&self) -> String {
-        let layout = KeyLayout { codec: self.codec, generation: self.generation, ..plain_layout() };
+        let layout = KeyLayout { codec: self.codec, generation: self.generation, ..KeyLayout::default() };
         layout.key_in(&self.folder, self.partition, self.first)
     }
 
@@ -97,9 +85,9 @@ impl Object {
     }
 }
 
-fn days(date: &str) -> Option<i64> {
-    let date = Date::parse(date, format_description!("[year]-[month]-[day]")).ok()?;
-    Some((date - date!(1970 - 01 - 01)).whole_days())
+fn days(text: &str) -> Option<i64> {
+    let date = Date::strptime("%Y-%m-%d", text).ok()?;
+    Some((date - civil::date(1970, 1, 1)).get_days().into())
 }
 
 impl Ord for Object {

@@ -106,21 +106,9 @@ pub async fn write(client: &Client, bucket: &str, rebuilt: &RebuiltLedger) -> Re
 mod tests {
     use super::*;
     use embedded::s3::Storage;
-    use lake_format::codec::Codec;
-    use lake_format::keys::PartitionBy;
     use tempfile::TempDir;
 
     const BUCKET: &str = "lake";
-
-    fn settings() -> KeyLayout {
-        KeyLayout {
-            prefix: String::new(),
-            codec: Codec::Gzip,
-            partition_by: PartitionBy::Day,
-            partition_field: None,
-            generation: 0,
-        }
-    }
 
     fn lost() -> LostLedger {
         let keys = ["dt=*/*.json.gz", "*.json.gz"].map(|pattern| (pattern.to_owned(), "k".to_owned()));
@@ -135,7 +123,7 @@ mod tests {
 
     #[test]
     fn ledger_is_rebuilt_with_the_sinks_settings() {
-        let rebuilt = rebuild(&lost(), &settings()).unwrap();
+        let rebuilt = rebuild(&lost(), &KeyLayout::default()).unwrap();
         assert_eq!(rebuilt.key, "ledger/q/g2-00003.json");
         assert_eq!(rebuilt.ledger, Ledger { gaps: vec![5..9, 20..30], ..Ledger::starting_at(100, "dt=*/*.json.gz") });
     }
@@ -144,7 +132,7 @@ mod tests {
     async fn new_ledger_is_not_overwritten() {
         let folder = TempDir::new().unwrap();
         let client = Storage::open(folder.path(), BUCKET).unwrap().client();
-        let mut rebuilt = rebuild(&lost(), &settings()).unwrap();
+        let mut rebuilt = rebuild(&lost(), &KeyLayout::default()).unwrap();
         write(&client, BUCKET, &rebuilt).await.unwrap();
         let written = rebuilt.ledger.clone();
         rebuilt.ledger.next = 7;
@@ -156,7 +144,7 @@ mod tests {
 
     #[test]
     fn other_settings_prevent_a_rebuild() {
-        let mut layout = settings();
+        let mut layout = KeyLayout::default();
         layout.partition_field = Some("symbol".to_owned());
         let error = rebuild(&lost(), &layout).unwrap_err().to_string();
         assert!(error.contains("dt=*/by_symbol=*/*.json.gz") && error.contains("SINK_PARTITION_FIELD"), "{error}");
@@ -164,8 +152,9 @@ mod tests {
 
     #[test]
     fn unreadable_object_prevents_a_rebuild() {
-        let error =
-            rebuild(&LostLedger { unreadable: Some("x".to_owned()), ..lost() }, &settings()).unwrap_err().to_string();
+        let error = rebuild(&LostLedger { unreadable: Some("x".to_owned()), ..lost() }, &KeyLayout::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("q/3 of generation 2: ") && error.contains('x'), "{error}");
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use time::Month;
+use jiff::civil::Date;
 
 use crate::InvalidRecord;
 use crate::json::{Field, Kind};
@@ -95,9 +95,10 @@ fn is_date(text: &[u8]) -> bool {
         return false;
     }
     let [y0, y1, y2, y3, m0, m1, d0, d1] = digits.map(|digit| digit - b'0');
-    let year = [y0, y1, y2, y3].iter().fold(0, |year, &digit| year * 10 + i32::from(digit));
-    let (month, day) = (Month::try_from(m0 * 10 + m1), d0 * 10 + d1);
-    month.is_ok_and(|month| (1..=month.length(year)).contains(&day))
+    let year = [y0, y1, y2, y3].iter().fold(0, |year, &digit| year * 10 + i16::from(digit));
+    let (month, day) = (m0 * 10 + m1, d0 * 10 + d1);
+    // Both have two digits, so neither overflows.
+    Date::new(year, month as i8, day as i8).is_ok()
 }
 
 /// A name that is not a [`ColumnType`].

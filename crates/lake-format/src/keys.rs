@@ -14,8 +14,9 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
-use time::OffsetDateTime;
 
 use crate::InvalidRecord;
 use crate::codec::Codec;
@@ -99,10 +100,8 @@ impl Hour {
     }
 
     fn date_and_hour(self) -> (String, i64) {
-        let date = OffsetDateTime::from_unix_timestamp(self.0 * 3600)
-            .map_or(OffsetDateTime::UNIX_EPOCH, |moment| moment)
-            .date();
-        (format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day()), self.0 % 24)
+        let timestamp = Timestamp::from_second(self.0 * 3600).unwrap_or(Timestamp::UNIX_EPOCH);
+        (Offset::UTC.to_datetime(timestamp).date().to_string(), self.0 % 24)
     }
 }
 
@@ -121,6 +120,19 @@ pub enum ObjectPrefix<'a> {
         /// The first hour of the day of the records' timestamps.
         hour: Hour,
     },
+}
+
+/// The sink's settings if no variable is set: no prefix, gzip, by day, generation 0.
+impl Default for KeyLayout {
+    fn default() -> Self {
+        KeyLayout {
+            prefix: String::new(),
+            codec: Codec::Gzip,
+            partition_by: PartitionBy::Day,
+            partition_field: None,
+            generation: 0,
+        }
+    }
 }
 
 impl KeyLayout {
@@ -298,21 +310,11 @@ fn hive_escape(text: &str) -> PercentEncode<'_> {
 mod tests {
     use super::*;
 
-    fn layout() -> KeyLayout {
-        KeyLayout {
-            prefix: String::new(),
-            codec: Codec::Gzip,
-            partition_by: PartitionBy::Day,
-            partition_field: None,
-            generation: 0,
-        }
-    }
-
     const MOMENT: i64 = 1_764_028_800_123; // 2025-11-25T00:00:00.123Z
 
     #[test]
     fn key_holds_topic_date_partition_and_first_offset() {
-        let layout = layout();
+        let layout = KeyLayout::default();
         let data = layout.data(Hour::from_timestamp(MOMENT).unwrap(), None);
         assert_eq!(layout.key("quotes", 3, &data, 41), "data/quotes/dt=2025-11-25/00003-00000000000000000041.json.gz");
         let quarantine = layout.quarantine(Hour::from_timestamp(MOMENT + 86_399_000).unwrap());
@@ -349,12 +351,12 @@ mod tests {
     #[test]
     fn name_parses_back_into_its_parts() {
         for generation in [0, 7] {
-            let layout = KeyLayout { generation, ..layout() };
+            let layout = KeyLayout { generation, ..KeyLayout::default() };
             let key = layout.key("quotes", 123_456, &layout.quarantine(Hour::UNKNOWN), 987);
             assert_eq!(parse_name(key.rsplit('/').next().unwrap()), Some((generation, 123_456, 987)));
         }
         for generation in [0, 7] {
-            let key = KeyLayout { generation, ..layout() }.ledger_key("quotes", 123_456);
+            let key = KeyLayout { generation, ..KeyLayout::default() }.ledger_key("quotes", 123_456);
             assert_eq!(parse_ledger_name(key.strip_prefix("ledger/quotes/").unwrap()), Some((generation, 123_456)));
         }
         assert_eq!(parse_name("_SUCCESS"), None);
@@ -363,7 +365,7 @@ mod tests {
 
     #[test]
     fn object_prefix_changes_at_midnight_utc() {
-        let layout = layout();
+        let layout = KeyLayout::default();
         let group = |millis| layout.data(Hour::from_timestamp(MOMENT + millis).unwrap(), None);
         assert_eq!(group(0), group(86_399_876));
         assert_ne!(group(0), group(86_399_877));

@@ -77,13 +77,7 @@ impl Config {
     pub fn new(bucket: impl Into<String>) -> Self {
         Config {
             bucket: bucket.into(),
-            layout: KeyLayout {
-                prefix: String::new(),
-                codec: Codec::Gzip,
-                partition_by: PartitionBy::Day,
-                partition_field: None,
-                generation: 0,
-            },
+            layout: KeyLayout::default(),
             columns: Columns::default(),
             partial_batch_response: false,
         }
