@@ -26,7 +26,7 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
         while !stop.is_cancelled() {
             if waited >= INTERVAL {
                 waited = Duration::ZERO;
-                // The reader logs that the broker does not respond.
+                // Errors are not logged here, because the reader logs them too.
                 if let Ok(lag) = measure(&consumer, &stop) {
                     progress.set_lag(lag);
                 }

@@ -17,23 +17,13 @@ pub struct OnFailureDestination(OpenLocation);
 pub enum DestinationError {
     /// The folder cannot be created.
     #[error("failed to create the --on-failure folder {}", path.display())]
-    CreateFolder {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    CreateFolder { path: PathBuf, source: std::io::Error },
     /// A file cannot be written.
     #[error("failed to write {}: {source}", path.display())]
-    WriteFile {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    WriteFile { path: PathBuf, source: std::io::Error },
     /// An object cannot be written.
     #[error("failed to write s3://{bucket}/{key}: {}", DisplayErrorContext(&**source))]
-    PutObject {
-        bucket: String,
-        key: String,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    PutObject { bucket: String, key: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
 impl OnFailureDestination {

@@ -38,10 +38,7 @@ const PAUSE_AFTER: Duration = Duration::from_secs(1);
 pub enum EventSourceError {
     /// librdkafka rejected a setting, or the broker permanently rejected the consumer.
     #[error("the event source failed to read from {servers}: {source}{}", Operation::ConsumeInGroup.hint(source.rdkafka_error_code()))]
-    Kafka {
-        servers: String,
-        source: KafkaError,
-    },
+    Kafka { servers: String, source: KafkaError },
     /// The task that delivers a batch, or the thread that reads, panicked. Continuing would commit offsets past a batch
     /// that was not delivered.
     #[error("internal error: a task of the event source failed (this is a bug)")]

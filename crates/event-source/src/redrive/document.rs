@@ -39,7 +39,9 @@ pub enum DocumentError {
     #[error("not a document of an on-failure destination: it has neither payload nor KafkaBatchInfo")]
     Other,
     /// The document has only offsets. The records must be read from the topic, if the topic still contains them.
-    #[error("the document has no payload, only the offsets ({0}); to deliver the records again, reset the consumer group to these offsets")]
+    #[error(
+        "the document has no payload, only the offsets ({0}); to deliver the records again, reset the consumer group to these offsets"
+    )]
     NoPayload(String),
     /// The payload is not a valid Kafka event.
     #[error("invalid payload: {0}")]

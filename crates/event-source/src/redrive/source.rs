@@ -18,10 +18,7 @@ pub const REDRIVEN: &str = ".redriven";
 pub enum SourceError {
     /// A folder cannot be listed.
     #[error("failed to list {}: {source}", folder.display())]
-    Folder {
-        folder: PathBuf,
-        source: io::Error,
-    },
+    Folder { folder: PathBuf, source: io::Error },
     /// A prefix cannot be listed.
     #[error("failed to list {location}: {}", DisplayErrorContext(&**source))]
     Prefix {
