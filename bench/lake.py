@@ -33,7 +33,7 @@ def producer(broker, topic, words):
 
 
 class Trigger:
-    """`tickerlake trigger` with the sink: reads a topic and writes to the S3 over `folder`, whose variables are `settings`."""
+    """`tickerlake trigger` with the sink, from a topic to the S3 over `folder`, which the variables `settings` describe."""
 
     def __init__(self, broker, topic, folder, settings, window, batch=BATCH):
         self.topic, self.bucket, self.log = topic, folder / settings["SINK_BUCKET"], folder / f"{topic}.trigger.log"

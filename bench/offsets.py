@@ -78,7 +78,7 @@ class Offsets:
         return response.take_text() == "Stable"
 
     def committed(self, group):
-        """Returns the sum of the offsets that the group has committed, which is a number of records if no offset is missing."""
+        """Returns the sum of the committed offsets, which is the number of committed records if there are no gaps."""
         partitions = [struct.pack(">i", number) for number in self.partitions]
         response = self._request(OFFSET_FETCH, _text(group) + _topic(self.topic, partitions))
         response.take("i")

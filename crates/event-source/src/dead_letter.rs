@@ -20,7 +20,7 @@ pub(crate) struct LastInvocation<'a> {
     pub(crate) id: String,
     pub(crate) function: &'a str,
     pub(crate) condition: Condition,
-    /// Number of failed invocations with the batch since it was last split off.
+    /// Number of failed invocations with the batch since the batch was split off.
     pub(crate) count: u32,
     pub(crate) servers: &'a str,
     /// Time at which the batch is discarded.

@@ -144,7 +144,7 @@ impl Deliverer {
     }
 
     /// Commits the offsets of records that are processed or discarded, but not past a record that is still to be
-    /// delivered. A failure is only logged, because uncommitted records are delivered again.
+    /// delivered. A failure is only logged, because records whose offsets remain uncommitted are delivered again.
     async fn commit(&self, batch: &Batch, left: &Retry) {
         if batch.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! State of the batch in flight that matters in a rebalance: whether an invocation is running, and which partitions the
+//! State of the batch in flight on which rebalances depend: whether an invocation is running, and which partitions the
 //! batch has lost to other members of the group.
 //!
 //! The consumer's rebalance callbacks, the loop that reads and the task that delivers share this state:

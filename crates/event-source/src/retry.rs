@@ -124,8 +124,9 @@ impl Retry {
         of_partition.filter_map(|part| part.records().next()).map(|(offset, _)| offset).fold(next, i64::min)
     }
 
-    /// Removes the current records that are too old and returns them, or `None` if there are none. `now` is in
-    /// milliseconds since 1970. Must be called before each invocation. A record without a timestamp never expires.
+    /// Removes and returns the current records that are too old. Returns `None` if no current record is too old. `now`
+    /// is in milliseconds since 1970. Must be called before each invocation. A record without a timestamp never
+    /// expires.
     pub(crate) fn expire(&mut self, now: i64) -> Option<GivenUp> {
         let age = i64::try_from(self.policy.maximum_record_age?.as_millis()).unwrap_or(i64::MAX);
         let is_old = |timestamp: i64| timestamp >= 0 && now.saturating_sub(timestamp) > age;

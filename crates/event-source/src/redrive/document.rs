@@ -35,7 +35,7 @@ pub enum DocumentError {
     /// The file is not valid JSON, or a field has the wrong type.
     #[error("not a document of an on-failure destination: {0}")]
     Json(#[from] serde_json::Error),
-    /// The JSON has neither of the fields by which a dead letter is recognized.
+    /// The JSON has neither `payload` nor `KafkaBatchInfo`.
     #[error("not a document of an on-failure destination: it has neither payload nor KafkaBatchInfo")]
     Other,
     /// The document has only offsets. The records must be read from the topic, if the topic still contains them.

@@ -218,7 +218,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A field of a record, in Lambda's order.
+/// The fields of a record, in Lambda's order.
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Topic,
