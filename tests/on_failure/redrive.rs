@@ -230,7 +230,7 @@ async fn interrupted_redrive_continues_with_unmarked_documents() {
 async fn redrive_rejects_missing_sources_and_topic_settings() {
     let s3 = S3::start("").await;
     for (source, expected) in
-        [("/no/such/folder", "failed to read /no/such/folder"), ("s3://absent/x", "failed to list s3://absent/x")]
+        [("/no/such/folder", "failed to list /no/such/folder"), ("s3://absent/x", "failed to list s3://absent/x")]
     {
         let output = redrive(&s3, source).args(["--function", "http://127.0.0.1:1/x"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
