@@ -11,7 +11,7 @@ use crate::error::SqlError;
 /// (`CREATE VIEW`) returns no batch.
 ///
 /// # Errors
-/// If the engine rejects a statement, or an object cannot be read or decoded.
+/// If the engine rejects a statement or fails while running it, or an object cannot be listed, read or decoded.
 pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, SqlError> {
     let mut rows = Vec::new();
     for statement in DFParser::parse_sql(sql)? {

@@ -1,4 +1,4 @@
-//! Which objects are read, and the errors of those that cannot be.
+//! Tests of which objects are read, and of the errors for objects that cannot be decoded.
 
 use super::*;
 
