@@ -63,7 +63,7 @@ async fn broker_ending_before_the_lake_is_reported(broker: TestBroker) {
     broker.send(0, values(250)).await.unwrap();
     let lake = lake_of_topic(&broker.topic, [0..240, 260..300]).await;
     let audit = lake.audit(&["-b", broker.servers()]);
-    let expected = "broker behind the lake: TOPIC/0: the broker's partition ends at 250, the lake's at 300";
+    let expected = "broker behind the lake: TOPIC/0: the partition ends at 250 on the broker, but at 300 in the lake";
     let expected = expected.replace("TOPIC", &broker.topic);
     audit.assert_report(
         FINDINGS,
@@ -85,10 +85,10 @@ async fn only_the_newest_generation_is_compared_with_the_broker(broker: TestBrok
     let rows: Vec<&Value> = audit.lines_of_type("partition").map(|row| &row["broker"]).collect();
     assert_eq!(rows, [&Value::Null, &json!({"low": 0, "high": 10, "lag": 0})]);
     let older = lake.audit(&["-b", broker.servers(), "--generation", "0"]);
-    older.assert_report(0, &["not compared"], &["generation 0: the newest is 1"]);
+    older.assert_report(0, &["not compared"], &["generation 0: the newest generation is 1"]);
     lake.remove(&format!("data/{}/dt=2026-11-20/g1-00000-00000000000000000000.json.gz", broker.topic));
     let older = lake.audit(&["-b", broker.servers(), "--generation", "0"]);
-    older.assert_report(0, &["not compared"], &["generation 0: the newest is 1"]);
+    older.assert_report(0, &["not compared"], &["generation 0: the newest generation is 1"]);
     let lake = TestLake::sample().await;
     lake.audit(&["-b", broker.servers()]).assert_report(0, &["not compared"], &["the broker has no topic quotes"]);
 }

@@ -30,8 +30,7 @@ pub fn increment(text: &mut [u8]) -> bool {
 }
 
 /// Parses the number at the start of a block. Returns the value and the number of digits, from 1 to 15. Returns `None`
-/// if the
-/// block does not begin with a digit or contains only digits.
+/// if the block does not begin with a digit or contains only digits.
 #[inline]
 pub fn parse_in_block(block: &Block) -> Option<(i64, usize)> {
     let length = ByteMask::not_digits(block).first();
@@ -53,8 +52,7 @@ fn eight_digits(digits: u64) -> u64 {
 }
 
 /// Parses the number at the start of `text`. Returns the value and the number of digits, or `None` if `text` does not
-/// begin
-/// with a digit or begins with more than 18 digits.
+/// begin with a digit or begins with more than 18 digits.
 #[inline]
 pub fn parse_long(text: &[u8]) -> Option<(i64, usize)> {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -14,8 +14,7 @@ pub const BLOCK: usize = 16;
 pub type Block = [u8; BLOCK];
 
 /// A set of positions in a block: one bit for each byte, with the first byte in the lowest bit. The two bits above the
-/// last
-/// byte are always set, so that a first and a second position always exist.
+/// last byte are always set, so that a first and a second position always exist.
 #[derive(Clone, Copy, Debug)]
 pub struct ByteMask(u32);
 

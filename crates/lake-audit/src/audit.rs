@@ -1,6 +1,5 @@
 //! Audits a lake: reads each topic's ledgers first, then its objects, then the broker. Because of this order, every
-//! object
-//! that a ledger counts as stored existed before the objects were listed, so an object that is not listed was lost.
+//! object that a ledger counts as stored existed before the objects were listed. If it is not listed, it was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -62,8 +61,7 @@ pub enum AuditError {
 }
 
 /// Audits the part of the lake that `scope` selects. `client` contains the settings for connecting to a broker: if it
-/// is
-/// given, missing offsets are compared with the records that the broker delivers.
+/// is given, missing offsets are compared with the records that the broker delivers.
 ///
 /// # Errors
 /// [`AuditError`] if the lake cannot be read or the broker cannot be queried. A finding is not an error.
@@ -105,9 +103,8 @@ struct Topic<'a> {
     name: &'a str,
     /// Ledgers by generation and partition.
     ledgers: BTreeMap<(u32, i32), LedgerRead>,
-    /// The newest generation, which is the one that the broker has, and the broker's partitions; `None` if the topic is
-    /// not
-    /// compared with a broker.
+    /// The newest generation, which is the one that the broker has, and the broker's partitions; `None` if the topic
+    /// is not compared with a broker.
     broker: Option<(u32, Vec<i32>)>,
 }
 
@@ -238,14 +235,13 @@ impl Auditor<'_> {
     }
 
     /// Returns the newest generation and the broker's partitions, or `None` without a broker. Also returns `None`, and
-    /// adds a
-    /// finding, if the broker does not have the topic or the scope selects an older generation.
+    /// adds a finding, if the broker does not have the topic or the scope selects an older generation.
     fn broker_partitions(&mut self, topic: &str, newest: u32) -> Result<Option<(u32, Vec<i32>)>, AuditError> {
         let Some(broker) = &self.broker else { return Ok(None) };
         let partitions = block_in_place(|| broker.partitions(topic))?;
         let reason = match self.scope.generation.filter(|only| *only != newest) {
             _ if partitions.is_empty() => format!("the broker has no topic {topic}"),
-            Some(only) => format!("{topic}, generation {only}: the newest is {newest}"),
+            Some(only) => format!("{topic}, generation {only}: the newest generation is {newest}"),
             None => return Ok(Some((newest, partitions))),
         };
         self.report.findings.add(Finding::global(FindingKind::NotCompared, reason));
@@ -267,7 +263,7 @@ impl Auditor<'_> {
             let next = row.last.map_or(0, |last| last + 1).max(ledger.map_or(0, |ledger| ledger.next));
             row.broker = Some(Watermarks { low, high, lag: u64::try_from(high - next.max(low)).unwrap_or(0) });
             if next > high {
-                let text = format!("the broker's partition ends at {high}, the lake's at {next}");
+                let text = format!("the partition ends at {high} on the broker, but at {next} in the lake");
                 self.report.findings.add(Finding::new(FindingKind::BrokerBehind, &row.partition, text));
             }
         }
@@ -355,9 +351,9 @@ mod tests {
 
     use super::*;
 
-    /// Creates a lake with two partitions. Each has eight objects of two lines, alternating between two days, without
-    /// the
-    /// third object.
+    /// Creates a lake with two partitions. Objects have two lines each and alternate between two days. The third object
+    /// of
+    /// each partition is missing.
     fn lake(folder: &TempDir) -> Lake {
         for (partition, first) in (0..2).flat_map(|partition| (0..8_i64).map(move |n| (partition, 2 * n))) {
             let day = 20_000 + first / 2 % 2;

@@ -44,8 +44,7 @@ pub enum BrokerError {
 #[non_exhaustive]
 pub enum ReadError {
     /// The broker reported an error from which librdkafka does not recover, or no record arrived for [`READ_TIMEOUT`]
-    /// after
-    /// a transient error.
+    /// after a transient error.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
     /// No record arrived for [`READ_TIMEOUT`].
@@ -95,8 +94,7 @@ impl Broker {
     }
 
     /// Classifies the offsets of `gaps` by whether the broker delivers them, and calls `report` with each result. The
-    /// gaps
-    /// must be sorted by offset.
+    /// gaps must be sorted by offset.
     pub(crate) fn classify(
         &self,
         topic: &str,
@@ -162,8 +160,7 @@ impl Broker {
 }
 
 /// Returns `true` if librdkafka recovers from the error on its own. A denied consumer group counts as transient,
-/// because the
-/// consumer joins no group.
+/// because the consumer joins no group.
 fn is_transient(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

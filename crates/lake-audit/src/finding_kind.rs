@@ -139,7 +139,7 @@ impl FindingKind {
             FindingKind::OtherLayout => (
                 "other settings",
                 "the sink's settings must match the ledger's layout; to change the settings, let the event source \
-                 finish, then use a new SINK_PREFIX",
+                 catch up, then use a new SINK_PREFIX",
             ),
             FindingKind::LedgerBehind => (
                 "ledger behind the data",

@@ -1,12 +1,10 @@
 //! Classifies the offsets of gaps by whether the broker delivers them.
 //!
 //! The broker's records are read from the first gap to the last. An offset whose record arrives is delivered; every
-//! offset
-//! between two consecutive records is skipped by the broker.
+//! offset between two consecutive records is skipped by the broker.
 //!
 //! For example, take a gap with the offsets 0 to 7, a low watermark of 3, and a broker that has the records 5 and 7.
-//! The
-//! offsets 0 to 2 are removed, 3, 4 and 6 are skipped, and 5 and 7 are delivered.
+//! The offsets 0 to 2 are removed, 3, 4 and 6 are skipped, and 5 and 7 are delivered.
 
 use std::ops::Range;
 

@@ -1,6 +1,5 @@
 //! Audits a lake: reads every object and reports what is missing, stored twice or damaged. Also finds individual
-//! records
-//! ([`trace`]) and rebuilds lost ledgers ([`repair`]).
+//! records ([`trace`]) and rebuilds lost ledgers ([`repair`]).
 //!
 //! Memory is bounded, however many objects and offsets there are:
 //!

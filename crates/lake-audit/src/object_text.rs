@@ -7,8 +7,7 @@ use bytes::Bytes;
 use crate::objects::Object;
 
 /// Maximum size of an object in bytes, both as stored and decoded. Larger objects are not read. An event has at most 6
-/// MB,
-/// and the sink's object for it is less than half of this limit.
+/// MB, and the sink's object for it is less than half of this limit.
 pub(crate) const MAX_OBJECT_BYTES: u64 = 32 << 20;
 
 /// Reason that an object could not be decoded.

@@ -1,10 +1,8 @@
 //! Sorts a topic's objects by generation, partition and first offset.
 //!
 //! The store lists objects in the order of their keys, and a lake can have more objects than fit in memory. A [`Pass`]
-//! goes
-//! through the whole listing and keeps the next [`MAX_PASS_OBJECTS`] objects in sort order; the next pass continues
-//! after
-//! these objects.
+//! goes through the whole listing and keeps the next [`MAX_PASS_OBJECTS`] objects in sort order; the next pass
+//! continues after these objects.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -59,11 +57,9 @@ impl Object {
         pattern
     }
 
-    /// Parses a key. Returns `None` if the key does not have the sink's format. `root` is the topic's prefix, including
-    /// the
-    /// lake's own, such as `data/quotes/`. `previous` is the folder of the previous object; an object in the same
-    /// folder
-    /// shares the string.
+    /// Parses a key. Returns `None` if the key does not have the sink's format. `root` is the topic's prefix,
+    /// including the lake's own, such as `data/quotes/`. `previous` is the folder of the previous object; an object in
+    /// the same folder shares the string.
     fn parse(area: Area, root: &str, key: &str, size: u64, previous: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
         let (generation, partition, first) = keys::parse_name(name)?;
@@ -122,8 +118,7 @@ pub(crate) struct Pass {
 
 impl Pass {
     /// Creates a pass that keeps up to `capacity` objects after `after`. If `generation` is given, objects of other
-    /// generations
-    /// are skipped.
+    /// generations are skipped.
     pub(crate) fn new(after: Option<Object>, capacity: usize, generation: Option<u32>) -> Self {
         Pass { next: BTreeSet::new(), after, capacity, generation, previous: "".into(), greatest: None, is_last: true }
     }

@@ -90,8 +90,7 @@ impl Partition {
     }
 
     /// Adds an object, with its text or the reason that it could not be decoded. Objects must be added in the order of
-    /// their
-    /// first offsets. Returns the gaps that no later object can fill.
+    /// their first offsets. Returns the gaps that no later object can fill.
     pub(crate) fn add_object(
         &mut self,
         object: Object,

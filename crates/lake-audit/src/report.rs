@@ -19,7 +19,7 @@ pub struct Report {
     pub findings: Findings,
 }
 
-/// The total of all rows.
+/// Totals of all rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Total {
     /// Number of valid records.
@@ -36,15 +36,14 @@ pub struct Total {
     pub first: Option<i64>,
     /// Highest stored offset of all partitions; `None` if nothing is stored.
     pub last: Option<i64>,
-    /// Number of offsets that the broker has and the lake does not have yet; `None` if no partition was compared with a
-    /// broker.
+    /// Sum of the partitions' lags; `None` if no partition was compared with a broker.
     pub lag: Option<u64>,
     /// `true` if nothing is missing, stored twice or damaged.
     pub clean: bool,
 }
 
 impl Report {
-    /// Returns the total of all rows.
+    /// Returns the totals of all rows.
     pub fn total(&self) -> Total {
         let sum = |figure: fn(&Row) -> u64| self.rows.iter().map(figure).sum();
         Total {
@@ -100,7 +99,7 @@ impl Report {
         text
     }
 
-    /// Formats the total as one line.
+    /// Formats the totals as one line.
     pub fn closing_line(&self) -> String {
         let Total { stored, quarantined, partitions, missing, repeats, first, last, lag, clean } = self.total();
         let range = match (first, last) {

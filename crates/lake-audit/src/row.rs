@@ -49,7 +49,7 @@ pub struct Watermarks {
     pub low: i64,
     /// The offset after the last record.
     pub high: i64,
-    /// Number of offsets that the lake does not have yet.
+    /// Number of offsets below `high` that the broker has and the lake has not reached yet.
     pub lag: u64,
 }
 

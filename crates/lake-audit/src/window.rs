@@ -1,9 +1,9 @@
 //! Finds gaps and duplicates among a partition's offsets, in constant memory.
 //!
 //! Every offset of an object is less than [`MAX_OBJECT_SPAN`] away from the offset in the object's name, and objects
-//! are
-//! added in the order of the offsets in their names. Offsets more than one span below the current object are therefore
-//! settled: no later object can contain them. A window of three spans is enough, whatever the number of offsets:
+//! are added in the order of the offsets in their names. Offsets more than one span below the current object are
+//! therefore settled: no later object can contain them. A window of three spans is enough, whatever the number of
+//! offsets:
 //!
 //! ```text
 //!            first - MAX_OBJECT_SPAN        first       first + MAX_OBJECT_SPAN
@@ -36,7 +36,7 @@ struct Slot {
     object: u32,
 }
 
-/// A record that an earlier line already stores at the same offset.
+/// Result of adding a record whose offset is already stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Duplicate {
     /// Number of the object that contains the earlier line.
@@ -60,9 +60,8 @@ impl Window {
         &mut self.slots[index]
     }
 
-    /// Starts the object that has the offset `first` in its name. Calls `report` with each gap that is now settled. The
-    /// offset
-    /// after each of these gaps is stored.
+    /// Starts the object that has the offset `first` in its name. Calls `report` with each gap that is now settled.
+    /// The offset after each of these gaps is stored.
     pub(crate) fn begin_object(&mut self, first: i64, report: impl FnMut(Range<i64>)) {
         self.settle(first - MAX_OBJECT_SPAN, report);
     }
@@ -84,8 +83,7 @@ impl Window {
     }
 
     /// Calls `report` with the remaining gaps below `end`. The last of these gaps may extend to `end`, so the offset
-    /// after the
-    /// gap is not necessarily stored.
+    /// after the gap is not necessarily stored.
     pub(crate) fn finish(mut self, end: i64, mut report: impl FnMut(Range<i64>)) {
         self.settle(end, &mut report);
         if let Some(gap) = self.gap {

@@ -6,8 +6,8 @@ use datafusion::sql::parser::DFParser;
 
 use crate::error::SqlError;
 
-/// Runs one or more statements, separated by `;`, and returns their rows in the order of the statements. A statement with
-/// columns but no rows returns one empty batch, so that its columns can be printed. A statement without columns
+/// Runs one or more statements, separated by `;`, and returns their rows in the order of the statements. A statement
+/// with columns but no rows returns one empty batch, so that its columns can be printed. A statement without columns
 /// (`CREATE VIEW`) returns no batch.
 ///
 /// # Errors

@@ -1,10 +1,9 @@
 //! Infers undeclared columns from the stored objects.
 //!
 //! Up to [`SAMPLES`] objects are sampled, spread evenly over the days and always including the oldest and the newest
-//! object.
-//! Only the first line of each is read, because producers change their columns from file to file, not from row to row.
-//! Each sample costs one small request when a session is opened. A field that occurs in none of the sampled lines, or a
-//! partition column that occurs in none of the sampled keys, is not a column of the table.
+//! object. Only the first line of each is read, because producers change their columns from file to file, not from row
+//! to row. Each sample costs one small request when a session is opened. A field that occurs in none of the sampled
+//! lines, or a partition column that occurs in none of the sampled keys, is not a column of the table.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
@@ -17,8 +16,7 @@ use crate::json::{self, Fields};
 const SAMPLES: usize = 16;
 
 /// Number of bytes to read for an object's first line. A quote has about 300 bytes. If the line is longer, the whole
-/// object is
-/// read.
+/// object is read.
 const FIRST_LINE_BYTES: u64 = 64 * 1024;
 
 const CONCURRENT_READS: usize = 8;

@@ -6,11 +6,9 @@
 //!
 //! [`session()`] opens a lake. It creates one table per topic, the table `quotes` for the selected topic, the table
 //! `quarantine` for all topics, and the views in `queries/views/`. The partition columns of the keys (`dt`, and `hour`
-//! and
-//! `by_<field>` if the sink adds them) are string columns, as a Glue crawler creates them. Every query lists and reads
-//! the
-//! objects again, so an open session sees new rows; only the tables and their columns are fixed when the session is
-//! opened.
+//! and `by_<field>` if the sink adds them) are string columns, as a Glue crawler creates them. Every query lists and
+//! reads the objects again, so an open session sees new rows; only the tables and their columns are fixed when the
+//! session is opened.
 //!
 //! Column names are case-sensitive here, while Athena ignores case: a field `Close` is the column `"Close"` here and
 //! `close` there. The producer writes `snake_case` only.

@@ -210,8 +210,7 @@ fn take_lines(text: &str, mut position: Position, limit: usize) -> (Vec<(usize, 
 }
 
 /// Decodes `rows` lines. Each line must contain exactly one JSON object; otherwise the number of rows would depend on
-/// the
-/// selected columns.
+/// the selected columns.
 fn decode(schema: &SchemaRef, text: &str, rows: usize) -> Result<Vec<ArrayRef>, LineError> {
     let builder = ReaderBuilder::new(Arc::clone(schema));
     let builder = builder.with_coerce_primitive(true).with_batch_size(rows);
@@ -224,8 +223,7 @@ fn decode(schema: &SchemaRef, text: &str, rows: usize) -> Result<Vec<ArrayRef>, 
 }
 
 /// Finds the line that caused `error`, by decoding the lines one at a time. Returns [`RowError::Lines`] if each line
-/// can be
-/// decoded separately.
+/// can be decoded separately.
 fn locate(schema: &SchemaRef, lines: &[(usize, &str)], error: LineError) -> RowError {
     let mut failures = lines.iter().filter_map(|&(number, line)| {
         let source = decode(schema, line, 1).err()?;

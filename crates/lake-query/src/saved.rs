@@ -47,8 +47,7 @@ pub fn queries() -> &'static [SavedQuery] {
 }
 
 /// Returns the data-quality queries, ordered by name. Each row of a result is a finding. Because a query returns at
-/// most 20
-/// rows, the column `findings` contains the total number of findings.
+/// most 20 rows, the column `findings` contains the total number of findings.
 pub fn quality() -> &'static [SavedQuery] {
     QUALITY
 }

@@ -21,8 +21,7 @@ pub const QUOTES: &str = "quotes";
 pub const QUARANTINE: &str = "quarantine";
 
 /// Opens a session with one table per topic, named after the topic, and the table [`QUARANTINE`]. The table [`QUOTES`]
-/// has
-/// the rows of `topic`; it is empty if `topic` has no objects.
+/// has the rows of `topic`; it is empty if `topic` has no objects.
 ///
 /// The two constant names are reserved. A topic named `quotes` or `quarantine` has a table only if it is the selected
 /// `topic`, and then only as [`QUOTES`].
@@ -61,9 +60,8 @@ pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlErro
     Ok(context)
 }
 
-/// Combines the declared columns, the inferred fields, `dt` and the other partition columns, in this order. An inferred
-/// field
-/// is left out if a declared or partition column has the same name.
+/// Combines the declared columns, the inferred fields, `dt` and the other partition columns, in this order. An
+/// inferred field is left out if a declared or partition column has the same name.
 fn columns(declared: &[Column], inferred: Inferred) -> Columns {
     let mut partitions = vec![DT.to_owned()];
     partitions.extend(inferred.partitions.into_iter().filter(|name| name != DT));

@@ -1,7 +1,7 @@
 //! Exposes a topic, or the quarantine, as a table of the engine.
 //!
-//! `DataFusion`'s own `ListingTable` supports one codec per table. A topic can have gzip, zstd and uncompressed objects,
-//! because the sink's codec can be changed.
+//! `DataFusion`'s own `ListingTable` supports one codec per table. A topic can have gzip, zstd and uncompressed
+//! objects, because the sink's codec can be changed.
 
 use std::sync::Arc;
 

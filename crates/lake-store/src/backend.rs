@@ -21,8 +21,7 @@ pub fn folder(path: &Path) -> object_store::Result<Arc<dyn ObjectStore>> {
 }
 
 /// Opens an S3 bucket with the region, endpoint and credentials of `config`. `AWS_ENDPOINT_URL_S3` overrides the
-/// endpoint. A
-/// custom endpoint is addressed in path style, and may use plain HTTP.
+/// endpoint. A custom endpoint is addressed in path style, and may use plain HTTP.
 ///
 /// # Errors
 /// If no client can be built from these settings.
@@ -45,8 +44,7 @@ pub fn bucket(name: &str, config: &SdkConfig) -> object_store::Result<Arc<dyn Ob
 const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
 /// Credentials from the AWS SDK, which, unlike `object_store` itself, supports profiles and roles. The credentials are
-/// cached,
-/// because every request needs them, and fetching them can require a request to another service.
+/// cached, because every request needs them, and fetching them can require a request to another service.
 #[derive(Debug)]
 struct SdkCredentials {
     provider: SharedCredentialsProvider,

@@ -15,8 +15,7 @@ pub fn text(codec: Codec, bytes: &[u8]) -> io::Result<String> {
 }
 
 /// Decodes an object's first line from the first bytes of the object. `whole` means that `bytes` is the entire object,
-/// whose
-/// last line may lack a line feed. Returns `None` if the first line of an uncompressed object is incomplete.
+/// whose last line may lack a line feed. Returns `None` if the first line of an uncompressed object is incomplete.
 ///
 /// # Errors
 /// If the bytes are not of this codec, are not UTF-8, or, in a compressed object, end within the line.

@@ -1,9 +1,8 @@
 //! Lists the topics, days and objects of a lake.
 //!
 //! A topic's objects are those that Athena reads with partition projection: everything below a `dt=` folder, except
-//! objects
-//! with `_` or `.` at the start of their name or of the name of a folder below `dt=`. Days and objects are listed
-//! separately, so that a query lists only the days that it needs.
+//! objects with `_` or `.` at the start of their name or of the name of a folder below `dt=`. Days and objects are
+//! listed separately, so that a query lists only the days that it needs.
 
 use std::sync::Arc;
 
@@ -56,8 +55,7 @@ impl Area {
 /// A day or object whose key contains the values of partition columns.
 pub trait Partitioned {
     /// Returns the value of a partition column. Returns `None` (null) if the key does not contain the column, or
-    /// contains
-    /// Hive's name for null.
+    /// contains Hive's name for null.
     fn partition_value(&self, column: &str) -> Option<&str>;
 }
 
@@ -194,8 +192,7 @@ impl Lake {
 }
 
 /// Parses a Hive folder name, `name=value` with a percent-encoded value. Returns `None` if the name contains no `=`.
-/// Invalid
-/// escapes are left as they are. The value is `None` if it is Hive's name for null.
+/// Invalid escapes are left as they are. The value is `None` if it is Hive's name for null.
 fn partition(folder: &str) -> Option<(String, Option<String>)> {
     let (name, value) = folder.split_once('=')?;
     let value = (value != NO_PARTITION).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned());

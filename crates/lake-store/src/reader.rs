@@ -57,8 +57,8 @@ impl Lake {
     }
 
     /// Calls `visit` with the key and the stored size in bytes of every object below `folder`, a path below the lake's
-    /// prefix.
-    /// Objects are visited in the store's order. The listing is read page by page and never collected in memory.
+    /// prefix. Objects are visited in the store's order. The listing is read page by page and never collected in
+    /// memory.
     ///
     /// # Errors
     /// If the path cannot be part of a key, or the store fails to list the objects.
@@ -73,8 +73,7 @@ impl Lake {
     }
 
     /// Reads the bytes of the object with this key, which must include the lake's prefix. Returns `None` if the object
-    /// does
-    /// not exist.
+    /// does not exist.
     ///
     /// # Errors
     /// If the key is invalid, or the store fails to return the object.

@@ -35,7 +35,7 @@ pub struct RecordLocation {
     pub record: Box<RawValue>,
 }
 
-/// Whether a record is valid.
+/// Status of a stored record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {

@@ -1,11 +1,9 @@
 //! Selects the objects that may contain a record, and finds the record's line in an object.
 //!
 //! An object's name contains only the offset of its first record. In each folder, the candidates are the last object
-//! that
-//! starts at or before the wanted offset, and every object that starts less than [`MAX_BATCH_RECORDS`] offsets before
-//! the
-//! wanted offset. In a lake that was written before ledgers existed, a record can be in two objects, and both are
-//! found.
+//! that starts at or before the wanted offset, and every object that starts less than [`MAX_BATCH_RECORDS`] offsets
+//! before the wanted offset. In a lake that was written before ledgers existed, a record can be in two objects, and
+//! both are found.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +12,7 @@ use lake_format::keys::parse_name;
 use serde::{Deserialize, Serialize};
 
 /// Maximum number of records in a batch, a limit of Lambda. An object spans at most as many offsets, unless the topic
-/// itself
-/// has gaps. Such an object is still found, because it is the last one that starts at or before its offsets.
+/// itself has gaps. Such an object is still found, because it is the last one that starts at or before its offsets.
 const MAX_BATCH_RECORDS: i64 = 10_000;
 
 /// The record to find. The topic is not included; it is the one whose keys are searched.
@@ -62,8 +59,7 @@ impl Wanted {
     }
 
     /// Returns the stored records nearest to the wanted record, which must be in none of the objects in `read`. The
-    /// result
-    /// has one entry for each generation that has objects of the partition among `keys`.
+    /// result has one entry for each generation that has objects of the partition among `keys`.
     pub(crate) fn neighbours<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
