@@ -12,8 +12,8 @@
 
 use crate::simd::{BLOCK, Block, ByteMask};
 
-/// Increments the trailing ASCII number in place. Returns `false` on overflow, leaving zeros, and if no digit is at the
-/// end.
+/// Increments the trailing ASCII number in place. Returns `false` on overflow, leaving zeros. Also returns `false`,
+/// without a change, if the text does not end in a digit.
 #[inline]
 pub fn increment(text: &mut [u8]) -> bool {
     for digit in text.iter_mut().rev() {

@@ -351,9 +351,8 @@ mod tests {
 
     use super::*;
 
-    /// Creates a lake with two partitions. Objects have two lines each and alternate between two days. The third object
-    /// of
-    /// each partition is missing.
+    /// Creates a lake with two partitions. Objects have two lines each and alternate between two days. The third
+    /// object of each partition is missing.
     fn lake(folder: &TempDir) -> Lake {
         for (partition, first) in (0..2).flat_map(|partition| (0..8_i64).map(move |n| (partition, 2 * n))) {
             let day = 20_000 + first / 2 % 2;

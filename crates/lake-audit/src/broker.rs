@@ -43,11 +43,11 @@ pub enum BrokerError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The broker reported an error from which librdkafka does not recover, or no record arrived for [`READ_TIMEOUT`]
-    /// after a transient error.
+    /// The broker reported an error from which librdkafka did not recover within 30 seconds, or does not recover at
+    /// all.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// No record arrived for [`READ_TIMEOUT`].
+    /// No record arrived for 30 seconds.
     #[error("received no record for {} seconds", READ_TIMEOUT.as_secs())]
     Timeout,
 }

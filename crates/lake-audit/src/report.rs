@@ -106,7 +106,7 @@ impl Report {
             (Some(first), Some(last)) => {
                 format!("offsets {} to {}", grouped(first.unsigned_abs()), grouped(last.unsigned_abs()))
             }
-            _ => "nothing".to_owned(),
+            _ => "no offsets".to_owned(),
         };
         let missing = if missing == 0 { "nothing".to_owned() } else { grouped(missing) };
         let mut line = format!(

@@ -129,7 +129,7 @@ pub enum LineError {
     /// A value does not fit its column, or the JSON is invalid.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
-    /// The JSON is invalid.
+    /// The line is not a valid JSON object.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// The line does not contain exactly one JSON object.

@@ -23,8 +23,8 @@ pub const QUARANTINE: &str = "quarantine";
 /// Opens a session with one table per topic, named after the topic, and the table [`QUARANTINE`]. The table [`QUOTES`]
 /// has the rows of `topic`; it is empty if `topic` has no objects.
 ///
-/// The two constant names are reserved. A topic named `quotes` or `quarantine` has a table only if it is the selected
-/// `topic`, and then only as [`QUOTES`].
+/// The names `quotes` and `quarantine` are reserved. A topic with one of these names has a table only if it is the
+/// selected `topic`, and then only as [`QUOTES`].
 ///
 /// # Errors
 /// If the lake cannot be listed, a sample cannot be read, or the engine rejects a table or view.

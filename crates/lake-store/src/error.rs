@@ -25,7 +25,7 @@ pub enum StoreError {
     /// The store failed to return an object. Retrying may help.
     #[error("failed to read the object {key}")]
     Read { key: String, source: object_store::Error },
-    /// An object's bytes do not match its name. Retrying does not help.
+    /// An object could not be decoded. Retrying does not help.
     #[error("failed to decode the object {key}")]
     Decode { key: String, source: DecodeError },
 }
