@@ -31,7 +31,7 @@ pub enum Cause {
     Storage(S3Error),
     /// Other writers kept changing the ledger, or the server does not compare `ETag`s as S3 does.
     #[error(
-        "failed to write {ledger}: it changed {MAX_LEDGER_CONFLICTS} times between being read and written; if no other writer exists, the server does not honour If-Match with the ETags that it returns: use a different server"
+        "failed to write {ledger}: it changed {MAX_LEDGER_CONFLICTS} times between being read and written; if no other writer exists, the server does not honour If-Match with the ETags that it returns; use one that does"
     )]
     LedgerConflicts {
         /// URL of the ledger.
