@@ -97,7 +97,7 @@ impl GroupWriter {
     }
 
     /// Marks the records that an object contains as stored. `lines` are the object's offsets and lines. Puts the next
-    /// object once no more objects are to be read.
+    /// object once all objects have been read.
     pub(super) fn on_object_read(
         &mut self,
         first: i64,

@@ -18,7 +18,7 @@ pub enum Request {
     /// [`Answer::Conflict`].
     ReplaceLedger(Ledger, Version),
     /// Check whether the partition has an object in a group. The answer is [`Answer::Objects`], with at least one first
-    /// offset if it has.
+    /// offset if an object exists.
     ProbeGroup {
         /// Index of the group in the batch.
         group: usize,

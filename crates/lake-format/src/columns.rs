@@ -97,7 +97,7 @@ fn is_date(text: &[u8]) -> bool {
     let [y0, y1, y2, y3, m0, m1, d0, d1] = digits.map(|digit| digit - b'0');
     let year = [y0, y1, y2, y3].iter().fold(0, |year, &digit| year * 10 + i16::from(digit));
     let (month, day) = (m0 * 10 + m1, d0 * 10 + d1);
-    // Both have two digits, so neither overflows.
+    // The month and the day have two digits each, so neither cast overflows.
     Date::new(year, month as i8, day as i8).is_ok()
 }
 

@@ -14,8 +14,8 @@ use crate::storage::s3_adapter::S3Adapter;
 use crate::storage::{Committer, LedgerRead, PartitionError};
 use lambda_kafka_event::{EventError, Records};
 
-/// Maximum number of concurrent requests of a batch. A response from S3 takes tens of milliseconds, and
-/// a batch with many object prefixes should not wait for the responses one by one.
+/// Maximum number of concurrent requests of a batch. A response from S3 takes tens of milliseconds, and a
+/// batch with many object prefixes should not wait for the responses one by one.
 const MAX_CONCURRENT_REQUESTS: usize = 16;
 
 /// Number of records to process before yielding, so that the async runtime can poll the network.
@@ -66,8 +66,7 @@ impl Sink {
     /// # Errors
     /// - [`BatchError::Event`] if `event` is not a Kafka event. Nothing is stored.
     /// - [`BatchError::Partitions`] if a partition failed, unless [`Config::partial_batch_response`] is set. Some
-    ///   objects
-    ///   of the failed partitions may have been written.
+    ///   objects of the failed partitions may have been written.
     pub async fn handle(&self, event: impl AsRef<[u8]>) -> Result<Outcome, BatchError> {
         let mut records = Records::new(event.as_ref());
         let mut batch = Batch::new(&self.config, event.as_ref().len());
