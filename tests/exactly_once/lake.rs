@@ -130,7 +130,7 @@ async fn reused_offsets_are_rejected_until_the_next_generation() {
     lake.sink().handle(&batch(0..5)).await.unwrap();
     let recreated = event((0..3).map(|offset| record(0, offset, "recreated")).collect());
     let text = message(&lake.sink().handle(&recreated).await.unwrap_err());
-    assert!(text.contains("being used again") && text.contains("set SINK_TOPIC_GENERATION to 1"), "{text}");
+    assert!(text.contains("being reused") && text.contains("set SINK_TOPIC_GENERATION to 1"), "{text}");
     assert!(lake.holds_once(0, 0..5), "nothing of the second event is stored");
 
     let next = lake.sink_with(|config| config.layout.generation = 1);
