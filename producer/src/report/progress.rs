@@ -58,7 +58,7 @@ impl Snapshot {
 }
 
 impl Progress {
-    /// Returns the counters.
+    /// Returns the current values of the counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -75,7 +75,8 @@ impl Progress {
         }
     }
 
-    /// Returns the notices to the user since the last call, for instance that a broker is gone or a file looks truncated.
+    /// Takes the notices for the user since the last call, for example that the broker is unreachable or a file may be
+    /// truncated.
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
