@@ -236,7 +236,7 @@ fn headers() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: the header has only one column: Symbol;Date;Close; if semicolons separate the columns, add --delimiter ';'",
+                "error: quotes.csv: the header has only one column, `Symbol;Date;Close`; if semicolons separate the columns, add --delimiter ';'",
             ],
             exit: 1,
             remedy: "Add the argument from the error. It is suggested for semicolons, tabs and bars.",
@@ -263,7 +263,7 @@ fn headers() -> Vec<Case> {
         },
         Case {
             arguments: &["--delimiter", ";;"],
-            stderr: &["error: --delimiter: `;;` is not one ASCII character; give one such as ';' or '|', or `tab`"],
+            stderr: &["error: --delimiter: `;;` is not one ASCII character; use one such as ';' or '|', or `tab`"],
             exit: 2,
             remedy: "Give one character. Letters, digits, quotes and the characters of dates and numbers cannot separate columns.",
             ..file("An invalid delimiter", b"Symbol;;Date;;Close\nA;;2026-01-02;;1\n")

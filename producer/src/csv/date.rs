@@ -30,10 +30,10 @@ pub struct Strftime {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PatternError {
     /// The pattern is malformed, for example because of an unknown `%` sequence.
-    #[error("`{0}` is not a strftime pattern; for dates such as 29/06/1979, give %d/%m/%Y")]
+    #[error("`{0}` is not a strftime pattern; for dates such as 29/06/1979, use %d/%m/%Y")]
     Unknown(String),
     /// The pattern does not determine year, month and day.
-    #[error("`{0}` does not give year, month and day; for dates such as 29/06/1979, give %d/%m/%Y")]
+    #[error("`{0}` does not determine year, month and day; for dates such as 29/06/1979, use %d/%m/%Y")]
     Incomplete(String),
 }
 

@@ -13,10 +13,10 @@ pub struct Delimiter(u8);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DelimiterError {
     /// The string does not consist of exactly one ASCII character.
-    #[error("`{0}` is not one ASCII character; give one such as ';' or '|', or `tab`")]
+    #[error("`{0}` is not one ASCII character; use one such as ';' or '|', or `tab`")]
     NotOneCharacter(String),
     /// The character is a double quote or a line break, or occurs in symbols, dates and numbers.
-    #[error("{0:?} cannot separate columns; give a character such as ';' or '|', or `tab`")]
+    #[error("{0:?} cannot separate columns; use a character such as ';' or '|', or `tab`")]
     Unsuitable(char),
 }
 

@@ -28,7 +28,7 @@ pub struct Column {
     pub kind: ColumnKind,
 }
 
-/// The columns of a file, in file order. Exactly one is the date, and exactly one the symbol unless
+/// The columns of a file, in file order. Exactly one is the date. Exactly one is the symbol, or none if
 /// [`CsvOptions::symbol`] is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -38,7 +38,7 @@ pub struct Header {
 /// Reason that a header line cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HeaderError {
-    /// There is no header line.
+    /// The input is empty, or all its lines are blank.
     #[error("the input is empty; its first line must name the columns")]
     Empty,
     /// The header line is not UTF-8.
@@ -55,7 +55,7 @@ pub enum HeaderError {
     )]
     OpenQuote,
     /// The file seems to use a different delimiter: the only title contains one.
-    #[error("the header has only one column: {found}; if {} columns, add --delimiter {guess}", separate(*guess))]
+    #[error("the header has only one column, `{found}`; if {} columns, add --delimiter {guess}", separate(*guess))]
     OneColumn {
         found: String,
         /// The common delimiter that occurs most often in the title.
@@ -68,7 +68,7 @@ pub enum HeaderError {
         field: &'static str,
         /// Names that the column may have.
         aliases: &'static str,
-        /// Another remedy, or the empty string.
+        /// Additional remedy, or the empty string.
         remedy: &'static str,
         /// The titles in the header.
         found: String,
@@ -276,7 +276,7 @@ mod tests {
         };
         assert_eq!(
             message(",", "Index;Date;Open"),
-            "the header has only one column: Index;Date;Open; if semicolons separate the columns, add --delimiter ';'"
+            "the header has only one column, `Index;Date;Open`; if semicolons separate the columns, add --delimiter ';'"
         );
         assert!(message(",", "Index\tDate").ends_with("if tabs separate the columns, add --delimiter tab"));
         assert!(message(",", "Index|Date").ends_with("if bars separate the columns, add --delimiter '|'"));

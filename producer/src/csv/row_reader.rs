@@ -71,7 +71,7 @@ impl<R: BufRead> RowReader<R> {
     /// Reads the next row into `row`, replacing its content.
     ///
     /// # Errors
-    /// The source's error.
+    /// Any error of the source.
     pub fn read(&mut self, row: &mut Row) -> io::Result<RowKind> {
         if let Some(blank) = self.start_row(row)? {
             return Ok(blank);

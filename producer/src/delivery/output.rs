@@ -113,7 +113,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Returns the first delivery failure, if any, as the error.
+    /// Returns the first delivery failure as an error, if there was one.
     pub(crate) fn check(&self) -> Result<(), OutputError> {
         match self {
             Self::Kafka(sender) => Ok(sender.check()?),

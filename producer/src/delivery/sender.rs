@@ -117,7 +117,7 @@ impl<'a> KafkaSender<'a> {
         }
     }
 
-    /// Returns the first delivery failure, if any, as the error.
+    /// Returns the first delivery failure as an error, if there was one.
     pub(crate) fn check(&self) -> Result<(), DeliveryError> {
         self.producer.context().failure().map_or(Ok(()), Err)
     }

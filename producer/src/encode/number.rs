@@ -25,10 +25,10 @@ pub enum NumberError {
     NotANumber,
 }
 
-/// Appends `cell` to `out` as a JSON number of exactly the same value.
+/// Appends `cell` to `out` as a JSON number with exactly the same value.
 ///
-/// A valid JSON number is copied unchanged. `+3`, `007`, `2913.` and `.5` are not valid JSON and become `3`, `7`, `2913`
-/// and `0.5`. On an error, nothing is appended.
+/// A valid JSON number is copied unchanged. `+3`, `007`, `2913.` and `.5` are not valid JSON and become `3`, `7`,
+/// `2913` and `0.5`. On an error, nothing is appended.
 ///
 /// # Errors
 /// [`NumberError`] if the cell is not a finite decimal number.

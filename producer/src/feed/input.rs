@@ -17,7 +17,7 @@ use crate::report::progress::Progress;
 pub enum Input {
     /// Standard input, which can be read only once.
     Stdin,
-    /// A regular file, or a named pipe.
+    /// A regular file, a named pipe or a device.
     File(PathBuf),
     /// Bytes in memory.
     Bytes {

@@ -99,10 +99,10 @@ impl TryFrom<FeedArgs> for Feed {
 }
 
 impl Feed {
-    /// Creates the feed of the arguments, or of `sample` if they name no file.
+    /// Creates the feed of the arguments, or of `sample` if the arguments name no file.
     ///
     /// # Errors
-    /// [`FeedError`] names the argument to change.
+    /// [`FeedError`] if the arguments are not a valid feed.
     pub fn or_sample(args: FeedArgs, sample: Input) -> Result<Self, FeedError> {
         let inputs = if args.files.is_empty() { vec![sample] } else { inputs(&args.files)? };
         Self::new(args, inputs)
@@ -111,7 +111,7 @@ impl Feed {
     /// Creates the feed of `inputs` with the other arguments; the files that the arguments name are ignored.
     ///
     /// # Errors
-    /// [`FeedError`] names the argument to change.
+    /// [`FeedError`] if the arguments are not a valid feed.
     pub fn new(args: FeedArgs, inputs: Vec<Input>) -> Result<Self, FeedError> {
         if inputs.is_empty() {
             return Err(FeedError::NoInput);
@@ -249,7 +249,7 @@ mod tests {
             (FeedArgs { delimiter: Some(";;".into()), ..defaults() }, "--delimiter: `;;`"),
             (FeedArgs { symbol: Some(String::new()), ..defaults() }, "--symbol is empty"),
             (FeedArgs { symbol: Some("A\tB".into()), ..defaults() }, "--symbol: \"A\\tB\" contains"),
-            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
+            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not determine"),
             (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
             (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
             (FeedArgs { files: pipe(), resume, ..defaults() }, "--resume: standard input cannot"),

@@ -1,4 +1,4 @@
-//! Chooses the file of rejected rows for each input, so that no file has two writers or is an input itself.
+//! Chooses the file of rejected rows for each input, so that no file has two writers and none is an input.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -25,7 +25,7 @@ const DATE_CHECK_ROWS: u64 = 100;
 pub struct InputError {
     /// Name of the input for messages.
     pub input: String,
-    /// Boxed to keep results small.
+    /// Boxed to keep a `Result` small.
     #[source]
     pub reason: Box<SourceError>,
 }
@@ -56,7 +56,7 @@ pub enum SourceError {
     },
 }
 
-/// A row of an input.
+/// Result of reading a row of an input.
 #[derive(Debug)]
 pub(crate) enum SourceRow<'a> {
     Quote { quote: Quote<'a>, line: u64 },
@@ -143,7 +143,7 @@ impl Source {
         Ok(SourceRow::Rejected { line, reason, raw })
     }
 
-    /// Returns the number of the last line if it has no line end.
+    /// Returns the number of the last line if that line has no line ending.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
     }

@@ -36,7 +36,7 @@ pub struct Snapshot {
     pub blank: u64,
     /// Bytes of the delivered or printed records, keys and values.
     pub bytes: u64,
-    /// Bytes read from the inputs, compressed if the inputs are.
+    /// Bytes read from the inputs, before decompression.
     pub input_bytes: u64,
     /// Bytes of the inputs in all passes; 0 if unknown.
     pub expected_bytes: u64,

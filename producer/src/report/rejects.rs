@@ -19,7 +19,7 @@ pub struct RejectsError {
     pub source: io::Error,
 }
 
-/// The rejects file of one input. The first rejected row creates it.
+/// The rejects file of one input. The file is created when the first row is rejected.
 pub(crate) struct Rejects {
     path: PathBuf,
     writer: Option<csv::Writer<File>>,
@@ -38,8 +38,8 @@ impl Rejects {
         }
     }
 
-    /// Creates the rejects file of an input without the checks of [`Rejects::prepare`]. An existing file is replaced
-    /// when the first row is rejected.
+    /// Returns a rejects file without the checks of [`Rejects::prepare`]. An earlier file remains until the first row
+    /// is rejected.
     pub(crate) fn unprepared(path: PathBuf) -> Self {
         Self { path, writer: None }
     }

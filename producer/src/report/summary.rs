@@ -49,7 +49,7 @@ pub struct Summary {
     pub seconds: f64,
     /// Records that were delivered or printed per second.
     pub rate: f64,
-    /// `true` if the feed was stopped before its last row.
+    /// `true` if the feed was stopped before its last row. Always `false` with `--repeat forever`.
     pub interrupted: bool,
     /// Seed of a feed with `--order sample`.
     pub seed: Option<u64>,

@@ -15,14 +15,14 @@ use thiserror::Error;
 use crate::feed::Feed;
 use crate::feed::input::Input;
 
-/// The header that identifies the feed of a record: `<path>-<content>-<arguments>-<partitions>`, the first three in
+/// Header that identifies the feed of a record: `<path>-<content>-<arguments>-<partitions>`, the first three in
 /// hexadecimal.
 pub(super) const FEED_HEADER: &str = "tickerlake-feed";
-/// The header with the number of the record in its feed, from 1, in decimal.
+/// Header with the number of the record in its feed, from 1, in decimal.
 pub(super) const ROW_HEADER: &str = "tickerlake-row";
 
-/// Identifies a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes for
-/// each byte of a header.
+/// Identifies a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes
+/// for each byte of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FeedId {
     /// Hash of the inputs' bytes.
@@ -55,7 +55,7 @@ pub enum Change {
 /// Relation of a record in the topic to a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
-    /// The record belongs to the feed.
+    /// The record belongs to this feed.
     SameFeed,
     /// The record belongs to an unrelated feed.
     OtherFeed,

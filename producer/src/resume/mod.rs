@@ -1,6 +1,7 @@
 //! Resumes a feed: finds its last row in each partition of the topic, and skips the rows up to that one.
 //!
-//! The topic is the only state: the headers of each record identify its feed and its row in the feed (`fingerprint.rs`).
+//! The topic is the only state: the headers of each record identify its feed and its row in the feed
+//! (`fingerprint.rs`).
 //!
 //! ```text
 //! partition 0:  | 1 | 3 | 4 | x |            high-water mark 4      x: a record of another producer
