@@ -33,7 +33,7 @@ async fn a_row_that_arrives_after_the_wait_is_reported_at_the_end(broker: TestBr
     pending.arrives(&broker).await;
     let error = resumed.wait_for_line("error: ", WAIT).unwrap();
     assert_eq!(resumed.wait_for_exit(WAIT).unwrap(), Some(1));
-    assert!(error.contains(&format!("topic `{}` holds 1 row twice", feed.topic)), "{error}");
+    assert!(error.contains(&format!("topic `{}` holds 1 duplicate row", feed.topic)), "{error}");
     assert!(error.contains("--resume-wait") && error.contains("partition 0"), "{error}");
     assert_eq!(feed.held(), 2_001, "the topic holds all rows, one of them twice");
 }

@@ -66,7 +66,7 @@ async fn a_run_after_ctrl_c_delivers_the_rest(broker: TestBroker) {
     let output = feed.bare(&["--resume", "-b", &feed.servers, "-t", &feed.topic]).output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        stdout.starts_with("20,000 rows read, 19,980 in the topic already, 0 delivered, 20 rejected, 0 blank"),
+        stdout.starts_with("20,000 rows read, 19,980 already in the topic, 0 delivered, 20 rejected, 0 blank"),
         "{stdout}"
     );
     feed.holds_each_row_once(0);
