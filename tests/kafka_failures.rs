@@ -160,7 +160,7 @@ fn tls_mismatch_names_security_protocol() {
     let kafka = ApacheKafka::shared();
     assert_contains(
         &producer_error(&["-b", &kafka.sasl_ssl]),
-        &["error: ", &kafka.sasl_ssl, "without an answer", "-X security.protocol"],
+        &["error: ", &kafka.sasl_ssl, "without a response", "-X security.protocol"],
     );
     let stderr = producer_error(&login(kafka, &kafka.plaintext, &[]));
     assert_contains(&stderr, &["error: ", &kafka.plaintext, "SSL", "-X security.protocol"]);
