@@ -117,7 +117,7 @@ async fn discarded_batch_reaches_s3_before_its_offset_is_committed() {
     wait_for_commit(&broker, 8).await;
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
     trigger.wait_for_line("7 records in ", WAIT).unwrap();
-    trigger.wait_for_line(" 1 given up", WAIT).unwrap();
+    trigger.wait_for_line(" 1 discarded", WAIT).unwrap();
 
     let documents = files(&s3.bucket("discarded"));
     assert_eq!(documents.len(), 1, "{documents:?}");

@@ -41,10 +41,10 @@ const NOT_RUN: [(&str, &str); 13] = [
 
 /// Commands that run until Ctrl-C, each with a text that it prints once it works.
 const UNTIL_CTRL_C: [(&str, &str); 4] = [
-    ("tickerlake up", "Ctrl-C ends it"),
+    ("tickerlake up", "press Ctrl-C to stop"),
     ("producer -b 127.0.0.1:9092 --order sample --rate 50 --repeat forever data/us-stocks-sample.csv", "delivered"),
     (r#"tickerlake query --watch 1 "SELECT count(*) FROM quotes""#, "count(*)"),
-    ("tickerlake up --dir ./lake-2", "Ctrl-C ends it"),
+    ("tickerlake up --dir ./lake-2", "press Ctrl-C to stop"),
 ];
 
 /// The page's name for any file of a user. Its only record goes to partition 0 of three.

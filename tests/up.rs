@@ -19,7 +19,7 @@ pub(crate) fn up(folder: &Path, arguments: &[&str]) -> (Running, String) {
     let mut up = Running::start(&mut command).unwrap();
     let line = up.wait_for_line("broker ", WAIT).unwrap();
     let servers = line.split_whitespace().nth(1).unwrap().trim_end_matches(',').to_owned();
-    up.wait_for_line("Ctrl-C ends it", WAIT).unwrap();
+    up.wait_for_line("press Ctrl-C to stop", WAIT).unwrap();
     (up, servers)
 }
 

@@ -133,13 +133,13 @@ fn check_run(case: &Case) {
             expected_errors.push(line.replacen("error: ", "tickerlake: ", 1));
         }
     }
-    // A dry run has printed the records before its failure; the error of `run` counts the delivered ones.
+    // A dry run printed the records before its failure; the error of `run` contains the number of delivered records.
     if case.exit == 1 && !case.records.is_empty() {
-        let delivered = format!("; delivered before: {} record", case.records.len());
+        let prefix = format!("tickerlake: feed failed after delivering {} record", case.records.len());
         let error = errors.last_mut().unwrap();
-        let cut =
-            error.find(&delivered).unwrap_or_else(|| panic!("{}: {error} does not contain {delivered}", case.title));
-        error.truncate(cut);
+        let cause = error.strip_prefix(&prefix).and_then(|rest| rest.split_once(": "));
+        let (_, cause) = cause.unwrap_or_else(|| panic!("{}: {error} does not begin with {prefix}", case.title));
+        *error = format!("tickerlake: {cause}");
     }
     assert_eq!(errors, expected_errors, "{}", case.title);
     assert_eq!(counts, expected_counts, "{}", case.title);

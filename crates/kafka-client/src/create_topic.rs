@@ -35,11 +35,7 @@ pub enum CreateTopicError {
     Connection(#[from] ConnectionError),
     /// The broker rejected the request.
     #[error("failed to create topic `{topic}` at {servers}: {reason}")]
-    Rejected {
-        servers: String,
-        topic: Topic,
-        reason: String,
-    },
+    Rejected { servers: String, topic: Topic, reason: String },
 }
 
 /// Creates `topic` with `partitions` partitions and the broker's default replication factor, unless it exists.

@@ -25,13 +25,15 @@ impl Operation {
     pub fn hint(self, code: Option<Code>) -> &'static str {
         match (self, code) {
             (Self::Produce, Some(Code::MessageSizeTooLarge)) => {
-                "; the topic's max.message.bytes limits records and batches: raise it, or lower -X batch.size"
+                "; max.message.bytes of the topic limits records and batches: raise it, or lower -X batch.size"
             }
             (Self::Produce, Some(Code::MessageTimedOut)) => "; raise -X message.timeout.ms to try for longer",
             (Self::Produce, Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed)) => {
                 "; the user (-X sasl.username) needs DESCRIBE on the topic, and WRITE to send to it or READ to read it"
             }
-            (Self::Produce, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition)) => "; the topic may have been deleted",
+            (Self::Produce, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition)) => {
+                "; the topic may have been deleted"
+            }
             (Self::ConsumeInGroup, Some(Code::TopicAuthorizationFailed)) => {
                 "; the user (-X sasl.username) needs READ on the topic"
             }

@@ -30,22 +30,13 @@ pub enum SettingsError {
     NoServers,
     /// The file cannot be read.
     #[error("--config {}: {source}", path.display())]
-    Read {
-        path: PathBuf,
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A line of the file has an invalid escape.
     #[error("--config {}: {source}", path.display())]
-    FileSyntax {
-        path: PathBuf,
-        source: EscapeError,
-    },
+    FileSyntax { path: PathBuf, source: EscapeError },
     /// The file has a setting of Java's client that cannot be translated.
     #[error("--config {}: {source}", path.display())]
-    FileSetting {
-        path: PathBuf,
-        source: JavaSettingError,
-    },
+    FileSetting { path: PathBuf, source: JavaSettingError },
     /// An argument is not of the form KEY=VALUE.
     #[error("-X {0}: expected KEY=VALUE")]
     Syntax(String),

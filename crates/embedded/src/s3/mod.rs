@@ -40,18 +40,12 @@ pub const MAX_KEY_BYTES: usize = 150;
 pub enum StorageError {
     /// The folder cannot be created or used.
     #[error("failed to open {} as the folder of the embedded S3", folder.display())]
-    Folder {
-        folder: PathBuf,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Folder { folder: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     /// The port is in use or not permitted.
     #[error(
         "the embedded S3 failed to listen on {address}: {source}; choose another port with --s3-port, or a free one with --s3-port 0"
     )]
-    Listen {
-        address: SocketAddr,
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, source: std::io::Error },
 }
 
 /// An S3 service. Each folder in its root folder is a bucket.

@@ -33,10 +33,7 @@ pub enum ConnectionError {
     },
     /// The topic does not exist.
     #[error("no topic `{topic}` at {servers}; `producer --create-topic N` creates it")]
-    UnknownTopic {
-        topic: Topic,
-        servers: String,
-    },
+    UnknownTopic { topic: Topic, servers: String },
     /// The topic cannot be used.
     #[error("topic `{topic}` at {servers}: {code}{}", Operation::Produce.hint(Some(*code)))]
     Topic {
@@ -47,10 +44,7 @@ pub enum ConnectionError {
     },
     /// librdkafka cannot continue.
     #[error("the Kafka client for {servers} cannot continue: {reason}")]
-    Fatal {
-        servers: String,
-        reason: String,
-    },
+    Fatal { servers: String, reason: String },
 }
 
 impl ConnectionError {
