@@ -139,8 +139,8 @@ fn check_accounts(sent: &[Sent], plan: &Plan, layout: &KeyLayout, columns: &str)
     Ok(())
 }
 
-/// Returns the partition and offset of each record of a text that may be an event. Like the sink, counts all lists with
-/// the same name, and accepts arrays for objects.
+/// Returns the partition and offset of each record of `text`, which need not be a valid event. Like the sink, includes all
+/// lists with the same name, and accepts arrays in place of objects.
 fn positions(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Envelope<'a>(IgnoredAny, #[serde(borrow)] &'a RawValue);
@@ -220,7 +220,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Replaces the value at a path by another one.
+/// Replaces the value at a path with a different one.
 fn replace(value: &mut Value, path: &[Index], other: &Value) {
     let inner = match (value, path) {
         (Value::Object(fields), [at, ..]) if !fields.is_empty() => {
