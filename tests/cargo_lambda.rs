@@ -1,4 +1,5 @@
-//! The function under `cargo lambda watch`, invoked with the sample events and by the event source, also while it fails.
+//! The function under `cargo lambda watch`, invoked with the sample events and by the event source, also while it
+//! fails.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -65,8 +65,8 @@ fn stored_records(folder: &Path, topic: &str) -> Locations {
     locations
 }
 
-/// Asserts that tracing each stored record returns its locations. Returns the number of records, and the number of records
-/// with several locations.
+/// Asserts that tracing each stored record returns its locations. Returns the number of records, and the number of
+/// records with several locations.
 async fn assert_trace_agrees(folder: &Path, topic: &str) -> (usize, usize) {
     let lake = args(folder).open_for_reading().await.unwrap();
     let stored = stored_records(folder, topic);

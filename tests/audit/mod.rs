@@ -44,7 +44,8 @@ impl TestLake {
         TestLake { folder: TempDir::new().unwrap(), config, topic: "quotes".to_owned() }
     }
 
-    /// Creates a lake with three objects of partition 0 with offsets 0 to 299, one object of partition 1, and both ledgers.
+    /// Creates a lake with three objects of partition 0 with offsets 0 to 299, one object of partition 1, and both
+    /// ledgers.
     async fn sample() -> Self {
         Self::sample_with(Config::new(FOLDER_BUCKET)).await
     }

@@ -59,8 +59,8 @@ fn call(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
     )
 }
 
-/// Returns the lines of an output, without the usage that follows an error in the arguments. The line with the counts is
-/// cut before its first semicolon, because the rest depends on the time.
+/// Returns the lines of an output, without the usage that follows an error in the arguments. The line with the counts
+/// is cut before its first semicolon, because the rest depends on the time.
 fn lines_of(bytes: &[u8]) -> Vec<String> {
     let counts = |line: &str| match line.split_once(';') {
         Some((counts, _)) if is_counts(counts) => counts.to_owned(),

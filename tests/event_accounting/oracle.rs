@@ -1,5 +1,5 @@
-//! The expected object and line of a record, computed with `serde_json` and calendar arithmetic. Shares no code with the
-//! sink.
+//! The expected object and line of a record, computed with `serde_json` and calendar arithmetic. Shares no code with
+//! the sink.
 
 use std::fmt;
 
@@ -86,8 +86,8 @@ pub(super) fn millis(sent: &Sent) -> i64 {
     if let Timestamp::At(millis) = sent.timestamp { millis } else { -1 }
 }
 
-/// Returns the bytes that were sent, or an error with the string that is not base64. Returns `None` if the record has no
-/// value.
+/// Returns the bytes that were sent, or an error with the string that is not base64. Returns `None` if the record has
+/// no value.
 pub(super) fn payload(payload: &Payload) -> Option<Result<Vec<u8>, String>> {
     match payload {
         Payload::Missing | Payload::Null => None,

@@ -1,5 +1,6 @@
 //! The commit protocol under a model checker: every order in which the storage can execute the requests of overlapping
-//! invocations, with crashes between any two requests, lost responses, lost commits, and batches that are cut differently.
+//! invocations, with crashes between any two requests, lost responses, lost commits, and batches that are cut
+//! differently.
 
 use std::thread::available_parallelism;
 

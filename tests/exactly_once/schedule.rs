@@ -1,9 +1,9 @@
 //! A schedule: invocations that overlap, fail and die store one partition, until every record is delivered and nothing
 //! is running. Any list of numbers is a schedule, so a schedule that breaks can be shrunk.
 //!
-//! Events are limited to what the assumptions of the exactly-once guarantee allow. A batch is discarded, and offsets are
-//! moved manually, only while no invocation, and no request of an invocation, is running. Discarded batches are redriven
-//! while nothing else delivers their records.
+//! Events are limited to what the assumptions of the exactly-once guarantee allow. A batch is discarded, and offsets
+//! are moved manually, only while no invocation, and no request of an invocation, is running. Discarded batches are
+//! redriven while nothing else delivers their records.
 
 use std::ops::AddAssign;
 

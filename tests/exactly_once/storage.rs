@@ -114,8 +114,8 @@ impl Storage {
         self.objects.values().flatten().find(|(other, _)| *other == offset).map(|(_, line)| *line)
     }
 
-    /// Writes the ledger, which must only grow: an invocation with an older ledger must not undo what a different one has
-    /// recorded.
+    /// Writes the ledger, which must only grow: an invocation with an older ledger must not undo what a different one
+    /// has recorded.
     fn write_ledger(&mut self, ledger: &Ledger) -> Result<Reply, String> {
         let shrinks = |old: &Ledger| {
             let forgets =

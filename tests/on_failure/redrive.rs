@@ -41,8 +41,8 @@ fn stored(s3: &S3) -> Vec<i64> {
 }
 
 /// Checks that a redrive stores a discarded record once. At first, S3 denies the write of one of eight records, the one
-/// with symbol BAD, so the trigger discards it to `destination`, whose files are in `folder`. Once S3 accepts the write, a
-/// redrive stores the record.
+/// with symbol BAD, so the trigger discards it to `destination`, whose files are in `folder`. Once S3 accepts the
+/// write, a redrive stores the record.
 async fn redrive_stores_a_discarded_record_once(s3: &S3, destination: &str, folder: &Path) {
     let broker = TestBroker::embedded(1).await.unwrap();
     let symbols = ["A", "A", "A", "A", "A", "BAD", "A", "A"];

@@ -16,7 +16,8 @@ async fn a_row_that_arrives_during_the_wait_is_not_sent_again(broker: TestBroker
     let pending = Pending::of(&feed, 1);
     let mut resumed = Running::start(&mut feed.resumed(&[])).unwrap();
     resumed.wait_for_line("reading back", WAIT).unwrap();
-    // The row may arrive before or after the topic has been read; it was not in the topic at the end of the earlier run.
+    // The row may arrive before or after the topic has been read; it was not in the topic at the end of the earlier
+    // run.
     std::thread::sleep(Duration::from_secs(3));
     pending.arrives(&broker).await;
     let summary: Value = serde_json::from_str(&resumed.wait_for_line("\"already\"", WAIT).unwrap()).unwrap();

@@ -1,4 +1,5 @@
-//! A feed that cannot be resumed without duplicates or gaps is rejected, with exit code 2 and the reason. Nothing is sent.
+//! A feed that cannot be resumed without duplicates or gaps is rejected, with exit code 2 and the reason. Nothing is
+//! sent.
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;

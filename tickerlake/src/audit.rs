@@ -105,8 +105,8 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
     Ok(audit)
 }
 
-/// Audits the objects that `run` has written, and prints the findings and the closing line. Returns `true` if nothing is
-/// missing, stored twice or damaged.
+/// Audits the objects that `run` has written, and prints the findings and the closing line. Returns `true` if nothing
+/// is missing, stored twice or damaged.
 ///
 /// # Errors
 /// If the lake cannot be read or the broker does not respond.

@@ -128,8 +128,8 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
 }
 
 impl WritableLake {
-    /// Returns the sink's settings for a topic of this lake. The embedded broker recreates every topic when it starts, so
-    /// each start over the same lake is a new generation.
+    /// Returns the sink's settings for a topic of this lake. The embedded broker recreates every topic when it starts,
+    /// so each start over the same lake is a new generation.
     ///
     /// # Errors
     /// If a variable is invalid, the lake cannot be listed, or keys would be too long for the embedded S3.
@@ -149,8 +149,8 @@ impl WritableLake {
     }
 }
 
-/// Returns the generation for a recreated topic: one more than the highest in the lake, or 0 if the lake has no object of
-/// the topic.
+/// Returns the generation for a recreated topic: one more than the highest in the lake, or 0 if the lake has no object
+/// of the topic.
 async fn next_generation(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
     let mut next = 0;
     for area in Area::BOTH {

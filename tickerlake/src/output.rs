@@ -16,7 +16,7 @@ pub enum Format {
     Json,
 }
 
-/// Prints to standard output in one format. Output in the other format is dropped.
+/// Standard output in one format. Output in the other format is dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Output {
     pub format: Format,

@@ -95,8 +95,8 @@ pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     stop.run_until_cancelled(watch).await.unwrap_or(Ok(()))
 }
 
-/// Runs the statement in a new session, because a session's columns are those of the objects that exist when the session
-/// is opened.
+/// Runs the statement in a new session, because a session's columns are those of the objects that exist when the
+/// session is opened.
 async fn run_once(lake: &Lake, topic: &Topic, text: &str, format: Format) -> anyhow::Result<()> {
     let session = lake_query::session(lake, topic.as_str()).await?;
     let rows = lake_query::render(&lake_query::execute(&session, text).await?, format.into())?;

@@ -56,7 +56,7 @@ pub struct RedriveArgs {
 }
 
 impl RedriveArgs {
-    /// Converts the arguments of the deprecated `trigger --redrive`.
+    /// Converts the arguments of the deprecated option of `trigger`.
     pub(crate) fn from_trigger(source: Location, function: FunctionArgs, format: Format) -> Self {
         let retries = function.maximum_retry_attempts.unwrap_or_else(|| DEFAULT_RETRIES.into());
         RedriveArgs { source, invoke: function.invoke, maximum_retry_attempts: retries, format }
@@ -97,8 +97,8 @@ fn exit_code(summary: &Summary, stopped: bool) -> ExitCode {
     }
 }
 
-/// Formats a summary as `3 batches redriven (120 records), 0 of them not renamed to *.redriven; left in place: 1 failed,
-/// 0 not attempted, 2 unreadable or not dead letters`.
+/// Formats a summary as `3 batches redriven (120 records), 0 of them not renamed to *.redriven; left in place: 1
+/// failed, 0 not attempted, 2 unreadable or not dead letters`.
 fn summary_text(summary: &Summary) -> String {
     let batches = counted(summary.redriven, "batch", "batches");
     let records = counted(summary.records, "record", "records");

@@ -46,7 +46,7 @@ pub struct RepairArgs {
     lake: LakeArgs,
 }
 
-/// Converts the arguments of the deprecated `audit --repair`.
+/// Converts the arguments of the deprecated option of `audit`.
 impl From<AuditArgs> for RepairArgs {
     fn from(args: AuditArgs) -> Self {
         let AuditArgs { scope, repair: _, format, kafka, lake } = args;

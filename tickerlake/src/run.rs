@@ -40,8 +40,8 @@ use terminal::numbers::counted;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
-/// Default number of records in a batch of `run` and `up`: Lambda's maximum, because a few large objects are faster to read
-/// than many small ones.
+/// Default number of records in a batch of `run` and `up`: Lambda's maximum, because a few large objects are faster to
+/// read than many small ones.
 pub const BATCH_SIZE: u16 = 10_000;
 
 /// Interval between warnings while delivered records are not stored.
@@ -253,8 +253,8 @@ fn generation_text(generation: u32) -> String {
     }
 }
 
-/// Waits until every record that the broker confirmed is stored, by the number of records and by the last offset of each
-/// partition.
+/// Waits until every record that the broker confirmed is stored, by the number of records and by the last offset of
+/// each partition.
 async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary) {
     let all = async {
         for (&partition, delivery) in &summary.partitions {

@@ -1,4 +1,5 @@
-//! `tickerlake trigger`: the local event source mapping, and the arguments that `run`, `up` and `redrive` share with it.
+//! `tickerlake trigger`: the local event source mapping, and the arguments that `run`, `up` and `redrive` share with
+//! it.
 
 pub mod args;
 pub mod mapping_args;

@@ -131,8 +131,8 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
 }
 
 /// Waits for `stop`, closes the broker to new records, and waits until every record in it is stored, because the broker
-/// loses its records when it stops. Reads the last offsets until they no longer change, because the broker may have been
-/// accepting a record while it was closed.
+/// loses its records when it stops. Reads the last offsets until they no longer change, because the broker may have
+/// been accepting a record while it was closed.
 async fn drain(stop: &CancellationToken, broker: &Broker, client: ClientConfig, topic: &Topic, progress: &Progress) {
     stop.cancelled().await;
     broker.close();

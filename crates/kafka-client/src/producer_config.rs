@@ -9,8 +9,8 @@ use thiserror::Error;
 /// Settings by librdkafka's canonical key.
 pub(crate) type SettingsMap = BTreeMap<String, String>;
 
-/// Default settings: all in-sync replicas confirm every record, retries do not repeat or reorder records, and batches are
-/// large, compressed and buffered in bounded memory.
+/// Default settings: all in-sync replicas confirm every record, retries do not repeat or reorder records, and batches
+/// are large, compressed and buffered in bounded memory.
 const DEFAULTS: [(&str, &str); 10] = [
     ("acks", "all"),
     ("client.id", "tickerlake-producer"),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hints::Operation;
 
-/// Timeout of one request.
+/// Maximum time for the broker to respond to one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum time to retry a request to a partition's leader before returning its error.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,8 +35,8 @@ pub struct TopicWatermarks {
     pub slowest_answer: Duration,
 }
 
-/// Returns the watermarks of the first `partitions` partitions, as reported by their leaders. Returns `None` if `shutdown`
-/// is cancelled first.
+/// Returns the watermarks of the first `partitions` partitions, as reported by their leaders. Returns `None` if
+/// `shutdown` is cancelled first.
 ///
 /// # Errors
 /// librdkafka's error if a leader rejects the request permanently, or its requests keep failing for 30 seconds.

@@ -58,13 +58,13 @@ pub struct Stored {
     /// Quarantined records, if the function reports them.
     pub quarantined: u64,
     pub failed_invocations: u64,
-    /// Records that were stored after an invocation with them had failed.
+    /// Records that were stored after a failed invocation.
     pub retried: u64,
     /// Records in discarded batches.
     pub given_up: u64,
 }
 
-/// Computes rates from successive counters.
+/// Recent counters, from which rates are computed.
 #[derive(Debug, Default)]
 pub struct Meter {
     /// Samples of the last seconds: time since the start, delivered records, stored records.

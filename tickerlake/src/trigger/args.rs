@@ -157,7 +157,7 @@ impl FunctionArgs {
     }
 }
 
-/// Opens a location. For S3, AWS's environment variables configure the client.
+/// Opens a location. AWS's environment variables configure the S3 client, if the location needs one.
 pub(crate) async fn open(location: Location) -> OpenLocation {
     match location {
         Location::Folder(folder) => OpenLocation::Folder(folder),

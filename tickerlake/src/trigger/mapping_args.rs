@@ -42,7 +42,8 @@ pub struct MappingArgs {
     /// Consumer group [default: tickerlake]
     #[arg(long, value_name = "ID", help_heading = "Kafka")]
     pub(super) consumer_group_id: Option<String>,
-    /// Position at which a new group starts; an existing group continues after its committed offsets [default: `TRIM_HORIZON`]
+    /// Position at which a new group starts; an existing group continues after its committed offsets [default:
+    /// `TRIM_HORIZON`]
     #[arg(long, value_enum, ignore_case = true, help_heading = "Kafka")]
     pub(super) starting_position: Option<StartingPosition>,
     #[command(flatten)]

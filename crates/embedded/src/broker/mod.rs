@@ -70,8 +70,8 @@ impl Broker {
         Ok(Broker { address, closed, _stop: stop.drop_guard() })
     }
 
-    /// Stops accepting records. A producer that sends a record is disconnected, as by a broker that shuts down; consumers
-    /// can still read.
+    /// Stops accepting records. A producer that sends a record is disconnected, as by a broker that shuts down;
+    /// consumers can still read.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }

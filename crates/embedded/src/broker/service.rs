@@ -91,8 +91,8 @@ impl Service<(), Frame> for Corrected {
 
 impl Corrected {
     /// Moves each fetch offset back to the start of its batch. Clients expect whole batches and skip the records
-    /// below their offset. An offset at the end of a partition is left unchanged, because returning the last batch again
-    /// would be an error.
+    /// below their offset. An offset at the end of a partition is left unchanged, because returning the last batch
+    /// again would be an error.
     async fn align_to_batches(&self, request: &mut FetchRequest) -> Result<()> {
         for topic in request.topics.iter_mut().flatten() {
             let Some(name) = &topic.topic else { continue };

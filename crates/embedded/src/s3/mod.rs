@@ -116,7 +116,8 @@ async fn serve(listener: TcpListener, service: S3Service) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // With Nagle's algorithm, a response's last packet waits about 40 ms for the client's delayed acknowledgement.
+                    // With Nagle's algorithm, a response's last packet waits about 40 ms for the client's delayed
+                    // acknowledgement.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "failed to set TCP_NODELAY on an S3 connection");
                     }

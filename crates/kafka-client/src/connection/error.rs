@@ -1,4 +1,4 @@
-//! Errors of connecting a client.
+//! Errors returned when a client cannot use its brokers or its topic.
 
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -59,8 +59,8 @@ impl ConnectionError {
     }
 }
 
-/// Returns a hint to try TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without giving
-/// a reason.
+/// Returns a hint to try TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without
+/// giving a reason.
 fn tls_hint(reason: &str) -> &'static str {
     match reason.contains("refused") || reason.contains("resolve") {
         true => "",

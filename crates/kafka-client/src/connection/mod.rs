@@ -29,7 +29,7 @@ pub use self::monitor::{ConnectionMonitor, Monitored, Report};
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time for a broker to create a topic automatically, after the first request that names the topic.
 const TOPIC_CREATION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of one metadata request.
+/// Maximum time for the brokers to respond to one metadata request.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between two metadata requests.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);

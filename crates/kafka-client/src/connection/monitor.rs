@@ -10,7 +10,7 @@ use super::error::ConnectionError;
 /// Minimum time between two notices to the user that the client is waiting for its brokers.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Evaluates librdkafka's reports about a client's connections.
+/// Monitor of a client's connections, which evaluates librdkafka's reports.
 ///
 /// Before the first connection, an authentication or TLS failure is final. Afterwards the same failure is a broken
 /// connection like any other, which librdkafka restores.
@@ -49,8 +49,8 @@ impl ConnectionMonitor {
             Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
                 self.rejected(reason, "-X sasl.mechanism, sasl.username and sasl.password")
             }
-            // The error code depends on which of librdkafka's threads reads the socket first. The reason is the same for
-            // an unknown certificate authority and for a host that the certificate does not name.
+            // The error code depends on which of librdkafka's threads reads the socket first. The reason is the same
+            // for an unknown certificate authority and for a host that the certificate does not name.
             _ if !self.connected && reason.contains("certificate verify failed") => self
                 .rejected(reason, "-X ssl.ca.location, and that the certificate names the host of --bootstrap-server"),
             Some(Code::SSL) if !self.connected => {
@@ -58,7 +58,8 @@ impl ConnectionMonitor {
             }
             Some(Code::Fatal) => self.failed(ConnectionError::Fatal { servers: self.servers.clone(), reason }),
             Some(Code::AllBrokersDown) if self.connected => self.waiting(reason),
-            // A TLS listener closes the connection of a plain-text client, and librdkafka reports nothing else about it.
+            // A TLS listener closes the connection of a plain-text client, and librdkafka reports nothing else about
+            // it.
             Some(Code::AllBrokersDown) => {
                 self.last_reason.get_or_insert_with(|| "the connection was closed without a response".to_owned());
                 Report::Ignored
@@ -76,8 +77,8 @@ impl ConnectionMonitor {
         self.last_reason = None;
     }
 
-    /// Ends the wait for the brokers after a broker has confirmed a record. Returns `true` if the user was notified of the
-    /// wait.
+    /// Ends the wait for the brokers after a broker has confirmed a record. Returns `true` if the user was notified of
+    /// the wait.
     pub fn end_wait(&mut self) -> bool {
         self.last_notice.take().is_some()
     }

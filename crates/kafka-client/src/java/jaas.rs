@@ -1,7 +1,7 @@
 //! Parses `sasl.jaas.config`, the login configuration of Java's clients.
 //!
-//! Kafka's client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It is more
-//! lenient than Kafka about values without quotes and a missing semicolon.
+//! Kafka's client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It is
+//! more lenient than Kafka about values without quotes and a missing semicolon.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -37,8 +37,8 @@ pub enum JaasError {
 /// Parses `<module> required username="..." password="...";`.
 ///
 /// # Errors
-/// [`JaasError`] if the configuration is malformed, the login module is not the one for SCRAM or PLAIN, or the user name
-/// or the password is missing.
+/// [`JaasError`] if the configuration is malformed, the login module is not the one for SCRAM or PLAIN, or the user
+/// name or the password is missing.
 pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
     let (module, rest) = config.trim().split_once(char::is_whitespace).ok_or(JaasError::Syntax)?;
     let is_plain = match module.rsplit('.').next() {
@@ -67,7 +67,7 @@ pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
     })
 }
 
-/// Reads the options of a login module.
+/// Parser of the options of a login module.
 struct Options<'a> {
     letters: Peekable<Chars<'a>>,
 }
@@ -133,8 +133,8 @@ impl Options<'_> {
         Err(JaasError::Syntax)
     }
 
-    /// Consumes the rest of an escape, after its backslash, and returns the escaped character. Returns `None` at the end of
-    /// the input.
+    /// Consumes the rest of an escape, after its backslash, and returns the escaped character. Returns `None` at the
+    /// end of the input.
     fn escaped(&mut self) -> Option<char> {
         Some(match self.letters.next()? {
             'a' => '\x07',

@@ -1,9 +1,9 @@
 //! Reads properties files as Java's [`Properties.load`] does.
 //!
-//! The crate `java-properties` (2.0.0) reads several files differently: it rejects an emoji that is written as two `\uXXXX`
-//! escapes, and a comment with a Windows path such as `C:\users`; drops the last property if its line ends in a
-//! backslash; and skips characters in continuation lines that are not blanks in Java. A password could be read wrongly, so
-//! this module follows Java's own algorithm instead:
+//! The crate `java-properties` (2.0.0) reads several files differently: it rejects an emoji that is written as two
+//! `\uXXXX` escapes, and a comment with a Windows path such as `C:\users`; drops the last property if its line ends in
+//! a backslash; and skips characters in continuation lines that are not blanks in Java. A password could be read
+//! wrongly, so this module follows Java's own algorithm instead:
 //!
 //! ```text
 //! key \     natural line 1        logical line:  key = \u0062 c        key:   key
@@ -71,7 +71,7 @@ fn is_line_end(letter: char) -> bool {
     matches!(letter, '\n' | '\r')
 }
 
-/// Joins natural lines that a backslash continues, and skips blank lines and comments.
+/// Iterator over logical lines. Joins natural lines that a backslash continues, and skips blank lines and comments.
 struct LogicalLines<'a> {
     chars: Peekable<Chars<'a>>,
     /// Number of the natural line of the next character, from 1.

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use super::TemplateError;
 use super::yaml::{Content, Node};
 
-/// Maximum nesting of conditions, which are evaluated recursively. Deeper nesting is an error; no real template has this
-/// many levels.
+/// Maximum nesting of conditions, which are evaluated recursively. Deeper nesting is an error; no real template has
+/// this many levels.
 const MAX_DEPTH: usize = 100;
 
 /// Value of a node. The contents of lists and mappings are not evaluated, because they may not be needed.

@@ -1,8 +1,8 @@
 //! Reads the settings of a Kafka event source mapping from the SAM template that deploys it.
 //!
 //! Only the settings are evaluated, from the template's own parameters and conditions. Values that only AWS knows
-//! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are
-//! reported as errors before anything runs.
+//! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are reported as errors
+//! before anything runs.
 //!
 //! ```text
 //! text --yaml--> nodes with lines and tags --intrinsics--> values --property--> settings, or an error with path and line
@@ -97,8 +97,8 @@ pub struct Mapping {
     pub enabled: bool,
     /// `true` if the mapping uses provisioned mode.
     pub provisioned: bool,
-    /// Timeout of the function in seconds, 1 to 900, from the function or else from `Globals`. An event source limits it to
-    /// 840.
+    /// Timeout of the function in seconds, 1 to 900, from the function or else from `Globals`. An event source limits
+    /// it to 840.
     pub function_timeout: Option<u32>,
 }
 
@@ -157,9 +157,9 @@ pub enum TemplateError {
 /// Reads the mapping of the only function with a `SelfManagedKafka` event, or of the selected function (`FUNCTION`, or
 /// `FUNCTION.EVENT` if it has several).
 ///
-/// `parameters` override the defaults of the template's parameters, and may set pseudo parameters such as `AWS::Region`.
-/// `flags` are the options given on the command line, such as `--batch-size`. The properties that they replace are not
-/// evaluated and are `None` in the result.
+/// `parameters` override the defaults of the template's parameters, and may set pseudo parameters such as
+/// `AWS::Region`. `flags` are the options given on the command line, such as `--batch-size`. The properties that they
+/// replace are not evaluated and are `None` in the result.
 ///
 /// # Errors
 /// [`TemplateError`] if the template is invalid, no event or several events match, or a setting depends on a value that

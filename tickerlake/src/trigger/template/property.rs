@@ -107,8 +107,8 @@ impl<'t> Property<'t> {
         items.filter(|item| !item.as_ref().is_ok_and(Property::is_absent)).collect()
     }
 
-    /// Returns the string, or `None` if the value is absent. Fails unless the string satisfies `fits`; `expected` describes
-    /// such a string.
+    /// Returns the string, or `None` if the value is absent. Fails unless the string satisfies `fits`; `expected`
+    /// describes such a string.
     pub(super) fn text(&self, expected: &str, fits: impl Fn(&str) -> bool) -> Result<Option<String>, TemplateError> {
         match &self.value {
             Value::Absent => Ok(None),

@@ -274,7 +274,10 @@ fn parameter_without_a_value_is_named() {
             "Type: AWS::SSM::Parameter::Value<String>, Default: /size",
             "the value of the parameter P is in SSM; give --template-parameter P=VALUE or --batch-size",
         ),
-        ("Type: List<Number>, Default: '1,2'", "the parameter P is a list; give --batch-size"),
+        (
+            "Type: List<Number>, Default: '1,2'",
+            "the parameter P is a list, which is not supported here; give --batch-size",
+        ),
     ] {
         for property in ["!Ref P", "!If [C, 1, 2]"] {
             let text = event(&format!("BatchSize: {property}"))
@@ -505,7 +508,7 @@ fn aliases_are_shared_and_bounded() {
     }
     read(&laughs, None, &BTreeMap::new(), &[]).unwrap();
     assert!(error(&ladder).ends_with("nested more than 100 levels deep"));
-    assert!(error("a: &a [*a]").ends_with("line 1: an alias inside the node that it refers to"));
+    assert!(error("a: &a [*a]").ends_with("line 1: an alias refers to a node that contains the alias"));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-/// Maximum nesting. Deeper nesting is an error, so that dropping a tree recursively does not overflow a thread's stack; no
-/// real template has this many levels.
+/// Maximum nesting. Deeper nesting is an error, so that dropping a tree recursively does not overflow a thread's stack;
+/// no real template has this many levels.
 const MAX_DEPTH: usize = 100;
 
 /// A YAML node with its line number.
