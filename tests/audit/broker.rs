@@ -1,4 +1,4 @@
-//! Comparison with the broker: it separates lost records from offsets that it never delivers.
+//! The comparison with the broker distinguishes lost records from offsets that the broker never delivers.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ tickerlake_tests::on_both_brokers! {
     only_the_newest_generation_is_compared_with_the_broker, 1;
 }
 
-/// A lake of `topic` that stores each of the offset ranges of partition 0 as a batch, with a ledger.
+/// Creates a lake of `topic` that stores each of the offset ranges of partition 0 as a batch, with a ledger.
 async fn lake_of_topic(topic: &str, batches: impl IntoIterator<Item = Range<i64>>) -> TestLake {
     let lake = TestLake { topic: topic.to_owned(), ..TestLake::new(Config::new(FOLDER_BUCKET)) };
     let mut next = 0;
@@ -102,7 +102,7 @@ fn unreachable_broker_is_named() {
     assert!(audit.errors.contains("127.0.0.1:1 (--bootstrap-server)"), "{audit:?}");
 }
 
-/// Creates a topic with one partition in the shared Apache Kafka; returns its address and the topic.
+/// Creates a topic with one partition in the shared Apache Kafka, and returns the broker's address and the topic.
 async fn apache_topic(settings: &'static [(&str, &str)]) -> (&'static str, String) {
     let topic = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
     let name = topic.clone();
@@ -157,7 +157,7 @@ async fn transaction_markers_and_aborted_records_are_not_missing() {
             producer.abort_transaction(WAIT).unwrap();
         }
     }
-    // Offsets 10, 21, 27 and 38 are transaction markers, 22 to 26 were aborted. The second lake lacks one object more.
+    // Offsets 10, 21, 27 and 38 are transaction markers, 22 to 26 were aborted. The second lake lacks one more object.
     let read = kafka::read(servers, &topic, 30).unwrap();
     let offsets: Vec<i64> = read.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, [0..10, 11..21, 28..38].into_iter().flatten().collect::<Vec<_>>());

@@ -30,7 +30,7 @@ async fn high_watermarks_excuse_a_ledger_behind_the_data() {
     let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
     lake.write_ledger(0, &Ledger { high_watermarks, ..lake.ledger_at(200) });
     lake.audit(&[]).assert_report(0, &[], &[]);
-    // Offsets from the ledger's next on are still to be delivered, so they are not lost.
+    // Offsets at or above the ledger's next offset are yet to be delivered, so these records are not lost.
     lake.remove(&key(0, 100));
     lake.write_ledger(0, &lake.ledger_at(100));
     let expected = "not stored yet: quotes/0 offsets 100 to 199 (100)";

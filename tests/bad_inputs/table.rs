@@ -21,11 +21,10 @@ pub(super) enum Input {
     Folder,
 }
 
-/// One bad input.
+/// A bad input and the expected outcome.
 pub(super) struct Case {
     /// The heading of the case's section.
     pub(super) title: &'static str,
-    /// The input.
     pub(super) input: Input,
     /// The arguments, without the input.
     pub(super) arguments: &'static [&'static str],
@@ -37,9 +36,8 @@ pub(super) struct Case {
     pub(super) records: &'static [&'static str],
     /// The lines of the rejects file, without its header; only the beginning of a long line.
     pub(super) rejects: &'static [&'static str],
-    /// How many similar lines follow.
+    /// Number of similar lines that follow.
     pub(super) more_rejects: usize,
-    /// The exit code.
     pub(super) exit: i32,
     /// The remedy, as a sentence for the user.
     pub(super) remedy: &'static str,

@@ -40,8 +40,9 @@ fn stored(s3: &S3) -> Vec<i64> {
     offsets
 }
 
-/// The sink cannot store one of eight records, that of symbol BAD, while S3 denies the write. The trigger discards it
-/// to `destination`, whose files are in `folder`; once S3 accepts the write, a redrive stores it.
+/// Checks that a redrive stores a discarded record once. At first, S3 denies the write of one of eight records, the one
+/// with symbol BAD, so the trigger discards it to `destination`, whose files are in `folder`. Once S3 accepts the
+/// write, a redrive stores the record.
 async fn redrive_stores_a_discarded_record_once(s3: &S3, destination: &str, folder: &Path) {
     let broker = TestBroker::embedded(1).await.unwrap();
     let symbols = ["A", "A", "A", "A", "A", "BAD", "A", "A"];
@@ -71,7 +72,7 @@ async fn redrive_stores_a_discarded_record_once(s3: &S3, destination: &str, fold
     let output = with_sink(&mut redrive(s3, destination)).output().unwrap();
     assert_eq!(outcome(&output), (summary(0, 0, 0, 0, 0), Some(0)));
 
-    // The state after a kill between the function's success and the mark.
+    // Recreate the state after a kill between the function's success and the renaming of the file.
     std::fs::copy(folder.join(&marked), folder.join(&documents[0])).unwrap();
     let output = with_sink(&mut redrive(s3, destination)).output().unwrap();
     assert_eq!(outcome(&output), (summary(1, 1, 0, 0, 0), Some(0)));

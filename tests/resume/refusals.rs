@@ -1,4 +1,5 @@
-//! A feed that cannot be resumed without duplicates or gaps is rejected, with exit code 2 and the reason. Nothing is sent.
+//! A feed that cannot be resumed without duplicates or gaps is rejected, with exit code 2 and the reason. Nothing is
+//! sent.
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
@@ -46,7 +47,7 @@ async fn a_changed_file_is_rejected_and_another_file_is_fed(broker: TestBroker) 
 
     let other = Feed { arguments: vec!["more.csv"], ..both };
     assert_eq!(counts(&other.completed(&[])), [100, 0, 100, 0]);
-    // A feed that was begun continues if its file is renamed.
+    // A feed that has begun continues if its file is renamed.
     std::fs::rename(other.path("rows.csv"), other.path("renamed.csv")).unwrap();
     let renamed = Feed { arguments: vec!["renamed.csv"], ..other };
     assert_eq!(counts(&renamed.completed(&[])), [5_000, landed as u64, 5_000 - landed as u64, 0]);
