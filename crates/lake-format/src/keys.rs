@@ -14,8 +14,8 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::tz::Offset;
+use jiff::ToSpan;
+use jiff::civil::Date;
 use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 
 use crate::InvalidRecord;
@@ -101,8 +101,9 @@ impl Hour {
     }
 
     fn date_and_hour(self) -> (String, i64) {
-        let timestamp = Timestamp::from_second(self.0 * 3600).unwrap_or(Timestamp::UNIX_EPOCH);
-        (Offset::UTC.to_datetime(timestamp).date().to_string(), self.0 % 24)
+        // Not by way of a `Timestamp`, whose last day is 9999-12-30.
+        let date = Date::new(1970, 1, 1).and_then(|epoch| epoch.checked_add(self.0.div_euclid(24).days()));
+        (date.unwrap_or(Date::ZERO).to_string(), self.0 % 24)
     }
 }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NumberError {
     /// NaN, an infinity, or a number too large for a double.
-    #[error("is not a finite number (leave the cell empty for null)")]
+    #[error("is not a finite number")]
     NotFinite,
     /// A number such as `1,5` or `1.234,56`.
     #[error("has a decimal comma, but only decimal points are supported")]
@@ -21,7 +21,7 @@ pub enum NumberError {
     #[error("has thousands separators, which are not supported")]
     ThousandsSeparators,
     /// Anything else.
-    #[error("is not a number (leave the cell empty for null)")]
+    #[error("is not a number")]
     NotANumber,
 }
 

@@ -226,7 +226,7 @@ mod tests {
             reason(b"A,29/06/1979,1"),
             "date is not YYYY-MM-DD: 29/06/1979 (give its format with --date-format, such as %d/%m/%Y)"
         );
-        assert_eq!(reason(b"A,2026-11-21,NaN"), "close is not a finite number (leave the cell empty for null): NaN");
+        assert_eq!(reason(b"A,2026-11-21,NaN"), "close is not a finite number: NaN");
         assert_eq!(
             reason(b"A,2026-11-21,\"1,234.5\""),
             "close has thousands separators, which are not supported: 1,234.5"
@@ -235,13 +235,10 @@ mod tests {
             reason(b"A,2026-11-21,\"1,5\""),
             "close has a decimal comma, but only decimal points are supported: 1,5"
         );
-        assert_eq!(reason(b"A,2026-11-21,n/a"), "close is not a number (leave the cell empty for null): n/a");
+        assert_eq!(reason(b"A,2026-11-21,n/a"), "close is not a number: n/a");
         assert_eq!(reason(b"A\xff,2026-11-21,1"), "not UTF-8 text");
         let long = [b"A,2026-11-21,".as_slice(), &[b'z'; 100]].concat();
-        assert_eq!(
-            reason(&long),
-            format!("close is not a number (leave the cell empty for null): {}...", "z".repeat(40))
-        );
+        assert_eq!(reason(&long), format!("close is not a number: {}...", "z".repeat(40)));
     }
 
     #[test]
