@@ -32,7 +32,7 @@ pub trait Function: fmt::Display + Send + Sync {
     /// [`InvokeError`] unless the function is known to have succeeded.
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError>;
 
-    /// Invokes the function with an event of at most [`MAX_PAYLOAD`](crate::MAX_PAYLOAD) bytes, for at most `timeout`.
+    /// Invokes the function with an event of at most [`MAX_PAYLOAD`] bytes, for at most `timeout`.
     ///
     /// # Errors
     /// [`InvokeError`] unless the function is known to have succeeded.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The pieces of a batch are delivered in order, one at a time, so that a partition's records stay in order even after
-//! failures. Splitting uses up no attempts (AWS documents this for Kinesis and DynamoDB streams). Otherwise, a large
+//! failures. Splitting uses up no attempts (AWS documents this for streams of Kinesis and `DynamoDB`). Otherwise, a large
 //! batch would be discarded before its one bad record was found.
 
 use std::collections::VecDeque;
