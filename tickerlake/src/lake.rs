@@ -139,7 +139,7 @@ impl WritableLake {
             config.layout.generation = next_generation(&args.open_for_reading().await?, topic).await?;
         }
         let layout = &config.layout;
-        let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
+        let longest = layout.object_key(&layout.directory(topic, &layout.quarantine(Hour::UNKNOWN)), 0, 0).len();
         if self.storage.is_some() && longest > MAX_KEY_BYTES {
             bail!(
                 "keys of the topic {topic} would be {longest} bytes long, but the embedded S3 supports at most {MAX_KEY_BYTES}: use a shorter topic or --prefix"

@@ -7,7 +7,7 @@ use object_store::{Error, ObjectStoreExt};
 
 use crate::codec;
 use crate::error::{DecodeError, StoreError};
-use crate::listing::{Area, Lake, Object};
+use crate::lake::{Area, Lake, Object};
 
 /// An object that contains records of a topic.
 #[derive(Clone, Debug)]
