@@ -97,7 +97,7 @@ pub struct FunctionArgs {
 fn record_age(text: &str) -> Result<i64, String> {
     match text.parse() {
         Ok(age @ (-1 | 60..=604_800)) => Ok(age),
-        _ => Err("expected -1, or 60 to 604800".to_owned()),
+        _ => Err("expected -1, or 60 to 604800 seconds".to_owned()),
     }
 }
 
