@@ -1,4 +1,4 @@
-//! The lake that a command works on: a folder behind the embedded S3, or a bucket on a real S3.
+//! The lake that a command works on: a folder behind the embedded S3, or an S3 bucket.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -78,7 +78,7 @@ pub struct RunArgs {
     /// Number of partitions if the topic is created
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
     partitions: u32,
-    /// Consumer group on a real broker
+    /// Consumer group on an existing broker
     #[arg(long, value_name = "ID", default_value = "tickerlake", help_heading = "Kafka")]
     consumer_group_id: String,
     #[command(flatten)]
@@ -187,7 +187,7 @@ impl Pipeline {
             Ok(summary) => summary,
             Err(error) => {
                 let delivered = self.fed.snapshot().delivered;
-                // A real broker keeps the records for the next run; the embedded one loses them with this process.
+                // An existing broker keeps the records for the next run; the embedded one loses them with this process.
                 if embedded_broker {
                     tokio::select! {
                         () = self.progress.stored_records(delivered) => {}
