@@ -30,7 +30,7 @@ pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &Cancell
     Ok(())
 }
 
-/// Prepares the rejects file of each input; `None` for an input that was named before.
+/// Prepares the rejects file of each input; `None` for a repeated input.
 pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RejectsError> {
     let prepare = |(input, path): (&Input, &Option<PathBuf>)| match (path.clone(), input) {
         (None, _) => Ok(None),

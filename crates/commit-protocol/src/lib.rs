@@ -8,9 +8,9 @@
 //!
 //! Within a group (the records whose objects share an object prefix), objects form a sequence. Each object begins with
 //! the group's first record after the previous object and is named after the offset of that record. Every writer starts
-//! from a state that was true at some time, and continues the same sequence. Two writers whose batches differ only in
-//! where they end arrive at the same key: the first writer creates the object, and the second one reads it. **A writer
-//! drops a record only after it has seen an equal record in a stored object.**
+//! from a view of the ledger and the objects that was correct when the writer read it, and continues the same sequence.
+//! Two writers whose batches differ only in where they end arrive at the same key: the first writer creates the object,
+//! and the second one reads it. **A writer drops a record only after it has seen an equal record in a stored object.**
 //!
 //! The partition's [`Ledger`] records how far these sequences reach. The protocol reads the ledger before it puts the
 //! first object and replaces the ledger after the last one. The next batch then begins at the ledger's `next` and does

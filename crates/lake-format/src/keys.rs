@@ -246,8 +246,8 @@ impl KeyLayout {
 }
 
 /// Converts a path to a key prefix, which ends in a slash. Removes leading slashes, because S3 would treat a leading
-/// slash as a folder with an empty name. Returns `None` if the path is empty, contains a control character, or has an
-/// empty part, `.` or `..`.
+/// slash as a folder with an empty name. Returns `None` if the path is empty, contains only slashes or a control
+/// character, or has a part that is empty, `.` or `..`.
 pub fn parse_prefix(path: &str) -> Option<String> {
     let path = path.trim_matches('/');
     let is_path = !path.is_empty()

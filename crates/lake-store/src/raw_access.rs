@@ -15,7 +15,7 @@ pub struct TopicObject {
     object: Object,
     /// Key, including the lake's prefix.
     pub key: String,
-    /// Whether the object is in the quarantine, so that its records are invalid.
+    /// `true` if the object is in the quarantine, which contains invalid records.
     pub quarantined: bool,
 }
 

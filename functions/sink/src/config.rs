@@ -42,7 +42,7 @@ pub enum ConfigError {
 /// Reason that the value of a setting is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
-    /// `SINK_PREFIX` is not a relative path, has an empty part, `.` or `..`, or contains a control character.
+    /// `SINK_PREFIX` contains only slashes, has a part that is empty, `.` or `..`, or contains a control character.
     #[error("expected a relative path without `.` or `..`, such as `lake` or `raw/quotes`")]
     Prefix,
     /// `SINK_COMPRESSION` is not the name of a codec.
