@@ -129,7 +129,8 @@ impl GroupWriter {
         self.put_next(records, ledger, span)
     }
 
-    /// Reads the object that already exists under the key to put, before anything else is put.
+    /// Handles a conditional put that failed: requests the object that exists under the key. Nothing else is put until the
+    /// object has been read.
     pub(super) fn on_key_exists(&mut self, first: i64) -> Vec<Request> {
         self.putting = 0..0;
         self.reading.insert(first);

@@ -179,7 +179,7 @@ pub(crate) struct Judgement {
 pub(crate) enum Failure {
     #[error(transparent)]
     Invoke(#[from] InvokeError),
-    #[error("the function reported failed records: {0}")]
+    #[error("number of failed records that the function reported: {0}")]
     Items(usize),
     #[error("the function's response is not a partial batch response: {0}")]
     Response(#[from] serde_json::Error),

@@ -112,7 +112,7 @@ impl MappingArgs {
         given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag).collect()
     }
 
-    /// Fills the settings that are not given from a template's mapping.
+    /// Fills in each setting that is not given on the command line from a template's mapping.
     fn fill_from(mut self, mapping: Mapping) -> Result<Self, FillError> {
         if self.topic.is_empty() {
             let parse =
@@ -145,7 +145,7 @@ impl MappingArgs {
 }
 
 impl TemplateArgs {
-    /// Fills the settings that are not given from the template, if one is selected.
+    /// Fills in each setting that is not given on the command line from the template, if one is selected.
     ///
     /// # Errors
     /// If the file cannot be read, or its settings cannot be used ([`FillError`]).

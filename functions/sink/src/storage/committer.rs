@@ -231,7 +231,7 @@ impl Committer<'_> {
         self.layout.object_key(&self.partition_batch.prefixes[group], self.partition_batch.partition, first)
     }
 
-    /// Returns the common prefix of the keys of the partition's objects, given the index of their object prefix.
+    /// Returns what the keys of the partition's objects begin with, given the index of their object prefix.
     fn key_prefix(&self, group: usize) -> String {
         self.layout.key_prefix_in(&self.partition_batch.prefixes[group], self.partition_batch.partition)
     }

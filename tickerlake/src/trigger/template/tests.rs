@@ -246,7 +246,7 @@ fn template_without_such_an_event_is_an_error() {
 fn unknown_value_names_property_and_remedies() {
     let path = "Resources.Sink.Properties.Events.Quotes.Properties";
     for (properties, expected) in [
-        ("BatchSize: !GetAtt A.B", "line 7: PATH.BatchSize: !GetAtt is not evaluated here; give --batch-size"),
+        ("BatchSize: !GetAtt A.B", "line 7: PATH.BatchSize: !GetAtt is not supported; give --batch-size"),
         (
             "BatchSize: !Ref Size",
             "line 7: PATH.BatchSize: Size is not a parameter, and only AWS knows its value; give --batch-size",
@@ -258,7 +258,7 @@ fn unknown_value_names_property_and_remedies() {
         ),
         (
             "Enabled: {'Fn::ImportValue': x}",
-            "line 7: PATH.Enabled: !ImportValue is not evaluated here; write the value literally",
+            "line 7: PATH.Enabled: !ImportValue is not supported; write the value literally",
         ),
     ] {
         let message = with(properties).unwrap_err().to_string();
