@@ -25,7 +25,7 @@ impl Delimiter {
     pub const COMMA: Self = Self(b',');
 
     /// Delimiters that [`Delimiter::guess_other`] considers.
-    const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
+    pub(crate) const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
 
     /// Returns the delimiter's byte.
     #[must_use]

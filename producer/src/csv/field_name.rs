@@ -15,7 +15,7 @@ pub(crate) fn field_name(title: &str) -> Option<String> {
 }
 
 /// `Adj Close`, `adjClose` and `ADJ_CLOSE` all become `adj_close`; `CloseUSD` becomes `close_usd`.
-fn snake_case(title: &str) -> String {
+pub(crate) fn snake_case(title: &str) -> String {
     let letters: Vec<char> = title.chars().collect();
     let mut name = String::with_capacity(title.len() + 4);
     for (at, &letter) in letters.iter().enumerate() {

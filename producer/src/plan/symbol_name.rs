@@ -1,0 +1,162 @@
+//! The symbol that a file's name gives, for files of one symbol.
+
+use super::titles::is_ticker;
+
+/// Words that name a file, not a symbol.
+const WORDS: [&str; 44] = [
+    "ALL",
+    "BARS",
+    "CANDLES",
+    "CLEAN",
+    "CRYPTO",
+    "CSV",
+    "CURRENCY",
+    "DAILY",
+    "DATA",
+    "DATASET",
+    "DOWNLOAD",
+    "EOD",
+    "ETF",
+    "EXPORT",
+    "FEED",
+    "FILE",
+    "FOREX",
+    "FUTURES",
+    "FX",
+    "HISTORICAL",
+    "HISTORY",
+    "HOURLY",
+    "INDEX",
+    "INPUT",
+    "INTRADAY",
+    "KLINES",
+    "MARKET",
+    "MINUTE",
+    "MONTHLY",
+    "NEW",
+    "OHLC",
+    "OHLCV",
+    "OUT",
+    "OUTPUT",
+    "PRICE",
+    "PRICES",
+    "QUOTES",
+    "SAMPLE",
+    "STOCK",
+    "STOCKS",
+    "TEST",
+    "TICKS",
+    "TRADES",
+    "WEEKLY",
+];
+
+/// Suffixes of exchanges that Stooq's files have, in lower case.
+const EXCHANGES: [&str; 7] = ["us", "uk", "jp", "de", "hk", "pl", "hu"];
+
+/// Returns the file's name without folder and extensions.
+pub(crate) fn stem(file_name: &str) -> &str {
+    let name = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name);
+    let mut stem = name;
+    for extension in [".gz", ".zip", ".csv", ".txt", ".tsv", ".tab", ".dat"] {
+        let cut = stem.len().checked_sub(extension.len()).filter(|&cut| cut > 0 && stem.is_char_boundary(cut));
+        if let Some(cut) = cut.filter(|&cut| stem[cut..].eq_ignore_ascii_case(extension)) {
+            stem = &stem[..cut];
+        }
+    }
+    stem
+}
+
+/// Returns the symbol that a file's name gives without doubt: a ticker alone, as in `BRK-B.csv`, or followed by the length
+/// of the bars and a period, as in `BTCUSDT-1m-2024-01.csv` and `AAPL_daily.csv`.
+pub(crate) fn symbol_of_file(file_name: &str) -> Option<String> {
+    let stem = stem(file_name);
+    if let Some((symbol, exchange)) = stem.rsplit_once('.')
+        && EXCHANGES.contains(&exchange)
+        && is_ticker(&symbol.to_ascii_uppercase())
+    {
+        return Some(stem.to_ascii_uppercase());
+    }
+    // A browser numbers downloads of the same name.
+    let stem = stem.rfind(" (").filter(|_| stem.ends_with(')')).map_or(stem, |cut| &stem[..cut]);
+    let mut parts = stem.split(['_', '-', ' ']);
+    let symbol = parts.next().filter(|symbol| !symbol.is_empty())?;
+    let rest: Vec<&str> = parts.collect();
+    let name = if rest.iter().all(|part| is_decoration(part)) { symbol } else { stem };
+    let is_word = |text: &str| WORDS.contains(&text.trim_start_matches('^').to_ascii_uppercase().as_str());
+    let words: Vec<&str> = name.split(['_', '-', ' ', '.']).collect();
+    let is_symbol = is_ticker(name) && !words.iter().any(|word| is_word(word)) && words.len() <= 2;
+    is_symbol.then(|| name.to_owned())
+}
+
+/// Returns `true` for the length of bars (`1m`, `5min`, `D`, `daily`) and for parts of a date.
+fn is_decoration(part: &str) -> bool {
+    let lower = part.to_ascii_lowercase();
+    let (number, unit) = lower.split_at(lower.bytes().take_while(u8::is_ascii_digit).count());
+    match (number, unit) {
+        ("", unit) => matches!(unit, "daily" | "weekly" | "monthly" | "hourly" | "minute" | "intraday" | "max"),
+        (number, "") => matches!(number.len(), 2 | 4 | 8),
+        (number, unit) => {
+            number.len() <= 3
+                && matches!(
+                    unit,
+                    "s" | "sec"
+                        | "m"
+                        | "min"
+                        | "mins"
+                        | "minute"
+                        | "h"
+                        | "hour"
+                        | "d"
+                        | "day"
+                        | "w"
+                        | "wk"
+                        | "mo"
+                        | "y"
+                        | "yr"
+                )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticker_is_the_symbol() {
+        for (name, symbol) in [
+            ("AAPL.csv", "AAPL"),
+            ("data/^GSPC.csv", "^GSPC"),
+            ("BRK-B.csv", "BRK-B"),
+            ("BTC-USD.csv.gz", "BTC-USD"),
+            ("000001.SZ.csv", "000001.SZ"),
+            ("EURUSD=X.txt", "EURUSD=X"),
+            ("aapl.us.txt", "AAPL.US"),
+            ("AAPL_daily.csv", "AAPL"),
+            ("BTCUSDT-1m-2024-01.csv", "BTCUSDT"),
+            ("MSFT (1).csv", "MSFT"),
+        ] {
+            assert_eq!(symbol_of_file(name).as_deref(), Some(symbol), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_give_none() {
+        for name in [
+            "data.csv",
+            "PRICES.csv",
+            "apple.csv",
+            "HistoricalData_1701.csv",
+            "stock_prices.csv",
+            "STOCK_DATA.csv",
+            "2024-01-02.csv",
+            "my AAPL file.csv",
+            "DAILY-DATA.csv",
+            "A B C.csv",
+            ".csv",
+            "",
+        ] {
+            assert_eq!(symbol_of_file(name), None, "{name}");
+        }
+    }
+}
