@@ -18,16 +18,16 @@ PARTS = pathlib.Path(os.environ.get("TICKERLAKE_PARTS", ROOT / ".parts"))
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 TIMEOUT = 900  # seconds, for any condition
 SAMPLE = ROOT / "data/us-stocks-sample.csv"
-# Exit by an exception, so that the started processes are stopped in any case.
+# Exit with an exception, so that the started processes are always stopped.
 signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-# Without the caller's settings, which are for other servers.
+# Excludes the caller's settings, which are for different servers.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KAFKA_", "SINK_"))}
 # The tests configure the broker to start quickly. Here it gets the heap and the JVM options of Kafka's start script.
 BROKER = {"KAFKA_HEAP_OPTS": "-Xms1g -Xmx1g", "KAFKA_JVM_PERFORMANCE_OPTS": "-server -XX:+UseG1GC"}
 
 
-# The programs to measure are those of the profile that is shipped. BENCH_PROFILE selects another one, to try the scripts.
+# Measures the programs of the profile that is shipped. BENCH_PROFILE selects a different profile, to test the scripts.
 PROFILE = os.environ.get("BENCH_PROFILE", "dist")
 PROGRAMS = TARGET / PROFILE
 
@@ -73,7 +73,7 @@ class Running:
         self.least_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def wait(self, accept=(0,)):
-        """Waits until the process exits and returns its cost. Exits on an exit code that is not in `accept`."""
+        """Waits until the process exits and returns its cost. Exits this script if the exit code is not in `accept`."""
         try:
             _, status, usage = os.wait4(self.process.pid, 0)
         except BaseException:
@@ -103,12 +103,12 @@ class Running:
 
 
 def run(command, **options):
-    """Runs a command until it exits, and returns its cost."""
+    """Runs a command to its end, and returns the cost."""
     return Running(command, **options).wait()
 
 
 def python():
-    """Returns a Python that has the peers' dependencies. Installs it the first time."""
+    """Returns the path of a Python interpreter that has the peers' dependencies. Installs it the first time."""
     venv, requirements = PARTS / "peers", ROOT / "bench/peers/requirements.txt"
     # The requirements are copied last, so the copy proves a complete installation.
     installed = venv / requirements.name

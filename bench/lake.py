@@ -15,11 +15,11 @@ QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": su
 
 
 def feed(folder, csv, records):
-    """Returns the producer's arguments for about `records` records from a repeated CSV file, and their exact number."""
+    """Returns the producer's arguments for about `records` records from a repeated CSV file, and the exact number."""
     with open(csv) as file:
         header, *rows = file.read().splitlines(keepends=True)
     repeat = -(-records // len(rows))
-    # Rows are taken evenly from the whole file, so that a small number of records has all symbols, too.
+    # Rows are taken at even intervals from the whole file, so that a small number of records has many symbols, too.
     count = records // repeat
     rows = [rows[index * len(rows) // count] for index in range(count)]
     path = folder / f"{records}.csv"
@@ -33,7 +33,7 @@ def producer(broker, topic, words):
 
 
 class Trigger:
-    """`tickerlake trigger` with the sink, from a topic to the S3 over `folder` with the variables `settings`."""
+    """`tickerlake trigger` with the sink, from a topic to the S3 over `folder`, which the variables `settings` describe."""
 
     def __init__(self, broker, topic, folder, settings, window, batch=BATCH):
         self.topic, self.bucket, self.log = topic, folder / settings["SINK_BUCKET"], folder / f"{topic}.trigger.log"

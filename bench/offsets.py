@@ -1,4 +1,4 @@
-"""Reads offsets from the broker over its protocol, without a client library, so that frequent requests cost nothing."""
+"""Reads offsets from the broker over its protocol, without a client library, so that frequent requests cost little."""
 
 import socket
 import struct
@@ -17,7 +17,7 @@ def _topic(name, partitions):
 
 
 class Response:
-    """The bytes of a response, consumed from front to back."""
+    """A response, whose bytes are consumed from front to back."""
 
     def __init__(self, data):
         self.data, self.position = data, 0
@@ -78,7 +78,7 @@ class Offsets:
         return response.take_text() == "Stable"
 
     def committed(self, group):
-        """Returns how many records the group has committed in all partitions."""
+        """Returns the sum of the committed offsets, which is the number of committed records if there are no gaps."""
         partitions = [struct.pack(">i", number) for number in self.partitions]
         response = self._request(OFFSET_FETCH, _text(group) + _topic(self.topic, partitions))
         response.take("i")

@@ -1,4 +1,5 @@
-//! The function under `cargo lambda watch`, invoked with the sample events and by the event source, also while it fails.
+//! The function under `cargo lambda watch`, invoked with the sample events and by the event source, also while it
+//! fails.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use tickerlake_tests::{kafka, lake, workspace};
 
 use crate::up::{WAIT, up};
 
-/// Limit for the first invocation, which waits until the function is built.
+/// Timeout of the first invocation, which waits until the function is built.
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1200);
 
 fn cargo_lambda() -> Command {
@@ -171,7 +172,7 @@ fn failing_watched_function_loses_no_record() {
     set(None);
     trigger.wait_for_line("batch completed after failed invocations", WAIT).unwrap();
 
-    // It is killed in the middle of a batch, while it waits for S3. `cargo lambda watch` does not restart it.
+    // Kill the function in the middle of a batch, while it waits for S3. `cargo lambda watch` does not restart it.
     set(Some(Fault::Slow(Duration::from_secs(600))));
     let limit = Instant::now() + WAIT;
     while !hangs.load(Ordering::SeqCst) {
@@ -183,7 +184,7 @@ fn failing_watched_function_loses_no_record() {
     set(None);
     trigger.wait_for_line("the function timed out after 5s", WAIT).unwrap();
 
-    // `cargo lambda watch` is stopped and, after a while, started again.
+    // Stop `cargo lambda watch` and, after a while, start it again.
     function.interrupt(WAIT).unwrap();
     trigger.wait_for_line("the function did not respond: ", WAIT).unwrap();
     trigger.discard_lines();

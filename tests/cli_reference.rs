@@ -67,7 +67,7 @@ fn page(all: &[Help]) -> String {
     page
 }
 
-/// Escapes a text for a cell of a Markdown table.
+/// Escapes a string for a cell of a Markdown table.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for char in text.chars() {

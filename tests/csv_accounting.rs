@@ -18,13 +18,13 @@ use tempfile::TempDir;
 use tickerlake_tests::workspace;
 use tokio_util::sync::CancellationToken;
 
-/// A row as the oracle splits it.
+/// A row, as split by the oracle.
 #[derive(Debug, PartialEq)]
 struct Row<'a> {
     line: usize,
     bytes: &'a [u8],
     blank: bool,
-    /// A quote is opened in the row and never closed.
+    /// `true` if the row opens a quote and never closes it.
     unclosed: bool,
 }
 
@@ -52,8 +52,8 @@ fn oracle(input: &[u8], delimiter: u8) -> Vec<Row<'_>> {
     rows
 }
 
-/// Returns the length of the first row without its line end, and `true` if its cells have more than white space. `None`
-/// if the text ends inside quotes.
+/// Returns the length of the first row without its line end, and `true` if its cells contain more than white space.
+/// Returns `None` if the text ends inside quotes.
 fn end_of_row(text: &[u8], delimiter: u8) -> Option<(usize, bool)> {
     let (mut at, mut starts_cell, mut has_text) = (0, true, false);
     while let Some(&byte) = text.get(at) {
@@ -61,7 +61,7 @@ fn end_of_row(text: &[u8], delimiter: u8) -> Option<(usize, bool)> {
         match byte {
             b'\r' | b'\n' => return Some((at - 1, has_text)),
             b'"' if starts_cell => {
-                // Up to the quote that is not doubled.
+                // Skip to the closing quote, which is not doubled.
                 loop {
                     let inside = text.get(at..)?;
                     let length = inside.iter().position(|&byte| byte == b'"')?;
@@ -157,7 +157,7 @@ fn check_accounts(input: &[u8], delimiter: u8) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A change to a text at a given position.
+/// A change to an input at a given position.
 #[derive(Clone, Debug)]
 pub(super) enum Damage {
     Insert(Vec<u8>),

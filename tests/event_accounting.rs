@@ -40,7 +40,8 @@ fn read_objects(plan: &Plan) -> Vec<(String, i32, i64, Vec<String>)> {
     plan.objects.iter().map(read).collect()
 }
 
-/// Returns the number in the first field with this name. `serde_json` would return the last one, and rejects some lines.
+/// Returns the number in the first field with this name. `serde_json` would return the last one, and rejects some
+/// lines.
 fn first_number(line: &str, name: &str) -> i64 {
     let name = format!("\"{name}\":");
     let rest = &line[line.find(&name).unwrap() + name.len()..];
@@ -139,8 +140,8 @@ fn check_accounts(sent: &[Sent], plan: &Plan, layout: &KeyLayout, columns: &str)
     Ok(())
 }
 
-/// Returns the partition and offset of each record of a text that may be an event. Like the sink, counts all lists with
-/// the same name, and accepts arrays for objects.
+/// Returns the partition and offset of each record of `text`, which need not be a valid event. Like the sink, includes
+/// all lists with the same name, and accepts arrays in place of objects.
 fn positions(text: &str) -> Result<Vec<(i64, i64)>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Envelope<'a>(IgnoredAny, #[serde(borrow)] &'a RawValue);
@@ -220,7 +221,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Replaces the value at a path by another one.
+/// Replaces the value at a path with a different one.
 fn replace(value: &mut Value, path: &[Index], other: &Value) {
     let inner = match (value, path) {
         (Value::Object(fields), [at, ..]) if !fields.is_empty() => {

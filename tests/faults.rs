@@ -1,4 +1,5 @@
-//! The sink on an S3 that fails: it retries transient faults; a permanent one fails the batch and names the remedy.
+//! The sink with a failing S3: it retries after transient faults. A permanent fault fails the batch, with an error that
+//! names the remedy.
 
 use std::time::Duration;
 
@@ -178,8 +179,8 @@ async fn permanent_fault_names_the_object_and_the_remedy() {
         (403, "AccessDenied", "s3:PutObject", 1),
         (403, "InvalidAccessKeyId", "credentials", 1),
         (400, "ExpiredToken", "credentials", 1),
-        (500, "InternalError", "told to fail", 3),
-        (503, "SlowDown", "told to fail", 3),
+        (500, "InternalError", "injected fault", 3),
+        (503, "SlowDown", "injected fault", 3),
     ] {
         let rig = Rig::new(move |_| Some(Fault::Answer(status, code))).await;
         let event = one_record("{}");

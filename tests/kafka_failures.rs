@@ -1,4 +1,5 @@
-//! Kafka rejects a client or is unreachable: the program soon exits with 1; one line names the broker and the remedy.
+//! If Kafka rejects a client or is unreachable, the program soon exits with code 1, and its only error line names the
+//! broker and the remedy.
 
 mod restart;
 mod trigger;
@@ -15,10 +16,10 @@ use tickerlake_tests::apache_kafka::{ApacheKafka, STRANGER};
 use tickerlake_tests::kafka;
 use tickerlake_tests::programs::program;
 
-/// The time within which a program must fail.
+/// Maximum time for a program to fail.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Runs a program that must fail; returns the only line of its standard error.
+/// Runs a program that must fail, and returns the only line of its standard error.
 fn error_line(command: &mut Command) -> String {
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -40,7 +41,7 @@ fn error_line(command: &mut Command) -> String {
     let stderr = reading.join().unwrap().unwrap();
     let status = status.unwrap_or_else(|| panic!("still running after {EXIT_TIMEOUT:?}, standard error:\n{stderr}"));
     assert_eq!(status.code(), Some(1), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "not one line:\n{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "expected one line, found:\n{stderr}");
     stderr
 }
 
@@ -160,7 +161,7 @@ fn tls_mismatch_names_security_protocol() {
     let kafka = ApacheKafka::shared();
     assert_contains(
         &producer_error(&["-b", &kafka.sasl_ssl]),
-        &["error: ", &kafka.sasl_ssl, "without an answer", "-X security.protocol"],
+        &["error: ", &kafka.sasl_ssl, "without a response", "-X security.protocol"],
     );
     let stderr = producer_error(&login(kafka, &kafka.plaintext, &[]));
     assert_contains(&stderr, &["error: ", &kafka.plaintext, "SSL", "-X security.protocol"]);

@@ -46,7 +46,7 @@ impl S3 {
         self.folder.path().join(name)
     }
 
-    /// `tickerlake` with this S3 in its environment.
+    /// Returns the command `tickerlake` with this S3 in its environment.
     fn tickerlake(&self, subcommand: &str) -> Command {
         let mut command = Command::new(program("tickerlake").unwrap());
         command
@@ -76,7 +76,7 @@ fn files(folder: &Path) -> Vec<String> {
     files
 }
 
-/// A function that fails every batch that contains the record of offset `bad`.
+/// Starts a function that fails every batch that contains the record with offset `bad`.
 async fn failing_at(bad: i64) -> FakeFunction {
     let fails = move |_, invocation: &Invocation| {
         if invocation.offsets().contains(&bad) { Reply::Status500 } else { Reply::Body("null") }
@@ -92,7 +92,8 @@ async fn wait_for_commit(broker: &TestBroker, offset: i64) {
     }
 }
 
-/// `tickerlake trigger` on the broker's topic; it bisects a failing batch and discards a record after one retry.
+/// Returns a `tickerlake trigger` for the broker's topic, which bisects a failing batch and discards a record after one
+/// retry.
 fn discarding_trigger(s3: &S3, broker: &TestBroker, destination: &str) -> Command {
     let mut command = s3.tickerlake("trigger");
     command.args(["-b", broker.servers(), "--topic", &broker.topic, "--consumer-group-id", &broker.group]);
@@ -117,7 +118,7 @@ async fn discarded_batch_reaches_s3_before_its_offset_is_committed() {
     wait_for_commit(&broker, 8).await;
     assert_eq!(trigger.interrupt(WAIT).unwrap(), Some(0));
     trigger.wait_for_line("7 records in ", WAIT).unwrap();
-    trigger.wait_for_line(" 1 given up", WAIT).unwrap();
+    trigger.wait_for_line(" 1 discarded", WAIT).unwrap();
 
     let documents = files(&s3.bucket("discarded"));
     assert_eq!(documents.len(), 1, "{documents:?}");

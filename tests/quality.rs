@@ -46,7 +46,7 @@ fn sample() -> String {
 /// A fault: takes a row's cells and returns the lines that replace the row.
 type Fault<'a> = &'a dyn Fn(&[&str]) -> Vec<String>;
 
-/// Returns the sample with a fault in place of each row that starts with one of the given texts.
+/// Returns the sample with a fault in place of each row that starts with one of the given strings.
 fn seeded(faults: &[(&str, Fault)]) -> String {
     let mut text = String::new();
     let mut seeds = 0;

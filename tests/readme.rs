@@ -39,18 +39,19 @@ const NOT_RUN: [(&str, &str); 13] = [
     ("aws athena get-query-results --query-execution-id $ID --output text", "needs AWS"),
 ];
 
-/// Commands that run until Ctrl-C, each with a text that it prints once it works.
+/// Commands that run until Ctrl-C, each with a string that it prints once it is ready.
 const UNTIL_CTRL_C: [(&str, &str); 4] = [
-    ("tickerlake up", "Ctrl-C ends it"),
+    ("tickerlake up", "press Ctrl-C to stop"),
     ("producer -b 127.0.0.1:9092 --order sample --rate 50 --repeat forever data/us-stocks-sample.csv", "delivered"),
     (r#"tickerlake query --watch 1 "SELECT count(*) FROM quotes""#, "count(*)"),
-    ("tickerlake up --dir ./lake-2", "Ctrl-C ends it"),
+    ("tickerlake up --dir ./lake-2", "press Ctrl-C to stop"),
 ];
 
-/// The page's name for any file of a user. Its only record goes to partition 0 of three.
+/// Content of `YOUR.csv`, the page's name for any file of a user. Its only record goes to partition 0 of three.
 const YOUR_CSV: &str = "Symbol,Date,Close\nABC,2013-01-02,1.5\n";
 
-/// Repetitions of a page whose sample did not fit into one batch, because the machine was too slow.
+/// Maximum number of attempts at a page. An attempt is repeated if the machine was so slow that the sample did not fit
+/// into one batch.
 const ATTEMPTS: usize = 5;
 
 #[derive(Debug, PartialEq)]
@@ -59,7 +60,7 @@ enum Step {
     Heading,
     Command {
         line: String,
-        /// The lines below it, in a `text` block.
+        /// Output that the page shows below the command, in a `text` block.
         shown: Option<Vec<String>>,
     },
 }

@@ -65,7 +65,7 @@ fn data_line(record: &Value) -> String {
     format!(r#"{{"kafka_partition":{partition},"kafka_offset":{offset},"kafka_timestamp":{timestamp},{fields}"#)
 }
 
-/// Returns an invalid record's line in the quarantine: all that Lambda sent, and the reason.
+/// Returns an invalid record's line in the quarantine: everything that Lambda sent, and the reason.
 fn quarantine_line(record: &Value, reason: &str) -> Value {
     let mut line = json!({
         "kafka_topic": record["topic"], "kafka_partition": record["partition"], "kafka_offset": record["offset"],

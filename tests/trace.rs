@@ -1,4 +1,4 @@
-//! `tickerlake trace` finds records; its answers are compared with the objects themselves.
+//! `tickerlake trace` finds records; its results are compared with the objects themselves.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ fn args(folder: &Path) -> LakeArgs {
     LakeArgs { dir: folder.to_path_buf(), bucket: None, prefix: None }
 }
 
-/// A lake in which the sink has stored these sample events.
+/// Creates a lake in which the sink has stored these sample events.
 async fn lake_of_events(events: &[&str]) -> TempDir {
     let folder = TempDir::new().unwrap();
     let storage = Storage::open(folder.path(), FOLDER_BUCKET).unwrap();
@@ -65,8 +65,8 @@ fn stored_records(folder: &Path, topic: &str) -> Locations {
     locations
 }
 
-/// Asserts that tracing each stored record returns its locations; returns the number of records, and how many of them
-/// have several locations.
+/// Asserts that tracing each stored record returns its locations. Returns the number of records, and the number of
+/// records with several locations.
 async fn assert_trace_agrees(folder: &Path, topic: &str) -> (usize, usize) {
     let lake = args(folder).open_for_reading().await.unwrap();
     let stored = stored_records(folder, topic);

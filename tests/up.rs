@@ -12,14 +12,15 @@ use tickerlake_tests::{lake, workspace};
 
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
-/// Starts `tickerlake up` on free ports with its lake in `folder/lake`; returns the process and the broker's address.
+/// Starts `tickerlake up` on free ports with its lake in `folder/lake`, and returns the process and the broker's
+/// address.
 pub(crate) fn up(folder: &Path, arguments: &[&str]) -> (Running, String) {
     let mut command = Command::new(program("tickerlake").unwrap());
     command.args(["up", "--port", "0", "--s3-port", "0"]).args(arguments).current_dir(folder);
     let mut up = Running::start(&mut command).unwrap();
     let line = up.wait_for_line("broker ", WAIT).unwrap();
     let servers = line.split_whitespace().nth(1).unwrap().trim_end_matches(',').to_owned();
-    up.wait_for_line("Ctrl-C ends it", WAIT).unwrap();
+    up.wait_for_line("press Ctrl-C to stop", WAIT).unwrap();
     (up, servers)
 }
 
@@ -211,7 +212,8 @@ fn settings_file_configures_the_function_completely() {
     assert!(std::net::TcpStream::connect(endpoint.trim_start_matches("http://")).is_ok(), "{endpoint}");
 }
 
-/// kcat with the librdkafka that it was installed with: cargo's `LD_LIBRARY_PATH` names the one that cargo has built.
+/// Returns the command `kcat`, which must use the librdkafka with which it was installed. Cargo's `LD_LIBRARY_PATH`
+/// would select the one that cargo has built.
 fn kcat() -> Command {
     let mut kcat = Command::new(part("kcat").unwrap());
     kcat.env_remove("LD_LIBRARY_PATH");

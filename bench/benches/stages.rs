@@ -1,6 +1,6 @@
 //! Measures the stages of the event path on a full event of the sample's rows: `cargo bench -p bench`.
 //!
-//! `BENCH_FILE` names another CSV file.
+//! Set `BENCH_FILE` to use a different CSV file.
 
 #![expect(clippy::expect_used, reason = "a benchmark without its input measures nothing")]
 

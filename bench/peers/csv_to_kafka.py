@@ -29,7 +29,7 @@ def tutorial(broker, topic, file, records):
 
 
 def quotes(file, records):
-    """Yields the symbol and the JSON of `records` rows: the file in its order, repeated, with numbers as numbers."""
+    """Yields the symbol and the JSON of `records` rows. Repeats the file in its order, and converts numbers."""
     text = json.JSONEncoder(separators=(",", ":")).encode
     left = records
     while left > 0:
@@ -42,7 +42,7 @@ def quotes(file, records):
 
 
 def kafka_python(broker, topic, file, records):
-    """Sends with keys, in large compressed batches, and checks every confirmation."""
+    """Sends records with keys, in large compressed batches, and checks every confirmation."""
     from kafka import KafkaProducer
 
     producer = KafkaProducer(
@@ -64,7 +64,7 @@ def kafka_python(broker, topic, file, records):
 
 
 def confluent(broker, topic, file, records):
-    """Sends the same with confluent-kafka, which uses librdkafka, like `producer`."""
+    """Sends the same records with confluent-kafka, which uses librdkafka, like `producer`."""
     from confluent_kafka import Producer
 
     producer = Producer(

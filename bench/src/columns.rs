@@ -1,6 +1,6 @@
 //! Columns that the function on AWS validates values against.
 
-/// Returns `SINK_COLUMNS` as `template.yaml` sets it.
+/// Returns the value of `SINK_COLUMNS` in `template.yaml`, or an empty string if it is not set there.
 pub fn template() -> String {
     const TEMPLATE: &str = include_str!("../../template.yaml");
     let value = TEMPLATE.split_once("SINK_COLUMNS: \"").and_then(|(_, rest)| rest.split_once('"'));

@@ -27,9 +27,9 @@ pub struct Event {
     pub records: usize,
 }
 
-/// Returns an event with as many records as fit into `bytes`, the same number in each partition, with offsets from
-/// `first` on. The rows repeat if there are too few. Events with the same rows, bytes and partitions have the same number
-/// of records.
+/// Returns an event with as many records as fit into `bytes`, but at least one in each partition. Every partition has
+/// the same number of records, with consecutive offsets from 1,000,000,000 + `first` on. Rows are repeated if there are
+/// too few. Events with the same rows, bytes and partitions have the same number of records.
 pub fn event(quotes: &[Quote], bytes: usize, partitions: usize, first: usize) -> Event {
     const ENVELOPE_BYTES: usize = 250;
     let mut lists = vec![String::new(); partitions.max(1)];

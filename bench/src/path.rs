@@ -1,4 +1,4 @@
-//! The event path: from an event to objects with the function's own code, without requests.
+//! The event path: converts an event to objects with the function's code, without requests.
 
 use anyhow::Result;
 use commit_protocol::{Answer, CommitProtocol, Ledger, MAX_OBJECT_SPAN, Request};
@@ -8,7 +8,7 @@ use sink::batch::Batch;
 /// Returns the bytes of each object that the function writes for a batch that directly follows the previous one.
 ///
 /// # Errors
-/// If the text is not an event, or compression fails.
+/// If the text is not an event, its records cannot be committed, or compression fails.
 pub fn objects(config: &Config, text: &[u8]) -> Result<Vec<Vec<u8>>> {
     let codec = config.layout.codec;
     let mut objects = Vec::new();
@@ -19,10 +19,10 @@ pub fn objects(config: &Config, text: &[u8]) -> Result<Vec<Vec<u8>>> {
     Ok(objects)
 }
 
-/// Returns the lines of each of these objects.
+/// Returns the uncompressed lines of each object that [`objects`] returns.
 ///
 /// # Errors
-/// If the text is not an event.
+/// If the text is not an event, or its records cannot be committed.
 pub fn lines(config: &Config, text: &str) -> Result<Vec<Vec<u8>>> {
     let mut all = Vec::new();
     for_each_object(config, text.as_bytes(), |lines| {

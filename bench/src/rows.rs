@@ -15,16 +15,16 @@ use producer::encode::record_encoder::RecordEncoder;
 /// A Kafka record.
 #[derive(Clone, Debug)]
 pub struct Quote {
-    /// Key: the symbol.
+    /// The symbol.
     pub key: String,
-    /// Value: a JSON object.
+    /// A JSON object.
     pub value: Vec<u8>,
 }
 
 /// Reads the rows of all files, in order.
 ///
 /// # Errors
-/// If a file cannot be read, or one of its rows is not a quote.
+/// If a file cannot be read, or its header or one of its rows is invalid.
 pub fn read(files: &[PathBuf]) -> Result<Vec<Quote>> {
     let mut quotes = Vec::new();
     for file in files {

@@ -1,6 +1,6 @@
 //! An S3 server that accepts every object and stores only the latest ledgers, on a separate thread.
 //!
-//! Measurements on the sink's thread include the whole cost of its requests, and none of the server's.
+//! Measurements on the sink's thread include the full cost of the sink's requests, but none of the server's work.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -56,7 +56,7 @@ impl DiscardingS3 {
         Ok(server)
     }
 
-    /// Returns the endpoint.
+    /// Returns the URL of the endpoint.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -73,7 +73,8 @@ impl DiscardingS3 {
         Client::from_conf(config.build())
     }
 
-    /// Returns and resets the number of objects written since the last call, without ledgers, and their size in bytes.
+    /// Returns the number of objects written since the last call, without ledgers, and their total size in bytes.
+    /// Resets both.
     pub fn take_counts(&self) -> (usize, usize) {
         let put = std::mem::take(&mut *self.put.lock().unwrap_or_else(PoisonError::into_inner));
         (put.len(), put.values().sum())

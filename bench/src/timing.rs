@@ -11,8 +11,7 @@ pub fn cpu_time<R>(call: impl FnOnce() -> R) -> (Duration, R) {
     (started.elapsed(), result)
 }
 
-/// Calls each of several functions `runs` times, with the number of the run, and returns the shortest time that each
-/// has returned.
+/// Calls each function `runs` times with the index of the run. Returns the shortest time that each function returned.
 ///
 /// The functions take turns, because the speed of a shared machine varies over time.
 pub fn shortest<const N: usize>(runs: usize, mut calls: [&mut dyn FnMut(usize) -> Duration; N]) -> [Duration; N] {

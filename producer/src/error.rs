@@ -1,4 +1,4 @@
-//! The error of a whole run. Each variant's own error is defined where it occurs.
+//! The error of a whole run. The errors that it wraps are defined in the modules that return them.
 
 use thiserror::Error;
 
@@ -6,7 +6,8 @@ use crate::delivery::error::OutputError;
 use crate::feed::source::InputError;
 use crate::report::rejects::RejectsError;
 
-/// Why a feed failed. The feed's [`Progress`](crate::report::progress::Progress) counts the records delivered before.
+/// Reason that a feed failed. The feed's [`Progress`](crate::report::progress::Progress) counts the records that were
+/// delivered before the failure.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -16,13 +17,13 @@ pub enum RunError {
     /// A file of rejected rows cannot be written.
     #[error(transparent)]
     Rejects(#[from] RejectsError),
-    /// The records cannot be delivered or printed, or the feed cannot be resumed.
+    /// The records cannot be delivered or printed, or the feed cannot be resumed without duplicates.
     #[error(transparent)]
     Output(#[from] OutputError),
 }
 
 impl RunError {
-    /// Returns `true` if the arguments are wrong: nothing was sent, and the same command would fail again.
+    /// Returns `true` if the feed cannot be resumed: nothing was sent, and the same command would fail again.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Output(OutputError::Resume(error)) if error.is_usage())

@@ -22,7 +22,7 @@ use crate::resume::RowStatus;
 
 /// Waits shorter than this are skipped: sleeping would take longer, and the average rate stays exact.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
-/// The longest sleep before the feeder checks for failures and for a shutdown.
+/// Maximum duration of one sleep; after it, the feeder checks for failures and for a shutdown.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
 
 /// A running feed.
@@ -31,10 +31,10 @@ pub(crate) struct Feeder<'a> {
     progress: &'a Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) output: Output<'a>,
-    /// When the first record to send was due.
+    /// Time at which the first record to send was due.
     started: Option<Instant>,
     pacer: Pacer,
-    /// The rejects file of each input.
+    /// Rejects file of each input; `None` for an input that was named before.
     pub(crate) rejects: Vec<Option<Rejects>>,
     pub(crate) warnings: Vec<String>,
 }
@@ -51,7 +51,7 @@ impl<'a> Feeder<'a> {
         Self { feed, progress, shutdown, output, started: None, pacer, rejects, warnings: Vec::new() }
     }
 
-    /// Sends every row that is a quote.
+    /// Sends every row that is a quote. Returns [`Flow::Stop`] if the feed was stopped before its last row.
     pub(crate) fn run(&mut self) -> Result<Flow, RunError> {
         match self.feed.order() {
             Order::File => self.stream(),
@@ -69,7 +69,7 @@ impl<'a> Feeder<'a> {
                     return Ok(Flow::Stop);
                 }
             }
-            // Otherwise, `--repeat forever` would read inputs without a quote forever.
+            // Without this check, `--repeat forever` would never end if no input has a quote.
             let now = self.progress.snapshot();
             if (now.sent, now.already_in_topic) == (before.sent, before.already_in_topic) {
                 break;
@@ -171,7 +171,7 @@ impl<'a> Feeder<'a> {
         }
         if let Some(line) = source.unended_line().filter(|_| first_pass) {
             self.warn(format!(
-                "{}: line {line} has no line end, so the file may be truncated; the line is used as it is",
+                "{}: line {line} has no line ending, so the file may be truncated; the line is used as is",
                 source.name()
             ));
         }

@@ -12,7 +12,7 @@
 //! - [`report`]: counts rows, shows progress, and writes the summary and the files of rejected rows.
 //!
 //! [`run`] connects them, after `preflight` has checked everything that can be checked before the first record is sent.
-//! `csv` and `encode` are pure: `csv` reads from a stream that the caller opens.
+//! `csv` and `encode` open no files: `csv` reads from a stream that the caller opens, and `encode` does no I/O.
 
 pub mod cli;
 pub mod csv;

@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
             eprintln!("error: {}", in_one_line(error.as_ref()));
             let delivered = progress.snapshot().delivered;
             if delivered > 0 {
-                eprintln!("delivered until then: {}", counted(delivered, "record", "records"));
+                eprintln!("failed after delivering {}", counted(delivered, "record", "records"));
             }
             let is_usage = error.downcast_ref().is_some_and(RunError::is_usage);
             if is_usage { USAGE.into() } else { FAILURE.into() }

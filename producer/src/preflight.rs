@@ -12,7 +12,7 @@ use crate::feed::{Feed, Order};
 use crate::report::progress::Progress;
 use crate::report::rejects::{Rejects, RejectsError};
 
-/// Reads the header of every file, and notifies the user of `--numeric` columns that no input has.
+/// Reads the header of every file, and adds a notice for each `--numeric` column that no input has.
 pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), InputError> {
     // The feed opens the files again, so the bytes that are read here must not count as progress.
     let uncounted = Arc::new(Progress::default());
@@ -25,12 +25,12 @@ pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &Cancell
     // The columns of a pipe are unknown until its rows are sent.
     let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
     for name in feed.options().numeric.iter().filter(unknown) {
-        progress.notice(format!("--numeric {name}: no input has such a column"));
+        progress.notice(format!("--numeric {name}: no input has a column of this name"));
     }
     Ok(())
 }
 
-/// Prepares the file of rejected rows for each input; `None` for an input that was named before.
+/// Prepares the rejects file of each input; `None` for an input that was named before.
 pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RejectsError> {
     let prepare = |(input, path): (&Input, &Option<PathBuf>)| match (path.clone(), input) {
         (None, _) => Ok(None),
@@ -40,7 +40,7 @@ pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, Rejec
     feed.inputs().iter().zip(feed.rejects_paths()).map(prepare).collect()
 }
 
-/// Sets the number of bytes that all passes will read, if it is known, for the display.
+/// Sets the number of bytes that the feed will read from its inputs, for the display; 0 if the number is unknown.
 pub(crate) fn set_expected_bytes(feed: &Feed, progress: &Progress) {
     let passes = match (feed.order(), feed.repeat()) {
         (Order::File, Repeat::Forever) => return,

@@ -18,14 +18,15 @@ use crate::report::summary::Summary;
 
 pub use crate::error::RunError;
 
-/// Sends the feed's records to the target and waits until the broker has confirmed every one.
+/// Sends the feed's records to the target and waits until the broker has confirmed every record.
 ///
-/// Blocks; use [`run_in_background`] in asynchronous code. Before the first record is sent, it reads the header of every
-/// file, connects to the topic, and checks that every rejects file is writable. When `shutdown` is cancelled, it reads no
-/// more rows and waits for the records that were sent.
+/// Blocks; use [`run_in_background`] in asynchronous code. Before the first record is sent, it reads the header of
+/// every file, connects to the topic, and checks that every rejects file is writable. When `shutdown` is cancelled, it
+/// reads no more rows and waits until the records that were sent are confirmed.
 ///
 /// # Errors
-/// [`RunError`] if an input cannot be read or a record cannot be delivered.
+/// [`RunError`] if an input cannot be read, a file of rejected rows cannot be written, the records cannot be delivered
+/// or printed, or the feed cannot be resumed without duplicates.
 pub fn run(
     feed: &Feed,
     target: &Target,
@@ -36,7 +37,7 @@ pub fn run(
     preflight::check_headers(feed, progress, &shutdown)?;
     preflight::set_expected_bytes(feed, progress);
     let output = Output::open(feed, target, progress, &shutdown)?;
-    // The last check, since it removes the rejects files of an earlier run.
+    // This check comes last, because it removes the rejects files of an earlier run.
     let rejects = preflight::prepare_rejects(feed)?;
     let mut feeder = Feeder::new(feed, progress, shutdown, output, rejects);
     let fed = feeder.run();
@@ -66,10 +67,10 @@ pub fn run(
     Ok(summary)
 }
 
-/// Like [`run`], but on a separate thread, for asynchronous programs.
+/// Runs a feed with [`run`] on a separate thread, for asynchronous programs.
 ///
 /// # Errors
-/// [`RunError`] of the feed.
+/// See [`run`].
 ///
 /// # Panics
 /// If the feed panics.

@@ -1,4 +1,4 @@
-//! Comparison with the broker: it separates lost records from offsets that it never delivers.
+//! The comparison with the broker distinguishes lost records from offsets that the broker never delivers.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ tickerlake_tests::on_both_brokers! {
     only_the_newest_generation_is_compared_with_the_broker, 1;
 }
 
-/// A lake of `topic` that stores each of the offset ranges of partition 0 as a batch, with a ledger.
+/// Creates a lake of `topic` that stores each of the offset ranges of partition 0 as a batch, with a ledger.
 async fn lake_of_topic(topic: &str, batches: impl IntoIterator<Item = Range<i64>>) -> TestLake {
     let lake = TestLake { topic: topic.to_owned(), ..TestLake::new(Config::new(FOLDER_BUCKET)) };
     let mut next = 0;
@@ -44,7 +44,7 @@ async fn offsets_the_broker_still_delivers_are_reported_missing(broker: TestBrok
     let topic = &broker.topic;
     let lake = lake_of_topic(topic, [0..100, 200..210, 211..300]).await;
     let audit = lake.audit(&["-b", broker.servers()]);
-    let expected = "in no object, and not declared by the ledger; the broker still delivers them";
+    let expected = "in no object, and not declared by the ledger; the broker still delivers these offsets";
     audit.assert_report(FINDINGS, &["missing"], &[&format!("missing: {topic}/0 offsets 100 to 199 (100): {expected}")]);
     assert_eq!(audit.findings("missing"), [finding(100, 199, &[]), finding(210, 210, &[])]);
     assert_eq!(audit.partition_row(0)["broker"], json!({"low": 0, "high": 307, "lag": 7}));
@@ -63,7 +63,7 @@ async fn broker_ending_before_the_lake_is_reported(broker: TestBroker) {
     broker.send(0, values(250)).await.unwrap();
     let lake = lake_of_topic(&broker.topic, [0..240, 260..300]).await;
     let audit = lake.audit(&["-b", broker.servers()]);
-    let expected = "broker behind the lake: TOPIC/0: the broker's partition ends at 250, the lake's at 300";
+    let expected = "broker behind the lake: TOPIC/0: the partition ends at 250 on the broker, but at 300 in the lake";
     let expected = expected.replace("TOPIC", &broker.topic);
     audit.assert_report(
         FINDINGS,
@@ -85,10 +85,10 @@ async fn only_the_newest_generation_is_compared_with_the_broker(broker: TestBrok
     let rows: Vec<&Value> = audit.lines_of_type("partition").map(|row| &row["broker"]).collect();
     assert_eq!(rows, [&Value::Null, &json!({"low": 0, "high": 10, "lag": 0})]);
     let older = lake.audit(&["-b", broker.servers(), "--generation", "0"]);
-    older.assert_report(0, &["not compared"], &["generation 0: the newest is 1"]);
+    older.assert_report(0, &["not compared"], &["generation 0: the newest generation is 1"]);
     lake.remove(&format!("data/{}/dt=2026-11-20/g1-00000-00000000000000000000.json.gz", broker.topic));
     let older = lake.audit(&["-b", broker.servers(), "--generation", "0"]);
-    older.assert_report(0, &["not compared"], &["generation 0: the newest is 1"]);
+    older.assert_report(0, &["not compared"], &["generation 0: the newest generation is 1"]);
     let lake = TestLake::sample().await;
     lake.audit(&["-b", broker.servers()]).assert_report(0, &["not compared"], &["the broker has no topic quotes"]);
 }
@@ -102,7 +102,7 @@ fn unreachable_broker_is_named() {
     assert!(audit.errors.contains("127.0.0.1:1 (--bootstrap-server)"), "{audit:?}");
 }
 
-/// Creates a topic with one partition in the shared Apache Kafka; returns its address and the topic.
+/// Creates a topic with one partition in the shared Apache Kafka, and returns the broker's address and the topic.
 async fn apache_topic(settings: &'static [(&str, &str)]) -> (&'static str, String) {
     let topic = format!("t{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
     let name = topic.clone();
@@ -157,7 +157,7 @@ async fn transaction_markers_and_aborted_records_are_not_missing() {
             producer.abort_transaction(WAIT).unwrap();
         }
     }
-    // Offsets 10, 21, 27 and 38 are transaction markers, 22 to 26 were aborted. The second lake lacks one object more.
+    // Offsets 10, 21, 27 and 38 are transaction markers, 22 to 26 were aborted. The second lake lacks one more object.
     let read = kafka::read(servers, &topic, 30).unwrap();
     let offsets: Vec<i64> = read.iter().map(|record| record.offset).collect();
     assert_eq!(offsets, [0..10, 11..21, 28..38].into_iter().flatten().collect::<Vec<_>>());
@@ -233,7 +233,7 @@ async fn records_the_broker_deleted_stay_missing() {
     let lake = lake_of_topic(&broker.topic, [50..100, 110..120, 130..140, 160..300]).await;
     lake.write_ledger(0, &Ledger { gaps: std::iter::once(100..110).collect(), ..lake.ledger_at(300) });
     let audit = lake.audit(&["-b", broker.servers()]);
-    let expected = "the broker has removed them, so what they were is unknown";
+    let expected = "the broker has removed these offsets, so whether they held records is unknown";
     audit.assert_report(FINDINGS, &["declared by the ledger", "missing", "unknown"], &[expected]);
     assert_eq!(audit.findings("unknown"), [finding(0, 49, &[])]);
     assert_eq!(audit.findings("declared by the ledger"), [finding(100, 109, &[])]);
@@ -241,7 +241,11 @@ async fn records_the_broker_deleted_stay_missing() {
     assert_eq!(audit.partition_row(0)["broker"], json!({"low": 150, "high": 300, "lag": 0}));
     let lake = lake_of_topic(&broker.topic, [160..200, 200..300]).await;
     let audit = lake.audit(&["-b", broker.servers()]);
-    audit.assert_report(FINDINGS, &["missing before the first", "unknown"], &["the broker still delivers them"]);
+    audit.assert_report(
+        FINDINGS,
+        &["missing before the first", "unknown"],
+        &["the broker still delivers these offsets"],
+    );
     lake.store_batch(0, 150..160).await;
     lake.write_ledger(0, &lake.ledger_at(300));
     lake.audit(&["-b", broker.servers()]).assert_report(0, &["unknown"], &["nothing missing"]);

@@ -72,7 +72,7 @@ async fn duplicated_object_is_reported_with_its_original() {
         &["stored twice", "wrong offset"],
         &[
             &format!("stored twice: quotes/0 offsets 100 to 199 (100): {original} and {copy}"),
-            &format!("wrong offset: quotes/0: {copy}: its first record has offset 100, its name has 150"),
+            &format!("wrong offset: quotes/0: {copy}: the first record has offset 100, but the object's name has 150"),
             "nothing missing, 100 duplicates",
         ],
     );
@@ -125,16 +125,16 @@ async fn object_with_a_wrong_offset_is_reported() {
     let audit = lake.audit(&[]);
     audit.assert_report(
         FINDINGS,
-        &["missing", "out of order", "two records of one offset"],
+        &["missing", "out of order", "two records with the same offset"],
         &[&key, "SINK_TOPIC_GENERATION"],
     );
     assert_eq!(audit.findings("missing"), [finding(150, 150, &[])]);
     assert_eq!(audit.findings("out of order"), [(None, None, vec![key.clone()])]);
-    assert_eq!(audit.findings("two records of one offset"), [finding(250, 250, &[&key, &super::key(0, 200)])]);
+    assert_eq!(audit.findings("two records with the same offset"), [finding(250, 250, &[&key, &super::key(0, 200)])]);
 
     let lake = TestLake::sample().await;
     fs::rename(lake.path(&key), lake.path(&super::key(0, 105))).unwrap();
-    let expected = format!("{}: its first record has offset 100, its name has 105", super::key(0, 105));
+    let expected = format!("{}: the first record has offset 100, but the object's name has 105", super::key(0, 105));
     lake.audit(&[]).assert_report(
         FINDINGS,
         &["wrong offset"],
@@ -163,7 +163,7 @@ async fn invalid_lines_are_reported_with_their_number() {
                 lines
             },
             &["foreign line"],
-            "foreign line: quotes/0: {key}: line 4 is not a line of the sink",
+            "foreign line: quotes/0: {key}: line 4 was not written by the sink",
         ),
         (
             |lines| lines.into_iter().map(|line| line.replace("partition\":0,", "partition\":7,")).collect(),
@@ -173,7 +173,7 @@ async fn invalid_lines_are_reported_with_their_number() {
         (
             |lines| lines.into_iter().map(|line| line.replace(":1795132800000", ":1795046400000")).collect(),
             &["wrong folder"],
-            "wrong folder: quotes/0: {key}: line 1, offset 100, has a timestamp that does not belong into its folder",
+            "wrong folder: quotes/0: {key}: line 1, offset 100, has a timestamp that does not belong in its folder",
         ),
         (
             |mut lines| {
@@ -206,8 +206,8 @@ async fn conflicting_records_are_not_reported_as_duplicates() {
     lake.store_records(0, conflicting).await;
     let keys = [key(0, 0), key_on(21, 0, 50)];
     let audit = lake.audit(&[]);
-    audit.assert_report(FINDINGS, &["two records of one offset"], &["10 duplicates", "SINK_TOPIC_GENERATION"]);
-    assert_eq!(audit.findings("two records of one offset"), [finding(50, 59, &[&keys[0], &keys[1]])]);
+    audit.assert_report(FINDINGS, &["two records with the same offset"], &["10 duplicates", "SINK_TOPIC_GENERATION"]);
+    assert_eq!(audit.findings("two records with the same offset"), [finding(50, 59, &[&keys[0], &keys[1]])]);
 
     let lake = TestLake::sample().await;
     lake.store_records(0, (50..60).map(|offset| (offset, TIMESTAMP, "not JSON".to_owned()))).await;

@@ -7,14 +7,13 @@ async fn ledger_ahead_of_the_data_is_reported() {
     let lake = TestLake::sample().await;
     lake.write_ledger(0, &lake.ledger_at(500));
     let audit = lake.audit(&[]);
-    let expected =
-        "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, although the ledger's next is 500";
+    let expected = "ledger ahead of the data: quotes/0 offsets 300 to 499 (200): in no object, although the ledger counts every offset below 500 as stored";
     audit.assert_report(FINDINGS, &["ledger ahead of the data"], &[expected]);
 
     let prefix = "data/quotes/dt=2026-11-20/".to_owned();
     let lake = TestLake::sample().await;
     lake.write_ledger(0, &Ledger { high_watermarks: BTreeMap::from([(prefix.clone(), 320)]), ..lake.ledger_at(300) });
-    let expected = format!("its ahead has offset 320 in {prefix}, and the last stored is 299");
+    let expected = format!("the ledger's high watermark in {prefix} is 320, but the last stored offset is 299");
     lake.audit(&[]).assert_report(FINDINGS, &["ledger ahead of the data"], &[&expected, "ledger/quotes/00000.json"]);
 }
 
@@ -22,7 +21,7 @@ async fn ledger_ahead_of_the_data_is_reported() {
 async fn high_watermarks_excuse_a_ledger_behind_the_data() {
     let lake = TestLake::sample().await;
     lake.write_ledger(0, &lake.ledger_at(200));
-    let expected = "its next is 200, and offset 299 is stored";
+    let expected = "the ledger's next offset is 200, but offset 299 is stored";
     lake.audit(&[]).assert_report(
         0,
         &["ledger behind the data"],
@@ -31,7 +30,7 @@ async fn high_watermarks_excuse_a_ledger_behind_the_data() {
     let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
     lake.write_ledger(0, &Ledger { high_watermarks, ..lake.ledger_at(200) });
     lake.audit(&[]).assert_report(0, &[], &[]);
-    // Offsets from the ledger's next on are still to be delivered, so they are not lost.
+    // Offsets at or above the ledger's next offset are yet to be delivered, so these records are not lost.
     lake.remove(&key(0, 100));
     lake.write_ledger(0, &lake.ledger_at(100));
     let expected = "not stored yet: quotes/0 offsets 100 to 199 (100)";
@@ -48,7 +47,7 @@ async fn declared_gaps_are_not_reported_as_missing() {
         FINDINGS,
         &["declared by the ledger", "missing"],
         &[
-            "declared by the ledger: quotes/0 offsets 120 to 149 (30): given up or skipped, or missing when",
+            "declared by the ledger: quotes/0 offsets 120 to 149 (30): discarded or skipped, or missing when",
             "next 300, 1 gap",
         ],
     );
@@ -58,7 +57,8 @@ async fn declared_gaps_are_not_reported_as_missing() {
     // A ledger drops old gaps, so a gap that it does not list may have been declared.
     lake.store_batch(0, 150_000..150_001).await;
     lake.write_ledger(0, &Ledger { gaps: std::iter::once(300..150_000).collect(), ..lake.ledger_at(150_001) });
-    let expected = "missing: quotes/0 offsets 100 to 199 (100): in no object; the ledger may have declared them";
+    let expected =
+        "missing: quotes/0 offsets 100 to 199 (100): in no object; the ledger may have declared these offsets";
     lake.audit(&[]).assert_report(FINDINGS, &["declared by the ledger", "missing"], &[expected]);
 }
 
@@ -82,6 +82,7 @@ async fn unusable_ledger_is_reported_with_its_remedy() {
         &[&format!("damaged ledger: quotes/0: {ledger}: not a ledger")],
     );
     lake.write_ledger(0, &Ledger::starting_at(300, "dt=*/hour=*/*.json.gz"));
-    let expected = format!("its layout is dt=*/hour=*/*.json.gz, but {} exists", key(0, 0));
+    let expected =
+        format!("the ledger's layout is dt=*/hour=*/*.json.gz, which does not match the object {}", key(0, 0));
     lake.audit(&[]).assert_report(FINDINGS, &["other settings"], &[&expected, "SINK_PREFIX"]);
 }

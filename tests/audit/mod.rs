@@ -44,7 +44,8 @@ impl TestLake {
         TestLake { folder: TempDir::new().unwrap(), config, topic: "quotes".to_owned() }
     }
 
-    /// Three objects of partition 0 with offsets 0 to 299, one object of partition 1, and both ledgers.
+    /// Creates a lake with three objects of partition 0 with offsets 0 to 299, one object of partition 1, and both
+    /// ledgers.
     async fn sample() -> Self {
         Self::sample_with(Config::new(FOLDER_BUCKET)).await
     }
@@ -62,7 +63,7 @@ impl TestLake {
         Storage::open(self.folder.path(), FOLDER_BUCKET).unwrap()
     }
 
-    /// Stores records of these offsets as one batch.
+    /// Stores records with these offsets as one batch.
     async fn store_batch(&self, partition: i32, offsets: Range<i64>) {
         self.store_records(partition, offsets.map(|offset| (offset, TIMESTAMP, format!("{{\"n\":{offset}}}")))).await;
     }
@@ -82,7 +83,7 @@ impl TestLake {
         Sink::new(self.config.clone(), self.storage().client()).handle(&event.to_string()).await.unwrap();
     }
 
-    /// A ledger without gaps whose next offset is `next`.
+    /// Returns a ledger without gaps whose next offset is `next`.
     fn ledger_at(&self, next: i64) -> Ledger {
         Ledger::starting_at(next, self.config.layout.pattern())
     }
@@ -110,7 +111,7 @@ impl TestLake {
         fs::write(path, bytes).unwrap();
     }
 
-    /// Replaces an object's lines by edited ones.
+    /// Replaces an object's lines with edited ones.
     fn edit_lines(&self, key: &str, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
         let text = lake::decoded(key, &fs::read(self.path(key)).unwrap()).unwrap();
         let lines = edit(text.lines().map(str::to_owned).collect());
@@ -136,7 +137,7 @@ impl TestLake {
     }
 }
 
-/// The key of an object of [`TIMESTAMP`]'s day.
+/// Returns the key of an object of [`TIMESTAMP`]'s day.
 fn key(partition: i32, first: i64) -> String {
     key_on(20, partition, first)
 }
@@ -170,7 +171,7 @@ impl Audit {
                 .unwrap()
         };
         let output = run(command, "text", arguments);
-        // The text run has made the repair, so the JSON run only audits.
+        // The text run has already repaired the lake, so the JSON run only audits.
         let without_repair: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--repair").collect();
         let json = String::from_utf8(run("audit", "json", &without_repair).stdout).unwrap();
         Audit {
@@ -208,7 +209,7 @@ impl Audit {
         self.lines_of_type("partition").find(|row| row["partition"] == partition).unwrap_or_else(|| panic!("{self:?}"))
     }
 
-    /// Asserts this exit code, exactly these kinds of findings, and a line of the output for each of these texts.
+    /// Asserts this exit code, exactly these kinds of findings, and a line of the output for each of these strings.
     fn assert_report(&self, code: i32, kinds: &[&str], texts: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.counts_by_kind().into_keys().collect::<Vec<_>>(), kinds, "{self:?}");
@@ -218,7 +219,7 @@ impl Audit {
     }
 }
 
-/// A finding as [`Audit::findings`] returns it.
+/// Returns a finding in the form of [`Audit::findings`].
 fn finding(first: i64, last: i64, keys: &[&str]) -> (Option<i64>, Option<i64>, Vec<String>) {
     (Some(first), Some(last), keys.iter().map(|&key| key.to_owned()).collect())
 }

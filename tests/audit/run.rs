@@ -46,7 +46,9 @@ async fn run_exits_with_4_if_the_audit_finds_a_lost_object() {
     assert_eq!(code, Some(FINDINGS), "{stdout}");
     let expected = format!("missing: {}/0 offsets {first} to {last} (", broker.topic);
     assert!(
-        stdout.lines().any(|line| line.starts_with(&expected) && line.ends_with("the broker still delivers them")),
+        stdout
+            .lines()
+            .any(|line| line.starts_with(&expected) && line.ends_with("the broker still delivers these offsets")),
         "{stdout}"
     );
     assert!(stdout.lines().last().unwrap().ends_with("; see above"), "{stdout}");

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tickerlake_tests::lake;
 use tickerlake_tests::programs::program;
 
-/// Limit for a program to exit, also after a failure.
+/// Maximum time for a program to exit.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Creates a folder with the files of a case.
@@ -45,7 +45,7 @@ fn call(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Dropping standard input ends it.
+    // Dropping standard input closes it.
     child.stdin.take().unwrap().write_all(piped.map_or(&[], Vec::as_slice)).unwrap();
     let id = child.id().to_string();
     let (sender, output) = channel();
@@ -59,8 +59,8 @@ fn call(name: &str, first: &str, case: &Case, folder: &Path) -> Output {
     )
 }
 
-/// Returns the lines of an output. The line with the counts ends before its first semicolon, since the rest depends on
-/// the time, and the usage that follows an error of the arguments is left out.
+/// Returns the lines of an output, without the usage that follows an error in the arguments. The line with the counts
+/// is cut before its first semicolon, because the rest depends on the time.
 fn lines_of(bytes: &[u8]) -> Vec<String> {
     let counts = |line: &str| match line.split_once(';') {
         Some((counts, _)) if is_counts(counts) => counts.to_owned(),
@@ -133,13 +133,13 @@ fn check_run(case: &Case) {
             expected_errors.push(line.replacen("error: ", "tickerlake: ", 1));
         }
     }
-    // A dry run has printed the records before its failure; the error of `run` counts the delivered ones.
+    // A dry run printed the records before its failure; the error of `run` contains the number of delivered records.
     if case.exit == 1 && !case.records.is_empty() {
-        let delivered = format!("; delivered before: {} record", case.records.len());
+        let prefix = format!("tickerlake: feed failed after delivering {} record", case.records.len());
         let error = errors.last_mut().unwrap();
-        let cut =
-            error.find(&delivered).unwrap_or_else(|| panic!("{}: {error} does not contain {delivered}", case.title));
-        error.truncate(cut);
+        let cause = error.strip_prefix(&prefix).and_then(|rest| rest.split_once(": "));
+        let (_, cause) = cause.unwrap_or_else(|| panic!("{}: {error} does not begin with {prefix}", case.title));
+        *error = format!("tickerlake: {cause}");
     }
     assert_eq!(errors, expected_errors, "{}", case.title);
     assert_eq!(counts, expected_counts, "{}", case.title);

@@ -21,11 +21,10 @@ pub(super) enum Input {
     Folder,
 }
 
-/// One bad input.
+/// A bad input and the expected outcome.
 pub(super) struct Case {
     /// The heading of the case's section.
     pub(super) title: &'static str,
-    /// The input.
     pub(super) input: Input,
     /// The arguments, without the input.
     pub(super) arguments: &'static [&'static str],
@@ -37,9 +36,8 @@ pub(super) struct Case {
     pub(super) records: &'static [&'static str],
     /// The lines of the rejects file, without its header; only the beginning of a long line.
     pub(super) rejects: &'static [&'static str],
-    /// How many similar lines follow.
+    /// Number of similar lines that follow.
     pub(super) more_rejects: usize,
-    /// The exit code.
     pub(super) exit: i32,
     /// The remedy, as a sentence for the user.
     pub(super) remedy: &'static str,
@@ -126,7 +124,7 @@ fn files() -> Vec<Case> {
         },
         Case {
             arguments: &["--rejects", "quotes.csv/rejects"],
-            stderr: &["error: --rejects: quotes.csv/rejects is not a folder"],
+            stderr: &["error: --rejects: quotes.csv/rejects is not an existing folder; create it first"],
             exit: 2,
             remedy: "Give `--rejects` a folder that exists. No row has been sent.",
             ..file("A rejects folder that is not a folder", b"Symbol,Date,Close\nA,2026-01-02,1\n")
@@ -160,7 +158,7 @@ fn files() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "warning: standard input: line 3 has no line end, so the file may be truncated; the line is used as it is",
+                "warning: standard input: line 3 has no line ending, so the file may be truncated; the line is used as is",
                 "2 rows read, 1 printed, 1 rejected, 0 blank",
                 "rejected rows, with their reasons: stdin.rejects.csv",
             ],
@@ -192,7 +190,7 @@ fn headers() -> Vec<Case> {
     vec![
         Case {
             stderr: &[
-                "error: quotes.csv: no column for symbol: name it Symbol, Ticker or Index (in any case), or give the symbol of all rows with --symbol; found: Name, Date, Close",
+                "error: quotes.csv: no column for symbol: name it Symbol, Ticker or Index (case-insensitive), or give the symbol of all rows with --symbol; found: Name, Date, Close",
             ],
             exit: 1,
             remedy: "Rename the column. If the file has no header line, add one. If all rows have the same symbol, give it with `--symbol`.",
@@ -228,7 +226,7 @@ fn headers() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: no column for trade_date: name it Date, Datetime or Timestamp (in any case); found: Symbol, Day, Close",
+                "error: quotes.csv: no column for trade_date: name it Date, Datetime or Timestamp (case-insensitive); found: Symbol, Day, Close",
             ],
             exit: 1,
             remedy: "Rename the column.",
@@ -236,7 +234,7 @@ fn headers() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: the header has only one column: Symbol;Date;Close; if semicolons separate the columns, add --delimiter ';'",
+                "error: quotes.csv: the header has only one column, `Symbol;Date;Close`; if semicolons separate the columns, add --delimiter ';'",
             ],
             exit: 1,
             remedy: "Add the argument from the error. It is suggested for semicolons, tabs and bars.",
@@ -251,7 +249,7 @@ fn headers() -> Vec<Case> {
             records: ONE_RECORD,
             rejects: &[
                 "3,\"close has a decimal comma, but only decimal points are supported: 1,5\",\"A;2026-01-03;1,5\"",
-                "4,\"close has a comma that may be a decimal comma or a thousands separator: 1,234\",\"A;2026-01-04;1,234\"",
+                "4,\"close has a comma that may be a decimal comma or a thousands separator, but neither is supported: 1,234\",\"A;2026-01-04;1,234\"",
                 "5,2 fields where the header has 3,A;2026-01-05",
             ],
             exit: 3,
@@ -263,7 +261,7 @@ fn headers() -> Vec<Case> {
         },
         Case {
             arguments: &["--delimiter", ";;"],
-            stderr: &["error: --delimiter: `;;` is not one ASCII character; give one such as ';' or '|', or `tab`"],
+            stderr: &["error: --delimiter: `;;` is not one ASCII character; use one such as ';' or '|', or `tab`"],
             exit: 2,
             remedy: "Give one character. Letters, digits, quotes and the characters of dates and numbers cannot separate columns.",
             ..file("An invalid delimiter", b"Symbol;;Date;;Close\nA;;2026-01-02;;1\n")
@@ -336,7 +334,7 @@ fn rows() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "warning: quotes.csv: line 3 has no line end, so the file may be truncated; the line is used as it is",
+                "warning: quotes.csv: line 3 has no line ending, so the file may be truncated; the line is used as is",
                 "2 rows read, 2 printed, 0 rejected, 0 blank",
             ],
             records: &[RECORD, r#"{"symbol":"A","trade_date":"2026-01-03","close":12}"#],
@@ -354,7 +352,7 @@ fn rows() -> Vec<Case> {
         Case {
             stderr: ONE_REJECTED,
             records: ONE_RECORD,
-            rejects: &["3,longer than 1048576 bytes; only its beginning is kept here,\"B,2026-01-02,1"],
+            rejects: &["3,row is longer than 1048576 bytes; only its beginning is kept here,\"B,2026-01-02,1"],
             exit: 3,
             remedy: "Look for a missing line end. A record must fit into Kafka's message size, 1 MB by default.",
             ..Case::new("A line of 3 MiB", Input::File(long))
@@ -411,10 +409,10 @@ fn numbers() -> Vec<Case> {
             ],
             records: ONE_RECORD,
             rejects: &[
-                "2,close is not a finite number: NaN,\"A,2026-01-02,NaN\"",
-                "3,close is not a finite number: -Infinity,\"A,2026-01-02,-Infinity\"",
-                "4,close is not a finite number: 1e999,\"A,2026-01-02,1e999\"",
-                "5,close is not a number: n/a,\"A,2026-01-02,n/a\"",
+                "2,close is not a finite number (leave the cell empty for null): NaN,\"A,2026-01-02,NaN\"",
+                "3,close is not a finite number (leave the cell empty for null): -Infinity,\"A,2026-01-02,-Infinity\"",
+                "4,close is not a finite number (leave the cell empty for null): 1e999,\"A,2026-01-02,1e999\"",
+                "5,close is not a number (leave the cell empty for null): n/a,\"A,2026-01-02,n/a\"",
             ],
             exit: 3,
             remedy: "Leave the cell empty if there is no number; it becomes null.",
@@ -426,7 +424,7 @@ fn numbers() -> Vec<Case> {
         Case {
             stderr: ONE_REJECTED,
             records: ONE_RECORD,
-            rejects: &["2,\"close has thousands separators: 1,234.5\",\"A,2026-01-02,\"\"1,234.5\"\"\""],
+            rejects: &["2,\"close has thousands separators, which are not supported: 1,234.5\",\"A,2026-01-02,\"\"1,234.5\"\"\""],
             exit: 3,
             remedy: "Export numbers without separators. Whether the comma or the point is the decimal sign is not guessed.",
             ..file("Thousands separators", b"Symbol,Date,Close\nA,2026-01-02,\"1,234.5\"\nA,2026-01-02,1\n")

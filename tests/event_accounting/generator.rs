@@ -1,4 +1,4 @@
-//! Generates events with all that a producer, a schema registry or an accident can put into records.
+//! Generates events with everything that a producer, a schema registry or an accident can put into records.
 
 use lake_format::codec::Codec;
 use lake_format::keys::{KeyLayout, PartitionBy};
@@ -73,7 +73,7 @@ pub(super) fn event(records: &[Sent], max_list: usize) -> String {
     format!("{{\"eventSource\":\"SelfManagedKafka\",\"bootstrapServers\":\"h:9092\",\"records\":{{{lists}}}}}")
 }
 
-/// Generates records in two orders; some records occur twice.
+/// Generates the same records in two orders; some records occur twice.
 pub(super) fn records() -> impl Strategy<Value = (Vec<Sent>, Vec<Sent>)> {
     let offset = prop_oneof![9 => 0..20_i64, 1 => i64::MAX - 4..i64::MAX];
     let position = (prop::sample::select(vec!["quotes", "quotes", "quotes", "Quotes_2.x"]), 0..2_i32, offset);

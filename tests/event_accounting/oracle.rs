@@ -1,4 +1,5 @@
-//! The expected object and line of a record, by `serde_json` and the calendar. Shares no code with the sink.
+//! The expected object and line of a record, computed with `serde_json` and calendar arithmetic. Shares no code with
+//! the sink.
 
 use std::fmt;
 
@@ -85,13 +86,14 @@ pub(super) fn millis(sent: &Sent) -> i64 {
     if let Timestamp::At(millis) = sent.timestamp { millis } else { -1 }
 }
 
-/// Returns the bytes that were sent, or as an error the text that is not base64. `None` if there is no value.
+/// Returns the bytes that were sent, or an error with the string that is not base64. Returns `None` if the record has
+/// no value.
 pub(super) fn payload(payload: &Payload) -> Option<Result<Vec<u8>, String>> {
     match payload {
         Payload::Missing | Payload::Null => None,
         Payload::Bytes(bytes) => Some(Ok(bytes.clone())),
         Payload::Json(json) => Some(Ok(json.clone().into_bytes())),
-        // An invalid string, with half of a surrogate pair, counts as JSON of another type.
+        // An invalid string, with half of a surrogate pair, counts as JSON of a different type.
         Payload::Text(json) => Some(match serde_json::from_str::<String>(json) {
             Ok(text) => base64(&text).ok_or(text),
             Err(_) => Ok(json.clone().into_bytes()),
@@ -124,7 +126,7 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     (text.len().is_multiple_of(4) && padding < 3 && count < 6 && bits == 0).then_some(bytes)
 }
 
-/// Returns the fields of a JSON object: names without escapes, values as written. For any other text, returns the
+/// Returns the fields of a JSON object: names without escapes, values as written. For any other string, returns the
 /// beginnings of all reasons that the sink may give.
 pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Vec<&'static str>> {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
@@ -135,7 +137,7 @@ pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Vec<&'static s
     match serde_json::from_str::<Value>(text) {
         Ok(value) if value.is_object() => {}
         Ok(_) => reasons.push("not an object"),
-        // These limits of `serde_json` are not in the JSON standard, so the reasons are found without it.
+        // These limits of `serde_json` are not in the JSON standard, so the reasons are determined without it.
         Err(error) if error.to_string().contains("out of range") || error.to_string().contains("recursion limit") => {
             reasons.extend((depth > 128).then_some("nested deeper"));
             let is_string = |text: &&str| serde_json::from_str::<String>(text).is_ok();
@@ -145,7 +147,7 @@ pub(super) fn fields(text: &str) -> Result<Vec<(String, String)>, Vec<&'static s
         Err(_) => return Err(TEXT_REASONS.to_vec()),
     }
     if !reasons.is_empty() {
-        // The sink gives the first reason, and a field or a column may be the first.
+        // The sink reports only the first reason, which may concern a field or a column.
         reasons.extend(["field ", "column ", "partition field"]);
         return Err(reasons);
     }
@@ -199,7 +201,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Ignores case, because Athena converts names to lower case.
+/// Returns `true` for the name of a coordinate, in any case, because Athena converts names to lower case.
 pub(super) fn is_coordinate(name: &str) -> bool {
     ["kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation"].contains(&&*name.to_lowercase())
 }

@@ -64,7 +64,7 @@ impl Rig {
         self.s3.requests().len() - before
     }
 
-    /// Number of stored lines for each offset of a topic.
+    /// Returns the number of stored lines for each offset of a topic.
     fn stored(&self, topic: &str) -> BTreeMap<i64, usize> {
         let mut stored = BTreeMap::new();
         for (key, lines) in lake::objects(&self.folder.path().join(FOLDER_BUCKET)).unwrap() {
@@ -78,7 +78,7 @@ impl Rig {
     }
 }
 
-/// An event with records of two dates. Every fifth record is invalid.
+/// Returns an event with records of two dates. Every fifth record is invalid.
 fn event(topic: &str, offsets: Range<i64>) -> String {
     let records: Vec<_> = offsets
         .map(|offset| {
@@ -147,13 +147,13 @@ async fn stalled_request_leaves_every_record_stored_once() {
             cases.extend([(Fault::Slow(STALL), which, at), (Fault::SlowAfterWrite(STALL), which, at)]);
         }
     }
-    // All at the same time: each takes half a minute.
+    // Run all cases at the same time, because each takes half a minute.
     join_all(cases.into_iter().map(|(fault, which, at)| async move {
         let rig = Rig::new(fault).await;
         for (delivery, offsets) in DELIVERIES.into_iter().enumerate() {
             rig.deliver("t", offsets, (delivery == which).then_some(at)).await;
         }
-        // Until the stalled request has been executed.
+        // Wait until the stalled request has been executed.
         tokio::time::sleep(STALL.saturating_sub(Duration::from_secs(30)) + Duration::from_secs(1)).await;
         assert_eq!(rig.stored("t"), once(), "{fault:?} at request {at} of delivery {which}");
         assert_clean_audit(rig.folder.path(), &[]);

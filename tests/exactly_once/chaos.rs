@@ -1,5 +1,5 @@
 //! Chaos test of the whole path: Apache Kafka, two event sources (`tickerlake trigger`) in one consumer group, the
-//! sink's program and S3. Event sources and functions are killed again and again while a producer sends records.
+//! sink's program and S3. Event sources and functions are killed repeatedly while a producer sends records.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ struct Chaos {
 }
 
 impl Chaos {
-    /// Starts an event source of a consumer group. Batches that it gives up go to the folder `given-up`.
+    /// Starts an event source of a consumer group. Batches that it discards go to the folder `given-up`.
     fn trigger(&self, group: &str, batch_size: usize, retries: usize) -> Running {
         let mut command = Command::new(program("tickerlake").unwrap());
         command
@@ -77,7 +77,7 @@ impl Chaos {
         }
     }
 
-    /// The stored lines of each partition and offset.
+    /// Returns the stored lines of each partition and offset.
     fn stored(&self) -> BTreeMap<(i64, i64), Vec<Value>> {
         let mut stored: BTreeMap<_, Vec<Value>> = BTreeMap::new();
         let objects = lake::objects(&self.s3().join(FOLDER_BUCKET)).unwrap();
@@ -163,14 +163,14 @@ fn killed_parts_leave_every_record_stored_once() {
         }
     }
 
-    // Perhaps no batch has been given up yet: continue without retries until one is.
+    // Possibly no batch has been discarded yet: continue without retries until one is.
     for trigger in &mut triggers {
         trigger.kill().unwrap();
         *trigger = chaos.trigger("one", 40, 0);
     }
     let until = Instant::now() + TIMEOUT;
     while count_files(&chaos.given_up()) == 0 {
-        assert!(Instant::now() < until, "no batch is given up");
+        assert!(Instant::now() < until, "no batch was discarded");
         functions_killed += usize::from(chaos.lambda.kill_one(draws.below(2)).unwrap());
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -183,7 +183,7 @@ fn killed_parts_leave_every_record_stored_once() {
         assert_eq!(trigger.interrupt(TIMEOUT).unwrap(), Some(0));
     }
 
-    // Redrive what was given up.
+    // Redrive the discarded batches.
     let documents = count_files(&chaos.given_up());
     let mut command = Command::new(program("tickerlake").unwrap());
     command.args(["redrive", "--function", &chaos.lambda.url()]).arg(chaos.given_up());
@@ -212,6 +212,6 @@ fn killed_parts_leave_every_record_stored_once() {
         assert!(sent.iter().all(|(name, value)| line[name] == *value), "{line} {sent:?}");
     }
     println!(
-        "{functions_killed} functions and {triggers_killed} triggers killed, {documents} batches given up, {delivered} records"
+        "{functions_killed} functions and {triggers_killed} triggers killed, {documents} batches discarded, {delivered} records"
     );
 }

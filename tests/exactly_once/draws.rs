@@ -1,6 +1,6 @@
 //! The random choices of a schedule. Any list of numbers is valid; zeros make the schedule with the fewest events.
 
-/// Numbers to choose by. After the last one, zeros follow.
+/// Numbers that determine the choices. After the last number, zeros follow.
 pub(super) struct Draws<'a>(std::slice::Iter<'a, u16>);
 
 impl<'a> Draws<'a> {
@@ -36,7 +36,7 @@ pub(super) fn numbers(seed: u64, count: usize) -> Vec<u16> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Makes the numbers fewer and smaller, step by step, as long as they still fail.
+/// Makes the numbers fewer and smaller, step by step, as long as their schedule still fails.
 pub(super) fn shrunk(numbers: &[u16], fails: impl Fn(&[u16]) -> bool) -> Vec<u16> {
     let mut best = numbers.to_vec();
     loop {

@@ -38,7 +38,7 @@ impl Lake {
         Sink::new(config, self.client.clone())
     }
 
-    /// Number of stored lines for each partition and offset.
+    /// Returns the number of stored lines for each partition and offset.
     fn offsets(&self) -> BTreeMap<(i64, i64), usize> {
         let mut offsets = BTreeMap::new();
         for line in lake::objects(&self.folder.path().join("lake")).unwrap().values().flatten() {
@@ -61,7 +61,7 @@ impl Lake {
 
 fn record(partition: i64, offset: i64, note: &str) -> Value {
     let value = json!({"note": note, "n": offset}).to_string();
-    // Every third record has another date, every seventh is invalid.
+    // Every third record has a different date, and every seventh is invalid.
     let day = 86_400_000 * i64::from(offset % 3 == 0);
     let value = if offset % 7 == 6 { value[1..].to_owned() } else { value };
     json!({"topic": "t", "partition": partition, "offset": offset, "timestamp": 1_795_176_000_123_i64 + day,
@@ -130,7 +130,7 @@ async fn reused_offsets_are_rejected_until_the_next_generation() {
     lake.sink().handle(&batch(0..5)).await.unwrap();
     let recreated = event((0..3).map(|offset| record(0, offset, "recreated")).collect());
     let text = message(&lake.sink().handle(&recreated).await.unwrap_err());
-    assert!(text.contains("being used again") && text.contains("set SINK_TOPIC_GENERATION to 1"), "{text}");
+    assert!(text.contains("being reused") && text.contains("set SINK_TOPIC_GENERATION to 1"), "{text}");
     assert!(lake.holds_once(0, 0..5), "nothing of the second event is stored");
 
     let next = lake.sink_with(|config| config.layout.generation = 1);

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use commit_protocol::{CommitError, CommitProtocol, Record};
 
-/// Largest number of offsets in a log.
+/// Maximum number of offsets in a log.
 pub(super) const MAX_OFFSETS: usize = 24;
-/// Largest number of groups in a log.
+/// Maximum number of groups in a log.
 pub(super) const MAX_GROUPS: usize = 3;
 
 const LAYOUT: &str = "gzip by day";
@@ -34,7 +34,7 @@ impl Log {
         &LINES[offset]
     }
 
-    /// The offsets of the records at or above `from`.
+    /// Returns the offsets of the records at or above `from`.
     pub(super) fn offsets(&self, from: usize) -> impl Iterator<Item = usize> {
         (from..self.end()).filter(|&offset| self.0[offset].is_some())
     }

@@ -29,7 +29,7 @@ fn assert_clean_audit(folder: &Path, arguments: &[&str]) {
     );
 }
 
-/// Number of random numbers in the schedule of a seed: from 40 to 439.
+/// Returns the number of random numbers in the schedule of a seed: from 40 to 439.
 fn schedule_length(seed: u64) -> usize {
     usize::try_from(40 + seed * 7 % 400).unwrap_or(40)
 }

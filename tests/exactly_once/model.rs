@@ -1,5 +1,6 @@
 //! The commit protocol under a model checker: every order in which the storage can execute the requests of overlapping
-//! invocations, with deaths between any two requests, lost answers, lost commits, and batches that are cut differently.
+//! invocations, with crashes between any two requests, lost responses, lost commits, and batches that are cut
+//! differently.
 
 use std::thread::available_parallelism;
 
@@ -163,10 +164,10 @@ impl Model for Partition {
                 state.broken = state.storage.execute(&protocol, &request, self.span).err();
             }
             Event::GiveUp => {
-                // A request that has not been executed by now never is.
+                // A request that has not been executed by now is never executed.
                 state.orphaned_requests.clear();
                 let mut batch = state.failed.take()?;
-                // The event source bisects the batch and gives up the first half.
+                // The event source bisects the batch and discards the first half.
                 batch.truncate(batch.len().div_ceil(2));
                 state.committed = batch.last()? + 1;
                 state.given_up = Some(batch);
@@ -181,7 +182,7 @@ impl Model for Partition {
             Property::always("no offset is stored twice, and no ledger shrinks", |_, state: &State| {
                 state.broken.is_none()
             }),
-            Property::always("every committed record is stored or given up", |partition: &Self, state: &State| {
+            Property::always("every committed record is stored or discarded", |partition: &Self, state: &State| {
                 let given_up = state.given_up.iter().flatten();
                 let is_given_up = |offset: usize| given_up.clone().any(|&other| other == offset);
                 let committed = partition.log.offsets(0).take_while(|&offset| offset < state.committed);
@@ -320,5 +321,5 @@ fn redriven_batch_beside_the_next_is_stored_once() {
         lost_answers: 0,
         given_up: 1,
     });
-    println!("given up and redriven: {states} states");
+    println!("discarded and redriven: {states} states");
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use tickerlake_tests::workspace;
 
-/// Number of schedules to run before a mutant counts as not found. The rarest failure needs some thousands.
+/// Maximum number of schedules to run before a mutant counts as not found. The rarest failure needs several thousand.
 const MAX_SCHEDULES: &str = "100000";
 
 /// Runs the schedules of seeds until one breaks, and prints its seed and fault.
@@ -199,7 +199,7 @@ fn simulation_finds_every_missing_safeguard() {
             fs::write(&path, source.replace(from, to)).unwrap();
         }
         let output = simulate(folder.path());
-        // A panic does not count as found: the mutant would be a bad one.
+        // A panic does not count as a finding, because the mutant itself would be broken.
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         let finding = String::from_utf8_lossy(&output.stdout);
         assert!(!finding.is_empty(), "{name}: {MAX_SCHEDULES} schedules do not break");

@@ -1,9 +1,9 @@
 //! A schedule: invocations that overlap, fail and die store one partition, until every record is delivered and nothing
 //! is running. Any list of numbers is a schedule, so a schedule that breaks can be shrunk.
 //!
-//! Events are limited to what the assumptions of the exactly-once guarantee allow: a batch is given up, and offsets are
-//! moved by hand, only while no invocation and no request of one is running; what was given up is redriven while
-//! nothing else delivers it.
+//! Events are limited to what the assumptions of the exactly-once guarantee allow. A batch is discarded, and offsets
+//! are moved manually, only while no invocation, and no request of an invocation, is running. Discarded batches are
+//! redriven while nothing else delivers their records.
 
 use std::ops::AddAssign;
 
@@ -21,7 +21,7 @@ pub(super) struct Stats {
     pub(super) crashes: u32,
     pub(super) overlaps: u32,
     pub(super) given_up: u32,
-    /// Number of times that the committed offset was moved by hand.
+    /// Number of times that the committed offset was moved manually.
     pub(super) moved: u32,
     pub(super) objects: u32,
 }
@@ -38,14 +38,14 @@ impl AddAssign for Stats {
     }
 }
 
-/// Which part delivers a batch and learns how it ends.
+/// The component that delivers a batch and learns the outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deliverer {
     /// The poller that commits the consumer group's offset.
     Poller,
-    /// A poller that was replaced: nothing waits for this invocation any more.
+    /// A poller that was replaced; nothing waits for its invocation any more.
     Replaced,
-    /// Redelivers a batch that was given up.
+    /// A redrive, which delivers a discarded batch again.
     Redrive,
 }
 
@@ -70,15 +70,15 @@ struct World<'a, 'd> {
     /// The batch that failed last.
     failed: Option<Vec<usize>>,
     given_up: Vec<Vec<usize>>,
-    /// Offsets that need not be stored: the committed offset was moved past them by hand.
+    /// Offsets that need not be stored: the committed offset was moved past them manually.
     skipped: Vec<bool>,
     stats: Stats,
 }
 
-/// Runs the schedule of these numbers.
+/// Runs the schedule that the numbers determine.
 ///
 /// # Errors
-/// The rule that was broken.
+/// A description of the broken rule, if the protocol breaks one.
 pub(super) fn run(numbers: &[u16]) -> Result<Stats, String> {
     let mut draws = Draws::new(numbers);
     let end = 1 + draws.below(MAX_OFFSETS);
@@ -125,7 +125,7 @@ impl World<'_, '_> {
         self.invocations.iter().any(|invocation| invocation.deliverer == Deliverer::Poller)
     }
 
-    /// The poller delivers the next records. After a failure it may cut the batch differently.
+    /// Delivers the next records as the poller, which may cut the batch differently after a failure.
     fn deliver(&mut self) -> Result<(), String> {
         if self.poller_is_waiting() {
             return self.step_invocation();
@@ -147,7 +147,7 @@ impl World<'_, '_> {
         Ok(())
     }
 
-    /// The storage executes a request of an invocation, or the invocation dies.
+    /// Executes a request of an invocation, or kills the invocation.
     fn step_invocation(&mut self) -> Result<(), String> {
         if self.invocations.is_empty() {
             return Ok(());
@@ -160,7 +160,7 @@ impl World<'_, '_> {
         let invocation = &mut self.invocations[index];
         let request = invocation.requests.swap_remove(self.draws.below(invocation.requests.len()));
         if fate == 15 {
-            // The request times out: the client sends it again, and the first one may still be executed.
+            // The request times out. The client sends the request again, and the first one may still be executed.
             self.orphaned_requests.push((invocation.protocol.clone(), request.clone()));
             invocation.requests.push(request);
             return Ok(());
@@ -168,7 +168,7 @@ impl World<'_, '_> {
         let reply = self.storage.execute(&invocation.protocol, &request, self.span)?;
         self.stats.requests += 1;
         match fate {
-            // The answer is lost: the client sends the request again.
+            // The response is lost, so the client sends the request again.
             17 | 18 => invocation.requests.push(request),
             16 => return self.kill_invocation(index),
             _ => {
@@ -186,13 +186,13 @@ impl World<'_, '_> {
         Ok(())
     }
 
-    /// The invocation dies. The requests that it has sent may still be executed.
+    /// Kills an invocation. The requests that it has sent may still be executed.
     fn kill_invocation(&mut self, index: usize) -> Result<(), String> {
         let Invocation { protocol, requests, batch, deliverer } = self.invocations.swap_remove(index);
         self.stats.crashes += 1;
         if deliverer == Deliverer::Poller {
             if self.draws.chance(30) {
-                // A partial batch response: the poller takes everything below this offset for stored.
+                // After a partial batch response, the poller considers every offset below this one stored.
                 self.committed = self.committed.max(usize::try_from(protocol.retry_from()).unwrap_or_default());
             }
             self.failed = Some(batch);
@@ -201,7 +201,7 @@ impl World<'_, '_> {
         Ok(())
     }
 
-    /// The invocation succeeds, and its poller commits the offset.
+    /// Ends an invocation with success, and commits the offset if its poller does so.
     fn end_invocation(&mut self, index: usize) -> Result<(), String> {
         let Invocation { batch, deliverer, .. } = self.invocations.swap_remove(index);
         for &offset in &batch {
@@ -234,7 +234,7 @@ impl World<'_, '_> {
         self.invocations.is_empty() && self.orphaned_requests.is_empty()
     }
 
-    /// The failed batch, or the first part of it, goes to the on-failure destination.
+    /// Sends the failed batch, or the first part of it, to the on-failure destination.
     fn give_up(&mut self) -> Result<(), String> {
         if !self.nothing_is_running() {
             return self.step_invocation();
@@ -267,7 +267,7 @@ impl World<'_, '_> {
         self.invoke(batch, Deliverer::Redrive)
     }
 
-    /// A request of a dead invocation is executed late, or never.
+    /// Executes a request of a dead invocation late, or never.
     fn end_orphaned_request(&mut self) -> Result<(), String> {
         if self.orphaned_requests.is_empty() {
             return self.step_invocation();
@@ -279,7 +279,7 @@ impl World<'_, '_> {
         Ok(())
     }
 
-    /// The event source mapping is recreated, at any offset.
+    /// Recreates the event source mapping at any offset.
     fn move_offsets(&mut self) -> Result<(), String> {
         if !self.nothing_is_running() {
             return self.step_invocation();
@@ -294,7 +294,7 @@ impl World<'_, '_> {
         Ok(())
     }
 
-    /// Runs without further faults until every record is delivered, and redrives what was given up.
+    /// Runs without further faults until every record is delivered, and redrives the discarded batches.
     fn run_to_the_end(&mut self) -> Result<(), String> {
         self.orphaned_requests.clear();
         for _ in 0..10_000 {
@@ -316,7 +316,7 @@ impl World<'_, '_> {
     fn check_stored(&self, offset: usize) -> Result<(), String> {
         match self.storage.line(offset as i64) {
             Some(line) if line == Log::line(offset) => Ok(()),
-            Some(_) => Err(format!("offset {offset} is stored with another line")),
+            Some(_) => Err(format!("offset {offset} is stored with a different line")),
             None => Err(format!("offset {offset} was reported as stored but is in no object")),
         }
     }

@@ -41,7 +41,7 @@ impl Reply {
 }
 
 impl Storage {
-    /// Executes a request atomically. The error describes a rule that the protocol has broken.
+    /// Executes a request atomically. The error describes the rule that the protocol has broken.
     pub(super) fn execute(
         &mut self,
         protocol: &CommitProtocol<'static>,
@@ -104,17 +104,18 @@ impl Storage {
         })
     }
 
-    /// The key of the object that holds an offset.
+    /// Returns the key of the object that contains an offset.
     pub(super) fn key_holding(&self, offset: i64) -> Option<&(String, i64)> {
         self.objects.iter().find(|(_, lines)| lines.iter().any(|(other, _)| *other == offset)).map(|(key, _)| key)
     }
 
-    /// The stored line of an offset.
+    /// Returns the stored line of an offset.
     pub(super) fn line(&self, offset: i64) -> Option<&'static [u8]> {
         self.objects.values().flatten().find(|(other, _)| *other == offset).map(|(_, line)| *line)
     }
 
-    /// Writes the ledger, which must only grow: an invocation that knows less must not undo what another has recorded.
+    /// Writes the ledger, which must only grow: an invocation with an older ledger must not undo what a different one
+    /// has recorded.
     fn write_ledger(&mut self, ledger: &Ledger) -> Result<Reply, String> {
         let shrinks = |old: &Ledger| {
             let forgets =

@@ -58,7 +58,7 @@ async fn until(expected: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// `count` records with the value `{}`.
+/// Returns `count` records with the value `{}`.
 fn small(count: usize) -> Vec<Option<String>> {
     vec![None; count]
 }

@@ -64,7 +64,7 @@ async fn latest_position_applies_only_to_a_new_group(broker: TestBroker) {
     let function = FakeFunction::with_replies(Vec::new()).await.unwrap();
     let latest = || Settings { starting_position: StartingPosition::Latest, ..settings(&broker, 100, SHORT) };
     let rig = Rig::start(latest(), &function);
-    // The broker's answer decides the starting offset: the group does not get a record that arrives earlier.
+    // The broker's response determines the starting offset: the group does not get a record that arrives earlier.
     until("the group's position", || rig.progress.lag().values().sum::<u64>() > 0 || rig.progress.lag().len() == 1)
         .await;
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -40,8 +40,9 @@ fn stored(s3: &S3) -> Vec<i64> {
     offsets
 }
 
-/// The sink cannot store one of eight records, that of symbol BAD, while S3 denies the write. The trigger discards it
-/// to `destination`, whose files are in `folder`; once S3 accepts the write, a redrive stores it.
+/// Checks that a redrive stores a discarded record once. At first, S3 denies the write of one of eight records, the one
+/// with symbol BAD, so the trigger discards it to `destination`, whose files are in `folder`. Once S3 accepts the
+/// write, a redrive stores the record.
 async fn redrive_stores_a_discarded_record_once(s3: &S3, destination: &str, folder: &Path) {
     let broker = TestBroker::embedded(1).await.unwrap();
     let symbols = ["A", "A", "A", "A", "A", "BAD", "A", "A"];
@@ -71,7 +72,7 @@ async fn redrive_stores_a_discarded_record_once(s3: &S3, destination: &str, fold
     let output = with_sink(&mut redrive(s3, destination)).output().unwrap();
     assert_eq!(outcome(&output), (summary(0, 0, 0, 0, 0), Some(0)));
 
-    // The state after a kill between the function's success and the mark.
+    // Recreate the state after a kill between the function's success and the renaming of the file.
     std::fs::copy(folder.join(&marked), folder.join(&documents[0])).unwrap();
     let output = with_sink(&mut redrive(s3, destination)).output().unwrap();
     assert_eq!(outcome(&output), (summary(1, 1, 0, 0, 0), Some(0)));
@@ -230,7 +231,7 @@ async fn interrupted_redrive_continues_with_unmarked_documents() {
 async fn redrive_rejects_missing_sources_and_topic_settings() {
     let s3 = S3::start("").await;
     for (source, expected) in
-        [("/no/such/folder", "failed to read /no/such/folder"), ("s3://absent/x", "failed to list s3://absent/x")]
+        [("/no/such/folder", "failed to list /no/such/folder"), ("s3://absent/x", "failed to list s3://absent/x")]
     {
         let output = redrive(&s3, source).args(["--function", "http://127.0.0.1:1/x"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");

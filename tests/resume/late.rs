@@ -16,7 +16,8 @@ async fn a_row_that_arrives_during_the_wait_is_not_sent_again(broker: TestBroker
     let pending = Pending::of(&feed, 1);
     let mut resumed = Running::start(&mut feed.resumed(&[])).unwrap();
     resumed.wait_for_line("reading back", WAIT).unwrap();
-    // It may arrive before or after the topic has been read; it was not in the topic at the end of the earlier run.
+    // The row may arrive before or after the topic has been read; it was not in the topic at the end of the earlier
+    // run.
     std::thread::sleep(Duration::from_secs(3));
     pending.arrives(&broker).await;
     let summary: Value = serde_json::from_str(&resumed.wait_for_line("\"already\"", WAIT).unwrap()).unwrap();
@@ -33,7 +34,7 @@ async fn a_row_that_arrives_after_the_wait_is_reported_at_the_end(broker: TestBr
     pending.arrives(&broker).await;
     let error = resumed.wait_for_line("error: ", WAIT).unwrap();
     assert_eq!(resumed.wait_for_exit(WAIT).unwrap(), Some(1));
-    assert!(error.contains(&format!("topic `{}` holds 1 row twice", feed.topic)), "{error}");
+    assert!(error.contains(&format!("topic `{}` holds 1 duplicate row", feed.topic)), "{error}");
     assert!(error.contains("--resume-wait") && error.contains("partition 0"), "{error}");
     assert_eq!(feed.held(), 2_001, "the topic holds all rows, one of them twice");
 }
@@ -49,7 +50,7 @@ async fn a_second_run_of_a_running_feed_is_an_error() {
     let error = second.wait_for_line("error: ", WAIT).unwrap();
     assert_eq!(second.wait_for_exit(WAIT).unwrap(), Some(1));
     assert!(error.contains("another producer is feeding it"), "{error}");
-    assert!(feed.held() > held, "the first goes on");
+    assert!(feed.held() > held, "the first feed continues");
     drop(first);
     assert_eq!(counts(&feed.completed(&[]))[0], 20_000);
     feed.holds_each_row_once(0);

@@ -31,7 +31,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// Creates a file of `rows` rows, whose closes are their numbers from 0.
+    /// Creates a file of `rows` rows; the close of each row is its number, from 0.
     fn of(broker: &TestBroker, rows: usize, arguments: &[&'static str]) -> Self {
         Self::to(broker.servers(), &broker.topic, rows, arguments)
     }
@@ -95,7 +95,7 @@ impl Feed {
         let until = Instant::now() + WAIT;
         while self.held() < before + rows {
             if Instant::now() > until {
-                panic!("too little was delivered: {:?}", running.wait_for_line("nothing that it says", Duration::ZERO));
+                panic!("too few rows were delivered: {:?}", running.wait_for_line("no such line", Duration::ZERO));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -109,7 +109,7 @@ impl Feed {
         assert_eq!(
             code,
             Some(130),
-            "it must be in the middle of the file: {:?}",
+            "the feed must be in the middle of the file: {:?}",
             running.wait_for_line("no such line", Duration::ZERO)
         );
     }
@@ -121,7 +121,7 @@ impl Feed {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Returns the records of this feed in the topic, which also holds this many of others.
+    /// Returns the records of this feed in the topic, which must also contain `of_others` other records.
     fn landed(&self, of_others: usize) -> Vec<Consumed> {
         let mut records = kafka::read(&self.servers, &self.topic, self.held() as usize).unwrap();
         records.retain(|record| !record.key.is_empty());

@@ -1,4 +1,5 @@
-//! A feed that cannot be resumed without duplicates or gaps is rejected, with exit code 2 and the reason. Nothing is sent.
+//! A feed that cannot be resumed without duplicates or gaps is rejected, with exit code 2 and the reason. Nothing is
+//! sent.
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
@@ -31,7 +32,7 @@ async fn a_changed_file_is_rejected_and_another_file_is_fed(broker: TestBroker) 
     let error = rejected(&feed, &[]);
     assert!(feed.path("rows.csv.rejects.csv").exists());
     assert!(
-        error.starts_with("error: --resume: ") && error.contains("rows.csv as it was before it changed"),
+        error.starts_with("error: --resume: ") && error.contains("rows.csv that were sent before the file changed"),
         "{error}"
     );
 
@@ -39,11 +40,14 @@ async fn a_changed_file_is_rejected_and_another_file_is_fed(broker: TestBroker) 
     feed.write("more.csv", &table((5_000..5_100).map(row)));
     let both = Feed { arguments: vec!["more.csv", "rows.csv"], folder: feed.folder, ..Feed::of(&broker, 0, &[]) };
     let error = rejected(&both, &[]);
-    assert!(error.contains(" rows.csv as it was before it changed, or fed together with other files"), "{error}");
+    assert!(
+        error.contains(" rows.csv that were sent before the file changed, or together with different files"),
+        "{error}"
+    );
 
     let other = Feed { arguments: vec!["more.csv"], ..both };
     assert_eq!(counts(&other.completed(&[])), [100, 0, 100, 0]);
-    // A feed that was begun continues if its file is renamed.
+    // A feed that has begun continues if its file is renamed.
     std::fs::rename(other.path("rows.csv"), other.path("renamed.csv")).unwrap();
     let renamed = Feed { arguments: vec!["renamed.csv"], ..other };
     assert_eq!(counts(&renamed.completed(&[])), [5_000, landed as u64, 5_000 - landed as u64, 0]);
@@ -54,7 +58,10 @@ async fn other_arguments_are_rejected_and_another_rate_is_not(broker: TestBroker
     feed.interrupted(&["--rate", "2000"]);
     for more in [&["--repeat", "2"][..], &["--order", "date"], &["--numeric", "Close,Open"]] {
         let error = rejected(&feed, more);
-        assert!(error.starts_with("error: --resume: ") && error.contains(" with other arguments (--order,"), "{error}");
+        assert!(
+            error.starts_with("error: --resume: ") && error.contains(" with different arguments (--order,"),
+            "{error}"
+        );
     }
     feed.completed(&["--rate", "1000000"]);
     feed.holds_each_row_once(0);

@@ -1,4 +1,4 @@
-//! Runs that are killed or interrupted, and continue.
+//! Feeds that are killed or interrupted, and continue in the next run.
 
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ async fn every_row_is_in_the_topic_once_after_many_kills(broker: TestBroker) {
         let mut running = feed.started(&["--rate", "10000"]);
         std::thread::sleep(Duration::from_millis((Uuid::new_v4().as_u128() % 300) as u64));
         assert!(running.wait_for_exit(Duration::ZERO).is_err(), "kill {kill} must be in the middle of the file");
-        // Kills it, as kill -9 does.
+        // Dropping the value kills the program, like `kill -9`.
         drop(running);
         assert!(feed.held() > landed, "kill {kill} came before the first row");
         landed = feed.held();
@@ -66,7 +66,7 @@ async fn a_run_after_ctrl_c_delivers_the_rest(broker: TestBroker) {
     let output = feed.bare(&["--resume", "-b", &feed.servers, "-t", &feed.topic]).output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        stdout.starts_with("20,000 rows read, 19,980 in the topic already, 0 delivered, 20 rejected, 0 blank"),
+        stdout.starts_with("20,000 rows read, 19,980 already in the topic, 0 delivered, 20 rejected, 0 blank"),
         "{stdout}"
     );
     feed.holds_each_row_once(0);
@@ -151,7 +151,7 @@ async fn a_symbol_has_the_same_partition_with_and_without_resume(broker: TestBro
 }
 
 async fn a_resumed_feed_keeps_its_rate_from_the_first_sent_row(broker: TestBroker) {
-    // A day a second, and thirty years between the rows that are already in the topic and the others.
+    // One day takes one second, and thirty years lie between the rows that are already in the topic and the others.
     let feed = Feed::of(&broker, 0, &[]);
     let old = (0..100).map(|n| format!("A,1990-01-01,{n}"));
     feed.write("rows.csv", &table(old.chain((1..=3).map(|day| format!("A,2020-01-0{day},1")))));
@@ -166,7 +166,7 @@ async fn a_resumed_feed_keeps_its_rate_from_the_first_sent_row(broker: TestBroke
 async fn a_partition_far_ahead_does_not_slow_the_feed(broker: TestBroker) {
     let feed = Feed::of(&broker, 4_000, &[]);
     feed.interrupted(&["--rate", "200"]);
-    // Only the rate matters here, not that the partition has not really got this far.
+    // Only the rate matters here, although the partition has not really reached this row.
     Pending::of(&feed, 2_500).arrives(&broker).await;
     let mut resumed = Running::start(&mut feed.resumed(&["--rate", "2000"])).unwrap();
     let summary: Value = serde_json::from_str(&resumed.wait_for_line("\"already\"", WAIT).unwrap()).unwrap();

@@ -20,32 +20,32 @@ pub const FOUND: u8 = 4;
 #[derive(Args, Debug)]
 /// Read every object and report records that are missing, stored twice or damaged
 #[command(after_help = "\
-Prints a row for each topic, generation and partition, then the findings, and below each kind of
-finding what can be done. Of each kind 20 findings are printed, and how many more exist.
+Prints a row for each topic, generation and partition, then the findings, with a remedy below each
+kind of finding. At most 20 findings of each kind are printed, followed by the number of others.
 
-Offsets that are in no object are compared with the ledger, which lists what was given up or skipped,
-and, with --bootstrap-server, with the broker: transaction markers and records that compaction removed
-are never delivered, so they cannot be stored. Without a broker they count as missing. Only the
-newest generation of a topic can be compared, and only offsets from the broker's low watermark on.
-The newest generation in the lake is taken for the broker's; use --generation if the broker's has
-stored nothing yet. The lag is the number of records past the last stored offset; no consumer group
-is asked. The broker is read with the given settings (-X, --config), with isolation.level
-read_committed unless they set it.
+Offsets that are in no object are compared with the ledger, which lists offsets that were discarded or
+skipped, and, with --bootstrap-server, with the broker: transaction markers and records that
+compaction removed are never delivered, so they cannot be stored. Without a broker, such offsets count
+as missing. Only the newest generation of a topic can be compared, and only offsets from the broker's
+low watermark on. The newest generation in the lake is assumed to be the broker's; use --generation if
+the broker's generation has stored nothing yet. The lag is the number of records past the last stored
+offset; the offsets of consumer groups are not used. The broker is read with the given settings (-X,
+--config), and with isolation.level read_committed unless it is given too.
 
 Memory: about 5 MB for the 300,000 offsets around the current object, up to 200,000 keys of the
 listing (a longer listing is read several times), and up to 9 objects. An object over 32 MiB is not
-read; the sink's largest has less than half of that.
+read; the sink's largest objects are less than half that size.
 
 Examples:
   tickerlake audit
   tickerlake audit --topic quotes -b broker:9092 --bucket my-lake
 
-Exit codes: 0 nothing missing, stored twice or damaged; 1 failed; 2 wrong usage; 4 something is.
-`tickerlake repair` rebuilds ledgers that are lost.")]
+Exit codes: 0 nothing is missing, stored twice or damaged; 1 failed; 2 wrong usage; 4 something is
+missing, stored twice or damaged. `tickerlake repair` rebuilds lost ledgers.")]
 pub struct AuditArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// Deprecated: `tickerlake repair` replaces it
+    /// Deprecated: use `tickerlake repair`
     #[arg(long, hide = true)]
     pub(crate) repair: bool,
     /// Format of the output
@@ -60,13 +60,13 @@ pub struct AuditArgs {
 /// Arguments that select a part of the lake.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ScopeArgs {
-    /// Only this topic [default: all]
+    /// Read only this topic [default: all]
     #[arg(short, long)]
     topic: Option<Topic>,
-    /// Only this generation of the topics [default: all]
+    /// Read only this generation of the topics [default: all]
     #[arg(long, value_name = "N")]
     generation: Option<u32>,
-    /// Ignore the offsets below a partition's first stored one, because the mapping began there
+    /// Ignore offsets below a partition's first stored offset, because the event source started there
     #[arg(long)]
     from_first: bool,
 }
@@ -91,7 +91,7 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<ExitCode> {
     Ok(exit_code(&report))
 }
 
-/// Audits the scope, and compares it with the broker if one is named.
+/// Audits the scope, and compares it with the broker if one is given.
 pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> anyhow::Result<Audit> {
     let client = match KafkaSettings::try_from(kafka) {
         Ok(kafka) => Some(kafka.client_config()),
@@ -105,7 +105,8 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
     Ok(audit)
 }
 
-/// Audits what `run` has written, and prints the findings and the closing line. Returns `true` if the lake is clean.
+/// Audits the objects that `run` has written, and prints the findings and the closing line. Returns `true` if nothing
+/// is missing, stored twice or damaged.
 ///
 /// # Errors
 /// If the lake cannot be read or the broker does not respond.
@@ -137,7 +138,7 @@ pub(crate) fn print(report: &Report, output: Output) {
     print_end(report, output);
 }
 
-/// Prints the closing line, or as JSON the whole report.
+/// Prints the closing line as text, or the whole report as JSON lines.
 fn print_end(report: &Report, output: Output) {
     output.text(format!("\naudit: {}\n", report.closing_line()).as_bytes());
     for row in &report.rows {

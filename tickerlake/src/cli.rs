@@ -1,4 +1,4 @@
-//! The command line.
+//! Definition of the command line: the subcommands and their deprecated spellings.
 
 use clap::{Parser, Subcommand};
 
@@ -22,16 +22,15 @@ rejected, 4 (run, audit, repair) records are missing, stored twice or damaged,
 Logging: RUST_LOG, for example RUST_LOG=tickerlake=debug,event_source=debug."
 )]
 pub struct Cli {
-    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Feed CSV files through the whole pipeline, then print what was stored and the answers of the saved queries
+    /// Feed CSV files through the whole pipeline, then print what was stored and the results of the saved queries
     Run(Box<RunArgs>),
-    /// Run broker, S3, event source and sink until Ctrl-C, for producer, kcat, cargo lambda and others
+    /// Run broker, S3, event source and sink until Ctrl-C, for use with producer, kcat, cargo lambda and other programs
     Up(Box<UpArgs>),
     /// Read topics in batches and invoke the sink or another function, as Lambda's Kafka event source does
     Trigger(Box<TriggerArgs>),
@@ -48,7 +47,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Replaces a deprecated spelling by the command that it stands for, and names the new spelling on standard error.
+    /// Replaces a deprecated spelling with its command, and prints the new spelling to standard error.
     #[must_use]
     pub fn without_deprecated(self) -> Self {
         match self {

@@ -1,4 +1,4 @@
-//! The lake that a command works on: a folder behind the embedded S3, or a bucket of a real one.
+//! The lake that a command works on: a folder behind the embedded S3, or a bucket on a real S3.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use lake_format::keys::{self, Hour};
 use lake_store::{Area, Lake};
 use sink::config::{Config, ConfigError};
 
-/// The bucket of the embedded S3. Its objects are in a folder with this name.
+/// Name of the embedded S3's bucket, and of the folder that contains its objects.
 pub const FOLDER_BUCKET: &str = "tickerlake";
 
 /// Arguments that select the lake.
@@ -21,27 +21,26 @@ pub struct LakeArgs {
     /// Folder of the lake; the objects are plain files below DIR/tickerlake/data
     #[arg(long, value_name = "DIR", default_value = "./lake")]
     pub dir: PathBuf,
-    /// Use a bucket of a real S3 instead of a folder; AWS's own variables set the endpoint and the credentials
+    /// Use a bucket on a real S3 instead of a folder; AWS's variables set the endpoint and the credentials
     #[arg(long, value_name = "NAME", conflicts_with = "dir")]
     pub bucket: Option<String>,
-    /// Start of every object key
+    /// Prefix of every object key
     #[arg(long, value_name = "PATH", env = "SINK_PREFIX", hide_env_values = true)]
     pub prefix: Option<String>,
 }
 
 /// A lake that this process may write to.
 pub struct WritableLake {
-    /// A client for the bucket.
     pub client: Client,
     pub bucket: String,
     /// The embedded S3, if the lake is a folder.
     pub storage: Option<Storage>,
-    /// Locks the folder.
+    /// Lock on the folder.
     _lock: Option<File>,
 }
 
 impl LakeArgs {
-    /// Opens the lake for writing. A folder has one writer at a time.
+    /// Opens the lake for writing. A folder permits one writer at a time.
     ///
     /// # Errors
     /// If the folder cannot be created, or another process has locked it.
@@ -65,7 +64,7 @@ impl LakeArgs {
     /// Opens the lake for reading.
     ///
     /// # Errors
-    /// If the folder does not exist, or no client for the bucket can be built.
+    /// If the folder does not exist, the prefix is invalid, or no client for the bucket can be built.
     pub async fn open_for_reading(&self) -> anyhow::Result<Lake> {
         let store = match &self.bucket {
             Some(bucket) => lake_store::bucket(bucket, &sink::storage::s3_adapter::sdk_config().await)?,
@@ -73,7 +72,7 @@ impl LakeArgs {
                 let folder = self.dir.join(FOLDER_BUCKET);
                 if !folder.is_dir() {
                     bail!(
-                        "no lake exists in {}: fill one with `tickerlake run`, or select another folder with --dir",
+                        "no lake exists in {}: create one with `tickerlake run`, or select another folder with --dir",
                         self.dir.display()
                     );
                 }
@@ -82,7 +81,8 @@ impl LakeArgs {
         };
         let prefix = match self.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
             None => String::new(),
-            Some(prefix) => keys::parse_prefix(prefix).with_context(|| format!("--prefix {prefix} is not a path"))?,
+            Some(prefix) => keys::parse_prefix(prefix)
+                .with_context(|| format!("--prefix {prefix} is not a relative path like `lake` or `raw/quotes`"))?,
         };
         Ok(Lake { store, prefix })
     }
@@ -90,7 +90,7 @@ impl LakeArgs {
     /// Returns the sink's settings for this lake.
     ///
     /// # Errors
-    /// If a variable has an invalid value.
+    /// If a variable is invalid.
     pub fn sink_config(&self, bucket: &str) -> Result<Config, ConfigError> {
         sink_config(|name| match name {
             "SINK_BUCKET" => Some(bucket.to_owned()),
@@ -100,11 +100,11 @@ impl LakeArgs {
     }
 }
 
-/// Returns the sink's settings as the function reads them. If no columns are declared, they are those of the tables that
-/// `tickerlake query` has.
+/// Reads the sink's settings from variables, as the function does. Without `SINK_COLUMNS`, the columns are those that
+/// `tickerlake query` declares.
 ///
 /// # Errors
-/// If a variable has an invalid value.
+/// If a variable is missing or invalid.
 pub fn sink_config(variable: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
     Config::from_variables(|name| match variable(name).filter(|value| !value.is_empty()) {
         None if name == "SINK_COLUMNS" => Some(lake_query::columns::sink_columns()),
@@ -128,11 +128,11 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
 }
 
 impl WritableLake {
-    /// Returns the sink's settings for a topic of this lake. The embedded broker recreates every topic when it starts, so
-    /// each start over the same lake is a new generation.
+    /// Returns the sink's settings for a topic of this lake. The embedded broker recreates every topic when it starts,
+    /// so each start over the same lake is a new generation.
     ///
     /// # Errors
-    /// If a variable has an invalid value, the lake cannot be listed, or keys would be too long for the embedded S3.
+    /// If a variable is invalid, the lake cannot be listed, or keys would be too long for the embedded S3.
     pub async fn sink_config(&self, args: &LakeArgs, topic: &str, embedded_broker: bool) -> anyhow::Result<Config> {
         let mut config = args.sink_config(&self.bucket)?;
         if embedded_broker {
@@ -142,15 +142,15 @@ impl WritableLake {
         let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
         if self.storage.is_some() && longest > MAX_KEY_BYTES {
             bail!(
-                "keys of the topic {topic} would have {longest} bytes, and the embedded S3 supports {MAX_KEY_BYTES}: use a shorter topic or --prefix"
+                "keys of the topic {topic} would be {longest} bytes long, but the embedded S3 supports at most {MAX_KEY_BYTES}: use a shorter topic or --prefix"
             );
         }
         Ok(config)
     }
 }
 
-/// Returns the generation of a topic that is recreated: one more than the greatest in the lake, or 0 if the lake has no
-/// object of the topic.
+/// Returns the generation for a recreated topic: one more than the highest in the lake, or 0 if the lake has no object
+/// of the topic.
 async fn next_generation(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
     let mut next = 0;
     for area in Area::BOTH {

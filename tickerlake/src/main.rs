@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // If no credentials are found, the error contains what the AWS SDK would warn about.
+    // Without credentials, the error already contains the text of the AWS SDK's warning.
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info"));
     tracing_subscriber::fmt()
@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
         Command::Repair(args) => repair::repair(*args).await,
     };
     result.unwrap_or_else(|error| {
-        // The reader of the output, such as `head`, has closed the pipe. That is not a failure.
+        // The program that reads the output, such as `head`, has closed the pipe. That is not a failure.
         if error
             .root_cause()
             .downcast_ref::<std::io::Error>()
@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
     })
 }
 
-/// Formats an error and its causes. A cause that the text contains already is left out.
+/// Formats an error and its causes, without causes that the text already contains.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -59,7 +59,7 @@ fn in_one_line(error: &anyhow::Error) -> String {
     text
 }
 
-/// Returns `true` if arguments or settings are wrong, so that nothing was done.
+/// Returns `true` if the arguments or settings are invalid; nothing was done in that case.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<FeedError>() || error.is::<SettingsError>() || error.is::<ConfigError>() || error.is::<FillError>()
 }

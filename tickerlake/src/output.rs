@@ -1,4 +1,4 @@
-//! Standard output of the commands: lines for people, or JSON lines for scripts.
+//! Standard output of the commands: human-readable lines, or JSON lines for scripts.
 
 use std::io::Write;
 
@@ -9,14 +9,14 @@ use crate::screen;
 /// Format of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Text for people.
+    /// Human-readable text.
     #[default]
     Text,
-    /// One JSON object per line, whose kind is in `type`.
+    /// One JSON object per line; `type` is its kind.
     Json,
 }
 
-/// Prints to standard output in one format. Output for the other format is dropped.
+/// Standard output in one format. Output in the other format is dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Output {
     pub format: Format,
@@ -30,32 +30,32 @@ struct Typed<'a, T> {
 }
 
 impl Output {
-    /// Prints a line of text that begins with the stage it is about.
+    /// Prints a line of text that begins with the name of its stage, if the format is text.
     pub fn stage(&self, stage: &str, text: &str) {
         if self.format == Format::Text {
             print(format!("{stage:<10} {text}\n").as_bytes());
         }
     }
 
-    /// Prints text.
+    /// Prints `text` if the format is text.
     pub fn text(&self, text: &[u8]) {
         if self.format == Format::Text {
             print(text);
         }
     }
 
-    /// Prints a JSON object of this type.
+    /// Prints `content` as a JSON object whose `type` is `kind`, if the format is JSON.
     pub fn event(&self, kind: &str, content: impl Serialize) {
         if self.format == Format::Json {
             match serde_json::to_string(&Typed { r#type: kind, content }) {
                 Ok(line) => print((line + "\n").as_bytes()),
-                Err(error) => tracing::warn!(kind, %error, "failed to write an event as JSON"),
+                Err(error) => tracing::warn!(kind, %error, "failed to serialize an event as JSON"),
             }
         }
     }
 }
 
-/// Ignores errors: records are stored even if the reader of a pipe is gone.
+/// Prints to standard output. Ignores errors, because records must be stored even if standard output is a closed pipe.
 fn print(bytes: &[u8]) {
     screen::above(|| {
         let mut out = std::io::stdout().lock();

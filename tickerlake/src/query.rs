@@ -15,8 +15,8 @@ use crate::lake::LakeArgs;
 #[derive(Args, Debug)]
 /// Run SQL over the stored objects
 #[command(after_help = "\
-Tables: one per topic; `quotes`, which is the topic selected with --topic; `quarantine`, which has the
-invalid records of all topics. The view quotes_latest has the newest record of each symbol and
+Tables: one per topic; `quotes`, which is the topic selected with --topic; `quarantine`, which contains
+the invalid records of all topics. The view quotes_latest contains the newest record of each symbol and
 trade_date. The column dt is the UTC date on which a record was sent.
 
 Examples:
@@ -26,7 +26,7 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.")]
 pub struct QueryArgs {
-    /// SQL, or a file that ends in .sql
+    /// SQL statement, or the path of a file that ends in .sql
     #[arg(value_name = "SQL|FILE.sql")]
     query: String,
     /// Topic of the table `quotes`
@@ -64,20 +64,21 @@ impl From<Format> for lake_query::Format {
     }
 }
 
-/// Parses seconds, with an optional fraction.
+/// Parses a number of seconds, with an optional fraction.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    seconds(text).and_then(|interval| if interval.is_zero() { Err("not more than 0".to_owned()) } else { Ok(interval) })
+    seconds(text)
+        .and_then(|interval| if interval.is_zero() { Err("must be more than 0".to_owned()) } else { Ok(interval) })
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// If the query is invalid or an object cannot be read.
+/// If the query is invalid, an object cannot be read, or standard output cannot be written.
 pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     let text = statement(&args.query)?;
     let lake = args.lake.open_for_reading().await?;
@@ -94,7 +95,8 @@ pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     stop.run_until_cancelled(watch).await.unwrap_or(Ok(()))
 }
 
-/// Runs the statement in a new session, since a session's columns are those of the objects that exist when it is opened.
+/// Runs the statement in a new session, because a session's columns are those of the objects that exist when the
+/// session is opened.
 async fn run_once(lake: &Lake, topic: &Topic, text: &str, format: Format) -> anyhow::Result<()> {
     let session = lake_query::session(lake, topic.as_str()).await?;
     let rows = lake_query::render(&lake_query::execute(&session, text).await?, format.into())?;

@@ -19,17 +19,18 @@ use terminal::numbers::counted;
 #[derive(Args, Debug)]
 /// Invoke the function again with the batches that --on-failure kept
 #[command(after_help = "\
-SOURCE is the folder or S3 prefix that `tickerlake trigger --on-failure` wrote to, or that Lambda's
-on-failure destination in S3 did. Each file has the event of one batch. The function is invoked with
-these events in the order of topic, partition and first offset; no broker is needed.
+SOURCE is the folder or S3 prefix that `tickerlake trigger --on-failure`, or Lambda's on-failure
+destination in S3, wrote to. Each file contains the event of one batch. The function is invoked with
+these events, ordered by topic, partition and first offset; no broker is needed.
 
-A file whose event the function processed is renamed to *.redriven and skipped from then on. A file
-whose event failed stays unchanged, and so does a file of any other kind. Ctrl-C stops after the
-current file.
+A file whose event the function processed is renamed to *.redriven and skipped from then on. Files
+whose event failed, and files that are unreadable or not dead letters, are left in place. Ctrl-C stops
+after the current file.
 
-Without --function the events go to the sink in this process, with the settings of the function's own
-variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...). For batches
-that `tickerlake up` gave up, set SINK_TOPIC_GENERATION to the generation that the topic had then.
+Without --function the events go to the sink in this process, which reads its settings from the
+function's variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
+For batches that `tickerlake up` discarded, set SINK_TOPIC_GENERATION to the topic's generation at that
+time.
 
 Examples:
   SINK_BUCKET=my-lake tickerlake redrive ./given-up
@@ -38,14 +39,14 @@ Examples:
     --function http://localhost:9000/2015-03-31/functions/sink/invocations
 
 Exit codes: 0 all events processed, 1 some failed, 2 wrong usage, 3 all events processed, but SOURCE
-has files of another kind, 130 stopped by Ctrl-C before the last file.")]
+has files that are unreadable or not dead letters, 130 stopped by Ctrl-C before the last file.")]
 pub struct RedriveArgs {
     /// Folder or S3 prefix with the batches
     #[arg(value_name = "SOURCE")]
     source: Location,
     #[command(flatten)]
     invoke: InvokeArgs,
-    /// Retries of an event after the function failed, up to 10000; -1 retries until it succeeds
+    /// Maximum number of retries of an event, up to 10000; -1 retries until the function succeeds
     #[arg(long, value_name = "N", default_value_t = i64::from(DEFAULT_RETRIES), allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-1..=10_000), help_heading = "Function")]
     maximum_retry_attempts: i64,
@@ -55,7 +56,7 @@ pub struct RedriveArgs {
 }
 
 impl RedriveArgs {
-    /// Creates the arguments from those of the deprecated option of `trigger`.
+    /// Converts the arguments of the deprecated option of `trigger`.
     pub(crate) fn from_trigger(source: Location, function: FunctionArgs, format: Format) -> Self {
         let retries = function.maximum_retry_attempts.unwrap_or_else(|| DEFAULT_RETRIES.into());
         RedriveArgs { source, invoke: function.invoke, maximum_retry_attempts: retries, format }
@@ -65,7 +66,7 @@ impl RedriveArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If the source cannot be listed or a setting is wrong.
+/// If the source cannot be listed or a setting is invalid.
 pub async fn redrive(args: RedriveArgs) -> anyhow::Result<ExitCode> {
     let output = Output { format: args.format };
     let redrive = Redrive {
@@ -96,14 +97,14 @@ fn exit_code(summary: &Summary, stopped: bool) -> ExitCode {
     }
 }
 
-/// Formats a summary as `3 batches redriven (120 records), 0 of them not renamed to *.redriven; unchanged: 1 failed, 0 not
-/// tried, 2 of another kind`.
+/// Formats a summary as `3 batches redriven (120 records), 0 of them not renamed to *.redriven; left in place: 1
+/// failed, 0 not attempted, 2 unreadable or not dead letters`.
 fn summary_text(summary: &Summary) -> String {
     let batches = counted(summary.redriven, "batch", "batches");
     let records = counted(summary.records, "record", "records");
     let counts = [summary.unmarked, summary.failed, summary.left, summary.refused];
     let [unmarked, failed, left, refused] = counts.map(grouped);
     format!(
-        "{batches} redriven ({records}), {unmarked} of them not renamed to *{REDRIVEN}; unchanged: {failed} failed, {left} not tried, {refused} of another kind"
+        "{batches} redriven ({records}), {unmarked} of them not renamed to *{REDRIVEN}; left in place: {failed} failed, {left} not attempted, {refused} unreadable or not dead letters"
     )
 }

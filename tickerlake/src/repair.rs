@@ -17,15 +17,15 @@ use terminal::numbers::counted;
 #[derive(Args, Debug)]
 /// Rebuild lost ledgers from the objects
 #[command(after_help = "\
-Without its ledger the function stores no more records of a partition. This command reads every
+The function stores no more records of a partition whose ledger is lost. This command reads every
 object, as `tickerlake audit` does, and writes a ledger for each partition that has objects and no
-ledger: `next` is one past the greatest stored offset, and missing offsets below it become gaps. It
+ledger: `next` is one past the highest stored offset, and missing offsets below it become gaps. It
 never overwrites a ledger. Then it prints the audit.
 
-Before you run it, stop everything that delivers to the topic: disable the event source, and end
-`trigger`, `up` and `run`. Give it the function's own SINK_COMPRESSION, SINK_PARTITION_BY and
-SINK_PARTITION_FIELD, since a ledger records them. The objects do not show whether records were
-stored past the greatest offset that is left; with --bootstrap-server these appear as lag.
+Before you run it, stop everything that stores records of the topic: disable the event source, and
+stop `trigger`, `up` and `run`. Set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD as
+for the function, because a ledger records them. The objects do not show whether records were stored
+past the highest remaining offset; with --bootstrap-server such records appear as lag.
 
 Examples:
   tickerlake repair
@@ -46,7 +46,7 @@ pub struct RepairArgs {
     lake: LakeArgs,
 }
 
-/// For the deprecated option of `audit`.
+/// Converts the arguments of the deprecated option of `audit`.
 impl From<AuditArgs> for RepairArgs {
     fn from(args: AuditArgs) -> Self {
         let AuditArgs { scope, repair: _, format, kafka, lake } = args;
@@ -60,7 +60,7 @@ impl From<AuditArgs> for RepairArgs {
 /// If the lake cannot be read or locked, the broker does not respond, or a ledger cannot be rebuilt or written.
 pub async fn repair(args: RepairArgs) -> anyhow::Result<ExitCode> {
     let (lake, output) = (args.lake, Output { format: args.format });
-    // A lake that does not exist is an error before its folder would be created.
+    // Fail here if the lake does not exist, because opening it for writing would create its folder.
     lake.open_for_reading().await?;
     // The folder is locked until the end, so that no other `tickerlake` process writes into it.
     let writer = lake.open_for_writing().await?;
@@ -79,7 +79,7 @@ pub async fn repair(args: RepairArgs) -> anyhow::Result<ExitCode> {
     }
     audit::print(&report, output);
     if !failed.is_empty() {
-        bail!("failed to rebuild every ledger:\n{}", failed.join("\n"));
+        bail!("failed to rebuild {}:\n{}", counted(failed.len() as u64, "ledger", "ledgers"), failed.join("\n"));
     }
     Ok(audit::exit_code(&report))
 }

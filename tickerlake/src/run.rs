@@ -1,4 +1,4 @@
-//! `tickerlake run`: from CSV files to answers in one command.
+//! `tickerlake run`: from CSV files to query results in one command.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,11 +40,11 @@ use terminal::numbers::counted;
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
-/// Default number of records in a batch of `run` and `up`: Lambda's maximum, since a few large objects are read faster than
-/// many small ones.
+/// Default number of records in a batch of `run` and `up`: Lambda's maximum, because a few large objects are faster to
+/// read than many small ones.
 pub const BATCH_SIZE: u16 = 10_000;
 
-/// How often a warning is logged while records are not stored.
+/// Interval between warnings while delivered records are not stored.
 const WAIT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Minimum time between two plain lines of progress.
@@ -55,8 +55,8 @@ const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 #[command(after_help = "\
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder adds to it; query it with `tickerlake query`.
-Ctrl-C ends the feed; what was delivered is stored, and the queries are answered. At the end every
-object of this topic and generation is audited, as `tickerlake audit` does.
+Ctrl-C ends the feed; delivered records are stored, and the queries are run. At the end every object of
+this topic and generation is audited, as by `tickerlake audit`.
 
 Examples:
   tickerlake run
@@ -66,13 +66,13 @@ Examples:
 
 Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected,
 4 the audit found something missing, stored twice or damaged,
-130 interrupted before the last row; what was delivered is stored.")]
+130 interrupted before the last row; delivered records are stored.")]
 pub struct RunArgs {
     #[command(flatten)]
     feed: FeedArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
-    /// Topic
+    /// Topic to feed
     #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
     topic: Topic,
     /// Number of partitions if the topic is created
@@ -93,7 +93,7 @@ pub struct RunArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If a stage fails; what was stored stays.
+/// If a stage fails. Objects that were already stored remain.
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
     let feed = Feed::or_sample(args.feed, sample)?;
@@ -107,7 +107,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         Created::New => {
             format!("topic {topic} with {}", counted(args.partitions.into(), "partition", "partitions"))
         }
-        Created::Existed => format!("topic {topic}, which exists"),
+        Created::Existed => format!("existing topic {topic}"),
     };
     output.stage("broker", &format!("{kind}{}, {topic_text}", kafka.servers()));
 
@@ -152,7 +152,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let session = lake_query::session(&args.lake.open_for_reading().await?, &topic).await?;
     print_answers(&session, output).await?;
     print_quality(&session, output).await?;
-    // With the embedded broker, each generation begins at the topic's beginning.
+    // With the embedded broker, each generation begins at offset 0.
     let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
     let is_clean = audit::print_closing(&args.lake, &scope, &client, output).await;
     match is_clean.context("everything is stored, but the audit failed")? {
@@ -179,7 +179,9 @@ impl Pipeline {
         embedded_broker: bool,
         output: Output,
     ) -> anyhow::Result<Summary> {
-        let Target::Kafka { topic, .. } = &self.target else { bail!("a run feeds a topic") };
+        let Target::Kafka { topic, .. } = &self.target else {
+            bail!("internal error: a run has no Kafka target (this is a bug)")
+        };
         let topic = topic.to_string();
         let summary = match run_in_background(feed, self.target, Arc::clone(&self.fed), stop.clone()).await {
             Ok(summary) => summary,
@@ -194,25 +196,26 @@ impl Pipeline {
                             return Err(failed.context(format!("{error}; then the event source failed")));
                         }
                     }
-                    // Before the broker stops; otherwise the event source logs that it is gone.
+                    // Stop the event source before the broker; otherwise it logs errors about the missing broker.
                     self.event_source.finish().await?;
                 }
                 return Err(match delivered {
                     0 => error.into(),
-                    _ => anyhow::anyhow!("{error}; delivered before: {}", counted(delivered, "record", "records")),
+                    _ => anyhow::Error::from(error)
+                        .context(format!("feed failed after delivering {}", counted(delivered, "record", "records"))),
                 });
             }
         };
         for line in summary.to_text().lines() {
             output.stage("producer", line);
         }
-        // A Ctrl-C that ended the feed does not end the storing of delivered records.
+        // A Ctrl-C that ended the feed does not stop delivered records from being stored.
         let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
         tokio::select! {
             () = stored(&self.progress, &topic, &self.group, &summary) => {}
             failed = self.event_source.failure() => {
                 let failed = anyhow::Error::from(failed);
-                return Err(failed.context("the event source ended before everything was stored"));
+                return Err(failed.context("the event source failed before everything was stored"));
             }
             () = stop.cancelled() => {
                 let records = self.progress.counts().records;
@@ -224,7 +227,7 @@ impl Pipeline {
     }
 }
 
-/// Returns the settings of the named broker, or starts the embedded one.
+/// Returns the settings of the given broker, or starts the embedded one if no broker is given.
 async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
     match KafkaSettings::try_from(args.clone()) {
         Err(SettingsError::NoServers) => {
@@ -250,7 +253,8 @@ fn generation_text(generation: u32) -> String {
     }
 }
 
-/// Waits until every record that the broker confirmed is stored: their number, and the last one of each partition.
+/// Waits until every record that the broker confirmed is stored, by the number of records and by the last offset of
+/// each partition.
 async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary) {
     let all = async {
         for (&partition, delivery) in &summary.partitions {
@@ -266,7 +270,7 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
                 stored,
                 delivered = summary.delivered,
                 group,
-                "waiting for delivered records; another member of the group may have received the others"
+                "waiting for delivered records to be stored; another member of the group may have received some of them"
             );
         }
     };
@@ -276,7 +280,7 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
     }
 }
 
-/// Prints the answers of `queries/`. If a query fails, the others are still answered.
+/// Prints the results of the queries in `queries/`. If a query fails, the others still run.
 async fn print_answers(session: &Session, output: Output) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for query in lake_query::queries() {
@@ -300,7 +304,7 @@ async fn print_answers(session: &Session, output: Output) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The answer of a saved query as JSON.
+/// Result of a saved query, as JSON.
 #[derive(Serialize)]
 struct Answer {
     query: &'static str,

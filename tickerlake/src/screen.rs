@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// One per process, because everything that is printed must go through it.
+/// The terminal's only manager in this process, because all output must go through it.
 static SCREEN: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
 
-/// Length of a progress bar.
+/// Number of steps of a full progress bar.
 const BAR_STEPS: u64 = 1_000;
 
 /// Hides the lines at the bottom while `print` runs.
@@ -22,7 +22,7 @@ pub(crate) fn is_terminal() -> bool {
     stderr().is_terminal()
 }
 
-/// Standard error, above the lines at the bottom. The log is written to it.
+/// A writer for the log: prints to standard error, above the lines that stay at the bottom.
 #[derive(Clone, Copy, Debug)]
 pub struct Log;
 
@@ -37,7 +37,7 @@ impl Write for Log {
     }
 }
 
-/// A line at the bottom of the terminal. Dropping it removes it.
+/// A line at the bottom of the terminal. Dropping the value removes the line.
 pub(crate) struct Line {
     bar: ProgressBar,
     has_bar: bool,
@@ -51,7 +51,7 @@ impl Line {
         Line { bar, has_bar: false }
     }
 
-    /// Shows a text, and a bar if the completed fraction of the work is known.
+    /// Shows `text`, and a progress bar once the completed fraction of the work is known.
     pub(crate) fn show(&mut self, text: String, fraction: Option<f64>) {
         if let Some(fraction) = fraction {
             if !self.has_bar {

@@ -28,7 +28,7 @@ pub struct TraceArgs {
     /// Topic, partition and offset of the record
     #[arg(value_name = "TOPIC/PARTITION/OFFSET")]
     record: RecordId,
-    /// Only this generation of the topic [default: all]
+    /// Search only this generation of the topic [default: all]
     #[arg(long, value_name = "N")]
     generation: Option<u32>,
     /// Format of the output
@@ -41,7 +41,7 @@ pub struct TraceArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// If the lake cannot be read.
+/// If the lake cannot be read, or standard output cannot be written.
 pub async fn trace(args: TraceArgs) -> anyhow::Result<ExitCode> {
     let RecordId { topic, partition, offset } = &args.record;
     let wanted = Wanted { partition: *partition, offset: *offset, generation: args.generation };

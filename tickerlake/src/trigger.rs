@@ -1,4 +1,5 @@
-//! `tickerlake trigger`: the local event source mapping, and the arguments that `run`, `up` and `redrive` share with it.
+//! `tickerlake trigger`: the local event source mapping, and the arguments that `run`, `up` and `redrive` share with
+//! it.
 
 pub mod args;
 pub mod mapping_args;
@@ -24,7 +25,7 @@ use crate::progress::status::Stored;
 use crate::progress::{Display, Sources, print_ended};
 use mapping_args::{MappingArgs, TemplateArgs};
 
-/// Minimum time between two plain lines of progress of `up` and `trigger`.
+/// Minimum time between two plain lines of progress in `up` and `trigger`.
 pub(crate) const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Default number of records in a batch, as on AWS.
@@ -33,12 +34,12 @@ const BATCH_SIZE: u16 = 100;
 #[derive(Args, Debug)]
 /// Read topics in batches and invoke the sink or another function, as Lambda's Kafka event source does
 #[command(after_help = "\
-Without --function the batches go to the sink in this process, with the settings of the function's own
-variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
+Without --function the batches go to the sink in this process, which reads its settings from the
+function's variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
 
-The options have the names of the event source mapping's settings. On AWS, the retry attempts, the
-record age, bisecting, response types and mapping logs need provisioned mode. Bisecting uses up no
-attempts. A function that cannot be reached, or throttles, is retried forever.
+The options are named after the settings of an event source mapping. On AWS, the retry attempts, the
+record age, bisecting, response types and mapping logs need provisioned mode. Bisecting does not count
+as an attempt. A function that cannot be reached, or throttles, is retried forever.
 
 Examples:
   SINK_BUCKET=my-lake tickerlake trigger -b broker:9092 -t quotes
@@ -57,7 +58,7 @@ pub struct TriggerArgs {
     pub(crate) mapping: MappingArgs,
     #[command(flatten)]
     template: TemplateArgs,
-    /// Deprecated: `tickerlake redrive` replaces it
+    /// Deprecated: use `tickerlake redrive`
     #[arg(long, hide = true, value_name = "SOURCE", conflicts_with_all = [
         "topic", "consumer_group_id", "starting_position", "batch_size", "maximum_batching_window_in_seconds",
         "maximum_record_age_in_seconds", "bisect_batch_on_function_error", "on_failure", "template",
@@ -71,7 +72,7 @@ pub struct TriggerArgs {
 /// Runs the command until Ctrl-C.
 ///
 /// # Errors
-/// If a setting is wrong or the broker rejects the consumer permanently.
+/// If a setting is invalid, the brokers or a topic cannot be reached, or the event source fails.
 pub async fn trigger(args: TriggerArgs) -> anyhow::Result<ExitCode> {
     let output = Output { format: args.format };
     let kafka = KafkaSettings::try_from(args.kafka)?;

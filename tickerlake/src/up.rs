@@ -30,7 +30,7 @@ use crate::trigger::args::{BatchArgs, FunctionArgs};
 use crate::trigger::sink_function::SinkFunction;
 use terminal::numbers::counted;
 
-/// Wait at the end before a warning about records that are not stored yet.
+/// Time to wait for the remaining records at the end before warning that some are not stored yet.
 const DRAIN_WARNING_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
@@ -43,18 +43,18 @@ Then, in other terminals:
   cargo lambda watch -p sink --env-file lake/sink.env
 
 Restart cargo lambda after each start of `up`, because the settings change with the topic's
-generation. With that function in place of the sink in this process:
+generation. To use that function instead of the sink in this process:
   tickerlake up --function http://localhost:9000/2015-03-31/functions/sink/invocations
 
-The broker keeps its records in memory and loses them at the end; the lake stays. Ctrl-C stores
-everything that is in the broker before it ends.
+The broker keeps its records in memory and loses them when it stops; the lake remains. On Ctrl-C,
+`up` first stores everything that is in the broker.
 
 Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage, 130 aborted by a second Ctrl-C.")]
 pub struct UpArgs {
     /// Port of the broker on this machine; 0 selects a free one
     #[arg(long, default_value = "9092", help_heading = "Kafka")]
     port: u16,
-    /// Topic
+    /// Topic to create and store
     #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
     topic: Topic,
     /// Number of partitions of the topic
@@ -78,12 +78,12 @@ pub struct UpArgs {
 /// Runs the command until Ctrl-C.
 ///
 /// # Errors
-/// If a port or the folder is not available, or the event source fails.
+/// If a setting is invalid, a port or the folder is not available, or the event source fails.
 pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let stop = stop_on_signal();
     let lake_args = LakeArgs { dir: args.dir, bucket: None, prefix: std::env::var("SINK_PREFIX").ok() };
     let lake = lake_args.open_for_writing().await?;
-    let storage = lake.storage.clone().context("a folder is served by the embedded S3")?;
+    let storage = lake.storage.clone().context("internal error: the folder has no embedded S3 (this is a bug)")?;
     let endpoint = storage.serve(args.s3_port).await?;
     let broker = Broker::start(args.port).await?;
     let kafka = KafkaSettings::try_from(KafkaArgs {
@@ -106,7 +106,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     output.stage("function", &function.to_string());
     output.stage("lake", &location);
     output.stage("settings", &env_file.display().to_string());
-    output.stage("up", "Ctrl-C ends it");
+    output.stage("up", "press Ctrl-C to stop");
     output.event(
         "started",
         json!({"broker": broker.bootstrap_servers(), "topic": args.topic.as_str(), "partitions": args.partitions,
@@ -130,8 +130,9 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-/// Waits for `stop`, and then until everything in the broker is stored, because the broker loses it. The broker accepts no
-/// more records then; the last offsets are read a second time for a record that it was just accepting.
+/// Waits for `stop`, closes the broker to new records, and waits until every record in it is stored, because the broker
+/// loses its records when it stops. Reads the last offsets until they no longer change, because the broker may have
+/// been accepting a record while it was closed.
 async fn drain(stop: &CancellationToken, broker: &Broker, client: ClientConfig, topic: &Topic, progress: &Progress) {
     stop.cancelled().await;
     broker.close();
@@ -141,7 +142,9 @@ async fn drain(stop: &CancellationToken, broker: &Broker, client: ClientConfig, 
         let last = tokio::task::spawn_blocking(move || last_offsets(&client, &name)).await;
         let last = match last.map_err(anyhow::Error::from).and_then(|last| Ok(last?)) {
             Ok(last) => last,
-            Err(error) => return tracing::warn!(%error, "failed to check whether every record is stored"),
+            Err(error) => {
+                return tracing::warn!(%error, "failed to check whether every record is stored; records in the broker may be lost");
+            }
         };
         if last == stored {
             return;
@@ -169,7 +172,7 @@ async fn store_up_to(last: &[(i32, i64)], topic: &Topic, progress: &Progress) {
     }
 }
 
-/// Returns the function's variables for this S3, in the format of `cargo lambda watch --env-file`.
+/// Returns the function's environment variables for this S3, in the format of `cargo lambda watch --env-file`.
 fn environment(endpoint: &Endpoint, config: &sink::Config) -> String {
     let aws = [
         ("AWS_ENDPOINT_URL_S3", endpoint.url()),

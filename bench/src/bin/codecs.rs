@@ -1,4 +1,4 @@
-//! Prints a table with the CPU time and the result of each codec and level on the lines of a full event.
+//! Prints a table with the CPU time and the compressed size of the lines of a full event, for each codec and level.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let event = event::event(&rows::read(&args.event.files)?, args.event.bytes, 1, 0);
     let lines = path::lines(&Config::new("bench"), &event.text)?.concat();
     println!("{} records, {} bytes of lines\n", event.records, lines.len());
-    println!("| codec | level | ms | bytes | of the lines |\n|---|---|---|---|---|");
+    println!("| codec | level | ms | bytes | share of the lines |\n|---|---|---|---|---|");
     let gzip = [1, 2, 3, 4, 5, 6, 9].map(Level::Gzip);
     let deflate = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(Level::Deflate);
     let zstd = [1, 2, 3, 4, 5, 6, 7, 9, 12].map(Level::Zstd);

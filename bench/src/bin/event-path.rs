@@ -14,7 +14,7 @@ use lake_format::codec::{Codec, GZIP_LEVEL, ZSTD_LEVEL};
 use serde_json::json;
 use sink::{Config, Sink};
 
-/// Measure the CPU time of the sink for an event of full size.
+/// Measure the CPU time of the sink for a full-size event.
 ///
 /// Prints the times of the event path, from the event's bytes to the objects' bytes; of the whole sink, with its
 /// requests to S3 over the loopback interface; and of the floor, which decodes the values and compresses the lines.
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
         let lines = path::lines(&config, &first.text)?;
         let sink = Sink::new(config.clone(), server.client());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        // Before the measurement: checks the results, and creates the ledger.
+        // Runs everything once before the measurement, to check the results and to create the ledger.
         let mut decoded = Vec::new();
         floor::decode(&values, &mut decoded)?;
         let objects = path::objects(&config, first.text.as_bytes())?;

@@ -1,7 +1,7 @@
-//! Decimal numbers as text: parses them and increments them in place.
+//! Parses decimal numbers, and increments them in place.
 //!
-//! A number within a block of sixteen bytes is parsed without a loop: the digits are moved to the end of a 128-bit
-//! integer, and neighbours are combined in three steps. For eight digits, the first in the lowest byte:
+//! A number within a block of sixteen bytes is parsed without a loop: the digits are shifted to the end of a 128-bit
+//! integer, and neighbours are combined in three steps. For eight digits, with the first digit in the lowest byte:
 //!
 //! ```text
 //! bytes   1 2 3 4 5 6 7 8    each is one digit
@@ -12,7 +12,8 @@
 
 use crate::simd::{BLOCK, Block, ByteMask};
 
-/// Increments the trailing ASCII number in place. Returns `false` on overflow, leaving zeros.
+/// Increments the trailing ASCII number in place. Returns `false` on overflow, leaving zeros. Also returns `false`,
+/// without a change, if the text does not end in a digit.
 #[inline]
 pub fn increment(text: &mut [u8]) -> bool {
     for digit in text.iter_mut().rev() {
@@ -28,21 +29,21 @@ pub fn increment(text: &mut [u8]) -> bool {
     false
 }
 
-/// Parses the number at the start of a block. Returns it and its number of digits, from 1 to 15; `None` if the block
-/// begins with no digit or holds only digits.
+/// Parses the number at the start of a block. Returns the value and the number of digits, from 1 to 15. Returns `None`
+/// if the block does not begin with a digit or contains only digits.
 #[inline]
 pub fn parse_in_block(block: &Block) -> Option<(i64, usize)> {
     let length = ByteMask::not_digits(block).first();
     if length == 0 || length == BLOCK {
         return None;
     }
-    // Shifts out what follows the digits and pads with leading zeros to sixteen digits.
+    // Shifts out the bytes after the digits, and pads the number with leading zeros to sixteen digits.
     let digits = u128::from_le_bytes(*block) << (8 * (BLOCK - length)) & u128::from_le_bytes([0x0f; BLOCK]);
     let number = eight_digits(digits as u64) * 100_000_000 + eight_digits((digits >> 64) as u64);
     Some((number as i64, length))
 }
 
-/// Combines eight digits, the most significant in the lowest byte, into a number.
+/// Combines eight digits, with the most significant digit in the lowest byte, into a number.
 #[inline]
 fn eight_digits(digits: u64) -> u64 {
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
@@ -50,7 +51,8 @@ fn eight_digits(digits: u64) -> u64 {
     (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
 }
 
-/// Parses a number of 1 to 18 digits at the start of a text of any length. Returns it and its number of digits.
+/// Parses the number at the start of `text`. Returns the value and the number of digits, or `None` if `text` does not
+/// begin with a digit or begins with more than 18 digits.
 #[inline]
 pub fn parse_long(text: &[u8]) -> Option<(i64, usize)> {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -1,4 +1,4 @@
-//! Classifies the bytes of a block of sixteen in one step.
+//! Classifies the sixteen bytes of a block in one step.
 //!
 //! ```text
 //! block            2 5 6 8 . 3 0 0 0 4 9 , " v o l
@@ -10,30 +10,31 @@ use wide::u8x16;
 /// Number of bytes in a block.
 pub const BLOCK: usize = 16;
 
-/// Sixteen consecutive bytes of a text.
+/// Sixteen consecutive bytes of the input.
 pub type Block = [u8; BLOCK];
 
-/// A set of positions in a block: one bit for each byte, the first byte lowest. Two bits above the last byte are always
-/// set, so that a first and a second position always exist.
+/// A set of positions in a block: one bit for each byte, with the first byte in the lowest bit. The two bits above the
+/// last byte are always set, so that a first and a second position always exist.
 #[derive(Clone, Copy, Debug)]
 pub struct ByteMask(u32);
 
 const END: u32 = 0b11 << BLOCK;
 
 impl ByteMask {
-    /// The bytes that a JSON string must escape: quotation marks, backslashes and control characters.
+    /// Returns the positions of the bytes that a JSON string must escape: quotation marks, backslashes and control
+    /// characters.
     #[inline]
     pub fn special(block: &Block) -> Self {
         Self::of(special(u8x16::from(*block)))
     }
 
-    /// The bytes that a JSON string must escape, and all that are not ASCII.
+    /// Returns the positions of the bytes that a JSON string must escape or that are not ASCII.
     #[inline]
     pub fn special_or_not_ascii(block: &Block) -> Self {
         Self::of(special_or_not_ascii(u8x16::from(*block)))
     }
 
-    /// All bytes except ASCII digits.
+    /// Returns the positions of all bytes except ASCII digits.
     #[inline]
     pub fn not_digits(block: &Block) -> Self {
         let from_zero = u8x16::from(*block) - u8x16::splat(b'0');
@@ -41,13 +42,13 @@ impl ByteMask {
         ByteMask(are_digits.to_bitmask() ^ (END | 0xffff))
     }
 
-    /// The first position in the set, or [`BLOCK`] if the set is empty.
+    /// Returns the first position in the set, or [`BLOCK`] if the set is empty.
     #[inline]
     pub fn first(self) -> usize {
         self.0.trailing_zeros() as usize
     }
 
-    /// The second position in the set, or at least [`BLOCK`] if there are fewer than two.
+    /// Returns the second position in the set. Returns [`BLOCK`] or more if the set has fewer than two positions.
     #[inline]
     pub fn second(self) -> usize {
         (self.0 & (self.0 - 1)).trailing_zeros() as usize

@@ -1,4 +1,4 @@
-//! Writes one group of a batch: drops the records that are stored already and puts the others, object by object.
+//! Writes one group of a batch: drops the records that are already stored and puts the rest, object by object.
 //!
 //! A record is *possibly stored* if an earlier invocation may have put it into an object:
 //!
@@ -13,28 +13,28 @@
 //! - up to the group's high watermark: another invocation has read an object that reaches this far;
 //! - at any offset, while the ledger lists a gap: an object that begins in the gap can reach past `next`.
 //!
-//! The writer lists and reads the objects that can hold a possibly stored record before it puts anything. Every other
-//! record is new.
+//! Before the writer puts anything, it lists and reads the objects that can contain a possibly stored record. Every
+//! other record is new.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{CommitError, Ledger, Record, Request};
 
-/// The state of one group: which of its records are unstored, and which requests it is waiting for.
+/// State of one group: its unstored records, and the requests in flight.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct GroupWriter {
     group: usize,
     /// Indexes of the group's records, in the order of their offsets.
     records: Vec<usize>,
-    /// For each of `records`: no object that holds it has been read or put.
+    /// For each of `records`, `true` until an object that contains the record has been read or put.
     unstored: Vec<bool>,
     /// First offsets of the objects that are being read.
     reading: BTreeSet<i64>,
     listing: bool,
-    /// The part of `records` that is being put.
+    /// Range of `records` that is being put.
     putting: Range<usize>,
-    /// The greatest offset in the objects that have been read.
+    /// Highest offset in the objects that have been read, if any.
     pub(super) high_watermark: Option<i64>,
 }
 
@@ -59,8 +59,8 @@ impl GroupWriter {
         !self.unstored.contains(&true) && self.reading.is_empty() && !self.listing
     }
 
-    /// Starts to write: lists the objects that can hold a possibly stored record, or puts the first object if the group
-    /// has no such record.
+    /// Starts writing: lists the objects that can contain a possibly stored record, or puts the first object if the
+    /// group has no possibly stored record.
     pub(super) fn begin(&mut self, name: &str, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
         self.unstored = vec![true; self.records.len()];
         let high_watermark = ledger.high_watermarks.get(name).copied();
@@ -72,11 +72,11 @@ impl GroupWriter {
         let Some(first) = possibly_stored.next() else { return self.put_next(records, ledger, span) };
         let last = possibly_stored.next_back().unwrap_or(first);
         self.listing = true;
-        // An object that begins below this cannot reach `first`.
+        // An object that begins below `from` cannot reach `first`.
         vec![Request::ListObjects { group: self.group, from: (first - span + 1).max(0), to: last }]
     }
 
-    /// Reads the listed objects that can hold a record of the group.
+    /// Reads the listed objects that can contain a record of the group. If no listed object can, puts the next object.
     pub(super) fn on_objects_listed(
         &mut self,
         firsts: &[i64],
@@ -85,8 +85,8 @@ impl GroupWriter {
         span: i64,
     ) -> Vec<Request> {
         self.listing = false;
-        // Objects of a group do not overlap: of those that begin at or below the first record, only the last can hold
-        // it.
+        // Objects of a group do not overlap, so only the last of those that begin at or below the first record can
+        // contain that record.
         let first = self.records.first().map_or(0, |&record| records[record].offset);
         self.reading.extend(firsts.iter().copied().filter(|&other| other <= first).max());
         self.reading.extend(firsts.iter().copied().filter(|&other| other > first));
@@ -96,7 +96,8 @@ impl GroupWriter {
         self.reading.iter().map(|&first| Request::ReadObject { group: self.group, first }).collect()
     }
 
-    /// Drops the records that an object holds. `lines` are the object's offsets and lines.
+    /// Marks the records that an object contains as stored. `lines` are the object's offsets and lines. Puts the next
+    /// object once all objects have been read.
     pub(super) fn on_object_read(
         &mut self,
         first: i64,
@@ -122,22 +123,22 @@ impl GroupWriter {
         Ok(if self.reading.is_empty() { self.put_next(records, ledger, span) } else { Vec::new() })
     }
 
-    /// Marks the records of the object that has been put as stored, and puts the next object.
+    /// Marks the records of the object that was put as stored, and puts the next object.
     pub(super) fn on_object_written(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
         self.unstored[std::mem::take(&mut self.putting)].fill(false);
         self.put_next(records, ledger, span)
     }
 
-    /// Reads the object that exists under the key of the object to put, before anything else is put.
+    /// Reads the object that already exists under the key to put, before anything else is put.
     pub(super) fn on_key_exists(&mut self, first: i64) -> Vec<Request> {
         self.putting = 0..0;
         self.reading.insert(first);
         vec![Request::ReadObject { group: self.group, first }]
     }
 
-    /// Puts the next object, if a record is unstored. The object begins at the first unstored record and ends before
-    /// a record that is stored, before it spans `span` offsets, and before the ledger's `next`, where other writers
-    /// begin.
+    /// Puts the next object, if a record is unstored. The object begins with the first unstored record. It ends before
+    /// the next stored record, spans at most `span` offsets, and does not cross the ledger's `next`, where other
+    /// writers begin.
     fn put_next(&mut self, records: &[Record<'_>], ledger: &Ledger, span: i64) -> Vec<Request> {
         let Some(first) = self.unstored.iter().position(|&unstored| unstored) else { return Vec::new() };
         let start = records[self.records[first]].offset;

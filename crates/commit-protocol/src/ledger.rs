@@ -1,25 +1,25 @@
-//! The ledger of a partition, and how to merge what several writers know into it.
+//! The ledger of a partition, and the rules for merging the progress of concurrent writers.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Of more gaps than this, the oldest are merged into one wider gap. That is safe: the protocol only uses whether a gap
-/// exists and where the last one ends.
+/// Maximum number of gaps in a ledger. Beyond that, the oldest are merged into one wider gap. This is safe, because the
+/// protocol only uses whether a gap exists and where the last one ends.
 const MAX_GAPS: usize = 100;
 
-/// How far a partition is stored. `next` and the high watermarks only grow, so ledgers merge to the same result in any
-/// order.
+/// Record of how far a partition is stored. `next` and the high watermarks only grow, so ledgers merge to the same
+/// result in any order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ledger {
-    /// Every offset below this is stored or in a gap.
+    /// Every offset below this one is stored or in a gap.
     pub next: i64,
-    /// For each group, the greatest offset that a stored object is known to hold. Entries below `next` are dropped.
+    /// For each group, the highest offset that a stored object is known to contain. Entries below `next` are dropped.
     pub high_watermarks: BTreeMap<String, i64>,
-    /// Offset ranges that were skipped without being delivered, in order; they neither overlap nor touch. Of more than
-    /// 100, the oldest are merged.
+    /// Offset ranges that were skipped and never delivered, sorted. The ranges neither overlap nor touch. At most 100
+    /// are kept: beyond that, the oldest are merged into one wider range.
     pub gaps: Vec<Range<i64>>,
-    /// The settings that decide object keys and contents. A writer with other settings would write another sequence
-    /// of objects.
+    /// Settings that determine object keys and contents. A writer with different settings would write a different
+    /// sequence of objects.
     pub layout: String,
 }
 
@@ -29,7 +29,7 @@ impl Ledger {
         Ledger { next, high_watermarks: BTreeMap::new(), gaps: Vec::new(), layout: layout.into() }
     }
 
-    /// Returns this ledger with a gap from `next` up to `first`, where a batch begins.
+    /// Returns this ledger with a gap from its `next` up to `first`, the first offset of a batch.
     #[must_use]
     pub(crate) fn with_gap(&self, first: i64, span: i64) -> Self {
         let mut ledger = self.clone();
@@ -37,8 +37,8 @@ impl Ledger {
         ledger.merged(first, &BTreeMap::new(), span)
     }
 
-    /// Returns this ledger merged with a batch that ends before `next` and has read objects that reach up to
-    /// `high_watermarks`. Gaps that no longer matter are dropped.
+    /// Returns this ledger merged with the progress of a batch that ends before `next` and has read objects that reach
+    /// up to `high_watermarks`. Gaps that no longer matter are dropped.
     #[must_use]
     pub(crate) fn merged(&self, next: i64, high_watermarks: &BTreeMap<String, i64>, span: i64) -> Self {
         let mut ledger = self.clone();
@@ -49,7 +49,7 @@ impl Ledger {
         }
         ledger.high_watermarks.retain(|_, last| *last >= ledger.next);
         ledger.gaps = merge_gaps(ledger.gaps);
-        // Every object that begins in the gap ends before this.
+        // Every object that begins in a gap ends before the gap's end plus `span`.
         ledger.gaps.retain(|gap| ledger.next < gap.end.saturating_add(span));
         ledger
     }

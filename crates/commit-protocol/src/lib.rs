@@ -1,21 +1,21 @@
-//! The commit protocol: stores each record of a Kafka partition in exactly one object, with nothing but conditional
-//! writes.
+//! The commit protocol: stores each record of a Kafka partition in exactly one object, using only conditional writes.
 //!
-//! An invocation delivers a batch of records. Other invocations may deliver the same records at the same time, cut into
-//! different batches, and any of them may fail at any request. For the records of one partition in one batch, this
-//! crate decides what to read and what to write.
+//! An invocation delivers a batch of records. Other invocations may deliver the same records at the same time, split
+//! into different batches, and any invocation may fail at any request. For the records of one partition in one batch,
+//! this crate decides what to read and what to write.
 //!
 //! # Why each record is stored once
 //!
-//! Within a group (the records whose keys have the same directory part) objects form a sequence: each begins at the
-//! group's first record after the object before it, and is named by the offset of that record. Every writer begins at a
-//! state that was true at some time, and continues the same sequence. Two writers that differ only in where their
-//! batches end meet at the same key: the first one creates the object, and the other one reads what it holds. **A
-//! record is dropped only when it has been seen, equal, in a stored object.**
+//! Within a group (the records whose objects share an object prefix), objects form a sequence. Each object begins with
+//! the group's first record after the previous object and is named after the offset of that record. Every writer starts
+//! from a state that was true at some time, and continues the same sequence. Two writers whose batches differ only in
+//! where they end arrive at the same key: the first writer creates the object, and the second one reads it. **A writer
+//! drops a record only after it has seen an equal record in a stored object.**
 //!
-//! The partition's [`Ledger`] records how far these sequences reach. The protocol reads the ledger before it puts an
-//! object and replaces it after the last one, so that the next batch begins at the ledger's `next` and has nothing to
-//! look for. `group_writer.rs` decides which records are possibly stored and must be looked for.
+//! The partition's [`Ledger`] records how far these sequences reach. The protocol reads the ledger before it puts the
+//! first object and replaces the ledger after the last one. The next batch then begins at the ledger's `next` and does
+//! not have to search for its records. `group_writer.rs` decides which records are possibly stored and must be searched
+//! for.
 //!
 //! # Phases
 //!
@@ -42,13 +42,13 @@
 //!          done
 //! ```
 //!
-//! Groups are probed and written at the same time.
+//! Groups are probed concurrently and written concurrently.
 //!
 //! # One transition function
 //!
-//! [`CommitProtocol`] does no I/O and uses neither a clock nor a random number: [`CommitProtocol::answer`] takes an
-//! answer of the storage and returns the requests to send next. The sink's committer, a random simulation and a model
-//! checker drive this same code.
+//! [`CommitProtocol`] does no I/O and uses neither a clock nor random numbers. [`CommitProtocol::answer`] takes the
+//! storage's answer to a request and returns the requests to send next. The sink's committer, a randomized simulation
+//! and a model checker all drive this code.
 
 mod group_writer;
 mod ledger;
@@ -60,29 +60,29 @@ use group_writer::GroupWriter;
 pub use ledger::Ledger;
 pub use request::{Answer, Request, Version};
 
-/// An object spans fewer offsets than this. The limit bounds how far below a record the object that holds it can begin.
+/// Maximum number of offsets that an object spans. Records that span more are split into several objects. The limit
+/// bounds how far below a record's offset the object that contains the record can begin.
 pub const MAX_OBJECT_SPAN: i64 = 100_000;
 
 /// A record to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record<'a> {
-    /// Its offset in the partition.
     pub offset: i64,
-    /// Index of its group in the batch.
+    /// Index of the record's group in the batch.
     pub group: usize,
-    /// Its line in an object.
+    /// The record's line in an object.
     pub line: &'a [u8],
 }
 
-/// Why a batch cannot be stored. Another attempt does not help: an operator has to decide.
+/// Reason that a batch cannot be stored. Retrying does not help; an operator must intervene.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitError {
-    /// The batch holds two different records of one offset.
+    /// The batch contains two different records with the same offset.
     ConflictingRecords {
-        /// The offset of both records.
+        /// Offset of both records.
         offset: i64,
     },
-    /// Objects exist, but no ledger.
+    /// Objects exist, but the ledger does not.
     LedgerMissing {
         /// Index of the object's group in the batch.
         group: usize,
@@ -91,18 +91,19 @@ pub enum CommitError {
     },
     /// The ledger was deleted while the batch was being stored.
     LedgerDeleted,
-    /// The ledger was written by a sink with other settings.
+    /// The ledger was written with a different layout.
     LayoutDiffers {
-        /// The layout in the ledger.
+        /// Layout in the ledger.
         theirs: String,
     },
-    /// An object holds another record of the same offset: the topic was recreated, or a broker lost the end of its log.
+    /// An object contains a different record with the same offset: the topic was recreated, or a broker lost the end of
+    /// its log.
     OffsetReused {
         /// Index of the object's group in the batch.
         group: usize,
         /// The object's first offset.
         first: i64,
-        /// The record's offset.
+        /// Offset of both records.
         offset: i64,
     },
     /// An object is empty, or does not begin with the offset in its name.
@@ -114,7 +115,7 @@ pub enum CommitError {
     },
 }
 
-/// The state of storing one partition's records of one batch.
+/// State machine that stores the records of one partition in one batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommitProtocol<'a> {
     records: Vec<Record<'a>>,
@@ -129,14 +130,14 @@ pub struct CommitProtocol<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    /// Reads the ledger: the first time, or again after a conflict before anything was put.
+    /// Reading the ledger, for the first time or again after a conflict before any object was put.
     ReadingLedger,
-    /// No ledger exists: looks for an object in each group.
+    /// The ledger is missing. Looking for an object in each group.
     ProbingGroups {
         awaited: usize,
         found: Option<(usize, i64)>,
     },
-    /// An object exists: reads the ledger again, to confirm that it is missing.
+    /// An object exists. Reading the ledger again, to confirm that the ledger is missing.
     ConfirmingLedgerMissing {
         group: usize,
         first: i64,
@@ -149,14 +150,17 @@ enum Phase {
 }
 
 impl<'a> CommitProtocol<'a> {
-    /// Creates the protocol for the records of one partition, which may be in any order and must not be empty.
+    /// Creates the protocol for the records of one partition, which may be in any order but must not be empty.
     ///
-    /// `groups` are the names of the groups that the records refer to by index, `layout` is the text that must be the
-    /// same for all writers of a partition, and `span` is [`MAX_OBJECT_SPAN`] except in tests. Duplicates of a record
-    /// are dropped.
+    /// `groups` are the names of the groups, to which the records refer by index. `layout` is a string that must be the
+    /// same for all writers of the partition. `span` is [`MAX_OBJECT_SPAN`], except in tests. Exact duplicates of a
+    /// record are dropped.
     ///
     /// # Errors
     /// [`CommitError::ConflictingRecords`] if two different records have the same offset.
+    ///
+    /// # Panics
+    /// If a record's group is not an index into `groups`.
     pub fn new(
         mut records: Vec<Record<'a>>,
         groups: &'a [String],
@@ -185,17 +189,17 @@ impl<'a> CommitProtocol<'a> {
         })
     }
 
-    /// The records in the order of their offsets, without duplicates.
+    /// Returns the records sorted by offset, without duplicates.
     pub fn records(&self) -> &[Record<'a>] {
         &self.records
     }
 
-    /// The name of a group, by its index in the batch.
+    /// Returns the name of a group, given its index in the batch.
     pub fn group(&self, group: usize) -> &'a str {
         &self.groups[group]
     }
 
-    /// The first request to send.
+    /// Returns the first request to send.
     pub fn begin(&self) -> Request {
         Request::ReadLedger
     }
@@ -205,8 +209,8 @@ impl<'a> CommitProtocol<'a> {
         self.phase == Phase::Done
     }
 
-    /// The offset from which to deliver the partition again if the batch fails. It is the batch's first offset: until
-    /// the ledger is committed, it is not known which of the records are stored.
+    /// Returns the offset from which to deliver the partition again if the batch fails. This is always the first
+    /// offset, because which records are stored is unknown until the ledger is committed.
     pub fn retry_from(&self) -> i64 {
         self.first()
     }
@@ -215,10 +219,10 @@ impl<'a> CommitProtocol<'a> {
         self.records.first().map_or(0, |record| record.offset)
     }
 
-    /// Takes the answer to a request and returns the requests to send next, which may run at the same time.
+    /// Takes the answer to a request and returns the requests to send next, which may run concurrently.
     ///
     /// # Errors
-    /// [`CommitError`]. The protocol must not be given another answer after an error.
+    /// [`CommitError`] if the batch cannot be stored. This method must not be called again after an error.
     ///
     /// # Panics
     /// If the answer does not match the request.
@@ -290,7 +294,8 @@ impl<'a> CommitProtocol<'a> {
         *found = found.or(firsts.first().map(|&first| (group, first)));
         match (*awaited, *found) {
             (0, None) => {
-                // The ledger is created before anything is put, so objects without a ledger mean that it was lost.
+                // The ledger is created before any object is put, so objects without a ledger mean that the ledger was
+                // lost.
                 self.phase = Phase::CreatingLedger(self.ledger.clone());
                 vec![Request::CreateLedger(self.ledger.clone())]
             }

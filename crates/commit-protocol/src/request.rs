@@ -2,64 +2,67 @@
 
 use super::Ledger;
 
-/// The version of a stored ledger, as the storage names it (S3: the `ETag`). Ledgers with different content have
-/// different versions. The same content may get the same version again: a ledger only grows, so it never returns to
-/// an earlier content.
+/// Version of a stored ledger, as assigned by the storage (on S3, the `ETag`). Different contents always have different
+/// versions. Equal contents may have the same version; that is safe, because a ledger only grows and never returns to
+/// an earlier state.
 pub type Version = String;
 
-/// A request to the storage. The group and the first offset make up an object's key.
+/// A request to the storage. A group and a first offset identify an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
-    /// Read the partition's ledger: [`Answer::Ledger`] or [`Answer::Absent`].
+    /// Read the partition's ledger. The answer is [`Answer::Ledger`] or [`Answer::Absent`].
     ReadLedger,
-    /// Write the ledger if none exists: [`Answer::Written`] or [`Answer::Conflict`].
+    /// Write the ledger if it does not exist. The answer is [`Answer::Written`] or [`Answer::Conflict`].
     CreateLedger(Ledger),
-    /// Write the ledger if it still has this version: [`Answer::Written`] or [`Answer::Conflict`].
+    /// Write the ledger if the stored one still has this version. The answer is [`Answer::Written`] or
+    /// [`Answer::Conflict`].
     ReplaceLedger(Ledger, Version),
-    /// Find any one of the partition's objects in a group: [`Answer::Objects`], with at least one first offset if there
-    /// is an object.
+    /// Check whether the partition has an object in a group. The answer is [`Answer::Objects`], with at least one first
+    /// offset if an object exists.
     ProbeGroup {
         /// Index of the group in the batch.
         group: usize,
     },
-    /// List the partition's objects in a group whose first offsets are in `from..=to`: [`Answer::Objects`].
+    /// List the partition's objects in a group whose first offsets are in `from..=to`. The answer is
+    /// [`Answer::Objects`].
     ListObjects {
         /// Index of the group in the batch.
         group: usize,
-        /// Smallest first offset to list.
+        /// Lowest first offset to list.
         from: i64,
-        /// Greatest first offset to list.
+        /// Highest first offset to list.
         to: i64,
     },
-    /// Read an object: [`Answer::Object`].
+    /// Read an object. The answer is [`Answer::Object`].
     ReadObject {
         /// Index of the group in the batch.
         group: usize,
         /// The object's first offset.
         first: i64,
     },
-    /// Create an object named by the offset of its first record, if that key does not exist: [`Answer::Written`] or
-    /// [`Answer::Conflict`].
+    /// Create an object, named after the offset of its first record, if its key does not exist. The answer is
+    /// [`Answer::Written`] or [`Answer::Conflict`].
     PutObject {
         /// Index of the group in the batch.
         group: usize,
-        /// Indexes of its records in [`super::CommitProtocol::records`]; never empty.
+        /// Ascending indexes of the object's records in [`super::CommitProtocol::records`]; never empty.
         records: Vec<usize>,
     },
 }
 
-/// The storage's answer to a request. A request that fails has no answer: the batch fails.
+/// The storage's answer to a request. A request that fails has no answer; the batch then fails.
 #[derive(Clone, Debug)]
 pub enum Answer<'o> {
-    /// No ledger exists.
+    /// The ledger does not exist.
     Absent,
     /// The stored ledger, with its version.
     Ledger(Ledger, Version),
     /// The storage has written the ledger or object, which now has this version.
     Written(Version),
-    /// The storage has not written it: the key exists, or the ledger has another version.
+    /// The storage has not written the ledger or object: its key already exists, or the stored ledger no longer has the
+    /// required version.
     Conflict,
-    /// First offsets of objects.
+    /// First offsets of the objects found.
     Objects(&'o [i64]),
     /// The offsets and lines of an object, in the object's order.
     Object(&'o [(i64, &'o [u8])]),

@@ -1,7 +1,8 @@
-//! Records in a batch: by partition, in order, already encoded as JSON.
+//! A batch: records by partition, in offset order, already encoded as JSON.
 //!
-//! A record is encoded into the event's JSON as it arrives. The payload limit therefore applies to the very bytes that
-//! are sent, and no record is held twice. When part of a batch is retried, its bytes are copied from the batch:
+//! A record is encoded into the event's JSON as it arrives. The payload limit therefore applies to exactly the bytes
+//! that are sent, and no record is kept in memory twice. When part of a batch is retried, its bytes are copied from the
+//! batch:
 //!
 //! ```text
 //! PartitionBatch   json     {"topic":...},{"topic":...},{"topic":...}
@@ -14,56 +15,56 @@ use std::time::Duration;
 
 use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start, write_record};
 
-/// Lambda's limit for the payload of a synchronous invocation, in bytes.
+/// Maximum size in bytes of the payload of a synchronous Lambda invocation.
 pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// Limits of a batch. It is closed when it reaches the first of them.
+/// Limits of a batch. The batch is closed as soon as it reaches one of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Maximum number of records.
     pub batch_size: usize,
     /// Maximum time since the first record.
     pub window: Duration,
-    /// Maximum size of the event's JSON in bytes.
+    /// Maximum size of the event's JSON in bytes. A single record that exceeds it is sent in a batch without other
+    /// records.
     pub payload: usize,
 }
 
 /// An encoded record.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// End of the record in the JSON of its partition.
+    /// Index just past the record in the JSON of its partition.
     end: usize,
     offset: i64,
     timestamp: i64,
 }
 
-/// The records of one partition in a batch, in the order of their offsets. Never empty.
+/// The records of one partition in a batch, in offset order. Never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct PartitionBatch {
     topic: String,
     partition: i32,
-    /// `{...},{...}`
+    /// JSON of the records: `{...},{...}`.
     json: Vec<u8>,
     entries: Vec<Entry>,
 }
 
 impl PartitionBatch {
-    /// Returns the topic's name.
     pub(crate) fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// Returns the partition's number.
     pub(crate) fn partition(&self) -> i32 {
         self.partition
     }
 
-    /// Returns the offset and the timestamp (milliseconds since 1970) of each record.
+    /// Returns the offset and the timestamp of each record. The timestamp is in milliseconds since 1970, or -1 if the
+    /// record has none.
     pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = (i64, i64)> + ExactSizeIterator {
         self.entries.iter().map(|entry| (entry.offset, entry.timestamp))
     }
 
-    /// Returns the offset after the last record, which is committed once the records are done.
+    /// Returns the offset after the last record. It is committed once the records are processed or discarded.
     pub(crate) fn next_offset(&self) -> i64 {
         self.entries.last().map_or(0, |entry| entry.offset + 1)
     }
@@ -72,7 +73,8 @@ impl PartitionBatch {
         self.partition == partition && self.topic == topic
     }
 
-    /// Returns the bytes of the event besides the records: `"topic-0":[` `]` and a comma.
+    /// Returns the number of bytes that a partition adds to the event besides its records: `"topic-0":[`, `]` and a
+    /// comma.
     fn overhead(topic: &str, partition: i32) -> usize {
         topic.len() + (partition.checked_ilog10().unwrap_or(0) as usize + 1) + "\"-\":[],".len()
     }
@@ -93,7 +95,7 @@ impl PartitionBatch {
         self.entries.push(Entry { end: self.json.len(), offset, timestamp });
     }
 
-    /// Keeps the first `records` records.
+    /// Keeps only the first `records` records.
     fn truncate(&mut self, records: usize) {
         self.entries.truncate(records);
         self.json.truncate(self.entries.last().map_or(0, |entry| entry.end));
@@ -105,7 +107,7 @@ impl PartitionBatch {
         &self.json[start..self.entries[index].end]
     }
 
-    /// Copies a range of records; `None` if it is empty.
+    /// Copies a range of records. Returns `None` if the range is empty.
     fn slice(&self, range: Range<usize>) -> Option<PartitionBatch> {
         self.select(|index| range.contains(&index))
     }
@@ -137,12 +139,11 @@ impl Batch {
         self.partitions.iter().map(|part| part.entries.len()).sum()
     }
 
-    /// Returns `true` if the batch has no records.
     pub(crate) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
 
-    /// Returns the event's JSON as Lambda's event source sends it.
+    /// Returns the event's JSON as Lambda's event source mapping sends it.
     pub(crate) fn event(&self, bootstrap_servers: &str) -> Vec<u8> {
         let mut event = event_start(bootstrap_servers);
         event.reserve(self.size() + EVENT_END.len());
@@ -150,7 +151,7 @@ impl Batch {
             if index > 0 {
                 event.push(b',');
             }
-            // Writing into memory does not fail.
+            // Writing to a `Vec` never fails.
             let _ = write!(event, "\"{}-{}\":[", part.topic, part.partition);
             event.extend_from_slice(&part.json);
             event.push(b']');
@@ -159,22 +160,23 @@ impl Batch {
         event
     }
 
-    /// Returns the offset after the last record, by topic and partition. It is committed once the batch is done.
+    /// Returns the topic, the partition and the offset after the last record of each partition. These offsets are
+    /// committed once the batch is processed or discarded.
     pub(crate) fn next_offsets(&self) -> impl Iterator<Item = (&str, i32, i64)> {
         self.partitions.iter().map(|part| (&*part.topic, part.partition, part.next_offset()))
     }
 
-    /// Returns the greatest timestamp of a record, in milliseconds since 1970.
+    /// Returns the latest timestamp of a record, in milliseconds since 1970, or `None` if the batch is empty.
     pub(crate) fn newest(&self) -> Option<i64> {
         self.partitions.iter().flat_map(PartitionBatch::records).map(|(_, timestamp)| timestamp).max()
     }
 
-    /// Returns the bytes of the partitions in the event.
+    /// Returns the number of bytes that the partitions occupy in the event.
     pub(crate) fn size(&self) -> usize {
         self.partitions.iter().map(PartitionBatch::size).sum()
     }
 
-    /// Appends a record. Returns the bytes that it adds to the event.
+    /// Appends a record. Returns the number of bytes by which the event grows.
     pub(crate) fn push<'h>(
         &mut self,
         record: &SourceRecord<'_>,
@@ -192,7 +194,7 @@ impl Batch {
         part.size() - size
     }
 
-    /// Moves a partition's last record into a new batch.
+    /// Moves a partition's last record into a new batch, and returns that batch.
     pub(crate) fn split_last(&mut self, topic: &str, partition: i32) -> Batch {
         let mut last = Batch::default();
         if let Some(part) = self.partitions.iter_mut().find(|part| part.is(topic, partition)) {
@@ -204,7 +206,7 @@ impl Batch {
         last
     }
 
-    /// Splits the batch after `count` records. If a partition is split, the first half has its smaller offsets.
+    /// Splits the batch after `count` records. If a partition is split, its lower offsets are in the first half.
     pub(crate) fn split(&self, count: usize) -> (Batch, Batch) {
         let (mut first, mut second) = (Batch::default(), Batch::default());
         let mut left = count;
@@ -218,8 +220,8 @@ impl Batch {
         (first, second)
     }
 
-    /// Splits each partition at the offset that `from` returns for it, which becomes the first of the second half. A
-    /// partition for which `from` returns `None` is in the first half as a whole.
+    /// Splits each partition before the offset that `from` returns for it. A partition for which `from` returns `None`
+    /// is entirely in the first half.
     pub(crate) fn split_at_offsets(&self, from: impl Fn(&PartitionBatch) -> Option<i64>) -> (Batch, Batch) {
         let (mut before, mut rest) = (Batch::default(), Batch::default());
         for part in &self.partitions {
@@ -231,7 +233,7 @@ impl Batch {
         (before, rest)
     }
 
-    /// Splits the batch into the records whose timestamp matches, and the others.
+    /// Splits the batch into the records whose timestamp matches and the remaining records.
     pub(crate) fn split_by_timestamp(&self, matches: impl Fn(i64) -> bool) -> (Batch, Batch) {
         let select = |wanted: bool| {
             let parts = self.partitions.iter();
@@ -255,7 +257,7 @@ pub(crate) mod tests {
     use super::*;
     use lambda_kafka_event::writer::TimestampType;
 
-    /// Returns a batch of records given as partition, offset and timestamp.
+    /// Returns a batch of the given records, each a tuple of partition, offset and timestamp.
     pub(crate) fn batch(records: &[(i32, i64, i64)]) -> Batch {
         let mut batch = Batch::default();
         for &(partition, offset, timestamp) in records {

@@ -7,18 +7,18 @@ use serde::Deserialize;
 /// A function's response to a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BatchResponse {
-    /// Every record is done: no failures, an empty object, null, or no body at all.
+    /// The function processed every record. The list of failures is empty, null or missing, or the body is `null` or
+    /// empty.
     Complete,
-    /// These records failed.
+    /// The function failed to process these records.
     Failures(Vec<ItemIdentifier>),
 }
 
-/// A record that failed. The records before it in its partition are done.
+/// A record that failed. The function processed the records before it in its partition.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct ItemIdentifier {
     /// Topic and partition, as in `quotes-0`.
     pub(crate) partition: String,
-    /// The record's offset.
     pub(crate) offset: i64,
 }
 
@@ -34,10 +34,10 @@ struct Failure {
     item_identifier: ItemIdentifier,
 }
 
-/// Parses the body that a function returned.
+/// Parses the body of a function's response.
 ///
 /// # Errors
-/// If the body is not such a response. Lambda then treats the whole batch as failed.
+/// If the body is not a partial batch response. Lambda treats the whole batch as failed in this case.
 pub(crate) fn parse(body: &[u8]) -> serde_json::Result<BatchResponse> {
     if body.trim_ascii().is_empty() {
         return Ok(BatchResponse::Complete);

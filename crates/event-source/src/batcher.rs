@@ -1,4 +1,4 @@
-//! Decides when a batch is closed. Uses no Kafka, clock or network.
+//! Decides when a batch is closed. Uses neither Kafka, the clock nor the network.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub(crate) struct Batcher {
 struct OpenBatch {
     batch: Batch,
     records: usize,
-    /// Size of its event in bytes.
+    /// Size of the batch's event in bytes.
     size: usize,
     since: Instant,
 }
@@ -30,15 +30,15 @@ impl OpenBatch {
 }
 
 impl Batcher {
-    /// Creates a batcher; `bootstrap_servers` is part of every event and counts for its size.
+    /// Creates a batcher. `bootstrap_servers` is part of every event and counts towards its size.
     pub(crate) fn new(limits: Limits, bootstrap_servers: &str) -> Self {
         let empty_size = event_start(bootstrap_servers).len() + EVENT_END.len();
         Batcher { limits, empty_size, open: None }
     }
 
-    /// Adds a record. Returns the batch that this closes, if any. A record that does not fit into the open batch closes
-    /// it and starts the next one; a record over the payload limit has a batch to itself. `now` is called only for the first
-    /// record of a batch.
+    /// Adds a record. Returns the batch that the record closes, if any. A record that does not fit into the open batch
+    /// closes that batch and starts the next one. A record that exceeds the payload limit by itself gets a batch
+    /// without other records. `now` is called only for the first record of a batch.
     pub(crate) fn add<'h>(
         &mut self,
         record: &SourceRecord<'_>,
@@ -51,18 +51,18 @@ impl Batcher {
         open.records += 1;
         if open.size > self.limits.payload && open.records > 1 {
             let last = open.batch.split_last(record.topic, record.partition);
-            // The new batch is not full: with a batch size of 1 there was no open batch to split.
+            // The new batch is not full: with a batch size of 1, there would have been no open batch to split.
             return self.open.replace(OpenBatch::new(last, empty_size, now())).map(|open| open.batch);
         }
         if open.records >= self.limits.batch_size { self.take() } else { None }
     }
 
-    /// Returns when the open batch's window ends.
+    /// Returns the time at which the open batch's window ends, or `None` if no batch is open.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.open.as_ref().map(|open| open.since + self.limits.window)
     }
 
-    /// Closes the open batch and returns it.
+    /// Closes the open batch, if any, and returns it.
     pub(crate) fn take(&mut self) -> Option<Batch> {
         self.open.take().map(|open| open.batch)
     }
@@ -72,7 +72,7 @@ impl Batcher {
         if let Some(open) = &mut self.open {
             open.batch.drop_partition(topic, partition);
             open.records = open.batch.records();
-            // The size is not reduced, which closes the batch a little earlier.
+            // The size is not reduced, so the batch may be closed a little early.
             if open.records == 0 {
                 self.open = None;
             }
@@ -202,8 +202,8 @@ mod tests {
             for (index, batch) in batches.iter().enumerate() {
                 let event = text(batch);
                 prop_assert!(event.len() <= payload, "{} bytes", event.len());
-                // A batch that is not full was closed because the next record did not fit, with a comma before its
-                // partition and the comma that is counted after the last one.
+                // A batch that is not full was closed because the next record did not fit. Two bytes are for the comma
+                // before the record's partition, and for the comma that is counted after the last partition.
                 if let Some(next) = batches.get(index + 1).filter(|_| batch.records() < batch_size) {
                     let added = text(&next.split(1).0).len() - text(&Batch::default()).len();
                     prop_assert!(event.len() + added + 2 > payload, "{} and {added} bytes", event.len());

@@ -1,4 +1,4 @@
-//! The time of day in the unit of Kafka's timestamps.
+//! The current time in the unit of Kafka's timestamps.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

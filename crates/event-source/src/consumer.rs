@@ -1,4 +1,4 @@
-//! The consumer: a member of the group that completes the current invocation before it gives partitions up.
+//! The consumer: a group member that completes the current invocation before its partitions are revoked.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ use crate::in_flight::InFlight;
 use crate::progress::TopicPartition;
 use lambda_kafka_event::writer::{SourceRecord, TimestampType};
 
-/// A consumer whose rebalances go through [`InFlight`].
+/// A consumer that reports revoked partitions to [`InFlight`].
 pub(crate) type GroupConsumer = BaseConsumer<GroupMember>;
 
-/// Longest wait of a revocation for the current invocation. Longer than most invocations take, and well below the five
-/// minutes for which a group waits for its members.
+/// Maximum time that a revocation waits for the current invocation. This is longer than most invocations take, and well
+/// below the five minutes for which the group waits for a member (`max.poll.interval.ms`).
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Callbacks of the consumer.
+/// The consumer's callbacks for log messages, errors and rebalances.
 pub(crate) struct GroupMember {
     in_flight: Arc<InFlight>,
 }
@@ -33,7 +33,8 @@ impl GroupMember {
     }
 }
 
-/// librdkafka logs each problem several times a second; those that concern a user come from `poll`.
+/// librdkafka logs each problem several times a second, so its messages have the level debug. Errors that a user needs
+/// to see are returned by `poll`.
 impl ClientContext for GroupMember {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, "librdkafka: {message}");
@@ -45,8 +46,9 @@ impl ClientContext for GroupMember {
 }
 
 impl ConsumerContext for GroupMember {
-    /// Waits until the current invocation is committed before its partitions are revoked, so that their next reader
-    /// starts after it. If that takes too long, the next reader receives the records again.
+    /// Waits until the offsets of the current invocation are committed before its partitions are revoked, so that the
+    /// next consumer starts after them. After [`REVOKE_TIMEOUT`] it stops waiting, and the next consumer may receive
+    /// those records again.
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Revoke(partitions) => self.in_flight.revoke(topic_partitions(partitions), REVOKE_TIMEOUT),
@@ -58,12 +60,13 @@ impl ConsumerContext for GroupMember {
     }
 }
 
-/// How much is prefetched. librdkafka's defaults keep up to 100,000 records or 64 MB and, once that is full, fetch nothing
-/// for a second. These settings keep 1,000 records over all partitions, plus one more fetch of each partition.
+/// Limits on prefetching. With its defaults, librdkafka prefetches up to 100,000 records or 64 MB, and pauses fetching
+/// for a second once that limit is reached. These settings prefetch 1,000 records across all partitions, plus one more
+/// fetch for each partition.
 const PREFETCH: [(&str, &str); 3] =
     [("queued.min.messages", "1000"), ("fetch.message.max.bytes", "262144"), ("fetch.queue.backoff.ms", "5")];
 
-/// Applies [`PREFETCH`] to the settings that the user has not set.
+/// Applies each setting of [`PREFETCH`] that the user has not set.
 pub(crate) fn prefetch(client: &mut ClientConfig) {
     for (name, value) in PREFETCH {
         if client.get(name).is_none() {
@@ -76,7 +79,7 @@ fn topic_partitions(partitions: &TopicPartitionList) -> Vec<TopicPartition> {
     partitions.elements().iter().map(|one| (one.topic().to_owned(), one.partition())).collect()
 }
 
-/// Adds a record to the open batch. Returns the batch that this closes, if any.
+/// Adds a record to the open batch. Returns the batch that the record closes, if any.
 pub(crate) fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Option<Batch> {
     let (timestamp_type, timestamp) = match message.timestamp() {
         Timestamp::CreateTime(millis) => (TimestampType::CreateTime, millis),
@@ -96,7 +99,7 @@ pub(crate) fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Optio
     batcher.add(&record, headers.map(|header| (header.key, header.value)), Instant::now)
 }
 
-/// Logs temporary errors, at once and then at most once per [`Self::INTERVAL`].
+/// Logs temporary errors: the first one immediately, later ones at most once per [`Self::INTERVAL`].
 pub(crate) struct ThrottledWarning<'a> {
     servers: &'a str,
     last: Option<Instant>,

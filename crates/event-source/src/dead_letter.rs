@@ -1,7 +1,7 @@
 //! The dead letter of a batch: the document that an on-failure destination receives.
 //!
-//! Its format is what AWS documents for S3 destinations: about the invocation, about the batch, and the whole event as a
-//! string. See <https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html>.
+//! Its format is the one that AWS documents for S3 destinations. It describes the invocation and the batch, and
+//! contains the whole event as a string. See <https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html>.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -13,20 +13,17 @@ use serde::Serialize;
 use crate::batch::{Batch, PartitionBatch};
 use crate::retry::Condition;
 
-/// The invocation after which a batch is given up.
+/// The invocation after which a batch is discarded.
 #[derive(Clone, Debug)]
 pub(crate) struct LastInvocation<'a> {
-    /// Unique id of the document.
+    /// Unique ID of the document.
     pub(crate) id: String,
-    /// The function's name.
     pub(crate) function: &'a str,
-    /// Why the batch is given up.
     pub(crate) condition: Condition,
-    /// Number of invocations with the batch.
+    /// Number of failed invocations with the batch since the batch was split off.
     pub(crate) count: u32,
-    /// The bootstrap servers.
     pub(crate) servers: &'a str,
-    /// When the batch is given up.
+    /// Time at which the batch is discarded.
     pub(crate) at: SystemTime,
 }
 
@@ -78,7 +75,7 @@ struct PartitionInfo {
     last_record_timestamp: String,
 }
 
-/// Returns the document as JSON. It has no `eventSourceArn`: a self-managed Kafka has no ARN.
+/// Returns the document as JSON. It has no `eventSourceArn`, because a self-managed Kafka cluster has no ARN.
 pub(crate) fn document(batch: &Batch, invocation: &LastInvocation<'_>) -> String {
     let event = batch.event(invocation.servers);
     let payload = String::from_utf8_lossy(&event);
@@ -86,7 +83,7 @@ pub(crate) fn document(batch: &Batch, invocation: &LastInvocation<'_>) -> String
     let document = Document {
         request_context: RequestContext {
             request_id: &invocation.id,
-            // In the form of an ARN, since programs that read these documents may parse it.
+            // An ARN, because programs that read these documents may parse it.
             function_arn: format!("arn:aws:lambda:local:000000000000:function:{}", invocation.function),
             condition: match invocation.condition {
                 Condition::RetryAttemptsExhausted => "RetryAttemptsExhausted",
@@ -109,13 +106,13 @@ pub(crate) fn document(batch: &Batch, invocation: &LastInvocation<'_>) -> String
         },
         payload: &payload,
     };
-    // Strings and numbers always have a JSON form.
+    // Serializing strings and numbers as JSON never fails.
     serde_json::to_string(&document).unwrap_or_default()
 }
 
 fn partition_info(part: &PartitionBatch) -> (String, PartitionInfo) {
     let (first, last) = (part.records().next().unwrap_or_default(), part.records().next_back().unwrap_or_default());
-    // A timestamp that is no date of the calendar appears as its number.
+    // A timestamp that is out of range for a date is written as its number.
     let format = |millis: i64| {
         Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |timestamp| timestamp.to_string())
     };
@@ -128,14 +125,15 @@ fn partition_info(part: &PartitionBatch) -> (String, PartitionInfo) {
     (format!("{}-{}", part.topic(), part.partition()), info)
 }
 
-/// Returns a time with the precision of the document, milliseconds, or 1970 if it is outside the calendar.
+/// Truncates a time to milliseconds, the precision of the document. Returns the start of 1970 if the time is out of
+/// range.
 fn to_millis(time: SystemTime) -> Timestamp {
     let millis = Timestamp::try_from(time).map_or(0, Timestamp::as_millisecond);
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Returns the document's key, in the form that AWS uses: `aws/lambda/<mapping>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>`. The
-/// consumer group takes the place of the mapping's id.
+/// Returns the document's key, in the format that AWS uses: `aws/lambda/<mapping>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<id>`.
+/// The consumer group replaces the mapping's ID.
 pub(crate) fn key(group: &str, invocation: &LastInvocation<'_>) -> String {
     let at = Offset::UTC.to_datetime(to_millis(invocation.at));
     format!("aws/lambda/{group}/{}-{}", at.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S"), invocation.id)

@@ -1,4 +1,4 @@
-//! Invokes the function with a batch until every record is done or given up, and commits the offsets.
+//! Invokes the function with a batch until every record is processed or discarded, and commits the offsets.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::retry::{GivenUp, Outcome, Retry};
 use crate::settings::Settings;
 
-/// Pause after a failed write to the on-failure destination.
+/// Delay before a failed write to the on-failure destination is retried.
 const DESTINATION_RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Delivers batches to the function.
@@ -35,8 +35,8 @@ pub(crate) struct Deliverer {
 }
 
 impl Deliverer {
-    /// Delivers a batch. Returns early only if `stop` is cancelled, between two invocations; records that are not
-    /// committed then are delivered again.
+    /// Delivers a batch. Returns early only if `stop` is cancelled, and never during an invocation. Records whose
+    /// offsets are not committed by then are delivered again later.
     pub(crate) async fn deliver(&self, batch: Batch, stop: &CancellationToken) {
         let (topic, partition, first_offset) = first_record(&batch);
         let span = tracing::info_span!("batch", topic, partition, first_offset, records = batch.records());
@@ -62,8 +62,8 @@ impl Deliverer {
         }
     }
 
-    /// Invokes the function once and handles the outcome. Returns the wait before the next invocation, or `None` after the
-    /// last one.
+    /// Invokes the function once and handles the outcome. Returns the delay before the next invocation, or `None` if no
+    /// records are left or `stop` is cancelled.
     async fn invoke(&self, retry: &mut Retry, failures: &mut u64, stop: &CancellationToken) -> Option<Duration> {
         if let Some(old) = retry.expire(millis_since_1970()) {
             self.give_up(old, retry, stop).await?;
@@ -98,8 +98,8 @@ impl Deliverer {
         Some(consequence.backoff)
     }
 
-    /// Writes records that will not be tried again to the on-failure destination, if there is one, before they are
-    /// committed. Returns `None` if `stop` is cancelled before they are written.
+    /// Discards records: writes them to the on-failure destination, if there is one, and then commits their offsets. A
+    /// failed write is retried until it succeeds. Returns `None` if `stop` is cancelled before the records are written.
     async fn give_up(&self, given_up: GivenUp, left: &Retry, stop: &CancellationToken) -> Option<()> {
         let GivenUp { batch, condition, invocations } = &given_up;
         let (topic, partition, first_offset) = first_record(batch);
@@ -126,7 +126,7 @@ impl Deliverer {
                 records,
                 ?condition,
                 key,
-                "batch given up; the on-failure destination has it"
+                "batch discarded and written to the on-failure destination"
             );
         } else {
             tracing::warn!(
@@ -135,7 +135,7 @@ impl Deliverer {
                 first_offset,
                 records,
                 ?condition,
-                "batch given up and lost, because there is no --on-failure destination"
+                "batch discarded and lost: no --on-failure destination"
             );
         }
         self.commit(batch, left).await;
@@ -143,8 +143,8 @@ impl Deliverer {
         Some(())
     }
 
-    /// Commits the records that are done, but not past a record that is left. A failure is only logged: what is not
-    /// committed is delivered again.
+    /// Commits the offsets of records that are processed or discarded, but not past a record that is still to be
+    /// delivered. A failure is only logged, because records whose offsets remain uncommitted are delivered again.
     async fn commit(&self, batch: &Batch, left: &Retry) {
         if batch.is_empty() {
             return;
@@ -153,28 +153,28 @@ impl Deliverer {
         for (topic, partition, next) in batch.next_offsets() {
             let next = left.committable(topic, partition, next);
             if let Err(error) = offsets.add_partition_offset(topic, partition, Offset::Offset(next)) {
-                tracing::warn!(topic, partition, next, %error, "failed to commit an offset");
+                tracing::warn!(topic, partition, next, %error, "failed to add an offset to the commit");
             }
         }
         let consumer = Arc::clone(&self.consumer);
         let committed = tokio::task::spawn_blocking(move || consumer.commit(&offsets, CommitMode::Sync)).await;
         match committed {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "failed to commit the offsets of records that are done"),
-            Err(error) => tracing::warn!(%error, "failed to commit the offsets of records that are done"),
+            Ok(Err(error)) => tracing::warn!(%error, "failed to commit offsets"),
+            Err(error) => tracing::warn!(%error, "failed to commit offsets: the task that commits them failed"),
         }
     }
 }
 
-/// An invocation's outcome.
+/// Outcome of an invocation, with the function's counters and the reason for a failure.
 pub(crate) struct Judgement {
     pub(crate) outcome: Outcome,
     pub(crate) report: Option<Report>,
-    /// Why the outcome is not [`Outcome::Success`].
+    /// Reason that the outcome is not [`Outcome::Success`]; `None` if it is.
     pub(crate) failure: Option<Failure>,
 }
 
-/// Why an invocation was not a complete success.
+/// Reason that an invocation failed, entirely or for some of the records.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -185,7 +185,8 @@ pub(crate) enum Failure {
     Response(#[from] serde_json::Error),
 }
 
-/// Turns a function's response into an outcome. The body is read only if the mapping has `ReportBatchItemFailures`.
+/// Derives the outcome from a function's response. The body is parsed only if the mapping has
+/// `ReportBatchItemFailures`.
 pub(crate) fn judge(invoked: Result<Response, InvokeError>, report_batch_item_failures: bool) -> Judgement {
     let success = |report| Judgement { outcome: Outcome::Success, report, failure: None };
     let other = |outcome, failure| Judgement { outcome, report: None, failure: Some(failure) };
@@ -204,7 +205,7 @@ pub(crate) fn judge(invoked: Result<Response, InvokeError>, report_batch_item_fa
     }
 }
 
-/// Returns topic, partition and offset of a batch's first record.
+/// Returns the topic, partition and offset of a batch's first record, or default values if the batch is empty.
 fn first_record(batch: &Batch) -> (&str, i32, i64) {
     let first = batch.partitions().first();
     let first = first.and_then(|part| Some((part.topic(), part.partition(), part.records().next()?.0)));

@@ -1,4 +1,4 @@
-//! The event source: a [`Subscription`] that runs on its own thread.
+//! The event source: runs a [`Subscription`] on a separate thread.
 
 use std::sync::Arc;
 
@@ -10,17 +10,18 @@ use crate::progress::Progress;
 use crate::reader::{EventSourceError, Subscription};
 use crate::settings::Settings;
 
-/// Reads topics and invokes a function with their records. Dropping it stops it.
+/// A running event source: reads topics and invokes a function with their records. Dropping this value stops the event
+/// source without waiting for the current invocation.
 pub struct EventSource {
     stop: DropGuard,
     thread: tokio::task::JoinHandle<Result<(), EventSourceError>>,
 }
 
 impl EventSource {
-    /// Starts an event source.
+    /// Starts an event source. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// [`EventSourceError::Kafka`] if librdkafka rejects a setting.
+    /// [`EventSourceError::Kafka`] if librdkafka rejects a setting or the topics.
     pub fn start(
         settings: Settings,
         function: Arc<dyn Function>,
@@ -44,16 +45,16 @@ impl EventSource {
         }
     }
 
-    /// Completes and commits the current invocation, and stops the event source.
+    /// Stops the event source. The current invocation is completed and its offsets are committed first.
     ///
     /// # Errors
-    /// The error that ended the event source earlier.
+    /// The error that ended the event source.
     pub async fn finish(self) -> Result<(), EventSourceError> {
         drop(self.stop);
         self.thread.await?
     }
 
-    /// Waits until the event source ends on its own, which it does only if it fails, and returns why.
+    /// Waits until the event source fails and returns the error. After that, the event source can only be dropped.
     pub async fn failure(&mut self) -> EventSourceError {
         match (&mut self.thread).await {
             Ok(Ok(())) => EventSourceError::Stopped,

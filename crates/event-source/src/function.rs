@@ -1,4 +1,5 @@
-//! The function that batches go to: any that implements [`Function`], for example one behind Lambda's invocation API.
+//! The function that receives batches: any type that implements [`Function`], for example [`HttpFunction`] for a
+//! function behind Lambda's invocation API.
 
 use std::error::Error;
 use std::fmt;
@@ -16,22 +17,22 @@ use serde::Serialize;
 
 use crate::batch::MAX_PAYLOAD;
 
-/// Longest part of a failed response's body that is reported, in bytes.
+/// Maximum number of bytes of a failed response's body to include in the error.
 const MAX_REPORTED_BODY: usize = 1000;
 
-/// A function that is invoked with batches. Its `Display` text is for people.
+/// A function that is invoked with batches. `Display` formats it for the user, for example as a URL.
 #[async_trait]
 pub trait Function: fmt::Display + Send + Sync {
     /// Returns the function's name in Lambda.
     fn name(&self) -> &str;
 
-    /// Runs the function with an event. [`Function::invoke`] limits the event's size and the time.
+    /// Runs the function with an event. [`Function::invoke`] limits the event's size and the duration.
     ///
     /// # Errors
     /// [`InvokeError`] unless the function is known to have succeeded.
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError>;
 
-    /// Invokes the function with an event, within Lambda's limits.
+    /// Invokes the function with an event of at most [`MAX_PAYLOAD`](crate::MAX_PAYLOAD) bytes, for at most `timeout`.
     ///
     /// # Errors
     /// [`InvokeError`] unless the function is known to have succeeded.
@@ -43,8 +44,8 @@ pub trait Function: fmt::Display + Send + Sync {
     }
 }
 
-/// A function behind Lambda's invocation API, such as `cargo lambda watch` or `sam local start-lambda`. Its URL looks like
-/// `http://localhost:9000/2015-03-31/functions/sink/invocations`.
+/// A function behind Lambda's invocation API, which `cargo lambda watch` and `sam local start-lambda` provide. Its URL
+/// looks like `http://localhost:9000/2015-03-31/functions/sink/invocations`.
 #[derive(Clone, Debug)]
 pub struct HttpFunction {
     url: Uri,
@@ -52,7 +53,7 @@ pub struct HttpFunction {
 }
 
 impl HttpFunction {
-    /// Creates the function at a URL. Nothing is sent before the first invocation.
+    /// Creates a client of the function at a URL. Sends no request before the first invocation.
     pub fn new(url: Uri) -> Self {
         HttpFunction { url, client: Client::builder(TokioExecutor::new()).build_http() }
     }
@@ -94,7 +95,7 @@ impl Function for HttpFunction {
             status if status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR => {
                 Err(InvokeError::Function(text().into()))
             }
-            // Lambda throttles with 429, which is not an error of the function.
+            // Lambda throttles with status 429, which is not an error of the function.
             status => Err(InvokeError::Status { url: self.url.clone(), status, body: text() }),
         }
     }
@@ -115,9 +116,8 @@ fn causes(error: &dyn Error) -> String {
 /// Response of a function that succeeded.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
-    /// The response's body.
     pub body: Bytes,
-    /// Counters of what the function stored. A function behind HTTP does not report them.
+    /// Counters of what the function stored. `None` for a function behind HTTP.
     pub report: Option<Report>,
 }
 
@@ -126,13 +126,13 @@ pub struct Response {
 pub struct Report {
     /// Records in the event, except those of partitions that failed.
     pub records: u64,
-    /// Bytes stored, compressed.
+    /// Bytes stored, after compression.
     pub bytes: u64,
     /// Objects stored.
     pub objects: u64,
     /// Records stored in the quarantine.
     pub quarantined: u64,
-    /// Records skipped because they were stored already.
+    /// Records skipped because they had already been stored.
     pub skipped: u64,
 }
 
@@ -146,7 +146,7 @@ impl AddAssign for Report {
     }
 }
 
-/// Why an invocation failed.
+/// Error returned when an invocation fails.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
     /// The function ran and returned an error.
@@ -155,39 +155,36 @@ pub enum InvokeError {
     /// The function ran for longer than permitted.
     #[error("the function timed out after {0:?}")]
     Timeout(Duration),
-    /// The event exceeds Lambda's limit, so that the function never receives it: one record is too large.
+    /// The event exceeds Lambda's payload limit, so the function is not invoked. Only an event with a single record can
+    /// be this large.
     #[error(
-        "RequestEntityTooLarge: the event has {size} bytes, and Lambda accepts {MAX_PAYLOAD}; --maximum-retry-attempts gives such a record up"
+        "RequestEntityTooLarge: the event is {size} bytes long, but Lambda accepts at most {MAX_PAYLOAD}; set --maximum-retry-attempts to discard its record"
     )]
     TooLarge {
         /// Size of the event in bytes.
         size: usize,
     },
-    /// The function could not be reached.
+    /// The function could not be reached, or the connection broke before the response was complete.
     #[error("the function did not respond: {url}: {causes}")]
     NoResponse {
-        /// The function's URL.
         url: Uri,
-        /// The source and its causes.
+        /// Message of the source error, followed by those of its causes.
         causes: String,
-        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The function did not run; for example, it was throttled.
-    #[error("the function did not respond: {url} returned {status}: {body}")]
+    /// The API returned a status that does not come from the function, for example 429 for throttling.
+    #[error("the function did not run: {url} returned {status}: {body}")]
     Status {
-        /// The function's URL.
         url: Uri,
-        /// The HTTP status.
         status: StatusCode,
-        /// The start of the body.
+        /// Start of the response's body.
         body: String,
     },
 }
 
 impl InvokeError {
-    /// Returns `true` if the invocation counts as an attempt. Otherwise the function did not run, and the batch is retried
-    /// until it does.
+    /// Returns `true` if the invocation counts as an attempt. Otherwise, the function returned no result, and the batch
+    /// is retried until it does.
     pub fn counts_as_attempt(&self) -> bool {
         match self {
             InvokeError::Function(_) | InvokeError::Timeout(_) | InvokeError::TooLarge { .. } => true,

@@ -1,5 +1,5 @@
-//! The batch in flight, as a rebalance sees it: whether to wait for an invocation, and which partitions the batch has
-//! lost to another member of the group.
+//! State of the batch in flight on which rebalances depend: whether an invocation is running, and which partitions the
+//! batch has lost to other members of the group.
 //!
 //! The consumer's rebalance callbacks, the loop that reads and the task that delivers share this state:
 //!
@@ -24,39 +24,41 @@ pub(crate) struct InFlight {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether the function runs, or its records are being committed.
+    /// `true` while the function is running or the offsets of its records are being committed.
     invoking: bool,
     /// Partitions revoked since the batch began.
     lost: BTreeSet<TopicPartition>,
-    /// Partitions revoked since the reader last asked.
+    /// Partitions revoked since the last call of `take_revoked`.
     revoked: Vec<TopicPartition>,
 }
 
 impl InFlight {
-    /// Starts a batch, which has no records of the partitions that were lost before.
+    /// Starts a batch and clears the lost partitions. The batch must contain no records of partitions that were revoked
+    /// before.
     pub(crate) fn begin_batch(&self) {
         self.state().lost.clear();
     }
 
-    /// Starts an invocation. Returns the lost partitions, whose records must not be passed to the function.
+    /// Starts an invocation. Returns the partitions lost since the batch began, whose records must not be passed to the
+    /// function.
     pub(crate) fn begin_invocation(&self) -> BTreeSet<TopicPartition> {
         let mut state = self.state();
         state.invoking = true;
         state.lost.clone()
     }
 
-    /// Returns the partitions that were lost since the batch began, which must not be committed.
+    /// Returns the partitions lost since the batch began, whose offsets must not be committed.
     pub(crate) fn lost(&self) -> BTreeSet<TopicPartition> {
         self.state().lost.clone()
     }
 
-    /// Ends an invocation, after its records have been committed.
+    /// Ends an invocation. Must be called after the offsets of its records have been committed.
     pub(crate) fn end_invocation(&self) {
         self.state().invoking = false;
         self.invocation_ended.notify_all();
     }
 
-    /// Waits for the current invocation, for at most `timeout`, and then marks the partitions as lost.
+    /// Waits until the current invocation ends, for at most `timeout`, and then marks the partitions as lost.
     pub(crate) fn revoke(&self, partitions: Vec<TopicPartition>, timeout: Duration) {
         let waited = self.invocation_ended.wait_timeout_while(self.state(), timeout, |state| state.invoking);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,4 @@
-//! Measures how far the group lags behind its topics, once a second. It has its own thread because every request to the
-//! broker blocks.
+//! Measures the group's lag once a second, on a separate thread because every request to the broker blocks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::progress::{Progress, TopicPartition};
 const INTERVAL: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the thread checks whether it should stop.
+/// Interval at which the thread checks whether it should stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Starts the thread, which ends when `stop` is cancelled.
@@ -27,7 +26,7 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
         while !stop.is_cancelled() {
             if waited >= INTERVAL {
                 waited = Duration::ZERO;
-                // If the broker does not respond, the reader logs it.
+                // Errors are not logged here, because the reader logs them too.
                 if let Ok(lag) = measure(&consumer, &stop) {
                     progress.set_lag(lag);
                 }
@@ -38,7 +37,8 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
     })
 }
 
-/// Returns the number of records between each partition's committed offset, or its start, and its end.
+/// Returns the lag of each assigned partition: the number of offsets from the committed one to the end. Without a
+/// committed offset, the lag is measured from the start of the partition.
 fn measure(consumer: &GroupConsumer, stop: &CancellationToken) -> KafkaResult<BTreeMap<TopicPartition, u64>> {
     let assigned = consumer.assignment()?;
     if assigned.count() == 0 {

@@ -1,23 +1,24 @@
-//! The local twin of AWS Lambda's Kafka event source mapping, for any function.
+//! A local implementation of AWS Lambda's event source mapping for Kafka, for any function.
 //!
 //! [`EventSource`] reads topics as a member of a consumer group, collects records into batches (`batcher`), invokes the
-//! [`function`] with each batch in the very format that Lambda sends, and commits the offsets once the function has
-//! succeeded. When the function fails, `retry` decides which records are tried again, whether a batch is split, and
-//! which records are given up; those go to the on-failure destination ([`on_failure`]), from which [`redrive`] can bring
-//! them back.
+//! [`function`] with each batch in exactly the format that Lambda sends, and commits the offsets once the function has
+//! succeeded. When the function fails, `retry` decides which records are retried, whether the batch is split, and which
+//! records are discarded. Discarded records are written to the on-failure destination ([`on_failure`]), if there is
+//! one, and [`redrive`] can deliver them again.
 //!
 //! ```text
 //! consumer -> batcher -> deliver -> function
 //!                          |  ^
 //!                          v  | retry
-//!                       commit, or on-failure destination
+//!          (on-failure destination, then) commit
 //! ```
 //!
 //! One batch is in flight at a time, so that records of a partition are never processed concurrently. The next batch is
-//! collected meanwhile.
+//! collected in the meantime.
 //!
-//! The function is a trait: it can be behind Lambda's invocation API ([`function::HttpFunction`]) or in this process. A
-//! separate crate keeps this code independent of the sink, which is only one such function.
+//! [`function::Function`] is a trait: the function can be behind Lambda's invocation API ([`function::HttpFunction`])
+//! or in this process. A separate crate keeps this code independent of the sink, which is just one implementation of
+//! the trait.
 
 mod batch;
 mod batch_response;

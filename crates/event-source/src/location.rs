@@ -1,4 +1,4 @@
-//! Where batches that are given up are kept: a folder, or a prefix in S3.
+//! Location of discarded batches: a folder or an S3 prefix.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use aws_sdk_s3::Client;
 
-/// Where given-up batches are written to or read from.
+/// A folder or an S3 prefix to which discarded batches are written, or from which they are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// A folder on this machine.
@@ -14,19 +14,19 @@ pub enum Location {
     /// `s3://bucket/prefix`
     S3 {
         bucket: String,
-        /// The start of each key: empty, or ends with a slash.
+        /// Prefix of each key: empty, or ending with a slash.
         prefix: String,
     },
 }
 
-/// Why a text is not a [`Location`].
+/// Error returned when a string cannot be parsed as a [`Location`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
-    /// The text is empty, or names something else, such as an ARN.
+    /// The string is empty, an ARN, or a URL whose scheme is not `s3`.
     #[error("expected a folder or s3://BUCKET[/PREFIX]")]
     Other,
-    /// The bucket is empty.
-    #[error("expected the bucket's name after s3://")]
+    /// The bucket name is empty.
+    #[error("expected a bucket name after s3://")]
     NoBucket,
 }
 
@@ -61,17 +61,16 @@ impl FromStr for Location {
     }
 }
 
-/// A [`Location`] with the client that it needs.
+/// A [`Location`], with a client if it is in S3.
 #[derive(Clone, Debug)]
 pub enum OpenLocation {
     /// A folder on this machine.
     Folder(PathBuf),
     /// `s3://bucket/prefix`
     S3 {
-        /// A client for the bucket.
         client: Client,
         bucket: String,
-        /// The start of each key: empty, or ends with a slash.
+        /// Prefix of each key: empty, or ending with a slash.
         prefix: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The on-failure destination, which batches are written to when they are given up.
+//! The on-failure destination, to which discarded batches are written.
 
 use std::path::{Path, PathBuf};
 
@@ -7,46 +7,30 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use crate::location::OpenLocation;
 
-/// An open destination for batches that are given up.
+/// An open destination for discarded batches.
 #[derive(Clone, Debug)]
 pub struct OnFailureDestination(OpenLocation);
 
-/// Why a batch could not be written to its on-failure destination.
+/// Error returned when an on-failure destination cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DestinationError {
     /// The folder cannot be created.
-    #[error("failed to create the folder {} of --on-failure", path.display())]
-    CreateFolder {
-        /// The folder.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
+    #[error("failed to create the --on-failure folder {}", path.display())]
+    CreateFolder { path: PathBuf, source: std::io::Error },
     /// A file cannot be written.
     #[error("failed to write {}: {source}", path.display())]
-    WriteFile {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
+    WriteFile { path: PathBuf, source: std::io::Error },
     /// An object cannot be written.
     #[error("failed to write s3://{bucket}/{key}: {}", DisplayErrorContext(&**source))]
-    PutObject {
-        bucket: String,
-        /// The object.
-        key: String,
-        /// The cause.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    PutObject { bucket: String, key: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
 impl OnFailureDestination {
     /// Opens a destination. A folder is created if it does not exist.
     ///
     /// # Errors
-    /// [`DestinationError::CreateFolder`] if it cannot be created.
+    /// [`DestinationError::CreateFolder`] if the folder cannot be created.
     pub fn open(location: OpenLocation) -> Result<Self, DestinationError> {
         if let OpenLocation::Folder(path) = &location
             && let Err(source) = std::fs::create_dir_all(path)
@@ -56,10 +40,10 @@ impl OnFailureDestination {
         Ok(OnFailureDestination(location))
     }
 
-    /// Writes a document.
+    /// Writes a document. Its key is relative to the folder or the prefix.
     ///
     /// # Errors
-    /// [`DestinationError`] if it cannot be written.
+    /// [`DestinationError`] if the document cannot be written.
     pub(crate) async fn write(&self, key: &str, document: &str) -> Result<(), DestinationError> {
         match &self.0 {
             OpenLocation::S3 { client, bucket, prefix } => {

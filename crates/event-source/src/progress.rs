@@ -11,7 +11,7 @@ use crate::function::Report;
 
 pub type TopicPartition = (String, i32);
 
-/// Counters, each partition's progress and its lag.
+/// Counters, and the progress and lag of each partition.
 #[derive(Debug, Default)]
 pub struct Progress {
     batches: AtomicU64,
@@ -31,27 +31,27 @@ struct State {
     lag: BTreeMap<TopicPartition, u64>,
 }
 
-/// Counters at one moment.
+/// A snapshot of the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Batches that succeeded.
+    /// Batches that the function processed. The parts of a split batch are counted separately.
     pub batches: u64,
-    /// Records in these batches.
+    /// Records in the processed batches.
     pub records: u64,
-    /// Failed invocations.
+    /// Invocations that failed, entirely or for some of the records.
     pub failures: u64,
-    /// Records that succeeded after an invocation with them had failed.
+    /// Records that the function processed after an earlier invocation with them had failed.
     pub retried: u64,
-    /// Records that were given up.
+    /// Discarded records.
     pub given_up: u64,
-    /// Counters that the function reported; zero if it does not report any.
+    /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,
-    /// Greatest timestamp of a record that succeeded, in milliseconds since 1970.
+    /// Latest timestamp of a processed record, in milliseconds since 1970. `None` until a record has been processed.
     pub newest: Option<i64>,
 }
 
 impl Progress {
-    /// Counts a batch that succeeded; `retried` if an earlier invocation with it had failed.
+    /// Counts a processed batch. `retried` means that an earlier invocation with it failed.
     pub(crate) fn succeeded(&self, batch: &Batch, report: Option<Report>, retried: bool) {
         let records = batch.records() as u64;
         self.batches.fetch_add(1, Ordering::Relaxed);
@@ -104,18 +104,19 @@ impl Progress {
         }
     }
 
-    /// Returns the number of records of each assigned partition that are not committed yet. At most a second old.
+    /// Returns the number of uncommitted records in each assigned partition. Updated once a second while the broker
+    /// responds.
     pub fn lag(&self) -> BTreeMap<TopicPartition, u64> {
         self.state().lag.clone()
     }
 
-    /// Waits until `count` records have succeeded or been given up.
+    /// Waits until `count` records have been processed or discarded.
     pub async fn stored_records(&self, count: u64) {
         let settled = || self.records.load(Ordering::Relaxed) + self.given_up.load(Ordering::Relaxed);
         self.until(|| settled() >= count).await;
     }
 
-    /// Waits until the partition's records up to and including `offset` have succeeded or been given up.
+    /// Waits until the partition's records up to and including `offset` have been processed or discarded.
     pub async fn stored(&self, topic: &str, partition: i32, offset: i64) {
         let key = (topic.to_owned(), partition);
         self.until(|| self.state().next_offsets.get(&key).is_some_and(|next| *next > offset)).await;
@@ -123,7 +124,7 @@ impl Progress {
 
     async fn until(&self, reached: impl Fn() -> bool) {
         loop {
-            // Subscribe before the check; otherwise a change between the two is missed.
+            // Subscribe before the check; otherwise a change between the two would be missed.
             let changed = self.changed.notified();
             if reached() {
                 return;

@@ -1,4 +1,4 @@
-//! Joins the consumer group, collects batches and has them delivered, one at a time.
+//! Joins the consumer group, collects records into batches, and starts the delivery of one batch at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,36 +22,33 @@ use crate::lag;
 use crate::progress::Progress;
 use crate::settings::{Settings, StartingPosition};
 
-/// Longest wait for a record before the reader checks whether it should stop.
+/// Maximum time to wait for a record before the reader checks whether it should stop.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Records read in a row before the reader checks the clock, the invocation and the group again.
+/// Maximum number of records to read before the reader checks the clock, the delivery and the group again.
 const MAX_RECORDS_PER_ROUND: usize = 100;
 
-/// Partitions are paused if an invocation takes longer than this. The group requires the consumer to poll meanwhile, but
-/// pausing drops the prefetched records, so the reader simply waits for quick functions.
+/// Maximum time to wait for the current delivery when the next batch is ready. After that, the reader pauses the
+/// partitions and polls, because the group requires its members to poll. Pausing discards the prefetched records, so it
+/// is avoided during short deliveries.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 
-/// Why an event source ended.
+/// Error that ended an event source.
 #[derive(Debug, thiserror::Error)]
 pub enum EventSourceError {
-    /// librdkafka rejects a setting, or the group cannot be joined.
+    /// librdkafka rejected a setting, or the broker permanently rejected the consumer.
     #[error("the event source failed to read from {servers}: {source}{}", Operation::ConsumeInGroup.hint(source.rdkafka_error_code()))]
-    Kafka {
-        /// The bootstrap servers.
-        servers: String,
-        /// The cause.
-        source: KafkaError,
-    },
-    /// The task that delivers a batch, or the thread that reads, panicked. Continuing would commit past its batch.
-    #[error("a task of the event source failed")]
+    Kafka { servers: String, source: KafkaError },
+    /// The task that delivers a batch, or the thread that reads, panicked. Continuing would commit offsets past a batch
+    /// that was not delivered.
+    #[error("internal error: a task of the event source failed (this is a bug)")]
     Task(#[from] JoinError),
-    /// The event source was stopped.
+    /// The event source was stopped and had not failed.
     #[error("the event source was stopped")]
     Stopped,
 }
 
-/// A member of the consumer group, and the function that its records go to.
+/// A member of the consumer group, and the function that receives its records.
 pub(crate) struct Subscription {
     consumer: Arc<GroupConsumer>,
     in_flight: Arc<InFlight>,
@@ -62,7 +59,7 @@ impl Subscription {
     /// Subscribes to the topics as a member of the group.
     ///
     /// # Errors
-    /// [`EventSourceError::Kafka`] if librdkafka rejects a setting.
+    /// [`EventSourceError::Kafka`] if librdkafka rejects a setting or the topics.
     pub(crate) fn new(
         settings: Settings,
         function: Arc<dyn Function>,
@@ -96,10 +93,12 @@ impl Subscription {
         Ok(Subscription { consumer, in_flight, deliverer })
     }
 
-    /// Runs until `stop` is cancelled; the current invocation is completed and committed first. Blocks the thread.
+    /// Reads and delivers records until `stop` is cancelled, then completes the current invocation and commits its
+    /// offsets. Blocks the thread.
     ///
     /// # Errors
-    /// [`EventSourceError`] if the broker rejects the consumer permanently, or a delivery panics.
+    /// [`EventSourceError::Kafka`] if the broker permanently rejects the consumer, [`EventSourceError::Task`] if a
+    /// delivery panics.
     pub(crate) fn run(self, runtime: &Handle, stop: &CancellationToken) -> Result<(), EventSourceError> {
         // If reading ends for any reason, delivery and the measurement of the lag end too.
         let stop = stop.child_token();
@@ -118,7 +117,7 @@ impl Subscription {
         let read = reader.read();
         stop.cancel();
         let delivered = reader.join_delivery();
-        // A panic of the measurement does not matter any more.
+        // A panic of the lag thread no longer matters.
         let _ = lag.join();
         read.and(delivered)
     }
@@ -130,11 +129,11 @@ struct Reader<'a> {
     runtime: &'a Handle,
     stop: &'a CancellationToken,
     batcher: Batcher,
-    /// Closed batches that wait for the current delivery.
+    /// Closed batches that wait for the current delivery to end.
     ready: VecDeque<Batch>,
     delivery: Option<JoinHandle<()>>,
     paused: bool,
-    /// Whether the last poll returned no record.
+    /// `true` if the last poll returned no record.
     drained: bool,
 }
 
@@ -168,7 +167,7 @@ impl Reader<'_> {
                 if self.drained || !self.ready.is_empty() {
                     break;
                 }
-                // The rest of the round takes only records that have been fetched already.
+                // The rest of the round takes only records that have already been fetched.
                 timeout = Duration::ZERO;
             }
             // Rebalances happen during a poll that returns no record.
@@ -177,8 +176,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Starts the delivery of the next batch unless one is running. A batch whose window ends during a delivery waits for
-    /// it and keeps growing.
+    /// Starts the delivery of the next batch unless a delivery is running. A batch whose window ends during a delivery
+    /// keeps growing until the delivery ends.
     fn start_delivery(&mut self, now: Instant) -> Result<(), EventSourceError> {
         if self.delivery.as_ref().is_some_and(JoinHandle::is_finished) {
             self.join_delivery()?;
@@ -186,13 +185,14 @@ impl Reader<'_> {
         if self.delivery.is_some() {
             return Ok(());
         }
-        // With a window of 0, a batch is everything that has been fetched already.
+        // With a window of 0, a batch is closed once no fetched record is left.
         let no_window = self.subscription.deliverer.settings.limits.window.is_zero();
         if self.ready.is_empty() && self.batcher.due().is_some_and(|due| due <= now) && (self.drained || !no_window) {
             self.ready.extend(self.batcher.take());
         }
         if let Some(batch) = self.ready.pop_front() {
-            // Called on this thread, which the rebalances run on too: a partition revoked from now on affects this batch.
+            // Called on this thread because rebalance callbacks run on it too: every partition revoked from now on
+            // counts as lost to this batch.
             self.subscription.in_flight.begin_batch();
             let (deliverer, stop) = (Arc::clone(&self.subscription.deliverer), self.stop.clone());
             self.delivery = Some(self.runtime.spawn(async move { deliverer.deliver(batch, &stop).await }));
@@ -203,7 +203,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Waits up to [`PAUSE_AFTER`] for the current delivery. Returns `true` if it has ended.
+    /// Waits up to [`PAUSE_AFTER`] for the current delivery to end. Returns `true` if no delivery is running any more.
     fn delivery_ends_soon(&mut self) -> Result<bool, EventSourceError> {
         let Some(delivery) = &mut self.delivery else {
             return Ok(true);
@@ -218,7 +218,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Waits for the current delivery.
+    /// Waits for the current delivery, if any.
     fn join_delivery(&mut self) -> Result<(), EventSourceError> {
         match self.delivery.take() {
             Some(delivery) => Ok(self.runtime.block_on(delivery)?),
@@ -229,7 +229,7 @@ impl Reader<'_> {
     fn poll_timeout(&self, now: Instant) -> Duration {
         match self.batcher.due() {
             Some(due) if self.delivery.is_none() => due.saturating_duration_since(now).min(POLL_TIMEOUT),
-            // Short, because the delivery can end at any moment and this batch starts then.
+            // Short, because the delivery of this batch should start as soon as the current one ends.
             Some(_) => POLL_TIMEOUT / 10,
             None => POLL_TIMEOUT,
         }
@@ -247,8 +247,8 @@ impl Reader<'_> {
         consumer.assignment().and_then(|assigned| consumer.resume(&assigned)).map_err(|error| self.kafka(error))
     }
 
-    /// Drops the records of revoked partitions that are not in flight. Their next reader starts after the committed
-    /// offsets.
+    /// Drops the records of revoked partitions, except those in flight. The next consumer of each partition starts at
+    /// its committed offset.
     fn drop_revoked(&mut self) {
         for (topic, partition) in self.subscription.in_flight.take_revoked() {
             self.batcher.drop_partition(&topic, partition);

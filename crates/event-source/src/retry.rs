@@ -1,18 +1,19 @@
-//! Decides for a batch whether it is tried, retried, split or given up.
+//! Decides whether a batch is retried, split or discarded.
 //!
-//! [`Retry`] is a state machine without Kafka, function or clock. It receives the outcome of each invocation and returns
-//! which records are done, which are given up, and how long to wait before the next invocation.
+//! [`Retry`] is a state machine that uses neither Kafka, the function nor the clock. It receives the outcome of each
+//! invocation and returns which records are processed, which are discarded, and how long to wait before the next
+//! invocation.
 //!
 //! ```text
-//!              Success          done
-//!              Partial(items)   done up to each partition's first failed item; the rest is a new piece
-//! invocation ─ Failed           bisect: two new pieces; else a retry of the piece, or given up
-//!              NotInvoked       retry of the piece, without using up an attempt
+//!              Success          all records are processed
+//!              Partial(items)   records before each partition's first failed item are processed; the rest is a new piece
+//! invocation ─ Failed           with `bisect`, the piece is split in two; otherwise it is retried, or discarded
+//!              NotInvoked       the piece is retried without using up an attempt
 //! ```
 //!
-//! The pieces of a batch are tried in order, one after the other, so that a partition's records stay in order whatever
-//! fails. Splitting uses up no attempts (AWS documents this for its streams); otherwise a large batch would be given up
-//! before its one bad record is found.
+//! The pieces of a batch are delivered in order, one at a time, so that a partition's records stay in order even after
+//! failures. Splitting uses up no attempts (AWS documents this for Kinesis and DynamoDB streams). Otherwise, a large
+//! batch would be discarded before its one bad record was found.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,14 +24,15 @@ use crate::batch_response::ItemIdentifier;
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Limits of retrying a batch. The defaults are AWS's.
+/// Limits on retrying a batch, with the defaults of AWS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Retries after the function failed, not counting the first invocation. `None` retries until it succeeds.
+    /// Maximum number of retries after the function has failed, not counting the first invocation. With `None`, a batch
+    /// is retried until the function succeeds.
     pub maximum_retry_attempts: Option<u32>,
-    /// Age beyond which records are given up. `None` never gives them up.
+    /// Maximum age of a record; older records are discarded. With `None`, records never expire.
     pub maximum_record_age: Option<Duration>,
-    /// Whether a batch with several records is split in two when the function fails.
+    /// If `true`, a batch with several records is split in two when the function fails.
     pub bisect: bool,
 }
 
@@ -43,43 +45,41 @@ pub(crate) enum Outcome {
     Partial(Vec<ItemIdentifier>),
     /// The function ran and failed, or timed out.
     Failed,
-    /// The function did not run: it cannot be reached, or is throttled. This is retried forever and uses up no
-    /// attempts.
+    /// The function did not run, because it could not be reached or was throttled. The batch is retried without using
+    /// up an attempt.
     NotInvoked,
 }
 
-/// Why records are given up.
+/// Reason that records are discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     /// The function failed on the last permitted attempt.
     RetryAttemptsExhausted,
-    /// The records are too old.
+    /// The records are older than [`RetryPolicy::maximum_record_age`].
     RecordAgeExceeded,
 }
 
-/// Records that are not tried again.
+/// Records that are discarded.
 #[derive(Clone, Debug)]
 pub(crate) struct GivenUp {
-    /// The records.
     pub(crate) batch: Batch,
-    /// Why they are given up.
     pub(crate) condition: Condition,
-    /// Number of invocations with them since they were last split.
+    /// Number of failed invocations with these records since they were last split off.
     pub(crate) invocations: u32,
 }
 
 /// Consequences of an invocation.
 #[derive(Debug, Default)]
 pub(crate) struct Consequence {
-    /// Records that are done.
+    /// Records that the function processed.
     pub(crate) done: Option<Batch>,
-    /// Records that are given up.
+    /// Records to discard.
     pub(crate) given_up: Option<GivenUp>,
-    /// Wait before the next invocation.
+    /// Delay before the next invocation.
     pub(crate) backoff: Duration,
 }
 
-/// A batch until all of its records are done or given up.
+/// State of a batch until all of its records are processed or discarded.
 #[derive(Debug)]
 pub(crate) struct Retry {
     policy: RetryPolicy,
@@ -89,9 +89,10 @@ pub(crate) struct Retry {
 #[derive(Debug)]
 struct Piece {
     batch: Batch,
-    /// Failures of the function since the piece was split off.
+    /// Failed invocations since the piece was split off. Those in which the function did not run are not counted.
     failures: u32,
-    /// Unsuccessful tries since then, including those in which the function did not run. They increase the backoff.
+    /// Failed invocations since the piece was split off, including those in which the function did not run. Determines
+    /// the backoff.
     unsuccessful: u32,
 }
 
@@ -102,7 +103,7 @@ impl Piece {
 }
 
 impl Retry {
-    /// Creates the state of a batch that has not been tried yet.
+    /// Creates the state of a batch that has not been delivered yet.
     pub(crate) fn new(batch: Batch, policy: RetryPolicy) -> Self {
         let mut retry = Retry { policy, pieces: VecDeque::new() };
         retry.push_front(batch);
@@ -114,16 +115,18 @@ impl Retry {
         self.pieces.front().map(|piece| &piece.batch)
     }
 
-    /// Returns the offset up to which a partition may be committed: `next`, or a smaller offset that is still to be
-    /// tried. That exists because records do not expire in the order of their offsets.
+    /// Returns the offset that may be committed for a partition: `next`, or the lowest offset that is still to be
+    /// delivered, whichever is lower. A lower offset can still be undelivered because records do not expire in offset
+    /// order.
     pub(crate) fn committable(&self, topic: &str, partition: i32, next: i64) -> i64 {
         let parts = self.pieces.iter().flat_map(|piece| piece.batch.partitions());
         let of_partition = parts.filter(|part| part.partition() == partition && part.topic() == topic);
         of_partition.filter_map(|part| part.records().next()).map(|(offset, _)| offset).fold(next, i64::min)
     }
 
-    /// Gives up the current records that are too old; `now` is in milliseconds since 1970. Must be called before each
-    /// invocation. A record without a timestamp never expires.
+    /// Removes and returns the current records that are too old. Returns `None` if no current record is too old. `now`
+    /// is in milliseconds since 1970. Must be called before each invocation. A record without a timestamp never
+    /// expires.
     pub(crate) fn expire(&mut self, now: i64) -> Option<GivenUp> {
         let age = i64::try_from(self.policy.maximum_record_age?.as_millis()).unwrap_or(i64::MAX);
         let is_old = |timestamp: i64| timestamp >= 0 && now.saturating_sub(timestamp) > age;
@@ -138,7 +141,7 @@ impl Retry {
         Some(GivenUp { batch: old, condition: Condition::RecordAgeExceeded, invocations })
     }
 
-    /// Records the outcome of the invocation with [`Retry::current`].
+    /// Records the outcome of an invocation with the records that [`Retry::current`] returned.
     pub(crate) fn record(&mut self, outcome: Outcome) -> Consequence {
         let Some(mut piece) = self.pieces.pop_front() else {
             return Consequence::default();
@@ -153,7 +156,7 @@ impl Retry {
             }
             Outcome::Failed => self.failed(piece),
             Outcome::Partial(items) => {
-                // As on AWS, an item that is not in the batch makes all of it fail.
+                // As on AWS, an item that is not in the batch fails the whole batch.
                 let Some((done, rest)) = split_at_items(&piece.batch, &items) else {
                     return self.failed(piece);
                 };
@@ -190,7 +193,8 @@ impl Retry {
         Consequence { backoff, ..Consequence::default() }
     }
 
-    /// Removes the records of a revoked partition. Its next reader receives all that is not committed.
+    /// Removes the records of a revoked partition. The consumer that takes over the partition receives every
+    /// uncommitted record.
     pub(crate) fn drop_partition(&mut self, topic: &str, partition: i32) {
         for piece in &mut self.pieces {
             piece.batch.drop_partition(topic, partition);
@@ -227,7 +231,7 @@ fn split_at_items(batch: &Batch, items: &[ItemIdentifier]) -> Option<(Batch, Bat
     Some(batch.split_at_offsets(first_failed))
 }
 
-/// Returns the wait after a number of unsuccessful tries: it doubles from a quarter of a second to half a minute.
+/// Returns the delay after a number of failed invocations. It doubles from 250 ms after the first to at most 30 s.
 pub(crate) fn backoff(unsuccessful: u32) -> Duration {
     FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(unsuccessful.saturating_sub(1))).min(MAX_BACKOFF)
 }
@@ -249,7 +253,8 @@ mod tests {
         ItemIdentifier { partition: partition.to_owned(), offset }
     }
 
-    /// Runs a function that fails on the `bad` offsets. Returns the offsets of each invocation, and what is given up.
+    /// Runs a function that fails on the `bad` offsets. Returns the offsets of each invocation, and the discarded
+    /// records.
     fn run(records: &[(i32, i64)], policy: RetryPolicy, bad: &[i64]) -> (Vec<Vec<i64>>, Vec<GivenUp>) {
         let records: Vec<_> = records.iter().map(|&(partition, offset)| (partition, offset, 0)).collect();
         let mut retry = Retry::new(batch(&records), policy);
@@ -259,7 +264,7 @@ mod tests {
             let fails = offsets.iter().any(|offset| bad.contains(offset));
             tried.push(offsets);
             given_up.extend(retry.record(if fails { Outcome::Failed } else { Outcome::Success }).given_up);
-            assert!(tried.len() < 1_000, "it does not end");
+            assert!(tried.len() < 1_000, "the retries do not end");
         }
         (tried, given_up)
     }
@@ -360,8 +365,8 @@ mod tests {
     }
 
     proptest! {
-        /// The function fails, succeeds in part or does not run, at random. In the end every record is done or given
-        /// up once, and each partition in order.
+        /// The function randomly fails, succeeds in part or does not run. In the end, every record has been processed
+        /// or discarded exactly once, in order within each partition.
         #[test]
         fn every_record_is_done_or_given_up_once_in_order(
             partitions in prop::collection::vec(0..3_i32, 1..40),

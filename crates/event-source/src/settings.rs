@@ -8,39 +8,34 @@ use crate::batch::Limits;
 use crate::on_failure::OnFailureDestination;
 use crate::retry::RetryPolicy;
 
-/// Longest time that Lambda lets a function run when a Kafka event source invokes it: 14 minutes.
+/// Maximum duration of an invocation by a Kafka event source mapping on Lambda: 14 minutes.
 pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(14 * 60);
 
-/// Where a new consumer group starts reading.
+/// Position at which the group starts reading a partition for which it has no valid committed offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartingPosition {
-    /// At the oldest record that the topic still holds.
+    /// The oldest record that the partition still contains.
     #[default]
     TrimHorizon,
-    /// After the newest record that exists when the group starts.
+    /// The end of the partition, so that only records produced later are read.
     Latest,
 }
 
-/// Settings of an event source.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Connection to the broker, in librdkafka's keys.
+    /// librdkafka's configuration of the connection to the broker.
     pub client: ClientConfig,
-    /// Topics to read.
     pub topics: Vec<String>,
-    /// Consumer group.
     pub group: String,
-    /// Where the group starts if it is new. An existing group continues after its committed offsets.
     pub starting_position: StartingPosition,
-    /// Limits of a batch.
     pub limits: Limits,
-    /// Longest time that one invocation may take.
+    /// Maximum duration of one invocation. A longer invocation counts as failed.
     pub timeout: Duration,
-    /// How a failed batch is retried.
     pub retry_policy: RetryPolicy,
-    /// Whether the function's response is read as a partial batch response (`ReportBatchItemFailures`).
+    /// If `true`, the function's response is parsed as a partial batch response (`ReportBatchItemFailures`). Otherwise
+    /// the response is ignored.
     pub report_batch_item_failures: bool,
-    /// Where records that are given up are written. `None` drops them.
+    /// Destination to which discarded records are written. With `None`, discarded records are lost.
     pub on_failure: Option<OnFailureDestination>,
 }
 

@@ -20,7 +20,7 @@ pub struct KafkaArgs {
     /// Read settings from FILE: librdkafka's, or a Java client.properties
     ///
     /// Java's sasl.jaas.config with SCRAM or PLAIN, and its PEM key stores, are translated. For any
-    /// other setting that librdkafka does not have, an error names the one to use instead.
+    /// other setting that librdkafka does not have, the error says what to do.
     #[arg(long, value_name = "FILE", help_heading = "Kafka")]
     pub config: Option<PathBuf>,
 }

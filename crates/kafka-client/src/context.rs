@@ -1,11 +1,11 @@
-//! The client context that several tools share.
+//! The client context shared by several tools.
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-/// Context of a client that logs nothing. Each call returns the errors that librdkafka would log.
+/// Client context that logs nothing, because each call returns the errors that librdkafka would log.
 pub struct SilentContext;
 
 impl ClientContext for SilentContext {

@@ -13,42 +13,35 @@ use crate::hints::Operation;
 use crate::settings::Settings;
 use crate::topic::Topic;
 
-/// How long the broker may take to create the topic.
+/// Maximum time for the broker to create the topic.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the broker may take to answer.
+/// Maximum time to wait for the response of the broker.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The outcome of [`create_topic`].
+/// Outcome of [`create_topic`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// The topic is new.
+    /// The topic was created.
     New,
-    /// The topic existed. Its number of partitions may differ.
+    /// The topic already existed, possibly with a different number of partitions.
     Existed,
 }
 
-/// Why a topic could not be created.
+/// Reason that a topic could not be created.
 #[derive(Debug, Error)]
 pub enum CreateTopicError {
-    /// No connection to the brokers.
+    /// Connecting to the brokers failed.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// The broker rejected the request.
     #[error("failed to create topic `{topic}` at {servers}: {reason}")]
-    Rejected {
-        /// The bootstrap servers.
-        servers: String,
-        /// The topic to create.
-        topic: Topic,
-        /// The broker's reason.
-        reason: String,
-    },
+    Rejected { servers: String, topic: Topic, reason: String },
 }
 
 /// Creates `topic` with `partitions` partitions and the broker's default replication factor, unless it exists.
 ///
 /// # Errors
-/// [`CreateTopicError`] if the broker cannot be reached, or rejects the request.
+/// [`CreateTopicError`] if the client cannot connect, or the broker rejects the request.
 pub async fn create_topic(settings: &Settings, topic: &Topic, partitions: u32) -> Result<Created, CreateTopicError> {
     let rejected = |reason: String| CreateTopicError::Rejected {
         servers: settings.servers().to_owned(),
@@ -76,5 +69,5 @@ pub async fn create_topic(settings: &Settings, topic: &Topic, partitions: u32) -
             None => {}
         }
     }
-    Err(rejected(last.map_or_else(|| "no answer".to_owned(), |code| code.to_string())))
+    Err(rejected(last.map_or_else(|| "no response".to_owned(), |code| code.to_string())))
 }

@@ -1,7 +1,7 @@
-//! Remedies for Kafka's errors, and which of the errors are permanent.
+//! Remedies for Kafka's errors, and the distinction between permanent and temporary ones.
 //!
 //! librdkafka's errors name neither the setting to change nor the permission that is missing. Both depend on the
-//! operation, so this is the only module with hints, and it looks them up by [`Operation`] and error code.
+//! operation, so this module looks up hints by [`Operation`] and error code. No other module contains hints.
 
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -20,18 +20,20 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Returns the remedy for an error, to be appended to its message. The hint may be empty.
+    /// Returns the remedy for an error, to be appended to its message, or an empty string if none is known.
     #[must_use]
     pub fn hint(self, code: Option<Code>) -> &'static str {
         match (self, code) {
             (Self::Produce, Some(Code::MessageSizeTooLarge)) => {
-                "; max.message.bytes of the topic limits a record, and a batch of them: raise it, or lower -X batch.size"
+                "; max.message.bytes of the topic limits records and batches: raise it, or lower -X batch.size"
             }
             (Self::Produce, Some(Code::MessageTimedOut)) => "; raise -X message.timeout.ms to try for longer",
             (Self::Produce, Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed)) => {
                 "; the user (-X sasl.username) needs DESCRIBE on the topic, and WRITE to send to it or READ to read it"
             }
-            (Self::Produce, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition)) => "; was the topic deleted?",
+            (Self::Produce, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition)) => {
+                "; the topic may have been deleted"
+            }
             (Self::ConsumeInGroup, Some(Code::TopicAuthorizationFailed)) => {
                 "; the user (-X sasl.username) needs READ on the topic"
             }
@@ -53,8 +55,8 @@ impl Operation {
 
     /// Returns `true` if retrying does not help.
     ///
-    /// A topic may still be created while a group waits for it, but a topic that is read without a group must already
-    /// exist. Permissions on a group concern its members only.
+    /// A topic may still be created while a consumer group waits for it, but a topic that is read without a group must
+    /// already exist. Permissions on a group concern only its members.
     #[must_use]
     pub fn is_permanent(self, error: &KafkaError) -> bool {
         match error.rdkafka_error_code() {

@@ -1,8 +1,9 @@
-//! Kafka access for the command lines.
+//! Kafka access for the command-line tools.
 //!
-//! [`settings`] turns the arguments, and librdkafka's or Java's configuration files, into validated settings. [`connection`]
-//! connects with them and reports the setting to change if that fails, [`create_topic`] creates topics, [`watermarks`] reads
-//! their first and last offsets, and [`hints`] contains the remedy for each of Kafka's errors.
+//! [`settings`] turns the arguments, and librdkafka's or Java's configuration files, into validated settings.
+//! [`connection`] connects with them and names the setting to change if that fails. [`create_topic`] creates topics,
+//! [`watermarks`] reads the first and last offsets of partitions, and [`hints`] contains the remedies for Kafka's
+//! errors.
 
 pub mod args;
 pub mod connection;

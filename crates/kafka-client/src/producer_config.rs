@@ -1,5 +1,5 @@
-//! The configuration of producers. By default, records are not lost, repeated or reordered; for a feed that can be resumed,
-//! they also leave no gaps.
+//! Configuration of producers. By default, records are not lost, repeated or reordered. In a feed that can be resumed,
+//! partitions also never have gaps.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use thiserror::Error;
 /// Settings by librdkafka's canonical key.
 pub(crate) type SettingsMap = BTreeMap<String, String>;
 
-/// All replicas confirm every record, retries do not repeat or reorder records, and batches are large, compressed and kept
-/// in bounded memory.
+/// Default settings: all in-sync replicas confirm every record, retries do not repeat or reorder records, and batches
+/// are large, compressed and buffered in bounded memory.
 const DEFAULTS: [(&str, &str); 10] = [
     ("acks", "all"),
     ("client.id", "tickerlake-producer"),
     ("compression.type", "lz4"),
     ("enable.idempotence", "true"),
     ("linger.ms", "20"),
-    // The default of Java's clients, so that a symbol's partition does not depend on the client that sends it.
+    // The default of Java's clients, so that a symbol's partition does not depend on which client sends the record.
     ("partitioner", "murmur2_random"),
     ("queue.buffering.max.kbytes", "131072"),
     ("queue.buffering.max.messages", "200000"),
@@ -50,8 +50,8 @@ pub struct NotResumable {
     reason: &'static str,
 }
 
-/// Checks that the user's settings leave no gaps: what has arrived in a partition is always the beginning of what was
-/// sent to it, and each symbol has a partition that can be computed.
+/// Rejects settings with which a feed could not be resumed. Resuming requires that each partition holds a prefix of the
+/// records sent to it, without gaps, and that the producer can compute each symbol's partition.
 pub(crate) fn check_gapless(given: &SettingsMap) -> Result<(), NotResumable> {
     for (key, permitted, reason) in GAPLESS_REQUIRES {
         if let Some(value) = given.get(key).filter(|value| !permitted.contains(&value.as_str())) {
@@ -65,7 +65,7 @@ pub(crate) fn check_gapless(given: &SettingsMap) -> Result<(), NotResumable> {
 pub(crate) fn producer_config(given: &SettingsMap, gapless: bool) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.extend(DEFAULTS.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    // Idempotence requires acks=all; a user who sets less disables it.
+    // Idempotence requires acks=all, so a lower setting disables it.
     if given.get("acks").is_some_and(|acks| acks != "all" && acks != "-1") {
         config.remove("enable.idempotence");
     }

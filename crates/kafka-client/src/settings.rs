@@ -22,36 +22,21 @@ pub struct Settings {
     gapless: bool,
 }
 
-/// Why settings cannot be used. Each message names the argument to change.
+/// Reason that settings cannot be used. Each message names the argument to change.
 #[derive(Debug, Error)]
 pub enum SettingsError {
-    /// No broker is named.
+    /// No broker is given.
     #[error("no Kafka broker: give --bootstrap-server HOST:PORT or set KAFKA_BOOTSTRAP_SERVERS")]
     NoServers,
     /// The file cannot be read.
     #[error("--config {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The error of reading it.
-        source: io::Error,
-    },
-    /// A line of the file is invalid.
+    Read { path: PathBuf, source: io::Error },
+    /// A line of the file has an invalid escape.
     #[error("--config {}: {source}", path.display())]
-    FileSyntax {
-        /// The file.
-        path: PathBuf,
-        /// The line and the error in it.
-        source: EscapeError,
-    },
+    FileSyntax { path: PathBuf, source: EscapeError },
     /// The file has a setting of Java's client that cannot be translated.
     #[error("--config {}: {source}", path.display())]
-    FileSetting {
-        /// The file.
-        path: PathBuf,
-        /// The setting and its replacement.
-        source: JavaSettingError,
-    },
+    FileSetting { path: PathBuf, source: JavaSettingError },
     /// An argument is not of the form KEY=VALUE.
     #[error("-X {0}: expected KEY=VALUE")]
     Syntax(String),
@@ -61,9 +46,8 @@ pub enum SettingsError {
     /// librdkafka rejects a key or its value.
     #[error("Kafka setting `{key}`: {reason}")]
     Rejected {
-        /// The key that librdkafka rejects, or whose value it rejects.
+        /// The key, or `?` if librdkafka does not name it.
         key: String,
-        /// librdkafka's reason.
         reason: String,
     },
     /// A feed with this setting cannot be resumed.
@@ -90,10 +74,11 @@ impl TryFrom<KafkaArgs> for Settings {
 }
 
 impl Settings {
-    /// Creates settings from librdkafka's keys and their values. If a key occurs twice, the later value counts.
+    /// Creates settings from librdkafka's keys and their values. If a key occurs more than once, its last value is
+    /// used.
     ///
     /// # Errors
-    /// [`SettingsError`] if no broker is named, or librdkafka rejects a key or a value.
+    /// [`SettingsError`] if no broker is given, or librdkafka rejects a key or a value.
     pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let given: SettingsMap = pairs.into_iter().map(|(key, value)| (canonical(&key).to_owned(), value)).collect();
         let servers = given.get("bootstrap.servers").map(|servers| servers.trim().to_owned());
@@ -106,12 +91,12 @@ impl Settings {
         }
     }
 
-    /// Returns the settings of a feed that can be resumed: what has arrived in a partition is always the beginning of
-    /// what was sent to it, so the feed can go on from the partition's last record.
+    /// Returns the settings for a feed that can be resumed: each partition always holds a prefix of the records sent to
+    /// it, without gaps, so the feed can continue after the partition's last record.
     ///
     /// # Errors
-    /// [`SettingsError::NotResumable`] names the user's setting that would leave gaps, or put a symbol into another
-    /// partition.
+    /// [`SettingsError::NotResumable`], which names the setting, if a setting of the user could leave gaps or make the
+    /// partition of a symbol unpredictable.
     pub fn gapless(self) -> Result<Self, SettingsError> {
         producer_config::check_gapless(&self.given)?;
         Ok(Self { gapless: true, ..self })
@@ -123,7 +108,7 @@ impl Settings {
         &self.servers
     }
 
-    /// Returns the user's settings and nothing else, for any kind of client.
+    /// Returns only the user's settings, for any kind of client.
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -131,14 +116,14 @@ impl Settings {
         config
     }
 
-    /// Returns the user's settings on top of the defaults of a producer that loses, repeats and reorders nothing.
+    /// Returns the user's settings on top of producer defaults that prevent lost, repeated and reordered records.
     #[must_use]
     pub(crate) fn producer_config(&self) -> ClientConfig {
         producer_config::producer_config(&self.given, self.gapless)
     }
 }
 
-/// Reads a file of librdkafka's settings, or a Java `client.properties`.
+/// Reads a file of librdkafka's settings, or a Java `client.properties`, which is translated.
 fn read_file(path: PathBuf) -> Result<Pairs, SettingsError> {
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -155,7 +140,7 @@ fn read_file(path: PathBuf) -> Result<Pairs, SettingsError> {
     translate(pairs).map_err(|source| SettingsError::FileSetting { path, source })
 }
 
-/// Prints keys but no values, since some are passwords.
+/// Prints the keys without their values, some of which are passwords.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings").field("servers", &self.servers).field("given", &self.given.keys()).finish()

@@ -1,4 +1,4 @@
-//! Reads the first and last offsets of a topic's partitions. All functions block until the broker answers.
+//! Reads the first and last offsets of a topic's partitions. All functions block the thread.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hints::Operation;
 
-/// How long one request may take.
+/// Maximum time for the broker to respond to one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a request to a partition's leader is retried before its error is returned.
+/// Maximum time to retry a request to a partition's leader before returning its error.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
-/// The pause between two requests to one leader.
+/// Pause before a failed request is retried.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The watermarks of one partition.
@@ -26,20 +26,20 @@ pub struct Watermarks {
     pub high: i64,
 }
 
-/// Watermarks of all partitions, and how quickly the leaders answered.
+/// Watermarks of all partitions, and the leaders' response time.
 #[derive(Debug, Default)]
 pub struct TopicWatermarks {
     /// Watermarks by partition number, from 0.
     pub partitions: Vec<Watermarks>,
-    /// How long the slowest leader took to answer.
+    /// Time that the slowest leader took to respond.
     pub slowest_answer: Duration,
 }
 
-/// Returns the watermarks of the partitions from 0 to `partitions`, as their leaders report them; `None` if `shutdown`
-/// is cancelled first.
+/// Returns the watermarks of the first `partitions` partitions, as reported by their leaders. Returns `None` if
+/// `shutdown` is cancelled first.
 ///
 /// # Errors
-/// librdkafka's error if a leader rejects the request, or does not answer for 30 seconds.
+/// librdkafka's error if a leader rejects the request permanently, or its requests keep failing for 30 seconds.
 pub fn topic_watermarks<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -68,10 +68,10 @@ pub fn topic_watermarks<C: ConsumerContext>(
     Ok(Some(watermarks))
 }
 
-/// Returns the last offset of each partition that holds a record, with the partition's number.
+/// Returns the number and the last offset of each partition that contains records.
 ///
 /// # Errors
-/// librdkafka's error if the broker does not answer in time.
+/// librdkafka's error if a request fails or takes longer than 5 seconds.
 pub fn last_offsets(client: &ClientConfig, topic: &str) -> KafkaResult<Vec<(i32, i64)>> {
     let consumer: BaseConsumer = client.create()?;
     let metadata = consumer.fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;

@@ -1,5 +1,5 @@
-//! Audits a lake: ledgers first, then objects, then the broker. Because of this order, everything that a ledger counts as
-//! stored has been stored when the objects are listed.
+//! Audits a lake: reads each topic's ledgers first, then its objects, then the broker. Because of this order, every
+//! object that a ledger counts as stored existed before the objects were listed. If it is not listed, it was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -25,46 +25,49 @@ use crate::row::{Row, Watermarks};
 
 const CONCURRENT_READS: usize = 8;
 
-/// Gaps that the broker classifies in one pass over its records.
+/// Maximum number of gaps to classify in one pass over the broker's records. More gaps need several passes.
 const MAX_GAPS_PER_REQUEST: usize = 10_000;
 
-/// The part of a lake that is audited.
+/// The part of a lake to audit.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// One topic, or all.
+    /// The only topic to audit, or `None` for all.
     pub topic: Option<String>,
-    /// One generation, or all.
+    /// The only generation to audit, or `None` for all.
     pub generation: Option<u32>,
-    /// Whether offsets below a partition's first stored one are ignored.
+    /// Whether to ignore missing offsets below a partition's first stored offset, unless its ledger declares them as
+    /// skipped.
     pub from_first: bool,
 }
 
 /// The result of an audit.
 #[derive(Debug)]
 pub struct Audit {
-    /// Objects read, and findings.
     pub report: Report,
-    /// Partitions with objects and without a ledger.
+    /// Partitions that have stored records but no ledger.
     pub lost_ledgers: Vec<LostLedger>,
 }
 
-/// Why a lake could not be audited.
+/// Reason that a lake could not be audited.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// The lake cannot be listed or read.
+    /// The lake could not be listed or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker does not respond.
+    /// The broker could not be queried.
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
 
-/// Audits the scope. With `client`, a broker's settings, missing offsets are compared with what the broker delivers. Needs
-/// a multi-threaded runtime.
+/// Audits the part of the lake that `scope` selects. `client` contains the settings for connecting to a broker: if it
+/// is given, missing offsets are compared with the records that the broker delivers.
 ///
 /// # Errors
-/// [`AuditError`] if the lake cannot be read or the broker does not respond. A finding is not an error.
+/// [`AuditError`] if the lake cannot be read or the broker cannot be queried. A finding is not an error.
+///
+/// # Panics
+/// If `client` is given and the runtime is not multi-threaded.
 pub async fn audit(lake: &Lake, scope: &Scope, client: Option<&ClientConfig>) -> Result<Audit, AuditError> {
     audit_in_passes(lake, scope, client, MAX_PASS_OBJECTS).await
 }
@@ -89,7 +92,7 @@ struct Auditor<'a> {
     lake: &'a Lake,
     scope: &'a Scope,
     broker: Option<Broker>,
-    /// Objects that one pass over the listing keeps.
+    /// Maximum number of objects that one pass over the listing keeps in memory.
     pass_objects: usize,
     report: Report,
     lost_ledgers: Vec<LostLedger>,
@@ -98,9 +101,10 @@ struct Auditor<'a> {
 /// A topic, before its objects are read.
 struct Topic<'a> {
     name: &'a str,
-    /// By generation and partition.
+    /// Ledgers by generation and partition.
     ledgers: BTreeMap<(u32, i32), LedgerRead>,
-    /// The newest generation, which is the one that the broker has, and the broker's partitions.
+    /// The newest generation, which is the one that the broker has, and the broker's partitions; `None` if the topic
+    /// is not compared with a broker.
     broker: Option<(u32, Vec<i32>)>,
 }
 
@@ -176,7 +180,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// Reads a topic's ledgers. Returns them and the greatest generation that has one.
+    /// Reads a topic's ledgers. Returns the ledgers in scope, and the highest generation that has a ledger.
     async fn read_ledgers(
         &mut self,
         topic: &str,
@@ -213,7 +217,7 @@ impl Auditor<'_> {
         Ok((stream::iter(reads).buffered(CONCURRENT_READS).try_collect().await?, greatest))
     }
 
-    /// Goes through the listing of a topic's objects. The first pass reports foreign objects.
+    /// Lists a topic's objects and returns the next ones after `after`. Only the first pass reports foreign objects.
     async fn list_pass(&mut self, topic: &str, after: Option<Object>, is_first: bool) -> Result<Pass, AuditError> {
         let mut pass = Pass::new(after, self.pass_objects, self.scope.generation);
         for area in Area::BOTH {
@@ -230,13 +234,14 @@ impl Auditor<'_> {
         Ok(pass)
     }
 
-    /// Returns the newest generation and the broker's partitions, unless the broker cannot be compared with the scope.
+    /// Returns the newest generation and the broker's partitions, or `None` without a broker. Also returns `None`, and
+    /// adds a finding, if the broker does not have the topic or the scope selects an older generation.
     fn broker_partitions(&mut self, topic: &str, newest: u32) -> Result<Option<(u32, Vec<i32>)>, AuditError> {
         let Some(broker) = &self.broker else { return Ok(None) };
         let partitions = block_in_place(|| broker.partitions(topic))?;
         let reason = match self.scope.generation.filter(|only| *only != newest) {
             _ if partitions.is_empty() => format!("the broker has no topic {topic}"),
-            Some(only) => format!("{topic}, generation {only}: the newest is {newest}"),
+            Some(only) => format!("{topic}, generation {only}: the newest generation is {newest}"),
             None => return Ok(Some((newest, partitions))),
         };
         self.report.findings.add(Finding::global(FindingKind::NotCompared, reason));
@@ -258,7 +263,7 @@ impl Auditor<'_> {
             let next = row.last.map_or(0, |last| last + 1).max(ledger.map_or(0, |ledger| ledger.next));
             row.broker = Some(Watermarks { low, high, lag: u64::try_from(high - next.max(low)).unwrap_or(0) });
             if next > high {
-                let text = format!("the broker's partition ends at {high}, the lake's at {next}");
+                let text = format!("the partition ends at {high} on the broker, but at {next} in the lake");
                 self.report.findings.add(Finding::new(FindingKind::BrokerBehind, &row.partition, text));
             }
         }
@@ -267,7 +272,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// Reports gaps, after the broker has classified them if it has the partition.
+    /// Reports gaps. If the broker has the partition, the gaps are first classified by the records that it delivers.
     fn report_gaps(
         &mut self,
         topic: &Topic<'_>,
@@ -298,14 +303,14 @@ impl Auditor<'_> {
 }
 
 impl Topic<'_> {
-    /// Returns the broker if it has a partition.
+    /// Returns the broker if it has the partition `key`.
     fn broker_of<'b>(&self, key: &PartitionKey, broker: Option<&'b Broker>) -> Option<&'b Broker> {
         let (generation, partitions) = self.broker.as_ref()?;
         broker.filter(|_| *generation == key.generation && partitions.contains(&key.partition))
     }
 }
 
-/// Counts a gap in its row and adds it to the findings.
+/// Adds a gap to its row's totals and to the findings.
 fn report_gap(
     row: &mut Row,
     ledger: Option<&Ledger>,
@@ -346,7 +351,8 @@ mod tests {
 
     use super::*;
 
-    /// Creates objects of two lines each, of two partitions, alternating between two days. The third one is missing.
+    /// Creates a lake with two partitions. Objects have two lines each and alternate between two days. The third
+    /// object of each partition is missing.
     fn lake(folder: &TempDir) -> Lake {
         for (partition, first) in (0..2).flat_map(|partition| (0..8_i64).map(move |n| (partition, 2 * n))) {
             let day = 20_000 + first / 2 % 2;

@@ -1,4 +1,4 @@
-//! Asks the broker how far its partitions reach, and which offsets it delivers. Blocks.
+//! Reads watermarks and records from the broker. All functions block.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -16,59 +16,44 @@ use crate::gaps::Gap;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest wait for the next record.
+/// Maximum time to wait for the next record.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Number of offsets between two gaps that are read, because seeking takes longer.
+/// Maximum number of offsets between two gaps to read rather than skip, because seeking takes longer.
 const MAX_READ_BETWEEN_GAPS: i64 = 10_000;
 
-/// Why the broker could not be asked.
+/// Error while querying the broker.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokerError {
-    /// librdkafka rejects a setting.
-    #[error("the broker {servers} (--bootstrap-server)")]
-    Settings {
-        /// The bootstrap servers.
-        servers: String,
-        /// The cause.
-        source: KafkaError,
-    },
-    /// The broker does not respond.
+    /// librdkafka rejected a setting.
+    #[error("failed to create a consumer for the broker {servers} (--bootstrap-server)")]
+    Settings { servers: String, source: KafkaError },
+    /// The broker did not return metadata or watermarks.
     #[error("the broker {servers} (--bootstrap-server) does not respond")]
-    NoResponse {
-        /// The bootstrap servers.
-        servers: String,
-        /// The cause.
-        source: KafkaError,
-    },
-    /// A partition cannot be read.
+    NoResponse { servers: String, source: KafkaError },
+    /// A partition could not be read.
     #[error("failed to read {topic}/{partition} from the broker {servers} (--bootstrap-server)")]
-    Read {
-        topic: String,
-        partition: i32,
-        /// The bootstrap servers.
-        servers: String,
-        /// The cause.
-        source: Box<ReadError>,
-    },
+    Read { topic: String, partition: i32, servers: String, source: Box<ReadError> },
 }
 
-/// Why a partition could not be read.
+/// Reason that a partition could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The broker reports an error that librdkafka does not overcome.
+    /// The broker reported an error from which librdkafka did not recover within 30 seconds, or does not recover at
+    /// all.
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    /// No record arrives.
-    #[error("no response within {} seconds", READ_TIMEOUT.as_secs())]
+    /// No record arrived for 30 seconds.
+    #[error("received no record for {} seconds", READ_TIMEOUT.as_secs())]
     Timeout,
 }
 
-/// A broker, read with the user's own settings, as the event source does: they decide which records it delivers.
+/// A connection to a broker. It uses the user's own settings, as the event source does, because settings such as
+/// `isolation.level` decide which records the broker delivers.
 pub(crate) struct Broker {
     consumer: BaseConsumer<SilentContext>,
     servers: String,
@@ -78,7 +63,7 @@ impl Broker {
     pub(crate) fn new(client: &ClientConfig) -> Result<Self, BrokerError> {
         let servers = client.get("bootstrap.servers").unwrap_or_default().to_owned();
         let mut client = client.clone();
-        // The consumer joins no group and commits nothing, but librdkafka requires a group's name.
+        // The consumer joins no group and commits nothing, but librdkafka requires a group ID.
         client
             .set("group.id", "tickerlake-audit")
             .set("enable.auto.commit", "false")
@@ -94,7 +79,7 @@ impl Broker {
         BrokerError::NoResponse { servers: self.servers.clone(), source }
     }
 
-    /// Returns the partitions of a topic; empty if the broker has no such topic.
+    /// Returns the partitions of a topic, or an empty list if the topic does not exist on the broker.
     pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<i32>, BrokerError> {
         // All topics are requested, because a request for one topic can create it.
         let metadata = self.consumer.fetch_metadata(None, REQUEST_TIMEOUT).map_err(|error| self.no_response(error))?;
@@ -102,13 +87,14 @@ impl Broker {
         Ok(named.flat_map(MetadataTopic::partitions).map(MetadataPartition::id).collect())
     }
 
-    /// Returns the first offset that the broker still has, and the offset after the last one.
+    /// Returns the first offset that the broker still has, and the offset after the last record.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), BrokerError> {
         let watermarks = self.consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT);
         watermarks.map_err(|error| self.no_response(error))
     }
 
-    /// Classifies the offsets of gaps, which must be in order, by whether the broker delivers them.
+    /// Classifies the offsets of `gaps` by whether the broker delivers them, and calls `report` with each result. The
+    /// gaps must be sorted by offset.
     pub(crate) fn classify(
         &self,
         topic: &str,
@@ -134,7 +120,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Reads the records in the gaps below `end`.
+    /// Reads the records in the gaps below `end`, and passes their offsets to `classifier`.
     fn read(
         &self,
         topic: &str,
@@ -173,8 +159,8 @@ impl Broker {
     }
 }
 
-/// Returns `true` if librdkafka overcomes the error. This includes a group that is not permitted, since the consumer joins
-/// none.
+/// Returns `true` if librdkafka recovers from the error on its own. A denied consumer group counts as transient,
+/// because the consumer joins no group.
 fn is_transient(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::finding_kind::FindingKind;
 
-/// Number of findings of one kind that are kept; the others are only counted.
+/// Maximum number of findings of one kind that are kept. Further findings are only counted.
 const MAX_SHOWN: usize = 20;
 
 /// A partition of a topic in one generation.
@@ -29,23 +29,23 @@ impl std::fmt::Display for PartitionKey {
     }
 }
 
-/// Something that an audit found.
+/// A fault or note that an audit reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub kind: FindingKind,
-    /// The partition, if it concerns one.
+    /// Affected partition; `None` if the finding does not concern a single partition.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub partition: Option<PartitionKey>,
-    /// The first offset.
+    /// First affected offset; `None` if the finding does not concern a range of offsets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<i64>,
-    /// The last offset.
+    /// Last affected offset, inclusive; `None` if `first` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
-    /// The objects.
+    /// Keys of the affected objects and ledgers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
-    /// Further details.
+    /// Details of the finding; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
 }
@@ -104,7 +104,7 @@ fn offsets(range: &Range<i64>) -> String {
     }
 }
 
-/// Findings by kind: the first 20 of each, and the number of all.
+/// Findings by kind: the first 20 of each kind, and the number of all findings of the kind.
 #[derive(Debug, Default)]
 pub struct Findings {
     by_kind: BTreeMap<FindingKind, (Vec<Finding>, u64)>,
@@ -119,7 +119,7 @@ impl Findings {
         }
     }
 
-    /// Removes the only finding of this kind about a partition.
+    /// Removes the finding of this kind about `partition`. A partition must have at most one finding of the kind.
     pub(crate) fn resolve(&mut self, kind: FindingKind, partition: &PartitionKey) {
         if let Some((shown, count)) = self.by_kind.get_mut(&kind) {
             shown.retain(|finding| finding.partition.as_ref() != Some(partition));
@@ -130,7 +130,7 @@ impl Findings {
         }
     }
 
-    /// Returns the kinds, each with the findings to show and the number of all.
+    /// Returns each kind with the findings to show and the number of all findings of the kind.
     pub fn kinds(&self) -> impl Iterator<Item = (FindingKind, &[Finding], u64)> {
         self.by_kind.iter().map(|(kind, (shown, count))| (*kind, &shown[..], *count))
     }

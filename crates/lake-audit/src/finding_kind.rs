@@ -1,70 +1,70 @@
-//! The kinds of findings, and what can be done about each.
+//! The kinds of findings, each with its remedy.
 
 use serde::{Serialize, Serializer};
 
 /// The kind of a finding, in the order of the report. From [`FindingKind::LedgerBehind`] on, a finding is only a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingKind {
-    /// Offsets between stored ones, in no object and not declared by the ledger.
+    /// Offsets between stored offsets that are in no object and that the ledger does not declare as skipped.
     Missing,
-    /// Offsets below the first stored one.
+    /// Offsets in no object, below the first stored offset.
     BeforeFirst,
-    /// Offsets that the ledger declares as skipped.
+    /// Offsets in no object that the ledger declares as skipped.
     Declared,
-    /// Offsets at or past the ledger's `next`.
+    /// Offsets in no object, at or past the ledger's `next`.
     Uncommitted,
-    /// Offsets that are stored according to the ledger.
+    /// Offsets in no object although the ledger says that they are stored.
     LedgerAhead,
-    /// One record in two objects.
+    /// A record that is stored twice.
     Duplicate,
-    /// Two different records with one offset.
+    /// Two different records with the same offset.
     TwoRecords,
-    /// An object that cannot be read.
+    /// An object that cannot be read completely, or has no records.
     Damaged,
-    /// An object whose first offset is not the one in its name.
+    /// An object whose first record does not have the offset in the object's name.
     WrongOffset,
-    /// An object whose lines are not in the order of their offsets.
+    /// An object whose offsets do not increase from line to line.
     OutOfOrder,
-    /// An object that spans more offsets than the sink stores in one.
+    /// An object that spans more offsets than the sink stores in one object.
     TooWide,
-    /// A line that the sink does not write.
+    /// A line that the sink did not write.
     ForeignLine,
-    /// A line of another partition, generation or topic.
+    /// A line whose partition, generation or topic differs from its object's.
     OtherPartition,
-    /// A record whose timestamp does not belong into its folder.
+    /// A record whose timestamp does not belong in its folder.
     WrongFolder,
-    /// Objects without a ledger.
+    /// A partition that has objects but no ledger.
     NoLedger,
     /// A ledger that cannot be read.
     LedgerDamaged,
-    /// Objects that were written with other settings than the ledger's.
+    /// Objects that were written with different settings than the ledger.
     OtherLayout,
-    /// A ledger that has not reached the objects.
+    /// A ledger whose `next` and high watermarks are below the last stored offset.
     LedgerBehind,
-    /// Offsets that the broker does not deliver.
+    /// Offsets in no object that the broker does not deliver.
     NotDelivered,
-    /// Offsets below the first stored one that the broker has removed.
+    /// Offsets below the first stored offset that the broker has removed.
     Unknown,
-    /// The broker's partition ends before the stored offsets.
+    /// A partition that ends at a lower offset on the broker than in the lake.
     BrokerBehind,
-    /// Something that could not be compared with the broker.
+    /// A topic or generation that could not be compared with the broker.
     NotCompared,
-    /// An object that the sink does not write.
+    /// An object that the sink did not write.
     ForeignObject,
 }
 
 impl FindingKind {
-    /// Returns the kind's name.
+    /// Returns the kind's name in text and JSON.
     pub fn name(self) -> &'static str {
         self.texts().0
     }
 
-    /// Returns what can be done about it.
+    /// Returns advice for the operator.
     pub fn remedy(self) -> &'static str {
         self.texts().1
     }
 
-    /// Returns `true` if the lake is not as it should be. Other findings are only notes.
+    /// Returns `true` if the finding is a fault of the lake, and `false` if it is only a note.
     pub fn is_fault(self) -> bool {
         self < FindingKind::LedgerBehind
     }
@@ -73,84 +73,100 @@ impl FindingKind {
         match self {
             FindingKind::Missing => (
                 "missing",
-                "if an object was lost, restore it (for example from the bucket's earlier versions), or have the \
-                 records delivered again while the broker has them; with --bootstrap-server the audit shows which of \
-                 them the broker delivers, since transaction markers and compacted records are never stored",
+                "if an object was lost, restore it (for example an earlier version in the bucket), or have its records \
+                 delivered again while the broker still has them; with --bootstrap-server the audit shows which of \
+                 these offsets the broker delivers, since transaction markers and compacted records are never stored",
             ),
             FindingKind::BeforeFirst => (
                 "missing before the first",
-                "either the first object was lost, or the mapping began later than the topic: then use --from-first; \
-                 with --bootstrap-server the audit shows what the broker still has",
+                "either the first object was lost (restore it), or the event source started reading after the topic's \
+                 first records (use --from-first); with --bootstrap-server the audit shows which of these offsets the \
+                 broker still delivers",
             ),
             FindingKind::Declared => (
                 "declared by the ledger",
-                "they were given up or skipped: have them delivered again; if the broker no longer has them, redrive \
-                 them from the --on-failure destination",
+                "these offsets were discarded or skipped; have their records delivered again, or, if the broker no \
+                 longer has the records, redrive the batches in the --on-failure destination",
             ),
             FindingKind::Uncommitted => (
                 "not stored yet",
-                "an invocation is running or has failed, and they will be delivered again; then audit again",
+                "an invocation is running, or has failed and its records will be delivered again; audit again later",
             ),
             FindingKind::LedgerAhead => (
                 "ledger ahead of the data",
-                "the ledger counts them as stored, so objects were lost after it was written: restore the objects, or \
-                 have the records delivered again while the broker has them",
+                "the ledger counts these offsets as stored, so objects were lost after the ledger was written; restore \
+                 the objects, or have their records delivered again while the broker still has them",
             ),
             FindingKind::Duplicate => (
                 "stored twice",
-                "the records are equal, so queries over distinct records are right; to remove the duplicates, stop the \
-                 mapping and delete the later object if the earlier one holds all of its records",
+                "the records are equal, so queries over distinct records return correct results; to remove the \
+                 duplicates, stop the event source, and delete the later object if the earlier one contains all of its \
+                 records",
             ),
             FindingKind::TwoRecords => (
-                "two records of one offset",
-                "offsets were reused: the topic was recreated, or a broker lost its latest records; give the sink the \
-                 next SINK_TOPIC_GENERATION from then on",
+                "two records with the same offset",
+                "offsets were reused: the topic was recreated, or the broker lost its latest records; set \
+                 SINK_TOPIC_GENERATION to the next generation",
             ),
             FindingKind::Damaged => (
                 "damaged",
-                "restore the object, or delete it and have its records delivered again while the broker has them",
+                "restore the object, or delete it and have its records delivered again while the broker still has them",
             ),
             FindingKind::WrongOffset => {
-                ("wrong offset", "rename the object to its first offset, or restore the right object")
+                ("wrong offset", "rename the object after its first offset, or restore the original")
             }
-            FindingKind::OutOfOrder => ("out of order", "the sink writes no such object: restore the right one"),
-            FindingKind::TooWide => ("spans too many offsets", "the sink writes no such object: restore the right one"),
-            FindingKind::ForeignLine => ("foreign line", "the sink writes no such line: restore the right object"),
-            FindingKind::OtherPartition => ("other partition", "the sink writes no such object: restore the right one"),
-            FindingKind::WrongFolder => {
-                ("wrong folder", "queries that select a day miss or misplace the record: move the object")
+            FindingKind::OutOfOrder => ("out of order", "the sink never writes such an object; restore the original"),
+            FindingKind::TooWide => {
+                ("spans too many offsets", "the sink never writes such an object; restore the original")
             }
+            FindingKind::ForeignLine => {
+                ("foreign line", "the sink never writes such a line; restore the original object")
+            }
+            FindingKind::OtherPartition => {
+                ("other partition", "the sink never writes such an object; restore the original")
+            }
+            FindingKind::WrongFolder => (
+                "wrong folder",
+                "queries that select a day miss or misplace the record; move the object to the right folder",
+            ),
             FindingKind::NoLedger => (
                 "no ledger",
-                "the function stores no more records of this partition: stop the mapping, then run `tickerlake repair`",
+                "the sink rejects all further records of this partition; stop the event source, then run `tickerlake repair`",
             ),
             FindingKind::LedgerDamaged => {
-                ("damaged ledger", "stop the mapping, delete the ledger, then run `tickerlake repair`")
+                ("damaged ledger", "stop the event source, delete the ledger, then run `tickerlake repair`")
             }
             FindingKind::OtherLayout => (
                 "other settings",
-                "the sink's settings must be those of the ledger's layout; to change them, let the mapping finish and \
-                 use a new SINK_PREFIX",
+                "the sink's settings must match the ledger's layout; to change the settings, let the event source \
+                 catch up, then use a new SINK_PREFIX",
             ),
             FindingKind::LedgerBehind => (
                 "ledger behind the data",
-                "an invocation is running, or has failed after it had stored objects; the sink compares these objects \
-                 when their records are delivered again",
+                "an invocation is running, or has failed after storing objects; the sink compares these objects when \
+                 their records are delivered again",
             ),
             FindingKind::NotDelivered => (
                 "not delivered",
-                "the broker does not deliver these offsets: they are transaction markers, aborted or compacted",
+                "no action needed: these offsets are transaction markers, or their records were aborted or compacted",
             ),
-            FindingKind::Unknown => ("unknown", "the broker no longer has any of them"),
+            FindingKind::Unknown => (
+                "unknown",
+                "the broker has removed these offsets, so whether they held records can no longer be determined",
+            ),
             FindingKind::BrokerBehind => (
                 "broker behind the lake",
-                "the topic was recreated, or the broker lost its latest records: give the sink the next \
-                 SINK_TOPIC_GENERATION",
+                "the topic was recreated, or the broker lost its latest records; set SINK_TOPIC_GENERATION to the next \
+                 generation",
             ),
-            FindingKind::NotCompared => ("not compared", "the broker has the topic's newest generation only"),
-            FindingKind::ForeignObject => {
-                ("foreign object", "not written by the sink; queries may fail on it, so store it elsewhere")
-            }
+            FindingKind::NotCompared => (
+                "not compared",
+                "only the newest generation of a topic can be compared, and only if the broker has the topic",
+            ),
+            FindingKind::ForeignObject => (
+                "foreign object",
+                "the sink did not write the object; queries may fail on it, so move it out of the lake",
+            ),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Classifies the offsets of gaps by what the broker does with them.
+//! Classifies the offsets of gaps by whether the broker delivers them.
 //!
-//! The broker's records are read from the first gap to the last. A record that arrives is delivered; every offset between
-//! two consecutive records is skipped by the broker.
+//! The broker's records are read from the first gap to the last. An offset whose record arrives is delivered; every
+//! offset between two consecutive records is skipped by the broker.
 //!
-//! For example, a gap has the offsets 0 to 7, the low watermark is 3, and the broker has the records 5 and 7: then 0 to 2 are
-//! removed, 3, 4 and 6 are skipped, and 5 and 7 are delivered.
+//! For example, take a gap with the offsets 0 to 7, a low watermark of 3, and a broker that has the records 5 and 7.
+//! The offsets 0 to 2 are removed, 3, 4 and 6 are skipped, and 5 and 7 are delivered.
 
 use std::ops::Range;
 
@@ -14,21 +14,21 @@ use crate::gaps::Gap;
 /// State of offsets on the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// It delivers them.
+    /// The broker delivers the records with these offsets.
     Delivered,
-    /// It has later records, but does not deliver these offsets.
+    /// The broker does not deliver these offsets, although they are between its watermarks.
     Skipped,
-    /// It has removed them: they are below its low watermark.
+    /// The offsets are below the broker's low watermark, so the broker has removed them.
     Removed,
-    /// They are at or past its high watermark.
+    /// The offsets are at or past the broker's high watermark.
     Beyond,
 }
 
 impl Delivery {
-    /// Returns what a gap is, given that the broker does this with its offsets.
+    /// Returns the final kind of a gap whose kind is `kind` without the broker and whose offsets are in this state.
     pub(crate) fn refine(self, kind: FindingKind) -> FindingKind {
         match (kind, self) {
-            // A ledger's `next` follows a record, so the offsets below it were stored.
+            // A ledger's `next` is one past a stored record, so at least that record was lost.
             (FindingKind::LedgerAhead, _) => kind,
             (_, Delivery::Skipped) => FindingKind::NotDelivered,
             (FindingKind::BeforeFirst, Delivery::Removed) => FindingKind::Unknown,
@@ -38,32 +38,32 @@ impl Delivery {
 
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Delivery::Delivered => "the broker still delivers them",
-            Delivery::Skipped => "the broker does not deliver them",
-            Delivery::Removed => "the broker has removed them, so what they were is unknown",
+            Delivery::Delivered => "the broker still delivers these offsets",
+            Delivery::Skipped => "the broker does not deliver these offsets",
+            Delivery::Removed => "the broker has removed these offsets, so whether they held records is unknown",
             Delivery::Beyond => "past the end of the broker's partition",
         }
     }
 }
 
-/// Classifies gaps while the broker's records are read in order.
+/// Classifies gaps while the broker's records are read in the order of their offsets.
 pub(crate) struct GapClassifier<'a> {
     gaps: &'a [Gap],
     /// Index of the first gap that is not classified completely.
     index: usize,
-    /// Every offset below is classified.
+    /// Every offset below this one is classified.
     next: i64,
-    /// The last result, which is held back so that adjacent offsets are reported together.
+    /// Last result, not reported yet because it may be extended by adjacent offsets.
     pending: Option<(FindingKind, Delivery, Range<i64>)>,
 }
 
 impl<'a> GapClassifier<'a> {
-    /// Creates a classifier for gaps in the order of their offsets.
+    /// Creates a classifier. The gaps must be sorted by offset.
     pub(crate) fn new(gaps: &'a [Gap]) -> Self {
         GapClassifier { gaps, index: 0, next: i64::MIN, pending: None }
     }
 
-    /// Classifies every offset below `to` that is not classified yet.
+    /// Classifies every offset below `to` that is not classified yet as `delivery`.
     pub(crate) fn classify_up_to(
         &mut self,
         to: i64,
@@ -94,13 +94,13 @@ impl<'a> GapClassifier<'a> {
         self.next = self.next.max(to);
     }
 
-    /// Records that the broker delivers `offset`, and nothing between it and the previous record.
+    /// Classifies `offset` as delivered, and the offsets between the previous record and `offset` as skipped.
     pub(crate) fn delivered(&mut self, offset: i64, mut report: impl FnMut(FindingKind, Delivery, Range<i64>)) {
         self.classify_up_to(offset, Delivery::Skipped, &mut report);
         self.classify_up_to(offset + 1, Delivery::Delivered, &mut report);
     }
 
-    /// Returns the next offset that is not classified.
+    /// Returns the next offset that is not classified, or `None` if all gaps are classified.
     pub(crate) fn wanted(&self) -> Option<i64> {
         self.gaps.get(self.index).map(|gap| gap.offsets.start.max(self.next))
     }

@@ -1,4 +1,4 @@
-//! Gaps: runs of offsets that are in no object, and what the ledger says about them.
+//! Gaps: runs of offsets that are in no object, classified by the ledger.
 
 use std::ops::Range;
 
@@ -6,15 +6,15 @@ use commit_protocol::{Ledger, MAX_OBJECT_SPAN};
 
 use crate::finding_kind::FindingKind;
 
-/// Consecutive offsets in no object, and what they are as far as the lake shows.
+/// A run of offsets that are in no object. `kind` does not take the broker into account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
     pub(crate) kind: FindingKind,
     pub(crate) offsets: Range<i64>,
 }
 
-/// Splits missing offsets into gaps of one kind each, by the ledger. `first` is the first stored offset; `is_last` if
-/// nothing is stored after them.
+/// Splits missing offsets into gaps of one kind each, according to the ledger. `first` is the partition's first stored
+/// offset. `is_last` means that no offset after `missing` is stored.
 pub(crate) fn split(missing: Range<i64>, ledger: Option<&Ledger>, first: Option<i64>, is_last: bool) -> Vec<Gap> {
     let undeclared = match (ledger, first) {
         _ if is_last => FindingKind::LedgerAhead,
@@ -45,19 +45,19 @@ pub(crate) fn split(missing: Range<i64>, ledger: Option<&Ledger>, first: Option<
     gaps
 }
 
-/// Describes a gap as far as the lake shows, without the broker.
+/// Describes a gap according to the ledger. The description does not take the broker into account.
 pub(crate) fn description(gap: &Gap, ledger: Option<&Ledger>) -> String {
     match (gap.kind, ledger) {
         (FindingKind::Missing, Some(ledger)) if gap.offsets.end.saturating_add(MAX_OBJECT_SPAN) <= ledger.next => {
             format!(
-                "in no object; the ledger may have declared them, since it removes a gap after {MAX_OBJECT_SPAN} more offsets"
+                "in no object; the ledger may have declared these offsets, since it drops a gap after {MAX_OBJECT_SPAN} more offsets"
             )
         }
         (FindingKind::Missing, Some(_)) => "in no object, and not declared by the ledger".to_owned(),
         (FindingKind::LedgerAhead, Some(ledger)) => {
-            format!("in no object, although the ledger's next is {}", ledger.next)
+            format!("in no object, although the ledger counts every offset below {} as stored", ledger.next)
         }
-        (FindingKind::Declared, _) => "given up or skipped, or missing when the ledger was rebuilt".to_owned(),
+        (FindingKind::Declared, _) => "discarded or skipped, or missing when the ledger was rebuilt".to_owned(),
         (FindingKind::BeforeFirst, _) => format!("the first stored offset is {}", gap.offsets.end),
         _ => "in no object".to_owned(),
     }

@@ -1,17 +1,18 @@
-//! Audits a lake: reads every object and reports what is missing, stored twice or damaged. Finds single records
-//! ([`trace`]) and rebuilds lost ledgers ([`repair`]).
+//! Audits a lake: reads every object and reports what is missing, stored twice or damaged. Also finds individual
+//! records ([`trace`]) and rebuilds lost ledgers ([`repair`]).
 //!
-//! Memory is bounded whatever the number of objects and offsets:
+//! Memory is bounded, however many objects and offsets there are:
 //!
 //! ```text
-//! objects       listing -> objects by generation, partition and first offset, part of the listing at a time
-//! object_text   one object -> its text, up to a limit
-//! object_lines  text -> offsets and lines, and what is wrong with them
-//! window        offsets -> gaps and duplicates, remembering only the offsets around the current object
-//! partition     one partition: the above, compared with its ledger
-//! gaps          what an offset in no object is, by the ledger and by what the broker delivers
-//! broker        which offsets the broker delivers, and how far it reaches
-//! audit         all of it; the result is a report of rows and findings
+//! objects         listing -> objects sorted by generation, partition and first offset, in bounded passes
+//! object_text     one object -> its text, up to a size limit
+//! object_lines    text -> offsets, lines and problems
+//! window          offsets -> missing ranges and duplicates, keeping only the offsets near the current object
+//! gaps            missing ranges -> gaps, classified by the ledger
+//! partition       one partition: runs the steps above and compares the result with the ledger
+//! gap_classifier  gaps -> gaps, reclassified by the records that the broker delivers
+//! broker          reads records and watermarks from the broker
+//! audit           runs everything and returns a report of rows and findings
 //! ```
 
 mod audit;

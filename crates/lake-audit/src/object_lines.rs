@@ -1,4 +1,4 @@
-//! Checks an object line by line.
+//! Checks the lines of an object.
 
 use commit_protocol::MAX_OBJECT_SPAN;
 use lake_format::keys::Hour;
@@ -11,7 +11,7 @@ use crate::objects::Object;
 const MILLIS_PER_DAY: i64 = 86_400_000;
 const MILLIS_PER_HOUR: i64 = 3_600_000;
 
-/// A record's coordinates in Kafka, as its line has them.
+/// A record's Kafka coordinates, as stored in its line.
 #[derive(Deserialize)]
 struct Coordinates {
     #[serde(default)]
@@ -23,23 +23,24 @@ struct Coordinates {
     kafka_generation: u32,
 }
 
-/// Why a line is not one of the sink's.
+/// Reason that the sink cannot have written a line.
 #[derive(Debug, thiserror::Error)]
 enum LineError {
     #[error(transparent)]
     Utf8(#[from] std::str::Utf8Error),
-    #[error("it does not begin with {0}")]
+    #[error("the line does not begin with {0}")]
     Beginning(&'static str),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
-/// A problem of an object, described by the first line that has it.
+/// A problem with an object's lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) kind: FindingKind,
     /// Number of lines with the problem.
     lines: u64,
+    /// Description of the first of these lines.
     first: String,
 }
 
@@ -67,7 +68,7 @@ impl Problems {
 }
 
 /// Checks an object's lines. Calls `record` with the offset and the line of each record that belongs to the object's
-/// partition and is fewer than [`MAX_OBJECT_SPAN`] offsets from the one in the object's name.
+/// partition and is less than [`MAX_OBJECT_SPAN`] offsets away from the offset in the object's name.
 pub(crate) fn check(topic: &str, object: &Object, text: &[u8], mut record: impl FnMut(i64, &[u8])) -> Vec<Problem> {
     let mut problems = Problems::default();
     let mut before = None;
@@ -79,7 +80,8 @@ pub(crate) fn check(topic: &str, object: &Object, text: &[u8], mut record: impl 
         let at = match coordinates(object.area, line) {
             Ok(at) => at,
             Err(error) => {
-                problems.add(FindingKind::ForeignLine, || format!("line {number} is not a line of the sink: {error}"));
+                problems
+                    .add(FindingKind::ForeignLine, || format!("line {number} was not written by the sink: {error}"));
                 continue;
             }
         };
@@ -94,7 +96,7 @@ pub(crate) fn check(topic: &str, object: &Object, text: &[u8], mut record: impl 
         }
         if before.is_none() && offset != object.first {
             problems.add(FindingKind::WrongOffset, || {
-                format!("its first record has offset {offset}, its name has {}", object.first)
+                format!("the first record has offset {offset}, but the object's name has {}", object.first)
             });
         }
         if before.is_some_and(|before| offset <= before) {
@@ -105,24 +107,25 @@ pub(crate) fn check(topic: &str, object: &Object, text: &[u8], mut record: impl 
         if offset < 0 || offset.saturating_sub(object.first).saturating_abs() >= MAX_OBJECT_SPAN {
             problems.add(FindingKind::TooWide, || {
                 format!(
-                    "line {number} has offset {offset}, {MAX_OBJECT_SPAN} or more from the {} in its name",
+                    "line {number} has offset {offset}, which is negative or {MAX_OBJECT_SPAN} or more offsets away from \
+                     {} in the object's name",
                     object.first
                 )
             });
             continue;
         }
-        if !belongs_into_folder(object, at.kafka_timestamp) {
+        if !belongs_in_folder(object, at.kafka_timestamp) {
             let timestamp = at.kafka_timestamp;
             problems.add(FindingKind::WrongFolder, || {
                 format!(
-                    "line {number}, offset {offset}, has a timestamp that does not belong into its folder: {timestamp}"
+                    "line {number}, offset {offset}, has a timestamp that does not belong in its folder: {timestamp}"
                 )
             });
         }
         record(offset, line);
     }
     if before.is_none() && problems.0.is_empty() {
-        problems.add(FindingKind::Damaged, || "it has no record".to_owned());
+        problems.add(FindingKind::Damaged, || "the object has no records".to_owned());
     }
     problems.0
 }
@@ -139,8 +142,8 @@ fn coordinates(area: Area, line: &[u8]) -> Result<Coordinates, LineError> {
     Ok(serde_json::from_str(text)?)
 }
 
-/// Returns `true` if a record with this timestamp belongs into the object's `dt=` and `hour=` folders.
-fn belongs_into_folder(object: &Object, timestamp: i64) -> bool {
+/// Returns `true` if a record with this timestamp belongs in the object's `dt=` and `hour=` folders.
+fn belongs_in_folder(object: &Object, timestamp: i64) -> bool {
     let day = match (Hour::from_timestamp(timestamp), object.area) {
         (Some(_), _) => timestamp.div_euclid(MILLIS_PER_DAY),
         (None, Area::Quarantine) => 0,
@@ -200,7 +203,7 @@ mod tests {
                 data(),
                 good.clone() + "{\"a\":1}\n" + &*line(3, 11, SENT),
                 FindingKind::ForeignLine,
-                "line 2 is not a line",
+                "line 2 was not written by the sink",
                 vec![10, 11],
             ),
             (
@@ -217,7 +220,13 @@ mod tests {
                 "line 2 belongs to q/4, offset 11",
                 vec![10],
             ),
-            (data(), line(3, 9, SENT), FindingKind::WrongOffset, "first record has offset 9, its name has 10", vec![9]),
+            (
+                data(),
+                line(3, 9, SENT),
+                FindingKind::WrongOffset,
+                "first record has offset 9, but the object's name has 10",
+                vec![9],
+            ),
             (
                 data(),
                 good.clone() + &*line(3, 12, SENT) + &*line(3, 11, SENT),

@@ -6,22 +6,24 @@ use bytes::Bytes;
 
 use crate::objects::Object;
 
-/// Largest object that is read, in bytes, both as stored and as text. The largest event has 6 MB, and the sink's object
-/// for it is less than half of this limit.
+/// Maximum size of an object in bytes, both as stored and decoded. Larger objects are not read. An event has at most 6
+/// MB, and the sink's object for it is less than half of this limit.
 pub(crate) const MAX_OBJECT_BYTES: u64 = 32 << 20;
 
-/// Why an object has no text.
+/// Reason that an object could not be decoded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TextError {
-    #[error("larger than any object that the sink writes ({MAX_OBJECT_BYTES} bytes), so it was not read")]
+    #[error(
+        "larger than any object that the sink writes, so the object was not read (limit: {MAX_OBJECT_BYTES} bytes)"
+    )]
     TooLarge,
-    #[error("it was listed, but does not exist any more")]
+    #[error("the object was listed, but no longer exists")]
     Gone,
-    #[error("truncated, or not what its name says: {0}")]
+    #[error("truncated, or not of the codec that the object's name indicates: {0}")]
     Codec(#[from] std::io::Error),
 }
 
-/// Returns an object's text. `bytes` is `None` if the object does not exist.
+/// Returns an object's decoded text. `bytes` is `None` if the object does not exist, or is too large to be read.
 pub(crate) fn text(object: &Object, bytes: Option<Bytes>) -> Result<Vec<u8>, TextError> {
     if object.size > MAX_OBJECT_BYTES {
         return Err(TextError::TooLarge);

@@ -1,8 +1,8 @@
-//! Brings a topic's objects into the order of generation, partition and first offset.
+//! Sorts a topic's objects by generation, partition and first offset.
 //!
-//! The store lists objects in the order of their keys, and a lake can have more objects than fit into memory. A [`Pass`]
-//! goes through the whole listing and keeps the next [`MAX_PASS_OBJECTS`] objects in the wanted order; the next pass
-//! continues after them.
+//! The store lists objects in the order of their keys, and a lake can have more objects than fit in memory. A [`Pass`]
+//! goes through the whole listing and keeps the next [`MAX_PASS_OBJECTS`] objects in sort order; the next pass
+//! continues after these objects.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -14,25 +14,25 @@ use lake_format::codec::Codec;
 use lake_format::keys::{self, KeyLayout};
 use lake_store::Area;
 
-/// Objects that one pass over the listing keeps. With more objects there are more passes.
+/// Maximum number of objects that one pass over the listing keeps in memory. Larger listings need several passes.
 pub(crate) const MAX_PASS_OBJECTS: usize = 200_000;
 
-/// An object with a key that the sink writes.
+/// An object whose key has the sink's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object {
     pub(crate) generation: u32,
     pub(crate) partition: i32,
-    /// The first offset, from the name.
+    /// First offset, according to the object's name.
     pub(crate) first: i64,
-    /// The key up to and including the last slash. Objects in one folder share it.
+    /// The key up to and including the last slash. Objects in the same folder share the string.
     folder: Arc<str>,
     pub(crate) codec: Codec,
     /// Size in bytes, as stored.
     pub(crate) size: u64,
     pub(crate) area: Area,
-    /// Its `dt=`, in days since 1970-01-01.
+    /// Date in the key (`dt=`), in days since 1970-01-01.
     pub(crate) day: i64,
-    /// Its `hour=`, if it has one.
+    /// Hour in the key (`hour=`), if any.
     pub(crate) hour: Option<i64>,
 }
 
@@ -42,7 +42,8 @@ impl Object {
         layout.key_in(&self.folder, self.partition, self.first)
     }
 
-    /// Returns the [`KeyLayout::pattern`] of the sink that wrote the object. In the quarantine it has the codec only.
+    /// Returns the [`KeyLayout::pattern`] of the sink that wrote the object. For a quarantined object, returns only the
+    /// pattern's last part, such as `*.json.gz`.
     pub(crate) fn pattern(&self) -> String {
         let mut pattern = String::new();
         if self.area == Area::Data {
@@ -56,8 +57,9 @@ impl Object {
         pattern
     }
 
-    /// Parses a key. `root` is the topic's folder with the lake's prefix, such as `data/quotes/`. `previous` is the folder of
-    /// the previous object, which is shared if it is the same.
+    /// Parses a key. Returns `None` if the key does not have the sink's format. `root` is the topic's prefix,
+    /// including the lake's own, such as `data/quotes/`. `previous` is the folder of the previous object; an object in
+    /// the same folder shares the string.
     fn parse(area: Area, root: &str, key: &str, size: u64, previous: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
         let (generation, partition, first) = keys::parse_name(name)?;
@@ -68,7 +70,7 @@ impl Object {
             Some(hour) => Some(hour.parse().ok()?),
             None => None,
         };
-        // No real offset is this large, and calculations with it could overflow.
+        // No real offset is this large, and calculations with such an offset could overflow.
         if partition < 0 || !(0..i64::MAX - 4 * MAX_OBJECT_SPAN).contains(&first) {
             return None;
         }
@@ -109,18 +111,19 @@ pub(crate) struct Pass {
     capacity: usize,
     generation: Option<u32>,
     previous: Arc<str>,
-    /// The greatest generation in the listing.
+    /// The highest generation in the listing.
     pub(crate) greatest: Option<u32>,
     is_last: bool,
 }
 
 impl Pass {
-    /// Creates a pass that keeps up to `capacity` objects after `after`, of one generation or of all.
+    /// Creates a pass that keeps up to `capacity` objects after `after`. If `generation` is given, objects of other
+    /// generations are skipped.
     pub(crate) fn new(after: Option<Object>, capacity: usize, generation: Option<u32>) -> Self {
         Pass { next: BTreeSet::new(), after, capacity, generation, previous: "".into(), greatest: None, is_last: true }
     }
 
-    /// Adds a key of the listing. Returns `false` if the sink writes no such key.
+    /// Adds a key from the listing. Returns `false` if the key does not have the sink's format.
     pub(crate) fn add(&mut self, area: Area, root: &str, key: &str, size: u64) -> bool {
         let Some(object) = Object::parse(area, root, key, size, &mut self.previous) else { return false };
         self.greatest = self.greatest.max(Some(object.generation));
@@ -137,7 +140,7 @@ impl Pass {
         true
     }
 
-    /// Returns the objects in order, and whether they are the last.
+    /// Returns the sorted objects, and `true` if no object is left for another pass.
     pub(crate) fn finish(self) -> (BTreeSet<Object>, bool) {
         (self.next, self.is_last)
     }

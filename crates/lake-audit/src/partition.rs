@@ -1,4 +1,4 @@
-//! One partition in one generation, object by object.
+//! Audits one partition in one generation, object by object.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -16,7 +16,7 @@ use crate::objects::Object;
 use crate::row::Row;
 use crate::window::{Duplicate, Window};
 
-/// Gaps that a rebuilt ledger lists. If there are more, the oldest ones are merged into one that covers them.
+/// Maximum number of gaps in a rebuilt ledger. Beyond that, the oldest gaps are merged into one wider gap.
 const MAX_GAPS: usize = 1_000;
 
 /// Result of reading a ledger.
@@ -36,15 +36,15 @@ impl LedgerRead {
     }
 }
 
-/// A partition with objects and without a ledger, and what a new ledger consists of.
+/// A partition that has stored records but no ledger, with the contents of a new ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostLedger {
     pub(crate) partition: PartitionKey,
     pub(crate) next: i64,
     pub(crate) gaps: Vec<Range<i64>>,
-    /// The objects' key patterns, which show the sink's settings, each with an object.
+    /// Key patterns of the objects, each with the key of one object. The patterns depend on the sink's settings.
     pub(crate) patterns: BTreeMap<String, String>,
-    /// An object of which not every offset is known.
+    /// Key of the first object whose offsets could not all be determined, if any. Such an object prevents a rebuild.
     pub(crate) unreadable: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Partition {
     ledger_key: String,
     ledger: LedgerRead,
     window: Window,
-    /// The objects whose records may be in the window, with their numbers.
+    /// Objects whose records may be in the window, each with its number.
     objects: VecDeque<(u32, Object)>,
     duplicates: Option<Duplicates>,
     patterns: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ pub(crate) struct Partition {
     gaps: VecDeque<Range<i64>>,
 }
 
-/// Consecutive offsets that the same two objects hold.
+/// Consecutive offsets that are stored in the same two objects.
 struct Duplicates {
     kind: FindingKind,
     objects: [u32; 2],
@@ -89,8 +89,8 @@ impl Partition {
         self.ledger.ledger()
     }
 
-    /// Adds the next object in the order of first offsets, with its text or why it has none. Returns the gaps that this
-    /// settles.
+    /// Adds an object, with its text or the reason that it could not be decoded. Objects must be added in the order of
+    /// their first offsets. Returns the gaps that no later object can fill.
     pub(crate) fn add_object(
         &mut self,
         object: Object,
@@ -154,7 +154,7 @@ impl Partition {
             let (kind, text) = match (is_same, self.area(object) == Some(area)) {
                 (true, _) => (FindingKind::Duplicate, ""),
                 (false, true) => (FindingKind::TwoRecords, ""),
-                // Whether the record is the same cannot be seen from the lines.
+                // Lines of data and quarantine have different formats, so the records cannot be compared.
                 (false, false) => (FindingKind::Duplicate, "once as a valid record and once in the quarantine"),
             };
             let next = Duplicates { kind, objects: [object, number], offsets: offset..offset + 1, text };
@@ -208,7 +208,8 @@ impl Partition {
         self.object(number).map(|object| object.area)
     }
 
-    /// Ends the partition after its last object. Returns its row, the remaining gaps, and a lost ledger.
+    /// Finishes the partition after its last object. Returns its row, the remaining gaps, and a [`LostLedger`] if the
+    /// partition has stored records but no ledger.
     pub(crate) fn finish(mut self, findings: &mut Findings) -> (Row, Vec<Gap>, Option<LostLedger>) {
         self.report_duplicates(findings);
         let past_last = self.row.last.map_or(0, |last| last + 1);
@@ -244,25 +245,29 @@ impl Partition {
             }
             LedgerRead::Absent => return,
         };
-        let furthest = ledger.high_watermarks.iter().max_by_key(|(_, last)| **last);
-        if let Some((group, &ahead)) = furthest.filter(|(_, ahead)| self.row.last.is_none_or(|last| last < **ahead)) {
-            let last =
-                self.row.last.map_or("nothing is stored".to_owned(), |last| format!("the last stored is {last}"));
-            add(FindingKind::LedgerAhead, format!("its ahead has offset {ahead} in {group}, and {last}"));
+        let highest = ledger.high_watermarks.iter().max_by_key(|(_, mark)| **mark);
+        if let Some((group, &mark)) = highest.filter(|(_, mark)| self.row.last.is_none_or(|last| last < **mark)) {
+            let last = self
+                .row
+                .last
+                .map_or("nothing is stored".to_owned(), |last| format!("the last stored offset is {last}"));
+            add(FindingKind::LedgerAhead, format!("the ledger's high watermark in {group} is {mark}, but {last}"));
         }
         if let Some(last) = self.row.last.filter(|last| ledger.next <= *last)
-            && furthest.is_none_or(|(_, ahead)| *ahead < last)
+            && highest.is_none_or(|(_, mark)| *mark < last)
         {
-            add(FindingKind::LedgerBehind, format!("its next is {}, and offset {last} is stored", ledger.next));
+            let text = format!("the ledger's next offset is {}, but offset {last} is stored", ledger.next);
+            add(FindingKind::LedgerBehind, text);
         }
         for (pattern, key) in &self.patterns {
             let is_own = match pattern.starts_with('*') {
-                // The quarantine's keys show the codec only. The extension of one codec can end with that of another.
+                // Keys in the quarantine depend only on the codec, which is the last part of the layout.
                 true => ledger.layout.rsplit('/').next() == Some(pattern),
                 false => ledger.layout == *pattern,
             };
             if !is_own {
-                add(FindingKind::OtherLayout, format!("its layout is {}, but {key} exists", ledger.layout));
+                let text = format!("the ledger's layout is {}, which does not match the object {key}", ledger.layout);
+                add(FindingKind::OtherLayout, text);
             }
         }
     }

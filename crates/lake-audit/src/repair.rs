@@ -11,61 +11,47 @@ use lake_format::ledger;
 use crate::finding::PartitionKey;
 use crate::partition::LostLedger;
 
-/// A rebuilt ledger that is not written yet.
+/// A rebuilt ledger that has not been written yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RebuiltLedger {
-    /// The object's key.
     pub key: String,
     pub ledger: Ledger,
 }
 
-/// Why the objects do not determine a ledger.
+/// Reason that a ledger cannot be rebuilt from the objects.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
-    /// An object cannot be read, so not every stored offset is known.
-    #[error("{partition}: the stored offsets are not known while {key} is damaged: restore it first")]
-    Unreadable {
-        partition: PartitionKey,
-        /// The object.
-        key: String,
-    },
-    /// The sink's settings are not those of the objects.
+    /// An object could not be read completely, so not every stored offset is known.
+    #[error("{partition}: the stored offsets cannot be determined because {key} is damaged; restore the object first")]
+    Unreadable { partition: PartitionKey, key: String },
+    /// The objects were written with different settings of the sink.
     #[error(
-        "{partition}: the sink's settings produce keys like {pattern}, but {key} exists: set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD to the function's values"
+        "{partition}: the sink's settings produce the key pattern {pattern}, which does not match the object {key}; set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD to the function's values"
     )]
     OtherSettings {
         partition: PartitionKey,
-        /// The pattern of the settings.
+        /// Key pattern that results from the given settings.
         pattern: String,
-        /// An object with another pattern.
+        /// Key of an object that does not match `pattern`.
         key: String,
     },
 }
 
-/// Why a rebuilt ledger was not written.
+/// Reason that a rebuilt ledger was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// A ledger exists by now.
-    #[error("{key} exists by now and is not overwritten: stop the mapping first")]
-    Exists {
-        /// The ledger.
-        key: String,
-    },
-    /// The object cannot be written.
-    #[error("failed to write {key} to {bucket}: {}", DisplayErrorContext(&**source))]
-    Put {
-        /// The ledger.
-        key: String,
-        bucket: String,
-        /// The cause.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    /// The ledger already exists.
+    #[error("{key} already exists and is not overwritten; stop the event source first")]
+    Exists { key: String },
+    /// The ledger could not be written.
+    #[error("failed to write {key} to the bucket {bucket}: {}", DisplayErrorContext(&**source))]
+    Put { key: String, bucket: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
-/// Rebuilds the ledger of a partition that lost it, for a sink with these settings.
+/// Rebuilds a lost ledger. `settings` must be those of the sink, except for the generation, which is that of `lost`.
 ///
 /// # Errors
-/// [`RebuildError`] if the objects do not determine it.
+/// [`RebuildError`] if an object could not be read completely, or the objects do not match `settings`.
 pub fn rebuild(lost: &LostLedger, settings: &KeyLayout) -> Result<RebuiltLedger, RebuildError> {
     let LostLedger { partition, next, gaps, patterns, unreadable } = lost;
     if let Some(key) = unreadable {
@@ -85,10 +71,10 @@ pub fn rebuild(lost: &LostLedger, settings: &KeyLayout) -> Result<RebuiltLedger,
     })
 }
 
-/// Writes a rebuilt ledger unless one exists.
+/// Writes a rebuilt ledger. Never overwrites an existing ledger.
 ///
 /// # Errors
-/// [`WriteError`] if a ledger exists, or it cannot be written.
+/// [`WriteError`] if the ledger already exists or cannot be written.
 pub async fn write(client: &Client, bucket: &str, rebuilt: &RebuiltLedger) -> Result<(), WriteError> {
     let key = &rebuilt.key;
     let body = ledger::to_json(&rebuilt.ledger);
@@ -137,7 +123,7 @@ mod tests {
         let written = rebuilt.ledger.clone();
         rebuilt.ledger.next = 7;
         let error = write(&client, BUCKET, &rebuilt).await.unwrap_err().to_string();
-        assert!(error.starts_with("ledger/q/g2-00003.json exists by now"), "{error}");
+        assert!(error.starts_with("ledger/q/g2-00003.json already exists"), "{error}");
         let text = std::fs::read(folder.path().join(BUCKET).join(&rebuilt.key)).unwrap();
         assert_eq!(ledger::from_json(&text).unwrap(), written);
     }

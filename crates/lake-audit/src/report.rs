@@ -10,40 +10,40 @@ use crate::partition::LostLedger;
 use crate::repair::RebuiltLedger;
 use crate::row::{LedgerSummary, Row};
 
-/// Rows read by an audit, and its findings.
+/// The result of an audit.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// A row for each topic, partition and generation, in order.
+    /// One row for each topic, generation and partition, sorted in this order.
     pub rows: Vec<Row>,
     /// Faults and notes.
     pub findings: Findings,
 }
 
-/// The total of all rows.
+/// Totals of all rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Total {
-    /// Valid records.
+    /// Number of valid records.
     pub stored: u64,
-    /// Quarantined records.
+    /// Number of quarantined records.
     pub quarantined: u64,
-    /// Partitions with stored records; each generation counts.
+    /// Number of partitions with stored records. A partition counts once for each generation.
     pub partitions: usize,
-    /// Missing offsets.
+    /// Number of missing offsets.
     pub missing: u64,
-    /// Lines whose offset another line has already.
+    /// Number of lines whose offset is already stored in an earlier line.
     pub repeats: u64,
-    /// The first stored offset.
+    /// Lowest stored offset of all partitions; `None` if nothing is stored.
     pub first: Option<i64>,
-    /// The last stored offset.
+    /// Highest stored offset of all partitions; `None` if nothing is stored.
     pub last: Option<i64>,
-    /// Offsets that the broker has and the lake does not have yet, or `None` if no broker was asked.
+    /// Sum of the partitions' lags; `None` if no partition was compared with a broker.
     pub lag: Option<u64>,
-    /// Whether nothing is missing, stored twice or damaged.
+    /// `true` if nothing is missing, stored twice or damaged.
     pub clean: bool,
 }
 
 impl Report {
-    /// Returns the total of all rows.
+    /// Returns the totals of all rows.
     pub fn total(&self) -> Total {
         let sum = |figure: fn(&Row) -> u64| self.rows.iter().map(figure).sum();
         Total {
@@ -82,7 +82,7 @@ impl Report {
         aligned(&lines)
     }
 
-    /// Formats the findings, and below each kind what can be done.
+    /// Formats the findings, each kind followed by its remedy.
     pub fn findings_text(&self) -> String {
         let mut text = String::new();
         for (kind, shown, count) in self.findings.kinds() {
@@ -99,14 +99,14 @@ impl Report {
         text
     }
 
-    /// Formats the total as one line.
+    /// Formats the totals as one line.
     pub fn closing_line(&self) -> String {
         let Total { stored, quarantined, partitions, missing, repeats, first, last, lag, clean } = self.total();
         let range = match (first, last) {
             (Some(first), Some(last)) => {
                 format!("offsets {} to {}", grouped(first.unsigned_abs()), grouped(last.unsigned_abs()))
             }
-            _ => "nothing".to_owned(),
+            _ => "no offsets".to_owned(),
         };
         let missing = if missing == 0 { "nothing".to_owned() } else { grouped(missing) };
         let mut line = format!(
@@ -129,7 +129,7 @@ impl Report {
         line
     }
 
-    /// Applies a repair: the ledger exists now.
+    /// Updates the report after a lost ledger has been rebuilt.
     pub fn ledger_rebuilt(&mut self, lost: &LostLedger, rebuilt: &RebuiltLedger) {
         self.findings.resolve(FindingKind::NoLedger, &lost.partition);
         if let Some(row) = self.rows.iter_mut().find(|row| row.partition == lost.partition) {
@@ -143,12 +143,12 @@ impl Report {
     }
 }
 
-/// Formats a number of things in the singular or the plural.
+/// Formats a number, followed by the singular or the plural of a noun.
 fn counted(number: u64, singular: &str, plural: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { singular } else { plural })
 }
 
-/// Kinds that the figures of the closing line include.
+/// Kinds that the totals in the closing line already cover.
 const IN_TOTAL: [FindingKind; 7] = [
     FindingKind::Missing,
     FindingKind::BeforeFirst,

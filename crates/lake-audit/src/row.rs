@@ -1,56 +1,55 @@
-//! One row of the report: the figures of a partition.
+//! A row of the report: the totals of one partition.
 
 use commit_protocol::Ledger;
 use serde::Serialize;
 
 use crate::finding::PartitionKey;
 
-/// The figures of a partition in one generation.
+/// The totals of a partition in one generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     #[serde(flatten)]
     pub partition: PartitionKey,
-    /// Valid records; an offset counts once.
+    /// Number of valid records. An offset that is stored several times counts once.
     pub stored: u64,
-    /// Quarantined records; an offset counts once.
+    /// Number of quarantined records. An offset that is stored several times counts once.
     pub quarantined: u64,
-    /// Number of objects.
     pub objects: u64,
-    /// The first stored offset.
+    /// First stored offset; `None` if nothing is stored.
     pub first: Option<i64>,
-    /// The last stored offset.
+    /// Last stored offset; `None` if nothing is stored.
     pub last: Option<i64>,
     /// Number of missing offsets.
     pub missing: u64,
-    /// Number of gaps that they form.
+    /// Number of gaps that the missing offsets form.
     pub gaps: u64,
     /// Number of offsets that are not stored because the broker does not deliver them.
     pub not_delivered: u64,
-    /// Number of lines whose offset another line has already.
+    /// Number of lines whose offset is already stored in an earlier line.
     pub repeats: u64,
     /// The ledger, or `None` if no readable ledger exists.
     pub ledger: Option<LedgerSummary>,
-    /// The broker's watermarks, or `None` if the broker was not asked.
+    /// The broker's watermarks, or `None` if the partition was not compared with a broker.
     pub broker: Option<Watermarks>,
 }
 
 /// The parts of a ledger that the report shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerSummary {
-    /// Every offset below is stored or in a gap.
+    /// Every offset below this one is stored or in a gap.
     pub next: i64,
-    /// The gaps that it lists, each as first and last offset.
+    /// The gaps that the ledger lists, each as first and last offset, both inclusive.
     pub gaps: Vec<(i64, i64)>,
 }
 
-/// Offsets of the broker's partition.
+/// A partition's watermarks on the broker, and its lag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Watermarks {
     /// The first offset that the broker still has.
     pub low: i64,
-    /// The offset after the last one.
+    /// The offset after the last record.
     pub high: i64,
-    /// Number of offsets that the lake does not have yet.
+    /// Number of offsets below `high` that the broker has and the lake has not reached yet.
     pub lag: u64,
 }
 

@@ -1,8 +1,9 @@
 //! Finds gaps and duplicates among a partition's offsets, in constant memory.
 //!
-//! Every offset of an object is less than [`MAX_OBJECT_SPAN`] from the offset in the object's name, and objects come in the order of
-//! their names. Offsets more than one span below the current object are therefore settled, and a window of three spans
-//! suffices, whatever the number of offsets:
+//! Every offset of an object is less than [`MAX_OBJECT_SPAN`] away from the offset in the object's name, and objects
+//! are added in the order of the offsets in their names. Offsets more than one span below the current object are
+//! therefore settled: no later object can contain them. A window of three spans is enough, whatever the number of
+//! offsets:
 //!
 //! ```text
 //!            first - MAX_OBJECT_SPAN        first       first + MAX_OBJECT_SPAN
@@ -19,11 +20,11 @@ const LENGTH: i64 = 3 * MAX_OBJECT_SPAN;
 
 /// The offsets around the current object.
 pub(crate) struct Window {
-    /// Every offset below is settled.
+    /// Every offset below this one is settled.
     base: i64,
-    /// Indexed by offset modulo [`LENGTH`].
+    /// Slots, indexed by offset modulo [`LENGTH`].
     slots: Vec<Slot>,
-    /// The gap that ends at `base`, which may continue.
+    /// The gap that ends at `base` and may continue.
     gap: Option<Range<i64>>,
     hashes: RandomState,
 }
@@ -31,16 +32,16 @@ pub(crate) struct Window {
 #[derive(Clone, Copy, Default)]
 struct Slot {
     line_hash: u64,
-    /// Number of the object that holds the offset, from 1; 0 if none does.
+    /// Number of the object that contains the offset, from 1; 0 if no object does.
     object: u32,
 }
 
-/// A record that is stored already.
+/// Result of adding a record whose offset is already stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Duplicate {
-    /// Number of the object that holds it.
+    /// Number of the object that contains the earlier line.
     pub(crate) object: u32,
-    /// Whether both lines are equal.
+    /// Whether both lines are equal, according to their hashes.
     pub(crate) is_same: bool,
 }
 
@@ -59,8 +60,8 @@ impl Window {
         &mut self.slots[index]
     }
 
-    /// Starts the object whose name gives the offset `first`. Calls `report` with each gap that this settles; an offset
-    /// after such a gap is stored.
+    /// Starts the object that has the offset `first` in its name. Calls `report` with each gap that is now settled.
+    /// The offset after each of these gaps is stored.
     pub(crate) fn begin_object(&mut self, first: i64, report: impl FnMut(Range<i64>)) {
         self.settle(first - MAX_OBJECT_SPAN, report);
     }
@@ -70,7 +71,7 @@ impl Window {
         self.base
     }
 
-    /// Adds a record of the current object. Returns the record that is stored already, if any.
+    /// Adds a record of the current object. Returns the record that is already stored at its offset, if any.
     pub(crate) fn add(&mut self, offset: i64, object: u32, line: &[u8]) -> Option<Duplicate> {
         let line_hash = self.hashes.hash_one(line);
         let slot = self.slot(offset);
@@ -81,7 +82,8 @@ impl Window {
         None
     }
 
-    /// Calls `report` with the remaining gaps below `end`. No offset after the last one may be stored.
+    /// Calls `report` with the remaining gaps below `end`. The last of these gaps may extend to `end`, so the offset
+    /// after the gap is not necessarily stored.
     pub(crate) fn finish(mut self, end: i64, mut report: impl FnMut(Range<i64>)) {
         self.settle(end, &mut report);
         if let Some(gap) = self.gap {
@@ -129,8 +131,8 @@ mod tests {
     }
 
     proptest! {
-        /// Objects at any offset, of any length below the span, misnamed by less than the span: the window reports what a
-        /// map of all offsets contains.
+        /// Objects are at any offset, are shorter than the span, and have names that are off by less than the span. The
+        /// window must report what a map of all offsets contains.
         #[test]
         fn window_finds_what_a_map_of_all_offsets_finds(
             mut objects in proptest::collection::vec((0i64..1_000_000, -300i64..MAX_OBJECT_SPAN, 1i64..40, 1i64..2_000, 0u8..3), 1..12),

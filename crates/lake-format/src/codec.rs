@@ -1,4 +1,4 @@
-//! Compresses and decompresses objects, and detects the codec of an object by its key.
+//! Compresses and decompresses objects, and detects the codec of an object from its key.
 
 use std::io::{self, Read};
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use flate2::read::MultiGzDecoder;
 use libdeflater::{CompressionLvl, Compressor};
 
-/// A compression that Athena recognises by the extension of the key.
+/// A compression format that Athena recognises by the extension of an object's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// `.json.gz`
@@ -17,14 +17,14 @@ pub enum Codec {
     None,
 }
 
-/// The libdeflate level. libdeflate takes half the time of zlib for the same size. Level 4 leaves objects a tenth
-/// larger, level 6 takes a third more time; the crate `bench` measures it (`codecs`).
+/// Compression level of libdeflate, which takes half as long as zlib for the same size. Level 4 makes objects a tenth
+/// larger, and level 6 takes a third longer. The program `codecs` of the crate `bench` measures both.
 pub const GZIP_LEVEL: i32 = 5;
-/// The zstd level. Levels 2 to 5 search for repeats that are further apart, of which rows of prices have few: they take
-/// more time and leave larger objects.
+/// Compression level of zstd. Levels 2 to 5 search for more distant matches, which rows of prices rarely have. These
+/// levels take longer and make objects larger.
 pub const ZSTD_LEVEL: i32 = 1;
 
-/// A name that is not a codec's.
+/// Error returned when a string is not the name of a [`Codec`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected gzip, zstd or none")]
 pub struct UnknownCodec;
@@ -32,8 +32,8 @@ pub struct UnknownCodec;
 impl Codec {
     const ALL: [Codec; 3] = [Codec::Gzip, Codec::Zstd, Codec::None];
 
-    /// Detects the codec of an object by its key, or by the file name alone. Returns `None` if the key does not end in
-    /// an extension that the sink writes.
+    /// Detects the codec of an object from its key, or from the file name alone. Returns `None` if the key does not end
+    /// in an extension that the sink writes.
     pub fn from_key(key: &str) -> Option<Self> {
         let name = key.rsplit('/').next().unwrap_or(key);
         let has_extension =
@@ -41,7 +41,7 @@ impl Codec {
         Codec::ALL.into_iter().find(has_extension)
     }
 
-    /// The extension of an object's key, without the first dot.
+    /// Returns the extension of object keys, without the leading dot.
     pub fn extension(self) -> &'static str {
         match self {
             Codec::Gzip => "json.gz",
@@ -50,7 +50,7 @@ impl Codec {
         }
     }
 
-    /// The codec's name in `SINK_COMPRESSION`.
+    /// Returns the codec's name in `SINK_COMPRESSION`.
     pub fn name(self) -> &'static str {
         match self {
             Codec::Gzip => "gzip",
@@ -74,15 +74,15 @@ impl Codec {
     /// Decompresses a whole object.
     ///
     /// # Errors
-    /// If the object is not compressed with this codec, or is truncated.
+    /// If the object is not compressed with this codec, is damaged or is truncated.
     pub fn decode(self, object: &[u8]) -> io::Result<Vec<u8>> {
         let mut lines = Vec::new();
         self.reader(object)?.read_to_end(&mut lines)?;
         Ok(lines)
     }
 
-    /// Decompresses an object as a stream, so that a caller can limit the size of an object that the sink has not
-    /// written.
+    /// Returns a reader that decompresses an object as a stream. The caller can thus limit the size of an object that
+    /// the sink did not write.
     ///
     /// # Errors
     /// If the codec fails to allocate memory.

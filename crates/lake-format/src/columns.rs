@@ -1,7 +1,7 @@
 //! The table's columns, as `SINK_COLUMNS` declares them, and the values that each can hold.
 //!
-//! One value that its column cannot hold makes every Athena query over the object fail, so such a record is invalid.
-//! Fields without a column are accepted, and so are a missing field and `null` in every column.
+//! A single value that does not fit its column makes every Athena query over the object fail, so the value's record is
+//! invalid. Fields without a column are accepted, and every column accepts `null` and a missing field.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::record_line::is_same_name;
 /// A Hive column type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
-    /// Any scalar; a number or a boolean reads as its text.
+    /// Any scalar. Numbers and booleans are read as strings.
     String,
     /// `true` or `false`.
     Boolean,
@@ -30,7 +30,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// Hive's name for the type.
+    /// Returns Hive's name for the type.
     pub fn name(self) -> &'static str {
         match self {
             ColumnType::String => "string",
@@ -42,7 +42,7 @@ impl ColumnType {
         }
     }
 
-    /// Description of the accepted values, which quarantine reasons contain.
+    /// Returns a description of the accepted values, for quarantine reasons.
     fn accepted_values(self) -> &'static str {
         match self {
             ColumnType::String => "a scalar",
@@ -66,7 +66,7 @@ impl ColumnType {
         }
     }
 
-    /// Returns `true` if a quick check shows that the column accepts a plain value. If not, `accepts` decides.
+    /// Returns `true` if a quick check shows that the column accepts a plain value. Otherwise, `accepts` decides.
     fn accepts_plain(self, kind: Kind, value: &[u8]) -> bool {
         match (self, kind) {
             (ColumnType::String, Kind::Number | Kind::String) => true,
@@ -79,7 +79,7 @@ impl ColumnType {
     }
 }
 
-/// Length in bytes up to which every number without an exponent is in the range of a double.
+/// Maximum length in bytes at which every number without an exponent is in the range of a double.
 pub const MAX_FINITE_NUMBER_LEN: usize = 300;
 
 /// Returns `true` if a JSON number is in the range of a double.
@@ -97,11 +97,11 @@ fn is_date(text: &[u8]) -> bool {
     let [y0, y1, y2, y3, m0, m1, d0, d1] = digits.map(|digit| digit - b'0');
     let year = [y0, y1, y2, y3].iter().fold(0, |year, &digit| year * 10 + i16::from(digit));
     let (month, day) = (m0 * 10 + m1, d0 * 10 + d1);
-    // Both have two digits, so neither overflows.
+    // The month and the day have two digits each, so neither cast overflows.
     Date::new(year, month as i8, day as i8).is_ok()
 }
 
-/// A name that is not a [`ColumnType`].
+/// Error returned when a string is not the name of a [`ColumnType`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected string, boolean, int, bigint, double or date")]
 pub struct UnknownColumnType;
@@ -123,15 +123,18 @@ impl FromStr for ColumnType {
 pub struct Columns(Vec<(String, ColumnType)>);
 
 impl Columns {
-    /// Returns the index of the column with a field's name, ignoring case.
+    /// Returns the index of the column with a field's name, ignoring case, or `None` if the field has no column.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|(column, _)| is_same_name(column, name))
     }
 
-    /// Checks that the column at an index can hold a field's value.
+    /// Checks that a column, given its index, can hold a field's value.
     ///
     /// # Errors
     /// [`InvalidRecord::Column`] if the column cannot hold the value.
+    ///
+    /// # Panics
+    /// If no column has this index.
     pub fn validate(&self, index: usize, field: &Field<'_>) -> Result<(), InvalidRecord> {
         match &self.0[index] {
             (_, kind) if kind.accepts(field) => Ok(()),
@@ -143,14 +146,21 @@ impl Columns {
         }
     }
 
-    /// Returns `true` if a quick check shows that the column at an index can hold a plain value: an ASCII string
-    /// without escapes, or a number without an exponent. If not, [`Columns::validate`] decides.
+    /// Returns `true` if a quick check shows that a column, given its index, can hold a plain value: an ASCII string
+    /// without escapes, in its quotation marks, or a number without an exponent. Otherwise, [`Columns::validate`]
+    /// decides.
+    ///
+    /// # Panics
+    /// If no column has this index.
     pub fn accepts_plain(&self, index: usize, kind: Kind, value: &[u8]) -> bool {
         self.0[index].1.accepts_plain(kind, value)
     }
 
-    /// Returns whether the column at an index can hold every plain number of up to [`MAX_FINITE_NUMBER_LEN`] bytes, and
-    /// whether it can hold every plain string.
+    /// Returns whether a column, given its index, can hold every plain number of up to [`MAX_FINITE_NUMBER_LEN`] bytes,
+    /// and whether the column can hold every plain string.
+    ///
+    /// # Panics
+    /// If no column has this index.
     pub fn accepts_all_plain(&self, index: usize) -> (bool, bool) {
         match self.0[index].1 {
             ColumnType::String => (true, true),
@@ -180,7 +190,7 @@ fn truncated(field: &Field<'_>) -> String {
 }
 
 impl fmt::Display for Columns {
-    /// Writes `close:double,trade_date:date`.
+    /// Formats the columns as in `SINK_COLUMNS`, for example `close:double,trade_date:date`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, kind)) in self.0.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
@@ -190,31 +200,24 @@ impl fmt::Display for Columns {
     }
 }
 
-/// Why a list of columns is invalid.
+/// Error returned when a string is not a valid list of columns.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseColumnsError {
     /// A part of the list has no colon.
-    #[error("{0:?} is not NAME:TYPE")]
+    #[error("{0:?} does not have the form NAME:TYPE")]
     Form(String),
-    /// A column has a type that does not exist.
-    #[error("unknown type {type_name:?} of column {column:?}: {source}")]
-    Type {
-        /// The column's name.
-        column: String,
-        /// The unknown type.
-        type_name: String,
-        /// The error, which lists the types.
-        source: UnknownColumnType,
-    },
-    /// Two columns have the same name.
-    #[error("column {0:?} appears twice")]
+    /// A column has an unknown type.
+    #[error("unknown type {type_name:?} for column {column:?}: {source}")]
+    Type { column: String, type_name: String, source: UnknownColumnType },
+    /// Two columns have the same name, ignoring case.
+    #[error("column {0:?} appears twice, ignoring case; remove one")]
     Duplicate(String),
 }
 
 impl FromStr for Columns {
     type Err = ParseColumnsError;
 
-    /// Parses `close:double,trade_date:date`.
+    /// Parses the value of `SINK_COLUMNS`, for example `close:double,trade_date:date`. Lower-cases the names.
     fn from_str(text: &str) -> Result<Self, ParseColumnsError> {
         let mut columns: Vec<(String, ColumnType)> = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -330,7 +333,9 @@ mod tests {
 
     #[test]
     fn invalid_list_names_the_invalid_part() {
-        assert!("close".parse::<Columns>().unwrap_err().to_string().contains("\"close\" is not NAME:TYPE"));
+        assert!(
+            "close".parse::<Columns>().unwrap_err().to_string().contains("\"close\" does not have the form NAME:TYPE")
+        );
         assert!("close:float32".parse::<Columns>().unwrap_err().to_string().contains("\"float32\""));
         assert!("a:int,A:double".parse::<Columns>().unwrap_err().to_string().contains("twice"));
         assert!("".parse::<Columns>().unwrap().is_empty());

@@ -1,13 +1,13 @@
-//! Reasons for which a record goes to the quarantine.
+//! Reasons to quarantine a record.
 //!
-//! Their texts are stored with the records, so they must not change.
+//! The texts of the reasons are stored with the records and must not change.
 
 use crate::json::JsonError;
 
-/// Why a record is invalid for the table. The text is the `reason` field of the quarantine line.
+/// Reason that a record is invalid. Its message is the `reason` field of the quarantine line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecord {
-    /// The record has no value: in a compacted topic it marks a deleted key.
+    /// The record has no value. In a compacted topic, a record without a value marks a deleted key.
     #[error("tombstone: the record has no value")]
     Tombstone,
     /// The value is not base64, so the bytes that the producer sent are unknown.
@@ -16,24 +16,25 @@ pub enum InvalidRecord {
     /// The value is not UTF-8.
     #[error("not UTF-8: invalid byte at {at}")]
     NotUtf8 {
-        /// Position of the first invalid byte, from the start of the value.
+        /// Index of the first invalid byte in the value.
         at: usize,
     },
-    /// The value is not a JSON object that every reader accepts.
+    /// The value is not a JSON object that every parser accepts.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// The timestamp, in milliseconds since 1970, has no date with a four-digit year, so no `dt=` partition.
+    /// The timestamp, in milliseconds since the Unix epoch, is before 1970 or after 9999, so the record has no `dt=`
+    /// partition.
     #[error("no usable timestamp: {0}")]
     NoTimestamp(i64),
-    /// A field is named like one of the coordinates. Athena ignores case and reads the last field of a name.
+    /// A field has the name of a coordinate, ignoring case. Athena ignores case too, and would read the field instead
+    /// of the coordinate.
     #[error("field {0:?} is named like a coordinate of the record")]
     CoordinateName(String),
     /// The table's column cannot hold the value.
     #[error("column {column}: {found} is not {wanted}")]
     Column {
-        /// The column's name.
         column: String,
-        /// The value, truncated.
+        /// The value, truncated, or the type of an object or array.
         found: String,
         /// Description of the values that the column can hold.
         wanted: &'static str,
@@ -41,7 +42,6 @@ pub enum InvalidRecord {
     /// The partition field's value is an object, an array, or too long for an object key.
     #[error("partition field {field:?}: {fault}")]
     PartitionField {
-        /// The field's name.
         field: String,
         /// Description of the problem.
         fault: &'static str,

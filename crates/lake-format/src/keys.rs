@@ -1,4 +1,4 @@
-//! Object keys, ledger keys, and the settings that decide them.
+//! Object keys, ledger keys, and the settings that determine these keys.
 //!
 //! ```text
 //! [prefix/]data/<topic>/dt=2026-11-21/[hour=07/][by_<field>=<value>/][g<generation>-]00003-00000000000000000041.json.gz
@@ -6,9 +6,9 @@
 //! [prefix/]ledger/<topic>/[g<generation>-]00003.json
 //! ```
 //!
-//! An object is named by its partition (five digits or more) and the offset of its first record (twenty digits), so the
-//! keys of a partition under one object prefix are in the order of their offsets. No part of a key comes from the
-//! clock, a random number or a counter, so a batch that is delivered again is written under the same keys.
+//! An object is named after its partition (at least five digits) and the offset of its first record (twenty digits), so
+//! the keys of a partition under one object prefix sort by offset. No part of a key comes from a clock, a random number
+//! or a counter, so a batch that is delivered again is written to the same keys.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -22,23 +22,23 @@ use crate::InvalidRecord;
 use crate::codec::Codec;
 use crate::json::{Field, Kind};
 
-/// The folder of valid records, under the prefix.
+/// First part of the keys of valid records, after the configured prefix.
 pub const DATA: &str = "data";
 
-/// The folder of invalid records, under the prefix.
+/// First part of the keys of invalid records, after the configured prefix.
 pub const QUARANTINE: &str = "quarantine";
 
-/// The folder of ledgers, under the prefix.
+/// First part of the keys of ledgers, after the configured prefix.
 pub const LEDGER: &str = "ledger";
 
 /// Hive's name for the partition of records without a value for the partition field.
 pub const NO_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// Maximum length of an escaped partition value in bytes. An object key has at most 1,024 bytes; this leaves room for
-/// the rest of the key.
+/// Maximum length of an escaped partition value in bytes. A record with a longer value is invalid. S3 limits object
+/// keys to 1,024 bytes, so this leaves room for the rest of the key.
 const MAX_PARTITION_VALUE_LEN: usize = 256;
 
-/// Time range of an object's records.
+/// Time range that the records of an object share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionBy {
     /// `dt=2026-11-21/`
@@ -48,7 +48,7 @@ pub enum PartitionBy {
 }
 
 impl PartitionBy {
-    /// The name in `SINK_PARTITION_BY`.
+    /// Returns the name in `SINK_PARTITION_BY`.
     pub fn name(self) -> &'static str {
         match self {
             PartitionBy::Day => "day",
@@ -57,7 +57,7 @@ impl PartitionBy {
     }
 }
 
-/// A name that is not a [`PartitionBy`].
+/// Error returned when a string is not the name of a [`PartitionBy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected day or hour")]
 pub struct UnknownPartitionBy;
@@ -70,30 +70,31 @@ impl FromStr for PartitionBy {
     }
 }
 
-/// The settings that decide object keys.
+/// The settings that determine object keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLayout {
-    /// Prefix of every key: empty, or ends in `/`.
+    /// Prefix of every key. Either empty or ends in `/`.
     pub prefix: String,
-    /// Decides the extension of an object's key.
+    /// Determines the extension of object keys.
     pub codec: Codec,
-    /// Decides whether keys contain `hour=`.
+    /// Determines whether object keys contain `hour=`.
     pub partition_by: PartitionBy,
-    /// The record field whose value is in keys as `by_<field>=<value>`.
+    /// Record field whose value appears in object keys as `by_<field>=<value>`.
     pub partition_field: Option<String>,
     /// Number of times that the topic was recreated.
     pub generation: u32,
 }
 
-/// Hours since 1970-01-01T00Z: the part of a record's timestamp that decides its object prefix.
+/// An hour, counted from 1970-01-01T00Z. It is the part of a record's timestamp that determines the object prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hour(i64);
 
 impl Hour {
-    /// The hour for records without a usable timestamp.
+    /// The hour for records without a usable timestamp: 1970-01-01T00Z.
     pub const UNKNOWN: Hour = Hour(0);
 
-    /// Returns the hour of a timestamp in milliseconds since 1970, or `None` if its date has no four-digit year.
+    /// Returns the hour of a timestamp in milliseconds since the Unix epoch, or `None` if the timestamp is before 1970
+    /// or after 9999.
     pub fn from_timestamp(timestamp: i64) -> Option<Self> {
         // 10000-01-01T00:00:00Z
         (0..253_402_300_800_000).contains(&timestamp).then_some(Hour(timestamp / 3_600_000))
@@ -105,14 +106,14 @@ impl Hour {
     }
 }
 
-/// The parts of an object prefix, the directory part of an object's key.
+/// The parts of an object prefix, which is an object's key up to the last slash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ObjectPrefix<'a> {
     /// Valid records.
     Data {
         /// The hour of the records' timestamps, or the first hour of their day if the layout partitions by day.
         hour: Hour,
-        /// The text of the partition field, if the layout has one.
+        /// Value of the partition field, or `None` if the layout has no partition field or the records have no value.
         value: Option<Cow<'a, str>>,
     },
     /// Invalid records.
@@ -122,7 +123,7 @@ pub enum ObjectPrefix<'a> {
     },
 }
 
-/// The sink's settings if no variable is set: no prefix, gzip, by day, generation 0.
+/// The sink's default settings: no prefix, gzip, by day, no partition field, generation 0.
 impl Default for KeyLayout {
     fn default() -> Self {
         KeyLayout {
@@ -136,7 +137,7 @@ impl Default for KeyLayout {
 }
 
 impl KeyLayout {
-    /// The object prefix of a valid record.
+    /// Returns the object prefix of a valid record.
     pub fn data<'a>(&self, hour: Hour, value: Option<Cow<'a, str>>) -> ObjectPrefix<'a> {
         let hour = match self.partition_by {
             PartitionBy::Day => start_of_day(hour),
@@ -145,7 +146,7 @@ impl KeyLayout {
         ObjectPrefix::Data { hour, value }
     }
 
-    /// The object prefix of an invalid record.
+    /// Returns the object prefix of an invalid record.
     pub fn quarantine(&self, hour: Hour) -> ObjectPrefix<'static> {
         ObjectPrefix::Quarantine { hour: start_of_day(hour) }
     }
@@ -183,12 +184,12 @@ impl KeyLayout {
         self.key_in(&self.directory(topic, prefix), partition, first_offset)
     }
 
-    /// Formats the key of an object in a directory that [`KeyLayout::directory`] returned.
+    /// Formats the key of an object under an object prefix that [`KeyLayout::directory`] returned.
     pub fn key_in(&self, directory: &str, partition: i32, first_offset: i64) -> String {
         format!("{}{first_offset:020}.{}", self.key_prefix_in(directory, partition), self.codec.extension())
     }
 
-    /// The common prefix of the keys of a partition's objects in a directory.
+    /// Returns the common prefix of the keys of a partition's objects under an object prefix.
     pub fn key_prefix_in(&self, directory: &str, partition: i32) -> String {
         format!("{directory}{}-", self.partition_name(partition))
     }
@@ -198,8 +199,8 @@ impl KeyLayout {
         format!("{}{LEDGER}/{topic}/{}.json", self.prefix, self.partition_name(partition))
     }
 
-    /// The form of object keys, such as `dt=*/hour=*/by_sector=*/*.json.gz`. Ledgers store it: sinks with different
-    /// patterns would write different sequences of objects.
+    /// Returns the pattern of object keys, such as `dt=*/hour=*/by_sector=*/*.json.gz`. Ledgers store the pattern,
+    /// because sinks with different patterns would write different sequences of objects.
     pub fn pattern(&self) -> String {
         let mut pattern = "dt=*/".to_owned();
         if self.partition_by == PartitionBy::Hour {
@@ -222,10 +223,10 @@ impl KeyLayout {
         }
     }
 
-    /// Returns the text of the partition field's value, or `None` if it is null or empty.
+    /// Returns the unescaped value of the partition field, or `None` if the value is `null`, empty or [`NO_PARTITION`].
     ///
     /// # Errors
-    /// [`InvalidRecord::PartitionField`] if the value cannot be part of an object key.
+    /// [`InvalidRecord::PartitionField`] if the value is an object, an array, or too long for an object key.
     pub fn partition_value<'a>(&self, field: &Field<'a>) -> Result<Option<Cow<'a, str>>, InvalidRecord> {
         let fault = |fault| InvalidRecord::PartitionField { field: field.name().into_owned(), fault };
         match field.kind {
@@ -233,7 +234,7 @@ impl KeyLayout {
             Kind::Object | Kind::Array => Err(fault("neither an object nor an array can name a partition")),
             Kind::String | Kind::Number | Kind::Boolean => {
                 let text = field.text();
-                // Hive's name for no value: the record belongs to the same directory as one without the field.
+                // Hive's name for no value, so the record gets the same object prefix as one without the field.
                 if text == NO_PARTITION {
                     return Ok(None);
                 }
@@ -247,8 +248,9 @@ impl KeyLayout {
     }
 }
 
-/// Converts a path to a prefix of keys: without a leading slash, which S3 would take for a folder with an empty name,
-/// and with a trailing one. Returns `None` if it is not a relative path.
+/// Converts a path to a key prefix, which ends in a slash. Removes leading slashes, because S3 would treat a leading
+/// slash as a folder with an empty name. Returns `None` if the path is empty, contains a control character, or has an
+/// empty part, `.` or `..`.
 pub fn parse_prefix(path: &str) -> Option<String> {
     let path = path.trim_matches('/');
     let is_path = !path.is_empty()
@@ -257,15 +259,15 @@ pub fn parse_prefix(path: &str) -> Option<String> {
     is_path.then(|| format!("{path}/"))
 }
 
-/// Parses the file name of an object into generation, partition and first offset. Returns `None` for other names. Does
-/// not check the extension and the number of digits.
+/// Parses the file name of an object into generation, partition and first offset. Returns `None` for any other name.
+/// Does not check the extension or the number of digits.
 pub fn parse_name(name: &str) -> Option<(u32, i32, i64)> {
     let (generation, rest) = parse_generation(name.split_once('.')?.0)?;
     let (partition, offset) = rest.split_once('-')?;
     Some((generation, partition.parse().ok()?, offset.parse().ok()?))
 }
 
-/// Parses the file name of a ledger into generation and partition. Returns `None` for other names.
+/// Parses the file name of a ledger into generation and partition. Returns `None` for any other name.
 pub fn parse_ledger_name(name: &str) -> Option<(u32, i32)> {
     let (generation, partition) = parse_generation(name.strip_suffix(".json")?)?;
     Some((generation, partition.parse().ok()?))
@@ -300,8 +302,8 @@ const HIVE: &AsciiSet = &CONTROLS
     .add(b']')
     .add(b'^');
 
-/// Percent-encodes what Hive percent-encodes, and all that is not ASCII, which programs treat differently in object
-/// keys and URLs.
+/// Percent-encodes the characters that Hive percent-encodes, and all non-ASCII characters, because programs disagree on
+/// how to handle those in object keys and URLs.
 fn hive_escape(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, HIVE)
 }

@@ -1,7 +1,7 @@
-//! The stored text of a ledger:
+//! The stored form of a ledger:
 //! `{"next":42,"ahead":{"data/quotes/dt=2026-11-21/":47},"gaps":[[10,20]],"layout":"..."}`.
 //!
-//! `ahead` holds the high watermarks.
+//! The field `ahead` contains the high watermarks.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use commit_protocol::Ledger;
 
-/// Why a text is not a ledger.
+/// Error returned when an object is not a valid ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The text is not JSON with the fields of a ledger.
+    /// The object is not JSON with exactly the fields of a ledger.
     #[error("not a ledger: {0}")]
     Json(#[from] serde_json::Error),
-    /// The gaps overlap, touch, are empty or are out of order.
-    #[error("not a ledger: its gaps overlap or are out of order")]
+    /// The gaps are empty, overlap, touch or are out of order.
+    #[error("not a ledger: its gaps are empty, overlap, touch or are out of order")]
     Gaps,
 }
 
@@ -33,7 +33,8 @@ struct Stored {
 /// Parses a stored ledger.
 ///
 /// # Errors
-/// [`LedgerError`], also for a field that this version does not know: another version may have written it.
+/// [`LedgerError`] if `text` is not a valid ledger. An unknown field is an error as well, because a different version
+/// may have written the ledger.
 pub fn from_json(text: &[u8]) -> Result<Ledger, LedgerError> {
     let Stored { next, high_watermarks, gaps, layout } = serde_json::from_slice(text)?;
     let in_order = gaps.iter().all(|(start, end)| start < end) && gaps.windows(2).all(|pair| pair[0].1 < pair[1].0);
@@ -43,7 +44,7 @@ pub fn from_json(text: &[u8]) -> Result<Ledger, LedgerError> {
     Ok(Ledger { next, high_watermarks, gaps: gaps.into_iter().map(|(start, end)| start..end).collect(), layout })
 }
 
-/// Formats a ledger as it is stored.
+/// Formats a ledger in its stored form.
 pub fn to_json(ledger: &Ledger) -> Vec<u8> {
     let Ledger { next, high_watermarks, gaps, layout } = ledger.clone();
     let stored =

@@ -1,12 +1,17 @@
 //! The format of a lake: what the sink, the audit and SQL must agree on, defined once.
 //!
-//! [`keys`] names objects and ledgers, [`codec`] compresses and decompresses objects, [`record_line`] puts a record's
-//! coordinates in front of its own bytes, [`ledger`] is the text of a ledger, [`json`] validates a value without
-//! copying it, and [`columns`] checks its fields against the table. [`InvalidRecord`] says why a record goes to the
-//! quarantine. [`RecordId`] identifies a record, and [`topic`] has the rules for topic names.
+//! - [`keys`]: keys of objects and ledgers.
+//! - [`codec`]: compression of objects.
+//! - [`record_line`]: lines of valid records, the coordinates followed by the record's own bytes.
+//! - [`ledger`]: the stored form of a ledger.
+//! - [`json`]: validates a record's value without copying it.
+//! - [`columns`]: validates the value's fields against the table.
+//! - [`InvalidRecord`]: the reason to quarantine a record.
+//! - [`RecordId`]: identifies a record by its topic, partition and offset.
+//! - [`topic`]: the rules for topic names.
 //!
-//! Nothing here does I/O. Texts that are stored (keys, lines, ledgers, quarantine reasons) must not change: every later
-//! version reads, audits and continues the lakes of earlier ones.
+//! Nothing here does I/O. The stored formats (keys, lines, ledgers, quarantine reasons) must not change, because later
+//! versions must read, audit and continue the lakes of earlier versions.
 
 pub mod codec;
 pub mod columns;

@@ -7,38 +7,37 @@ use thiserror::Error;
 
 use crate::topic::{InvalidTopicName, Topic};
 
-/// Identifies a record. Its text form is `TOPIC/PARTITION/OFFSET`, such as `quotes/1/0`: a topic name contains no
-/// slash.
+/// Identifies a record. The string form is `TOPIC/PARTITION/OFFSET`, such as `quotes/1/0`, which is unambiguous because
+/// a topic name contains no slash.
 ///
 /// A topic that is deleted and recreated reuses its offsets, so the identity is unique only within one generation of
 /// the topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordId {
-    /// The topic's name.
     pub topic: Topic,
-    /// The partition's number, at least 0.
+    /// Partition number, at least 0.
     pub partition: i32,
-    /// The record's offset in the partition, at least 0.
+    /// Offset in the partition, at least 0.
     pub offset: i64,
 }
 
-/// Why a text is not a [`RecordId`].
+/// Error returned when a string cannot be parsed as a [`RecordId`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ParseRecordIdError {
-    /// The text does not have three parts.
+    /// The string does not have three parts.
     #[error("expected TOPIC/PARTITION/OFFSET, such as quotes/1/0")]
     Form,
     /// The first part is not a topic name.
     #[error(transparent)]
     Topic(#[from] InvalidTopicName),
     /// The second part is not a 32-bit integer.
-    #[error("{0:?} is not a partition number")]
+    #[error("{0:?} is not a partition number; expected a whole number from 0 to {max}", max = i32::MAX)]
     Partition(String),
     /// The third part is not a 64-bit integer.
-    #[error("{0:?} is not an offset")]
+    #[error("{0:?} is not an offset; expected a whole number from 0 to {max}", max = i64::MAX)]
     Offset(String),
     /// The partition or the offset is negative.
-    #[error("partitions and offsets begin at 0")]
+    #[error("a partition or offset is negative; both begin at 0")]
     Negative,
 }
 

@@ -9,46 +9,45 @@
 use crate::json::Object;
 use byte_scan::digits;
 
-/// The fields that the sink puts in front of every line.
+/// Names of the fields that the sink writes at the start of each line. `kafka_generation` is left out if it is 0.
 pub const COORDINATES: [&str; 4] = ["kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation"];
 
 /// A record's partition, offset and timestamp.
 #[derive(Clone, Copy, Debug)]
 pub struct Coordinates {
-    /// The partition's number.
     pub partition: i32,
-    /// The record's offset in its partition.
     pub offset: i64,
-    /// Milliseconds since 1970, or -1 if the record has no timestamp.
+    /// Milliseconds since the Unix epoch, or -1 if the record has no timestamp.
     pub timestamp: i64,
 }
 
-/// Returns `true` if Athena cannot distinguish a field of this name from a coordinate.
+/// Returns `true` if Athena cannot distinguish a field with this name from a coordinate.
 pub fn is_coordinate(name: &str) -> bool {
     COORDINATES.iter().any(|coordinate| is_same_name(coordinate, name))
 }
 
-/// Returns `true` if two names are the same column to Athena, which lower-cases them, and not only in ASCII (the Kelvin
-/// sign becomes a k).
+/// Returns `true` if two names are the same column to Athena, which lower-cases names, including non-ASCII characters
+/// (the Kelvin sign becomes a `k`).
 pub fn is_same_name(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
-/// Writes the start of each line of a partition: `{` and the coordinates. The record's value follows, then [`finish`].
+/// Writes the start of each line of a partition: `{` and the coordinates. The caller then appends the record's value
+/// and calls [`finish`].
 ///
-/// Most records have the next offset and the timestamp of the record before, so the next head is prepared by
+/// Most records have the next offset and the same timestamp as the previous record, so the next head is prepared by
 /// incrementing the offset in place.
 #[derive(Debug, Default)]
 pub struct LineHead {
     next: Vec<u8>,
-    /// End of the offset in `next`; `None` if `next` is not prepared.
+    /// Index in `next` just past the digits of `kafka_offset`, or `None` if `next` is not prepared.
     offset_end: Option<usize>,
     offset: i64,
     timestamp: i64,
 }
 
 impl LineHead {
-    /// Appends the head of a record's line to `out`.
+    /// Appends the head of a record's line to `out`. `generation` must be the same in every call.
     #[inline]
     pub fn append(&mut self, record: &Coordinates, generation: u32, out: &mut Vec<u8>) {
         let end = match self.offset_end {
@@ -61,7 +60,8 @@ impl LineHead {
         self.timestamp = record.timestamp;
     }
 
-    /// Formats the head of a record into `next`. Returns the end of the offset.
+    /// Formats the start of a record's line, up to the record's own fields, into `next`. Returns the index in `next`
+    /// just past the digits of `kafka_offset`.
     fn format(&mut self, record: &Coordinates, generation: u32) -> usize {
         self.next.clear();
         self.next.push(b'{');
@@ -69,13 +69,14 @@ impl LineHead {
     }
 }
 
-/// Joins the coordinates and the value that begins at `value` in `out` into one line. `object` describes that value.
+/// Completes a line in `out`, which contains the coordinates and, from index `value` on, the JSON value. Merges both
+/// into one object and appends a line feed. `object` is the result of validating the value.
 pub fn finish(value: usize, object: &Object, out: &mut Vec<u8>) {
     out.truncate(value + object.range.end);
     if object.has_line_breaks {
         replace_line_breaks(&mut out[value..]);
     }
-    // A comma replaces the brace. Anything before the brace is white space, and rare.
+    // A comma replaces the opening brace. Only white space, which is rare, can precede the brace.
     let before = object.range.start + usize::from(object.is_empty);
     if before > 0 {
         out.drain(value..value + before);
@@ -87,7 +88,7 @@ pub fn finish(value: usize, object: &Object, out: &mut Vec<u8>) {
 }
 
 /// Appends `"kafka_partition":3,"kafka_offset":41,"kafka_timestamp":1764028800123`, and the generation if it is not 0.
-/// Returns the end of the offset in `out`.
+/// Returns the index in `out` just past the digits of `kafka_offset`.
 pub fn append_coordinates(record: &Coordinates, generation: u32, out: &mut Vec<u8>) -> usize {
     let mut digits = itoa::Buffer::new();
     out.extend_from_slice(b"\"kafka_partition\":");
@@ -104,8 +105,8 @@ pub fn append_coordinates(record: &Coordinates, generation: u32, out: &mut Vec<u
     offset_end
 }
 
-/// Returns the offset in a stored line of a valid or invalid record. No text from the record precedes it, so none can
-/// be mistaken for it.
+/// Returns the offset in a stored line of a valid or invalid record, or `None` if the line has no offset. No text from
+/// the record's value precedes the offset, so none can be mistaken for it.
 pub fn offset(line: &[u8]) -> Option<i64> {
     const NAME: &[u8] = b"\"kafka_offset\":";
     let start = line.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
@@ -114,7 +115,7 @@ pub fn offset(line: &[u8]) -> Option<i64> {
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
-/// Replaces the line breaks of JSON, which can only be white space, with spaces.
+/// Replaces the line breaks in JSON with spaces. In valid JSON, every line break is white space.
 pub fn replace_line_breaks(json: &mut [u8]) {
     json.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
 }

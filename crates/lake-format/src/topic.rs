@@ -7,20 +7,20 @@ use thiserror::Error;
 
 /// A topic name that Kafka accepts: 1 to 249 ASCII letters, digits, dots, dashes and underscores, but not `.` or `..`.
 ///
-/// The rule is that of Kafka's [`Topic`](https://github.com/apache/kafka/blob/4.0/clients/src/main/java/org/apache/kafka/common/internals/Topic.java).
+/// The rule is that of Kafka's
+/// [`Topic`](https://github.com/apache/kafka/blob/4.0/clients/src/main/java/org/apache/kafka/common/internals/Topic.java).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Topic(String);
 
-/// The name is not one that Kafka accepts.
+/// Error returned when a string is not a topic name that Kafka accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a topic's name is 1 to 249 letters, digits, dots, dashes and underscores")]
+#[error("a topic name must be 1 to 249 ASCII letters, digits, dots, dashes and underscores, and not `.` or `..`")]
 pub struct InvalidTopicName;
 
 impl Topic {
-    /// The longest name that Kafka accepts, in bytes.
+    /// Maximum length of a topic name in bytes.
     const MAX_LENGTH: usize = 249;
 
-    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,7 @@
-//! The declared columns of the tables, in their only definition.
+//! The declared columns of the tables. This is their only definition.
 //!
 //! The sink validates values against the same list (`SINK_COLUMNS`, see [`sink_columns`]), so that every stored value
-//! fits its column. Columns that are not declared here are inferred (see `infer`).
+//! fits its column. A topic's other columns are inferred (see `infer`).
 
 use datafusion::arrow::datatypes::DataType;
 use lake_format::columns::ColumnType;
@@ -18,9 +18,9 @@ pub enum Kind {
     Boolean,
     /// A calendar date.
     Date,
-    /// Text; a number or boolean reads as it is written.
+    /// A string. A number or boolean is converted to its JSON text.
     String,
-    /// Text; a string reads as itself, any other value (objects and arrays included) as its JSON.
+    /// A string. Any other value, including objects and arrays, is converted to its JSON text.
     Json,
 }
 
@@ -52,9 +52,8 @@ impl Kind {
 /// A declared column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// The column's name, which is also the name of the field in the stored lines.
+    /// Name of the column, and of the field in the stored lines.
     pub name: &'static str,
-    /// The column's type.
     pub kind: Kind,
 }
 
@@ -98,7 +97,7 @@ pub fn quote_columns() -> Vec<Column> {
     [COORDINATES, QUOTE].concat()
 }
 
-/// Returns the columns of the table `quarantine`, which spans all topics.
+/// Returns the columns of the table `quarantine`, which contains the records of all topics.
 pub fn quarantine_columns() -> Vec<Column> {
     let topic = &[column("kafka_topic", Kind::String)];
     [topic, COORDINATES, QUARANTINED].concat()

@@ -1,18 +1,18 @@
-//! Errors of running a statement.
+//! Errors returned when a statement is run.
 
 use datafusion::error::DataFusionError;
 use lake_store::StoreError;
 
 use crate::rows::ObjectError;
 
-/// Why a statement returned no rows.
+/// Reason that a statement failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqlError {
     /// The lake could not be listed or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An object does not contain what its name and its table say; a retry does not help.
+    /// An object could not be decoded into rows of its table. Retrying does not help.
     #[error(transparent)]
     Decode(#[from] ObjectError),
     /// The engine rejected the statement, or failed while running it.
@@ -32,8 +32,8 @@ impl From<SqlError> for DataFusionError {
     }
 }
 
-/// Formats the innermost cause in full: one of our errors that passed through the engine comes out without the engine's
-/// wrapping.
+/// Formats an error. One of our own errors that passed through the engine is formatted with its causes, but without the
+/// engine's wrapping.
 fn explain(error: &DataFusionError) -> String {
     let DataFusionError::External(ours) = error.find_root() else {
         return error.to_string();

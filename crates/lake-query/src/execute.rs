@@ -6,12 +6,12 @@ use datafusion::sql::parser::DFParser;
 
 use crate::error::SqlError;
 
-/// Runs one or more statements, separated by `;`, and returns their rows in the order of the statements. A statement with
-/// columns but no rows returns one empty batch, so that its columns can be printed. A statement without columns
+/// Runs one or more statements, separated by `;`, and returns their rows in the order of the statements. A statement
+/// with columns but no rows returns one empty batch, so that its columns can be printed. A statement without columns
 /// (`CREATE VIEW`) returns no batch.
 ///
 /// # Errors
-/// If the engine rejects a statement, or an object cannot be read or decoded.
+/// If the engine rejects a statement or fails while running it, or an object cannot be listed, read or decoded.
 pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, SqlError> {
     let mut rows = Vec::new();
     for statement in DFParser::parse_sql(sql)? {

@@ -1,9 +1,9 @@
-//! Infers the columns that are not declared from the stored lines.
+//! Infers undeclared columns from the stored objects.
 //!
-//! The first line of up to [`SAMPLES`] objects is read, spread evenly over the days and always including the oldest and
-//! the newest object. Each costs one small request when a session is opened, and producers change their columns from
-//! file to file, not from row to row. A field that occurs in none of these lines is not a column; nothing else depends on
-//! the samples.
+//! Up to [`SAMPLES`] objects are sampled, spread evenly over the days and always including the oldest and the newest
+//! object. Only the first line of each is read, because producers change their columns from file to file, not from row
+//! to row. Each sample costs one small request when a session is opened. A field that occurs in none of the sampled
+//! lines, or a partition column that occurs in none of the sampled keys, is not a column of the table.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
@@ -12,29 +12,30 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::columns::Kind;
 use crate::json::{self, Fields};
 
-/// Number of days listed, and of objects sampled, for each topic.
+/// Maximum number of days to list, and of objects to sample, for each topic.
 const SAMPLES: usize = 16;
 
-/// Bytes read for a first line. Nearly every line fits; a quote has about 300 bytes.
+/// Number of bytes to read for an object's first line. A quote has about 300 bytes. If the line is longer, the whole
+/// object is read.
 const FIRST_LINE_BYTES: u64 = 64 * 1024;
 
 const CONCURRENT_READS: usize = 8;
 
-/// Undeclared columns of a topic.
+/// Inferred columns of a topic.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inferred {
-    /// Every field, in the order of first occurrence.
+    /// Fields of the sampled lines, in the order of first occurrence.
     pub(crate) fields: Vec<(String, Kind)>,
-    /// The partition columns of the keys, in their order.
+    /// Partition columns of the sampled keys, in the order of first occurrence.
     pub(crate) partitions: Vec<String>,
 }
 
-/// Infers a topic's columns. A sample that cannot be decoded contributes nothing: a query that reads it reports the
-/// error, and queries that do not read it still work.
+/// Infers a topic's columns. The contents of a sample that cannot be decoded are ignored. A query that reads the object
+/// reports the error; other queries still work.
 pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreError> {
     let days = sample(lake.days(Area::Data, topic).await?);
     let mut objects = lake.objects(days).await?;
-    // Several partitions write at the same time, so the newest object is not the one with the last key of its day.
+    // Several partitions write at the same time, so the newest object may not have the last key of its day.
     objects.sort_by(|a, b| {
         let age = |o: &Object| (o.partition_value(DT).map(str::to_owned), o.meta.last_modified);
         age(a).cmp(&age(b)).then_with(|| a.key().cmp(b.key()))
@@ -59,12 +60,12 @@ pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreE
 }
 
 impl Inferred {
-    /// Merges one line's fields. A field with values of two kinds becomes text, which can hold both.
+    /// Merges one line's fields. A field with values of two kinds becomes [`Kind::Json`], which fits both.
     fn add(&mut self, fields: impl Iterator<Item = (String, Option<Kind>)>) {
         for (name, seen) in fields {
             let known = self.fields.iter_mut().find(|(known, _)| *known == name);
             match (known, seen) {
-                // Null in every line so far: text, until a line has a value.
+                // Null in every line so far: a string, until a line has a value.
                 (None, seen) => self.fields.push((name, seen.unwrap_or(Kind::String))),
                 (Some((_, kind)), Some(seen)) if *kind == Kind::String => *kind = seen,
                 (Some((_, kind)), Some(seen)) if *kind != seen => *kind = Kind::Json,

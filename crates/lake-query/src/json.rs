@@ -1,4 +1,4 @@
-//! Parses a line into its fields, in their order, each as raw JSON.
+//! Parses a line into its fields, in order, with each value as raw JSON.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::columns::Kind;
 
-/// The fields of a JSON object, in their order.
+/// The fields of a JSON object, in order.
 pub(super) struct Fields<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -33,7 +33,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// Returns the kind of column that a value suggests, or `None` for null, which suggests none.
+/// Returns the kind of column that fits a value, or `None` for null, which fits every kind.
 pub(super) fn kind(value: &RawValue) -> Option<Kind> {
     match value.get().as_bytes().first()? {
         b'n' => None,
@@ -43,7 +43,8 @@ pub(super) fn kind(value: &RawValue) -> Option<Kind> {
     }
 }
 
-/// Returns a value as text: a string as itself, null as `None`, any other value as its JSON.
+/// Converts a value to the text in its cell: the contents of a string, `None` for null, and the JSON of any other
+/// value.
 pub(super) fn text(value: &RawValue) -> serde_json::Result<Option<String>> {
     match value.get().as_bytes().first() {
         Some(b'"') => serde_json::from_str(value.get()).map(Some),

@@ -1,13 +1,14 @@
-//! SQL over a lake: the stored objects as tables of Apache `DataFusion`.
+//! SQL over a lake: exposes the stored objects as tables of Apache `DataFusion`.
 //!
 //! `DataFusion` was chosen because it is a library (no server, no port), reads directly from an object store, and its
-//! dialect is close enough to Athena's that the files of `queries/` run unchanged on both. No other crate of the workspace
-//! depends on it.
+//! dialect is close enough to Athena's that the files in `queries/` run unchanged on both. No other crate of the
+//! workspace depends on it.
 //!
-//! [`session()`] opens a lake: one table per topic, the table `quarantine` over all topics, the selected topic as `quotes`,
-//! and the views of `queries/views/`. The partition columns of the keys (`dt`, and `hour` and `by_<field>` if the sink
-//! adds them) are string columns, as a Glue crawler creates them. Every query lists and reads the objects again, so
-//! an open session sees new rows; only the columns are fixed when it is opened.
+//! [`session()`] opens a lake. It creates one table per topic, the table `quotes` for the selected topic, the table
+//! `quarantine` for all topics, and the views in `queries/views/`. The partition columns of the keys (`dt`, and `hour`
+//! and `by_<field>` if the sink adds them) are string columns, as a Glue crawler creates them. Every query lists and
+//! reads the objects again, so an open session sees new rows; only the tables and their columns are fixed when the
+//! session is opened.
 //!
 //! Column names are case-sensitive here, while Athena ignores case: a field `Close` is the column `"Close"` here and
 //! `close` there. The producer writes `snake_case` only.

@@ -1,4 +1,4 @@
-//! Removes the days and objects that a filter on partition columns excludes.
+//! Removes the days and objects that filters on partition columns exclude.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use lake_store::Partitioned;
 
-/// Returns `true` if the values of these columns alone decide a filter.
+/// Returns `true` if the filter depends on no columns other than `columns`.
 pub(super) fn is_decided_by(columns: &[&str], filter: &Expr) -> bool {
     expr_applicable_for_cols(columns, filter)
 }
 
-/// Returns the items for which every filter that `columns` decide is true.
+/// Returns the items that pass every filter that depends only on `columns`. Other filters are ignored.
 pub(super) fn retain<T: Partitioned>(
     session: &dyn Session,
     filters: &[Expr],

@@ -1,4 +1,4 @@
-//! The data-quality report: one line for each question of `queries/quality/`.
+//! The data-quality report: one line for each query in `queries/quality/`.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use terminal::numbers::grouped;
 
 use crate::{Session, execute, first_row};
 
-/// Column in which a quality query counts its findings.
+/// Name of the column that contains a quality query's total number of findings.
 const FINDINGS: &str = "findings";
 
-/// The answer to one question.
+/// Result of one quality query.
 #[derive(Debug, Serialize)]
 pub struct Answer {
-    /// The question in words.
+    /// Question that the query answers, in words.
     pub question: String,
     /// Path of the query below `queries/`, without its extension.
     pub query: &'static str,
-    /// Number of findings.
+    /// Number of findings; `None` if the query failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<u64>,
-    /// The first finding, by column.
+    /// Cells of the first finding, by column; `None` if the query found nothing or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<BTreeMap<String, String>>,
-    /// Why the question could not be answered.
+    /// Reason that the query failed; `None` if it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The answer as a line of text.
+    /// The result, formatted as one line of text.
     #[serde(skip)]
     pub line: String,
 }
 
-/// Answers every question. If one fails, the others are still answered.
+/// Runs every quality query. If one query fails, the others are still run.
 pub async fn report(session: &Session) -> Vec<Answer> {
     let mut answers = Vec::new();
     for query in crate::quality_questions() {
@@ -62,7 +62,7 @@ pub async fn report(session: &Session) -> Vec<Answer> {
     answers
 }
 
-/// Turns `quality/low_above_high` into words.
+/// Converts a query's name, such as `quality/low_above_high`, to words.
 fn question(name: &str) -> String {
     name.rsplit('/').next().unwrap_or(name).replace('_', " ")
 }
@@ -71,7 +71,7 @@ fn count(cells: &[(String, String)]) -> Option<u64> {
     cells.iter().find(|(name, _)| name == FINDINGS)?.1.parse().ok()
 }
 
-/// `low above high: 3 findings, first: symbol AAPL, trade_date 2012-03-01, low 9, high 8`
+/// Formats a result, such as `low above high: 3 findings, first: symbol AAPL, trade_date 2012-03-01, low 9, high 8`
 fn line(question: &str, first: Option<&[(String, String)]>) -> String {
     let Some(cells) = first else {
         return format!("{question}: none");

@@ -13,25 +13,24 @@ pub enum Format {
     /// An aligned table.
     #[default]
     Text,
-    /// One JSON object per line, with every column.
+    /// One JSON object per line, with every column, including nulls.
     Json,
-    /// Comma-separated values with a header.
+    /// Comma-separated values with a header line.
     Csv,
 }
 
-/// Why rows could not be formatted.
+/// Error for rows that could not be formatted.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to format the rows as {format:?}")]
 pub struct RenderError {
     pub format: Format,
-    /// The cause.
     pub source: ArrowError,
 }
 
-/// Formats rows. A batch with other columns than the one before it starts a new table.
+/// Formats rows. A batch whose columns differ from those of the batch before starts a new table.
 ///
 /// # Errors
-/// If a value has no form in the format.
+/// If a value cannot be represented in the format.
 pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, RenderError> {
     let write = match format {
         Format::Text => text,
@@ -45,7 +44,8 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, Render
     Ok(tables.join(between))
 }
 
-/// Returns the column names and cells of the first row, or `None` without rows. Null is an empty cell.
+/// Returns the column name and cell of each column in the first row, or `None` if there are no rows. A null is an empty
+/// cell.
 ///
 /// # Errors
 /// If a value cannot be formatted.
@@ -79,7 +79,8 @@ fn comma_separated(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     Ok(writer.into_inner())
 }
 
-/// Formats columns two spaces apart below an underlined header. Numbers are right-aligned; null is empty.
+/// Formats a table with two spaces between columns and an underlined header. Numbers are right-aligned; nulls are
+/// empty.
 fn text(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let Some(first) = batches.first() else {
         return Ok(Vec::new());
@@ -103,7 +104,7 @@ fn text(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let mut out = String::new();
     for row in 0..columns.first().map_or(0, Vec::len) {
         let cells: Vec<&str> = columns.iter().map(|cells| cells[row].as_str()).collect();
-        // A cell with several lines makes its row that many lines high.
+        // A row is as high as its cell with the most lines.
         let height = cells.iter().map(|cell| cell.lines().count()).max().unwrap_or(0);
         for line in 0..height {
             let parts = cells.iter().zip(&widths).zip(schema.fields()).map(|((cell, &width), field)| {

@@ -1,4 +1,4 @@
-//! Decodes an object's lines into record batches of the columns that a query selects.
+//! Decodes an object's lines into record batches with the columns that a query selects.
 
 use std::sync::Arc;
 
@@ -54,29 +54,29 @@ impl Columns {
     }
 }
 
-/// Where the values of a selected column come from.
+/// Source of a selected column's values.
 #[derive(Clone, Debug)]
 enum Source {
-    /// Index of a column that Arrow decodes.
+    /// Index of a column in [`Projection::typed`].
     Typed(usize),
-    /// Index of a field whose JSON text is the value.
+    /// Index of a field in [`Projection::raw`].
     Raw(usize),
-    /// Partition column of the key.
+    /// Name of a partition column in the key.
     Partition(String),
 }
 
-/// The columns that a query selects, and how each line is decoded for them.
+/// The columns that a query selects, with the source of each column's values.
 #[derive(Clone, Debug)]
 pub(crate) struct Projection {
     pub(crate) schema: SchemaRef,
     /// Columns that Arrow decodes.
     typed: SchemaRef,
-    /// Fields whose JSON text is selected, which Arrow cannot return.
+    /// Fields of kind [`Kind::Json`], which Arrow cannot decode.
     raw: Vec<String>,
     sources: Vec<Source>,
 }
 
-/// Iterates over an object's rows, batch by batch.
+/// Iterator over an object's rows, batch by batch.
 pub(crate) struct Rows {
     projection: Arc<Projection>,
     object: Object,
@@ -85,63 +85,60 @@ pub(crate) struct Rows {
     batch_size: usize,
 }
 
-/// How much of a text has been read.
+/// Position in the text of an object: the number of bytes and lines before it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Position {
     bytes: usize,
     lines: usize,
 }
 
-/// An object whose rows could not be decoded.
+/// Error for an object whose rows could not be decoded.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to decode the object {key}")]
 pub struct ObjectError {
-    /// The object.
     pub key: String,
-    /// The cause.
     pub source: RowError,
 }
 
-/// Why an object's rows could not be decoded.
+/// Reason that an object's rows could not be decoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowError {
-    /// The bytes are not text of the codec that the name gives.
+    /// The object's name does not indicate a codec, or its bytes are not text of that codec.
     #[error(transparent)]
     Object(#[from] DecodeError),
-    /// A line does not match the columns.
+    /// A line could not be decoded.
     #[error("line {number}")]
     Line {
-        /// Its number, from 1.
+        /// Number of the line, from 1.
         number: usize,
-        /// The cause.
         source: LineError,
     },
-    /// Some lines together do not match the columns, although each of them does.
+    /// Decoding the lines as one batch failed, although each line can be decoded separately.
     #[error(transparent)]
     Lines(LineError),
-    /// The columns do not form a batch.
+    /// The decoded columns could not be combined into a batch.
     #[error(transparent)]
     Batch(ArrowError),
 }
 
-/// Why a line could not be decoded.
+/// Reason that a line could not be decoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineError {
     /// A value does not fit its column, or the JSON is invalid.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
-    /// The JSON is invalid.
+    /// The line is not a valid JSON object.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// The line is not one JSON object.
+    /// The line does not contain exactly one JSON object.
     #[error("expected exactly one JSON object per line")]
     NotOneObject,
 }
 
 impl Rows {
-    /// Decodes an object; its rows come in batches of up to `batch_size`.
+    /// Decompresses an object. The iterator returns its rows in batches of up to `batch_size`.
     pub(crate) fn open(
         projection: Arc<Projection>,
         object: Object,
@@ -196,7 +193,8 @@ fn decode_error(object: &Object, source: RowError) -> ObjectError {
     ObjectError { key: object.key().to_string(), source }
 }
 
-/// Returns up to `limit` lines that are not blank, each with its number, and the position after them.
+/// Returns up to `limit` lines that are not blank, each with its number from 1, and the position after the last of
+/// them.
 fn take_lines(text: &str, mut position: Position, limit: usize) -> (Vec<(usize, &str)>, Position) {
     let mut lines = Vec::new();
     while lines.len() < limit && position.bytes < text.len() {
@@ -211,7 +209,8 @@ fn take_lines(text: &str, mut position: Position, limit: usize) -> (Vec<(usize, 
     (lines, position)
 }
 
-/// Decodes `rows` lines. Each must be exactly one value; otherwise a count would depend on the selected columns.
+/// Decodes `rows` lines. Each line must contain exactly one JSON object; otherwise the number of rows would depend on
+/// the selected columns.
 fn decode(schema: &SchemaRef, text: &str, rows: usize) -> Result<Vec<ArrayRef>, LineError> {
     let builder = ReaderBuilder::new(Arc::clone(schema));
     let builder = builder.with_coerce_primitive(true).with_batch_size(rows);
@@ -223,7 +222,8 @@ fn decode(schema: &SchemaRef, text: &str, rows: usize) -> Result<Vec<ArrayRef>, 
     }
 }
 
-/// Finds the line that an error belongs to, by decoding line by line.
+/// Finds the line that caused `error`, by decoding the lines one at a time. Returns [`RowError::Lines`] if each line
+/// can be decoded separately.
 fn locate(schema: &SchemaRef, lines: &[(usize, &str)], error: LineError) -> RowError {
     let mut failures = lines.iter().filter_map(|&(number, line)| {
         let source = decode(schema, line, 1).err()?;
@@ -232,7 +232,7 @@ fn locate(schema: &SchemaRef, lines: &[(usize, &str)], error: LineError) -> RowE
     failures.next().unwrap_or(RowError::Lines(error))
 }
 
-/// Returns the values of some fields as text.
+/// Returns a string column for each field in `names`.
 fn texts(names: &[String], lines: &[(usize, &str)]) -> Result<Vec<ArrayRef>, RowError> {
     let mut columns: Vec<_> = names.iter().map(|_| StringBuilder::new()).collect();
     for &(number, line) in lines {

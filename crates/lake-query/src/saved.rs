@@ -1,11 +1,11 @@
-//! The files of `queries/`, compiled into the binary.
+//! The files in `queries/`, compiled into the binary.
 
 /// A saved query or view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavedQuery {
     /// Path below `queries/`, without the extension.
     pub name: &'static str,
-    /// The question that it answers: its first line.
+    /// Question that the query answers, from the first line of the file.
     pub title: &'static str,
     /// The statement, including its comments.
     pub sql: &'static str,
@@ -46,8 +46,8 @@ pub fn queries() -> &'static [SavedQuery] {
     QUERIES
 }
 
-/// Returns the data-quality questions, ordered by name. Each row is a finding; its column `findings` is the total, since
-/// a query returns only the first ones.
+/// Returns the data-quality queries, ordered by name. Each row of a result is a finding. Because a query returns at
+/// most 20 rows, the column `findings` contains the total number of findings.
 pub fn quality() -> &'static [SavedQuery] {
     QUALITY
 }
@@ -57,7 +57,7 @@ pub fn views() -> &'static [SavedQuery] {
     VIEWS
 }
 
-/// The title is the first line without its `-- `.
+/// Creates a saved query whose title is the first line of `sql` without its `-- `.
 const fn saved(name: &'static str, sql: &'static str) -> SavedQuery {
     let (_, text) = sql.split_at(3);
     let mut end = 0;

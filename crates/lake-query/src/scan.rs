@@ -1,4 +1,4 @@
-//! Streams the record batches of some of a table's objects.
+//! Streams the rows of a share of a table's objects.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use lake_store::{Lake, Object};
 use crate::error::SqlError;
 use crate::rows::{Projection, Rows};
 
-/// Objects fetched while another is decoded. Each has a few megabytes, compressed.
+/// Number of objects to prefetch while one is being decoded. Each is a few megabytes, compressed.
 const READ_AHEAD: usize = 4;
 
-/// Bytes that each object counts for in addition to its own when objects are distributed, because even a small object
-/// costs a request.
+/// Number of bytes to add to each object's size when objects are distributed, because even a small object costs a
+/// request.
 const BYTES_PER_REQUEST: u64 = 10_000;
 
 /// The objects that one partition of the engine's plan reads.
@@ -29,7 +29,7 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// Distributes objects over up to `count` shares of about the same size. Returns at least one share.
+    /// Distributes objects over up to `count` shares of about the same size in bytes. Returns at least one share.
     pub(super) fn distribute(objects: Vec<Object>, count: usize) -> Vec<Vec<Object>> {
         let count = objects.len().min(count).max(1);
         let mut shares = vec![(0, Vec::new()); count];

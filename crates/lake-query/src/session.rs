@@ -1,4 +1,4 @@
-//! Opens a session: the engine with the lake's tables and views.
+//! Opens a session: an instance of the engine with the lake's tables and views.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use crate::rows::Columns;
 use crate::saved::views;
 use crate::table::{Objects, Table};
 
-/// Name of the selected topic's table, which the views and saved queries read.
+/// Name of the table of the selected topic. The views and saved queries read this table.
 pub const QUOTES: &str = "quotes";
 
 /// Name of the table with the invalid records of all topics.
 pub const QUARANTINE: &str = "quarantine";
 
-/// Opens a session with one table per topic, named after the topic, the table [`QUARANTINE`], and `topic` as [`QUOTES`]
-/// too. A topic without objects is an empty table.
+/// Opens a session with one table per topic, named after the topic, and the table [`QUARANTINE`]. The table [`QUOTES`]
+/// has the rows of `topic`; it is empty if `topic` has no objects.
 ///
-/// The two names are reserved: a topic named `quotes` or `quarantine` has a table only while it is the selected `topic`,
-/// and that table is [`QUOTES`].
+/// The names `quotes` and `quarantine` are reserved. A topic with one of these names has a table only if it is the
+/// selected `topic`, and then only as [`QUOTES`].
 ///
 /// # Errors
-/// If the lake cannot be listed, or a sample cannot be read.
+/// If the lake cannot be listed, a sample cannot be read, or the engine rejects a table or view.
 pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlError> {
     let mut config = SessionConfig::new().with_information_schema(true);
-    // Athena's rule. The engine's default puts nulls first in descending order.
+    // As in Athena. By default, the engine puts nulls first in descending order.
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".into();
     let context = SessionContext::new_with_config(config);
 
@@ -60,8 +60,8 @@ pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlErro
     Ok(context)
 }
 
-/// Combines the declared columns, the inferred fields, `dt` and the other partition columns, in this order. A partition
-/// column hides a field with its name.
+/// Combines the declared columns, the inferred fields, `dt` and the other partition columns, in this order. An
+/// inferred field is left out if a declared or partition column has the same name.
 fn columns(declared: &[Column], inferred: Inferred) -> Columns {
     let mut partitions = vec![DT.to_owned()];
     partitions.extend(inferred.partitions.into_iter().filter(|name| name != DT));

@@ -1,7 +1,7 @@
-//! A topic, or the quarantine, as a table of the engine.
+//! Exposes a topic, or the quarantine, as a table of the engine.
 //!
-//! `DataFusion`'s own `ListingTable` supports one codec per table. A topic can have gzip, zstd and uncompressed objects,
-//! because the sink's codec can be changed.
+//! `DataFusion`'s own `ListingTable` supports one codec per table. A topic can have gzip, zstd and uncompressed
+//! objects, because the sink's codec can be changed.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::prune;
 use crate::rows::Columns;
 use crate::scan::Share;
 
-/// The objects that a table reads.
+/// Selects the objects that a table reads.
 #[derive(Clone, Debug)]
 pub(super) enum Objects {
     OfTopic(String),
@@ -52,7 +52,7 @@ impl Table {
         }
     }
 
-    /// Lists the objects that pass the filters, in the days that pass them.
+    /// Lists the objects that pass the filters. Days that the filters exclude are not listed.
     async fn filtered(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<Object>> {
         let days = self.days().await.map_err(SqlError::from)?;
         let days = prune::retain(session, filters, &[DT], days)?;

@@ -1,4 +1,4 @@
-//! The two backends of a lake, a folder and a bucket, as object stores.
+//! The two backends of a lake, a local folder and an S3 bucket, as object stores.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use object_store::local::LocalFileSystem;
 use object_store::{CredentialProvider, ObjectStore};
 use tokio::sync::Mutex;
 
-/// Opens a folder in place of a bucket.
+/// Opens a local folder as an object store.
 ///
 /// # Errors
 /// If the folder does not exist.
@@ -20,7 +20,8 @@ pub fn folder(path: &Path) -> object_store::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(LocalFileSystem::new_with_prefix(path)?))
 }
 
-/// Opens a bucket with the region, endpoint and credentials of AWS's own variables and profiles, as the sink does.
+/// Opens an S3 bucket with the region, endpoint and credentials of `config`. `AWS_ENDPOINT_URL_S3` overrides the
+/// endpoint. A custom endpoint is addressed in path style, and may use plain HTTP.
 ///
 /// # Errors
 /// If no client can be built from these settings.
@@ -39,11 +40,11 @@ pub fn bucket(name: &str, config: &SdkConfig) -> object_store::Result<Arc<dyn Ob
     Ok(Arc::new(builder.build()?))
 }
 
-/// Credentials are renewed this long before they expire.
+/// Remaining lifetime of credentials below which they are renewed.
 const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
-/// The AWS SDK's credentials: unlike `object_store`'s own they support profiles and roles. They are cached, because
-/// every request needs them and a profile may have to call a service for them.
+/// Credentials from the AWS SDK, which, unlike `object_store` itself, supports profiles and roles. The credentials are
+/// cached, because every request needs them, and fetching them can require a request to another service.
 #[derive(Debug)]
 struct SdkCredentials {
     provider: SharedCredentialsProvider,

@@ -1,10 +1,10 @@
-//! Decodes objects, by the codec that their name gives.
+//! Decodes objects with the codec that their names indicate.
 
 use std::io::{self, BufRead, BufReader, Read as _};
 
 use lake_format::codec::Codec;
 
-/// Decodes a whole object. A truncated object is an error; it never yields part of its text.
+/// Decodes a whole object. A truncated object is an error; part of its text is never returned.
 ///
 /// # Errors
 /// If the bytes are truncated, are not of this codec, or are not UTF-8.
@@ -14,11 +14,11 @@ pub fn text(codec: Codec, bytes: &[u8]) -> io::Result<String> {
     Ok(text)
 }
 
-/// Decodes an object's first line from the beginning of its bytes. Returns `None` if the bytes end before the line
-/// does, unless they are the `whole` object, whose last line may lack a line feed.
+/// Decodes an object's first line from the first bytes of the object. `whole` means that `bytes` is the entire object,
+/// whose last line may lack a line feed. Returns `None` if the first line of an uncompressed object is incomplete.
 ///
 /// # Errors
-/// If the bytes are not of this codec or not UTF-8.
+/// If the bytes are not of this codec, are not UTF-8, or, in a compressed object, end within the line.
 pub fn first_line(codec: Codec, bytes: &[u8], whole: bool) -> io::Result<Option<String>> {
     let mut line = String::new();
     BufReader::new(codec.reader(bytes)?).read_line(&mut line)?;

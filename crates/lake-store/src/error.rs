@@ -1,45 +1,33 @@
-//! Errors of listing and reading.
+//! Errors returned when objects are listed or read.
 
 use std::io;
 
 use object_store::path::Path;
 
-/// Why a lake could not be listed or read.
+/// Reason that a lake could not be listed or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The lake's prefix or a topic contains something that an object key cannot.
+    /// The lake's prefix, a topic or a key contains something that an object key cannot contain.
     #[error("{key:?} cannot be part of an object key")]
     Key {
-        /// The key as far as it was assembled.
+        /// The rejected key or prefix.
         key: String,
-        /// The cause.
         source: object_store::path::Error,
     },
-    /// The store failed to list a folder; a retry may help.
+    /// The store failed to list a prefix. Retrying may help.
     #[error("failed to list the objects under {key}")]
     List {
-        /// The folder.
+        /// The prefix.
         key: String,
-        /// The cause.
         source: object_store::Error,
     },
-    /// The store failed to return an object; a retry may help.
+    /// The store failed to return an object. Retrying may help.
     #[error("failed to read the object {key}")]
-    Read {
-        /// The object.
-        key: String,
-        /// The cause.
-        source: object_store::Error,
-    },
-    /// An object's bytes are not what its name says; a retry does not help.
+    Read { key: String, source: object_store::Error },
+    /// An object could not be decoded. Retrying does not help.
     #[error("failed to decode the object {key}")]
-    Decode {
-        /// The object.
-        key: String,
-        /// The cause.
-        source: DecodeError,
-    },
+    Decode { key: String, source: DecodeError },
 }
 
 impl StoreError {
@@ -48,12 +36,12 @@ impl StoreError {
     }
 }
 
-/// Why an object's bytes could not be decoded.
+/// Reason that an object's bytes could not be decoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The name does not give a codec.
-    #[error("its name ends in none of .json, .json.gz, .json.zst")]
+    /// The object's name does not indicate a codec.
+    #[error("the object's name does not end in .json, .json.gz or .json.zst")]
     UnknownCodec,
     /// The bytes are truncated, are not of the codec, or are not UTF-8.
     #[error(transparent)]

@@ -1,12 +1,13 @@
 //! Lists and reads the objects of a lake.
 //!
-//! A [`Lake`] is a bucket in S3 or a folder with the same layout. [`Lake::topics`], [`Lake::days`] and
-//! [`Lake::objects`] list what Athena would read, [`Lake::for_each_object`] lists everything. The SQL engine, `trace`
-//! and `audit` all read through this crate, so there is one rule for which objects count and one for how a name gives
-//! an object's [`codec`].
+//! A [`Lake`] is an S3 bucket or a local folder with the same layout. [`Lake::topics`], [`Lake::days`] and
+//! [`Lake::objects`] list what Athena would read; [`Lake::for_each_object`] lists every object. The SQL engine,
+//! `trace` and `audit` all read through this crate, so they agree on which objects count and on how an object's name
+//! determines its [`codec`].
 //!
-//! `object_store` was chosen because it offers one interface for S3 and folders, and the SQL engine uses it anyway. Its
-//! credentials come from the AWS SDK ([`bucket`]), so that every program of the workspace finds the same ones.
+//! `object_store` was chosen because it offers one interface for S3 and local folders, and the SQL engine uses it
+//! anyway. The credentials come from the AWS SDK ([`bucket`]), so that every program of the workspace uses the same
+//! credentials.
 
 mod backend;
 pub mod codec;

@@ -1,7 +1,8 @@
-//! Which objects exist: topics, days, keys.
+//! Lists the topics, days and objects of a lake.
 //!
 //! A topic's objects are those that Athena reads with partition projection: everything below a `dt=` folder, except
-//! objects whose name, or a folder's name below `dt=`, begins with `_` or `.`. A day that a query excludes is not listed.
+//! objects with `_` or `.` at the start of their name or of the name of a folder below `dt=`. Days and objects are
+//! listed separately, so that a query lists only the days that it needs.
 
 use std::sync::Arc;
 
@@ -18,19 +19,18 @@ use crate::error::StoreError;
 /// The partition column of every table: the UTC date of the record's Kafka timestamp.
 pub const DT: &str = "dt";
 
-/// Folders listed concurrently: enough to hide a store's latency, too few to be throttled.
+/// Maximum number of days to list concurrently: enough to hide the store's latency, too few to be throttled.
 const CONCURRENT_LISTS: usize = 8;
 
-/// A bucket or folder with the sink's objects.
+/// An S3 bucket or a local folder that contains the sink's objects.
 #[derive(Clone, Debug)]
 pub struct Lake {
-    /// The bucket, or the folder in its place.
     pub store: Arc<dyn ObjectStore>,
-    /// The start of every key, before `data/`, `quarantine/` and `ledger/`: the sink's `SINK_PREFIX`.
+    /// Prefix of every key, before `data/`, `quarantine/` or `ledger/`. This is the sink's `SINK_PREFIX`.
     pub prefix: String,
 }
 
-/// The two folders of a lake that hold records.
+/// The two parts of a lake that contain records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area {
     /// Valid records.
@@ -43,7 +43,7 @@ impl Area {
     /// Both areas, valid records first.
     pub const BOTH: [Area; 2] = [Area::Data, Area::Quarantine];
 
-    /// Returns the folder's name below the prefix.
+    /// Returns the area's folder below the lake's prefix.
     pub fn folder(self) -> &'static str {
         match self {
             Area::Data => keys::DATA,
@@ -52,13 +52,14 @@ impl Area {
     }
 }
 
-/// A folder or object whose key gives its rows the values of partition columns.
+/// A day or object whose key contains the values of partition columns.
 pub trait Partitioned {
-    /// Returns the value of a partition column, or `None` (null) if the key does not name the column.
+    /// Returns the value of a partition column. Returns `None` (null) if the key does not contain the column, or
+    /// contains Hive's name for null.
     fn partition_value(&self, column: &str) -> Option<&str>;
 }
 
-/// A `dt=` folder.
+/// A day of a topic: the objects below a `dt=` folder.
 #[derive(Clone, Debug)]
 pub struct Day {
     path: Path,
@@ -74,9 +75,9 @@ impl Partitioned for Day {
 /// An object below a `dt=` folder.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// Key, size and time of the last modification.
+    /// Key, size and modification time.
     pub meta: ObjectMeta,
-    /// The codec that the name gives.
+    /// Codec that the name indicates; `None` if it indicates none.
     pub codec: Option<Codec>,
     partitions: Vec<(String, Option<String>)>,
 }
@@ -94,12 +95,13 @@ impl Object {
         &self.meta.location
     }
 
-    /// Returns the partition columns that the key names, in their order.
+    /// Returns the names of the partition columns in the key, in the order of the key.
     pub fn partition_columns(&self) -> impl Iterator<Item = &str> {
         self.partitions.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Returns `None` if the object is hidden or marks a folder.
+    /// Creates an object from an entry of a listing. Returns `None` if the object is hidden or is an empty marker of a
+    /// folder.
     fn below(day: &Path, meta: ObjectMeta) -> Option<Self> {
         let parts: Vec<_> = meta.location.prefix_match(day)?.collect();
         let is_hidden = |part: &str| part.starts_with(['_', '.']);
@@ -119,20 +121,20 @@ impl Object {
 }
 
 impl Lake {
-    /// Lists the topics that have objects in an area, in order.
+    /// Returns the topics that have objects in an area, sorted.
     ///
     /// # Errors
-    /// If the store fails to list them.
+    /// If the prefix cannot be part of a key, or the store fails to list the topics.
     pub async fn topics(&self, area: Area) -> Result<Vec<String>, StoreError> {
         let root = self.path(area, None)?;
         let folders = self.folders(&root).await?.into_iter();
         Ok(folders.filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
-    /// Lists the days of a topic, oldest first.
+    /// Returns the days of a topic, oldest first.
     ///
     /// # Errors
-    /// If the store fails to list them.
+    /// If the prefix or topic cannot be part of a key, or the store fails to list the days.
     pub async fn days(&self, area: Area, topic: &str) -> Result<Vec<Day>, StoreError> {
         let root = self.path(area, Some(topic))?;
         let folders = self.folders(&root).await?.into_iter();
@@ -144,10 +146,10 @@ impl Lake {
             .collect())
     }
 
-    /// Lists the objects of some days, in the order of the days and then of the keys.
+    /// Returns the objects of `days`, in the order of `days` and, within a day, of the keys.
     ///
     /// # Errors
-    /// If the store fails to list them.
+    /// If the store fails to list the objects of a day.
     pub async fn objects(&self, days: Vec<Day>) -> Result<Vec<Object>, StoreError> {
         let lists = days.into_iter().map(|day| async move {
             let listed = self.store.list(Some(&day.path)).try_collect::<Vec<_>>();
@@ -161,10 +163,10 @@ impl Lake {
         Ok(days.into_iter().flatten().collect())
     }
 
-    /// Reads an object's bytes as they are stored.
+    /// Reads an object's bytes as stored, without decoding.
     ///
     /// # Errors
-    /// If the store fails to return them.
+    /// If the store fails to return the object.
     pub async fn read(&self, object: &Object) -> Result<Bytes, StoreError> {
         let failed = |source| StoreError::Read { key: object.key().to_string(), source };
         let found = self.store.get(object.key()).await.map_err(failed)?;
@@ -189,8 +191,8 @@ impl Lake {
     }
 }
 
-/// Parses a folder's name as Hive does: `name=value`, the value percent-encoded. A value with an invalid escape stays
-/// as it is written.
+/// Parses a Hive folder name, `name=value` with a percent-encoded value. Returns `None` if the name contains no `=`.
+/// Invalid escapes are left as they are. The value is `None` if it is Hive's name for null.
 fn partition(folder: &str) -> Option<(String, Option<String>)> {
     let (name, value) = folder.split_once('=')?;
     let value = (value != NO_PARTITION).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned());
@@ -245,8 +247,8 @@ mod tests {
         store.put("a/b-data/quotes/dt=2026-01-02/a.json", "{}\n").await;
         assert_eq!(keys(&store.lake("a/b-"), "quotes").await.len(), 1);
         assert!(keys(&store.lake("a/"), "quotes").await.is_empty());
-        let refused = store.lake("a//").topics(Area::Data).await.unwrap_err();
-        assert!(matches!(refused, StoreError::Key { .. }), "{refused}");
+        let error = store.lake("a//").topics(Area::Data).await.unwrap_err();
+        assert!(matches!(error, StoreError::Key { .. }), "{error}");
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Reads objects as text or bytes, for tools that look at records and not at columns.
+//! Reads objects as text or bytes, for commands that need records rather than columns.
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -9,21 +9,22 @@ use crate::codec;
 use crate::error::{DecodeError, StoreError};
 use crate::listing::{Area, Lake, Object};
 
-/// An object with records of a topic.
+/// An object that contains records of a topic.
 #[derive(Clone, Debug)]
 pub struct TopicObject {
     object: Object,
-    /// The key, including the lake's prefix.
+    /// Key, including the lake's prefix.
     pub key: String,
-    /// Whether the records are invalid ones.
+    /// Whether the object is in the quarantine, so that its records are invalid.
     pub quarantined: bool,
 }
 
 impl Lake {
-    /// Lists the objects of a topic that have one of the sink's codecs, valid records first.
+    /// Returns the objects of a topic whose names indicate a codec: first the objects with valid records, then the
+    /// quarantine.
     ///
     /// # Errors
-    /// If the store fails to list them.
+    /// If the prefix or topic cannot be part of a key, or the store fails to list the objects.
     pub async fn topic_objects(&self, topic: &str) -> Result<Vec<TopicObject>, StoreError> {
         let mut all = Vec::new();
         for area in Area::BOTH {
@@ -35,10 +36,10 @@ impl Lake {
         Ok(all)
     }
 
-    /// Reads the whole text of an object.
+    /// Reads and decodes a whole object.
     ///
     /// # Errors
-    /// If the object cannot be read, or is not what its name says.
+    /// If the object cannot be read or decoded.
     pub async fn text(&self, stored: &TopicObject) -> Result<String, StoreError> {
         let key = stored.object.key();
         let codec = stored.object.codec.ok_or_else(|| StoreError::decode(key, DecodeError::UnknownCodec))?;
@@ -46,20 +47,21 @@ impl Lake {
         codec::text(codec, &bytes).map_err(|error| StoreError::decode(key, error))
     }
 
-    /// Lists the names of the folders in a folder below the prefix, in order.
+    /// Returns the names of the subfolders of `folder`, a path below the lake's prefix, sorted.
     ///
     /// # Errors
-    /// If the store fails to list them.
+    /// If the path cannot be part of a key, or the store fails to list the subfolders.
     pub async fn folder_names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let folders = self.folders(&self.below_prefix(folder)?).await?.into_iter();
         Ok(folders.filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
-    /// Calls `visit` with the key and the size in bytes of every object below a folder, whatever its name. Objects come
-    /// in the store's order, and the listing is not collected: it is read page by page.
+    /// Calls `visit` with the key and the stored size in bytes of every object below `folder`, a path below the lake's
+    /// prefix. Objects are visited in the store's order. The listing is read page by page and never collected in
+    /// memory.
     ///
     /// # Errors
-    /// If the store fails to list them.
+    /// If the path cannot be part of a key, or the store fails to list the objects.
     pub async fn for_each_object(&self, folder: &str, mut visit: impl FnMut(&str, u64)) -> Result<(), StoreError> {
         let path = self.below_prefix(folder)?;
         let mut listed = self.store.list(Some(&path));
@@ -70,10 +72,11 @@ impl Lake {
         Ok(())
     }
 
-    /// Reads the bytes of the object with this key, or returns `None` if it does not exist.
+    /// Reads the bytes of the object with this key, which must include the lake's prefix. Returns `None` if the object
+    /// does not exist.
     ///
     /// # Errors
-    /// If the store fails to return them.
+    /// If the key is invalid, or the store fails to return the object.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         let path = Path::parse(key).map_err(|source| StoreError::Key { key: key.to_owned(), source })?;
         let failed = |source| StoreError::Read { key: key.to_owned(), source };

@@ -1,4 +1,4 @@
-//! A lake in memory that records which objects are read and which folders are listed.
+//! An in-memory store that records which objects are read and which prefixes are listed.
 
 // Only tests use this module, and a test fails by panicking.
 #![allow(clippy::unwrap_used)]
@@ -17,7 +17,7 @@ use object_store::{
 
 use crate::listing::Lake;
 
-/// An in-memory store that records requests.
+/// An in-memory store that records its requests.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     objects: Arc<InMemory>,
@@ -31,12 +31,12 @@ impl Store {
         Self::default()
     }
 
-    /// Stores an object.
+    /// Stores text as an object.
     pub async fn put(&self, key: &str, text: &str) {
         self.put_bytes(key, text.as_bytes().to_vec()).await;
     }
 
-    /// Stores an object that is not text.
+    /// Stores bytes as an object.
     pub async fn put_bytes(&self, key: &str, bytes: Vec<u8>) {
         let key = Path::parse(key).unwrap();
         self.objects.put(&key, bytes.into()).await.unwrap();
@@ -47,14 +47,14 @@ impl Store {
         Lake { store: Arc::new(self.clone()), prefix: prefix.into() }
     }
 
-    /// Returns the folders listed recursively since the last call, in order.
+    /// Returns the prefixes listed recursively since the last call, sorted.
     pub fn take_lists(&self) -> Vec<String> {
         let mut listed = std::mem::take(&mut *self.listed.lock().unwrap());
         listed.sort();
         listed
     }
 
-    /// Returns the keys read since the last call, in order.
+    /// Returns the keys read since the last call, sorted.
     pub fn take_reads(&self) -> Vec<String> {
         let mut read = std::mem::take(&mut *self.read.lock().unwrap());
         read.sort();

@@ -1,4 +1,4 @@
-//! Serde fallback: reads an event in whatever way its JSON is written.
+//! Serde fallback: reads events however their JSON is formatted.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::record::Record;
 
-/// Reads a whole event: its `eventSource`, if it has one, and its records.
+/// Returns an event's `eventSource`, if present, and its records.
 pub(crate) fn read(text: &str) -> serde_json::Result<(Option<Cow<'_, str>>, Vec<Record<'_>>)> {
     let Envelope { event_source, records: RecordLists(records) } = serde_json::from_str(text)?;
     Ok((event_source, records))
@@ -22,7 +22,7 @@ struct Envelope<'a> {
     records: RecordLists<'a>,
 }
 
-/// The lists of the map `records`, joined. The names of the lists repeat each record's topic and partition, and are
+/// The lists of the map `records`, concatenated. The map's keys repeat each record's topic and partition, and are
 /// ignored.
 struct RecordLists<'a>(Vec<Record<'a>>);
 

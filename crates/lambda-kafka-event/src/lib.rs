@@ -1,11 +1,11 @@
 //! The event that AWS Lambda's Kafka event source sends: its types, reader and writer.
 //!
-//! `aws_lambda_events::kafka::KafkaEvent` (1.2.1) does not fit: its timestamps lose a millisecond in every second
+//! `aws_lambda_events::kafka::KafkaEvent` (1.2.1) is not suitable: its timestamps lose a millisecond in every second
 //! record, and a single record with absent headers, a null header, the timestamp -1 or a decoded value fails the whole
-//! event. Here a value stays a slice of the event's text until the caller decodes it.
+//! event. Here, a value remains a slice of the event's text until the caller decodes it.
 //!
 //! - `record`: one record, and the serde rules for its fields.
-//! - `records`: iterates over an event's records and validates topic, position and event source.
+//! - `records`: iterates over an event's records, and validates the event source and each topic, partition and offset.
 //! - `fast_path`: reads what Lambda writes, one record at a time, in a single pass.
 //! - `fallback`: reads any JSON with serde, from the first record that the fast path does not support.
 //! - [`writer`]: writes the event as Lambda does, for the local event source.
@@ -27,12 +27,12 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Reads all records of an event at once. The function reads them one at a time instead, through [`Records`].
+    /// Reads all records of an event. Use [`Records`] to read one record at a time.
     ///
     /// # Errors
-    /// [`EventError`] if the text is not a Kafka event. A record that has a topic, a partition and an offset, and whose
-    /// timestamp is a whole number or missing, never fails the event. Errors in its value show when the caller decodes
-    /// it.
+    /// [`EventError`] if the text is not a Kafka event, or if the topic, partition, offset or timestamp of a record is
+    /// invalid. A timestamp may be missing. Keys, values and headers are not validated: the caller finds errors in them
+    /// when it decodes them.
     pub fn parse(text: &'a str) -> Result<Self, EventError> {
         let mut reader = Records::new(text.as_bytes());
         let mut records = Vec::new();

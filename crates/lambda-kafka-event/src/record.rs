@@ -9,23 +9,19 @@ use serde_json::value::RawValue;
 /// One Kafka record.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Record<'a> {
-    /// Name of the topic.
     #[serde(borrow)]
     pub topic: Cow<'a, str>,
-    /// Number of the partition, from 0 on.
     pub partition: i32,
-    /// Offset of the record in its partition, from 0 on.
     pub offset: i64,
     /// Milliseconds since 1970; -1 if the record has no timestamp.
     #[serde(default = "no_timestamp", deserialize_with = "timestamp")]
     pub timestamp: i64,
-    /// Key of the record.
     #[serde(borrow, default)]
     pub key: Payload<'a>,
-    /// Value of the record.
     #[serde(borrow, default)]
     pub value: Payload<'a>,
-    /// JSON of the headers, unchanged: normally an array of objects with one field each, from a name to signed bytes.
+    /// JSON of the headers, unchanged. Lambda sends an array of objects with one field each, which maps a header's name
+    /// to an array of signed bytes.
     #[serde(borrow, default)]
     pub headers: Option<&'a RawValue>,
 }
@@ -36,9 +32,10 @@ pub enum Payload<'a> {
     /// Missing or null.
     #[default]
     Absent,
-    /// The content of a JSON string, which should be base64. Only decoding it shows whether it is.
+    /// Content of a JSON string, which should be base64 but is not validated.
     Base64(Cow<'a, [u8]>),
-    /// Any other JSON: a schema registry has decoded the bytes.
+    /// Any other JSON, for example a value that was decoded with a schema registry, or a string that cannot be
+    /// unescaped.
     Json(&'a RawValue),
 }
 
@@ -49,8 +46,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
         };
         match raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             None => Ok(Payload::Json(raw)),
-            // Some JSON writers escape the slashes of base64. A lone surrogate cannot be unescaped: the quarantine gets
-            // the string as it was sent.
+            // Some JSON writers escape the slashes of base64. A string with a lone surrogate cannot be unescaped, so it
+            // stays as it was sent.
             Some(content) if content.contains('\\') => {
                 let text = serde_json::from_str::<String>(raw.get());
                 Ok(text.map_or(Payload::Json(raw), |text| Payload::Base64(Cow::Owned(text.into_bytes()))))
@@ -60,7 +57,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
     }
 }
 
-/// Kafka's value for a record without a timestamp.
+/// Returns the timestamp that Kafka uses for a record without one.
 pub(crate) fn no_timestamp() -> i64 {
     -1
 }

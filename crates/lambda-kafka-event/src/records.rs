@@ -1,5 +1,5 @@
-//! Iterates over an event's records: the fast path first, the serde fallback from the first record that the fast path
-//! does not support.
+//! Iterates over an event's records: with the fast path first, and with the serde fallback from the first record that
+//! the fast path does not support.
 
 use std::vec;
 
@@ -7,28 +7,25 @@ use crate::fallback;
 use crate::fast_path::{self, Step, Unsupported};
 use crate::record::Record;
 
-/// Why a text is not a Kafka event. The same event fails again.
+/// Error returned when an event is not a valid Kafka event. Retrying does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// The event is not text.
+    /// The event is not valid UTF-8.
     #[error("not an event of a Kafka event source: {0}")]
     NotUtf8(#[source] std::str::Utf8Error),
-    /// The text is not JSON, or not the JSON of a Kafka event.
+    /// The event is not valid JSON, or its JSON is not that of a Kafka event.
     #[error("not an event of a Kafka event source: {0}")]
     Json(#[from] serde_json::Error),
     /// The field `eventSource` names another service.
-    #[error(
-        "not an event of a Kafka event source: eventSource is {0:?}, neither \"SelfManagedKafka\" nor \"aws:kafka\""
-    )]
+    #[error("not an event of a Kafka event source: eventSource is {0:?}, not \"SelfManagedKafka\" or \"aws:kafka\"")]
     EventSource(String),
-    /// Kafka has no such partition or offset.
+    /// The partition or the offset of a record is outside Kafka's range.
     #[error("topic {topic:?} cannot have a record at partition {partition}, offset {offset}")]
     Position {
-        /// Topic that the record names.
         topic: String,
-        /// Partition that the record names; invalid if negative.
+        /// Invalid if negative.
         partition: i32,
-        /// Offset that the record names; invalid if negative or `i64::MAX`.
+        /// Invalid if negative or `i64::MAX`.
         offset: i64,
     },
     /// Kafka does not allow this topic name, so it must not become part of an object key.
@@ -36,7 +33,7 @@ pub enum EventError {
     Topic(String),
 }
 
-/// Iterator over the records of an event. It lends each record until the next call of [`Records::advance`].
+/// Lending iterator over the records of an event: a record is valid until the next call of [`Records::advance`].
 #[derive(Debug)]
 pub struct Records<'a> {
     event: &'a [u8],
@@ -49,7 +46,7 @@ pub struct Records<'a> {
 enum Parser<'a> {
     /// Reads one record at a time.
     Fast(fast_path::Reader<'a>),
-    /// Has read all records at once.
+    /// Has already read all records.
     Fallback { current: Option<Record<'a>>, rest: vec::IntoIter<Record<'a>> },
 }
 
@@ -62,8 +59,8 @@ impl<'a> Records<'a> {
     /// Returns the next record, or `None` after the last one. Must not be called again after an error or `None`.
     ///
     /// # Errors
-    /// [`EventError`] as for [`Event::parse`](crate::Event::parse). The records returned before must not be stored
-    /// either.
+    /// [`EventError`] as for [`Event::parse`](crate::Event::parse). The records returned before the error must not be
+    /// stored either.
     pub fn advance(&mut self) -> Result<Option<&Record<'a>>, EventError> {
         let step = match &mut self.parser {
             Parser::Fast(reader) => reader.advance(),
@@ -118,14 +115,14 @@ fn validate_position(record: &Record<'_>) -> Result<(), EventError> {
     if !is_topic(topic) {
         return Err(EventError::Topic(topic.to_string()));
     }
-    // The offset after it must exist, too.
+    // The next offset must be valid, too.
     if partition < 0 || !(0..i64::MAX).contains(&offset) {
         return Err(EventError::Position { topic: topic.to_string(), partition, offset });
     }
     Ok(())
 }
 
-/// Checks the event source that the fast path has read so far. The field may also follow the records.
+/// Checks the event source if the fast path has already read it. The field may also follow the records.
 fn validate_raw_source(source: Option<&[u8]>) -> Result<(), EventError> {
     source.map_or(Ok(()), |source| validate_source(&String::from_utf8_lossy(source)))
 }

@@ -1,35 +1,29 @@
 //! Writes the event that Lambda's Kafka event source sends, record by record.
 //!
-//! `aws_lambda_events` has types for this event, but they write a field that AWS does not send (`eventSourceArn`), and
-//! they allocate a `String` for each value.
+//! `aws_lambda_events` has types for this event, but these types write a field that AWS does not send for self-managed
+//! Kafka (`eventSourceArn`), and allocate a `String` for each value.
 
 use base64_simd::STANDARD;
 
 /// A record as the broker returns it.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceRecord<'a> {
-    /// The topic's name.
     pub topic: &'a str,
-    /// The partition's number.
     pub partition: i32,
-    /// The record's offset in the partition.
     pub offset: i64,
     /// Milliseconds since 1970, or -1 if the record has no timestamp.
     pub timestamp: i64,
-    /// Origin of the timestamp.
     pub timestamp_type: TimestampType,
-    /// The record's key.
     pub key: Option<&'a [u8]>,
-    /// The record's value.
     pub value: Option<&'a [u8]>,
 }
 
 /// Origin of a record's timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimestampType {
-    /// The producer set it.
+    /// The producer set the timestamp.
     CreateTime,
-    /// The broker set it.
+    /// The broker set the timestamp.
     LogAppendTime,
     /// The record has no timestamp.
     None,
@@ -62,8 +56,8 @@ pub fn write_record<'h>(
 ) {
     let SourceRecord { topic, partition, offset, timestamp, timestamp_type, key, value } = record;
     let mut digits = itoa::Buffer::new();
-    // Written field by field because `format!` takes longer than everything else here. Kafka's topic names need no
-    // escaping.
+    // Fields are appended one by one because `format!` would take longer than everything else here. Kafka's topic names
+    // need no escaping.
     out.extend_from_slice(b"{\"topic\":\"");
     out.extend_from_slice(topic.as_bytes());
     out.extend_from_slice(b"\",\"partition\":");

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-/// Formats an error and its causes in one line, from the outermost to the innermost. Omits a cause whose text is already
-/// part of the line.
+/// Formats an error and its causes on one line, from the outermost to the innermost. Omits a cause whose text is
+/// already part of the line.
 #[must_use]
 pub fn in_one_line(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -1,13 +1,13 @@
 //! Exit codes of the command lines.
 
-/// The work failed; the error message gives the reason.
+/// The command failed; the error message gives the reason.
 pub const FAILURE: u8 = 1;
 
-/// The arguments or settings are wrong, so nothing was done.
+/// The arguments or settings are wrong, or the feed cannot be resumed; nothing was sent.
 pub const USAGE: u8 = 2;
 
-/// The work is done, but some rows of the input were rejected.
+/// The command succeeded, but some rows of the input were rejected.
 pub const ROWS_REJECTED: u8 = 3;
 
-/// A signal stopped the program before its work was done: 128 plus the number of SIGINT, as shells report it.
+/// A signal stopped the program early. The value is 128 plus the number of SIGINT, as shells report it.
 pub const INTERRUPTED: u8 = 130;

@@ -1,5 +1,5 @@
-//! Helpers that the `producer` and `tickerlake` command lines share: exit codes, signals, and the formatting of numbers and
-//! errors.
+//! Helpers that the `producer` and `tickerlake` command lines share: exit codes, signals, and the formatting of numbers
+//! and errors.
 
 pub mod errors;
 pub mod exit_code;

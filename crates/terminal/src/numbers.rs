@@ -1,7 +1,7 @@
 //! Formats numbers for messages.
 //!
-//! indicatif adds the thousands separators. Its `DecimalBytes` prints two decimals for every unit, but the summaries print
-//! one for most, so this module formats sizes itself.
+//! indicatif adds the thousands separators. Its `DecimalBytes` prints two decimal places for every unit, but the
+//! summaries print one for most units, so this module formats sizes itself.
 
 use indicatif::HumanCount;
 

@@ -6,11 +6,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit_code::INTERRUPTED;
 
-/// Signals this close together count as one: `timeout`, for instance, sends its signal twice.
+/// Time after the first signal during which further signals are ignored; `timeout`, for example, sends its signal
+/// twice.
 const SAME_SIGNAL_WITHIN: Duration = Duration::from_millis(500);
 
-/// Returns a token that the first Ctrl-C or SIGTERM cancels. The second signal exits the process at once, with
+/// Returns a token that the first Ctrl-C or SIGTERM cancels. A second signal exits the process at once, with
 /// [`INTERRUPTED`].
+///
+/// # Panics
+/// If called outside a Tokio runtime.
 #[must_use]
 pub fn stop_on_signal() -> CancellationToken {
     let stop = CancellationToken::new();

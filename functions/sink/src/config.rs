@@ -1,4 +1,4 @@
-//! The function's settings, read from the environment once.
+//! The function's settings, read once from environment variables.
 
 use std::num::ParseIntError;
 use std::str::{FromStr, ParseBoolError};
@@ -8,72 +8,65 @@ use lake_format::columns::{Columns, ParseColumnsError};
 use lake_format::keys::{self, KeyLayout, PartitionBy, UnknownPartitionBy};
 use lake_format::record_line;
 
-/// The settings of a sink.
+/// Settings of the sink. The comment on each field names its environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// `SINK_BUCKET`: the bucket to write to.
+    /// `SINK_BUCKET`: name of the bucket to write to.
     pub bucket: String,
-    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`: the
-    /// keys of the objects.
+    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`:
+    /// settings that determine object keys.
     pub layout: KeyLayout,
-    /// `SINK_COLUMNS`: columns of the table. Values that they cannot hold go to the quarantine.
+    /// `SINK_COLUMNS`: columns of the table. A record with a value that its column cannot hold goes to the quarantine.
     pub columns: Columns,
-    /// `SINK_PARTIAL_BATCH_RESPONSE`: report the partitions that failed instead of failing the batch. Needs an event
-    /// source with `ReportBatchItemFailures`; any other takes such a response for success.
+    /// `SINK_PARTIAL_BATCH_RESPONSE`: reports the failed partitions instead of failing the whole batch. Requires an
+    /// event source with `ReportBatchItemFailures`. An event source without it treats a partial batch response as
+    /// success.
     pub partial_batch_response: bool,
 }
 
-/// A setting that is missing or invalid. The text names its variable.
+/// Error for a missing or invalid setting. The message names the environment variable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A variable without a default is not set.
+    /// A required variable is not set or is empty.
     #[error("{variable} is not set; set it to {expected}")]
     Missing {
-        /// Name of the environment variable.
         variable: &'static str,
-        /// Description of its value.
+        /// Description of the value that the variable needs.
         expected: &'static str,
     },
     /// A variable has an invalid value.
     #[error("{variable}={value:?}: {source}")]
-    Invalid {
-        /// Name of the environment variable.
-        variable: &'static str,
-        /// Value of the environment variable.
-        value: String,
-        /// Why the value is invalid.
-        source: InvalidSetting,
-    },
+    Invalid { variable: &'static str, value: String, source: InvalidSetting },
 }
 
-/// Why the value of a setting is invalid.
+/// Reason that the value of a setting is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
-    /// `SINK_PREFIX` is not a relative path.
-    #[error("expected a relative path like `lake` or `raw/quotes`")]
+    /// `SINK_PREFIX` is not a relative path, has an empty part, `.` or `..`, or contains a control character.
+    #[error("expected a relative path without `.` or `..`, such as `lake` or `raw/quotes`")]
     Prefix,
-    /// `SINK_COMPRESSION` names no codec.
+    /// `SINK_COMPRESSION` is not the name of a codec.
     #[error(transparent)]
     Compression(#[from] UnknownCodec),
-    /// `SINK_PARTITION_BY` names no time range.
+    /// `SINK_PARTITION_BY` is neither `day` nor `hour`.
     #[error(transparent)]
     PartitionBy(#[from] UnknownPartitionBy),
-    /// `SINK_PARTITION_FIELD` names a coordinate.
+    /// `SINK_PARTITION_FIELD` is the name of a coordinate.
     #[error("expected a field of the records, not a coordinate that the sink adds")]
     PartitionField,
     /// `SINK_TOPIC_GENERATION` is not a number, is negative, or is too large.
     #[error("expected a whole number from 0 to {}", u32::MAX)]
     TopicGeneration(#[from] ParseIntError),
-    /// `SINK_COLUMNS` is not a list of columns.
+    /// `SINK_COLUMNS` is not a valid list of columns.
     #[error(transparent)]
     Columns(#[from] ParseColumnsError),
-    /// `SINK_PARTIAL_BATCH_RESPONSE` is not a boolean.
+    /// `SINK_PARTIAL_BATCH_RESPONSE` is neither `true` nor `false`.
     #[error("expected true or false")]
     PartialBatchResponse(#[from] ParseBoolError),
 }
 
 impl Config {
-    /// Creates the settings for a bucket, with every default.
+    /// Creates settings for a bucket, with defaults for everything else.
     pub fn new(bucket: impl Into<String>) -> Self {
         Config {
             bucket: bucket.into(),
@@ -83,7 +76,8 @@ impl Config {
         }
     }
 
-    /// Reads the settings. `variable` looks up an environment variable. An empty variable counts as not set.
+    /// Reads the settings through `variable`, which looks up an environment variable. A variable that is empty or blank
+    /// counts as not set.
     ///
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or invalid.
@@ -126,7 +120,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Returns the variables from which [`Config::from_variables`] reads these settings.
+    /// Returns the names and values of the variables from which [`Config::from_variables`] reads these settings.
     pub fn to_variables(&self) -> Vec<(&'static str, String)> {
         let KeyLayout { prefix, codec, partition_by, partition_field, generation } = &self.layout;
         vec![

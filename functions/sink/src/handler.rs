@@ -1,4 +1,4 @@
-//! The function itself: stores the records of an event.
+//! Handler: stores the records of an event.
 
 use std::sync::Arc;
 
@@ -14,20 +14,20 @@ use crate::storage::s3_adapter::S3Adapter;
 use crate::storage::{Committer, LedgerRead, PartitionError};
 use lambda_kafka_event::{EventError, Records};
 
-/// Maximum number of concurrent requests of a batch. S3 answers within tens of milliseconds, and a batch with many
-/// object prefixes should not wait for each answer in turn.
+/// Maximum number of concurrent requests of a batch. A response from S3 takes tens of milliseconds, and a
+/// batch with many object prefixes should not wait for the responses one by one.
 const MAX_CONCURRENT_REQUESTS: usize = 16;
 
-/// Number of records to process before the runtime may poll the network.
+/// Number of records to process before yielding, so that the async runtime can poll the network.
 const RECORDS_PER_TURN: usize = 256;
 
-/// Why a batch failed.
+/// Reason that a batch failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// The event is not a Kafka event. The same event fails again.
+    /// The event is not a Kafka event. Retrying does not help.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// Some partitions are not stored. The others are.
+    /// At least one partition is not stored. All others are.
     #[error("{}", one_per_line(.0))]
     Partitions(Vec<PartitionError>),
 }
@@ -36,17 +36,17 @@ fn one_per_line(errors: &[PartitionError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Result of a batch.
+/// Result of storing a batch.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Counts of the partitions that are stored.
+    /// Counts for the partitions that are stored.
     pub report: Report,
-    /// The partitions that are not stored, in the order of topic and partition. Always empty without
-    /// [`Config::partial_batch_response`], because then they fail the batch.
+    /// The partitions that are not stored, sorted by topic and partition. Always empty without
+    /// [`Config::partial_batch_response`], because a failed partition then fails the whole batch.
     pub failed: Vec<PartitionError>,
 }
 
-/// The sink: settings and the bucket to write to.
+/// The sink: its settings and the bucket that it writes to.
 #[derive(Clone, Debug)]
 pub struct Sink {
     config: Config,
@@ -60,11 +60,13 @@ impl Sink {
         Sink { config, s3 }
     }
 
-    /// Stores a batch, given as the JSON text of an event. When it returns, every record of the partitions that have
-    /// not failed is in exactly one object.
+    /// Stores a batch, given as a Kafka event in JSON. On return, every record of each partition that has not failed is
+    /// in exactly one object.
     ///
     /// # Errors
-    /// [`BatchError`]. Some of the batch's objects may have been written.
+    /// - [`BatchError::Event`] if `event` is not a Kafka event. Nothing is stored.
+    /// - [`BatchError::Partitions`] if a partition failed, unless [`Config::partial_batch_response`] is set. Some
+    ///   objects of the failed partitions may have been written.
     pub async fn handle(&self, event: impl AsRef<[u8]>) -> Result<Outcome, BatchError> {
         let mut records = Records::new(event.as_ref());
         let mut batch = Batch::new(&self.config, event.as_ref().len());
@@ -72,7 +74,7 @@ impl Sink {
         let mut ledgers = Vec::new();
         loop {
             let has_more = batch.add_records(&mut records, RECORDS_PER_TURN)?;
-            // Reads the ledgers while the next records are decoded.
+            // Reads the ledgers of new partitions while the next records are decoded.
             let new_partitions = &batch.partitions()[ledgers.len()..];
             ledgers.extend(new_partitions.iter().map(|partition_batch| self.read_ledger(partition_batch, &permits)));
             if !has_more {
@@ -80,7 +82,7 @@ impl Sink {
             }
             yield_now().await;
         }
-        // From here on only the lines are needed: frees the event before the objects are compressed.
+        // Only the lines are needed from here on, so the event is freed before the objects are compressed.
         drop(records);
         drop(event);
         let reports = join_all(batch.partitions().iter().zip(ledgers).map(|(partition_batch, ledger)| {
@@ -108,7 +110,7 @@ impl Sink {
         }
     }
 
-    /// Reads a partition's ledger in a new task, which starts at once.
+    /// Starts a task that reads a partition's ledger. Returns a future for the result.
     fn read_ledger(
         &self,
         partition_batch: &PartitionBatch,
@@ -127,7 +129,7 @@ impl Sink {
         async move {
             match task.await {
                 Ok(ledger) => ledger,
-                // The task was cancelled or has panicked.
+                // The task was cancelled or has panicked, so this reads the ledger again.
                 Err(_) => s3.read_ledger(&key).await,
             }
         }

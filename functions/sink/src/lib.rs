@@ -8,21 +8,21 @@
 //!                    v
 //!                  batch: validate each record, write its line, choose its object prefix
 //!                    |
-//!                    v  one batch for each partition
+//!                    v  one partition batch per partition
 //!                  storage: commit protocol <--> S3
 //!                    |
 //!                    v
-//!                  response: null, the partitions that failed, or an error
+//!                  response: null, the failed partitions, or an error
 //! ```
 //!
-//! - [`config`]: the settings, from the environment variables `SINK_...`.
+//! - [`config`]: reads the settings from the environment variables `SINK_...`.
 //! - [`body`]: takes the event's bytes out of the invocation before `lambda_runtime` parses them.
-//! - `handler`: the function itself: from an event to stored objects.
-//! - [`batch`]: from an event to the lines and object prefixes of each partition, without I/O.
-//! - `validate`: validates a record's value, with caches for what records have in common.
+//! - `handler`: handles an invocation, from the event to the stored objects.
+//! - [`batch`]: turns an event into the lines and object prefixes of each partition, without I/O.
+//! - `validate`: validates record values, with caches for what the records of a topic have in common.
 //! - [`storage`]: executes the commit protocol against S3.
 //! - [`response`]: the partial batch response.
-//! - [`metrics`]: the log line of a batch, which `CloudWatch` also reads as metrics.
+//! - [`metrics`]: formats the log line of a batch, from which `CloudWatch` also extracts metrics.
 //!
 //! The crate `lake-format` defines object keys and record lines, and `commit-protocol` decides what to read and write.
 //! Only [`storage`] does I/O.

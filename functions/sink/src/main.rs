@@ -1,4 +1,4 @@
-//! The Lambda function: reads the settings from the environment and gives the runtime's events to the sink.
+//! The Lambda function: reads the settings from the environment and passes the runtime's events to the sink.
 
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -22,18 +22,18 @@ async fn main() -> ExitCode {
     let sink = match sink().await {
         Ok(sink) => sink,
         Err(error) => {
-            tracing::error!(%error, "the sink cannot start");
+            tracing::error!(%error, "failed to start");
             return ExitCode::FAILURE;
         }
     };
     let body = Body::default();
     let handler = service_fn(|event: LambdaEvent<()>| handle(&sink, body.take(), event.context));
-    // The layer opens a span for each invocation, that is, for each batch, with its request id.
+    // `TracingLayer` opens a span with the request id for each invocation, that is, for each batch.
     let runtime = Runtime::new(handler).layer(body.layer()).layer(TracingLayer::new());
     match runtime.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the runtime ended");
+            tracing::error!(%error, "runtime failed");
             ExitCode::FAILURE
         }
     }
@@ -74,11 +74,11 @@ fn log_partition_error(request_id: &str, error: &PartitionError) {
         last_offset,
         records,
         error = %cause,
-        "partition failed"
+        "failed to store partition"
     );
 }
 
-/// The kind of the error becomes Lambda's `errorType`, by which logs and alarms distinguish failures.
+/// Returns Lambda's error response. Logs and alarms distinguish failures by its `errorType`.
 fn diagnostic(error: &BatchError) -> Diagnostic {
     let is_rejected = |error: &PartitionError| matches!(error.cause, Cause::Rejected(_));
     let error_type = match error {
@@ -89,7 +89,8 @@ fn diagnostic(error: &BatchError) -> Diagnostic {
     Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() }
 }
 
-/// `AWS_LAMBDA_LOG_LEVEL`, Lambda's own variable, has precedence over `RUST_LOG`.
+/// Returns the log filter from `AWS_LAMBDA_LOG_LEVEL`, Lambda's own variable, or else from `RUST_LOG`. If neither is
+/// set, or the value is invalid, the level is info.
 fn log_filter() -> Targets {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
     level

@@ -1,7 +1,9 @@
-//! One log line for each batch, which `CloudWatch` also reads as metrics.
+//! The log line of a batch, from which `CloudWatch` also extracts metrics.
 //!
-//! The line is in `CloudWatch`'s embedded metric format: the fields at the top level are log fields, and `_aws` names
-//! those that are metrics.
+//! The line is in `CloudWatch`'s [embedded metric format]: the fields at the top level are log fields, and `_aws` names
+//! the fields that are metrics.
+//!
+//! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -9,18 +11,18 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-/// Counts of a batch.
+/// Counts for a batch. Failed partitions are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Records of the event, without those of partitions that failed.
+    /// Records in the event, duplicates included.
     pub records: u64,
-    /// Compressed bytes written.
+    /// Size of the objects written, in bytes after compression.
     pub bytes: u64,
     /// Objects written.
     pub objects: u64,
-    /// Invalid records, written to the quarantine now or before.
+    /// Invalid records, written to the quarantine by this batch or an earlier one.
     pub quarantined: u64,
-    /// Records that were stored already, or that the event held twice.
+    /// Records that were already stored, and duplicates within the event.
     pub skipped: u64,
 }
 
@@ -34,8 +36,8 @@ impl AddAssign for Report {
     }
 }
 
-/// Formats the line, without a line feed. `now` is the time since 1970, `duration` the time from the event to the
-/// response.
+/// Formats the log line, without a line feed. `now` is the time since the Unix epoch, and `duration` is the time that
+/// the batch took.
 pub fn line(function: &str, request_id: &str, now: Duration, duration: Duration, report: &Report) -> String {
     let metrics = [
         ("records", "Count"),

@@ -1,10 +1,10 @@
-//! The function's response if its event source accepts partial batch responses.
+//! Partial batch response: reports which partitions failed.
 
 use serde::Serialize;
 
 use crate::storage::PartitionError;
 
-/// The partitions to deliver again and the offset to begin at:
+/// Partitions to deliver again, each with the offset to start from:
 /// `{"batchItemFailures":[{"itemIdentifier":{"partition":"quotes-0","offset":100}}]}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,7 +25,7 @@ struct Identifier {
 }
 
 impl Response {
-    /// Creates the response to a batch. If no partition failed, it is `None`, in JSON `null`.
+    /// Creates the response to a batch. Returns `None`, which serializes to `null`, if no partition failed.
     pub fn from_failed(failed: &[PartitionError]) -> Option<Self> {
         let item = |error: &PartitionError| Item {
             item_identifier: Identifier {

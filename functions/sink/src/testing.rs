@@ -2,7 +2,7 @@
 
 use lambda_kafka_event::{Payload, Record};
 
-/// A record of the topic `quotes` without key, value and headers.
+/// Returns a record of the topic `quotes` without a key, a value or headers.
 pub(crate) fn record(partition: i32, offset: i64) -> Record<'static> {
     Record {
         topic: "quotes".into(),

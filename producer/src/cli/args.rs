@@ -33,9 +33,9 @@ pub struct FeedArgs {
 
     /// Read dates in FORMAT, such as %d/%m/%Y for 29/06/1979 [default: ISO, 1979-06-29 with or without a time]
     ///
-    /// FORMAT consists of strftime's sequences: %Y year, %y its last two digits, %m month, %d day, %b Jun,
+    /// FORMAT consists of strftime sequences: %Y year, %y its last two digits, %m month, %d day, %b Jun,
     /// %B June, %H:%M:%S time, %I:%M %p time with AM or PM, %f fraction, %z zone (+0200), %s seconds
-    /// since 1970. A date with a time of day keeps it in the field `traded_at`.
+    /// since 1970. A time of day is kept in the field `traded_at`.
     #[arg(long, value_name = "FORMAT", help_heading = "Reading")]
     pub date_format: Option<String>,
 
@@ -70,8 +70,8 @@ pub struct FeedArgs {
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Order and pace")]
     pub speed: Option<f64>,
 
-    /// How long to wait for the last records of an earlier run before continuing after them; `None` to start at the
-    /// first row. Not read from the command line: a command with `--resume` sets it.
+    /// Time to wait for the last records of an earlier run before continuing after them; `None` starts at the first
+    /// row. Not read from the command line: a command with `--resume` sets this field.
     #[arg(skip)]
     pub resume: Option<Duration>,
 }
@@ -103,9 +103,9 @@ impl Default for Repeat {
     }
 }
 
-/// The text is not a [`Repeat`].
+/// Error returned when a string is not a [`Repeat`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected `forever` or a number from 1")]
+#[error("expected `forever` or a whole number of at least 1")]
 pub struct InvalidRepeat;
 
 impl FromStr for Repeat {
@@ -130,7 +130,7 @@ impl fmt::Display for Repeat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected a number above 0")]
+#[error("expected a number greater than 0")]
 struct NotPositive;
 
 fn positive(text: &str) -> Result<f64, NotPositive> {

@@ -22,7 +22,7 @@ Each row becomes one JSON object on one line, and its symbol becomes the record'
 
 Two columns are required: the symbol (named Symbol, Ticker or Index; or give it with --symbol) and
 the date (named Date, Datetime or Timestamp). All other columns are kept, in snake_case. Numbers
-keep every digit, empty cells become null.
+keep every digit; empty cells become null.
 A row that is not a quote goes to <FILE>.rejects.csv with its line number and the reason.
 
 A row counts as delivered when the broker has confirmed it. Ctrl-C stops reading, waits until the
@@ -72,17 +72,18 @@ pub struct Cli {
     /// It also reads the rows that other producers sent in between, which takes time if there are many.
     ///
     /// Records that a killed run had in flight can arrive later. Kafka cannot fence them off here, so
-    /// this run waits: it sends rows once no row of the feed has arrived for --resume-wait, while the
-    /// brokers answered without delay. A row that arrives even later, or is sent by a second producer
-    /// of the same feed at the same time, is detected and reported at the end, with exit code 1.
+    /// this run waits: it starts sending when no row of the feed has arrived for --resume-wait and the
+    /// brokers responded without delay during that time. A row that arrives even later, or is sent by
+    /// a second producer of the same feed at the same time, is detected and reported at the end, with
+    /// exit code 1.
     ///
     /// A feed is identified by the bytes of its files, by the arguments that shape and order its rows
     /// (not by its rate), and by the topic's number of partitions. To guarantee that each row is in
     /// the topic once, the producer rejects the following: a file that has changed or is fed together
-    /// with files other than before, other arguments or partitions, standard input
-    /// and pipes, a sample without --seed, --repeat forever, a partition whose rows may have been
-    /// removed, and settings (-X) that leave gaps. Compacted topics are not supported, since they
-    /// remove rows. The user needs READ on the topic.
+    /// with different files, different arguments, a different number of partitions, standard input and
+    /// pipes, a sample without --seed, --repeat forever, a partition whose rows may have been removed,
+    /// and settings (-X) with which rows could be lost, repeated or reordered. Compacted topics are
+    /// not supported, since they remove rows. The Kafka user needs the READ permission on the topic.
     #[arg(long, conflicts_with = "dry_run", help_heading = "Order and pace")]
     pub resume: bool,
 
@@ -108,7 +109,7 @@ pub struct Cli {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = "Kafka")]
     pub create_topic: Option<u32>,
 
-    /// Print the JSON lines instead of sending them; needs no Kafka
+    /// Print the JSON lines instead of sending them; Kafka is not needed
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 
@@ -120,7 +121,7 @@ pub struct Cli {
 /// Values of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// Text for people
+    /// Human-readable text
     #[default]
     Text,
     /// One JSON object on one line

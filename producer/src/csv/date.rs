@@ -8,7 +8,7 @@ use chrono::format::{Item, Parsed, StrftimeItems, parse};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
 use thiserror::Error;
 
-/// The format of the date column.
+/// Format of the cells in the date column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DateFormat {
     /// `2026-11-21`, or a date-time such as `2026-11-21T15:30:00.25+01:00`, where `T` may be a
@@ -26,18 +26,18 @@ pub struct Strftime {
     items: Vec<Item<'static>>,
 }
 
-/// Why a pattern cannot be used for dates.
+/// Reason that a strftime pattern cannot be used for dates.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PatternError {
-    /// The pattern has an unknown `%` sequence.
-    #[error("`{0}` is not a strftime pattern; for dates such as 29/06/1979, give %d/%m/%Y")]
+    /// The pattern is malformed, for example because of an unknown `%` sequence.
+    #[error("`{0}` is not a strftime pattern; for dates such as 29/06/1979, use %d/%m/%Y")]
     Unknown(String),
     /// The pattern does not determine year, month and day.
-    #[error("`{0}` does not give year, month and day; for dates such as 29/06/1979, give %d/%m/%Y")]
+    #[error("`{0}` does not determine year, month and day; for dates such as 29/06/1979, use %d/%m/%Y")]
     Incomplete(String),
 }
 
-/// The time of a row's trade.
+/// Date and time of a row's trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TradeTime<'a> {
     /// The date in the row's own time zone, as `YYYY-MM-DD`.
@@ -72,7 +72,7 @@ impl DateFormat {
         }
     }
 
-    /// Parses a cell. Returns `None` if it is not a date in this format.
+    /// Parses a cell; returns `None` if the cell is not a date in this format.
     #[must_use]
     pub(crate) fn read<'a>(&self, cell: &'a str) -> Option<TradeTime<'a>> {
         match self {
@@ -96,7 +96,8 @@ impl DateFormat {
 }
 
 impl Strftime {
-    /// Returns the local date and time, whether the cell has a time of day, and its zone.
+    /// Parses a cell. Returns the local date and time, `true` if the cell has a time of day, and its zone, if any;
+    /// `None` if the cell does not match the pattern.
     fn read(&self, cell: &str) -> Option<(NaiveDateTime, bool, Option<FixedOffset>)> {
         let mut parsed = Parsed::new();
         parse(&mut parsed, cell, self.items.iter()).ok()?;
@@ -180,14 +181,14 @@ impl IsoCursor<'_> {
         head.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
     }
 
-    /// Consumes one byte if it is one of `any_of`.
+    /// Consumes and returns the next byte if `any_of` contains it.
     fn eat(&mut self, any_of: &[u8]) -> Option<u8> {
         let (first, tail) = self.0.split_first()?;
         any_of.contains(first).then(|| self.0 = tail)?;
         Some(*first)
     }
 
-    /// Consumes a fraction of any length and returns its microseconds; finer digits are dropped.
+    /// Consumes a fraction of a second, of any length, and returns its microseconds; further digits are dropped.
     fn fraction(&mut self) -> Option<u32> {
         let length = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (head, tail) = self.0.split_at(length);

@@ -9,31 +9,30 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delimiter(u8);
 
-/// Why a text cannot be a delimiter.
+/// Error returned when a string is not a usable delimiter.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DelimiterError {
-    /// It is empty, several characters, or one that is not ASCII.
-    #[error("`{0}` is not one ASCII character; give one such as ';' or '|', or `tab`")]
+    /// The string does not consist of exactly one ASCII character.
+    #[error("`{0}` is not one ASCII character; use one such as ';' or '|', or `tab`")]
     NotOneCharacter(String),
-    /// It is a quote or a line end, or occurs in dates and numbers.
-    #[error("{0:?} cannot separate columns; give one such as ';' or '|', or `tab`")]
+    /// The character is a double quote or a line break, or occurs in symbols, dates and numbers.
+    #[error("{0:?} cannot separate columns; use a character such as ';' or '|', or `tab`")]
     Unsuitable(char),
 }
 
 impl Delimiter {
-    /// Delimiter of files that are read without `--delimiter`.
+    /// Default delimiter.
     pub const COMMA: Self = Self(b',');
 
     /// Delimiters that [`Delimiter::guess_other`] considers.
     pub(crate) const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
 
-    /// Returns the delimiter's byte.
     #[must_use]
     pub(crate) fn byte(self) -> u8 {
         self.0
     }
 
-    /// Returns the common delimiter, other than this one, that occurs most often in `line`.
+    /// Returns the common delimiter, other than this one, that occurs most often in `line`; `None` if none occurs.
     #[must_use]
     pub(crate) fn guess_other(self, line: &str) -> Option<Self> {
         let count = |delimiter: &Self| line.bytes().filter(|&byte| byte == delimiter.0).count();
@@ -58,7 +57,7 @@ impl FromStr for Delimiter {
         };
         match byte {
             b'"' | b'\r' | b'\n' => Err(DelimiterError::Unsuitable(byte.into())),
-            // Dates and prices contain these.
+            // Dates and numbers contain these.
             b'-' | b'+' | b'.' => Err(DelimiterError::Unsuitable(byte.into())),
             _ if byte.is_ascii_alphanumeric() => Err(DelimiterError::Unsuitable(byte.into())),
             byte => Ok(Self(byte)),
@@ -66,7 +65,7 @@ impl FromStr for Delimiter {
     }
 }
 
-/// Formats the delimiter as an argument for a shell.
+/// Formats the delimiter as a shell argument.
 impl fmt::Display for Delimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

@@ -14,7 +14,8 @@ pub(crate) fn field_name(title: &str) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// `Adj Close`, `adjClose` and `ADJ_CLOSE` all become `adj_close`; `CloseUSD` becomes `close_usd`.
+/// Converts a title to snake case: `Adj Close`, `adjClose` and `ADJ_CLOSE` become `adj_close`, and `CloseUSD` becomes
+/// `close_usd`.
 pub(crate) fn snake_case(title: &str) -> String {
     let letters: Vec<char> = title.chars().collect();
     let mut name = String::with_capacity(title.len() + 4);

@@ -7,7 +7,7 @@ use super::field_name::field_name;
 use super::options::CsvOptions;
 use super::row_reader::MAX_ROW_BYTES;
 
-/// The type of a column's values.
+/// Type of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
     /// The symbol: a JSON string, and the record's key.
@@ -23,60 +23,61 @@ pub enum ColumnKind {
 /// A column of the CSV file, which becomes a field of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// The field's name, in snake case.
+    /// Name of the field, in snake case.
     pub name: String,
-    /// The type of its values.
     pub kind: ColumnKind,
 }
 
-/// The columns of a file, in file order. Exactly one is the date, and exactly one the symbol unless
+/// The columns of a file, in file order. Exactly one is the date. Exactly one is the symbol, or none if
 /// [`CsvOptions::symbol`] is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     columns: Vec<Column>,
 }
 
-/// Why a header line cannot be used.
+/// Reason that a header line cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HeaderError {
-    /// There is no header line.
+    /// The input is empty, or all its lines are blank.
     #[error("the input is empty; its first line must name the columns")]
     Empty,
     /// The header line is not UTF-8.
     #[error("the header line is not UTF-8 text{0}")]
     NotUtf8(&'static str),
-    /// The line is longer than a row may be.
-    #[error("the first line is longer than {MAX_ROW_BYTES} bytes, so it is not a header line")]
+    /// The line is longer than [`MAX_ROW_BYTES`].
+    #[error(
+        "the first line is longer than {MAX_ROW_BYTES} bytes, so it is not a header line; add a line that names the columns"
+    )]
     TooLong,
     /// The line has an unclosed quote.
-    #[error("the first line has a quoted title that is never closed, so it is not a header line")]
+    #[error(
+        "the first line has a quoted title that is never closed; close the quote, or add a line that names the columns"
+    )]
     OpenQuote,
-    /// The only column contains a character that may be the delimiter.
-    #[error("the header has only one column: {found}; if {} columns, add --delimiter {guess}", separate(*guess))]
+    /// The file seems to use a different delimiter: the only title contains one.
+    #[error("the header has only one column, `{found}`; if {} columns, add --delimiter {guess}", separate(*guess))]
     OneColumn {
-        /// The column's title.
         found: String,
-        /// The delimiter that it contains.
+        /// The common delimiter that occurs most often in the title.
         guess: Delimiter,
     },
     /// A required column is missing.
-    #[error("no column for {field}: name it {aliases} (in any case){remedy}; found: {found}")]
+    #[error("no column for {field}: name it {aliases} (case-insensitive){remedy}; found: {found}")]
     Missing {
         /// The field without a column.
         field: &'static str,
         /// Names that the column may have.
         aliases: &'static str,
-        /// Another remedy, or the empty string.
+        /// Additional remedy, or the empty string.
         remedy: &'static str,
         /// The titles in the header.
         found: String,
     },
-    /// A symbol is given for all rows, but each row has its own.
+    /// `--symbol` is given although the file has a symbol column.
     #[error(
         "--symbol {symbol}: column {column} already has each row's symbol; leave out --symbol, or remove the column"
     )]
     SymbolTwice {
-        /// The given symbol.
         symbol: String,
         /// The column's position and title.
         column: String,
@@ -84,7 +85,6 @@ pub enum HeaderError {
     /// Two columns have the same field name.
     #[error("columns {first} and {second} would both become `{name}`; rename or remove one")]
     Duplicate {
-        /// The field's name.
         name: String,
         /// The first column's position and title.
         first: String,
@@ -94,7 +94,6 @@ pub enum HeaderError {
     /// A column has the name of a field that the pipeline adds.
     #[error("column {column} would become `{name}`, a name that the pipeline reserves; rename or remove it")]
     Reserved {
-        /// The field's name.
         name: String,
         /// The column's position and title.
         column: String,
@@ -104,8 +103,8 @@ pub enum HeaderError {
 /// Fields that are always numbers.
 const NUMBERS: [&str; 7] = ["open", "high", "low", "close", "adj_close", "volume", "close_usd"];
 
-/// Names that the pipeline adds to each record: its Kafka coordinates, the table's partition column, and the time of day
-/// from the date column.
+/// Fields that the pipeline adds to each record: its Kafka coordinates, the table's partition column, and the time of
+/// day from the date column.
 const RESERVED: [&str; 7] =
     ["kafka_topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation", "dt", "traded_at"];
 
@@ -113,7 +112,8 @@ impl Header {
     /// Parses the cells of the header line.
     ///
     /// # Errors
-    /// [`HeaderError`] names the column that is missing, duplicate or reserved.
+    /// [`HeaderError`] if the line is blank or not UTF-8, or a column is missing, duplicate or reserved. A symbol
+    /// column is also an error if [`CsvOptions::symbol`] is given.
     pub fn parse<'a>(cells: impl Iterator<Item = &'a [u8]>, options: &CsvOptions) -> Result<Self, HeaderError> {
         let mut titles = Vec::new();
         for cell in cells {
@@ -179,7 +179,7 @@ fn encoding_hint(cell: &[u8]) -> &'static str {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             " but UTF-16; convert the file, for example with `iconv -f UTF-16 -t UTF-8`"
         }
-        _ => "",
+        _ => "; convert the file to UTF-8",
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
         let message = |line| parse(line, &[]).expect_err("no header").to_string();
         assert_eq!(
             message("Date,Open,Close"),
-            "no column for symbol: name it Symbol, Ticker or Index (in any case), or give the symbol of all rows with --symbol; found: Date, Open, Close"
+            "no column for symbol: name it Symbol, Ticker or Index (case-insensitive), or give the symbol of all rows with --symbol; found: Date, Open, Close"
         );
         assert!(message("Ticker,Open").starts_with("no column for trade_date: name it Date, Datetime or Timestamp"));
     }
@@ -276,7 +276,7 @@ mod tests {
         };
         assert_eq!(
             message(",", "Index;Date;Open"),
-            "the header has only one column: Index;Date;Open; if semicolons separate the columns, add --delimiter ';'"
+            "the header has only one column, `Index;Date;Open`; if semicolons separate the columns, add --delimiter ';'"
         );
         assert!(message(",", "Index\tDate").ends_with("if tabs separate the columns, add --delimiter tab"));
         assert!(message(",", "Index|Date").ends_with("if bars separate the columns, add --delimiter '|'"));
@@ -309,7 +309,7 @@ mod tests {
     fn a_header_that_is_not_text_is_rejected() {
         let parse = |bytes: &'static [u8]| Header::parse(std::iter::once(bytes), &CsvOptions::default());
         assert_eq!(parse(b""), Err(HeaderError::Empty));
-        assert!(matches!(parse(b"Symb\xffol"), Err(HeaderError::NotUtf8(""))));
+        assert!(matches!(parse(b"Symb\xffol"), Err(HeaderError::NotUtf8("; convert the file to UTF-8"))));
         let utf16 = parse(b"\xff\xfeI\0n\0").expect_err("UTF-16").to_string();
         assert!(utf16.contains("iconv"), "{utf16}");
     }

@@ -1,4 +1,4 @@
-//! Reads CSV: splits a stream into rows, maps a header to fields, and reads date cells.
+//! Reads CSV: splits a stream into rows, maps a header to fields, and parses date cells.
 //!
 //! Nothing here opens files; [`feed`](crate::feed) does.
 

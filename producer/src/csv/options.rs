@@ -16,13 +16,13 @@ pub struct CsvOptions {
     pub delimiter: Delimiter,
     /// Symbol of every row, for files without a symbol column.
     pub symbol: Option<String>,
-    /// How to read the cells of the date column.
+    /// Format of the cells in the date column.
     pub dates: DateFormat,
-    /// Number fields in addition to those that always are numbers.
+    /// Names of fields to read as numbers, in addition to those that always are.
     pub numeric: BTreeSet<String>,
 }
 
-/// Why arguments are not valid options. Each message names the argument to change.
+/// Reason that arguments are not valid options. Each message names the argument to change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CsvOptionsError {
     /// The delimiter is invalid.
@@ -32,13 +32,13 @@ pub enum CsvOptionsError {
     #[error("--symbol is empty; give the symbol of every row, such as AAPL")]
     EmptySymbol,
     /// The symbol contains a control character, which no key should have.
-    #[error("--symbol: {0:?} contains a control character")]
+    #[error("--symbol: {0:?} contains a control character; remove it")]
     ControlInSymbol(String),
     /// The date format is invalid.
     #[error("--date-format: {0}")]
     DateFormat(#[source] PatternError),
-    /// A column cannot be a number column.
-    #[error("--numeric: `{0}` cannot be a number column")]
+    /// The column is the symbol or the date, or its title has no letter or digit.
+    #[error("--numeric: `{0}` cannot be a number column; leave it out")]
     Numeric(String),
 }
 
@@ -59,7 +59,7 @@ impl TryFrom<&FeedArgs> for CsvOptions {
     }
 }
 
-/// Trims the symbol, as the encoder trims a symbol cell.
+/// Trims the symbol, as the encoder trims a symbol cell, and validates it.
 fn symbol(text: &str) -> Result<String, CsvOptionsError> {
     match text.trim() {
         "" => Err(CsvOptionsError::EmptySymbol),

@@ -10,13 +10,13 @@ pub struct Row {
 }
 
 impl Row {
-    /// Returns the number of the line on which the row begins, from 1.
+    /// Returns the number of the line on which the row begins, counted from 1.
     #[must_use]
     pub(crate) fn line(&self) -> u64 {
         self.line
     }
 
-    /// Returns the row as written, without its line end.
+    /// Returns the row as written, without its line ending.
     #[must_use]
     pub(crate) fn raw(&self) -> &[u8] {
         let raw = self.raw.strip_suffix(b"\n").unwrap_or(&self.raw);
@@ -35,7 +35,7 @@ impl Row {
         &self.text
     }
 
-    /// Returns the end of each cell in [`Row::text`].
+    /// Returns the end of each cell, as an index into [`Row::text`].
     #[must_use]
     pub(crate) fn ends(&self) -> &[usize] {
         &self.ends
@@ -47,7 +47,7 @@ impl Row {
         starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
     }
 
-    /// Removes the row's content before a row that begins on `line` is read.
+    /// Clears the row, in order to read one that begins on line `line`.
     pub(super) fn clear(&mut self, line: u64) {
         self.line = line;
         self.raw.clear();

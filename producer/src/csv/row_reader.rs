@@ -2,7 +2,7 @@
 //!
 //! csv-core does the parsing. A report of rejected rows also needs the following, which the csv crate's reader does not
 //! provide: exact line numbers (a line ends with LF or CRLF), the row as it was written, empty lines, whether the last
-//! line has a line end, and a limit on a row's length.
+//! line has a line ending, and a limit on a row's length.
 
 use std::io::{self, BufRead};
 
@@ -12,7 +12,7 @@ use memchr::{memchr, memchr_iter};
 use super::delimiter::Delimiter;
 use super::row::Row;
 
-/// The longest row that is read, in bytes; about as much as Kafka accepts in one record by default.
+/// Maximum length of a row in bytes; a longer row is rejected. Kafka's default limit for one record is about as large.
 pub const MAX_ROW_BYTES: usize = 1 << 20;
 
 /// Result of reading a row.
@@ -24,7 +24,7 @@ pub enum RowKind {
     Blank,
     /// A row longer than [`MAX_ROW_BYTES`]; only its first bytes are kept.
     TooLong,
-    /// A line with a quoted cell that is never closed; reading continues on the next line.
+    /// A line with a quoted cell that is never closed. Reading continues on the next line.
     OpenQuote,
     /// The end of the stream.
     End,
@@ -33,21 +33,21 @@ pub enum RowKind {
 /// Splits a stream into rows.
 pub struct RowReader<R> {
     source: R,
-    /// Bytes to read before any others from the source.
+    /// Bytes to parse before the next bytes of the source.
     pushed_back: Vec<u8>,
     pushed_back_from: usize,
     delimiter: Delimiter,
     parser: csv_core::Reader,
     /// Line number of the next byte.
     line: u64,
-    /// The last row ended with a carriage return, so a line feed that follows belongs to it.
+    /// `true` if the last row ended with a carriage return; a line feed that follows belongs to the same line ending.
     after_return: bool,
     at_start: bool,
     unended_line: Option<u64>,
 }
 
 impl<R: BufRead> RowReader<R> {
-    /// Creates a reader of `source` from its start. A byte-order mark is skipped.
+    /// Creates a reader at the start of `source`. A byte-order mark is skipped.
     pub fn new(source: R, delimiter: Delimiter) -> Self {
         Self {
             source,
@@ -62,7 +62,7 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// Returns the number of the last line if it has no line end.
+    /// Returns the number of the last line if that line has no line ending.
     #[must_use]
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.unended_line
@@ -71,7 +71,7 @@ impl<R: BufRead> RowReader<R> {
     /// Reads the next row into `row`, replacing its content.
     ///
     /// # Errors
-    /// The source's error.
+    /// Any error of the source.
     pub fn read(&mut self, row: &mut Row) -> io::Result<RowKind> {
         if let Some(blank) = self.start_row(row)? {
             return Ok(blank);
@@ -80,7 +80,7 @@ impl<R: BufRead> RowReader<R> {
         loop {
             let text_used = row.text.len();
             let ends_used = row.ends.len();
-            // The parser writes into initialised slices; the unused rest is cut off below.
+            // The parser writes into initialised slices; the unused part is truncated below.
             row.text.resize(text_used + 512, 0);
             row.ends.resize(ends_used + 32, 0);
             let input = if self.pushed_back_from < self.pushed_back.len() {
@@ -136,8 +136,8 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// Skips a byte-order mark and the rest of a line end. Returns `None` if there is a row to parse, and otherwise the
-    /// result of reading.
+    /// Skips a byte-order mark at the start of the stream, and the line feed of a CRLF whose carriage return ended the
+    /// last row. Returns `None` if a row follows, otherwise [`RowKind::Blank`] or [`RowKind::End`].
     fn start_row(&mut self, row: &mut Row) -> io::Result<Option<RowKind>> {
         if self.at_start {
             self.at_start = false;
@@ -185,8 +185,8 @@ impl<R: BufRead> RowReader<R> {
         }
     }
 
-    /// Pushes back everything after the row's first line. Without this, a quote that is never closed would swallow the
-    /// rest of the stream; so only the line with the quote is rejected.
+    /// Pushes back everything after the row's first line, so that only this line is rejected. Otherwise, a quote that
+    /// is never closed would swallow the rest of the stream.
     fn reread_after_first_line(&mut self, row: &mut Row) -> RowKind {
         let cut = memchr(b'\n', &row.raw).map_or(row.raw.len(), |at| at + 1);
         let mut rest = row.raw.split_off(cut);
@@ -204,16 +204,18 @@ impl<R: BufRead> RowReader<R> {
     }
 }
 
-/// Creates a parser at the start of a row. A new csv-core parser skips a byte-order mark. The mark is text everywhere
-/// except at the start of the stream, where [`RowReader`] skips it, so the parser reads an empty line first, after which
-/// it skips none.
+/// Creates a parser that is at the start of a row.
+///
+/// A new csv-core parser skips a byte-order mark, but [`RowReader`] has already skipped the one at the start of the
+/// stream, and everywhere else the mark is text. The parser therefore reads an empty line first; it skips no mark after
+/// that.
 fn parser(delimiter: Delimiter) -> csv_core::Reader {
     let mut parser = csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build();
     let _ = parser.read_record(b"\n", &mut [0; 8], &mut [0; 8]);
     parser
 }
 
-/// Returns `true` if the row ends inside a quoted cell, where a delimiter does not end the cell.
+/// Returns `true` if the row ends inside a quoted cell, that is, if a delimiter after the row would not end the cell.
 fn has_open_quote(raw: &[u8], delimiter: Delimiter) -> bool {
     if memchr(b'"', raw).is_none() {
         return false;

@@ -1,4 +1,4 @@
-//! Why records were not delivered or printed.
+//! Errors of delivering and printing records.
 
 use std::io;
 use std::time::Duration;
@@ -11,42 +11,42 @@ use thiserror::Error;
 
 use crate::resume::error::ResumeError;
 
-/// Why records were not delivered.
+/// Reason that records were not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// No connection to the brokers or the topic.
+    /// The brokers or the topic cannot be reached.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// A record is larger than the client's limit.
-    #[error("{row} was not sent to {servers}: its record is larger than -X message.max.bytes")]
+    #[error("{row} was not sent to {servers}: its record is larger than -X message.max.bytes; raise that limit")]
     TooLarge { row: String, servers: String },
-    /// A record was not delivered.
+    /// The client or the broker rejected a record, or its delivery timed out.
     #[error("{row} was not delivered to {servers}: {reason}{}", Operation::Produce.hint(*code))]
     NotDelivered { row: String, servers: String, reason: String, code: Option<Code> },
-    /// librdkafka cannot continue.
+    /// librdkafka cannot continue, or has not confirmed every record.
     #[error("{servers}: {reason}")]
     Fatal { servers: String, reason: String },
-    /// A shutdown came before the broker had confirmed every record.
+    /// After a shutdown, the broker did not confirm every record within the timeout.
     #[error(
-        "{servers} did not confirm {} within {} s of the interruption",
+        "{servers} did not confirm {} within {} s after the interruption",
         counted(*records, "record", "records"),
         timeout.as_secs()
     )]
     Unconfirmed { records: u64, timeout: Duration, servers: String },
 }
 
-/// Why an output failed.
+/// Reason that an output failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OutputError {
-    /// Kafka did not accept the records.
+    /// The records were not delivered to Kafka.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
-    /// The feed cannot be resumed.
+    /// The feed cannot be resumed, or was resumed with duplicates.
     #[error(transparent)]
     Resume(#[from] ResumeError),
-    /// The stream did not accept the records.
+    /// The records cannot be printed.
     #[error("failed to print the records: {0}")]
     Print(#[source] io::Error),
 }

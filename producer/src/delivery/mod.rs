@@ -5,7 +5,7 @@ pub mod output;
 mod sender;
 mod tracker;
 
-/// Whether the feed continues after a record.
+/// Decision after a record: continue with the next one, or stop the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
     Continue,

@@ -19,16 +19,15 @@ use crate::resume::RowStatus;
 
 const STREAM_BUFFER_BYTES: usize = 1 << 16;
 
-/// Where records are sent.
+/// Destination of the records.
 pub enum Target {
     /// A Kafka topic.
     Kafka {
-        /// The brokers and how to reach them.
+        /// Addresses of the brokers, and the settings of the connection.
         settings: Settings,
-        /// The topic that receives the records.
         topic: Topic,
     },
-    /// A stream, one JSON object per line.
+    /// A stream that receives one JSON object per line.
     Lines(Mutex<Box<dyn Write + Send>>),
 }
 
@@ -59,7 +58,7 @@ impl Write for LockedStream<'_> {
 }
 
 impl<'a> Output<'a> {
-    /// Opens the target: connects to Kafka, and finds the rows that the topic already holds if the feed is resumed.
+    /// Opens the target: connects to Kafka and, if the feed is resumed, finds the rows that the topic already contains.
     pub(crate) fn open(
         feed: &Feed,
         target: &'a Target,
@@ -84,7 +83,7 @@ impl<'a> Output<'a> {
     }
 
     /// Advances to the next row of the feed, whose record has this key, and returns whether the topic already contains
-    /// it. Must be called for each row, in order.
+    /// that row. Must be called for each row, in order.
     pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         match self {
             Self::Kafka(sender) => sender.advance(key),
@@ -92,8 +91,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Sends the record of the current row. Returns [`Flow::Stop`] if it was not sent because of a shutdown or because
-    /// the reader of the stream has closed it.
+    /// Sends the record of the current row. Returns [`Flow::Stop`] if the record was not sent because of a shutdown, or
+    /// because the reading end of the pipe is closed.
     pub(crate) fn send(&mut self, record: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, OutputError> {
         match self {
             Self::Kafka(sender) => Ok(sender.send(record, shutdown)?),
@@ -114,7 +113,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Returns the first delivery failure, if any.
+    /// Returns the first delivery failure as an error, if there was one.
     pub(crate) fn check(&self) -> Result<(), OutputError> {
         match self {
             Self::Kafka(sender) => Ok(sender.check()?),
@@ -135,7 +134,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Stops the feed without an error if the reader of the stream has closed it, as `head` does.
+/// Returns [`Flow::Stop`] instead of an error if the reading end of the pipe is closed, as after `| head`.
 fn stop_if_closed(written: io::Result<()>) -> Result<Flow, OutputError> {
     match written {
         Ok(()) => Ok(Flow::Continue),

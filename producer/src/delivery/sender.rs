@@ -1,4 +1,4 @@
-//! Sends records to one topic and waits for their confirmation.
+//! Sends records to one topic and waits until the broker has confirmed every record.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,11 +21,11 @@ use crate::report::progress::Progress;
 use crate::report::summary::Delivered;
 use crate::resume::{ResumedFeed, RowStatus};
 
-/// How long the client waits for confirmations after a shutdown.
+/// Maximum time to wait for confirmations after a shutdown.
 const SHUTDOWN_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause before a record is sent again if the client's queue is full.
+/// Pause before a record is passed to the client again, if the client's queue was full.
 const QUEUE_FULL_INTERVAL: Duration = Duration::from_millis(1);
-/// How long one flush may take before failures and the shutdown are checked.
+/// Maximum duration of one flush; after it, failures and the shutdown are checked.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Sends the records of a feed to one topic.
@@ -38,7 +38,7 @@ pub(crate) struct KafkaSender<'a> {
 }
 
 impl<'a> KafkaSender<'a> {
-    /// Connects to the topic. `inputs` are the names of the feed's inputs.
+    /// Connects to the topic. `inputs` are the names of the feed's inputs, for messages.
     pub(crate) fn connect(
         settings: &'a Settings,
         topic: &'a Topic,
@@ -51,7 +51,7 @@ impl<'a> KafkaSender<'a> {
         Ok(Self { producer, settings, topic, sent: 0, resumed: None })
     }
 
-    /// Finds the last rows of the feed in the topic, so that it continues after them.
+    /// Finds the last rows of the feed in the topic, so that sending continues after these rows.
     pub(crate) fn resume(
         &mut self,
         feed: &Feed,
@@ -69,7 +69,7 @@ impl<'a> KafkaSender<'a> {
         Ok(())
     }
 
-    /// Returns the topic's number of partitions.
+    /// Fetches the topic's number of partitions.
     fn partitions(&self) -> Result<u32, DeliveryError> {
         let name = self.topic.as_str();
         let metadata = self.producer.client().fetch_metadata(Some(name), CONNECT_TIMEOUT).map_err(|error| {
@@ -82,12 +82,13 @@ impl<'a> KafkaSender<'a> {
         }
     }
 
-    /// Advances to the next row of the feed and returns whether the topic already contains it.
+    /// Advances to the next row of the feed and returns whether the topic already contains that row.
     pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         self.resumed.as_mut().map_or(RowStatus::New, |resumed| resumed.advance(key))
     }
 
-    /// Passes a record to the client, waiting while its queue is full. Returns [`Flow::Stop`] if a shutdown comes first.
+    /// Passes a record to the client, waiting while the client's queue is full. Returns [`Flow::Stop`] if a shutdown
+    /// comes first.
     pub(crate) fn send(&mut self, sent: Record<'_>, shutdown: &CancellationToken) -> Result<Flow, DeliveryError> {
         let mut record =
             BaseRecord::with_opaque_to(self.topic.as_str(), sent.row.opaque()).key(sent.key).payload(sent.value);
@@ -116,12 +117,13 @@ impl<'a> KafkaSender<'a> {
         }
     }
 
-    /// Returns the first delivery failure, if any.
+    /// Returns the first delivery failure as an error, if there was one.
     pub(crate) fn check(&self) -> Result<(), DeliveryError> {
         self.producer.context().failure().map_or(Ok(()), Err)
     }
 
-    /// Waits until every record is confirmed; after a shutdown, for at most [`SHUTDOWN_FLUSH_TIMEOUT`].
+    /// Waits until every record is confirmed; after a shutdown, for at most [`SHUTDOWN_FLUSH_TIMEOUT`]. Then checks a
+    /// resumed feed for duplicates.
     pub(crate) fn finish(self, shutdown: &CancellationToken) -> Result<Delivered, OutputError> {
         let tracker = self.producer.context();
         let mut shutdown_seen = None;
@@ -152,13 +154,13 @@ impl<'a> KafkaSender<'a> {
                 }
                 .into());
             }
-            // The tracker has the results. The flush only sends batches that are still lingering.
+            // The tracker receives the results. The flush only sends the batches that are still lingering.
             let _ = self.producer.flush(FLUSH_INTERVAL);
         }
     }
 
-    /// Returns the error for a client that no longer accepts or delivers records, if its callback has not yet reported
-    /// the reason.
+    /// Returns the error for a client that no longer accepts or delivers records, but whose callback has not yet
+    /// reported the reason. `records` is the number of records without a confirmation.
     fn fatal_error(&self, records: u64) -> DeliveryError {
         let servers = self.settings.servers().to_owned();
         let reason = match self.producer.client().fatal_error() {

@@ -17,7 +17,7 @@ use crate::feed::row_id::RowId;
 use crate::report::progress::Progress;
 use crate::report::summary::{Delivered, PartitionDelivery};
 
-/// The context of a producer. librdkafka's thread calls its callbacks, and the feed's thread reads the results.
+/// Context of a Kafka producer. A polling thread calls the callbacks, and the feed's thread reads the results.
 pub(super) struct DeliveryTracker {
     progress: Arc<Progress>,
     servers: String,
@@ -47,12 +47,12 @@ impl DeliveryTracker {
         }
     }
 
-    /// Returns how many records were delivered or have failed.
+    /// Returns the number of records that were delivered or have failed.
     pub(super) fn settled(&self) -> u64 {
         self.settled.load(Ordering::Acquire)
     }
 
-    /// Takes the delivered records by partition, leaving none.
+    /// Takes the delivered records by partition, leaving an empty map.
     pub(super) fn take_delivered(&self) -> Delivered {
         std::mem::take(&mut self.state().delivered)
     }
@@ -66,7 +66,7 @@ impl DeliveryTracker {
         self.state().failure.clone()
     }
 
-    /// Returns the error for a record that the client rejects.
+    /// Returns the error for a record that the client rejected.
     pub(super) fn not_sent(&self, row: RowId, error: &KafkaError) -> DeliveryError {
         match error.rdkafka_error_code() {
             Some(Code::MessageSizeTooLarge) => {
@@ -76,7 +76,7 @@ impl DeliveryTracker {
         }
     }
 
-    /// Returns the error for a record that was not delivered; `cause` is the client's last report.
+    /// Returns the error for a record that was not delivered; `cause` is the last error that the client reported.
     fn not_delivered(&self, row: RowId, error: &KafkaError, cause: Option<&str>) -> DeliveryError {
         let code = error.rdkafka_error_code();
         let message = code.map_or_else(|| error.to_string(), |code| code.to_string());
@@ -108,7 +108,7 @@ impl Monitored for DeliveryTracker {
 }
 
 impl ClientContext for DeliveryTracker {
-    /// Drops log messages, since all that matters is also reported as an error or as a failed delivery.
+    /// Discards log messages: everything that matters is also reported as an error or a failed delivery.
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -137,7 +137,7 @@ impl ProducerContext for DeliveryTracker {
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code();
-                // These follow a failure of the whole client, which is reported with its reason.
+                // These errors follow a failure of the whole client, which is reported with its reason.
                 if !matches!(code, Some(Code::PurgeQueue | Code::PurgeInflight | Code::Fatal)) {
                     let timed_out = code == Some(Code::MessageTimedOut);
                     let cause = state.monitor.last_reason().filter(|_| timed_out);

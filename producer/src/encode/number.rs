@@ -1,34 +1,34 @@
 //! Turns the numbers of CSV cells into JSON numbers, digit for digit.
 //!
-//! A number is never converted to a float: a table may have a decimal type, and a price keeps the digits that the file
-//! has.
+//! Numbers are never converted to floats: a table's column may have a decimal type, and a price must keep all digits
+//! that it has in the file.
 
 use thiserror::Error;
 
-/// Why a cell is not a number that a table can store. The message follows the column's name.
+/// Reason that a cell is not a number that a table can store. The message follows the column's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NumberError {
     /// NaN, an infinity, or a number too large for a double.
-    #[error("is not a finite number")]
+    #[error("is not a finite number (leave the cell empty for null)")]
     NotFinite,
     /// A number such as `1,5` or `1.234,56`.
     #[error("has a decimal comma, but only decimal points are supported")]
     DecimalComma,
-    /// A number such as `1,234`, in which the comma may be either.
-    #[error("has a comma that may be a decimal comma or a thousands separator")]
+    /// A number such as `1,234`, in which the comma may be a decimal comma or a thousands separator.
+    #[error("has a comma that may be a decimal comma or a thousands separator, but neither is supported")]
     AmbiguousComma,
     /// A number with thousands separators.
-    #[error("has thousands separators")]
+    #[error("has thousands separators, which are not supported")]
     ThousandsSeparators,
     /// Anything else.
-    #[error("is not a number")]
+    #[error("is not a number (leave the cell empty for null)")]
     NotANumber,
 }
 
-/// Appends `cell` to `out` as a JSON number of exactly the same value.
+/// Appends `cell` to `out` as a JSON number with exactly the same value.
 ///
-/// A valid JSON number is copied unchanged. `+3`, `007`, `2913.` and `.5` are not valid JSON and become `3`, `7`, `2913`
-/// and `0.5`. On an error, nothing is appended.
+/// A valid JSON number is copied unchanged. `+3`, `007`, `2913.` and `.5` are not valid JSON and become `3`, `7`,
+/// `2913` and `0.5`. On an error, nothing is appended.
 ///
 /// # Errors
 /// [`NumberError`] if the cell is not a finite decimal number.
@@ -81,12 +81,12 @@ fn is_exponent(bytes: &[u8]) -> bool {
     }
 }
 
-/// Returns `true` if a double would read the number as an infinity.
+/// Returns `true` if the number is too large for a double.
 fn overflows(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).ok().and_then(|text| text.parse::<f64>().ok()).is_none_or(f64::is_infinite)
 }
 
-/// Returns why a cell that is not a plain decimal number is rejected.
+/// Returns the error for a cell that is not a plain decimal number.
 fn classify(cell: &[u8]) -> NumberError {
     let unsigned = cell.strip_prefix(b"-").or(cell.strip_prefix(b"+")).unwrap_or(cell);
     let is = |word: &[u8]| unsigned.eq_ignore_ascii_case(word);
@@ -100,7 +100,7 @@ fn classify(cell: &[u8]) -> NumberError {
     }
 }
 
-/// Distinguishes a decimal comma from thousands separators, in a number that has more than digits and one point.
+/// Distinguishes a decimal comma from thousands separators, in a cell that consists of digits and separators.
 fn classify_separators(unsigned: &[u8]) -> NumberError {
     let mut parts = unsigned.split(|&byte| byte == b',');
     let (Some(before), Some(after), None) = (parts.next(), parts.next(), parts.next()) else {

@@ -10,7 +10,7 @@ use crate::csv::row::Row;
 /// The key and the time of an encoded row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote<'a> {
-    /// The record's key.
+    /// Symbol of the row, which is the record's key.
     pub symbol: &'a str,
     /// The time of the trade, in microseconds since 1970-01-01T00:00:00Z.
     pub micros: i64,
@@ -29,12 +29,13 @@ pub struct RecordEncoder {
 struct Field {
     name: String,
     kind: ColumnKind,
-    /// The JSON before the value: a comma, or a brace and any symbol given for all rows; then the name and a colon.
+    /// The JSON before the value: a comma, the name and a colon. For the first field, a brace and any symbol that is
+    /// given for all rows replace the comma.
     prefix: Vec<u8>,
 }
 
 impl RecordEncoder {
-    /// Creates an encoder of rows with this header.
+    /// Creates an encoder for rows with this header.
     #[must_use]
     pub fn new(header: &Header, options: &CsvOptions) -> Self {
         let mut opening = vec![b'{'];
@@ -52,10 +53,10 @@ impl RecordEncoder {
         Self { fields: fields.collect(), symbol: options.symbol.clone(), dates: options.dates.clone() }
     }
 
-    /// Writes the row to `json` as a JSON object without a line end, replacing its content.
+    /// Writes the row to `json` as a JSON object without a line ending, replacing the content of `json`.
     ///
     /// # Errors
-    /// `Reject` if the row is not a quote; the content of `json` is then undefined.
+    /// `Reject` if the row is not a quote; the content of `json` is then unspecified.
     pub fn encode<'a>(&'a self, row: &'a Row, json: &mut Vec<u8>) -> Result<Quote<'a>, Reject> {
         if row.len() != self.fields.len() {
             return Err(Reject::FieldCount { expected: self.fields.len(), found: row.len() });
@@ -65,7 +66,7 @@ impl RecordEncoder {
         let mut quote = Quote { symbol: self.symbol.as_deref().unwrap_or_default(), micros: 0 };
         let mut start = 0;
         for (field, &end) in self.fields.iter().zip(row.ends()) {
-            // The cells are valid UTF-8 together, but a delimiter or a quote may have cut a character in two.
+            // The cells are valid UTF-8 together, but a delimiter or a quote may have split a character.
             let cell = text.get(start..end).ok_or(Reject::NotUtf8)?;
             start = end;
             json.extend_from_slice(&field.prefix);
@@ -225,16 +226,22 @@ mod tests {
             reason(b"A,29/06/1979,1"),
             "date is not YYYY-MM-DD: 29/06/1979 (give its format with --date-format, such as %d/%m/%Y)"
         );
-        assert_eq!(reason(b"A,2026-11-21,NaN"), "close is not a finite number: NaN");
-        assert_eq!(reason(b"A,2026-11-21,\"1,234.5\""), "close has thousands separators: 1,234.5");
+        assert_eq!(reason(b"A,2026-11-21,NaN"), "close is not a finite number (leave the cell empty for null): NaN");
+        assert_eq!(
+            reason(b"A,2026-11-21,\"1,234.5\""),
+            "close has thousands separators, which are not supported: 1,234.5"
+        );
         assert_eq!(
             reason(b"A,2026-11-21,\"1,5\""),
             "close has a decimal comma, but only decimal points are supported: 1,5"
         );
-        assert_eq!(reason(b"A,2026-11-21,n/a"), "close is not a number: n/a");
+        assert_eq!(reason(b"A,2026-11-21,n/a"), "close is not a number (leave the cell empty for null): n/a");
         assert_eq!(reason(b"A\xff,2026-11-21,1"), "not UTF-8 text");
         let long = [b"A,2026-11-21,".as_slice(), &[b'z'; 100]].concat();
-        assert_eq!(reason(&long), format!("close is not a number: {}...", "z".repeat(40)));
+        assert_eq!(
+            reason(&long),
+            format!("close is not a number (leave the cell empty for null): {}...", "z".repeat(40))
+        );
     }
 
     #[test]
@@ -244,7 +251,7 @@ mod tests {
         let (json, _, _) = encode(&encoder, b"A,29/06/1979").expect("a quote");
         assert_eq!(json, r#"{"symbol":"A","trade_date":"1979-06-29"}"#);
         let reason = encode(&encoder, b"A,1979-06-29").expect_err("a reject").to_string();
-        assert_eq!(reason, "date does not follow --date-format %d/%m/%Y: 1979-06-29");
+        assert_eq!(reason, "date does not match --date-format %d/%m/%Y: 1979-06-29");
     }
 
     #[test]

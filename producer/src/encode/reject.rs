@@ -1,18 +1,19 @@
-//! Why a row is rejected.
+//! Reasons for rejecting a row.
 
 use std::borrow::Cow;
 
 use memchr::memchr3;
+use terminal::numbers::{counted, grouped};
 use thiserror::Error;
 
 use super::number::NumberError;
 use crate::csv::row_reader::MAX_ROW_BYTES;
 
-/// Why a row is not a quote. The file of rejected rows contains the message.
+/// Reason that a row is rejected. The file of rejected rows contains the message.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Reject {
     /// The row has too few or too many cells.
-    #[error("{found} fields where the header has {expected}")]
+    #[error("{} where the header has {}", counted(*found as u64, "field", "fields"), grouped(*expected as u64))]
     FieldCount { expected: usize, found: usize },
     /// The symbol cell is empty.
     #[error("no symbol")]
@@ -27,7 +28,7 @@ pub enum Reject {
         /// `None` for ISO 8601.
         pattern: Option<String>,
     },
-    /// A number cell is not a number.
+    /// A cell of a number column is not a number.
     #[error("{column} {source}: {cell}")]
     Number { column: String, source: NumberError, cell: String },
     /// The row is not UTF-8 text.
@@ -36,19 +37,19 @@ pub enum Reject {
     /// A quoted field is never closed.
     #[error("a quoted field starts here and is never closed")]
     OpenQuote,
-    /// The row is longer than the limit.
-    #[error("longer than {MAX_ROW_BYTES} bytes; only its beginning is kept here")]
+    /// The row is longer than [`MAX_ROW_BYTES`].
+    #[error("row is longer than {MAX_ROW_BYTES} bytes; only its beginning is kept here")]
     TooLong,
 }
 
 fn date_reason(cell: &str, pattern: Option<&str>) -> String {
     match pattern {
         None => format!("date is not YYYY-MM-DD: {cell} (give its format with --date-format, such as %d/%m/%Y)"),
-        Some(pattern) => format!("date does not follow --date-format {pattern}: {cell}"),
+        Some(pattern) => format!("date does not match --date-format {pattern}: {cell}"),
     }
 }
 
-/// Formats a cell for a message: on one line, cut after 40 characters.
+/// Formats a cell for a message: on one line, truncated to 40 characters.
 pub(super) fn shortened(cell: &str) -> String {
     let cell: Cow<'_, str> = match memchr3(b'\n', b'\r', b'\t', cell.as_bytes()) {
         Some(_) => Cow::Owned(cell.split_ascii_whitespace().collect::<Vec<_>>().join(" ")),

@@ -17,11 +17,11 @@ use crate::report::progress::Progress;
 pub enum Input {
     /// Standard input, which can be read only once.
     Stdin,
-    /// A regular file, or a named pipe.
+    /// A regular file, a named pipe or a device.
     File(PathBuf),
-    /// Bytes in the program.
+    /// Bytes in memory.
     Bytes {
-        /// The name in messages.
+        /// Name for messages.
         name: &'static str,
         /// The CSV text, gzipped or not.
         bytes: &'static [u8],
@@ -31,7 +31,7 @@ pub enum Input {
 const BUFFER_BYTES: usize = 1 << 17;
 
 impl Input {
-    /// Returns the input's name in messages.
+    /// Returns the input's name for messages.
     #[must_use]
     pub(crate) fn name(&self) -> String {
         match self {
@@ -51,7 +51,7 @@ impl Input {
         }
     }
 
-    /// Returns the size in bytes, compressed if the input is; `None` if it is unknown.
+    /// Returns the size in bytes, which for a gzipped input is the compressed size; `None` if the size is unknown.
     #[must_use]
     pub(crate) fn size(&self) -> Option<u64> {
         match self {
@@ -61,10 +61,11 @@ impl Input {
         }
     }
 
-    /// Opens the input and, if it is gzipped, decompresses it. `progress` counts the bytes that are read.
+    /// Opens the input and, if it is gzipped, decompresses it. `progress` counts the bytes that are read. After
+    /// `shutdown`, reading from a pipe that has no data fails with [`io::ErrorKind::TimedOut`].
     ///
     /// # Errors
-    /// The error of opening the input or of reading its first bytes.
+    /// If the input cannot be opened, or its first bytes cannot be read.
     pub(crate) fn open(
         &self,
         progress: &Arc<Progress>,
@@ -86,7 +87,8 @@ impl Input {
         Ok(Box::new(buffered))
     }
 
-    /// Returns where rejected rows are written: `<input>.rejects.csv`, in `folder` if one is given.
+    /// Returns the path of the input's rejects file: `<input>.rejects.csv`, in `folder` if one is given, otherwise
+    /// beside the input.
     #[must_use]
     pub(crate) fn rejects_path(&self, folder: Option<&Path>) -> PathBuf {
         let mut beside = match self {
@@ -134,7 +136,8 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// A stream that may be silent for hours. A separate thread reads it, so that a shutdown does not wait for it.
+/// A stream that may be silent for hours. A separate thread reads the stream, so that a shutdown does not wait for
+/// data.
 struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
@@ -174,7 +177,7 @@ impl Read for Pipe {
                         return Ok(0);
                     }
                 }
-                // An error rather than the end of the input, since the current row may be incomplete.
+                // This is an error rather than the end of the input, because the current row may be incomplete.
                 Err(RecvTimeoutError::Timeout) if self.shutdown.is_cancelled() => {
                     return Err(io::Error::new(io::ErrorKind::TimedOut, "shut down while waiting for input"));
                 }

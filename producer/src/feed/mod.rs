@@ -19,16 +19,16 @@ use self::rejects_paths::{RejectsPathError, rejects_paths};
 use crate::cli::args::{FeedArgs, OrderArg, Repeat};
 use crate::csv::options::{CsvOptions, CsvOptionsError};
 
-/// The order of the rows.
+/// Order in which rows are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The order of the inputs and of their rows.
     File,
-    /// By date across all inputs. Rows of the same time keep the order of the inputs.
+    /// By date across all inputs. Rows with the same time keep the order of the inputs.
     Date,
     /// Random rows, drawn with replacement. Each pass draws as many rows as the inputs have.
     Sample {
-        /// The same seed draws the same rows.
+        /// Seed of the random number generator. The same seed draws the same rows.
         seed: u64,
     },
 }
@@ -42,31 +42,26 @@ pub struct Feed {
     pace: Pace,
     options: CsvOptions,
     resume: Option<Duration>,
-    /// Where each input's rejected rows are written.
+    /// Path of each input's rejects file; `None` for an input that was named before.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
-/// Why arguments are not a valid feed. Each message names the argument to change.
+/// Reason that arguments are not a valid feed. Each message names the argument to change.
 #[derive(Debug, Error)]
 pub enum FeedError {
     /// No input is named.
     #[error("no input: name CSV files, or `-` for standard input")]
     NoInput,
-    /// A file cannot be read.
+    /// A file does not exist, or its metadata cannot be read.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file that the argument names.
-        path: PathBuf,
-        /// The error of reading its metadata.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// An input is a folder.
     #[error("{} is a folder; name the CSV files in it", .0.display())]
     Folder(PathBuf),
     /// Standard input is named more than once.
     #[error("`-`: standard input can be named only once")]
     StdinTwice,
-    /// An input that can be read only once is to be repeated.
+    /// `--repeat` is given for an input that can be read only once.
     #[error(
         "--repeat: {0} can be read only once; with --order date or sample its rows are kept in memory and can be sent again"
     )]
@@ -74,19 +69,19 @@ pub enum FeedError {
     /// The options for reading CSV are invalid.
     #[error(transparent)]
     Options(#[from] CsvOptionsError),
-    /// A seed is given although nothing is random.
-    #[error("--seed: applies to --order sample only")]
+    /// A seed is given although the order is not random.
+    #[error("--seed: applies to --order sample only; add --order sample, or leave out --seed")]
     Seed,
     /// Random rows cannot follow their dates.
     #[error("--speed: random rows do not follow their dates; use --rate with --order sample")]
     SpeedOfSample,
     /// An input that can be read only once cannot be resumed.
-    #[error("--resume: {0} cannot be read a second time, but resuming starts at the first row; name a file")]
+    #[error("--resume: {0} cannot be read a second time, but resuming reads every row again; name a regular file")]
     ResumePipe(String),
     /// A sample without a seed draws different rows each time.
     #[error("--resume with --order sample needs a fixed --seed N")]
     ResumeSample,
-    /// A feed without end would take longer to resume each time.
+    /// An endless feed would take longer to resume each time.
     #[error("--resume: --repeat forever has no last row, and resuming would take longer each time; give --repeat N")]
     ResumeForever,
     /// Rejected rows cannot be written to the chosen files.
@@ -104,10 +99,10 @@ impl TryFrom<FeedArgs> for Feed {
 }
 
 impl Feed {
-    /// Creates the feed of the arguments, or of `sample` if they name no file.
+    /// Creates the feed of the arguments, or of `sample` if the arguments name no file.
     ///
     /// # Errors
-    /// [`FeedError`] names the argument to change.
+    /// [`FeedError`] if the arguments are not a valid feed.
     pub fn or_sample(args: FeedArgs, sample: Input) -> Result<Self, FeedError> {
         let inputs = if args.files.is_empty() { vec![sample] } else { inputs(&args.files)? };
         Self::new(args, inputs)
@@ -116,7 +111,7 @@ impl Feed {
     /// Creates the feed of `inputs` with the other arguments; the files that the arguments name are ignored.
     ///
     /// # Errors
-    /// [`FeedError`] names the argument to change.
+    /// [`FeedError`] if the arguments are not a valid feed.
     pub fn new(args: FeedArgs, inputs: Vec<Input>) -> Result<Self, FeedError> {
         if inputs.is_empty() {
             return Err(FeedError::NoInput);
@@ -152,44 +147,40 @@ impl Feed {
         Ok(Self { inputs, order, repeat: args.repeat, pace, options, resume: args.resume, rejects_paths })
     }
 
-    /// Returns the inputs, in order.
     #[must_use]
     pub(crate) fn inputs(&self) -> &[Input] {
         &self.inputs
     }
 
-    /// Returns the order of the rows.
     #[must_use]
     pub(crate) fn order(&self) -> Order {
         self.order
     }
 
-    /// Returns how many times all rows are sent.
+    /// Returns the number of times that all rows are sent.
     #[must_use]
     pub(crate) fn repeat(&self) -> Repeat {
         self.repeat
     }
 
-    /// Returns how fast records are sent.
     #[must_use]
     pub(crate) fn pace(&self) -> Pace {
         self.pace
     }
 
-    /// Returns the options for reading the inputs.
     #[must_use]
     pub(crate) fn options(&self) -> &CsvOptions {
         &self.options
     }
 
-    /// Returns how long to wait for the last records of an earlier run before continuing after them; `None` if the feed
+    /// Returns the time to wait for the last records of an earlier run before continuing after them; `None` if the feed
     /// starts at the first row.
     #[must_use]
     pub(crate) fn resume(&self) -> Option<Duration> {
         self.resume
     }
 
-    /// Returns where each input's rejected rows are written; `None` for an input that was named before.
+    /// Returns the path of each input's rejects file; `None` for an input that was named before.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
     }
@@ -258,7 +249,7 @@ mod tests {
             (FeedArgs { delimiter: Some(";;".into()), ..defaults() }, "--delimiter: `;;`"),
             (FeedArgs { symbol: Some(String::new()), ..defaults() }, "--symbol is empty"),
             (FeedArgs { symbol: Some("A\tB".into()), ..defaults() }, "--symbol: \"A\\tB\" contains"),
-            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give"),
+            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not determine"),
             (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
             (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
             (FeedArgs { files: pipe(), resume, ..defaults() }, "--resume: standard input cannot"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How fast records are sent.
+/// Rate at which records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) enum Pace {
     /// As fast as the broker accepts records.
@@ -14,7 +14,7 @@ pub(crate) enum Pace {
     Speed(f64),
 }
 
-/// The longest delay that a feed catches up on. It does not catch up on the rest, to avoid a long burst.
+/// Maximum delay that a feed catches up on. The rest of a longer delay is skipped, to avoid a long burst.
 const MAX_CATCH_UP: Duration = Duration::from_secs(1);
 
 /// Spaces records at a [`Pace`].
@@ -32,8 +32,8 @@ impl Pacer {
         Self { pace, due: Duration::ZERO, last_micros: None }
     }
 
-    /// Returns how long to wait before sending the next record. `now` is the time since the start, and `micros` the time
-    /// of the record's trade, in microseconds since 1970.
+    /// Returns the time to wait before sending the next record. `now` is the time since the start, and `micros` the
+    /// time of the record's trade, in microseconds since 1970-01-01T00:00:00Z.
     ///
     /// With [`Pace::Speed`], a row that is older than the one before it is due immediately: if one symbol's history
     /// follows another's, each is played from its beginning.
@@ -61,7 +61,7 @@ mod tests {
 
     const DAY: i64 = 86_400_000_000;
 
-    /// Returns when each record is sent, on a clock that moves only while waiting.
+    /// Returns the time at which each record is sent, on a clock that moves only while waiting.
     fn sent(pace: Pace, moments: impl IntoIterator<Item = i64>) -> Vec<Duration> {
         let mut pacer = Pacer::new(pace);
         let mut now = Duration::ZERO;

@@ -1,4 +1,4 @@
-//! Keeps records in memory, to send them in an order other than that of the inputs.
+//! Keeps records in memory, in order to send them in a different order than they were read.
 
 use super::row_id::RowId;
 
@@ -9,7 +9,7 @@ pub(crate) struct RecordBuffer {
     entries: Vec<Entry>,
 }
 
-/// The position of a record in the buffer, and its sort key.
+/// Position of a record in the buffer, its lengths in bytes, and its sort key.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     start: usize,
@@ -34,7 +34,7 @@ impl RecordBuffer {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(record.key);
         self.bytes.extend_from_slice(record.value);
-        // A row is at most one MiB long, so neither cast truncates.
+        // `MAX_ROW_BYTES` limits a row to about one MiB, so neither cast truncates.
         let (key_length, value_length) = (record.key.len() as u32, record.value.len() as u32);
         self.entries.push(Entry { start, key_length, value_length, micros: record.micros, row: record.row });
     }

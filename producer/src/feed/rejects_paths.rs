@@ -1,4 +1,4 @@
-//! Chooses the file of rejected rows for each input, so that no file has two writers or is an input itself.
+//! Chooses the file of rejected rows for each input, so that no file has two writers and none is an input.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,14 +8,14 @@ use thiserror::Error;
 
 use super::input::Input;
 
-/// Why rejected rows cannot be written to the chosen files.
+/// Reason that rejected rows cannot be written to the chosen files.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RejectsPathError {
-    /// The folder does not exist.
-    #[error("--rejects: {} is not a folder", .0.display())]
+    /// The path does not exist, or is not a folder.
+    #[error("--rejects: {} is not an existing folder; create it first", .0.display())]
     NotAFolder(PathBuf),
-    /// An input would be overwritten with the rejected rows of another.
-    #[error("{}: the rejected rows of {input} would overwrite the input {other}; leave it out, or choose a folder with --rejects", path.display())]
+    /// The rejected rows of an input would overwrite an input.
+    #[error("{}: the rejected rows of {input} would overwrite the input {other}; leave out one of the two, or choose a folder with --rejects", path.display())]
     IsInput {
         input: String,
         /// The input that would be overwritten.
@@ -23,14 +23,14 @@ pub enum RejectsPathError {
         path: PathBuf,
     },
     /// The rejected rows of two inputs would be mixed.
-    #[error("--rejects: {first} and {second} would both write their rejected rows to {}", path.display())]
+    #[error("--rejects: {first} and {second} would both write their rejected rows to {}; rename one, or feed them separately", path.display())]
     Shared { first: String, second: String, path: PathBuf },
 }
 
-/// Returns the file of rejected rows for each input, beside it or in `folder`; `None` for an input that was named before,
-/// since its rejected rows are written once.
+/// Returns the path of each input's rejects file, beside the input or in `folder`; `None` for an input that was named
+/// before, since its rejected rows are written once.
 ///
-/// Compares files by their location, since one file can have several paths.
+/// Compares resolved paths, since one file can have several paths.
 pub(crate) fn rejects_paths(inputs: &[Input], folder: Option<&Path>) -> Result<Vec<Option<PathBuf>>, RejectsPathError> {
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(RejectsPathError::NotAFolder(folder.to_owned()));
@@ -66,14 +66,14 @@ pub(crate) fn rejects_paths(inputs: &[Input], folder: Option<&Path>) -> Result<V
 
 fn input_location(input: &Input) -> Option<PathBuf> {
     match input {
-        // A shell may have redirected a file to it.
+        // The shell may have redirected standard input from a file.
         Input::Stdin => Path::new("/dev/stdin").canonicalize().ok(),
         Input::File(path) => Some(location(path)),
         Input::Bytes { .. } => None,
     }
 }
 
-/// Returns where a file is, or would be, with links and dots resolved.
+/// Returns the absolute path of a file that may not exist yet, with links and dots resolved as far as possible.
 fn location(path: &Path) -> PathBuf {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,

@@ -19,7 +19,7 @@ impl RowId {
         Self(input << LINE_BITS | line)
     }
 
-    /// Restores a row from [`RowId::opaque`].
+    /// Restores the row from the word that [`RowId::opaque`] has returned.
     pub(crate) fn from_opaque(opaque: usize) -> Self {
         Self(opaque)
     }
@@ -34,7 +34,7 @@ impl RowId {
         self.0 >> LINE_BITS
     }
 
-    /// Returns the row's name in messages; `inputs` are the names of the inputs.
+    /// Returns the row's name for messages; `inputs` are the names of the inputs.
     pub(crate) fn name(self, inputs: &[String]) -> String {
         let (input, line) = (self.input(), self.0 & ((1 << LINE_BITS) - 1));
         format!("{} line {line}", inputs.get(input).map_or("input", String::as_str))

@@ -15,28 +15,29 @@ use crate::encode::record_encoder::{Quote, RecordEncoder};
 use crate::encode::reject::Reject;
 use crate::report::progress::Progress;
 
-/// If the date is unreadable in each of the first rows, up to this number, the rest of the input is not read.
+/// Number of rows at the start of an input, at least one of which must have a readable date. Otherwise, reading stops
+/// with an error.
 const DATE_CHECK_ROWS: u64 = 100;
 
-/// An input cannot be read.
+/// Error while reading an input.
 #[derive(Debug, Error)]
 #[error("{input}: {reason}")]
 pub struct InputError {
-    /// The input's name in messages.
+    /// Name of the input for messages.
     pub input: String,
-    /// Reason, boxed to keep results small.
+    /// Boxed to keep a `Result` small.
     #[source]
     pub reason: Box<SourceError>,
 }
 
 impl InputError {
-    /// Returns `true` if reading failed, rather than the content of the input.
+    /// Returns `true` if reading failed, and `false` if the input's content is invalid.
     pub(crate) fn is_io(&self) -> bool {
         matches!(*self.reason, SourceError::Io(_))
     }
 }
 
-/// Why an input cannot be read.
+/// Reason that an input cannot be read.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// Reading failed.
@@ -45,17 +46,17 @@ pub enum SourceError {
     /// The header line cannot be used.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// The dates have a format other than the one in use.
+    /// The dates have a different format than the one in use.
     #[error("none of the first {DATE_CHECK_ROWS} rows has a readable date; line {line}: {reason}")]
     UnreadableDates {
         /// The last line that was read.
         line: u64,
-        /// Why it was rejected.
+        /// Reason that the line was rejected.
         reason: Reject,
     },
 }
 
-/// A row of an input.
+/// Result of reading a row of an input.
 #[derive(Debug)]
 pub(crate) enum SourceRow<'a> {
     Quote { quote: Quote<'a>, line: u64 },
@@ -118,7 +119,7 @@ impl Source {
     /// Reads the next row. The JSON of a quote is written to `json`.
     ///
     /// # Errors
-    /// [`InputError`] if reading fails, or if the dates of all of the first rows are unreadable.
+    /// [`InputError`] if reading fails, or if none of the first [`DATE_CHECK_ROWS`] rows has a readable date.
     pub(crate) fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
         if let Some((line, reason)) = self.date_check.failure.take() {
             return Err(self.error(SourceError::UnreadableDates { line, reason }));
@@ -142,7 +143,7 @@ impl Source {
         Ok(SourceRow::Rejected { line, reason, raw })
     }
 
-    /// Returns the number of the last line if it has no line end.
+    /// Returns the number of the last line if that line has no line ending.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
     }
@@ -152,12 +153,13 @@ impl Source {
     }
 }
 
-/// Detects an input whose dates have a format other than the one in use.
+/// Detects an input whose dates have a different format than the one in use.
 #[derive(Debug, Default)]
 struct DateCheck {
     rows: u64,
     unreadable: u64,
-    /// The call after the last checked row returns it, so that this row is reported as rejected first.
+    /// Line and reason of the last checked row, if all dates were unreadable. The next call returns the error, so that
+    /// this row is first reported as rejected.
     failure: Option<(u64, Reject)>,
 }
 

@@ -11,16 +11,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::progress::{Progress, Snapshot};
 use terminal::numbers::grouped;
 
-/// How often a line is printed if standard error is not a terminal.
+/// Interval between printed lines if standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
-/// How often the bar is redrawn.
+/// Interval between updates of the bar.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
-/// How often new notices are printed if there is no bar.
+/// Interval at which new notices are printed if standard error is not a terminal.
 const NOTICE_INTERVAL: Duration = Duration::from_millis(500);
 const BAR_REDRAWS_PER_SECOND: u8 = 10;
 const BAR_STEPS: u64 = 10_000;
 
-/// A display on standard error, in a separate thread. It ends when it is dropped.
+/// A display on standard error, in a separate thread. Dropping the display ends it.
 #[must_use = "a display ends when it is dropped"]
 pub struct Display {
     stop: Option<Sender<()>>,
@@ -47,7 +47,7 @@ impl Drop for Display {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // The feed continues even if its display has failed.
+            // A panic of the display must not fail the feed.
             let _ = thread.join();
         }
     }
@@ -115,7 +115,7 @@ impl Screen {
     }
 }
 
-/// Prints a line to standard error. The feed continues even if it is closed.
+/// Prints a line to standard error. Ignores errors, since the feed must continue even if standard error is closed.
 fn print_line(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
@@ -126,7 +126,7 @@ fn line(now: &Snapshot, elapsed: Duration) -> String {
     let rate = records as f64 / elapsed.as_secs_f64().max(0.001);
     let mut line = format!("{} read, {} {verb}", grouped(now.read), grouped(records));
     for (count, what) in
-        [(now.already_in_topic, "in the topic already"), (now.rejected, "rejected"), (now.blank, "blank")]
+        [(now.already_in_topic, "already in the topic"), (now.rejected, "rejected"), (now.blank, "blank")]
     {
         if count > 0 {
             line.push_str(&format!(", {} {what}", grouped(count)));

@@ -36,7 +36,7 @@ pub struct Snapshot {
     pub blank: u64,
     /// Bytes of the delivered or printed records, keys and values.
     pub bytes: u64,
-    /// Bytes read from the inputs, compressed if the inputs are.
+    /// Bytes read from the inputs, before decompression.
     pub input_bytes: u64,
     /// Bytes of the inputs in all passes; 0 if unknown.
     pub expected_bytes: u64,
@@ -58,7 +58,7 @@ impl Snapshot {
 }
 
 impl Progress {
-    /// Returns the counters.
+    /// Returns the current values of the counters.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -75,7 +75,8 @@ impl Progress {
         }
     }
 
-    /// Returns the notices to the user since the last call, for instance that a broker is gone or a file looks truncated.
+    /// Takes the notices for the user since the last call, for example that the broker is unreachable or a file may be
+    /// truncated.
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))

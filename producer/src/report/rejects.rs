@@ -1,7 +1,7 @@
 //! Writes `<input>.rejects.csv`: the rows that are not quotes, with line number and reason.
 //!
-//! Its delimiter is always the comma, so that any CSV reader can read it. The third column is the row as it was written,
-//! with the delimiter of the input.
+//! The delimiter is always the comma, so that any CSV reader can read the file. The third column is the row as it was
+//! written, with the delimiter of the input.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::encode::reject::Reject;
 
-/// A file of rejected rows cannot be written.
+/// Error while writing a file of rejected rows.
 #[derive(Debug, Error)]
 #[error("failed to write rejected rows to {}: {source}; choose another folder with --rejects", path.display())]
 pub struct RejectsError {
@@ -19,17 +19,17 @@ pub struct RejectsError {
     pub source: io::Error,
 }
 
-/// The rejects file of one input. The first rejected row creates it.
+/// The rejects file of one input. The file is created when the first row is rejected.
 pub(crate) struct Rejects {
     path: PathBuf,
     writer: Option<csv::Writer<File>>,
 }
 
 impl Rejects {
-    /// Checks that `path` can be written, and removes the file of an earlier run.
+    /// Checks that a file at `path` can be written, and removes the file of an earlier run.
     ///
     /// # Errors
-    /// [`RejectsError`] if it cannot be written.
+    /// [`RejectsError`] if the file cannot be written or removed.
     pub(crate) fn prepare(path: PathBuf) -> Result<Self, RejectsError> {
         let opened = OpenOptions::new().append(true).create(true).open(&path);
         match opened.and_then(|_| std::fs::remove_file(&path)) {
@@ -38,15 +38,16 @@ impl Rejects {
         }
     }
 
-    /// Like [`Rejects::prepare`], but creates or removes no file before a row is rejected.
+    /// Returns a rejects file without the checks of [`Rejects::prepare`]. An earlier file remains until the first row
+    /// is rejected.
     pub(crate) fn unprepared(path: PathBuf) -> Self {
         Self { path, writer: None }
     }
 
-    /// Adds a row; `raw` is the row as written.
+    /// Adds a row. `raw` is the row as it was written.
     ///
     /// # Errors
-    /// [`RejectsError`] if it cannot be written.
+    /// [`RejectsError`] if the file cannot be written.
     pub(crate) fn add(&mut self, line: u64, reason: &Reject, raw: &[u8]) -> Result<(), RejectsError> {
         self.try_add(line, reason, raw).map_err(|source| self.error(source))
     }
@@ -62,7 +63,7 @@ impl Rejects {
     /// Flushes the file. Returns its path, or `None` if no row was rejected.
     ///
     /// # Errors
-    /// [`RejectsError`] if it cannot be written.
+    /// [`RejectsError`] if the file cannot be written.
     pub(crate) fn finish(&mut self) -> Result<Option<&Path>, RejectsError> {
         match self.writer.as_mut().map(csv::Writer::flush) {
             None => Ok(None),

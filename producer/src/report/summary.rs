@@ -11,14 +11,13 @@ use terminal::numbers::{counted, grouped, size};
 
 use super::progress::Snapshot;
 
-/// The confirmed records of one partition.
+/// Confirmed records of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct PartitionDelivery {
-    /// Number of confirmed records.
     pub records: u64,
-    /// The smallest offset.
+    /// Smallest known offset; -1 if no offset is known.
     pub first_offset: i64,
-    /// The largest offset.
+    /// Largest known offset; -1 if no offset is known.
     pub last_offset: i64,
 }
 
@@ -46,13 +45,13 @@ pub struct Summary {
     pub blank: u64,
     /// Bytes of the delivered or printed records, keys and values.
     pub bytes: u64,
-    /// How long the feed took, in seconds.
+    /// Duration of the feed, in seconds.
     pub seconds: f64,
     /// Records that were delivered or printed per second.
     pub rate: f64,
-    /// `true` if the feed was stopped before its last row.
+    /// `true` if the feed was stopped before its last row. Always `false` with `--repeat forever`.
     pub interrupted: bool,
-    /// The seed of a sampled feed.
+    /// Seed of a feed with `--order sample`.
     pub seed: Option<u64>,
     /// Confirmed records by partition.
     pub partitions: Delivered,
@@ -84,7 +83,7 @@ impl Summary {
         }
     }
 
-    /// Returns the exit code: 0 if everything was delivered, 3 if rows were rejected, 130 if the feed was interrupted.
+    /// Returns the exit code: 130 if the feed was interrupted, otherwise 3 if rows were rejected, otherwise 0.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -99,7 +98,7 @@ impl Summary {
     pub fn to_text(&self) -> String {
         let (records, verb) = if self.dry_run { (self.printed, "printed") } else { (self.delivered, "delivered") };
         let already =
-            self.already_in_topic.map_or_else(String::new, |rows| format!("{} in the topic already, ", grouped(rows)));
+            self.already_in_topic.map_or_else(String::new, |rows| format!("{} already in the topic, ", grouped(rows)));
         let mut text = format!(
             "{} read, {already}{} {verb}, {} rejected, {} blank; {} in {:.1} s, {}/s\n",
             counted(self.read, "row", "rows"),
@@ -161,7 +160,7 @@ mod tests {
         let resumed = Summary { already_in_topic: Some(12_000), ..summary() };
         let text = resumed.to_text();
         assert!(
-            text.starts_with("5,694 rows read, 12,000 in the topic already, 5,693 delivered, 1 rejected"),
+            text.starts_with("5,694 rows read, 12,000 already in the topic, 5,693 delivered, 1 rejected"),
             "{text}"
         );
     }

@@ -1,4 +1,4 @@
-//! Why a feed cannot be resumed, or was resumed with duplicates.
+//! Errors of resuming a feed.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::fingerprint::{Change, ContentError};
 use super::topic_reader::ReadError;
 
-/// Why a feed cannot be resumed, or was resumed with duplicates.
+/// Reason that a feed cannot be resumed, or was resumed with duplicates.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ResumeError {
@@ -26,14 +26,14 @@ pub enum ResumeError {
         /// The topic's current number of partitions.
         partitions: u32,
     },
-    /// The last row of the feed in a partition may have been removed.
+    /// The last row of the feed in a partition is unknown, because records have been removed.
     #[error(
-        "--resume: partition {partition} of topic `{topic}` holds no row of this feed, although others do, and its records before offset {low} have been removed, so the last row that it received is unknown; without --resume, everything is sent from the first row"
+        "--resume: partition {partition} of topic `{topic}` holds no row of this feed, although other partitions do, and its records before offset {low} have been removed, so --resume cannot determine which rows are new; leave out --resume to send everything from the first row"
     )]
     RowsRemoved {
         topic: Topic,
         partition: usize,
-        /// The first offset that the partition still has.
+        /// First offset that the partition still has.
         low: i64,
     },
     /// Another producer sends rows of the feed.
@@ -44,10 +44,10 @@ pub enum ResumeError {
     /// The topic cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The topic holds rows more than once.
+    /// The topic holds duplicate rows.
     #[error(
-        "--resume: topic `{topic}` holds {} twice, the first at partition {partition}, offset {offset} (row {row}): an earlier run's rows arrived more than {} s after it was killed, or another producer feeds the same rows; wait longer with --resume-wait",
-        counted(*rows, "row", "rows"),
+        "--resume: topic `{topic}` holds {}, the first in partition {partition} at offset {offset} (row {row}): rows of an earlier run arrived more than {} s after that run was killed, or another producer sends the same rows; wait longer with --resume-wait, or stop the other producer",
+        counted(*rows, "duplicate row", "duplicate rows"),
         waited.as_secs()
     )]
     Duplicates {
@@ -62,7 +62,7 @@ pub enum ResumeError {
 }
 
 impl ResumeError {
-    /// Returns `true` if the arguments are wrong.
+    /// Returns `true` if nothing was sent and the same command would fail again.
     #[must_use]
     pub(crate) fn is_usage(&self) -> bool {
         matches!(self, Self::Mismatch { .. } | Self::RowsRemoved { .. })
@@ -72,13 +72,14 @@ impl ResumeError {
 fn describe(change: Change, topic: &Topic, input: &str, partitions: u32) -> String {
     match change {
         Change::Files => format!(
-            "topic `{topic}` holds rows of {input} as it was before it changed, or fed together with other files, so its new rows are unknown; feed new files separately, rename a changed file, or leave out --resume to send everything from the first row"
+            "topic `{topic}` holds rows of {input} that were sent before the file changed, or together with different files, so --resume cannot determine which rows are new; feed new files separately, rename a changed file, or leave out --resume to send everything from the first row"
         ),
         Change::Arguments => format!(
-            "topic `{topic}` holds rows of {input} that were sent with other arguments (--order, --seed, --repeat, --delimiter, --symbol, --date-format, --numeric) or by another version of the producer; use those, or leave out --resume to send everything from the first row"
+            "topic `{topic}` holds rows of {input} that were sent with different arguments (--order, --seed, --repeat, --delimiter, --symbol, --date-format, --numeric) or by a different version of the producer; use the same arguments and version again, or leave out --resume to send everything from the first row"
         ),
         Change::Partitions(before) => format!(
-            "topic `{topic}` had {before} partitions when this feed was started and has {partitions} now, which moves symbols to other partitions; use a new topic, or leave out --resume to send everything from the first row"
+            "topic `{topic}` had {} when this feed was started and has {partitions} now, which moves symbols to different partitions; use a new topic, or leave out --resume to send everything from the first row",
+            counted(before.into(), "partition", "partitions")
         ),
     }
 }

@@ -1,9 +1,9 @@
 //! The fingerprint of a feed, which is part of the headers of its records.
 //!
-//! A feed sends the same records in the same order if the bytes of its files, the arguments that shape and order records,
-//! and the program are the same. A symbol stays in the same partition if the number of partitions is the same. The
-//! fingerprint therefore consists of these four. The headers of a record also contain a hash of its file's path. It shows
-//! that the file was fed earlier, before it changed or together with other files.
+//! A feed sends the same records in the same order if the bytes of its files, the arguments that shape and order
+//! records, and the program are the same. A symbol stays in the same partition if the number of partitions is the same.
+//! The fingerprint therefore consists of these four. The headers of a record also contain a hash of its file's path,
+//! which shows that the file was fed earlier, before it changed or together with different files.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -15,17 +15,17 @@ use thiserror::Error;
 use crate::feed::Feed;
 use crate::feed::input::Input;
 
-/// The header that identifies the feed of a record: `<path>-<content>-<arguments>-<partitions>`, the first three in
+/// Header that identifies the feed of a record: `<path>-<content>-<arguments>-<partitions>`, the first three in
 /// hexadecimal.
 pub(super) const FEED_HEADER: &str = "tickerlake-feed";
-/// The header with the number of the record in its feed, from 1, in decimal.
+/// Header with the number of the record in its feed, from 1, in decimal.
 pub(super) const ROW_HEADER: &str = "tickerlake-row";
 
-/// Identifies a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes for
-/// each byte of a header.
+/// Identifies a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes
+/// for each byte of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FeedId {
-    /// Hash of the files' bytes.
+    /// Hash of the inputs' bytes.
     pub(super) content: u64,
     /// Hash of the arguments that shape and order records, and of the program's version.
     pub(super) arguments: u32,
@@ -33,7 +33,7 @@ pub(super) struct FeedId {
     pub(super) partitions: u32,
 }
 
-/// A feed and its inputs.
+/// Identity of a feed and of its inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub(super) feed: FeedId,
@@ -41,7 +41,7 @@ pub(super) struct Fingerprint {
     pub(super) paths: Vec<u32>,
 }
 
-/// A change since rows of an input were sent.
+/// Difference between a feed and an earlier feed of the same input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// The bytes of the files, or which files are fed together.
@@ -52,14 +52,15 @@ pub enum Change {
     Partitions(u32),
 }
 
-/// How a record in the topic relates to a feed.
+/// Relation of a record in the topic to a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
-    /// The record belongs to the feed.
+    /// The record belongs to this feed.
     SameFeed,
-    /// The record belongs to a feed that has nothing to do with this one.
+    /// The record belongs to an unrelated feed.
     OtherFeed,
-    /// The record belongs to the feed, or one of its inputs, as it was before something changed.
+    /// The record was sent before something changed: it belongs to a feed with the same rows and a different number of
+    /// partitions, or to a different feed of one of the inputs.
     Changed(Mismatch),
 }
 
@@ -71,7 +72,7 @@ pub(super) struct Mismatch {
     pub(super) change: Change,
 }
 
-/// An input cannot be hashed.
+/// Error while reading an input to compute its hash.
 #[derive(Debug, Error)]
 #[error("{input}: failed to read: {source}")]
 pub struct ContentError {
@@ -89,7 +90,8 @@ pub(super) struct FeedHeaders {
 }
 
 impl Fingerprint {
-    /// Computes the fingerprint of a feed whose files have the hash `content`, in a topic with `partitions` partitions.
+    /// Computes the fingerprint of a feed whose inputs have the hash `content`, in a topic with `partitions`
+    /// partitions.
     pub(super) fn new(feed: &Feed, content: u64, partitions: u32) -> Self {
         let path = |input: &Input| {
             let path = match input {
@@ -123,7 +125,7 @@ impl Fingerprint {
         self.paths.iter().map(header).collect()
     }
 
-    /// Returns how a record in the topic relates to this feed.
+    /// Returns the relation of a record in the topic to this feed.
     pub(super) fn relation(&self, record: FeedHeaders) -> Relation {
         let (own, other) = (self.feed, record.feed);
         let input = self.paths.iter().position(|&path| path == record.path);
@@ -139,7 +141,7 @@ impl Fingerprint {
     }
 }
 
-/// Parses the value of [`FEED_HEADER`]: the hash of a path, and a feed.
+/// Parses the value of [`FEED_HEADER`]: the hash of a path, and a feed. Returns `None` if the value is malformed.
 fn parse_feed_header(text: &[u8]) -> Option<(u32, FeedId)> {
     let mut parts = std::str::from_utf8(text).ok()?.split('-');
     let mut next = || parts.next();
@@ -153,7 +155,8 @@ fn parse_feed_header(text: &[u8]) -> Option<(u32, FeedId)> {
 }
 
 impl FeedHeaders {
-    /// Parses the headers of a record. Returns `None` if no feed has sent it.
+    /// Parses the headers of a record. Returns `None` if a header is missing or malformed: the record is not from a
+    /// feed with `--resume`.
     pub(super) fn parse(headers: &BorrowedHeaders) -> Option<Self> {
         let value = |key| headers.iter().find(|header| header.key == key).and_then(|header| header.value);
         let (path, feed) = parse_feed_header(value(FEED_HEADER)?)?;
@@ -162,6 +165,9 @@ impl FeedHeaders {
 }
 
 /// Returns a hash of the bytes of all inputs and of the positions at which each input ends.
+///
+/// # Errors
+/// [`ContentError`] if an input cannot be read, or is standard input.
 pub(super) fn content_hash(inputs: &[Input]) -> Result<u64, ContentError> {
     let mut all = Sha256::new();
     for input in inputs {
@@ -208,7 +214,7 @@ mod tests {
         Fingerprint::new(&feed, content_hash(feed.inputs()).expect("readable"), partitions)
     }
 
-    /// Returns the headers of the first row, as if it were of each of the feed's inputs.
+    /// Returns the headers of the first row, once for each of the feed's inputs.
     fn first_rows(id: &Fingerprint) -> impl Iterator<Item = FeedHeaders> {
         id.paths.iter().map(|&path| FeedHeaders { path, feed: id.feed, row: 1 })
     }

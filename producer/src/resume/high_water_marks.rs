@@ -1,8 +1,9 @@
 //! The high-water marks of a feed: its last row in each partition, found by reading the partitions backwards.
 //!
-//! A symbol's rows are all in one partition, and the producer is idempotent. So the rows of a feed that have arrived in a
-//! partition are the first of its rows for that partition, in order, and the largest row number is the last row that has
-//! arrived. This module does no I/O: [`Search`] returns the offsets to read, and the caller passes in the records.
+//! A symbol's rows are all in one partition, and the producer is idempotent. The rows of a feed that have arrived in a
+//! partition are therefore the first of its rows for that partition, in order, and the largest row number among them is
+//! the high-water mark. This module does no I/O: [`Search`] returns the offsets to read, and the caller passes in the
+//! records.
 
 use kafka_client::watermarks::Watermarks;
 
@@ -32,7 +33,7 @@ struct PartitionSearch {
     low: i64,
     /// Every offset from this one on has been read, or is being read.
     read_from: i64,
-    /// The largest row number found, or 0; rows are numbered from 1.
+    /// Largest row number found; 0 if no row was found. Rows are numbered from 1.
     mark: u64,
 }
 
@@ -40,7 +41,7 @@ struct PartitionSearch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RowsRemoved {
     pub(super) partition: usize,
-    /// The first offset that the partition still has.
+    /// First offset that the partition still has.
     pub(super) low: i64,
 }
 
@@ -51,8 +52,8 @@ impl<'a> Search<'a> {
         Self { feed, block: FIRST_BLOCK, partitions: watermarks.iter().map(partition).collect() }
     }
 
-    /// Returns the offsets to read next: the preceding block of each partition in which no row has been found. Empty if
-    /// the search is over.
+    /// Returns the offsets to read next: the preceding block of each partition in which no row has been found. Returns
+    /// no ranges if the search is over.
     pub(super) fn next_ranges(&mut self) -> Vec<OffsetRange> {
         let block = self.block;
         self.block = block.saturating_mul(4);
@@ -65,10 +66,10 @@ impl<'a> Search<'a> {
         .collect()
     }
 
-    /// Updates the partition's mark from a record. Returns `true` if the record belongs to this feed.
+    /// Updates the partition's high-water mark from a record. Returns `true` if the record belongs to this feed.
     ///
     /// # Errors
-    /// [`Mismatch`] if it belongs to this feed as it was before something changed.
+    /// [`Mismatch`] if the record was sent before something changed; see [`Relation::Changed`].
     pub(super) fn observe(&mut self, partition: i32, record: FeedHeaders) -> Result<bool, Mismatch> {
         match self.feed.relation(record) {
             Relation::OtherFeed => Ok(false),
@@ -85,8 +86,9 @@ impl<'a> Search<'a> {
     /// Returns the high-water marks by partition; 0 for a partition without rows of the feed.
     ///
     /// # Errors
-    /// [`RowsRemoved`] names a partition whose mark is unknown: it contains no row of the feed although others do, and
-    /// records have been removed from it. If no partition contains a row, the feed has not started.
+    /// [`RowsRemoved`] names a partition whose mark is unknown: the partition contains no row of the feed although
+    /// others do, and records have been removed from the partition. If no partition contains a row, the feed has not
+    /// started, and all marks are 0.
     pub(super) fn high_water_marks(&self) -> Result<Vec<u64>, RowsRemoved> {
         let has_begun = self.partitions.iter().any(|one| one.mark > 0);
         let removed = self.partitions.iter().position(|one| has_begun && one.mark == 0 && one.low > 0);
@@ -101,7 +103,6 @@ impl<'a> Search<'a> {
 #[derive(Debug)]
 pub(super) struct DuplicateDetector {
     last: Vec<u64>,
-    /// How many rows were duplicates.
     pub(super) duplicates: u64,
     /// The first duplicate: partition, offset and row.
     pub(super) first: Option<(i32, i64, u64)>,
@@ -134,14 +135,14 @@ mod tests {
     const PATH: u32 = 1;
     static FINGERPRINT: LazyLock<Fingerprint> = LazyLock::new(|| Fingerprint { feed: FEED, paths: vec![PATH] });
 
-    /// A partition: its first offset, and the record at each offset from there, if there is one.
+    /// A partition: its first offset, and for each offset from there the headers of its record, or `None`.
     type Log = (i64, Vec<Option<FeedHeaders>>);
 
     fn watermarks(logs: &[Log]) -> Vec<Watermarks> {
         logs.iter().map(|(low, records)| Watermarks { low: *low, high: low + records.len() as i64 }).collect()
     }
 
-    /// Searches, and returns the search and how many offsets were read.
+    /// Runs a search. Returns the search and the number of offsets that were read.
     fn search(logs: &[Log]) -> Result<(Search<'static>, i64), Mismatch> {
         let mut search = Search::new(&FINGERPRINT, &watermarks(logs));
         let mut read = 0;
@@ -225,7 +226,7 @@ mod tests {
     }
 
     proptest! {
-        /// Each partition has received the first of its rows, with any other records between them.
+        /// Each partition contains the first of its rows, with records of other feeds and gaps between them.
         #[test]
         fn every_row_is_sent_once_after_any_interruption(
             partition_of in proptest::collection::vec(0usize..3, 1..200),

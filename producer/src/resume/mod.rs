@@ -1,6 +1,7 @@
-//! Resumes a feed: finds its last row in each partition of the topic, and skips the rows up to there.
+//! Resumes a feed: finds its last row in each partition of the topic, and skips the rows up to that one.
 //!
-//! The topic is the only state: the headers of each record identify its feed and its row in the feed (`fingerprint.rs`).
+//! The topic is the only state: the headers of each record identify its feed and its row in the feed
+//! (`fingerprint.rs`).
 //!
 //! ```text
 //! partition 0:  | 1 | 3 | 4 | x |            high-water mark 4      x: a record of another producer
@@ -9,10 +10,10 @@
 //! ```
 //!
 //! Records that a killed run had in flight can arrive after the topic has been read. This run waits for them instead of
-//! fencing them off. Kafka fences only producers that send in transactions, and a consumer that does not restrict itself
-//! to committed records would then receive the rows of aborted transactions as well, and so receive them twice. The wait
-//! ends after a time in which no new row of the feed arrived and each partition's leader answered without delay. A row
-//! that arrives even later is detected at the end.
+//! fencing them off: Kafka fences only transactional producers, and with transactions, a consumer that reads
+//! uncommitted records would receive the rows of aborted transactions too, and so receive them twice. The wait ends
+//! when no new row of the feed has arrived for a configured time and each partition's leader has responded without
+//! delay during that time. A row that arrives even later is detected at the end.
 
 pub(crate) mod error;
 mod fingerprint;
@@ -38,21 +39,23 @@ use crate::feed::input::Input;
 use crate::report::progress::Progress;
 use crate::report::summary::Delivered;
 
-/// How often the topic is checked for new rows during the wait.
+/// Interval at which the topic is checked for new rows during the wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// A broker that takes longer to answer has stalled. After its answer, it may append records that it received earlier.
+/// Response time above which a broker counts as stalled. After its response, a stalled broker may append records that
+/// it received earlier.
 const STALL_THRESHOLD: Duration = Duration::from_secs(1);
-/// If rows still arrive this long after the wait, another producer sends them, not a run that was killed.
+/// Maximum time by which the wait is extended. Rows that still arrive after it are sent by another producer, not by a
+/// run that was killed.
 const MAX_EXTRA_WAIT: Duration = Duration::from_secs(30);
 
-/// Whether the topic already contains a row.
+/// Status of a row of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowStatus {
     New,
     AlreadyInTopic,
 }
 
-/// A feed that continues where an earlier run has stopped.
+/// A feed that continues where an earlier run stopped.
 pub(crate) struct ResumedFeed<'a> {
     settings: &'a Settings,
     topic: &'a Topic,
@@ -60,8 +63,9 @@ pub(crate) struct ResumedFeed<'a> {
     /// Values of [`FEED_HEADER`], by input.
     headers: Vec<String>,
     wait: Duration,
-    /// The number of the current row, from 1, and its partition.
+    /// Number of the current row, from 1; 0 before the first row.
     row: u64,
+    /// Partition of the current row.
     partition: u32,
     digits: String,
     /// `None` if a shutdown came before the search was over.
@@ -70,15 +74,15 @@ pub(crate) struct ResumedFeed<'a> {
 
 /// The rows of the feed that the topic contains.
 struct Found {
-    /// The last row of the feed in each partition.
+    /// Last row of the feed in each partition; 0 for a partition without rows of the feed.
     high_water_marks: Vec<u64>,
-    /// The offset up to which each partition has been read.
+    /// Next offset to read in each partition.
     ends: Vec<i64>,
 }
 
 impl<'a> ResumedFeed<'a> {
     /// Finds the last rows of the feed in a topic with `partitions` partitions. Blocks until no new row has arrived for
-    /// `wait`.
+    /// `wait`, or `shutdown` is cancelled.
     pub(crate) fn find(
         feed: &Feed,
         wait: Duration,
@@ -91,7 +95,7 @@ impl<'a> ResumedFeed<'a> {
         let content = fingerprint::content_hash(feed.inputs())?;
         let fingerprint = Fingerprint::new(feed, content, partitions);
         progress.notice(format!(
-            "--resume: reading back topic `{topic}`, then waiting {} s for records that an earlier run had in flight",
+            "--resume: reading topic `{topic}` backwards, then waiting {} s for records that an earlier run had in flight",
             wait.as_secs()
         ));
         let search = TopicSearch {
@@ -115,7 +119,7 @@ impl<'a> ResumedFeed<'a> {
     }
 
     /// Advances to the next row of the feed, whose record has this key, and returns whether the topic already contains
-    /// it.
+    /// that row.
     pub(crate) fn advance(&mut self, key: &[u8]) -> RowStatus {
         self.row += 1;
         self.partition = partition_of(key, self.fingerprint.feed.partitions);
@@ -142,10 +146,10 @@ impl<'a> ResumedFeed<'a> {
             .insert(Header { key: ROW_HEADER, value: Some(&self.digits) })
     }
 
-    /// Checks that the topic has received no rows of the feed except those that this run has delivered.
+    /// Checks that no row of the feed is in the topic twice, among the records that arrived after the search.
     ///
     /// # Errors
-    /// [`ResumeError::Duplicates`] if it has.
+    /// [`ResumeError::Duplicates`] if the topic holds a duplicate, [`ResumeError::Read`] if the topic cannot be read.
     pub(crate) fn check_for_duplicates(&self, delivered: &Delivered) -> Result<(), ResumeError> {
         let Some(found) = &self.found else { return Ok(()) };
         // An interrupted feed is checked too, since the check is quick.
@@ -180,7 +184,7 @@ impl<'a> ResumedFeed<'a> {
     }
 }
 
-/// The search for the high-water marks in the topic.
+/// Search for the high-water marks in the topic.
 struct TopicSearch<'a> {
     fingerprint: &'a Fingerprint,
     reader: &'a TopicReader<'a>,
@@ -220,8 +224,9 @@ impl TopicSearch<'_> {
         Ok(Some(Found { high_water_marks, ends }))
     }
 
-    /// Reads new records until no row of the feed has arrived for the whole wait, during which the brokers answered
-    /// without delay. Returns `false` if a shutdown comes first.
+    /// Reads new records until no row of the feed has arrived for `wait` and the brokers have responded without delay
+    /// during that time. Returns `false` if a shutdown comes first. After [`MAX_EXTRA_WAIT`], slow responses no longer
+    /// extend the wait, and new rows are an error.
     fn wait_for_rows_in_flight(
         &self,
         search: &mut Search<'_>,

@@ -18,18 +18,18 @@ use tokio_util::sync::CancellationToken;
 use super::fingerprint::FeedHeaders;
 use super::high_water_marks::OffsetRange;
 
-/// How long to wait for the next answer of the broker while a topic is read.
+/// Maximum time to wait for the next record, or for the end of a partition, while reading a topic.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one poll may take before the shutdown is checked.
+/// Maximum duration of one poll; after it, the shutdown is checked.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A topic cannot be read.
+/// Error while reading a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("--resume: failed to read topic `{topic}` at {servers}: {}", reason(error))]
 pub struct ReadError {
     topic: Topic,
     servers: String,
-    /// Not a `#[source]`: its text would repeat the code's, which the message already contains.
+    /// Not a `#[source]`, because the message already contains the text of this error.
     error: Box<KafkaError>,
 }
 
@@ -49,16 +49,16 @@ pub(super) struct TopicReader<'a> {
 impl<'a> TopicReader<'a> {
     pub(super) fn new(settings: &'a Settings, topic: &'a Topic) -> Result<Self, ReadError> {
         let mut config = settings.client_config();
-        // Replicas other than the leader may lag.
+        // Fetch from the leaders only: a replica in the client's rack may lag.
         config.remove("client.rack");
         let consumer = config
-            // librdkafka requires a name, although no group is joined.
+            // librdkafka requires a group name, although the consumer joins no group.
             .set("group.id", "tickerlake-producer-resume")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
-            // Records after another producer's open transaction count as well.
+            // Records after another producer's open transaction must be read too.
             .set("isolation.level", "read_uncommitted")
             .set("queued.max.messages.kbytes", "16384")
             .create_with_context(SilentContext)
@@ -66,8 +66,7 @@ impl<'a> TopicReader<'a> {
         Ok(Self { consumer, settings, topic })
     }
 
-    /// Returns the watermarks of each partition, as the partitions' leaders report them; `None` if a shutdown comes
-    /// first.
+    /// Returns the watermarks that the partitions' leaders report; `None` if a shutdown comes first.
     pub(super) fn watermarks(
         &self,
         partitions: u32,
@@ -79,7 +78,8 @@ impl<'a> TopicReader<'a> {
     /// Calls `observe` with the partition, the offset and the headers of each record in `ranges` that a feed has sent.
     /// Returns `false` if a shutdown comes first.
     ///
-    /// Ranges must not overlap, nor reach beyond the high watermarks that [`TopicReader::watermarks`] has returned.
+    /// `ranges` must contain at most one range for each partition. No range may extend beyond the high watermark that
+    /// [`TopicReader::watermarks`] has returned.
     pub(super) fn read<E: From<ReadError>>(
         &self,
         ranges: &[OffsetRange],
@@ -107,7 +107,7 @@ impl<'a> TopicReader<'a> {
                     {
                         observe(partition, offset, headers)?;
                     }
-                    // There may be no record at the last offsets; then a later record, or the partition's end, follows.
+                    // If the last offsets have no record, a later record or the end of the partition ends the range.
                     if offset + 1 >= range.to {
                         open.remove(&partition);
                     }

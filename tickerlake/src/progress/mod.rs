@@ -17,7 +17,7 @@ use status::{Meter, Status, Stored};
 
 const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Where the progress comes from.
+/// Sources of the displayed progress, and the interval between lines.
 #[derive(Clone)]
 pub struct Sources {
     /// The feed of this process, if it has one.
@@ -34,7 +34,7 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts to show progress.
+    /// Starts displaying progress.
     pub fn start(sources: Sources, output: Output) -> Self {
         let stop = CancellationToken::new();
         let token = stop.clone();
@@ -49,10 +49,10 @@ impl Display {
         Display { stop, task }
     }
 
-    /// Shows the final state and ends.
+    /// Displays the final state and stops.
     pub async fn finish(self) {
         self.stop.cancel();
-        // A panic of the display must not fail anything else.
+        // A panic in the display must not fail the command.
         let _ = self.task.await;
     }
 }
@@ -63,7 +63,7 @@ struct View {
     meter: Meter,
     started: Instant,
     lines: Option<Lines>,
-    /// The last printed status, and when it was printed.
+    /// The last printed status and the time at which it was printed.
     last: (Status, Instant),
 }
 
@@ -90,7 +90,7 @@ impl View {
     fn update(&mut self, is_last: bool) {
         let Sources { feed, event_source, line_interval } = &self.sources;
         for notice in feed.iter().flat_map(|feed| feed.take_notices()) {
-            // The feed must not fail because standard error is closed.
+            // A closed standard error must not fail the feed.
             let _ = screen::above(|| writeln!(stderr(), "{notice}"));
         }
         let fed = feed.as_ref().map(|feed| feed.snapshot());

@@ -14,13 +14,12 @@ use terminal::numbers::counted;
 /// Period over which rates are measured: long enough to be steady, short enough to be current.
 const RATE_PERIOD: Duration = Duration::from_secs(5);
 
-/// The state at one moment.
+/// The state of a command at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Status {
     /// The feed of this process, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fed: Option<Fed>,
-    /// Stored records.
     pub stored: Stored,
     /// Records in the topic that are not stored yet, by `topic/partition`.
     pub lag: BTreeMap<String, u64>,
@@ -37,7 +36,7 @@ pub struct Fed {
     pub delivered: u64,
     /// Confirmed records per second.
     pub delivered_per_second: u64,
-    /// Rows that are not quotes.
+    /// Rejected rows, which are not valid quotes.
     pub rejected: u64,
     /// Completed fraction, from 0 to 1.
     pub fraction: Option<f64>,
@@ -54,26 +53,26 @@ pub struct Stored {
     pub batches: u64,
     /// Stored objects, if the function reports them.
     pub objects: u64,
-    /// Stored bytes.
+    /// Compressed size of the stored objects in bytes, if the function reports it.
     pub bytes: u64,
-    /// Quarantined records.
+    /// Quarantined records, if the function reports them.
     pub quarantined: u64,
     pub failed_invocations: u64,
-    /// Records that were stored after an invocation with them had failed.
+    /// Records that were stored after a failed invocation.
     pub retried: u64,
-    /// Records that were given up.
+    /// Records in discarded batches.
     pub given_up: u64,
 }
 
-/// Measures rates.
+/// Recent counters, from which rates are computed.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// Time since the start, delivered records, stored records.
+    /// Samples of the last seconds: time since the start, delivered records, stored records.
     history: VecDeque<(Duration, u64, u64)>,
 }
 
 impl Meter {
-    /// Returns the state; `since` is the time since the start, `now` is in milliseconds since 1970.
+    /// Returns the current state. `since` is the time since the start, and `now` is in milliseconds since 1970.
     pub fn measure(
         &mut self,
         since: Duration,
@@ -88,7 +87,7 @@ impl Meter {
             self.history.pop_front();
         }
         let (then, delivered_then, stored_then) = self.history.front().copied().unwrap_or_default();
-        // Counters that started within the period started at zero.
+        // During the first period, rates are measured from the start, when the counters were zero.
         let is_recent = then < RATE_PERIOD && since < RATE_PERIOD;
         let (then, delivered_then, stored_then) =
             if is_recent { (Duration::ZERO, 0, 0) } else { (then, delivered_then, stored_then) };
@@ -150,7 +149,7 @@ impl Stored {
             text += &format!("; {} retried", counted(self.retried, "record", "records"));
         }
         if self.given_up > 0 {
-            text += &format!("; {} given up", counted(self.given_up, "record", "records"));
+            text += &format!("; {} discarded", counted(self.given_up, "record", "records"));
         }
         text
     }
@@ -161,10 +160,10 @@ impl Stored {
         let batches = counted(self.batches, "batch", "batches");
         let failed = counted(self.failed_invocations, "failed invocation", "failed invocations");
         let (retried, given_up) = (grouped(self.retried), grouped(self.given_up));
-        format!("{records} in {batches}{}; {failed}, {retried} retried, {given_up} given up", self.objects())
+        format!("{records} in {batches}{}; {failed}, {retried} retried, {given_up} discarded", self.objects())
     }
 
-    /// Returns an empty text if the function does not report objects.
+    /// Formats the counters of objects. Returns an empty string if the function reported no objects.
     fn objects(&self) -> String {
         if self.objects == 0 {
             return String::new();
@@ -180,7 +179,7 @@ impl Status {
         self.lag.values().sum()
     }
 
-    /// Formats the lag as `120: quotes/0 86, quotes/2 34`, the largest first.
+    /// Formats the lag as `120: quotes/0 86, quotes/2 34`, largest first.
     pub fn lag_text(&self) -> String {
         let mut behind: Vec<(&String, u64)> =
             self.lag.iter().filter(|(_, lag)| **lag > 0).map(|(name, lag)| (name, *lag)).collect();
@@ -252,7 +251,7 @@ mod tests {
         let status = Meter::default().measure(Duration::from_secs(1), 0, None, &failing, &BTreeMap::new());
         assert_eq!(
             status.line(),
-            "0 records (0/s) in 0 batches; 1 failed invocation; 3 records retried; 2 records given up; lag 0"
+            "0 records (0/s) in 0 batches; 1 failed invocation; 3 records retried; 2 records discarded; lag 0"
         );
     }
 
@@ -260,11 +259,11 @@ mod tests {
     fn closing_line_has_every_counter_even_if_zero() {
         assert_eq!(
             Stored::from(&counts(1_200)).closing(),
-            "1,200 records in 3 batches; 3 objects, 45.0 kB, 1 quarantined; 0 failed invocations, 0 retried, 0 given up"
+            "1,200 records in 3 batches; 3 objects, 45.0 kB, 1 quarantined; 0 failed invocations, 0 retried, 0 discarded"
         );
         let failing = Counts { failures: 1, retried: 1_000, given_up: 2, ..Counts::default() };
         let closing = Stored::from(&failing).closing();
-        assert_eq!(closing, "0 records in 0 batches; 1 failed invocation, 1,000 retried, 2 given up");
+        assert_eq!(closing, "0 records in 0 batches; 1 failed invocation, 1,000 retried, 2 discarded");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Arguments with the names of the mapping's settings on AWS.
+//! Arguments that are named after the settings of an event source mapping on AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use event_source::{FUNCTION_TIMEOUT, Limits, MAX_PAYLOAD, RetryPolicy, Settings}
 use super::sink_function::SinkFunction;
 use crate::query::seconds;
 
-/// Retries if an on-failure destination is given and no number. AWS turns infinite retries into this number then.
+/// Default number of retries with an on-failure destination. It also replaces -1 (infinite), as on AWS.
 const RETRIES_WITH_DESTINATION: u32 = 10;
 
 /// Limits of a batch.
@@ -26,13 +26,13 @@ pub struct BatchArgs {
     /// Maximum number of records in a batch, up to 10000 [default: 100, as on AWS; run and up: 10000]
     #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub batch_size: Option<u16>,
-    /// Longest wait for a batch to fill, from its first record on, up to 300 [default: 0.5]
+    /// Maximum time to wait for a batch to fill, from its first record on, up to 300 [default: 0.5]
     #[arg(long, value_name = "SECONDS", value_parser = window)]
     pub maximum_batching_window_in_seconds: Option<Duration>,
 }
 
 impl BatchArgs {
-    /// Returns the limits; `batch_size` is the command's default.
+    /// Returns the limits. `batch_size` is the command's default.
     pub fn limits(&self, batch_size: u16) -> Limits {
         Limits {
             batch_size: usize::from(self.batch_size.unwrap_or(batch_size)),
@@ -46,11 +46,11 @@ fn window(text: &str) -> Result<Duration, String> {
     seconds(text).and_then(|window| match window.as_secs() {
         0..300 => Ok(window),
         300 if window.subsec_nanos() == 0 => Ok(window),
-        _ => Err("more than 300 seconds".to_owned()),
+        _ => Err("must be at most 300 seconds".to_owned()),
     })
 }
 
-/// The values of `--function-response-types`.
+/// Values of `--function-response-types`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ResponseType {
     /// The function's response names the records that failed
@@ -58,38 +58,38 @@ pub enum ResponseType {
     ReportBatchItemFailures,
 }
 
-/// Which function is invoked, and how.
+/// Arguments that select the function and the way in which it is invoked.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Function")]
 pub struct InvokeArgs {
     /// URL at which the function is invoked [default: the sink, in this process]
     #[arg(long, value_name = "URL")]
     pub(super) function: Option<Uri>,
-    /// Longest time that one invocation may take, up to 840 [default: 840]
+    /// Timeout of one invocation, up to 840 [default: 840]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=840))]
     pub(super) function_timeout: Option<u64>,
-    /// Read the function's response as a partial batch response; without this it is ignored, as on AWS
+    /// Read the function's response as a partial batch response; without this option the response is ignored, as on AWS
     #[arg(long, value_name = "TYPE", value_enum, ignore_case = true)]
     pub(super) function_response_types: Vec<ResponseType>,
 }
 
-/// Which function is invoked, and what happens when it fails.
+/// Arguments that select the function and the handling of its failures.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Function")]
 pub struct FunctionArgs {
     #[command(flatten)]
     pub(crate) invoke: InvokeArgs,
-    /// Retries after the function failed before a batch is given up, up to 10000; -1 retries until it succeeds
+    /// Maximum number of retries before a batch is discarded, up to 10000; -1 retries until the function succeeds
     /// [default: -1, with --on-failure 10]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=10_000))]
     pub(crate) maximum_retry_attempts: Option<i64>,
-    /// Age at which records are given up, 60 to 604800; -1 never gives them up [default: -1]
+    /// Age at which records are discarded, 60 to 604800; -1 never discards records by age [default: -1]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = record_age)]
     pub(super) maximum_record_age_in_seconds: Option<i64>,
-    /// Split a batch in two when the function fails, so that one bad record does not take others with it
+    /// Split a batch in two when the function fails, so that a bad record is isolated from the others
     #[arg(long)]
     pub(super) bisect_batch_on_function_error: bool,
-    /// Where batches that are given up are written, in the format that AWS documents for S3 [default: nowhere]
+    /// Write discarded batches to this folder or prefix, in AWS's document format for S3 [default: do not write them]
     #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX")]
     pub(super) on_failure: Option<Location>,
 }
@@ -102,21 +102,22 @@ fn record_age(text: &str) -> Result<i64, String> {
 }
 
 impl InvokeArgs {
-    /// Returns the function behind the URL, or `None` if none was given.
+    /// Returns the function behind the URL, or `None` if no URL was given.
     pub(crate) fn http(&self) -> Option<Arc<dyn Function>> {
         self.function.clone().map(|url| Arc::new(HttpFunction::new(url)) as Arc<dyn Function>)
     }
 
-    /// Returns the function behind the URL, or the sink with the settings of the environment.
+    /// Returns the function behind the URL, or the sink with the settings from environment variables.
     ///
     /// # Errors
-    /// If no URL was given and the sink's settings are wrong.
+    /// If no URL was given and a setting of the sink is missing or invalid.
     pub(crate) async fn function_or_sink(&self) -> anyhow::Result<Arc<dyn Function>> {
         if let Some(function) = self.http() {
             return Ok(function);
         }
-        let config = crate::lake::sink_config(|name| std::env::var(name).ok())
-            .context("invalid settings of the sink (or select another function with --function)")?;
+        let config = crate::lake::sink_config(|name| std::env::var(name).ok()).context(
+            "invalid settings of the sink; correct its variables, or select a different function with --function",
+        )?;
         Ok(Arc::new(SinkFunction::new(Sink::new(config, sink::storage::s3_adapter::client().await))))
     }
 
@@ -156,7 +157,7 @@ impl FunctionArgs {
     }
 }
 
-/// Opens a location, with an S3 client that AWS's own variables configure if it needs one.
+/// Opens a location. AWS's environment variables configure the S3 client, if the location needs one.
 pub(crate) async fn open(location: Location) -> OpenLocation {
     match location {
         Location::Folder(folder) => OpenLocation::Folder(folder),

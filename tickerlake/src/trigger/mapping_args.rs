@@ -1,4 +1,4 @@
-//! The settings of an event source mapping: arguments, and a SAM template for those that are not given.
+//! Settings of an event source mapping, from arguments and, for settings that are not given, from a SAM template.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::args::{BatchArgs, FunctionArgs, ResponseType};
 use super::template::{self, Mapping, TemplateError};
 
-/// Where a new consumer group starts.
+/// Position at which a new consumer group starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum StartingPosition {
     /// At the oldest record that the topic still has
@@ -33,16 +33,17 @@ impl From<StartingPosition> for event_source::StartingPosition {
     }
 }
 
-/// Arguments with the settings of a mapping.
+/// Arguments that configure a mapping.
 #[derive(Args, Clone, Debug)]
 pub struct MappingArgs {
-    /// Topic; may be repeated [default: quotes]
+    /// Topic to read; may be repeated [default: quotes]
     #[arg(short, long, value_name = "TOPIC", help_heading = "Kafka")]
     topic: Vec<Topic>,
     /// Consumer group [default: tickerlake]
     #[arg(long, value_name = "ID", help_heading = "Kafka")]
     pub(super) consumer_group_id: Option<String>,
-    /// Where a new group starts; an existing one continues after its committed offsets [default: `TRIM_HORIZON`]
+    /// Position at which a new group starts; an existing group continues after its committed offsets [default:
+    /// `TRIM_HORIZON`]
     #[arg(long, value_enum, ignore_case = true, help_heading = "Kafka")]
     pub(super) starting_position: Option<StartingPosition>,
     #[command(flatten)]
@@ -55,10 +56,10 @@ pub struct MappingArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Template")]
 pub struct TemplateArgs {
-    /// SAM template; its `SelfManagedKafka` event has the settings that are not given here
+    /// SAM template whose `SelfManagedKafka` event provides the settings that are not given on the command line
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
-    /// Logical id of the function, if several functions have such an event
+    /// Logical id of the function, if several functions have a `SelfManagedKafka` event
     #[arg(long, value_name = "ID", requires = "template")]
     template_function: Option<String>,
     /// Parameter of the template; may be repeated
@@ -71,37 +72,28 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Why a template's settings cannot be used here.
+/// Reason that the settings of a template cannot be used.
 #[derive(Debug, Error)]
 pub enum FillError {
     /// The template is invalid.
     #[error("--template {}: {source}", path.display())]
-    Template {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: TemplateError,
-    },
-    /// Kafka permits no such topic.
+    Template { path: PathBuf, source: TemplateError },
+    /// Kafka does not permit the name of the template's topic.
     #[error("--template: the topic {topic}: {problem}")]
-    Topic {
-        topic: String,
-        /// Reason.
-        problem: InvalidTopicName,
-    },
-    /// On AWS, batches that are given up are kept; here they would be lost.
+    Topic { topic: String, problem: InvalidTopicName },
+    /// The mapping has an on-failure destination on AWS, but none is given here, so discarded batches would be lost.
     #[error("--template: the mapping has an on-failure destination; select one for this machine with --on-failure")]
     NoDestination,
 }
 
 impl MappingArgs {
-    /// Returns the topics, or the default.
+    /// Returns the topics, or `quotes` if none is given.
     pub(super) fn topics(&self) -> Vec<Topic> {
         let quotes = || "quotes".parse().ok().into_iter().collect();
         if self.topic.is_empty() { quotes() } else { self.topic.clone() }
     }
 
-    /// Returns the options that are given. The template need not have their settings.
+    /// Returns the names of the given options. The template need not have the settings that they replace.
     fn flags(&self) -> Vec<&'static str> {
         let function = &self.function;
         let given = [
@@ -156,7 +148,7 @@ impl TemplateArgs {
     /// Fills the settings that are not given from the template, if one is selected.
     ///
     /// # Errors
-    /// [`FillError`], or if the file cannot be read.
+    /// If the file cannot be read, or its settings cannot be used ([`FillError`]).
     pub fn fill(&self, args: MappingArgs) -> anyhow::Result<MappingArgs> {
         let Some(path) = &self.template else {
             return Ok(args);
@@ -168,7 +160,7 @@ impl TemplateArgs {
             .map_err(|source| FillError::Template { path: path.clone(), source })?;
         if !mapping.enabled {
             let (function, event) = (&mapping.function, &mapping.event);
-            tracing::warn!(function, event, "the mapping is disabled on AWS");
+            tracing::warn!(function, event, "the template disables the mapping; running it anyway");
         }
         Ok(args.fill_from(mapping)?)
     }

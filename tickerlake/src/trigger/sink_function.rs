@@ -1,4 +1,4 @@
-//! The sink in this process, as a function of an event source.
+//! Runs the sink in this process, as the function of an event source.
 
 use std::fmt;
 
@@ -13,7 +13,6 @@ use sink::response::Response as BatchResponse;
 pub struct SinkFunction(Sink);
 
 impl SinkFunction {
-    /// Wraps a sink.
     pub fn new(sink: Sink) -> Self {
         SinkFunction(sink)
     }
@@ -34,7 +33,7 @@ impl Function for SinkFunction {
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError> {
         let stored = self.0.handle(event).await.map_err(|error| InvokeError::Function(error.into()))?;
         for error in &stored.failed {
-            tracing::error!(%error, "failed to store a partition");
+            tracing::error!(%error, "failed to store partition");
         }
         let body = serde_json::to_vec(&BatchResponse::from_failed(&stored.failed));
         let body = body.map_err(|error| InvokeError::Function(error.into()))?.into();

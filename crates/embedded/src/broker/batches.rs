@@ -1,7 +1,8 @@
 //! First offsets of the batches that were produced.
 //!
 //! tansu looks a batch up by its first offset. A fetch from the middle of a batch would skip the rest of it, so
-//! the broker starts such a fetch at the batch's first offset, and the client drops the records it did not ask for.
+//! the broker starts such a fetch at the batch's first offset, and the client drops the records that it did not
+//! request.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,8 @@ impl Batches {
         }
     }
 
-    /// Returns the first offset of the batch that contains `offset`.
+    /// Returns the first offset of the batch that contains `offset` or, past the last record, of the last batch.
+    /// Returns `None` if no batch begins at or below `offset`.
     pub(super) fn first_offset(&self, topic: &str, partition: i32, offset: i64) -> Option<i64> {
         self.first_offsets().get(topic)?.get(&partition)?.range(..=offset).next_back().copied()
     }

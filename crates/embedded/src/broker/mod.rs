@@ -28,22 +28,17 @@ use service::Appends;
 const CLUSTER_ID: &str = "tickerlake";
 const NODE_ID: i32 = 1;
 
-/// Pause after a failed accept, for example without free file descriptors, when retrying at once would not help.
+/// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Why the embedded broker failed to start.
+/// Reason that the embedded broker failed to start.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The port is in use or not permitted.
     #[error(
         "the embedded broker failed to listen on {address}: {source}; choose another port with --port, or a free one with --port 0"
     )]
-    Listen {
-        /// The requested address.
-        address: SocketAddr,
-        /// The cause.
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, source: std::io::Error },
     /// The broker itself failed.
     #[error("failed to start the embedded broker")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -75,8 +70,8 @@ impl Broker {
         Ok(Broker { address, closed, _stop: stop.drop_guard() })
     }
 
-    /// Stops accepting records: a producer that sends one is disconnected, as if the broker shut down. Consumers can
-    /// still read.
+    /// Stops accepting records. A producer that sends a record is disconnected, as by a broker that shuts down;
+    /// consumers can still read.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
@@ -106,7 +101,7 @@ async fn storage(address: SocketAddr) -> Result<StorageContainer, Box<dyn std::e
     Ok(storage)
 }
 
-/// Accepts connections until the future is dropped, which closes them all.
+/// Accepts connections. Dropping the future closes all of them.
 async fn serve(
     listener: TcpListener,
     storage: StorageContainer,
@@ -143,7 +138,7 @@ async fn connection(
     }
     match service::connection(CLUSTER_ID, storage, groups, appends) {
         Ok(service) => {
-            // A client that disconnects ends its connection with an error too, so this is not worth a warning.
+            // A client that disconnects also ends its connection with an error, so this is not worth a warning.
             if let Err(error) = service.serve(Context::default(), stream).await {
                 tracing::debug!(%error, "Kafka connection closed");
             }

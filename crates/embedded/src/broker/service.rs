@@ -1,4 +1,5 @@
-//! The service behind a connection: tansu's, with the requests and responses corrected that clients trip over.
+//! The service behind each connection: tansu's services, with those requests and responses corrected that clients would
+//! otherwise reject or misread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +21,13 @@ use tansu_storage::{Storage, StorageContainer, Topition};
 
 use super::batches::Batches;
 
-/// Serves one TCP connection.
+/// Service for one TCP connection.
 pub(super) type Connection = TcpContextService<TcpBytesService<BytesFrameService<Corrected>, ()>>;
 
 /// Creates the service for one connection.
 ///
 /// # Errors
-/// Only if two services are registered for one request, which is a bug.
+/// If two services are registered for the same request, which is a bug.
 pub(super) fn connection(
     cluster: &str,
     store: StorageContainer,
@@ -44,11 +45,11 @@ pub(super) fn connection(
     }))
 }
 
-/// Appends, as all connections see them.
+/// State of the appended batches, shared by all connections.
 #[derive(Clone, Debug)]
 pub(super) struct Appends {
     pub(super) batches: Batches,
-    /// Set when the broker accepts no more records.
+    /// `true` once the broker accepts no more records.
     pub(super) closed: Arc<AtomicBool>,
 }
 
@@ -90,7 +91,8 @@ impl Service<(), Frame> for Corrected {
 
 impl Corrected {
     /// Moves each fetch offset back to the start of its batch. Clients expect whole batches and skip the records
-    /// below their offset. At the end of a partition the offset stays: the last batch again would be an error.
+    /// below their offset. An offset at the end of a partition is left unchanged, because returning the last batch
+    /// again would be an error.
     async fn align_to_batches(&self, request: &mut FetchRequest) -> Result<()> {
         for topic in request.topics.iter_mut().flatten() {
             let Some(name) = &topic.topic else { continue };
@@ -107,7 +109,7 @@ impl Corrected {
         Ok(())
     }
 
-    /// Replaces end offsets with the high watermark: tansu returns the first offset of the last batch instead.
+    /// Replaces end offsets with the high watermark, because tansu returns the first offset of the last batch.
     async fn correct_end_offsets(&self, wanted: &[(String, i32)], offsets: &mut ListOffsetsResponse) -> Result<()> {
         for topic in offsets.topics.iter_mut().flatten() {
             for partition in topic.partitions.iter_mut().flatten() {
@@ -122,7 +124,7 @@ impl Corrected {
     }
 }
 
-/// Returns the partitions whose end offset a request asks for, as opposed to their start or a point in time.
+/// Returns the partitions whose end offset is requested, rather than the first offset or the offset at a timestamp.
 fn latest_partitions(request: &ListOffsetsRequest) -> Vec<(String, i32)> {
     const LATEST: i64 = -1;
     let topics = request.topics.iter().flatten();
@@ -134,13 +136,14 @@ fn latest_partitions(request: &ListOffsetsRequest) -> Vec<(String, i32)> {
         .collect()
 }
 
-/// Removes the four optional fields from the `ApiVersions` response. Tansu sends them empty, and librdkafka
+/// Removes the four optional fields from the `ApiVersions` response. tansu sends these fields empty, and librdkafka
 /// before 2.1 (Debian 12's kcat, for example) fails if a response has more than one of them.
 fn without_tagged_fields(versions: ApiVersionsResponse) -> ApiVersionsResponse {
     versions.supported_features(None).finalized_features_epoch(None).finalized_features(None).zk_migration_ready(None)
 }
 
-/// Limits the offered versions to those that name topics, not topic ids, since [`Batches`] goes by names.
+/// Limits the offered versions to those that identify topics by name rather than by id, because [`Batches`] is keyed by
+/// name.
 fn versions_with_names(mut versions: ApiVersionsResponse) -> ApiVersionsResponse {
     const LAST_WITH_NAMES: [(i16, i16); 3] =
         [(ProduceRequest::KEY, 12), (FetchRequest::KEY, 12), (DeleteTopicsRequest::KEY, 5)];

@@ -1,9 +1,9 @@
-//! Object writes that are atomic, as S3's are.
+//! Makes object writes atomic, as they are on S3.
 //!
 //! s3s-fs checks a write's condition first and writes afterwards, and it writes an object's bytes and its metadata
 //! one after the other. Another write can come in between, a reader can see the bytes of one write with the `ETag`
 //! of another, and a client that disconnects can leave an object in that state. [`Atomic`] therefore serves one
-//! request at a time for a key, and completes a write that has begun even if its client is gone.
+//! request at a time for each key, and completes a write that has begun even if the client has disconnected.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// Number of locks. Two keys that share a lock wait for each other needlessly, which does no harm.
+/// Number of locks. Requests for keys that share a lock wait for each other, which is harmless.
 const LOCKS: usize = 64;
 
-/// Serves files as objects, one request at a time for each key.
+/// An S3 implementation that serves files as objects, one request at a time for each key.
 #[derive(Debug)]
 pub(super) struct Atomic {
     files: Arc<FileSystem>,
@@ -45,8 +45,8 @@ impl Atomic {
     }
 }
 
-/// Removes the checksums from a response. After a process died in the middle of a write, the stored checksums are
-/// those of the previous write, and a client that verifies them could never read the object again.
+/// Removes the checksums from a response. If a process died in the middle of a write, the stored checksums are those of
+/// the previous write, and a client that verifies checksums could never read the object again.
 fn without_checksums(mut response: S3Response<GetObjectOutput>) -> S3Response<GetObjectOutput> {
     let output = &mut response.output;
     output.checksum_crc32 = None;

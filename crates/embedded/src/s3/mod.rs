@@ -1,7 +1,7 @@
-//! An S3 that stores its objects as plain files.
+//! An S3-compatible object store that keeps its objects as plain files.
 //!
-//! `s3s` implements the protocol and `s3s-fs` keeps the objects as files, so that users can look at them with `ls`
-//! and `zcat`. Inside the process the AWS SDK's own client talks to the service without a port (through `s3s-aws`);
+//! `s3s` implements the protocol and `s3s-fs` stores the objects as files, so that users can inspect them with `ls`
+//! and `zcat`. Inside the process, the AWS SDK's client calls the service without a port (through `s3s-aws`).
 //! [`Storage::serve`] opens a port for other programs.
 
 mod atomic;
@@ -28,40 +28,32 @@ pub const ACCESS_KEY: &str = "tickerlake";
 /// Secret key of the embedded S3, as public as [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "tickerlake";
 
-/// Pause after a failed accept, for example without free file descriptors, when retrying at once would not help.
+/// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Longest key in bytes that the embedded S3 stores: s3s-fs names a metadata file after the key, in base64.
+/// Maximum length of a key in bytes. s3s-fs names a metadata file after the key, in base64, and file systems limit the
+/// length of a file name; writing an object with a longer key may fail.
 pub const MAX_KEY_BYTES: usize = 150;
 
-/// Why the embedded S3 failed to start.
+/// Reason that the embedded S3 failed to start.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// The folder cannot be created or used.
     #[error("failed to open {} as the folder of the embedded S3", folder.display())]
-    Folder {
-        folder: PathBuf,
-        /// The cause.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Folder { folder: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     /// The port is in use or not permitted.
     #[error(
         "the embedded S3 failed to listen on {address}: {source}; choose another port with --s3-port, or a free one with --s3-port 0"
     )]
-    Listen {
-        /// The requested address.
-        address: SocketAddr,
-        /// The cause.
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, source: std::io::Error },
 }
 
-/// An S3 service; each folder in its root folder is a bucket.
+/// An S3 service. Each folder in its root folder is a bucket.
 #[derive(Clone)]
 pub struct Storage(S3Service);
 
 impl Storage {
-    /// Opens a service whose root is `folder`, and creates the folder and one bucket if they do not exist.
+    /// Opens a service whose root is `folder`. Creates the folder and the bucket if they do not exist.
     ///
     /// # Errors
     /// [`StorageError::Folder`] if the folder cannot be created or used.
@@ -116,7 +108,7 @@ impl Endpoint {
     }
 }
 
-/// Accepts connections until the future is dropped, which closes them all.
+/// Accepts connections. Dropping the future closes all of them.
 async fn serve(listener: TcpListener, service: S3Service) {
     let http = auto::Builder::new(TokioExecutor::new());
     let mut connections = JoinSet::new();
@@ -124,7 +116,8 @@ async fn serve(listener: TcpListener, service: S3Service) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // Otherwise a response's last packet waits about 40 ms for the client's delayed acknowledgement.
+                    // With Nagle's algorithm, a response's last packet waits about 40 ms for the client's delayed
+                    // acknowledgement.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "failed to set TCP_NODELAY on an S3 connection");
                     }

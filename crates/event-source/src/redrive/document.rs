@@ -1,7 +1,8 @@
-//! Parses the documents of an on-failure destination in S3 (or a folder), which contain the whole event as a string.
+//! Parses dead letters: the documents of an on-failure destination in S3 or a folder, which contain the whole event as
+//! a string.
 //!
-//! Documents of other destinations (SQS, SNS, a Kafka topic) contain only the offsets of the batch, so the function cannot
-//! be invoked with them again.
+//! Documents of other destinations (SQS, SNS, a Kafka topic) contain only the offsets of the batch, so they cannot be
+//! redriven.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use lambda_kafka_event::{Event, EventError, Record};
 use serde::Deserialize;
 
-/// A batch that was given up.
+/// A parsed dead letter: a discarded batch and its event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document {
     /// The event, byte for byte as the function received it.
@@ -20,8 +21,7 @@ pub(crate) struct Document {
     pub(crate) records: usize,
 }
 
-/// Position of a batch in the order of a redrive. Any topic name is possible, since another program may have written the
-/// event.
+/// The first record of a batch, which determines the batch's position in the order of a redrive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FirstRecord {
     pub(crate) topic: String,
@@ -29,19 +29,21 @@ pub(crate) struct FirstRecord {
     pub(crate) offset: i64,
 }
 
-/// Why the function cannot be invoked with a file.
+/// Error returned when a file is not a dead letter with an event.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// The file is not JSON, or is truncated.
+    /// The file is not valid JSON, or a field has the wrong type.
     #[error("not a document of an on-failure destination: {0}")]
     Json(#[from] serde_json::Error),
-    /// The JSON is something else.
+    /// The JSON has neither `payload` nor `KafkaBatchInfo`.
     #[error("not a document of an on-failure destination: it has neither payload nor KafkaBatchInfo")]
     Other,
-    /// The document has only offsets. The records must be read from the topic, if it still has them.
-    #[error("the document has no payload, only the offsets ({0}); destinations in S3 and folders have the payload")]
+    /// The document has only offsets. The records must be read from the topic, if the topic still contains them.
+    #[error(
+        "the document has no payload, only the offsets ({0}); to deliver the records again, reset the consumer group to these offsets"
+    )]
     NoPayload(String),
-    /// The payload is from another event source, or damaged.
+    /// The payload is not a valid Kafka event.
     #[error("invalid payload: {0}")]
     Event(#[from] EventError),
     /// The payload has no records.
@@ -73,10 +75,10 @@ struct PartitionInfo<'a> {
     last_record_offset: Cow<'a, str>,
 }
 
-/// Parses a document.
+/// Parses a dead letter.
 ///
 /// # Errors
-/// [`DocumentError`] if the function cannot be invoked with it.
+/// [`DocumentError`] if the file is not a dead letter with an event.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Document, DocumentError> {
     let Shape { payload, batch } = serde_json::from_slice(bytes)?;
     let event = match (payload, batch) {

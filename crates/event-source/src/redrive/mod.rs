@@ -1,8 +1,8 @@
 //! Redrive: invokes the function again with the batches that an on-failure destination kept.
 //!
-//! The files are processed one after the other, in the order of topic, partition and first offset, each with its event
-//! unchanged. A file is renamed once the function has succeeded with its event, never before. A file that is not renamed
-//! is processed by the next redrive, so that no event is lost whenever a redrive ends.
+//! Files are processed one at a time, ordered by topic, partition and first offset, each with its event unchanged. A
+//! file is renamed only after the function has processed its event. The next redrive processes all other files again,
+//! so no event is lost if a redrive is interrupted.
 
 mod document;
 mod source;
@@ -24,43 +24,44 @@ use source::Source;
 pub use document::DocumentError;
 pub use source::{REDRIVEN, SourceError};
 
-/// Default number of retries of an event: enough for temporary errors, few enough for a person who waits.
+/// Default number of retries of an event: enough for short outages, but few enough that the user does not wait long.
 pub const DEFAULT_RETRIES: u32 = 2;
 
 /// Settings of a redrive.
 pub struct Redrive {
-    /// Where the files are.
+    /// Location of the files.
     pub source: OpenLocation,
-    /// The function to invoke.
     pub function: Arc<dyn Function>,
-    /// Longest time that one invocation may take.
+    /// Maximum duration of one invocation. A longer invocation counts as failed.
     pub timeout: Duration,
-    /// Retries after a failed invocation. `None` retries until the function succeeds.
+    /// Maximum number of retries after a failed invocation. With `None`, an event is retried until the function
+    /// succeeds.
     pub retries: Option<u32>,
-    /// Whether the function's response is read as a partial batch response.
+    /// If `true`, the function's response is parsed as a partial batch response (`ReportBatchItemFailures`). Otherwise
+    /// the response is ignored.
     pub report_batch_item_failures: bool,
 }
 
-/// Result of a redrive. Counts files, except for `records`.
+/// Result of a redrive. Every field counts files, except `records` and `sink`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Files whose event the function processed.
     pub redriven: u64,
-    /// Records in these events.
+    /// Records in the events of the redriven files.
     pub records: u64,
     /// Files that were redriven but not renamed. The next redrive processes them again.
     pub unmarked: u64,
-    /// Files whose event failed.
+    /// Files whose event the function did not process, or that could not be read a second time.
     pub failed: u64,
-    /// Files that are not documents with an event.
+    /// Files that were skipped because they could not be read or are not dead letters with an event.
     pub refused: u64,
-    /// Files that were not tried because the redrive ended before.
+    /// Files that were not attempted because the redrive ended early.
     pub left: u64,
-    /// Counters that the function reported.
+    /// Sum of the counters that the function reported.
     pub sink: Report,
 }
 
-/// Why a file was not redriven.
+/// Error returned when a file cannot be read or parsed.
 #[derive(Debug, thiserror::Error)]
 enum FileError {
     #[error(transparent)]
@@ -69,25 +70,26 @@ enum FileError {
     Document(#[from] DocumentError),
 }
 
-/// Outcome of one event.
+/// Outcome of delivering one event.
 enum Invoked {
     Processed(Option<Report>),
     Failed(Failure),
-    /// The function cannot be reached, so other events would fail too.
+    /// The function did not run, for example because it cannot be reached, so the other events would fail too.
     Unreachable(Failure),
     Stopped,
 }
 
 impl Redrive {
-    /// Processes every file. Stops after the current one if `stop` is cancelled.
+    /// Processes every file. Ends early if the function cannot be reached, or, after the current invocation, if `stop`
+    /// is cancelled.
     ///
     /// # Errors
-    /// If the files cannot be listed.
+    /// [`SourceError`] if the files cannot be listed.
     pub async fn run(&self, stop: &CancellationToken) -> Result<Summary, SourceError> {
         let source = Source::new(self.source.clone());
         let names = source.list().await?;
         let mut summary = Summary { left: names.len() as u64, ..Summary::default() };
-        // Each file is read twice, the first time for its position in the order, so that they need not fit into memory.
+        // Each file is read twice, the first time only to sort it, so that the files need not all fit in memory.
         let mut pending = Vec::new();
         for name in names {
             if stop.is_cancelled() {
@@ -111,7 +113,7 @@ impl Redrive {
         Ok(summary)
     }
 
-    /// Processes one file and counts it. Returns `false` if the redrive should end.
+    /// Processes one file and adds it to the summary. Returns `false` if the redrive should end.
     async fn process(
         &self,
         source: &Source,
@@ -140,7 +142,7 @@ impl Redrive {
                 let FirstRecord { topic, partition, offset } = first;
                 tracing::info!(file, topic, partition, first_offset = offset, records, "redrove a file");
                 if let Err(error) = source.rename(name, bytes).await {
-                    tracing::warn!(file, %error, "redrove a file but failed to rename it; the next redrive repeats it");
+                    tracing::warn!(file, %error, "redrove a file but failed to rename it; the next redrive processes it again");
                     summary.unmarked += 1;
                 }
                 true
@@ -152,7 +154,7 @@ impl Redrive {
                 true
             }
             Invoked::Unreachable(error) => {
-                tracing::warn!(file, %error, "failed to redrive a file; skipping the others");
+                tracing::warn!(file, %error, "failed to redrive a file; skipping the remaining files");
                 summary.left -= 1;
                 summary.failed += 1;
                 false
@@ -161,7 +163,7 @@ impl Redrive {
         }
     }
 
-    /// Invokes the function until it succeeds or the retries are used up.
+    /// Invokes the function until it succeeds, no retries are left, or `stop` is cancelled.
     async fn invoke(&self, event: Bytes, file: &str, stop: &CancellationToken) -> Invoked {
         let mut failures = 0;
         loop {

@@ -1,4 +1,4 @@
-//! The files of a redrive: lists them, reads them, and renames those whose event the function has processed.
+//! Lists and reads the files of a redrive, and renames those whose event the function has processed.
 
 use std::error::Error;
 use std::io;
@@ -9,26 +9,21 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use crate::location::OpenLocation;
 
-/// Extension of a file whose event the function has processed.
+/// Extension that is appended to a file's name once the function has processed its event.
 pub const REDRIVEN: &str = ".redriven";
 
-/// Why the files of a redrive could not be listed, read or renamed.
+/// Error returned when the files of a redrive cannot be listed, read or renamed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
     /// A folder cannot be listed.
-    #[error("failed to read {}: {source}", folder.display())]
-    Folder {
-        folder: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    #[error("failed to list {}: {source}", folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
     /// A prefix cannot be listed.
     #[error("failed to list {location}: {}", DisplayErrorContext(&**source))]
     Prefix {
-        /// The prefix.
+        /// URL of the prefix, as `s3://bucket/prefix`.
         location: String,
-        /// The cause.
         source: S3Error,
     },
     /// A file cannot be read.
@@ -59,8 +54,8 @@ impl Source {
         Source(location)
     }
 
-    /// Lists the files that are not [`REDRIVEN`]: paths in the folder, or keys without the prefix. Hidden files are
-    /// skipped, because an incomplete document is one.
+    /// Lists the files that have not been redriven, as paths relative to the folder or keys without the prefix. Skips
+    /// hidden files, because incomplete documents are hidden.
     pub(super) async fn list(&self) -> Result<Vec<String>, SourceError> {
         let mut names = match &self.0 {
             OpenLocation::Folder(folder) => {
@@ -83,7 +78,6 @@ impl Source {
         Ok(names)
     }
 
-    /// Reads a file.
     pub(super) async fn read(&self, name: &str) -> Result<Vec<u8>, SourceError> {
         match &self.0 {
             OpenLocation::Folder(folder) => tokio::fs::read(folder.join(name)).await.map_err(SourceError::ReadFile),
@@ -95,8 +89,8 @@ impl Source {
         }
     }
 
-    /// Renames a file with these bytes, so that it is not listed again. In S3 the new object is written before the old one
-    /// is deleted; whatever happens in between, the event is kept.
+    /// Renames a file that contains `bytes`, so that it is not listed again. In S3, the new object is written before
+    /// the old one is deleted, so the event is never lost.
     pub(super) async fn rename(&self, name: &str, bytes: Vec<u8>) -> Result<(), SourceError> {
         match &self.0 {
             OpenLocation::Folder(folder) => {
@@ -138,11 +132,12 @@ fn list_files(root: &Path) -> Result<Vec<String>, SourceError> {
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = folder.join(entry.file_name());
-            // A symbolic link to a folder is not followed: it could form a cycle.
+            // A symbolic link to a folder is not followed, because it could form a cycle.
             if entry.file_type().map_err(failed)?.is_dir() {
                 folders.push(name);
             } else {
-                // No destination writes a name that is not UTF-8. Reading it fails, which is reported.
+                // No destination writes a file name that is not UTF-8. Reading such a file fails, and the redrive
+                // reports it.
                 names.push(name.to_string_lossy().into_owned());
             }
         }
@@ -180,6 +175,6 @@ mod tests {
     async fn missing_folder_is_named() {
         let source = Source::new(OpenLocation::Folder("/no/such/folder".into()));
         let error = source.list().await.unwrap_err().to_string();
-        assert!(error.contains("failed to read /no/such/folder"), "{error}");
+        assert!(error.contains("failed to list /no/such/folder"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Why a client cannot use its brokers or its topic.
+//! Errors returned when a client cannot use its brokers or its topic.
 
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -9,17 +9,16 @@ use crate::hints::Operation;
 use crate::settings::Settings;
 use crate::topic::Topic;
 
-/// Why a client cannot use its brokers or its topic.
+/// Reason that a client cannot use its brokers or its topic.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
     /// librdkafka cannot create a client with these settings.
     #[error("failed to create a Kafka client with these settings: {0}")]
     Settings(#[source] KafkaError),
-    /// No broker answered in time.
+    /// No broker responded within [`CONNECT_TIMEOUT`].
     #[error("no Kafka broker at {servers} within {} s: {reason}; check --bootstrap-server{}", CONNECT_TIMEOUT.as_secs(), tls_hint(reason))]
     Unreachable {
-        /// The bootstrap servers.
         servers: String,
         /// librdkafka's last report.
         reason: String,
@@ -27,40 +26,25 @@ pub enum ConnectionError {
     /// The broker or the client rejected the connection.
     #[error("failed to connect to {servers}: {reason}; check {check}")]
     Rejected {
-        /// The bootstrap servers.
         servers: String,
-        /// librdkafka's report.
         reason: String,
-        /// The settings to check.
+        /// Settings to check, as part of the message.
         check: &'static str,
     },
     /// The topic does not exist.
     #[error("no topic `{topic}` at {servers}; `producer --create-topic N` creates it")]
-    UnknownTopic {
-        /// The topic that does not exist.
-        topic: Topic,
-        /// The bootstrap servers.
-        servers: String,
-    },
+    UnknownTopic { topic: Topic, servers: String },
     /// The topic cannot be used.
     #[error("topic `{topic}` at {servers}: {code}{}", Operation::Produce.hint(Some(*code)))]
     Topic {
-        /// The topic for which the broker returned an error.
         topic: Topic,
-        /// The bootstrap servers.
         servers: String,
-        /// The broker's error.
         #[source]
         code: Code,
     },
     /// librdkafka cannot continue.
-    #[error("{servers}: {reason}")]
-    Fatal {
-        /// The bootstrap servers.
-        servers: String,
-        /// librdkafka's report.
-        reason: String,
-    },
+    #[error("the Kafka client for {servers} cannot continue: {reason}")]
+    Fatal { servers: String, reason: String },
 }
 
 impl ConnectionError {
@@ -75,8 +59,8 @@ impl ConnectionError {
     }
 }
 
-/// Returns a hint to try TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without giving
-/// a reason.
+/// Returns a hint to try TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without
+/// giving a reason.
 fn tls_hint(reason: &str) -> &'static str {
     match reason.contains("refused") || reason.contains("resolve") {
         true => "",

@@ -1,8 +1,8 @@
-//! Connects a client to its brokers, and reports the setting to change if that fails.
+//! Connects a client to its brokers, and names the setting to change if that fails.
 //!
 //! librdkafka retries a connection forever and reports each failed attempt to a callback. [`ConnectionMonitor`] decides
-//! which of these reports end the attempt; [`connect`] waits until the brokers have answered, or a report or the
-//! deadline ends it.
+//! which of these reports are final. [`connect`] waits until the brokers have responded, a report is final, or the
+//! deadline has passed.
 
 mod error;
 mod monitor;
@@ -25,21 +25,22 @@ use crate::topic::Topic;
 pub use self::error::ConnectionError;
 pub use self::monitor::{ConnectionMonitor, Monitored, Report};
 
-/// How long brokers may take to answer before [`connect`] fails.
+/// Maximum time for the brokers to respond before [`connect`] fails.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a broker may take to create a topic automatically, on the first request that names it.
+/// Maximum time for a broker to create a topic automatically, after the first request that names the topic.
 const TOPIC_CREATION_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one metadata request may take.
+/// Maximum time for the brokers to respond to one metadata request.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
-/// The pause between two metadata requests.
+/// Pause between two metadata requests.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Creates a producer and waits until it has reached its brokers and, if one is named, its topic. Blocks.
+/// Creates a producer and waits until it has reached its brokers and, if given, the topic. Blocks the thread.
 ///
-/// Returns the producer, unconnected, if `shutdown` is cancelled first.
+/// If `shutdown` is cancelled first, returns the producer although it may not be connected.
 ///
 /// # Errors
-/// [`ConnectionError`] names the setting to change.
+/// [`ConnectionError`], which names the setting to change, if the settings are invalid, the brokers do not respond or
+/// reject the connection, or the topic cannot be used.
 pub fn connect<C: ProducerContext + Monitored + 'static>(
     settings: &Settings,
     topic: Option<&Topic>,
@@ -68,7 +69,7 @@ pub fn connect<C: ProducerContext + Monitored + 'static>(
         }
         if started.elapsed() >= CONNECT_TIMEOUT {
             let reported = producer.context().with_monitor(|monitor| monitor.last_reason().map(str::to_owned));
-            let error = || last_error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+            let error = || last_error.map_or_else(|| "no response".to_owned(), |error| error.to_string());
             let (servers, reason) = (settings.servers().to_owned(), reported.unwrap_or_else(error));
             return Err(ConnectionError::Unreachable { servers, reason });
         }
@@ -85,7 +86,7 @@ fn topic_error(metadata: &Metadata, topic: &Topic) -> Option<Code> {
     }
 }
 
-/// Returns how long to retry while the broker returns this error for the topic.
+/// Returns the maximum time to retry while the broker returns this error for the topic.
 fn topic_timeout(code: Code) -> Duration {
     match code {
         Code::LeaderNotAvailable => CONNECT_TIMEOUT,
@@ -94,12 +95,12 @@ fn topic_timeout(code: Code) -> Duration {
     }
 }
 
-/// Checks that a client with these settings reaches the brokers and, if one is named, the topic.
+/// Checks that a client with these settings can reach the brokers and, if given, the topic.
 ///
-/// Returns early if `shutdown` is cancelled.
+/// Returns `Ok` early if `shutdown` is cancelled.
 ///
 /// # Errors
-/// [`ConnectionError`] names the setting to change.
+/// As for [`connect`].
 ///
 /// # Panics
 /// If the check itself panics.
@@ -135,7 +136,7 @@ impl Monitored for Probe {
 }
 
 impl ClientContext for Probe {
-    /// Drops log messages, since all that matters is also reported as an error.
+    /// Drops log messages, because everything important is also reported as an error.
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -7,10 +7,10 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::error::ConnectionError;
 
-/// How often the user is notified that the client is waiting for its brokers.
+/// Minimum time between two notices to the user that the client is waiting for its brokers.
 const NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Evaluates librdkafka's reports about a client's connections.
+/// Monitor of a client's connections, which evaluates librdkafka's reports.
 ///
 /// Before the first connection, an authentication or TLS failure is final. Afterwards the same failure is a broken
 /// connection like any other, which librdkafka restores.
@@ -20,7 +20,7 @@ pub struct ConnectionMonitor {
     connected: bool,
     failure: Option<ConnectionError>,
     last_reason: Option<String>,
-    /// When the user was last notified that the client is waiting; `None` while a broker is connected.
+    /// Time of the last notice that the client is waiting; `None` if the user was not notified of the current wait.
     last_notice: Option<Instant>,
 }
 
@@ -29,9 +29,9 @@ pub struct ConnectionMonitor {
 pub enum Report {
     /// The client cannot continue.
     Failed(ConnectionError),
-    /// The client is waiting for its brokers; the text is for the user.
+    /// The client is waiting for its brokers; contains the message for the user.
     Waiting(String),
-    /// The user does not need to know of the report.
+    /// The user does not need to know about the report.
     Ignored,
 }
 
@@ -49,8 +49,8 @@ impl ConnectionMonitor {
             Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
                 self.rejected(reason, "-X sasl.mechanism, sasl.username and sasl.password")
             }
-            // The code depends on which of librdkafka's threads reads the socket first. The text is the same for an
-            // unknown authority and for a host that the certificate does not name.
+            // The error code depends on which of librdkafka's threads reads the socket first. The reason is the same
+            // for an unknown certificate authority and for a host that the certificate does not name.
             _ if !self.connected && reason.contains("certificate verify failed") => self
                 .rejected(reason, "-X ssl.ca.location, and that the certificate names the host of --bootstrap-server"),
             Some(Code::SSL) if !self.connected => {
@@ -58,9 +58,10 @@ impl ConnectionMonitor {
             }
             Some(Code::Fatal) => self.failed(ConnectionError::Fatal { servers: self.servers.clone(), reason }),
             Some(Code::AllBrokersDown) if self.connected => self.waiting(reason),
-            // A TLS listener closes the connection of a plain-text client, and librdkafka reports nothing else about it.
+            // A TLS listener closes the connection of a plain-text client, and librdkafka reports nothing else about
+            // it.
             Some(Code::AllBrokersDown) => {
-                self.last_reason.get_or_insert_with(|| "the connection was closed without an answer".to_owned());
+                self.last_reason.get_or_insert_with(|| "the connection was closed without a response".to_owned());
                 Report::Ignored
             }
             _ => {
@@ -70,18 +71,19 @@ impl ConnectionMonitor {
         }
     }
 
-    /// Records that the brokers have answered. From now on, the client waits for brokers that are down.
+    /// Records that the brokers have responded. From now on, the client waits for brokers that are down.
     pub(crate) fn set_connected(&mut self) {
         self.connected = true;
         self.last_reason = None;
     }
 
-    /// Ends the wait for the brokers, after one has confirmed a record. Returns `true` if the user was notified of the wait.
+    /// Ends the wait for the brokers after a broker has confirmed a record. Returns `true` if the user was notified of
+    /// the wait.
     pub fn end_wait(&mut self) -> bool {
         self.last_notice.take().is_some()
     }
 
-    /// Returns the failure that ended the client, if any.
+    /// Returns the first failure after which the client cannot continue, if any.
     pub(super) fn failure(&self) -> Option<&ConnectionError> {
         self.failure.as_ref()
     }

@@ -1,32 +1,32 @@
 //! Parses `sasl.jaas.config`, the login configuration of Java's clients.
 //!
-//! Kafka's client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It is more
-//! lenient than Kafka about values without quotes and a missing semicolon.
+//! Kafka's client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It is
+//! more lenient than Kafka about values without quotes and a missing semicolon.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 use thiserror::Error;
 
-/// The user and password of a login module.
+/// User name and password of a login module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Login {
     pub(crate) username: String,
     pub(crate) password: String,
-    /// `true` for the login module of the PLAIN mechanism, `false` for SCRAM's.
+    /// `true` for PLAIN, `false` for SCRAM.
     pub(crate) is_plain: bool,
 }
 
-/// Why a login cannot be translated. Messages omit the configuration, which contains the password.
+/// Reason that a login cannot be translated. Messages omit the configuration, because it contains the password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JaasError {
-    /// The login module is neither SCRAM's nor PLAIN's.
+    /// The login module is not the one for SCRAM or PLAIN.
     #[error("login module {0} cannot be translated; only ScramLoginModule and PlainLoginModule can")]
     Module(String),
-    /// An option is missing.
+    /// The user name or the password is missing.
     #[error("{0}=\"...\" is missing")]
     Missing(&'static str),
-    /// It is not `Module required key="value" ...;`.
+    /// The configuration does not have the form `Module required key="value" ...;`.
     #[error("expected `Module required username=\"...\" password=\"...\";`")]
     Syntax,
     /// The SCRAM mechanism is not set.
@@ -37,7 +37,8 @@ pub enum JaasError {
 /// Parses `<module> required username="..." password="...";`.
 ///
 /// # Errors
-/// [`JaasError`] if the login module is neither SCRAM's nor PLAIN's, or an option is missing.
+/// [`JaasError`] if the configuration is malformed, the login module is not the one for SCRAM or PLAIN, or the user
+/// name or the password is missing.
 pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
     let (module, rest) = config.trim().split_once(char::is_whitespace).ok_or(JaasError::Syntax)?;
     let is_plain = match module.rsplit('.').next() {
@@ -66,13 +67,13 @@ pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
     })
 }
 
-/// Reads the options of a login module.
+/// Parser of the options of a login module.
 struct Options<'a> {
     letters: Peekable<Chars<'a>>,
 }
 
 impl Options<'_> {
-    /// Consumes the next option and returns its key and value; `None` at the semicolon or the end.
+    /// Consumes the next option and returns its key and value. Returns `None` at the semicolon or the end of the input.
     fn next(&mut self) -> Result<Option<(String, String)>, JaasError> {
         self.skip_blanks_and_comments();
         if matches!(self.letters.peek(), None | Some(';')) {
@@ -110,7 +111,7 @@ impl Options<'_> {
         }
     }
 
-    /// Consumes everything before the first letter for which `is_end` returns `true`.
+    /// Consumes everything before the first character for which `is_end` returns `true`.
     fn word(&mut self, is_end: impl Fn(char) -> bool) -> String {
         let mut word = String::new();
         while let Some(letter) = self.letters.next_if(|&letter| !is_end(letter)) {
@@ -132,7 +133,8 @@ impl Options<'_> {
         Err(JaasError::Syntax)
     }
 
-    /// Consumes what follows a backslash: a control character, up to three octal digits, or the letter itself.
+    /// Consumes the rest of an escape, after its backslash, and returns the escaped character. Returns `None` at the
+    /// end of the input.
     fn escaped(&mut self) -> Option<char> {
         Some(match self.letters.next()? {
             'a' => '\x07',
@@ -164,7 +166,7 @@ mod tests {
 
     const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
-    /// A line of `testdata/jaas.jsonl`: a configuration, and what Kafka's client reads from it.
+    /// A line of `testdata/jaas.jsonl`: a configuration, and the login or error of Kafka's client for it.
     #[derive(Deserialize)]
     struct Line {
         config: String,

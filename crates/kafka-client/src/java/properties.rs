@@ -1,9 +1,9 @@
 //! Reads properties files as Java's [`Properties.load`] does.
 //!
-//! The crate `java-properties` (2.0.0) reads several files differently: it rejects an emoji that is written as two `\uXXXX`
-//! escapes, and a comment with a Windows path such as `C:\users`; it drops the last property if its line ends in a
-//! backslash; and it skips characters in continuation lines that are not blanks in Java. A password could come out wrong,
-//! so this module follows Java's own algorithm instead:
+//! The crate `java-properties` (2.0.0) reads several files differently: it rejects an emoji that is written as two
+//! `\uXXXX` escapes, and a comment with a Windows path such as `C:\users`; drops the last property if its line ends in
+//! a backslash; and skips characters in continuation lines that are not blanks in Java. A password could be read
+//! wrongly, so this module follows Java's own algorithm instead:
 //!
 //! ```text
 //! key \     natural line 1        logical line:  key = \u0062 c        key:   key
@@ -47,10 +47,10 @@ pub(crate) fn decode(bytes: Vec<u8>) -> String {
     }
 }
 
-/// Parses the text of a properties file. Of several values for a key, the last one counts.
+/// Parses a properties file. If a key occurs more than once, its last value is used.
 ///
 /// # Errors
-/// [`EscapeError`] names the line.
+/// [`EscapeError`], which names the line, if an escape is invalid.
 pub(crate) fn parse(text: &str) -> Result<Pairs, EscapeError> {
     let mut pairs = Pairs::new();
     let mut lines = LogicalLines { chars: text.chars().peekable(), line: 1 };
@@ -71,10 +71,10 @@ fn is_line_end(letter: char) -> bool {
     matches!(letter, '\n' | '\r')
 }
 
-/// Joins natural lines that a backslash continues, and skips blank lines and comments.
+/// Iterator over logical lines. Joins natural lines that a backslash continues, and skips blank lines and comments.
 struct LogicalLines<'a> {
     chars: Peekable<Chars<'a>>,
-    /// The number of the natural line of the next character.
+    /// Number of the natural line of the next character, from 1.
     line: usize,
 }
 
@@ -98,7 +98,7 @@ impl LogicalLines<'_> {
                 first_line = self.line;
             }
             match letter {
-                // Also after a line that was only a backslash, as in Java.
+                // A comment may also follow a line that consists of a backslash, as in Java.
                 '#' | '!' if text.is_empty() => {
                     while self.chars.next_if(|&letter| !is_line_end(letter)).is_some() {}
                     skip_blanks = true;
@@ -134,7 +134,7 @@ impl LogicalLines<'_> {
         Some((first_line, text))
     }
 
-    /// Counts a line end that begins with `first`: LF, CR, or CR LF.
+    /// Consumes the rest of a line end (LF, CR or CRLF) that begins with `first`, and counts the line.
     fn end_line(&mut self, first: char) {
         if first == '\r' {
             self.chars.next_if_eq(&'\n');
@@ -194,7 +194,7 @@ mod tests {
     use serde::Deserialize;
     use std::collections::BTreeMap;
 
-    /// A line of `testdata/properties.jsonl`: a text, and what Java reads from it.
+    /// A line of `testdata/properties.jsonl`: a properties file, and the pairs that Java reads from it or its error.
     #[derive(Deserialize)]
     struct Line {
         text: String,

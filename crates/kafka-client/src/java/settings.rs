@@ -5,14 +5,14 @@ use thiserror::Error;
 use super::Pairs;
 use super::jaas::{self, JaasError};
 
-/// Why a setting of Java's client cannot be translated.
+/// Reason that a setting of Java's client cannot be translated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JavaSettingError {
-    /// librdkafka does not have the setting.
+    /// librdkafka has no setting of this name.
     #[error("`{key}` is a setting of Java's client; {instead}")]
     JavaOnly {
         key: String,
-        /// The advice that ends the message.
+        /// Advice at the end of the message.
         instead: String,
     },
     /// The login cannot be translated.
@@ -20,7 +20,7 @@ pub enum JavaSettingError {
     Jaas(#[source] JaasError),
 }
 
-/// Java's keys that have another name in librdkafka.
+/// Java's keys that have a different name in librdkafka.
 const RENAMED: [(&str, &str); 6] = [
     ("max.request.size", "message.max.bytes"),
     ("partitioner.class", "partitioner"),
@@ -30,7 +30,7 @@ const RENAMED: [(&str, &str); 6] = [
     ("buffer.memory", "queue.buffering.max.kbytes (in KiB)"),
 ];
 
-/// Java's keys for which librdkafka has no key.
+/// Java's keys without an equivalent in librdkafka.
 const UNSUPPORTED: [&str; 20] = [
     "key.serializer",
     "value.serializer",
@@ -57,7 +57,7 @@ const UNSUPPORTED: [&str; 20] = [
 /// Translates Java's keys to librdkafka's. Keys that are the same in both are kept.
 ///
 /// # Errors
-/// [`JavaSettingError`] names the key and what to use instead.
+/// [`JavaSettingError`], which names the key and its replacement, if a setting cannot be translated.
 pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, JavaSettingError> {
     let value_of = |wanted: &str| pairs.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
     let pem = |store: &str| value_of(store).is_some_and(|kind| kind.eq_ignore_ascii_case("PEM"));
@@ -85,7 +85,7 @@ pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, JavaSettingError> {
             "ssl.truststore.location" | "ssl.truststore.type" | "ssl.truststore.password" => {
                 return java_only("export the certificates as PEM and name the file with `ssl.ca.location`");
             }
-            // A PEM key store has both the certificate and the key, and librdkafka finds each in the one file.
+            // A PEM key store contains both the certificate and the key, and librdkafka reads both from the same file.
             "ssl.keystore.location" if pem_key => {
                 put("ssl.certificate.location", value);
                 put("ssl.key.location", value);
@@ -102,7 +102,7 @@ pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, JavaSettingError> {
             "ssl.endpoint.identification.algorithm" if value.is_empty() => put(key, "none"),
             _ => {
                 if let Some((_, renamed)) = RENAMED.iter().find(|(java, _)| java == key) {
-                    return java_only(&format!("librdkafka's is `{renamed}`"));
+                    return java_only(&format!("use librdkafka's `{renamed}`"));
                 }
                 if UNSUPPORTED.contains(&key.as_str()) {
                     return java_only("librdkafka has no such setting; leave it out");

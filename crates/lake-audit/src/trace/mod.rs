@@ -12,33 +12,30 @@ pub use search::{Neighbour, Neighbours, Wanted};
 
 const CONCURRENT_READS: usize = 8;
 
-/// Where a record is.
+/// Result of the search for a record.
 #[derive(Debug)]
 pub enum Trace {
     /// The record is stored at these locations.
     Found(Vec<RecordLocation>),
-    /// The record is not stored. Between these neighbours it would be, in each generation.
+    /// The record is not stored. The neighbours are the nearest stored records in each generation.
     Missing(Vec<Neighbours>),
 }
 
 #[derive(Debug, Serialize)]
 pub struct RecordLocation {
-    /// Whether the record is valid.
     pub status: Status,
-    /// The object's key.
     pub key: String,
     /// Number of the line, from 1.
     pub line: usize,
-    /// The topic's generation.
     pub generation: u32,
-    /// Why the record is in the quarantine.
+    /// Reason that the record is in the quarantine; `None` for a valid record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The line as it is stored.
+    /// The line, unchanged.
     pub record: Box<RawValue>,
 }
 
-/// Whether a record is valid.
+/// Status of a stored record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -48,27 +45,23 @@ pub enum Status {
     Quarantined,
 }
 
-/// Why a record could not be searched.
+/// Reason that the search for a record failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceError {
-    /// The lake cannot be listed or read.
+    /// The lake could not be listed or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A line is not one of the sink's.
-    #[error("the object {key}: {source}")]
-    Line {
-        /// The object.
-        key: String,
-        /// The cause.
-        source: LineError,
-    },
+    /// An object contains a line that the sink did not write.
+    #[error("failed to parse the object {key}: {source}")]
+    Line { key: String, source: LineError },
 }
 
-/// Lists the topic's objects and reads those that may store the record.
+/// Finds a record of a topic. Lists the topic's objects, and reads only those that may contain the record.
 ///
 /// # Errors
-/// [`TraceError`] if the lake cannot be listed, or an object cannot be read.
+/// [`TraceError`] if the lake cannot be listed, or an object cannot be read or contains a line that the sink did not
+/// write.
 pub async fn find(lake: &Lake, topic: &str, wanted: Wanted) -> Result<Trace, TraceError> {
     let objects = lake.topic_objects(topic).await?;
     let keys = objects.iter().map(|object| object.key.as_str());
@@ -100,13 +93,13 @@ fn line_error(object: &TopicObject, source: LineError) -> TraceError {
 }
 
 fn location(object: &TopicObject, found: &Match) -> Result<RecordLocation, LineError> {
-    /// The part of a quarantined record's line that has the reason.
+    /// The field of a quarantined record's line that is parsed.
     #[derive(Deserialize)]
     struct Quarantined {
         reason: String,
     }
     let failed = |source| LineError { number: found.line, source };
-    // A valid record may have its own field `reason`.
+    // A valid record may have a field named `reason`, too.
     let reason = match object.quarantined {
         true => Some(serde_json::from_str::<Quarantined>(&found.text).map_err(failed)?.reason),
         false => None,

@@ -1,8 +1,9 @@
-//! Which objects may store a record, and in which line of an object it is.
+//! Selects the objects that may contain a record, and finds the record's line in an object.
 //!
-//! An object's name has the offset of its first record only. The candidates are, in each folder, the object that starts
-//! last at or before the wanted offset, and every object that starts less than [`MAX_OBJECT_SPAN`] before it: in a lake
-//! written before ledgers existed, a record can be in two objects, and both are found.
+//! An object's name contains only the offset of its first record. In each folder, the candidates are the last object
+//! that starts at or before the wanted offset, and every object that starts less than [`MAX_BATCH_RECORDS`] offsets
+//! before the wanted offset. In a lake that was written before ledgers existed, a record can be in two objects, and
+//! both are found.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,22 +11,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use lake_format::keys::parse_name;
 use serde::{Deserialize, Serialize};
 
-/// Number of offsets that one object spans: Lambda's largest batch. An object can span more if the topic itself has gaps;
-/// such an object is still the last one that starts before them.
-const MAX_OBJECT_SPAN: i64 = 10_000;
+/// Maximum number of records in a batch, a limit of Lambda. An object spans at most as many offsets, unless the topic
+/// itself has gaps. Such an object is still found, because it is the last one that starts at or before its offsets.
+const MAX_BATCH_RECORDS: i64 = 10_000;
 
-/// The record to find; its topic is the one whose keys are searched.
+/// The record to find. The topic is not included; it is the one whose keys are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// The partition's number.
     pub partition: i32,
-    /// The record's offset.
     pub offset: i64,
-    /// One generation of the topic, or all.
+    /// The only generation to search, or `None` for all.
     pub generation: Option<u32>,
 }
 
-/// A line that is not one of the sink's.
+/// Error for a line that the sink did not write.
 #[derive(Debug, thiserror::Error)]
 #[error("line {number}: {source}")]
 pub struct LineError {
@@ -34,14 +33,14 @@ pub struct LineError {
 }
 
 impl Wanted {
-    /// Returns generation and first offset of an object, if it belongs to the partition.
+    /// Returns the generation and first offset of an object if they and the partition match the wanted record's.
     fn parse_key(&self, key: &str) -> Option<(u32, i64)> {
         let (generation, partition, first) = parse_name(key.rsplit('/').next()?)?;
         let in_scope = self.generation.is_none_or(|wanted| wanted == generation);
         (in_scope && partition == self.partition).then_some((generation, first))
     }
 
-    /// Returns the keys of the objects that may store the record.
+    /// Returns the keys of the objects that may contain the record.
     pub(crate) fn candidates<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
         let mut folders: BTreeMap<(&str, u32), Vec<(i64, &str)>> = BTreeMap::new();
         for key in keys {
@@ -53,14 +52,14 @@ impl Wanted {
         let mut candidates = BTreeSet::new();
         for objects in folders.into_values() {
             let last = objects.iter().map(|(first, _)| *first).max();
-            let is_near = |first: i64| Some(first) == last || self.offset - first < MAX_OBJECT_SPAN;
+            let is_near = |first: i64| Some(first) == last || self.offset - first < MAX_BATCH_RECORDS;
             candidates.extend(objects.into_iter().filter(|(first, _)| is_near(*first)).map(|(_, key)| key));
         }
         candidates
     }
 
-    /// Returns the records next to one that is in none of the objects that were `read`, for each generation with objects
-    /// of the partition among `keys`.
+    /// Returns the stored records nearest to the wanted record, which must be in none of the objects in `read`. The
+    /// result has one entry for each generation that has objects of the partition among `keys`.
     pub(crate) fn neighbours<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
@@ -92,10 +91,10 @@ impl Wanted {
         neighbours.map(|(generation, (before, after))| Neighbours { generation, before, after }).collect()
     }
 
-    /// Searches an object's lines.
+    /// Searches an object's lines for the record and its neighbours.
     ///
     /// # Errors
-    /// [`LineError`] if a line is not one of the sink's.
+    /// [`LineError`] if the sink did not write a line.
     pub(crate) fn search(&self, text: &str) -> Result<Contents, LineError> {
         let mut contents = Contents::default();
         for (number, line) in (1..).zip(text.lines()) {
@@ -117,7 +116,7 @@ impl Wanted {
     }
 }
 
-/// A record's coordinates in Kafka, as its line has them.
+/// A record's Kafka coordinates, as stored in its line.
 #[derive(Deserialize)]
 struct Coordinates {
     kafka_partition: i32,
@@ -126,45 +125,42 @@ struct Coordinates {
     kafka_generation: u32,
 }
 
-/// The relevant contents of an object.
+/// Result of searching one object.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// The greatest offset below the wanted one.
+    /// The highest offset below the wanted one.
     pub(crate) below: Option<i64>,
-    /// The smallest offset above the wanted one.
+    /// The lowest offset above the wanted one.
     pub(crate) above: Option<i64>,
-    /// The lines of the wanted record.
+    /// The lines that store the wanted record.
     pub(crate) matches: Vec<Match>,
 }
 
-/// A line of the wanted record.
+/// A line that stores the wanted record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Match {
     /// Number of the line, from 1.
     pub(crate) line: usize,
-    /// The generation in the line.
     pub(crate) generation: u32,
-    /// The line.
+    /// Text of the line.
     pub(crate) text: String,
 }
 
-/// The records next to one that is not stored, in one generation.
+/// The stored records before and after one that is not stored, in one generation.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Neighbours {
-    /// The topic's generation.
     pub generation: u32,
-    /// The last stored record before it.
+    /// The last stored record before the wanted one.
     pub before: Option<Neighbour>,
-    /// The first stored record after it.
+    /// The first stored record after the wanted one.
     pub after: Option<Neighbour>,
 }
 
-/// A record next to the wanted one.
+/// A stored record before or after the wanted one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Neighbour {
-    /// The record's offset.
     pub offset: i64,
-    /// The object that stores it.
+    /// Key of the object that contains the record.
     pub key: String,
 }
 

@@ -1,18 +1,18 @@
 //! Validates the JSON value of a record.
 //!
-//! A line that a JSON reader rejects fails every query over its object, so a value is validated in full before it
-//! becomes part of a line: grammar (RFC 8259), surrogate pairs, nesting. The validator copies nothing and passes each
-//! field of the outermost object to its caller on the way.
+//! A line that a JSON parser rejects makes every query over the line's object fail. A value is therefore validated in
+//! full before it becomes part of a line: grammar (RFC 8259), surrogate pairs and nesting depth. The validator copies
+//! nothing, and passes each field of the outermost object to a visitor.
 //!
-//! `serde_json` does not do here: parsing into values rejects numbers beyond the range of a double, skipping values
-//! does not check surrogate pairs, and neither reports where a field begins.
+//! `serde_json` is not suitable: parsing into values rejects numbers beyond the range of a double, skipping values does
+//! not check surrogate pairs, and neither reports the position of a field.
 //!
 //! ```text
-//! validate ---> Scanner: byte by byte, by the grammar
+//! validate ---> Scanner: validates byte by byte, following the grammar
 //!                  |
-//!                  +--> plain: a value of digits or ASCII text, sixteen bytes at a time
+//!                  +--> plain: scans numbers and ASCII strings, sixteen bytes at a time
 //!                  |
-//!                  +--> Visitor: each field of the outermost object, borrowed from the text
+//!                  +--> Visitor: receives each field of the outermost object, borrowed from the input
 //! ```
 
 pub mod plain;
@@ -24,7 +24,8 @@ use std::ops::Range;
 
 use scanner::Scanner;
 
-/// Maximum nesting depth of objects and arrays, including the outermost object.
+/// Maximum nesting depth of objects and arrays, including the outermost object. A value that is nested deeper is
+/// invalid.
 pub const MAX_DEPTH: usize = 128;
 
 /// The type of a JSON value.
@@ -57,26 +58,25 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A field of the outermost object, as it is written in the text.
+/// A field of the outermost object, as it is written in the input.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
-    /// The name as it is written, without quotation marks.
+    /// The name as it is written, escapes included, without quotation marks.
     pub name: &'a str,
-    /// The value as it is written, a string with its quotation marks.
+    /// The value as it is written. A string includes its quotation marks.
     pub value: &'a str,
-    /// The value's type.
     pub kind: Kind,
-    /// Where the name and the value begin, in bytes from the start of the text.
+    /// Byte indexes of `name` and `value` in the input.
     pub starts: (usize, usize),
 }
 
 impl<'a> Field<'a> {
-    /// Returns the name without escapes.
+    /// Returns the name with its escapes resolved.
     pub fn name(&self) -> Cow<'a, str> {
         unescape(self.name)
     }
 
-    /// Returns the content of a string without escapes, or the JSON of any other value.
+    /// Returns the content of a string with its escapes resolved, or any other value as it is written.
     pub fn text(&self) -> Cow<'a, str> {
         match self.kind {
             Kind::String => unescape(&self.value[1..self.value.len() - 1]),
@@ -90,50 +90,50 @@ fn unescape(content: &str) -> Cow<'_, str> {
     if !content.contains('\\') {
         return Cow::Borrowed(content);
     }
-    // This cannot fail, because every escape has been validated; if it did, the text would stay as it is.
+    // This cannot fail, because every escape has been validated. If it did, the escapes would stay unresolved.
     serde_json::from_str(&format!("\"{content}\"")).map_or(Cow::Borrowed(content), Cow::Owned)
 }
 
-/// Why a text is not a valid JSON object.
+/// Error returned when a string is not a valid JSON object.
 ///
-/// Quarantine reasons contain these texts, so they must not change.
+/// Quarantine reasons contain these messages, so the messages must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// The text is not JSON.
+    /// The string is not JSON.
     #[error("not JSON: {expected} expected at byte {at}")]
     NotJson {
         /// The element that the grammar requires at this position.
         expected: &'static str,
-        /// Position of the error, from the start of the value.
+        /// Byte index of the error in the string.
         at: usize,
     },
-    /// A `\u` escape that is half of a surrogate pair.
+    /// A `\u` escape is half of a surrogate pair, and the other half is missing.
     #[error("lone surrogate at byte {at}")]
     LoneSurrogate {
-        /// Position of the escape, from the start of the value.
+        /// Byte index of the escape in the string.
         at: usize,
     },
-    /// Nested deeper than [`MAX_DEPTH`].
+    /// The value is nested deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH}")]
     TooDeep,
-    /// The text is JSON, but not an object.
+    /// The string is JSON, but not an object.
     #[error("not an object but {0}")]
     NotObject(Kind),
 }
 
-/// The position of a JSON object in a text, and how it is written.
+/// Position and layout of a JSON object in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// From the first brace to the last, in bytes from the start of the text.
+    /// Byte range from the opening brace to the closing brace, both included.
     pub range: Range<usize>,
-    /// The object has no fields.
+    /// `true` if the object has no fields.
     pub is_empty: bool,
-    /// The white space in the object contains a line feed or a carriage return.
+    /// `true` if the white space in the object contains a line feed or a carriage return.
     pub has_line_breaks: bool,
 }
 
 impl Object {
-    /// An object with fields, on one line, which is the whole text.
+    /// Describes an object with fields that is written on one line and fills an input of `length` bytes.
     pub fn bare(length: usize) -> Self {
         Object { range: 0..length, is_empty: false, has_line_breaks: false }
     }
@@ -141,13 +141,13 @@ impl Object {
 
 /// Receives the fields of the outermost object, in order.
 pub trait Visitor<'a> {
-    /// Why the object is rejected.
+    /// The visitor's reason to reject an object. Must be able to represent every [`JsonError`].
     type Error: From<JsonError>;
 
     /// Receives the next field.
     ///
     /// # Errors
-    /// If the visitor rejects the object. Validation stops.
+    /// If the visitor rejects the object. Validation then stops.
     fn visit_field(&mut self, field: Field<'a>) -> Result<(), Self::Error>;
 }
 
@@ -162,10 +162,10 @@ impl<'a> Visitor<'a> for IgnoreFields {
     }
 }
 
-/// Checks that `text` is one JSON object, and passes each of its fields to the visitor.
+/// Checks that `text` is a single JSON object, and passes each of the object's fields to the visitor.
 ///
 /// # Errors
-/// The first error: a [`JsonError`] or the visitor's.
+/// The first error, either a [`JsonError`] or one that the visitor returns.
 pub fn validate<'a, V: Visitor<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Error> {
     let mut scanner = Scanner::new(text);
     scanner.eat_white_space();
@@ -213,7 +213,7 @@ mod tests {
         let object = validated(text).unwrap();
         assert_eq!(&text[object.range.clone()], "{\"a\": 1,\r\n\"b\":[]}");
         assert!(object.has_line_breaks && !object.is_empty);
-        assert!(!validated("\n{ \"a\":1}\n").unwrap().has_line_breaks, "line breaks around it do not count");
+        assert!(!validated("\n{ \"a\":1}\n").unwrap().has_line_breaks, "line breaks around the object do not count");
         assert!(validated("{ }").unwrap().is_empty);
     }
 
@@ -259,7 +259,7 @@ mod tests {
             ("\u{feff}{}", "a value", 0),
         ] {
             assert_eq!(validated(text), Err(JsonError::NotJson { expected, at }), "{text}");
-            // Far from the end of the text, where values are scanned in blocks.
+            // Repeats the error far from the end of the input, where values are scanned in blocks.
             if let Some(start) = text.strip_suffix('}').filter(|start| start.len() > 4) {
                 let text = format!("{start},\"b\":\"something more\"}}");
                 assert_eq!(validated(&text), Err(JsonError::NotJson { expected, at }), "{text}");
@@ -336,7 +336,7 @@ mod tests {
             text[at] = byte;
             if let Ok(text) = std::str::from_utf8(&text) {
                 let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
-                // A number beyond f64 is JSON all the same; serde_json refuses to hold it.
+                // A number beyond the range of f64 is valid JSON, but serde_json rejects it.
                 let out_of_range = theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
                 prop_assert!(validated(text).is_ok() == theirs.is_ok() || out_of_range, "{} {:?}", text, theirs);
             }

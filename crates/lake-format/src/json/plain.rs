@@ -1,13 +1,14 @@
 //! Recognises plain values: ASCII strings without escapes and numbers without an exponent.
 //!
-//! Most values are plain. The scanner validates any other value, an invalid one, and one that is too near the end of
-//! the text to read a whole block. These functions keep the position in registers instead of the scanner's fields,
-//! which is what makes them fast.
+//! Most values are plain. The scanner validates all others, and values that are too close to the end of the input to
+//! read a whole block. These functions are fast because they keep the position in a register instead of the scanner's
+//! fields.
 
 use super::Kind;
 use byte_scan::simd::{BLOCK, Block, ByteMask};
 
-/// Scans the plain value at position `at`. Returns its end and its type, or `None` if it is not plain.
+/// Scans the plain value at byte index `at`. Returns the index of the value's end and its type, or `None` if the value
+/// is not plain or too close to the end of the input.
 #[inline]
 pub(crate) fn scan(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     let (end, kind) = match scan_block(block(bytes, at)?) {
@@ -17,8 +18,9 @@ pub(crate) fn scan(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     (!matches!(bytes.get(end), Some(b'.' | b'e' | b'E'))).then_some((end, kind))
 }
 
-/// Scans the plain value at the start of a block. Returns its length and its type, or `None` if it is not plain or does
-/// not end within the block. Does not check what follows a number, such as an exponent.
+/// Scans the plain value at the start of a block. Returns the value's length in bytes and its type, or `None` if the
+/// value is not plain, is negative or does not end within the block. Does not check what follows a number, such as an
+/// exponent.
 #[inline]
 pub fn scan_block(block: &Block) -> Option<(usize, Kind)> {
     if block[0] == b'"' {
@@ -37,8 +39,14 @@ pub fn scan_block(block: &Block) -> Option<(usize, Kind)> {
     (end < BLOCK && end != point + 1).then_some((end, Kind::Number))
 }
 
-/// Scans a plain value of any length, or a negative number, at position `at`. Returns its end and its type. Such values
-/// are rare; a function that is not inlined keeps them out of the way of the others.
+/// Scans a plain value of any length, or a negative number, at byte index `at`. Returns the index of the value's end
+/// and its type, or `None` if the value is not plain or too close to the end of `bytes`. Does not check what follows a
+/// number.
+///
+/// Not inlined, so that long values and negative numbers, which are rare, do not slow down the scan of other values.
+///
+/// # Panics
+/// If `at` is not less than the length of `bytes`.
 #[inline(never)]
 pub fn scan_long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     let mut end = at + 1;
@@ -60,7 +68,8 @@ pub fn scan_long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     (end != point + 1).then_some((end, Kind::Number))
 }
 
-/// Returns the position of the first byte at or after `at` that is not a digit, or `None` near the end of the text.
+/// Returns the index of the first byte at or after `at` that is not a digit, or `None` if the byte is too close to the
+/// end of `bytes`.
 #[inline]
 fn end_of_digits(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {

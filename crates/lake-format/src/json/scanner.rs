@@ -1,19 +1,19 @@
-//! A scanner that validates JSON byte by byte, by the grammar.
+//! Scanner: validates JSON byte by byte, following the grammar.
 //!
-//! Methods named `eat_...` and `expect_...` advance the position.
+//! Methods whose names begin with `eat` or `expect` advance the position.
 
 use std::ops::Range;
 
 use super::{Field, IgnoreFields, JsonError, Kind, MAX_DEPTH, Visitor, plain};
 use byte_scan::simd::{BLOCK, ByteMask};
 
-/// A position in a text.
+/// A position in the input.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
-    /// Position in bytes from the start.
+    /// Byte index of the next byte to scan.
     pub(super) at: usize,
-    /// White space before the position contains a line feed or a carriage return.
+    /// Set to `true` when the scanned white space contains a line feed or a carriage return.
     pub(super) line_breaks: bool,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Scanner<'a> {
         if self.at == self.bytes.len() { Ok(()) } else { self.reject("end of the value") }
     }
 
-    /// Validates a value of any type inside `depth` open objects and arrays.
+    /// Validates a value of any type that is nested in `depth` objects and arrays.
     pub(super) fn eat_value(&mut self, depth: usize) -> Result<Kind, JsonError> {
         match self.peek() {
             Some(b'{') => {
@@ -115,7 +115,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Validates a field's name and the colon after it. Returns the range of the name without quotation marks.
+    /// Validates a field's name and the colon after it. Returns the byte range of the name, without quotation marks.
     fn eat_name(&mut self) -> Result<Range<usize>, JsonError> {
         let start = self.at + 1;
         self.eat_string()?;
@@ -162,7 +162,7 @@ impl<'a> Scanner<'a> {
     fn eat_string(&mut self) -> Result<(), JsonError> {
         self.expect(b'"', "'\"'")?;
         loop {
-            // Whole blocks, until a byte ends the string or needs a closer look.
+            // Skips whole blocks until a byte ends the string or must be examined.
             while let Some(block) = self.bytes[self.at..].first_chunk() {
                 let special = ByteMask::special(block).first();
                 self.at += special;
@@ -209,7 +209,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Validates the `u` at the position and the four hexadecimal digits after it. Returns their UTF-16 code unit.
+    /// Skips the `u` at the position and validates the four hexadecimal digits after it. Returns their UTF-16 code
+    /// unit.
     fn eat_utf16_unit(&mut self) -> Result<u32, JsonError> {
         self.at += 1;
         let mut unit = 0;

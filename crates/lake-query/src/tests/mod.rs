@@ -1,4 +1,4 @@
-//! Queries over lakes in memory.
+//! Tests of queries over lakes in memory.
 
 use datafusion::prelude::SessionContext;
 
@@ -34,7 +34,7 @@ fn line(offset: u64, date: &str, close: &str) -> String {
     )
 }
 
-/// Creates three days with three codecs and the offsets 0 to 4.
+/// Creates a lake with three days, each with a different codec, and the offsets 0 to 4.
 async fn mixed() -> Store {
     let store = Store::new();
     let first = [line(0, "2026-01-02", "1.5"), line(1, "2026-01-03", "null")].concat();

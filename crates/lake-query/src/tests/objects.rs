@@ -1,4 +1,4 @@
-//! Which objects are read, and the errors of those that cannot be.
+//! Tests of which objects are read, and of the errors for objects that cannot be decoded.
 
 use super::*;
 
@@ -131,7 +131,7 @@ async fn decode_error_names_the_line() {
     store.put("data/quotes/dt=2026-02-01/0-0.parquet", "PAR1").await;
     let session = open(&store, "quotes").await;
     let message = error(&session, "SELECT count(*) FROM quotes").await;
-    assert!(message.ends_with("its name ends in none of .json, .json.gz, .json.zst"), "{message}");
+    assert!(message.ends_with("the object's name does not end in .json, .json.gz or .json.zst"), "{message}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Findings that CSV files do not produce, and near misses.
+//! Tests of findings that CSV files cannot produce, and of data that is almost a finding.
 
 use super::*;
 
@@ -8,7 +8,7 @@ async fn ask(store: &Store, question: &str) -> String {
     csv(&session, query.sql).await
 }
 
-/// Stores quotes with consecutive offsets, given as symbol, date and close, each as JSON.
+/// Stores quotes with consecutive offsets. Each is given as symbol and date, both as JSON, and close.
 async fn quotes(rows: &[(&str, String, f64)]) -> Store {
     let line = |(offset, (symbol, date, close)): (usize, &(&str, String, f64))| {
         format!(
@@ -22,7 +22,7 @@ async fn quotes(rows: &[(&str, String, f64)]) -> Store {
     store
 }
 
-/// Returns the quotes of `days` days in months of 28 days, without the days that are `closed`.
+/// Returns one quote for each of `days` days, in months of 28 days, except for the days that are `closed`.
 fn year(symbol: &'static str, days: usize, closed: impl Fn(usize) -> bool) -> Vec<(&'static str, String, f64)> {
     let date = |day: usize| format!("\"2025-{:02}-{:02}\"", day / 28 + 1, day % 28 + 1);
     let open = (0..days).filter(|day| !closed(*day));
@@ -88,7 +88,7 @@ async fn other_holidays_and_a_later_start_are_not_gaps() {
     let header = "symbol,session_before,first_missing,sessions_missing,session_after,findings\n";
     assert_eq!(ask(&quotes(&rows).await, "gaps").await, header);
 
-    // Two weeks without W2 are one gap, whatever the number of sessions.
+    // Two weeks without quotes of W2 are one gap, whatever the number of missing sessions.
     let silent =
         |symbol: &str, date: &str| symbol == "\"W2\"" && ("\"2025-06-01"..="\"2025-06-14").contains(&&date[..11]);
     let holed: Vec<_> = rows.into_iter().filter(|(symbol, date, _)| !silent(symbol, date)).collect();

@@ -1,4 +1,4 @@
-//! Which tables and rows a session has.
+//! Tests of a session's tables and their rows.
 
 use datafusion::arrow::array::RecordBatch;
 

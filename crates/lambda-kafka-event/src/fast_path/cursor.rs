@@ -1,18 +1,18 @@
 //! A cursor over compact JSON: ASCII, no white space, no escapes.
 //!
-//! A method that begins with `eat` consumes what it finds and returns `false` if something else is next. A method that
-//! begins with `expect` answers [`Unsupported`] instead; the cursor's position is then undefined.
+//! `eat` consumes the given bytes and returns `true`, or returns `false` if different bytes are next. A method whose
+//! name begins with `expect` returns [`Unsupported`] in that case, and leaves the cursor at an unspecified position.
 
 use serde_json::value::RawValue;
 
 use byte_scan::digits;
 use byte_scan::simd::{BLOCK, ByteMask};
 
-/// The fast path does not read this text; the serde fallback has to.
+/// Error returned when the fast path does not support the text. The serde fallback must read it instead.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unsupported;
 
-/// A position in a text.
+/// A position in the text of an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     text: &'a [u8],
@@ -27,7 +27,7 @@ pub(super) struct ByteRange {
     pub(super) end: usize,
 }
 
-/// What follows an element of a list or an object.
+/// The character after an element of a list or an object.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Separator {
     /// A comma: another element follows.
@@ -50,7 +50,7 @@ impl<'a> Cursor<'a> {
         &self.text[self.position..]
     }
 
-    /// Returns the text from `start` to `end`, or `None` if it ends before it starts.
+    /// Returns the text from `start` up to `end`, or `None` if `end` is less than `start`.
     pub(super) fn slice(&self, start: usize, end: usize) -> Option<&'a [u8]> {
         self.text.get(start..end)
     }
@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
         self.text.get(self.position + 1).copied()
     }
 
-    /// Consumes `bytes` if they are next.
+    /// Consumes `bytes` and returns `true` if they are next. Otherwise returns `false`.
     #[inline]
     pub(super) fn eat(&mut self, bytes: &[u8]) -> bool {
         let is_next = starts_with(self.rest(), bytes);
@@ -84,7 +84,8 @@ impl<'a> Cursor<'a> {
         Ok(Separator::End)
     }
 
-    /// Consumes the rest of a string up to its closing quotation mark, which stays next. Returns what it has consumed.
+    /// Consumes the rest of a string up to its closing quotation mark, but not the mark itself. Returns the consumed
+    /// bytes.
     #[inline]
     pub(super) fn expect_until_quote(&mut self) -> Result<&'a [u8], Unsupported> {
         let rest = self.rest();
@@ -104,7 +105,7 @@ impl<'a> Cursor<'a> {
         if rest.get(length) == Some(&b'"') { Ok(&rest[..length]) } else { Err(Unsupported) }
     }
 
-    /// Consumes a string. Returns its content and where it is.
+    /// Consumes a string. Returns its content and the byte range of the content.
     #[inline]
     pub(super) fn expect_string(&mut self) -> Result<(&'a [u8], ByteRange), Unsupported> {
         self.expect(b"\"")?;
@@ -115,7 +116,7 @@ impl<'a> Cursor<'a> {
         Ok((content, ByteRange { start, end }))
     }
 
-    /// Consumes a whole number of at most 18 digits. Returns it and where it is.
+    /// Consumes a whole number of at most 18 digits. Returns the number and its byte range.
     #[inline]
     pub(super) fn expect_number(&mut self) -> Result<(i64, ByteRange), Unsupported> {
         let start = self.position;
@@ -134,7 +135,7 @@ impl<'a> Cursor<'a> {
         Ok((if is_negative { -number } else { number }, ByteRange { start, end: self.position }))
     }
 
-    /// Consumes any JSON value but `null`, whose text it returns.
+    /// Consumes any JSON value except `null`, and returns its text.
     pub(super) fn expect_json(&mut self) -> Result<&'a RawValue, Unsupported> {
         let rest = self.rest();
         let length = if rest.starts_with(b"[]") {
@@ -149,8 +150,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Works like `text.starts_with(start)`, without the call to `memcmp` that a length unknown at compile time costs:
-/// compares whole blocks, the last of which overlaps the one before it.
+/// Works like `text.starts_with(start)`, but without the call to `memcmp` that a length unknown at compile time would
+/// cost. Compares whole blocks; the last block overlaps the one before it.
 #[inline]
 fn starts_with(text: &[u8], start: &[u8]) -> bool {
     let Some(text) = text.get(..start.len()) else { return false };

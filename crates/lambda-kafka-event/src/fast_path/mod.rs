@@ -1,9 +1,9 @@
 //! Fast path: reads an event as Lambda's event source writes it, record by record, in a single pass.
 //!
 //! Lambda writes compact JSON: ASCII, no white space, no escapes, each field once. The fast path reads exactly that,
-//! sixteen bytes at a time, and answers [`Unsupported`] to everything else: white space, an escape, a field of another
-//! type, malformed JSON. It never reports an error. The serde fallback reads the event again and finds out what is
-//! wrong.
+//! sixteen bytes at a time, and returns [`Unsupported`] for everything else: white space, an escape, a field of a
+//! different type, malformed JSON. It never reports an error. The serde fallback reads the event again, and returns an
+//! error if the event is invalid.
 //!
 //! ```text
 //!                 event text
@@ -23,8 +23,8 @@
 //!     the record       fallback reads the whole event
 //! ```
 //!
-//! `cursor` reads the pieces of JSON, `record_template` compares a record with the one before it. A property test
-//! checks that both ways read the same records from the same text.
+//! `cursor` reads JSON tokens, and `record_template` compares a record with the one before it. A property test checks
+//! that the fast path and the fallback read the same records from the same text.
 
 mod cursor;
 mod record_template;
@@ -43,13 +43,14 @@ use crate::record::{Payload, Record, no_timestamp};
 pub(crate) struct Reader<'a> {
     cursor: Cursor<'a>,
     state: State,
-    /// Content of the field `eventSource`, if the reader has passed it.
+    /// Value of the field `eventSource`, or `None` if the reader has not read the field yet.
     pub(crate) event_source: Option<&'a [u8]>,
     has_records: bool,
     /// The record read last.
     pub(crate) record: Record<'a>,
     template: Option<RecordTemplate<'a>>,
-    /// The record read last matched the template, so its topic and partition are those of the record before it.
+    /// `true` if the record read last matched the template, so that its topic and partition are those of the record
+    /// before it.
     pub(crate) matched_template: bool,
 }
 
@@ -62,13 +63,13 @@ pub(crate) enum Step {
     End,
 }
 
-/// The part of the event that the reader has passed last.
+/// The part of the event that the reader has read last.
 #[derive(Clone, Copy, Debug)]
 enum State {
     Nothing,
     EventField,
     RecordList,
-    /// The bracket of a list or the comma after a record: a record follows.
+    /// The opening bracket of a list or the comma after a record. A record follows.
     RecordSeparator,
     Record,
 }
@@ -126,7 +127,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a field of the event. Of `records`, reads what comes before the first record.
+    /// Reads a field of the event. Of the field `records`, reads only the part before the first record.
     fn read_event_field(&mut self) -> Result<(), Unsupported> {
         self.state = State::EventField;
         let cursor = &mut self.cursor;
@@ -145,7 +146,7 @@ impl<'a> Reader<'a> {
         cursor.expect(b"\"")
     }
 
-    /// Reads a list's name and opening bracket, or the whole list if it is empty.
+    /// Reads a list's name and opening bracket, and also its closing bracket if the list is empty.
     fn begin_record_list(&mut self) -> Result<(), Unsupported> {
         self.cursor.expect(b"\"")?;
         self.cursor.expect_until_quote()?;
@@ -166,8 +167,8 @@ impl<'a> Reader<'a> {
         self.read_record_fields()
     }
 
-    /// Reads a record field by field, in any order, and makes a template of it.
-    // Inlined, it would slow down `advance` for the records that match the template.
+    /// Reads a record field by field, in any order, and creates a template from it.
+    // Inlining would slow down `advance` for the records that match the template.
     #[inline(never)]
     fn read_record_fields(&mut self) -> Result<(), Unsupported> {
         let (mut topic, mut partition, mut offset, mut timestamp) = (None, None, None, None);
@@ -217,7 +218,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A field of a record, in Lambda's order.
+/// The fields of a record, in Lambda's order.
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Topic,
@@ -230,7 +231,7 @@ enum Field {
     Headers,
 }
 
-/// Consumes a field's name and its colon. The first letter decides which name to compare with.
+/// Consumes a field's name and its colon. The first letter determines the names to compare with.
 #[inline]
 fn expect_field(cursor: &mut Cursor<'_>) -> Result<Field, Unsupported> {
     let (field, name): (_, &[u8]) = match cursor.peek_second() {
@@ -254,7 +255,7 @@ fn expect_field(cursor: &mut Cursor<'_>) -> Result<Field, Unsupported> {
     Ok(field)
 }
 
-/// Sets a field. The fast path does not support a record that has it twice.
+/// Sets a field. Returns [`Unsupported`] if the field is already set: the fast path does not support repeated fields.
 #[inline]
 fn set_once<T>(field: &mut Option<T>, value: T) -> Result<(), Unsupported> {
     match field.replace(value) {

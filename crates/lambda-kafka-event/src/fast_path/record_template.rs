@@ -1,8 +1,8 @@
-//! Record template: what a record has in common with the one before it.
+//! Record template: the text that a record has in common with the one before it.
 //!
-//! Topic, partition, headers and the names of the fields are mostly the same to the byte, and often the timestamp and
-//! the key are, too, while the offset grows by one. Such a record is read by comparing it with the text that the
-//! template predicts:
+//! Topic, partition, headers and field names are usually the same to the byte, and often the timestamp and the key are,
+//! too, while the offset increases by one. Such a record is read by comparing it with the text that the template
+//! predicts:
 //!
 //! ```text
 //! {"topic":"t","partition":0,"offset":41,"timestamp":1764028800123,...,"key":"SFNJ","value":"eyJh","headers":[]}
@@ -12,20 +12,21 @@
 //! {"topic":"t","partition":0,"offset":42,"timestamp":1764028800123,...,"key":"SFNJ","value":"
 //! ```
 //!
-//! If the predicted text is next, only the value is read. If it is not, the template compares the parts around offset,
-//! timestamp and key, and reads these three as well. If a part differs, the record is read field by field.
+//! If the predicted text is next, only the value is read. Otherwise, the text around offset, timestamp and key is
+//! compared, and these three fields are read as well. If that text differs, the record is read field by field.
 
 use byte_scan::digits;
 
 use super::cursor::{ByteRange, Cursor, Unsupported};
 use crate::record::{Payload, Record};
 
-/// How the last record was written.
+/// The text of the last record, split at its variable parts, and a prediction of the next record.
 #[derive(Debug)]
 pub(super) struct RecordTemplate<'a> {
     /// Text of the next record up to its value, if its timestamp and key are those of the last record.
     predicted: Vec<u8>,
-    /// End of the offset in `predicted`; `None` if the next offset has one more digit, so that the prediction is wrong.
+    /// Index in `predicted` just past the digits of the offset. `None` if the next offset has one more digit, which
+    /// makes the prediction wrong.
     offset_end: Option<usize>,
     before_offset: &'a [u8],
     before_timestamp: &'a [u8],
@@ -35,7 +36,7 @@ pub(super) struct RecordTemplate<'a> {
     after_value: &'a [u8],
 }
 
-/// Where a record's variable parts are, without the quotation marks of key and value.
+/// Byte ranges of a record and its variable parts, without the quotation marks of key and value.
 #[derive(Debug)]
 pub(super) struct FieldRanges {
     pub(super) record: ByteRange,
@@ -46,7 +47,7 @@ pub(super) struct FieldRanges {
 }
 
 impl<'a> RecordTemplate<'a> {
-    /// Makes a template of a record in `text`. Returns `None` if its parts are in another order than Lambda's.
+    /// Creates a template from a record in `text`. Returns `None` if the record's fields are not in Lambda's order.
     pub(super) fn new(text: Cursor<'a>, ranges: &FieldRanges) -> Option<Self> {
         let FieldRanges { record, offset, timestamp, key, value } = *ranges;
         let between = |one: ByteRange, other: ByteRange| text.slice(one.end, other.start);
@@ -67,7 +68,8 @@ impl<'a> RecordTemplate<'a> {
         Some(template)
     }
 
-    /// Consumes the next record if it matches the template. `record` holds the one before it and is overwritten.
+    /// Consumes the next record if it matches the template. `record` must contain the record before it, and is
+    /// overwritten.
     #[inline]
     pub(super) fn expect_record(
         &mut self,
@@ -85,7 +87,7 @@ impl<'a> RecordTemplate<'a> {
         cursor.expect(self.after_value)
     }
 
-    /// Consumes a record up to its value, with any offset, timestamp and key.
+    /// Consumes a record that matches the template up to its value, with any offset, timestamp and key.
     fn expect_until_value(&mut self, cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Result<(), Unsupported> {
         let start = cursor.position;
         cursor.expect(self.before_offset)?;
@@ -106,7 +108,8 @@ impl<'a> RecordTemplate<'a> {
         Ok(())
     }
 
-    /// Predicts the record after one that is written like this up to its value.
+    /// Predicts the text of the next record from the last record's text up to its value, in which the digits of the
+    /// offset end at index `offset_end`.
     fn predict(&mut self, until_value: &[u8], offset_end: usize) {
         self.predicted.clear();
         self.predicted.extend_from_slice(until_value);

@@ -1,12 +1,12 @@
-//! Differential tests: whatever the fast path reads, the fallback reads as the same.
+//! Differential tests: the fallback reads the same records as the fast path.
 
 use super::*;
 use crate::fallback;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Records that match the template of the one before with another offset, timestamp, key or value, and records that do
-/// not.
+/// Records that match the template of the record before them, with a different offset, timestamp, key or value, and
+/// records that do not match it.
 const EVENT: &str = concat!(
     r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"h:9092,i:9092","records":{"t-0":["#,
     r#"{"topic":"t","partition":0,"offset":8,"timestamp":1545084650987,"timestampType":"CREATE_TIME","key":"c3ltYm9s","value":"eyJhIjoxfQ==","headers":[{"h":[104,-61]}]},"#,
@@ -19,7 +19,8 @@ const EVENT: &str = concat!(
     r#""t-1":[],"t-2":[{"headers":[{"é":null}],"offset":0,"partition":2,"topic":"t"}]}}"#,
 );
 
-/// The event source if the fast path reads the whole event, and the records that it reads.
+/// Returns the event source, or [`Unsupported`] if the fast path does not read the whole event, and the records that
+/// the fast path reads.
 fn read(text: &str) -> (Result<Option<&[u8]>, Unsupported>, Vec<Record<'_>>) {
     let mut reader = Reader::new(text.as_bytes());
     let mut records = Vec::new();

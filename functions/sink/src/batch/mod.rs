@@ -1,5 +1,5 @@
-//! Turns an event into lines, without I/O: each record is validated, becomes a line with its coordinates, and is
-//! assigned to an object prefix of its partition.
+//! Turns an event into lines, without I/O: validates each record, writes it as a line with its coordinates, and chooses
+//! its object prefix.
 
 mod partition_batch;
 mod quarantine_line;
@@ -20,7 +20,7 @@ use lake_format::keys::{Hour, KeyLayout, ObjectPrefix};
 use lake_format::record_line::{self, Coordinates};
 use lambda_kafka_event::{EventError, Payload, Record, Records};
 
-/// The records of an event as lines of objects.
+/// The records of an event, as lines ready to be written to objects.
 #[derive(Debug)]
 pub struct Batch<'c> {
     layout: &'c KeyLayout,
@@ -33,13 +33,13 @@ pub struct Batch<'c> {
 }
 
 impl<'c> Batch<'c> {
-    /// Creates an empty batch with memory for the records of an event of `event_len` bytes.
+    /// Creates an empty batch with enough capacity for the lines of an event of `event_len` bytes.
     pub(crate) fn new(config: &'c Config, event_len: usize) -> Self {
         Batch {
             layout: &config.layout,
             validator: Validator::new(config),
-            // Enough for all lines: base64 makes a value a third longer, and an event has more around a value than a
-            // line.
+            // Enough for all lines: base64 makes a value a third longer, and an event has more text around each value
+            // than a line has.
             lines: Vec::with_capacity(event_len / 4 * 3),
             partitions: Vec::new(),
             last_partition: 0,
@@ -56,10 +56,10 @@ impl<'c> Batch<'c> {
         Ok(batch)
     }
 
-    /// Adds up to `limit` of an event's next records. Returns `false` if the event has no more records.
+    /// Adds up to `limit` of the event's next records. Returns `false` once the event has no more records.
     ///
     /// # Errors
-    /// [`EventError`] if the text is not a Kafka event. None of the batch's records may be stored then.
+    /// [`EventError`] if the text is not a Kafka event. The caller must then store none of the batch's records.
     pub(crate) fn add_records(&mut self, records: &mut Records<'_>, limit: usize) -> Result<bool, EventError> {
         for _ in 0..limit {
             match records.advance()? {
@@ -70,7 +70,7 @@ impl<'c> Batch<'c> {
         Ok(true)
     }
 
-    /// The batches of the partitions, in the order in which they first appear in the event.
+    /// Returns the partition batches, in the order in which the partitions first appear in the event.
     pub fn partitions(&self) -> &[PartitionBatch] {
         &self.partitions
     }
@@ -80,7 +80,8 @@ impl<'c> Batch<'c> {
         partition.records(&self.lines)
     }
 
-    /// Concatenates lines of [`Batch::records`]. Does not copy them if they follow each other, which they mostly do.
+    /// Concatenates lines from [`Batch::records`]. Borrows the lines without copying if they are adjacent, as they
+    /// mostly are.
     pub fn concat<'b>(&'b self, lines: &[&'b [u8]]) -> Cow<'b, [u8]> {
         let are_adjacent = lines.windows(2).all(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr());
         let length: usize = lines.iter().map(|line| line.len()).sum();
@@ -117,8 +118,8 @@ impl<'c> Batch<'c> {
     }
 }
 
-/// Appends the rest of a valid record's line and returns its object prefix. May also append bytes before it returns an
-/// error.
+/// Appends a record's value to its line and returns the record's object prefix. May have appended bytes when it returns
+/// an error.
 fn append_value(
     record: &Record<'_>,
     layout: &KeyLayout,
@@ -130,7 +131,7 @@ fn append_value(
     match &record.value {
         Payload::Absent => return Err(InvalidRecord::Tombstone),
         Payload::Json(json) => lines.extend_from_slice(json.get().as_bytes()),
-        // Decodes in place: the bytes become part of the line.
+        // Decodes directly into the line.
         Payload::Base64(encoded) => {
             STANDARD.decode_append(&**encoded, lines).map_err(|_| InvalidRecord::NotBase64)?;
         }

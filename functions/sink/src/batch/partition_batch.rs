@@ -1,4 +1,4 @@
-//! The records of one partition in a batch: the object prefix of each, and where its line is.
+//! The records of one partition in a batch, each with its object prefix and the byte range of its line.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,19 +9,17 @@ use lake_format::record_line::LineHead;
 /// The records of one partition in a batch.
 #[derive(Debug)]
 pub struct PartitionBatch {
-    /// Name of the topic.
     pub topic: String,
-    /// Number of the partition.
     pub partition: i32,
     /// Object prefixes of the records, such as `data/quotes/dt=2026-11-21/`. The commit protocol's groups are indexes
     /// into this list.
     pub prefixes: Vec<String>,
-    /// For each prefix, `true` if its objects hold valid records, `false` if they are in the quarantine.
+    /// For each prefix, `true` if its objects contain valid records, `false` if the prefix is in the quarantine.
     pub is_data: Vec<bool>,
     /// In the order of the event.
     records: Vec<Entry>,
     prefix_indexes: HashMap<ObjectPrefix<'static>, usize>,
-    /// Prefix of the record added last, and its index. Mostly the next record has the same.
+    /// Object prefix of the record added last, and its index. Most records have the same prefix as the previous one.
     last_prefix: Option<(ObjectPrefix<'static>, usize)>,
     /// Writes the beginning of the partition's lines.
     pub(super) head: LineHead,
@@ -30,9 +28,9 @@ pub struct PartitionBatch {
 #[derive(Debug)]
 struct Entry {
     offset: i64,
-    /// Index of the record's object prefix.
+    /// Index of the record's object prefix in [`PartitionBatch::prefixes`].
     prefix: usize,
-    /// Where the record's line is in the batch's lines.
+    /// Byte range of the record's line in the batch's lines.
     line: Range<usize>,
 }
 
@@ -50,7 +48,7 @@ impl PartitionBatch {
         }
     }
 
-    /// Number of the partition's records in the event, duplicates included.
+    /// Returns the number of the partition's records in the event, duplicates included.
     pub fn len(&self) -> u64 {
         self.records.len() as u64
     }
@@ -60,7 +58,7 @@ impl PartitionBatch {
         self.records.is_empty()
     }
 
-    /// Adds a record whose line is at `line` in the batch's lines.
+    /// Adds a record. `line` is the byte range of its line in the batch's lines.
     #[inline]
     pub(super) fn push(&mut self, offset: i64, prefix: ObjectPrefix<'static>, line: Range<usize>, layout: &KeyLayout) {
         let prefix = match &self.last_prefix {
@@ -70,7 +68,7 @@ impl PartitionBatch {
         self.records.push(Entry { offset, prefix, line });
     }
 
-    /// Returns the index of a prefix, which is added if it is new.
+    /// Returns the index of a prefix, and adds the prefix if it is new.
     fn prefix_index(&mut self, prefix: ObjectPrefix<'static>, layout: &KeyLayout) -> usize {
         let index = *self.prefix_indexes.entry(prefix.clone()).or_insert_with(|| {
             self.prefixes.push(layout.directory(&self.topic, &prefix));

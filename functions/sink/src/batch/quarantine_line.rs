@@ -1,4 +1,4 @@
-//! The line of an invalid record in the quarantine.
+//! Quarantine line: stores an invalid record with its coordinates, the reason, its key, value and headers.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use lake_format::InvalidRecord;
 use lake_format::record_line::{self, Coordinates};
 use lambda_kafka_event::{Payload, Record};
 
-/// Appends a record's quarantine line, line feed included.
+/// Appends a record's quarantine line, including the line feed.
 pub(super) fn append(
     record: &Record<'_>,
     coordinates: &Coordinates,
@@ -23,7 +23,7 @@ pub(super) fn append(
     out.extend_from_slice(b",\"key\":");
     append_payload(&record.key, out);
     match &record.value {
-        // Checked whatever the reason is: a record without a timestamp can have a value that is not base64, too.
+        // Checked for every reason, because a record without a timestamp can also have a value that is not base64.
         Payload::Base64(raw) if base64_simd::STANDARD.decode_to_vec(&**raw).is_err() => {
             out.extend_from_slice(b",\"value\":null,\"value_raw\":");
             append_string(&String::from_utf8_lossy(raw), out);
@@ -46,8 +46,8 @@ pub(super) fn append(
     out.extend_from_slice(b"}\n");
 }
 
-/// Returns `true` if two lines are of the same record. Two quarantine lines may differ in their reason: another version
-/// of the sink may phrase it differently.
+/// Returns `true` if two lines contain the same record. Quarantine lines may differ in their reason, because a
+/// different version of the sink may phrase the reason differently.
 pub(crate) fn is_same_record(a: &[u8], b: &[u8]) -> bool {
     match (without_reason(a), without_reason(b)) {
         (Some(a), Some(b)) => a == b,
@@ -73,13 +73,13 @@ fn without_reason(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Returns `true` for headers in the form that Lambda sends. Any other JSON is stored as a string, because it could
-/// hold what makes a line invalid.
+/// make the line invalid, for example with a lone surrogate.
 fn are_lambda_headers(json: &str) -> bool {
     serde_json::from_str::<Vec<HashMap<String, Option<Vec<i16>>>>>(json).is_ok()
 }
 
-/// Appends a payload in base64, as it was sent. JSON that a schema registry has decoded is encoded again, so that the
-/// column holds one type.
+/// Appends a payload as a base64 string, or `null` if the payload is absent. JSON that a schema registry has decoded is
+/// encoded again, so that all values of the column have the same type.
 fn append_payload(payload: &Payload<'_>, out: &mut Vec<u8>) {
     match payload {
         Payload::Absent => out.extend_from_slice(b"null"),
@@ -90,8 +90,9 @@ fn append_payload(payload: &Payload<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a JSON string. Writing to memory cannot fail.
+/// Appends `text` as a JSON string.
 fn append_string(text: &str, out: &mut Vec<u8>) {
+    // Writing to memory cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
 

@@ -1,4 +1,4 @@
-//! Tests from an event to lines and object prefixes.
+//! Tests that turn an event into lines and object prefixes.
 
 use super::*;
 use crate::testing;
@@ -24,7 +24,7 @@ fn record(partition: i32, offset: i64, value: &str) -> Value {
            "value": encoded(value), "headers": []})
 }
 
-/// The lines of one partition with one object prefix.
+/// The lines of one partition under one object prefix.
 struct Rendered {
     partition: i32,
     prefix: String,
@@ -70,7 +70,7 @@ fn render(records: &[Value], layout: &KeyLayout, columns: &str) -> Vec<Rendered>
     render_event(&event, layout, columns)
 }
 
-/// The only quarantine line of a batch of one record.
+/// Returns the quarantine line of a batch that contains only `record`.
 fn quarantine_line_of(record: &Value, layout: &KeyLayout, columns: &str) -> Value {
     let mut rendered = render(std::slice::from_ref(record), layout, columns);
     assert!(rendered.len() == 1 && !rendered[0].is_data, "{record}");
@@ -180,7 +180,7 @@ fn object_prefix_depends_on_day_hour_and_field() {
     );
 }
 
-/// A record as Lambda writes it.
+/// Formats a record as Lambda does.
 fn written(topic: &str, partition: i32, offset: i64, timestamp: i64, key: &str, value: &str) -> String {
     let (key, value) = (encoded(key), encoded(value));
     format!(
@@ -188,7 +188,7 @@ fn written(topic: &str, partition: i32, offset: i64, timestamp: i64, key: &str, 
     )
 }
 
-/// Topic, partition, object prefix and line of each record.
+/// Returns the topic, partition, object prefix and line of each record.
 fn lines(config: &Config, lists: &[String], limit: usize) -> Vec<(String, i32, String, String)> {
     let lists: Vec<String> = lists.iter().map(|list| format!(r#""any":[{list}]"#)).collect();
     let event = format!(r#"{{"eventSource":"SelfManagedKafka","records":{{{}}}}}"#, lists.join(","));
@@ -203,7 +203,7 @@ fn lines(config: &Config, lists: &[String], limit: usize) -> Vec<(String, i32, S
     batch.partitions().iter().flat_map(lines_of).collect()
 }
 
-/// Object prefix and line of each record with one of the values, in one batch.
+/// Returns the object prefix and line of each value, with all values in one batch.
 fn lines_of_values(values: &[Vec<u8>]) -> Vec<(String, String)> {
     let columns = "symbol:string,trade_date:date,open:double,volume:bigint".parse().unwrap();
     let mut config = Config { columns, ..Config::new("b") };
@@ -242,7 +242,7 @@ proptest! {
         let records: Vec<Vec<String>> = lists.into_iter().map(|(topic, partition, mut offset, steps)| {
             let mut timestamp = MOMENT;
             steps.into_iter().map(|(on, later, key, value)| {
-                // Mostly the next offset, and the same millisecond.
+                // Mostly the next offset and the same timestamp.
                 offset += if on == 3 { 9 } else { 1 };
                 timestamp += if later == 2 { 40_000_000 } else { 0 };
                 written(["a", "b"][topic], partition, offset, timestamp, ["", "HSI"][key], values[value])
@@ -307,7 +307,7 @@ proptest! {
         }).collect();
         let together = lines_of_values(&values);
         let alone: Vec<_> = (0..values.len()).map(|index| {
-            // Invalid values before it, so that its offset stays the same.
+            // Puts invalid values before the value, so that its offset stays the same.
             let mut with_fillers = vec![b"?".to_vec(); index];
             with_fillers.push(values[index].clone());
             lines_of_values(&with_fillers).remove(index)

@@ -1,7 +1,7 @@
 //! Committer: runs the commit protocol for one partition of a batch.
 //!
-//! The protocol decides; the committer sends each request as soon as a permit is free, and passes the answer back,
-//! until the protocol has no more requests:
+//! The protocol decides what to read and write. The committer sends each request as soon as a permit is free and passes
+//! the answer back, until the protocol is done:
 //!
 //! ```text
 //! CommitProtocol --- requests ---> Committer --- conditional writes, reads, lists ---> S3
@@ -24,7 +24,8 @@ use commit_protocol::{Answer, CommitError, CommitProtocol, Ledger, MAX_OBJECT_SP
 use lake_format::keys::KeyLayout;
 use lake_format::record_line;
 
-/// Pause after the second conflict. It grows by the same time after each further conflict.
+/// Pause after the second conflict on a ledger. Each further conflict adds the same time. There is no pause after the
+/// first.
 const CONFLICT_BACKOFF: Duration = Duration::from_millis(20);
 
 /// Result of reading a ledger: the ledger and its version, or `None` if it does not exist.
@@ -34,26 +35,26 @@ pub(crate) type LedgerRead = Result<Option<(Ledger, Version)>, S3Error>;
 enum Reply {
     Ledger(Option<(Ledger, Version)>),
     LedgerPut(PutOutcome),
-    /// Result of writing an object, and its size in bytes.
+    /// Result of writing an object, and the object's compressed size in bytes.
     ObjectPut(PutOutcome, usize),
-    /// First offsets of objects.
+    /// First offsets of the listed objects.
     Objects(Vec<i64>),
     /// Decompressed lines of an object.
     Lines(Vec<u8>),
 }
 
-/// Stores the records of one partition.
+/// Runs the commit protocol for the records of one partition.
 pub(crate) struct Committer<'p> {
     pub(crate) s3: &'p S3Adapter,
     pub(crate) layout: &'p KeyLayout,
     pub(crate) batch: &'p Batch<'p>,
     pub(crate) partition_batch: &'p PartitionBatch,
-    /// Limits the concurrent requests of all partitions.
+    /// Limits the number of concurrent requests across all partitions of the batch.
     pub(crate) permits: &'p Semaphore,
 }
 
 impl Committer<'_> {
-    /// Stores the partition's records. `ledger` is the first read of the partition's ledger.
+    /// Stores the partition's records. `ledger` resolves to the result of the first read of the partition's ledger.
     pub(crate) async fn commit(&self, ledger: impl Future<Output = LedgerRead>) -> Result<Report, PartitionError> {
         let PartitionBatch { topic, partition, prefixes, .. } = self.partition_batch;
         let records = self.batch.records(self.partition_batch);
@@ -75,7 +76,8 @@ impl Committer<'_> {
         })
     }
 
-    /// Executes the protocol's requests until it is done. An error comes with the offset to deliver again from.
+    /// Executes the protocol's requests until the protocol is done. Returns an error together with the offset from
+    /// which to deliver the partition again.
     async fn run(
         &self,
         mut protocol: CommitProtocol<'_>,
@@ -127,13 +129,15 @@ impl Committer<'_> {
                 Some(None) | None => break Cause::Rejected(Rejection::NoNextRequest),
             };
         };
-        // Reports the failure only when no request is in flight any more, because the next delivery may rely on it.
+        // Waits for the requests in flight before reporting the failure, so that no write is under way when the records
+        // are delivered again.
         has_failed.store(true, Ordering::Relaxed);
         while in_flight.next().await.is_some() {}
         Err((protocol.retry_from(), cause))
     }
 
-    /// Sends a request as soon as a permit is free. Returns `None` if the batch has failed by then.
+    /// Sends a request as soon as a permit is free. Returns `None` without sending it if the partition has failed by
+    /// then.
     async fn send(
         &self,
         request: Request,
@@ -222,17 +226,17 @@ impl Committer<'_> {
         self.layout.ledger_key(&self.partition_batch.topic, self.partition_batch.partition)
     }
 
-    /// The key of an object, by the index of its object prefix and its first offset.
+    /// Returns the key of an object, given the index of its object prefix and its first offset.
     fn key(&self, group: usize, first: i64) -> String {
         self.layout.key_in(&self.partition_batch.prefixes[group], self.partition_batch.partition, first)
     }
 
-    /// The common prefix of the keys of the partition's objects, by the index of the object prefix.
+    /// Returns the common prefix of the keys of the partition's objects, given the index of their object prefix.
     fn key_prefix(&self, group: usize) -> String {
         self.layout.key_prefix_in(&self.partition_batch.prefixes[group], self.partition_batch.partition)
     }
 
-    /// Adds the URLs and the remedy to an error of the protocol.
+    /// Converts an error of the protocol, adding the URLs and settings that its message shows.
     fn rejected(&self, error: CommitError) -> Cause {
         let object = |group: usize, first: i64| self.s3.url(&self.key(group, first));
         let ledger = self.s3.url(&self.ledger_key());
@@ -257,8 +261,8 @@ impl Committer<'_> {
 
 /// Returns the offset and the line of each record in a stored object, or `None` if a line has no offset.
 ///
-/// If a stored line and the batch's line of the same offset differ only in the reason for the quarantine, returns the
-/// batch's line: another version of the sink may have phrased the reason differently, and the protocol compares lines.
+/// If a stored line and the batch's line with the same offset differ only in the quarantine reason, returns the batch's
+/// line. The protocol compares lines, and a different version of the sink may have phrased the reason differently.
 fn offsets_and_lines<'o>(stored: &'o [u8], protocol: &CommitProtocol<'o>) -> Option<Vec<(i64, &'o [u8])>> {
     let records = protocol.records();
     let each = stored.split_inclusive(|&byte| byte == b'\n').map(|line| {
@@ -269,7 +273,7 @@ fn offsets_and_lines<'o>(stored: &'o [u8], protocol: &CommitProtocol<'o>) -> Opt
     each.collect()
 }
 
-/// Returns the offsets and lines of the records that a request writes.
+/// Returns the offsets and lines of the records that a request writes; empty unless it puts an object.
 fn lines_to_put<'a>(protocol: &CommitProtocol<'a>, request: &Request) -> Vec<(i64, &'a [u8])> {
     let Request::PutObject { records, .. } = request else { return Vec::new() };
     let records = records.iter().map(|&index| protocol.records()[index]);

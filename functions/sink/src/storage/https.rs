@@ -1,5 +1,5 @@
-//! The SDK's default HTTP client, except that its cryptography comes from ring. With AWS-LC the function's binary is
-//! 2 MB larger.
+//! The SDK's default HTTP client, but with ring for its cryptography. AWS-LC would make the function's binary 2 MB
+//! larger.
 
 use aws_sdk_s3::config::{RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -7,7 +7,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
 
-/// Creates a client that pools its connections and honours the proxy variables of the environment.
+/// Creates a client that pools its connections and honours the proxy environment variables.
 pub fn client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector =

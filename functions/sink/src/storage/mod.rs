@@ -1,8 +1,8 @@
 //! Storage: executes the requests of the commit protocol against S3.
 //!
 //! - `committer`: runs the commit protocol for one partition of a batch.
-//! - `partition_error`: why a partition's records are not all stored.
-//! - [`s3_adapter`]: the requests: conditional writes, reads and lists.
+//! - `partition_error`: the error for a partition whose records are not all stored.
+//! - [`s3_adapter`]: sends the requests: conditional writes, reads and lists.
 //! - [`https`]: the HTTP client of the AWS SDK.
 
 mod committer;

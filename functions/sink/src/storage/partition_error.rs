@@ -1,38 +1,37 @@
-//! Why a partition's records are not all stored, by what to do about it.
+//! The error for a partition whose records are not all stored, classified by the remedy.
 
 use super::s3_adapter::{Damage, S3Error};
 
-/// Number of times that a ledger may change between a read and a write before the batch fails.
+/// Number of ledger conflicts after which the partition fails. At a conflict, the ledger has changed between the read
+/// and the write.
 pub(super) const MAX_LEDGER_CONFLICTS: u32 = 20;
 
-/// Why a partition's records are not all stored.
+/// Error for a partition whose records are not all stored.
 #[derive(Debug, thiserror::Error)]
 #[error("topic {topic}, partition {partition}, offsets {retry_from} to {last_offset}: {cause}")]
 pub struct PartitionError {
-    /// Name of the topic.
     pub topic: String,
-    /// Number of the partition.
     pub partition: i32,
-    /// Offset from which the partition must be delivered again: the batch's first ([`CommitProtocol::retry_from`]).
+    /// Offset from which the partition must be delivered again: its first offset in the batch, see
+    /// [`commit_protocol::CommitProtocol::retry_from`].
     pub retry_from: i64,
-    /// The batch's last offset.
+    /// The partition's last offset in the batch.
     pub last_offset: i64,
     /// Number of the partition's records in the batch, duplicates included.
     pub records: u64,
-    /// Why they are not stored.
     #[source]
     pub cause: Cause,
 }
 
-/// Why a partition's records are not stored, by what to do about it.
+/// Reason that a partition's records are not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
-    /// S3 has not done what was requested. The records may be stored when they are delivered again.
+    /// A request to S3 failed. Delivering the records again may help.
     #[error(transparent)]
     Storage(S3Error),
-    /// Other writers changed the ledger each time, or the server does not compare `ETag`s as S3 does.
+    /// Other writers kept changing the ledger, or the server does not compare `ETag`s as S3 does.
     #[error(
-        "failed to write {ledger}: it changed between reading and writing {MAX_LEDGER_CONFLICTS} times; if it has no other writer, the server does not honour If-Match with the ETag that it returns"
+        "failed to write {ledger}: it changed {MAX_LEDGER_CONFLICTS} times between being read and written; if no other writer exists, the server does not honour If-Match with the ETags that it returns; use one that does"
     )]
     LedgerConflicts {
         /// URL of the ledger.
@@ -43,24 +42,24 @@ pub enum Cause {
     Compression {
         /// URL of the object.
         object: String,
-        /// The codec's error.
         source: std::io::Error,
     },
-    /// The records contradict what is stored. Delivering them again does not help: an operator has to act.
+    /// The records contradict what is stored, or a stored object or ledger is missing or damaged. Delivering the
+    /// records again does not help; an operator must intervene.
     #[error(transparent)]
     Rejected(Rejection),
 }
 
-/// Why the records of a partition were rejected.
+/// Reason that the records of a partition were rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
-    /// Two records of the event have the same offset.
-    #[error("the event holds two different records of offset {offset}")]
+    /// The event contains two different records with the same offset.
+    #[error("the event contains two different records with offset {offset}; deliver only one of them")]
     ConflictingRecords {
         /// Offset of both records.
         offset: i64,
     },
-    /// The ledger is lost.
+    /// Objects exist, but the ledger does not.
     #[error(
         "{ledger} is missing although objects exist (for example {object}); pause the event source and run `tickerlake repair`"
     )]
@@ -76,32 +75,33 @@ pub enum Rejection {
         /// URL of the ledger.
         ledger: String,
     },
-    /// The ledger was written with other settings.
+    /// The ledger was written with a different layout.
     #[error(
-        "the sink is configured to write {configured}, but according to {ledger} its objects are {stored}; restore SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD, wait until the lag is 0, and change them together with a new SINK_PREFIX"
+        "the sink is configured to write {configured}, but {ledger} is for objects named {stored}; restore SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD; to change these settings, wait until the lag is 0 and set a new SINK_PREFIX at the same time"
     )]
     LayoutDiffers {
         /// URL of the ledger.
         ledger: String,
-        /// Key pattern of the settings.
+        /// Key pattern of the sink's settings.
         configured: String,
         /// Key pattern in the ledger.
         stored: String,
     },
-    /// The topic was recreated, or a broker lost the end of its log.
+    /// An object contains a different record with the same offset: the topic was recreated, or a broker lost the end of
+    /// its log.
     #[error(
-        "{object} holds another record of offset {offset}, so offsets are being used again; if the topic was recreated, or its broker lost records, set SINK_TOPIC_GENERATION to {next_generation}, or to one more than the greatest in use"
+        "{object} contains a different record with offset {offset}, so offsets are being reused; if the topic was recreated, or its broker lost records, set SINK_TOPIC_GENERATION to {next_generation}, or to one more than the highest generation in use"
     )]
     OffsetReused {
         /// URL of the object.
         object: String,
         /// Offset of both records.
         offset: i64,
-        /// The generation after the configured one.
+        /// Generation after the configured one.
         next_generation: u32,
     },
-    /// An object is empty or has a wrong name.
-    #[error("{object} does not begin with the offset in its name; see `tickerlake audit`")]
+    /// An object is empty, or does not begin with the offset in its name.
+    #[error("{object} does not begin with the offset in its name; run `tickerlake audit`")]
     WrongFirstOffset {
         /// URL of the object.
         object: String,
@@ -111,10 +111,9 @@ pub enum Rejection {
     Damaged {
         /// URL of the object or ledger.
         url: String,
-        /// Kind of damage.
         source: Damage,
     },
-    /// The commit protocol is not done and waits for no answer.
+    /// The commit protocol is not done, but no request is in flight.
     #[error("internal error: the commit protocol has no next request (this is a bug)")]
     NoNextRequest,
 }

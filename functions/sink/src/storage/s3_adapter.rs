@@ -21,56 +21,54 @@ use lake_format::codec::Codec;
 use lake_format::keys;
 use lake_format::ledger::{self, LedgerError};
 
-/// S3's answer to two conditional writes of one key at the same time; the client should try again.
+/// Error code with which S3 rejects concurrent conditional writes of the same key. The client should retry.
 const CONFLICT: &str = "ConditionalRequestConflict";
 
-// The SDK retries neither a conflict nor an answer whose body is truncated. Its retry classifiers could add the
-// conflict, but then it would share the limit of three attempts and the retry quota with all other errors.
+/// Maximum number of attempts when S3 reports a conflict or a response body is truncated. The SDK retries neither.
+///
+/// A retry classifier could make the SDK retry conflicts, but conflicts would then share the limit of three attempts
+/// and the retry quota with all other errors.
 const MAX_ATTEMPTS: u32 = 5;
-/// Pause after the first attempt. It grows by the same time after each further attempt.
+/// Pause after the first attempt. Each further attempt adds the same time.
 const BACKOFF: Duration = Duration::from_millis(50);
 
-/// Why an object or a ledger could not be read or written.
+/// Error returned when an object or a ledger cannot be read, written or listed.
 #[derive(Debug, thiserror::Error)]
 pub enum S3Error {
-    /// S3 has not done what was requested. Another attempt may succeed.
+    /// A request failed. Retrying may help.
     #[error("failed to {action} {url}: {source}")]
     Failed {
         /// The request, as a verb: `read`, `write` or `list`.
         action: &'static str,
-        /// URL of the object, as `s3://bucket/key`.
+        /// URL of the object, the ledger or the listed prefix, as `s3://bucket/key`.
         url: String,
-        /// Why the request failed.
         source: RequestError,
     },
-    /// A stored object or ledger is damaged. Another attempt fails in the same way.
+    /// A stored object or ledger is damaged. Retrying does not help.
     #[error("{url} {source}")]
     Damaged {
-        /// URL of the object, as `s3://bucket/key`.
+        /// URL of the object or the ledger, as `s3://bucket/key`.
         url: String,
-        /// Kind of damage.
         source: Damage,
     },
 }
 
-/// Why a request to S3 failed.
+/// Reason that a request to S3 failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// S3 answered with an error.
+    /// S3 returned an error.
     #[error("{code}: {message}{remedy}", remedy = Remedy(code))]
     Service {
         /// S3's error code, such as `AccessDenied`.
         code: String,
-        /// S3's error message.
         message: String,
-        /// The SDK's error.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The request got no complete answer.
+    /// No complete response was received, for example because of a timeout.
     #[error("{}", DisplayErrorContext(&**.0))]
     NoAnswer(#[source] Box<dyn Error + Send + Sync>),
-    /// The server does not send the `ETag` that conditional writes need.
-    #[error("the answer has no ETag")]
+    /// The response lacks the `ETag` that conditional writes need.
+    #[error("the response has no ETag; use a server that supports conditional writes with ETags")]
     NoETag,
 }
 
@@ -80,18 +78,18 @@ pub enum Damage {
     /// The ledger cannot be parsed.
     #[error("is {0}; pause the event source, delete the ledger and run `tickerlake repair`")]
     Ledger(#[from] LedgerError),
-    /// The object disappeared after it was listed or after a write found it.
-    #[error("has been deleted; see `tickerlake audit`")]
+    /// The object was deleted after a listing or a conditional write had found it.
+    #[error("was deleted while records were being stored; run `tickerlake audit`")]
     Deleted,
     /// The object cannot be decompressed.
-    #[error("cannot be decompressed: {0}; see `tickerlake audit`")]
+    #[error("cannot be decompressed: {0}; run `tickerlake audit`")]
     Compression(#[source] io::Error),
-    /// A line of the object is not a record's.
-    #[error("has a line without an offset; see `tickerlake audit`")]
+    /// A line of the object has no offset, so the sink did not write it.
+    #[error("has a line without an offset; run `tickerlake audit`")]
     LineWithoutOffset,
 }
 
-/// Formats what a user can do about an error that no retry resolves; nothing for any other error.
+/// Displays the remedy for an S3 error code that retrying does not resolve, or nothing for any other code.
 struct Remedy<'a>(&'a str);
 
 impl fmt::Display for Remedy<'_> {
@@ -99,18 +97,20 @@ impl fmt::Display for Remedy<'_> {
         let remedy = match self.0 {
             "NoSuchBucket" => "create the bucket or correct SINK_BUCKET",
             "AccessDenied" => {
-                "allow the function's role s3:GetObject and s3:PutObject on the keys, and s3:ListBucket on the bucket, without which S3 answers AccessDenied for a missing object"
+                "grant the function's role s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket (without it, S3 returns AccessDenied for a missing object)"
             }
             "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" | "SignatureDoesNotMatch" => {
                 "correct the credentials: the function's role, AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
             }
             "PermanentRedirect" | "AuthorizationHeaderMalformed" => "set AWS_REGION to the bucket's region",
-            "KMS.DisabledException" | "KMS.NotFoundException" => "enable the bucket's KMS key",
+            "KMS.DisabledException" | "KMS.NotFoundException" => {
+                "enable the bucket's KMS key, or configure one that exists"
+            }
             "InvalidObjectState" => {
-                "restore the object from its archive: an object must stay readable as long as its records may be delivered again"
+                "restore the object from the archive; objects must stay readable as long as their records can be delivered again"
             }
             "KeyTooLongError" => {
-                "set a new, shorter SINK_PREFIX, or a shorter SINK_PARTITION_FIELD and a new SINK_PREFIX"
+                "set a shorter SINK_PREFIX, or a shorter SINK_PARTITION_FIELD together with a new SINK_PREFIX"
             }
             _ => return Ok(()),
         };
@@ -118,7 +118,8 @@ impl fmt::Display for Remedy<'_> {
     }
 }
 
-/// Loads the SDK's configuration from the environment, the profile, or the function's role.
+/// Loads the SDK's configuration from the environment, the profile, or the function's role. Connecting times out after
+/// 3 seconds, and each attempt after 30 seconds.
 pub async fn sdk_config() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
@@ -128,8 +129,8 @@ pub async fn sdk_config() -> SdkConfig {
     loader.timeout_config(timeouts).load().await
 }
 
-/// Creates a client from the environment. Servers other than S3 seldom resolve `bucket.host`, so a custom endpoint is
-/// addressed by path.
+/// Creates a client from the environment. Uses path-style addressing with a custom endpoint, because servers other than
+/// S3 rarely support virtual-hosted-style addressing (`bucket.host`).
 pub async fn client() -> Client {
     let is_set = |name| std::env::var_os(name).is_some_and(|url| !url.is_empty());
     let has_custom_endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(is_set);
@@ -148,19 +149,19 @@ pub(crate) struct S3Adapter {
 pub(crate) struct Object<'a> {
     pub(crate) key: &'a str,
     pub(crate) body: Bytes,
-    /// Greatest offset and number of records, stored as metadata.
+    /// Highest offset in the object, stored as metadata like `records`.
     pub(crate) last_offset: i64,
     pub(crate) records: usize,
-    /// `false` in the quarantine, whose objects have no metadata.
+    /// `false` for an object in the quarantine, which gets no metadata.
     pub(crate) is_data: bool,
 }
 
 /// Result of a conditional write.
 #[derive(Debug)]
 pub(crate) enum PutOutcome {
-    /// S3 has written the object or ledger, which has this version.
+    /// S3 has written the ledger, which now has this version, or the object, for which the version is empty.
     Written(Version),
-    /// The condition does not hold. The key may also hold what an earlier attempt, whose answer was lost, has written.
+    /// The condition is false. The stored content may also come from an earlier attempt whose response was lost.
     PreconditionFailed,
 }
 
@@ -169,12 +170,12 @@ impl S3Adapter {
         S3Adapter { client, bucket }
     }
 
-    /// Returns the URL of an object, as messages show it.
+    /// Returns the URL of a key for messages, as `s3://bucket/key`.
     pub(crate) fn url(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket)
     }
 
-    /// Reads a ledger and its version. Returns `None` if it does not exist.
+    /// Reads a ledger and its version. Returns `None` if the ledger does not exist.
     pub(crate) async fn read_ledger(&self, key: &str) -> Result<Option<(Ledger, Version)>, S3Error> {
         let Some((text, version)) = self.read(key).await? else { return Ok(None) };
         let ledger = ledger::from_json(&text).map_err(|error| self.damaged(key, error.into()))?;
@@ -182,7 +183,8 @@ impl S3Adapter {
         Ok(Some((ledger, version)))
     }
 
-    /// Writes a ledger if the key still has the version `replaces`, or if it does not exist and `replaces` is `None`.
+    /// Replaces a ledger if the stored one still has the version `replaces`. With `None`, creates the ledger if it does
+    /// not exist.
     pub(crate) async fn write_ledger(
         &self,
         key: &str,
@@ -199,7 +201,7 @@ impl S3Adapter {
             request.body(ByteStream::from(body.clone()))
         };
         let result = match replaces {
-            // Another writer was faster and has changed the ledger: retrying a conflict would not help.
+            // After a conflict, another writer has changed the ledger, so retrying does not help.
             Some(_) => request().send().await,
             None => retry_conflicts(request).await,
         };
@@ -236,7 +238,7 @@ impl S3Adapter {
         }
     }
 
-    /// Reads an object that has been listed, or whose key a write has found to exist.
+    /// Reads an object that a listing or a conditional write has found.
     pub(crate) async fn read_object(&self, key: &str) -> Result<Vec<u8>, S3Error> {
         match self.read(key).await? {
             Some((bytes, _)) => Ok(bytes),
@@ -244,8 +246,8 @@ impl S3Adapter {
         }
     }
 
-    /// Lists the first offsets in `range` of a codec's objects whose keys begin with `prefix`. With `page_size`, stops
-    /// after the first page that has one.
+    /// Returns the first offsets, in ascending order, of the codec's objects whose keys begin with `prefix` and whose
+    /// first offsets are in `range`. With `page_size`, stops after the first page that contains such an object.
     pub(crate) async fn list(
         &self,
         prefix: &str,
@@ -253,8 +255,8 @@ impl S3Adapter {
         range: RangeInclusive<i64>,
         page_size: Option<i32>,
     ) -> Result<Vec<i64>, S3Error> {
-        // Keys are in the order of their offsets, which all have twenty digits. This one is just before the key of
-        // `from`.
+        // S3 lists keys in lexicographic order, which is the order of their offsets, because all offsets have twenty
+        // digits. `after` sorts just before the key of `from`.
         let (from, to) = range.into_inner();
         let after = format!("{prefix}{from:020}");
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
@@ -308,7 +310,7 @@ impl S3Adapter {
     }
 }
 
-/// Sends a conditional write again as long as S3 reports a conflict.
+/// Sends a conditional write up to [`MAX_ATTEMPTS`] times, as long as S3 reports a conflict.
 async fn retry_conflicts(
     request: impl Fn() -> PutObjectFluentBuilder,
 ) -> Result<PutObjectOutput, SdkError<PutObjectError>> {

@@ -1,7 +1,7 @@
-//! Field cache: what the names of fields imply, remembered from record to record.
+//! Field cache: the rules that field names imply, kept from record to record.
 //!
-//! The records of a topic mostly have the same fields in the same order. Whether a name is a coordinate's, a column's
-//! or the partition field's is looked up once per name instead of once per record.
+//! The records of a topic mostly have the same fields. Whether a field is a coordinate, a column or the partition field
+//! is therefore determined once per name, not once per record.
 
 use super::MAX_CACHED_FIELDS;
 use crate::config::Config;
@@ -10,10 +10,10 @@ use lake_format::json::Field;
 use lake_format::keys::KeyLayout;
 use lake_format::record_line;
 
-/// Rules for a field's value, which its name implies.
+/// Rules for a field's value, implied by the field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FieldRules {
-    /// The name is a coordinate's: the record is invalid.
+    /// The field has the name of a coordinate, so the record is invalid.
     pub(crate) is_coordinate: bool,
     /// Index of the column that must accept the value.
     pub(crate) column: Option<usize>,
@@ -25,12 +25,12 @@ pub(crate) struct FieldRules {
     pub(crate) accepts_any_string: bool,
 }
 
-/// The rules of the names found so far.
+/// Caches the rules of each field name.
 #[derive(Debug)]
 pub(crate) struct FieldCache<'c> {
     pub(crate) columns: &'c Columns,
     layout: &'c KeyLayout,
-    /// By the name as it is written, escapes included.
+    /// Names as they are written, escapes included, and their rules.
     rules: Vec<(String, FieldRules)>,
 }
 
@@ -39,7 +39,7 @@ impl<'c> FieldCache<'c> {
         FieldCache { columns: &config.columns, layout: &config.layout, rules: Vec::new() }
     }
 
-    /// Returns the rules for a field.
+    /// Returns the rules for a field, and caches them unless the cache is full.
     pub(crate) fn rules(&mut self, field: &Field<'_>) -> FieldRules {
         if let Some((_, rules)) = self.rules.iter().find(|(name, _)| name == field.name) {
             return *rules;

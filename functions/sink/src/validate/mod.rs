@@ -1,12 +1,12 @@
-//! Validates a record's value: JSON that every reader accepts, with no field that the table could not hold.
+//! Validates a record's value: it must be JSON that every parser accepts, and its fields must fit the table.
 //!
-//! The records of a topic resemble each other, so the validator remembers two things from record to record:
+//! The records of a topic resemble each other, so two caches keep what the validator learned from earlier records:
 //!
-//! - `field_cache`: what a field's name implies (a column, the partition field, a coordinate).
-//! - `schema_cache`: the fields of the last record and the text between their values. Of a record with the same schema
+//! - `field_cache`: the rules that a field's name implies (for a column, the partition field, a coordinate).
+//! - `schema_cache`: the fields of the last record and the text between their values. In a record with the same schema,
 //!   only the values are validated.
 //!
-//! Neither changes the result: a property test compares each record with the same record validated alone.
+//! Neither cache changes the result: a property test compares each record with the same record validated alone.
 
 mod field_cache;
 mod schema_cache;
@@ -21,11 +21,11 @@ use lake_format::columns::Columns;
 use lake_format::json::{self, Field, Object, Visitor};
 use lake_format::keys::KeyLayout;
 
-/// Number of fields that each cache holds at most, so that records with ever new fields do not fill the memory. Beyond
-/// it a field's name is looked up each time, and a record's schema is not cached.
+/// Maximum number of fields in each cache, which bounds memory if records keep introducing new fields. The rules of
+/// further names are determined each time, and the schema of a record with more fields is not cached.
 const MAX_CACHED_FIELDS: usize = 256;
 
-/// Validates values.
+/// Validates the values of a batch's records.
 #[derive(Debug)]
 pub(crate) struct Validator<'c> {
     layout: &'c KeyLayout,
@@ -33,12 +33,12 @@ pub(crate) struct Validator<'c> {
     schema_cache: SchemaCache,
 }
 
-/// A valid value.
+/// Result of validating a valid value.
 #[derive(Debug)]
 pub(crate) struct Validated {
-    /// Where the JSON object is in the value.
+    /// Position of the JSON object in the value.
     pub(crate) object: Object,
-    /// Text of the partition field, if the layout has one and the record has a value for it.
+    /// Value of the partition field, if the layout has a partition field and the record has a value for it.
     pub(crate) partition_value: Option<Cow<'static, str>>,
 }
 
@@ -55,7 +55,7 @@ impl<'c> Validator<'c> {
     /// Validates the value from `start` to the end of `lines`.
     ///
     /// # Errors
-    /// The reason for which the record goes to the quarantine.
+    /// [`InvalidRecord`], the reason to quarantine the record.
     #[inline]
     pub(crate) fn validate(&mut self, lines: &mut Vec<u8>, start: usize) -> Result<Validated, InvalidRecord> {
         let end = lines.len();
@@ -76,7 +76,7 @@ impl<'c> Validator<'c> {
         self.schema_cache.clear();
         let (field_cache, schema_cache) = (&mut self.field_cache, &mut self.schema_cache);
         let object = json::validate(text, &mut CachingVisitor { text, fields, field_cache, schema_cache, end: 0 });
-        // The cache predicts objects on one line with nothing around them.
+        // The cache only matches objects on one line without white space around them.
         if !matches!(&object, Ok(object) if *object == Object::bare(value.len())) {
             self.schema_cache.clear();
         }
@@ -84,7 +84,7 @@ impl<'c> Validator<'c> {
     }
 }
 
-/// Validates a record's fields and takes the text of its partition field.
+/// Validates a record's fields and keeps the value of its partition field.
 struct FieldValidator<'c> {
     layout: &'c KeyLayout,
     columns: &'c Columns,
@@ -114,13 +114,13 @@ impl FieldValidator<'_> {
     }
 }
 
-/// Validates all fields of a record that is validated in full, and caches its schema.
+/// Visitor for the full validation: validates each field and caches the record's schema.
 struct CachingVisitor<'r, 'c> {
     text: &'r str,
     fields: &'r mut FieldValidator<'c>,
     field_cache: &'r mut FieldCache<'c>,
     schema_cache: &'r mut SchemaCache,
-    /// End of the previous field's value.
+    /// Byte index in `text` of the end of the previous field's value.
     end: usize,
 }
 

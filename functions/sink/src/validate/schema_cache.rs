@@ -1,7 +1,7 @@
-//! Schema cache: the fields of the last record and how they were written.
+//! Schema cache: the fields of the last record and the text between their values.
 //!
-//! The cache learns from a record that has been validated in full. It keeps the text before each value, which consists
-//! of what separates two fields, the field's name and the colon:
+//! The cache learns from each record that is validated in full. It keeps the text before each value, the *lead*: the
+//! separator after the previous field, the field's name and the colon:
 //!
 //! ```text
 //! {"symbol":"HSI","open":118.56,"volume":9616100}
@@ -9,8 +9,8 @@
 //!           <--->        <---->          <----->   values: validated again, sixteen bytes at a time
 //! ```
 //!
-//! Everything else that can be wrong with a record is in the cached texts, which have been validated once. A record
-//! with another text, with a value that is not plain, or with an invalid value is validated in full.
+//! The leads have been validated once, so in a record with the same leads, only the values can be invalid. A record
+//! with a different lead, a value that is not plain, or an invalid value is validated in full.
 
 use std::ops::Range;
 
@@ -20,25 +20,26 @@ use byte_scan::simd::{BLOCK, Block};
 use lake_format::columns::MAX_FINITE_NUMBER_LEN;
 use lake_format::json::{Field, Kind, plain};
 
-/// Bytes that must follow a value, so that all of it can be read in whole blocks.
+/// Bytes that must follow a value so that all of the value can be read in whole blocks.
 pub(crate) const PADDING: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// The schema of the last record that was validated in full.
 #[derive(Debug, Default)]
 pub(crate) struct SchemaCache {
-    /// The texts before the values, one after the other.
+    /// The leads of all fields, concatenated.
     leads: Vec<u8>,
     fields: Vec<CachedField>,
 }
 
 #[derive(Debug)]
 struct CachedField {
-    /// The text before the value, from the end of the previous value: its start in `leads` and its length.
+    /// Start in `leads` and length of the lead, the text between the previous value and this one.
     lead: (usize, usize),
-    /// The first block of the lead, padded with zeros, and a mask of the bytes that belong to it.
+    /// First block of the lead, padded with zeros.
     first_block: u128,
+    /// Mask of the bytes of `first_block` that belong to the lead.
     first_mask: u128,
-    /// Where the field's name is in the lead.
+    /// Byte range of the field's name in the lead.
     name: Range<usize>,
     rules: FieldRules,
 }
@@ -50,10 +51,10 @@ impl SchemaCache {
         self.fields.clear();
     }
 
-    /// Adds the next field of a record. `end` is the end of the previous field's value.
+    /// Adds the next field of the record `text`. `end` is the byte index of the end of the previous field's value.
     pub(crate) fn push(&mut self, text: &str, end: usize, field: &Field<'_>, rules: FieldRules) {
         if self.fields.len() == MAX_CACHED_FIELDS {
-            // An incomplete schema accepts no record: its last field would have to be the record's last.
+            // The incomplete schema does not match this record, because its last field must be the record's last.
             return;
         }
         let (name, value) = field.starts;
@@ -75,10 +76,10 @@ impl SchemaCache {
         });
     }
 
-    /// Returns `true` if a value, which [`PADDING`] follows, has this schema and all its fields are plain and valid.
-    /// Calls `is_valid` for those whose rules do not accept every plain value.
+    /// Returns `true` if a value has this schema and all its fields are plain and valid. `padded` is the value followed
+    /// by [`PADDING`]. Calls `is_valid` for the fields whose rules do not accept every plain value.
     ///
-    /// If this function were inlined, the loop would share the registers with its caller.
+    /// Not inlined, because the loop would then compete with its caller for registers.
     #[inline(never)]
     pub(crate) fn accepts(&self, padded: &[u8], mut is_valid: impl FnMut(&PlainField<'_>) -> bool) -> bool {
         let mut rest = padded;
@@ -139,7 +140,7 @@ pub(crate) struct PlainField<'t> {
 }
 
 impl<'t> PlainField<'t> {
-    /// Returns the field as the full validation passes it to its visitor, or `None` if it is not UTF-8.
+    /// Returns the field as the full validation passes it to its visitor, or `None` if the field is not UTF-8.
     pub(crate) fn to_field(&self) -> Option<Field<'t>> {
         let (name, value) = (str::from_utf8(self.name).ok()?, str::from_utf8(self.value).ok()?);
         Some(Field { name, value, kind: self.kind, starts: self.starts })

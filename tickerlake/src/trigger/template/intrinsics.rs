@@ -8,13 +8,14 @@ use std::rc::Rc;
 use super::TemplateError;
 use super::yaml::{Content, Node};
 
-/// Maximum nesting of conditions, which are evaluated recursively. No real template has this many levels.
+/// Maximum nesting of conditions, which are evaluated recursively. Deeper nesting is an error; no real template has
+/// this many levels.
 const MAX_DEPTH: usize = 100;
 
 /// Value of a node. The contents of lists and mappings are not evaluated, because they may not be needed.
 #[derive(Debug)]
 pub(super) enum Value<'t> {
-    /// `AWS::NoValue`: the same as not being written.
+    /// `AWS::NoValue`, which removes the property.
     Absent,
     Null,
     Text(Cow<'t, str>),
@@ -29,14 +30,14 @@ pub(super) enum Value<'t> {
 pub(super) struct Unknown {
     pub(super) line: usize,
     pub(super) what: String,
-    /// The parameter whose value would determine it.
+    /// The parameter whose value would determine the unknown value.
     pub(super) parameter: Option<String>,
 }
 
-/// Why a node has no value.
+/// Reason that a node has no value.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    /// It depends on a condition that the template does not determine.
+    /// The node depends on a condition that the template does not determine.
     Unknown(Unknown),
     Malformed {
         line: usize,
@@ -63,7 +64,7 @@ impl<'t> Call<'t> {
         let [(key, argument)] = entries.as_slice() else { return None };
         let name = match key.as_str() {
             "Ref" | "Condition" => key,
-            // `Fn::ForEach::Name` is a key among others, not a function.
+            // `Fn::ForEach::Name` is an ordinary key here, not a function.
             _ => key.strip_prefix("Fn::").filter(|name| !name.contains(':'))?,
         };
         Some(Call { name, argument })
@@ -86,12 +87,15 @@ impl<'t> Call<'t> {
     fn exactly<const N: usize>(&self) -> Result<&'t [Rc<Node>; N], Fault> {
         let arguments = self.arguments();
         arguments.try_into().or_else(|_| {
-            malformed(self.argument.line, format!("!{} expects a list of {N}, not {}", self.name, arguments.len()))
+            malformed(
+                self.argument.line,
+                format!("!{} expects a list of length {N}, not {}", self.name, arguments.len()),
+            )
         })
     }
 }
 
-/// A template and its parameters' values.
+/// A template and the given values of its parameters.
 pub(super) struct Template<'t> {
     root: &'t Node,
     given: &'t BTreeMap<String, String>,
@@ -114,7 +118,7 @@ impl<'t> Template<'t> {
                 let known = declared.iter().map(|(name, _)| name.clone()).collect();
                 return Err(TemplateError::Parameter { name: name.clone(), problem: "no such parameter", known });
             };
-            // AWS checks each item of a list. Parameters that are lists are not supported.
+            // AWS checks each item of a list parameter, but list parameters are not supported here.
             if let Some((_, Node { content: Content::List(allowed), .. })) = declaration.entry("AllowedValues")
                 && !is_list(kind_of(declaration))
             {
@@ -134,7 +138,7 @@ impl<'t> Template<'t> {
     /// Evaluates a node. Returns the line of the value and the value.
     ///
     /// # Errors
-    /// [`Fault`] if the value depends on an unknown condition, or a function is misused.
+    /// [`Fault`] if the value depends on an unknown condition, or the arguments of a function are invalid.
     pub(super) fn resolve(&self, mut node: &'t Node) -> Result<(usize, Value<'t>), Fault> {
         loop {
             let line = node.line;
@@ -162,7 +166,7 @@ impl<'t> Template<'t> {
     /// Evaluates a condition.
     ///
     /// # Errors
-    /// [`Fault`] if the condition is unknown or does not exist.
+    /// [`Fault`] if the condition is unknown, invalid or not defined.
     pub(super) fn condition(&self, name: &str, line: usize, depth: usize) -> Result<bool, Fault> {
         match self.conditions.borrow().get(name) {
             Some(Some(outcome)) => return outcome.clone(),
@@ -181,10 +185,10 @@ impl<'t> Template<'t> {
 
     fn holds(&self, node: &'t Node, depth: usize) -> Result<bool, Fault> {
         if depth > MAX_DEPTH {
-            return malformed(node.line, format!("conditions are nested more than {MAX_DEPTH} deep"));
+            return malformed(node.line, format!("conditions are nested more than {MAX_DEPTH} levels deep"));
         }
         let Some(call) = Call::of(node) else {
-            return malformed(node.line, "a condition is one of !Equals, !Not, !And, !Or and !Condition");
+            return malformed(node.line, "expected a condition: !Equals, !Not, !And, !Or or !Condition");
         };
         match call.name {
             "Condition" => self.condition(call.name_argument()?, node.line, depth + 1),
@@ -215,18 +219,18 @@ impl<'t> Template<'t> {
 
     fn operand(&self, node: &'t Node) -> Result<Cow<'t, str>, Fault> {
         let value = match Call::of(node) {
-            // AWS does not permit !If in conditions either, and its recursion would not be limited here.
+            // !If is not evaluated here: AWS does not permit it in conditions, and its recursion would not be limited.
             Some(call) => self.scalar(&call)?,
             None => node.text().map_or(Value::Null, |text| Value::Text(Cow::Borrowed(text))),
         };
         match value {
             Value::Text(text) => Ok(text),
             Value::Unknown(unknown) => Err(Fault::Unknown(unknown)),
-            _ => malformed(node.line, "!Equals compares two texts"),
+            _ => malformed(node.line, "!Equals compares two strings"),
         }
     }
 
-    /// Evaluates the functions whose result is text.
+    /// Evaluates a function whose result is a string. Returns [`Value::Unknown`] for functions that are not supported.
     fn scalar(&self, call: &Call<'t>) -> Result<Value<'t>, Fault> {
         let line = call.argument.line;
         let outcome = match call.name {
@@ -235,7 +239,11 @@ impl<'t> Template<'t> {
                 name => self.parameter(name, line).map(Cow::Borrowed),
             },
             "Sub" if call.argument.text().is_some() => self.substitute(call.name_argument()?, line).map(Cow::Owned),
-            "Sub" => Err(Unknown { line, what: "!Sub with its own variables".to_owned(), parameter: None }),
+            "Sub" => Err(Unknown {
+                line,
+                what: "!Sub with its own variables is not evaluated here".to_owned(),
+                parameter: None,
+            }),
             other => Err(Unknown { line, what: format!("!{other} is not evaluated here"), parameter: None }),
         };
         Ok(outcome.map_or_else(Value::Unknown, Value::Text))
@@ -255,7 +263,7 @@ impl<'t> Template<'t> {
         };
         let kind = kind_of(declaration);
         if is_list(kind) {
-            return unknown(format!("the parameter {name} is a list"), None);
+            return unknown(format!("the parameter {name} is a list, which is not supported here"), None);
         }
         if let Some(given) = self.given.get(name) {
             return Ok(given);
@@ -269,7 +277,7 @@ impl<'t> Template<'t> {
         }
     }
 
-    /// Replaces each `${Parameter}` in a text. `${!Literal}` becomes `${Literal}`.
+    /// Replaces each `${Parameter}` in a string. `${!Literal}` becomes `${Literal}`.
     fn substitute(&self, text: &str, line: usize) -> Result<String, Unknown> {
         let mut done = String::new();
         let mut rest = text;

@@ -1,7 +1,8 @@
 //! Reads the settings of a Kafka event source mapping from the SAM template that deploys it.
 //!
 //! Only the settings are evaluated, from the template's own parameters and conditions. Values that only AWS knows
-//! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are errors, before anything runs.
+//! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are reported as errors
+//! before anything runs.
 //!
 //! ```text
 //! text --yaml--> nodes with lines and tags --intrinsics--> values --property--> settings, or an error with path and line
@@ -67,92 +68,88 @@ const FLAGS: [(&str, &str); 11] = [
     (TOPICS, "--topic"),
 ];
 
-/// A `SelfManagedKafka` event of a function. Settings that the template does not have are `None`.
+/// A `SelfManagedKafka` event of a function. Settings that the template does not specify are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// The function's logical id.
     pub function: String,
     /// The event's logical id.
     pub event: String,
-    /// Exactly one topic, or none if `--topic` is given.
+    /// Exactly one topic; empty if `--topic` is given and the property is not evaluated.
     pub topics: Vec<String>,
     pub consumer_group_id: Option<String>,
     /// Maximum number of records in a batch, 1 to 10000.
     pub batch_size: Option<u16>,
-    /// Longest wait for a batch to fill in seconds, 0 to 300.
+    /// Maximum time to wait for a batch to fill, in seconds, 0 to 300.
     pub maximum_batching_window_in_seconds: Option<u32>,
     /// `TRIM_HORIZON` or `LATEST`.
     pub starting_position: Option<String>,
-    /// -1 (forever) to 10000.
+    /// Maximum number of retries of a batch, 0 to 10000, or -1 for no limit.
     pub maximum_retry_attempts: Option<i64>,
-    /// -1 (never), or 60 to 604800.
+    /// Age in seconds at which records are discarded, 60 to 604800, or -1 for no limit.
     pub maximum_record_age_in_seconds: Option<i64>,
-    /// Whether a failed batch is split in two.
+    /// `true` if a failed batch is split in two.
     pub bisect_batch_on_function_error: Option<bool>,
     /// Empty, or `ReportBatchItemFailures`.
     pub function_response_types: Vec<String>,
-    /// Whether batches that are given up are kept.
+    /// `true` if discarded batches are kept at an on-failure destination.
     pub has_on_failure_destination: bool,
-    /// Whether the mapping is enabled.
     pub enabled: bool,
-    /// Whether the mapping is in provisioned mode.
+    /// `true` if the mapping uses provisioned mode.
     pub provisioned: bool,
-    /// Timeout of the function in seconds, 1 to 900: its own, or that of `Globals`. An event source limits it to 840.
+    /// Timeout of the function in seconds, 1 to 900, from the function or else from `Globals`. An event source limits
+    /// it to 840.
     pub function_timeout: Option<u32>,
 }
 
-/// Why a template does not give a mapping.
+/// Reason that a mapping cannot be read from a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// The file is not a template's YAML.
+    /// The file is not the YAML of a template.
     #[error("failed to parse the template: {0}")]
     Syntax(#[from] SyntaxError),
-    /// No function has such an event.
+    /// No function in the template has a `SelfManagedKafka` event.
     #[error("the template has no {FUNCTION} with a {EVENT} event")]
     NoEvent,
-    /// The selected function has no such event.
-    #[error("--template-function {name}: no such function has a {EVENT} event; the template's functions: {}", known.join(", "))]
+    /// The template has no function with the selected name and a `SelfManagedKafka` event.
+    #[error("--template-function {name}: the template has no such function with a {EVENT} event; its functions: {}", known.join(", "))]
     NoSuchFunction {
-        /// The selected function.
         name: String,
-        /// Logical ids of the template's functions, with and without such events.
+        /// Logical ids of the template's functions, with and without `SelfManagedKafka` events.
         known: Vec<String>,
     },
-    /// Several events match.
+    /// Several `SelfManagedKafka` events match.
     #[error("the template has several {EVENT} events; give --template-function with one of {}", known.join(", "))]
     Several {
         /// The events, as `FUNCTION.EVENT`.
         known: Vec<String>,
     },
-    /// A parameter on the command line is wrong.
+    /// The name or value of a `--template-parameter` is not permitted.
     #[error("--template-parameter {name}: {problem}; the template permits {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     Parameter {
-        /// The parameter.
         name: String,
-        /// Reason.
         problem: &'static str,
         /// The permitted parameters or values.
         known: Vec<String>,
     },
-    /// A setting depends on something that only AWS knows.
+    /// A setting depends on a value that only AWS knows.
     #[error("line {line}: {path}: {what}; {remedy}")]
     Unresolvable {
-        /// Line of the function that only AWS can evaluate.
+        /// Line of the intrinsic function that only AWS can evaluate.
         line: usize,
-        /// The property that depends on it.
+        /// Path of the property.
         path: String,
-        /// The unknown name.
+        /// Reason that the value is unknown.
         what: String,
-        /// How to give it.
+        /// Instruction for providing the value.
         remedy: String,
     },
     /// AWS would reject the property, or treat it differently.
     #[error("line {line}: {path}: {problem}")]
     Invalid {
         line: usize,
-        /// The property.
+        /// Path of the property.
         path: String,
-        /// Reason.
         problem: String,
     },
 }
@@ -160,12 +157,13 @@ pub enum TemplateError {
 /// Reads the mapping of the only function with a `SelfManagedKafka` event, or of the selected function (`FUNCTION`, or
 /// `FUNCTION.EVENT` if it has several).
 ///
-/// `parameters` override the defaults of the template's parameters, and may set pseudo parameters such as `AWS::Region`.
-/// `flags` are the options given on the command line, such as `--batch-size`. The properties that they replace are not
-/// evaluated and are `None` in the result.
+/// `parameters` override the defaults of the template's parameters, and may set pseudo parameters such as
+/// `AWS::Region`. `flags` are the options given on the command line, such as `--batch-size`. The properties that they
+/// replace are not evaluated and are `None` in the result.
 ///
 /// # Errors
-/// [`TemplateError`] if a setting is unknown, or AWS would reject it.
+/// [`TemplateError`] if the template is invalid, no event or several events match, or a setting depends on a value that
+/// only AWS knows or would be rejected by AWS.
 pub fn read(
     text: &str,
     function: Option<&str>,
@@ -277,7 +275,8 @@ impl<'t> Source<'t> {
     fn check_names(&self) -> Result<(), TemplateError> {
         for (name, node) in self.properties.entries()? {
             if !ACCEPTED.contains(&name.as_str()) {
-                let problem = format!("a {EVENT} event has no such property; it has {}", ACCEPTED.join(", "));
+                let problem =
+                    format!("a {EVENT} event has no such property; its properties are {}", ACCEPTED.join(", "));
                 return Err(self.properties.absent(name).on(node.line).invalid(problem));
             }
         }

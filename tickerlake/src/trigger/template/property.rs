@@ -1,4 +1,5 @@
-//! Reads a template's values as the types they should have. Errors have the path, the line and a remedy.
+//! Converts a template's values to the expected types. Errors name the path and the line, and the remedy for an unknown
+//! value.
 
 use std::rc::Rc;
 
@@ -6,18 +7,18 @@ use super::intrinsics::{Fault, Template, Unknown, Value};
 use super::yaml::{Content, Node};
 use super::{FLAGS, TemplateError};
 
-/// A value of the template and the path to it.
+/// A value of the template and its path.
 pub(super) struct Property<'t> {
     template: &'t Template<'t>,
     path: String,
-    /// The command-line option that can replace it, or the property that contains it.
+    /// Command-line option that can replace the property, or a property that contains it.
     flag: Option<&'static str>,
     line: usize,
     value: Value<'t>,
 }
 
 impl<'t> Property<'t> {
-    /// Returns the whole template.
+    /// Returns the root of the template.
     pub(super) fn root(template: &'t Template<'t>, root: &'t Node) -> Result<Self, TemplateError> {
         Self::new(template, String::new(), None, root)
     }
@@ -34,7 +35,7 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// Returns a property of a mapping; absent if the property or the mapping is.
+    /// Returns a property of a mapping. The result is absent if the property or the mapping is absent.
     pub(super) fn get(&self, key: &str) -> Result<Property<'t>, TemplateError> {
         match self.entries()?.iter().find(|(name, _)| name == key) {
             Some((name, node)) => self.child(name, node),
@@ -47,12 +48,12 @@ impl<'t> Property<'t> {
         Property { template: self.template, path: self.join(key), flag: None, line: self.line, value: Value::Absent }
     }
 
-    /// Returns the same property with another line.
+    /// Returns the same property with a different line.
     pub(super) fn on(self, line: usize) -> Property<'t> {
         Property { line, ..self }
     }
 
-    /// Returns an entry of a mapping.
+    /// Returns an entry of a mapping as a property.
     pub(super) fn child(&self, key: &str, node: &'t Node) -> Result<Property<'t>, TemplateError> {
         let flag = FLAGS.iter().find(|(property, _)| *property == key).map(|(_, flag)| *flag);
         Self::new(self.template, self.join(key), flag.or(self.flag), node)
@@ -106,7 +107,8 @@ impl<'t> Property<'t> {
         items.filter(|item| !item.as_ref().is_ok_and(Property::is_absent)).collect()
     }
 
-    /// Returns a text that satisfies `fits`.
+    /// Returns the string, or `None` if the value is absent. Fails unless the string satisfies `fits`; `expected`
+    /// describes such a string.
     pub(super) fn text(&self, expected: &str, fits: impl Fn(&str) -> bool) -> Result<Option<String>, TemplateError> {
         match &self.value {
             Value::Absent => Ok(None),
@@ -115,7 +117,8 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// Returns a whole number that satisfies `fits`.
+    /// Returns the whole number, or `None` if the value is absent. Fails unless the number satisfies `fits`; `expected`
+    /// describes such a number.
     pub(super) fn number<T: TryFrom<i64>>(
         &self,
         expected: &str,
@@ -129,13 +132,13 @@ impl<'t> Property<'t> {
         number.map(Some).ok_or_else(|| self.unexpected(expected))
     }
 
-    /// Returns a boolean.
+    /// Returns the boolean, or `None` if the value is absent.
     pub(super) fn boolean(&self) -> Result<Option<bool>, TemplateError> {
         let text = self.text("true or false", |text| ["true", "false"].contains(&text.to_lowercase().as_str()))?;
         Ok(text.map(|text| text.eq_ignore_ascii_case("true")))
     }
 
-    /// Returns the error that the value is not the expected one, or is unknown.
+    /// Returns the error for a value that is unknown or not as expected.
     pub(super) fn unexpected(&self, expected: &str) -> TemplateError {
         let found = match &self.value {
             Value::Unknown(unknown) => {
@@ -149,7 +152,7 @@ impl<'t> Property<'t> {
         self.invalid(format!("expected {expected}, found {found}"))
     }
 
-    /// Returns the error that the value is invalid.
+    /// Returns the error for an invalid value.
     pub(super) fn invalid(&self, problem: impl Into<String>) -> TemplateError {
         TemplateError::Invalid { line: self.line, path: self.path.clone(), problem: problem.into() }
     }
@@ -165,7 +168,7 @@ fn failed(fault: Fault, path: String, flag: Option<&str>) -> TemplateError {
                 .chain(flag.map(str::to_owned))
                 .collect::<Vec<_>>();
             let remedy = match remedies.as_slice() {
-                [] => "write the value itself".to_owned(),
+                [] => "write the value literally".to_owned(),
                 remedies => format!("give {}", remedies.join(" or ")),
             };
             TemplateError::Unresolvable { line, path, what, remedy }

@@ -206,7 +206,7 @@ Resources:
     assert_eq!(read(text, Some("B"), &both, &[]).unwrap().topics, ["b"]);
     assert_eq!(
         read(text, Some("B"), &BTreeMap::new(), &[]).unwrap_err().to_string(),
-        "--template-function B: no such function has a SelfManagedKafka event; the template's functions: A, B"
+        "--template-function B: the template has no such function with a SelfManagedKafka event; its functions: A, B"
     );
 }
 
@@ -258,7 +258,7 @@ fn unknown_value_names_property_and_remedies() {
         ),
         (
             "Enabled: {'Fn::ImportValue': x}",
-            "line 7: PATH.Enabled: !ImportValue is not evaluated here; write the value itself",
+            "line 7: PATH.Enabled: !ImportValue is not evaluated here; write the value literally",
         ),
     ] {
         let message = with(properties).unwrap_err().to_string();
@@ -274,7 +274,10 @@ fn parameter_without_a_value_is_named() {
             "Type: AWS::SSM::Parameter::Value<String>, Default: /size",
             "the value of the parameter P is in SSM; give --template-parameter P=VALUE or --batch-size",
         ),
-        ("Type: List<Number>, Default: '1,2'", "the parameter P is a list; give --batch-size"),
+        (
+            "Type: List<Number>, Default: '1,2'",
+            "the parameter P is a list, which is not supported here; give --batch-size",
+        ),
     ] {
         for property in ["!Ref P", "!If [C, 1, 2]"] {
             let text = event(&format!("BatchSize: {property}"))
@@ -383,7 +386,7 @@ fn invalid_property_is_located() {
             "StartingPosition: AT_TIMESTAMP",
             "PATH.StartingPosition: AT_TIMESTAMP is not supported locally; give --starting-position TRIM_HORIZON or LATEST",
         ),
-        ("BatchSize: !If [C, 1]", "PATH.BatchSize: !If expects a list of 3, not 2"),
+        ("BatchSize: !If [C, 1]", "PATH.BatchSize: !If expects a list of length 3, not 2"),
         ("BatchSize: !If [C, 1, 2]", "PATH.BatchSize: the template has no condition C"),
         ("BatchSize: !If [!Condition C, 1, 2]", "PATH.BatchSize: the template has no condition C"),
         ("BatchSize: !If [[C], 1, 2]", "PATH.BatchSize: !If expects the name of a condition first"),
@@ -443,9 +446,9 @@ fn timeout_of_the_function_overrides_globals() {
 #[test]
 fn invalid_condition_is_located() {
     for (condition, expected) in [
-        ("!Equals [a]", "!Equals expects a list of 2, not 1"),
-        ("!Equals [a, [b]]", "!Equals compares two texts"),
-        ("!Not [a]", "a condition is one of !Equals, !Not, !And, !Or and !Condition"),
+        ("!Equals [a]", "!Equals expects a list of length 2, not 1"),
+        ("!Equals [a, [b]]", "!Equals compares two strings"),
+        ("!Not [a]", "expected a condition: !Equals, !Not, !And, !Or or !Condition"),
         ("!And []", "!And expects a list of conditions"),
         ("!Or [!Condition D, !Condition C]", "the condition C depends on itself"),
         ("!If [C, a, b]", "!If is not a condition function"),
@@ -476,7 +479,7 @@ fn long_chains_of_conditions_are_rejected() {
     for step in 0..20_000 {
         writeln!(text, "  C{step}: {}!Condition C{}{}", "!Not [".repeat(4), step + 1, "]".repeat(4)).unwrap();
     }
-    assert!(error(&text).ends_with("conditions are nested more than 100 deep"));
+    assert!(error(&text).ends_with("conditions are nested more than 100 levels deep"));
 }
 
 #[test]
@@ -504,8 +507,8 @@ fn aliases_are_shared_and_bounded() {
         writeln!(ladder, "  M{step}: &a{next} [*a{step}]").unwrap();
     }
     read(&laughs, None, &BTreeMap::new(), &[]).unwrap();
-    assert!(error(&ladder).ends_with("nested more than 100 deep"));
-    assert!(error("a: &a [*a]").ends_with("line 1: an alias inside the node that it refers to"));
+    assert!(error(&ladder).ends_with("nested more than 100 levels deep"));
+    assert!(error("a: &a [*a]").ends_with("line 1: an alias refers to a node that contains the alias"));
 }
 
 #[test]
@@ -513,9 +516,9 @@ fn invalid_text_is_located() {
     for (text, expected) in [
         ("", "the file is empty"),
         ("a: 1\nb: [", "line "),
-        ("a: 1\na: 2", "line 2: a occurs twice"),
-        ("a: 1\n---\nb: 2", "line 2: a second document"),
-        ("? [a]\n: 1", "a key that is not text"),
+        ("a: 1\na: 2", "line 2: the key a occurs twice"),
+        ("a: 1\n---\nb: 2", "line 2: expected one document, found a second one"),
+        ("? [a]\n: 1", "a key is not a string"),
         ("- a", "expected a mapping, found a list"),
         ("just text", "expected a mapping, found \"just text\""),
         ("Resources: [a]", "line 1: Resources: expected a mapping, found a list"),

@@ -1,24 +1,25 @@
-//! Parses a template into a tree with lines and short tags, which most YAML value types lose.
+//! Parses a template into a tree with line numbers and short tags, which most YAML value types do not keep.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-/// Maximum nesting. No real template has this many levels, and dropping a tree recursively stays within a thread's stack.
+/// Maximum nesting. Deeper nesting is an error, so that dropping a tree recursively does not overflow a thread's stack;
+/// no real template has this many levels.
 const MAX_DEPTH: usize = 100;
 
-/// A YAML node with its line.
+/// A YAML node with its line number.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) line: usize,
-    /// `Ref` for the tag `!Ref`.
+    /// Tag without the `!`, for example `Ref`.
     pub(super) tag: Option<String>,
     pub(super) content: Content,
     height: usize,
 }
 
-/// Content of a node. Scalars stay text, because AWS compares parameters as text and converts them late.
+/// Content of a node. Scalars remain strings, because AWS compares parameters as strings and converts them later.
 #[derive(Debug)]
 pub(super) enum Content {
     Null,
@@ -28,7 +29,7 @@ pub(super) enum Content {
 }
 
 impl Node {
-    /// Returns the text of a scalar, tagged or not.
+    /// Returns the string of a scalar, tagged or not, or `None` for any other node.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) => Some(text),
@@ -36,7 +37,7 @@ impl Node {
         }
     }
 
-    /// Returns the entry of a mapping with this key.
+    /// Returns the entry with this key, or `None` if the node is not a mapping or has no such key.
     pub(super) fn entry(&self, key: &str) -> Option<(&str, &Node)> {
         match &self.content {
             Content::Map(entries) => {
@@ -47,7 +48,7 @@ impl Node {
     }
 }
 
-/// Why a text is not a template's YAML.
+/// Syntax error in the YAML of a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct SyntaxError {
@@ -63,10 +64,11 @@ struct Open {
     items: Vec<Rc<Node>>,
 }
 
-/// Parses the only document of a text. An alias shares its node, so that aliases do not multiply the size.
+/// Parses YAML that consists of one document. An alias shares its node, so that aliases do not multiply the size.
 ///
 /// # Errors
-/// [`SyntaxError`] if the text is not YAML, is nested too deeply, or has a key twice.
+/// [`SyntaxError`] if `text` is not valid YAML, does not contain exactly one document, is nested too deeply, or has an
+/// alias to a node that contains the alias, a duplicate key or a key that is not a string.
 pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
     let mut root = None;
     let mut open: Vec<Open> = Vec::new();
@@ -91,7 +93,7 @@ pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
                 None => {
                     return Err(SyntaxError {
                         line: last,
-                        problem: "an alias inside the node that it refers to".to_owned(),
+                        problem: "an alias refers to a node that contains the alias".to_owned(),
                     });
                 }
             },
@@ -103,7 +105,10 @@ pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
                 None => continue,
             },
             Event::DocumentStart(_) if root.is_some() => {
-                return Err(SyntaxError { line: last, problem: "a second document".to_owned() });
+                return Err(SyntaxError {
+                    line: last,
+                    problem: "expected one document, found a second one".to_owned(),
+                });
             }
             _ => continue,
         };
@@ -122,7 +127,7 @@ fn close(ended: Open, mapping: bool) -> Result<Node, SyntaxError> {
     let Open { line, tag, items, .. } = ended;
     let height = items.iter().map(|node| node.height + 1).max().unwrap_or(0);
     if height > MAX_DEPTH {
-        return Err(SyntaxError { line, problem: format!("nested more than {MAX_DEPTH} deep") });
+        return Err(SyntaxError { line, problem: format!("nested more than {MAX_DEPTH} levels deep") });
     }
     let content = if mapping { Content::Map(pairs(&items)?) } else { Content::List(items) };
     Ok(Node { line, tag, content, height })
@@ -134,10 +139,10 @@ fn pairs(items: &[Rc<Node>]) -> Result<Vec<(String, Rc<Node>)>, SyntaxError> {
     for pair in items.chunks_exact(2) {
         let (key, value) = (&pair[0], &pair[1]);
         let Some(name) = key.text() else {
-            return Err(SyntaxError { line: key.line, problem: "a key that is not text".to_owned() });
+            return Err(SyntaxError { line: key.line, problem: "a key is not a string".to_owned() });
         };
         if !names.insert(name) {
-            return Err(SyntaxError { line: key.line, problem: format!("{name} occurs twice") });
+            return Err(SyntaxError { line: key.line, problem: format!("the key {name} occurs twice") });
         }
         entries.push((name.to_owned(), Rc::clone(value)));
     }
@@ -151,7 +156,7 @@ fn short(tag: Option<&Tag>) -> Option<String> {
 fn scalar(text: &str, style: ScalarStyle, tagged: bool) -> Content {
     match text {
         "" | "~" | "null" | "Null" | "NULL" if style == ScalarStyle::Plain && !tagged => Content::Null,
-        // Otherwise different spellings of one value would differ as text.
+        // Normalize the spelling, so that equal values are equal strings.
         "True" | "TRUE" if style == ScalarStyle::Plain => Content::Text("true".to_owned()),
         "False" | "FALSE" if style == ScalarStyle::Plain => Content::Text("false".to_owned()),
         _ => Content::Text(text.to_owned()),

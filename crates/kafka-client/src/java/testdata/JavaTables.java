@@ -1,9 +1,9 @@
-// Writes the tables of this folder: what Java reads from lines of a properties file, and what Apache Kafka's client reads
-// from sasl.jaas.config.
+// Writes the tables of this folder: the pairs that Java reads from lines of a properties file, and the login that Apache
+// Kafka's client reads from sasl.jaas.config.
 //
 //     java -cp kafka-clients.jar:slf4j-api.jar JavaTables.java FOLDER
 //
-// Made with OpenJDK 17.0.15 and kafka-clients 4.2.0.
+// The tables were made with OpenJDK 17.0.15 and kafka-clients 4.2.0.
 
 import java.io.PrintWriter;
 import java.io.StringReader;
