@@ -16,6 +16,7 @@ use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
 use crate::feed::source::{Source, SourceRow};
 use crate::feed::{Feed, Order};
+use crate::preflight;
 use crate::report::progress::Progress;
 use crate::report::rejects::Rejects;
 use crate::resume::RowStatus;
@@ -132,6 +133,9 @@ impl<'a> Feeder<'a> {
             Err(_) if self.shutdown.is_cancelled() => return Ok(Flow::Stop),
             opened => opened?,
         };
+        if first_pass && !input.is_repeatable() {
+            preflight::announce(&source, self.progress);
+        }
         let mut json = Vec::with_capacity(512);
         let mut rows = 0;
         loop {

@@ -34,7 +34,7 @@ pub fn run(
     shutdown: CancellationToken,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    preflight::check_headers(feed, progress, &shutdown)?;
+    preflight::check_plans(feed, progress, &shutdown)?;
     preflight::set_expected_bytes(feed, progress);
     let output = Output::open(feed, target, progress, &shutdown)?;
     // This check comes last, because it removes the rejects files of an earlier run.

@@ -28,6 +28,16 @@ pub enum TimeFormat {
     SecondsOfDay,
 }
 
+impl TimeFormat {
+    /// Parses a cell: microseconds since midnight, and seconds east of UTC if it names an offset.
+    pub(crate) fn read(self, cell: &str) -> Option<(i64, Option<i32>)> {
+        match self {
+            TimeFormat::Clock => time_of_day::parse(cell),
+            TimeFormat::SecondsOfDay => time_of_day::seconds_of_day(cell),
+        }
+    }
+}
+
 impl<'a> Table<'a> {
     /// Returns the cells of a column that are not empty.
     pub(super) fn cells(self, column: usize) -> impl Iterator<Item = &'a str> {

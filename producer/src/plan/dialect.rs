@@ -221,7 +221,7 @@ mod tests {
     use jiff::civil::date;
 
     fn found(text: &str) -> Dialect {
-        let sample = Sample { head: text.as_bytes().to_vec(), is_complete: true, others: Vec::new() };
+        let sample = Sample { head: text.as_bytes().to_vec(), is_complete: true, ..Sample::default() };
         Dialect::find(&sample, Given::default(), date(2026, 11, 29)).expect("rows")
     }
 

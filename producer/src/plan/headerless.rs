@@ -91,7 +91,7 @@ mod tests {
     use crate::csv::delimiter::Delimiter;
 
     fn named(text: &str) -> Result<String, String> {
-        let sample = Sample { head: text.as_bytes().to_vec(), is_complete: true, others: Vec::new() };
+        let sample = Sample { head: text.as_bytes().to_vec(), is_complete: true, ..Sample::default() };
         let rows = sample.head_rows(Delimiter::COMMA);
         let width = rows[0].cells.len();
         titles(&rows, width, &PlanOptions::default()).map(|names| names.join(" ")).map_err(|question| question.problem)

@@ -15,7 +15,7 @@ use super::question::{Question, Questions};
 use super::sample::{MAX_ROWS, Sample, SampledRow};
 use super::symbol_name::{stem, symbol_of_file};
 use super::titles::{self, Role};
-use super::{Column, Dates, Kind, ReadingPlan, Reason, RecordPlan, time_of_day};
+use super::{Column, Dates, Kind, ReadingPlan, Reason, RecordPlan};
 
 /// Why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,7 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
     maker.dialect_reasons(&dialect);
     let table = Table { titles: &titles, rows: &rows };
     let plan = maker.plan(file_name, &dialect, table);
+    maker.check_encoding(sample, &plan, table);
     match maker.questions.is_empty() {
         true => Ok(ReadingPlan { reasons: maker.reasons, warnings: maker.warnings, ..plan }),
         false => Err(Questions(maker.questions).into()),
@@ -92,6 +93,21 @@ impl Maker<'_> {
             self.questions.push(question);
             T::default()
         })
+    }
+
+    /// Asks for an encoding that is a guess if the guess decides more than titles and texts.
+    fn check_encoding(&mut self, sample: &Sample, plan: &ReadingPlan, table: Table<'_>) {
+        let Some(encoding) = sample.guessed_encoding else { return };
+        let is_text = |kind: Kind| kind == Kind::Text;
+        let deciding = plan.columns.iter().enumerate().filter(|(_, column)| !is_text(column.kind));
+        let foreign = deciding.flat_map(|(column, _)| table.cells(column)).find(|cell| !cell.is_ascii());
+        match foreign {
+            Some(cell) => self.questions.push(Question::new(
+                format!("the file is not UTF-8, and {encoding} is a guess, by which a cell is {cell}"),
+                [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
+            )),
+            None => self.warnings.push(format!("the file is not UTF-8; read as {encoding}, which is a guess (--encoding)")),
+        }
     }
 
     fn dialect_reasons(&mut self, dialect: &Dialect) {
@@ -361,11 +377,6 @@ impl Maker<'_> {
     }
 
     fn column_warnings(&mut self, columns: &[Column], roles: &Roles) {
-        for name in &self.options.numeric {
-            if !columns.iter().any(|column| column.name == *name) {
-                self.warnings.push(format!("--numeric {name}: no input has a column of this name"));
-            }
-        }
         let renamed = columns.iter().filter(|column| {
             let plain = crate::csv::field_name::snake_case(&column.title);
             matches!(column.kind, Kind::Text | Kind::Number { .. }) && column.name.strip_prefix(plain.as_str()).is_some_and(|rest| {
@@ -498,10 +509,7 @@ impl Maker<'_> {
 
 /// Reads the date and the time of a row. Returns `None` if the row has none in the planned format.
 pub(crate) fn read_moment(row: &SampledRow, dates: &Dates) -> Option<Moment> {
-    let clock = |column: usize, format: TimeFormat| match format {
-        TimeFormat::Clock => time_of_day::parse(row.cell(column)),
-        TimeFormat::SecondsOfDay => time_of_day::seconds_of_day(row.cell(column)),
-    };
+    let clock = |column: usize, format: TimeFormat| format.read(row.cell(column));
     match dates {
         Dates::Column(column, format) => format.read(row.cell(*column)),
         Dates::WithTime(column, format, time, time_format) => {

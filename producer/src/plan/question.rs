@@ -17,7 +17,7 @@ impl Question {
     }
 }
 
-/// All questions of a file. The message ends with the options to try together.
+/// All questions of a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Questions(pub Vec<Question>);
 
@@ -33,10 +33,6 @@ impl fmt::Display for Questions {
                 [only] => write!(f, ": add {only}")?,
                 [rest @ .., last] => write!(f, ": add {} or {last}", rest.join(", "))?,
             }
-        }
-        let first: Vec<&str> = self.0.iter().filter_map(|question| question.answers.first()).map(String::as_str).collect();
-        if self.0.len() > 1 && !first.is_empty() {
-            write!(f, "; together: {}", first.join(" "))?;
         }
         Ok(())
     }

@@ -16,6 +16,8 @@ pub struct Sample {
     pub is_complete: bool,
     /// Whole lines from further on.
     pub others: Vec<Vec<u8>>,
+    /// Name of the encoding if it is a guess.
+    pub guessed_encoding: Option<&'static str>,
 }
 
 /// A row of a sample.
