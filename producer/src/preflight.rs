@@ -31,7 +31,8 @@ pub(crate) fn check_plans(feed: &Feed, progress: &Progress, shutdown: &Cancellat
         columns.extend(source.plan().columns.iter().map(|column| column.name.clone()));
     }
     if let Some(more) = files.len().checked_sub(MAX_ANNOUNCED).filter(|more| *more > 0) {
-        progress.notice(format!("plans of {} not shown; see `tickerlake inspect`", counted(more as u64, "file", "files")));
+        progress
+            .notice(format!("plans of {} not shown; see `tickerlake inspect`", counted(more as u64, "file", "files")));
     }
     let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
     for name in feed.options().numeric.iter().filter(unknown) {

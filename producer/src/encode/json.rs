@@ -23,4 +23,3 @@ pub(super) fn write_string(text: &str, json: &mut Vec<u8>) {
     json.extend_from_slice(rest);
     json.push(b'"');
 }
-

@@ -173,20 +173,36 @@ mod tests {
     }
 
     #[test]
-    fn other_cells_are_classified() {
-        for cell in ["NaN", "nan", "-inf", "Infinity", "+INF", "1e999", "-1e400"] {
-            assert_eq!(written(cell), Err(NumberError::NotFinite), "{cell}");
+    fn cells_are_written_in_the_files_format() {
+        let written = |cell: &str, decimal, has_groups| {
+            let mut out = Vec::new();
+            let format = NumberFormat { decimal, has_groups };
+            write_cell(cell, format, true, &mut out).map(|()| String::from_utf8(out).expect("numbers are ASCII"))
+        };
+        for (cell, json) in [("1,234.5", "1234.5"), ("$3", "3"), ("n/a", "null"), ("", "null"), ("2.5M", "2500000")] {
+            assert_eq!(written(cell, DecimalSign::Point, false).as_deref(), Ok(json), "{cell}");
         }
-        for cell in ["1,234.5", "1 234", "1'234.50", "1,234,567", "1.234.567", "1_000", "1,"] {
-            assert_eq!(written(cell), Err(NumberError::ThousandsSeparators), "{cell}");
+        for (cell, json) in [("1.234,5", "1234.5"), ("1.234", "1234"), ("7", "7"), ("-", "null")] {
+            assert_eq!(written(cell, DecimalSign::Comma, true).as_deref(), Ok(json), "{cell}");
         }
-        for cell in ["1,5", "-1,5", "0,123", "1.234,5", "1 234,567", "1234,567"] {
-            assert_eq!(written(cell), Err(NumberError::DecimalComma), "{cell}");
+        for cell in ["-inf", "Infinity", "+INF", "1e999", "-1e400"] {
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::NotFinite), "{cell}");
+        }
+        for cell in ["1,5", "0,123", "1.234,5", "1234,567", "1,"] {
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::Separators), "{cell}");
         }
         for cell in ["1,234", "-123,456"] {
-            assert_eq!(written(cell), Err(NumberError::AmbiguousComma), "{cell}");
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::AmbiguousComma), "{cell}");
+            assert!(written(cell, DecimalSign::Point, true).is_ok(), "{cell}");
         }
-        for cell in ["", "-", "+", ".", "e5", "1e", "1e+", "--1", "+-1", "0x10", "12%", "$3", "null"] {
+        for cell in ["+", "e5", "1e", "1e+", "--1", "0x10", "12%", "1_000"] {
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::NotANumber), "{cell}");
+        }
+    }
+
+    #[test]
+    fn other_cells_are_not_numbers() {
+        for cell in ["", "-", "+", ".", "e5", "1e", "1e+", "--1", "+-1", "0x10", "12%", "$3", "null", "1,5", "NaN"] {
             assert_eq!(written(cell), Err(NumberError::NotANumber), "{cell}");
         }
     }

@@ -279,7 +279,12 @@ impl Fields {
             };
             write_string(name, &mut prefix);
             prefix.push(b':');
-            fields.push(Field { column, name: name.to_owned(), action, prefix: std::mem::replace(&mut prefix, vec![b',']) });
+            fields.push(Field {
+                column,
+                name: name.to_owned(),
+                action,
+                prefix: std::mem::replace(&mut prefix, vec![b',']),
+            });
         }
         Fields { symbol: record.symbol.clone(), fields, needs: record.needs.clone() }
     }
@@ -298,5 +303,162 @@ impl<'a> Cells<'a> {
         let start = column.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
         let range = start.zip(self.ends.get(column));
         range.and_then(|(start, &end)| self.text.get(start..end)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv::row_reader::RowReader;
+    use crate::plan::make::make;
+    use crate::plan::options::PlanOptions;
+    use crate::plan::sample::Sample;
+    use proptest::prelude::*;
+    use serde_json::Value;
+    use serde_json::value::RawValue;
+    use std::collections::BTreeMap;
+
+    /// Makes the plan of `text` and returns what its last row becomes: the JSON, the key and the time.
+    fn last_with(text: &[u8], options: &PlanOptions) -> Result<(String, String, i64), String> {
+        let sample = Sample { head: text.to_vec(), is_complete: true, ..Sample::default() };
+        let plan = make(None, &sample, options).map_err(|error| error.to_string())?;
+        let encoder = RecordEncoder::new(&plan, options.latest);
+        let (mut row, mut json) = (Row::default(), b"left over".to_vec());
+        let mut reader = RowReader::new(text, plan.delimiter);
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+        (0..lines).for_each(|_| {
+            reader.read(&mut row).expect("memory");
+        });
+        let quote = encoder.encode(&row, 0, &mut json).map_err(|reject| reject.to_string())?.ok_or("no record")?;
+        Ok((String::from_utf8(json).expect("UTF-8"), quote.symbol.to_owned(), quote.micros))
+    }
+
+    fn last(text: &str) -> Result<String, String> {
+        last_with(text.as_bytes(), &PlanOptions::default()).map(|(json, _, _)| json)
+    }
+
+    /// Returns why a row is rejected below rows that are quotes.
+    fn reason(row: &[u8]) -> String {
+        let others = (1..=28).map(|day| format!("A,2024-01-{day:02},1.5\n")).collect::<String>();
+        let text = [b"Symbol,Date,Close\n".as_slice(), others.as_bytes(), row].concat();
+        last_with(&text, &PlanOptions::default()).expect_err("a reject")
+    }
+
+    #[test]
+    fn a_row_becomes_a_json_object() {
+        let text = "Index,Date,Open,High,Low,Close,Adj Close,Volume,CloseUSD\n\
+            HSI,1986-12-31,2568.300049,2568.300049,2568.300049,2568.300049,2568.300049,0.0,333.87900637\n";
+        assert_eq!(
+            last_with(text.as_bytes(), &PlanOptions::default()),
+            Ok((
+                r#"{"symbol":"HSI","trade_date":"1986-12-31","bar":"1d","open":2568.300049,"high":2568.300049,"low":2568.300049,"close":2568.300049,"adj_close":2568.300049,"volume":0.0,"close_usd":333.87900637}"#.to_owned(),
+                "HSI".to_owned(),
+                536_371_200_000_000
+            ))
+        );
+    }
+
+    #[test]
+    fn empty_cells_are_null_and_text_is_unchanged() {
+        assert_eq!(
+            last("Date,Close,Symbol,Dividend,Note\n2026-11-21,,7203, .5 , \"a\"\n").as_deref(),
+            Ok(r#"{"trade_date":"2026-11-21","bar":"1d","close":null,"symbol":"7203","dividend":0.5,"note":" \"a\""}"#)
+        );
+    }
+
+    #[test]
+    fn a_time_of_day_becomes_an_instant() {
+        for (row, expected) in [
+            (
+                "A,2026-11-21 09:30:00-05:00,1.50",
+                r#""trade_date":"2026-11-21","bar":"tick","traded_at":"2026-11-21 14:30:00","zone":"UTC""#,
+            ),
+            (
+                "A,2026-11-21T09:30:00.25,1.50",
+                r#""trade_date":"2026-11-21","bar":"tick","traded_at":"2026-11-21 09:30:00.25""#,
+            ),
+        ] {
+            let json = last(&format!("Symbol,Timestamp,Close\n{row}\n"));
+            assert_eq!(json.as_deref(), Ok(format!("{{\"symbol\":\"A\",{expected},\"close\":1.50}}").as_str()));
+        }
+    }
+
+    #[test]
+    fn a_given_symbol_is_the_first_field_and_the_key() {
+        let options = PlanOptions { symbol: Some("A\"B".to_owned()), ..PlanOptions::default() };
+        let (json, key, _) = last_with(b"Date,Close\n2026-11-21,1\n", &options).expect("a quote");
+        assert_eq!(json, r#"{"symbol":"A\"B","trade_date":"2026-11-21","bar":"1d","close":1}"#);
+        assert_eq!(key, "A\"B");
+    }
+
+    #[test]
+    fn columns_of_the_key_are_joined() {
+        let options = PlanOptions { key: vec!["Exchange".into(), "Expiry".into()], ..PlanOptions::default() };
+        let text = b"Symbol,Exchange,Expiry,Date,Close\nES,CME,2024-03,2024-01-02,1\n";
+        let (json, _, _) = last_with(text, &options).expect("a quote");
+        assert_eq!(json, r#"{"symbol":"ES","trade_date":"2024-01-02","bar":"1d","close":1,"series":"CME/2024-03"}"#);
+    }
+
+    #[test]
+    fn a_row_that_is_not_a_quote_is_rejected_with_a_reason() {
+        for (row, expected) in [
+            (&b"A,2026-11-21"[..], "2 fields where the header has 3"),
+            (b"A,2026-11-21,1,2", "4 fields where the header has 3"),
+            (b" ,2026-11-21,1", "no symbol"),
+            (b"A,,1", "no date"),
+            (b"A,29/06/1979,1", "date does not match 2024-12-31: 29/06/1979"),
+            (b"A,1066-10-14,1", "date is implausible: 1066-10-14"),
+            (b"A,2026-11-21,inf", "close is not a finite number: inf"),
+            (b"A,2026-11-21,x", "close is not a number: x"),
+            (b"A\xff,2026-11-21,1", "not UTF-8 text"),
+        ] {
+            assert_eq!(reason(row), expected);
+        }
+        let long = [b"A,2026-11-21,".as_slice(), &[b'z'; 100]].concat();
+        assert_eq!(reason(&long), format!("close is not a number: {}...", "z".repeat(40)));
+    }
+
+    #[test]
+    fn a_character_cut_by_a_comma_is_not_text() {
+        assert_eq!(reason(b"A\xc3,\xa42026-11-21,1"), "not UTF-8 text");
+    }
+
+    proptest! {
+        #[test]
+        fn the_json_has_every_cell(
+            symbol in "\\PC{0,3}[A-Z^.=\"\\\\]{1,5}",
+            close in "-?[0-9]{1,12}\\.[0-9]{0,12}",
+            note in "\\PC{0,12}",
+        ) {
+            let mut line = csv::Writer::from_writer(Vec::new());
+            line.write_record(["Symbol", "Date", "Close", "Note"]).expect("memory");
+            line.write_record([symbol.as_str(), "2026-11-21", &close, &note]).expect("memory");
+            let line = line.into_inner().expect("memory");
+            let options = PlanOptions {
+                symbol_column: Some("Symbol".into()), text: ["note".to_owned()].into(), ..PlanOptions::default()
+            };
+            prop_assume!(!symbol.trim().is_empty());
+            let (json, key, _) = last_with(&line, &options).expect("a quote");
+            prop_assert!(!json.contains('\n'));
+            let value: Value = serde_json::from_str(&json).expect("JSON");
+            prop_assert_eq!(&value["symbol"], symbol.trim());
+            prop_assert_eq!(&key, symbol.trim());
+            let raw: BTreeMap<&str, &RawValue> = serde_json::from_str(&json).expect("JSON");
+            prop_assert_eq!(raw["close"].get().parse::<f64>(), close.parse());
+            if note.is_empty() {
+                prop_assert!(value["note"].is_null());
+            } else {
+                prop_assert_eq!(&value["note"], note.as_str());
+            }
+        }
+
+        #[test]
+        fn any_bytes_become_a_quote_or_a_reject(line in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let text = [b"Symbol,Date,Close\nA,2026-11-21,1\n".as_slice(), &line].concat();
+            if let Ok((json, key, _)) = last_with(&text, &PlanOptions::default()) {
+                let value: Value = serde_json::from_str(&json).expect("JSON");
+                prop_assert_eq!(&value["symbol"], key.as_str());
+            }
+        }
     }
 }

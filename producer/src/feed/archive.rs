@@ -12,7 +12,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum FormatError {
     /// An Excel workbook.
-    #[error("this is an Excel workbook; save it as CSV, or convert it with `libreoffice --headless --convert-to csv {0}`")]
+    #[error(
+        "this is an Excel workbook; save it as CSV, or convert it with `libreoffice --headless --convert-to csv {0}`"
+    )]
     Excel(String),
     /// A Parquet file.
     #[error("this is a Parquet file; convert it, for example with `duckdb -c \"COPY (FROM '{0}') TO 'out.csv'\"`")]

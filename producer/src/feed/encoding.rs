@@ -35,19 +35,20 @@ pub(super) fn find(head: &[u8]) -> Option<Decoding> {
     Some(Decoding { encoding: detector.guess(None, false), is_guess: true })
 }
 
-/// Returns `true` if the text is in another encoding: a header that is not UTF-8, or one line in fifty, and no character
-/// of several bytes that is.
+/// Returns `true` if the text is in another encoding: a header that is not UTF-8, or one line in fifty, and fewer lines
+/// with characters of UTF-8.
 fn has_foreign_lines(head: &[u8]) -> bool {
     if head.utf8_chunks().all(|chunk| chunk.invalid().is_empty()) {
         return false;
     }
-    let has_utf8 = head.utf8_chunks().any(|chunk| !chunk.valid().is_ascii());
     let mut lines = head.split(|byte| *byte == b'\n').collect::<Vec<_>>();
     // The last line may be cut inside a character.
     lines.truncate(lines.len().max(2) - 1);
-    let foreign = |line: &&&[u8]| std::str::from_utf8(line).is_err();
-    let count = lines.iter().filter(foreign).count();
-    !has_utf8 && (lines.iter().take(3).any(|line| foreign(&line)) || count * 50 >= lines.len().max(1))
+    let is_foreign = |line: &&&[u8]| std::str::from_utf8(line).is_err();
+    let foreign = lines.iter().filter(is_foreign).count();
+    let utf8 = lines.iter().filter(|line| !line.is_ascii() && !is_foreign(line)).count();
+    let is_in_header = lines.iter().take(3).any(|line| is_foreign(&line));
+    foreign > utf8 && (is_in_header || foreign * 50 >= lines.len())
 }
 
 #[cfg(test)]

@@ -187,7 +187,8 @@ impl Source {
         let step = loop {
             if self.next_record == 0 {
                 let kind = self.rows.read(&mut self.row);
-                let kind = kind.map_err(|error| InputError { input: self.name.clone(), reason: Box::new(error.into()) })?;
+                let kind =
+                    kind.map_err(|error| InputError { input: self.name.clone(), reason: Box::new(error.into()) })?;
                 match kind {
                     RowKind::End => break Step::End,
                     _ if self.row.line() <= self.plan.last_header_line => continue,

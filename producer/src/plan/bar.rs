@@ -36,7 +36,9 @@ pub enum BarUnit {
 
 /// The text is not the length of a bar.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not the length of a bar; use tick, or a number and a unit: 30s, 5m (minutes), 1h, 1d, 1w, 1mo (months)")]
+#[error(
+    "`{0}` is not the length of a bar; use tick, or a number and a unit: 30s, 5m (minutes), 1h, 1d, 1w, 1mo (months)"
+)]
 pub struct InvalidBar(String);
 
 const DAY: i64 = 86_400;
@@ -121,7 +123,9 @@ pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
     let total: usize = gaps.values().sum();
     let times: std::collections::BTreeSet<i64> =
         spots.iter().filter(|spot| spot.has_time).map(|spot| spot.micros.rem_euclid(DAY * 1_000_000)).collect();
-    let is_intraday = times.len() > 2 || (times.len() == 2 && !are_an_hour_apart(&times)) || is_one_instant_of_many(&times, spots, total);
+    let is_intraday = times.len() > 2
+        || (times.len() == 2 && !are_an_hour_apart(&times))
+        || is_one_instant_of_many(&times, spots, total);
     if !is_intraday {
         return by_day(&gaps, total);
     }

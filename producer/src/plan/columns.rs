@@ -56,7 +56,8 @@ impl<'a> Table<'a> {
     pub(super) fn find(self, name: &str) -> Option<usize> {
         let exact = self.titles.iter().position(|title| title == name);
         let by_case = || self.titles.iter().position(|title| title.eq_ignore_ascii_case(name));
-        let by_key = || self.titles.iter().position(|title| !title.is_empty() && titles::key(title) == titles::key(name));
+        let by_key =
+            || self.titles.iter().position(|title| !title.is_empty() && titles::key(title) == titles::key(name));
         let by_number = || name.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.titles.len());
         exact.or_else(by_case).or_else(by_key).or_else(by_number)
     }
@@ -125,14 +126,17 @@ pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<u
 fn has_symbols(table: Table<'_>, column: usize) -> bool {
     let cells: Vec<&str> = table.cells(column).collect();
     let number = |cell: &&str| cell.parse::<i64>().ok();
-    let steps = cells.windows(2).filter(|pair| number(&pair[0]).zip(number(&pair[1])).is_some_and(|(one, next)| next - one == 1));
+    let steps = cells
+        .windows(2)
+        .filter(|pair| number(&pair[0]).zip(number(&pair[1])).is_some_and(|(one, next)| next - one == 1));
     let are_row_numbers = match cells.as_slice() {
         [only] => *only == "0" || *only == "1",
-        _ => steps.count() * 2 >= cells.len() - 1,
+        _ => steps.count() * 2 >= cells.len().saturating_sub(1),
     };
     let are_fractions = cells.iter().all(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
     let are_dates = cells.iter().all(|cell| DateFormat::YearMonthDay.read(cell).is_some());
-    !cells.is_empty() && !are_row_numbers && !are_fractions && !are_dates
+    // A file without rows has nothing but its titles.
+    table.rows.is_empty() || !cells.is_empty() && !are_row_numbers && !are_fractions && !are_dates
 }
 
 /// A column with dates, and what its cells say about their format.
@@ -143,9 +147,14 @@ pub(super) struct DateColumn {
 }
 
 /// Finds the column with the dates.
-pub(super) fn date(table: Table<'_>, symbol: Option<usize>, options: &PlanOptions) -> Result<Option<DateColumn>, Question> {
+pub(super) fn date(
+    table: Table<'_>,
+    symbol: Option<usize>,
+    options: &PlanOptions,
+) -> Result<Option<DateColumn>, Question> {
     let guess = |column: usize| match &options.date_format {
         Some(format) => Guess::One(format.clone()),
+        None if table.rows.is_empty() => Guess::One(DateFormat::YearMonthDay),
         None => date_guess::guess(table.cells(column), options.latest),
     };
     if let Some(name) = &options.date_column {
@@ -153,7 +162,7 @@ pub(super) fn date(table: Table<'_>, symbol: Option<usize>, options: &PlanOption
         return Ok(Some(DateColumn { column, guess: guess(column) }));
     }
     let reads = |column: usize| match &options.date_format {
-        Some(format) => table.cells(column).any(|cell| format.read(cell).is_some()),
+        Some(format) => table.rows.is_empty() || table.cells(column).any(|cell| format.read(cell).is_some()),
         None => guess(column) != Guess::None,
     };
     let is_epoch = |column: usize| matches!(guess(column), Guess::One(format) if format.is_epoch());
@@ -168,8 +177,14 @@ pub(super) fn date(table: Table<'_>, symbol: Option<usize>, options: &PlanOption
         let is_untitled = table.titles[column].is_empty();
         let is_plain = matches!(
             guess(column),
-            Guess::One(DateFormat::YearMonthDay | DateFormat::MonthDayYear | DateFormat::DayMonthYear
-                | DateFormat::DayMonthName | DateFormat::MonthNameDay) | Guess::Several(_) | Guess::Mixed(..)
+            Guess::One(
+                DateFormat::YearMonthDay
+                    | DateFormat::MonthDayYear
+                    | DateFormat::DayMonthYear
+                    | DateFormat::DayMonthName
+                    | DateFormat::MonthNameDay
+            ) | Guess::Several(_)
+                | Guess::Mixed(..)
         );
         Some(column) != symbol && (is_plain || (is_untitled && guess(column) != Guess::None)) && reads(column)
     });
@@ -197,10 +212,15 @@ pub(super) fn argument(title: &str, column: usize) -> String {
 }
 
 /// Finds the column with the time of day, for a date without one.
-pub(super) fn time(table: Table<'_>, date: Option<usize>, options: &PlanOptions) -> Result<Option<(usize, TimeFormat)>, Question> {
+pub(super) fn time(
+    table: Table<'_>,
+    date: Option<usize>,
+    options: &PlanOptions,
+) -> Result<Option<(usize, TimeFormat)>, Question> {
     let format = |column: usize| {
         let share = |read: fn(&str) -> bool| {
-            let (all, read) = table.cells(column).fold((0, 0), |(all, reads), cell| (all + 1, reads + usize::from(read(cell))));
+            let (all, read) =
+                table.cells(column).fold((0, 0), |(all, reads), cell| (all + 1, reads + usize::from(read(cell))));
             all > 0 && read * 2 > all
         };
         match () {
@@ -229,9 +249,8 @@ pub(super) fn prices(table: Table<'_>, taken: &[usize], symbol: Option<usize>) -
     let mut warnings = Vec::new();
     for role in [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask] {
         let ranked = table.ranked(role).into_iter().filter(|column| !taken.contains(column));
-        let (numeric, others): (Vec<usize>, Vec<usize>) = ranked.partition(|&column| {
-            table.is_numeric(column) || table.cells(column).all(is_missing)
-        });
+        let (numeric, others): (Vec<usize>, Vec<usize>) =
+            ranked.partition(|&column| table.is_numeric(column) || table.cells(column).all(is_missing));
         match (numeric.first(), others.first()) {
             (Some(&column), _) => {
                 roles.insert(role, column);
@@ -266,7 +285,9 @@ fn volume_of_symbol(table: Table<'_>, taken: &[usize], symbol: Option<usize>) ->
         .collect();
     let fits = |unit: &str| {
         symbol.is_some_and(|symbol| {
-            table.cells(symbol).all(|symbol| symbol.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit)))
+            table
+                .cells(symbol)
+                .all(|symbol| symbol.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit)))
         })
     };
     columns.into_iter().find(|(_, unit)| fits(unit)).map(|(column, _)| column)
@@ -290,8 +311,20 @@ pub(super) fn by_symbol(pairs: impl Iterator<Item = Option<(String, Role)>>) -> 
 
 /// Names that the pipeline gives to fields of its own.
 const RESERVED: [&str; 14] = [
-    "kafka_topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation", "dt", "traded_at", "bar",
-    "zone", "seq", "simulated", "series", "symbol", "trade_date",
+    "kafka_topic",
+    "kafka_partition",
+    "kafka_offset",
+    "kafka_timestamp",
+    "kafka_generation",
+    "dt",
+    "traded_at",
+    "bar",
+    "zone",
+    "seq",
+    "simulated",
+    "series",
+    "symbol",
+    "trade_date",
 ];
 
 /// Returns a name for a column without a role that no other field of `used` has, and adds it there.

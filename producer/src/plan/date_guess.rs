@@ -40,16 +40,26 @@ pub(super) fn guess<'a>(cells: impl Iterator<Item = &'a str>, latest: Date) -> G
         formats.iter().filter(|(_, read)| dates.iter().all(|&at| read[at])).map(|(format, _)| format.clone()).collect();
     match complete.len() {
         1 => Guess::One(complete.remove(0)),
-        0 => {
-            let count = |read: &Vec<bool>| dates.iter().filter(|&&at| read[at]).count();
-            let best = formats.iter().max_by_key(|(_, read)| count(read));
-            let (with, without): (Vec<usize>, Vec<usize>) =
-                dates.iter().partition(|&&at| best.is_some_and(|(_, read)| read[at]));
-            let cell = |at: Option<&usize>| at.map_or(String::new(), |&at| cells[at].to_owned());
-            Guess::Mixed(cell(with.first()), cell(without.first()))
-        }
+        0 => most(&cells, &formats, &dates),
         _ => Guess::Several(complete),
     }
+}
+
+/// Decides between formats of which none reads every date. A format that reads nearly all is right, and the other rows
+/// will be rejected, unless a format of theirs reads a date of the others differently: then any row may be of either.
+fn most(cells: &[&str], formats: &[(DateFormat, Vec<bool>)], dates: &[usize]) -> Guess {
+    let count = |read: &[bool]| dates.iter().filter(|&&at| read[at]).count();
+    let Some((best, read)) = formats.iter().rev().max_by_key(|(_, read)| count(read)) else { return Guess::None };
+    let (with, without): (Vec<usize>, Vec<usize>) = dates.iter().partition(|&&at| read[at]);
+    let contradicts = |(other, other_read): &&(DateFormat, Vec<bool>)| {
+        without.iter().any(|&at| other_read[at])
+            && with.iter().any(|&at| other_read[at] && other.read(cells[at]) != best.read(cells[at]))
+    };
+    if without.len() * 10 <= dates.len() && !formats.iter().any(|format| contradicts(&format)) {
+        return Guess::One(best.clone());
+    }
+    let cell = |at: Option<&usize>| at.map_or(String::new(), |&at| cells[at].to_owned());
+    Guess::Mixed(cell(with.first()), cell(without.first()))
 }
 
 /// Returns `true` if a trade may have this date.
@@ -89,6 +99,12 @@ mod tests {
             Guess::Mixed("1/15/2010".to_owned(), "16/1/2010".to_owned())
         );
         assert!(matches!(guessed(&["2024-01-02", "20240103"]), Guess::Mixed(_, _)));
+        let mut cells = vec!["2024-01-02"; 20];
+        cells.push("03/01/2024");
+        assert_eq!(guessed(&cells), Guess::One(DateFormat::YearMonthDay), "no other format reads the others");
+        let mut cells = vec!["1/15/2010"; 20];
+        cells.extend(["1/4/2010", "16/1/2010"]);
+        assert!(matches!(guessed(&cells), Guess::Mixed(_, _)), "1/4/2010 may be of either");
     }
 
     #[test]

@@ -111,7 +111,8 @@ impl Shape {
         let is_start = |row: &SampledRow| {
             row.cells.len() == width || (row.cells.len() + 1 == width && !is_comment(row) && row.cells.len() > 1)
         };
-        let preamble = rows.iter().take(MAX_PREAMBLE_ROWS).position(|row| is_start(row) && !is_comment(row)).unwrap_or(0);
+        let preamble =
+            rows.iter().take(MAX_PREAMBLE_ROWS).position(|row| is_start(row) && !is_comment(row)).unwrap_or(0);
         let is_headed = rows.get(preamble).is_some_and(|row| row.cells.len() == width);
         Some(Shape { width, regular: count * 1000 / rows.len(), preamble, is_headed })
     }
@@ -181,7 +182,8 @@ fn of_frame(
     };
     // The index has its name in a row of its own, or in the column of the levels' names.
     let index_row = three.filter(|row| {
-        titles::rank(row.cell(0), Role::Date).is_some() && (1..row.cells.len()).all(|column| row.cell(column).is_empty())
+        titles::rank(row.cell(0), Role::Date).is_some()
+            && (1..row.cells.len()).all(|column| row.cell(column).is_empty())
     });
     let index = match index_row {
         Some(row) => row.cell(0).to_owned(),
@@ -282,7 +284,10 @@ mod tests {
         assert_eq!((titles.join(" "), symbols.join(" ")), ("Date Close High".to_owned(), " AAPL AAPL".to_owned()));
         let grouped = "Ticker,AAPL,AAPL,MSFT\nPrice,Open,Close,Close\nDate,,,\n2015-01-02,1,2,3\n";
         let Header::TitlesAndSymbols { titles, symbols } = found(grouped).header else { panic!() };
-        assert_eq!((titles.join(" "), symbols.join(" ")), ("Date Open Close Close".to_owned(), " AAPL AAPL MSFT".to_owned()));
+        assert_eq!(
+            (titles.join(" "), symbols.join(" ")),
+            ("Date Open Close Close".to_owned(), " AAPL AAPL MSFT".to_owned())
+        );
         assert!(matches!(found("Date,Open,Close\n2015-01-02,1,2\n").header, Header::Titles(_)));
     }
 }

@@ -12,8 +12,18 @@ use super::time_of_day;
 
 /// The columns of Binance's files of klines.
 const KLINES: [&str; 12] = [
-    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades", "taker_buy_volume",
-    "taker_buy_quote_volume", "ignore",
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "trades",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
 ];
 
 /// Bars that must be in order before the columns of prices are named.
@@ -39,7 +49,10 @@ pub(super) fn titles(rows: &[SampledRow], width: usize, options: &PlanOptions) -
         let names: Vec<String> = (1..=width).map(|number| format!("c{number}")).collect();
         Question::new(
             format!("the first line is data, not a header: {}", example(rows)),
-            [format!("--columns {} (with names such as date, time, symbol, open, high, low, close, volume)", names.join(","))],
+            [format!(
+                "--columns {} (with names such as date, time, symbol, open, high, low, close, volume)",
+                names.join(",")
+            )],
         )
     };
     let is_date = |column: usize| date_guess::guess(table.cells(column), options.latest) != Guess::None;
@@ -64,7 +77,8 @@ pub(super) fn titles(rows: &[SampledRow], width: usize, options: &PlanOptions) -
 
 /// Returns `true` if four columns from `first` on can only be open, high, low and close, in this order.
 fn are_bars(rows: &[SampledRow], first: usize) -> bool {
-    let price = |row: &SampledRow, at: usize| row.cell(first + at).parse::<f64>().ok().filter(|price| price.is_finite());
+    let price =
+        |row: &SampledRow, at: usize| row.cell(first + at).parse::<f64>().ok().filter(|price| price.is_finite());
     let bars: Option<Vec<[f64; 4]>> =
         rows.iter().map(|row| Some([price(row, 0)?, price(row, 1)?, price(row, 2)?, price(row, 3)?])).collect();
     let Some(bars) = bars.filter(|bars| bars.len() >= MIN_BARS) else { return false };
@@ -87,8 +101,8 @@ fn example(rows: &[SampledRow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sample::Sample;
     use crate::csv::delimiter::Delimiter;
+    use crate::plan::sample::Sample;
 
     fn named(text: &str) -> Result<String, String> {
         let sample = Sample { head: text.as_bytes().to_vec(), is_complete: true, ..Sample::default() };

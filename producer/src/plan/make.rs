@@ -106,12 +106,18 @@ impl Maker<'_> {
                 format!("the file is not UTF-8, and {encoding} is a guess, by which a cell is {cell}"),
                 [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
             )),
-            None => self.warnings.push(format!("the file is not UTF-8; read as {encoding}, which is a guess (--encoding)")),
+            None => {
+                self.warnings.push(format!("the file is not UTF-8; read as {encoding}, which is a guess (--encoding)"))
+            }
         }
     }
 
     fn dialect_reasons(&mut self, dialect: &Dialect) {
-        let because = if self.options.delimiter.is_some() { "--delimiter" } else { "it splits the rows into equal numbers of cells" };
+        let because = if self.options.delimiter.is_some() {
+            "--delimiter"
+        } else {
+            "it splits the rows into equal numbers of cells"
+        };
         self.reason("delimiter", dialect.delimiter.to_string(), because);
         let (value, because) = match &dialect.header {
             Header::None => ("none".to_owned(), "the first line is data"),
@@ -136,7 +142,8 @@ impl Maker<'_> {
         let zone = self.options.zone.clone();
         let format = self.date_format(table, date.as_ref());
         let reads_time = format.as_ref().is_some_and(|format| {
-            date_at.is_some_and(|at| table.cells(at).filter_map(|cell| format.read(cell)).any(|read| read.time.is_some()))
+            date_at
+                .is_some_and(|at| table.cells(at).filter_map(|cell| format.read(cell)).any(|read| read.time.is_some()))
         });
         let time = match reads_time && self.options.time_column.is_none() {
             true => None,
@@ -249,7 +256,11 @@ impl Maker<'_> {
         let (prices, warnings) = columns::prices(table, &taken, symbol);
         let mut groups = match &dialect.header {
             Header::TitlesAndSymbols { symbols, .. } => columns::by_symbol(
-                table.titles.iter().zip(symbols).map(|(title, symbol)| Some((symbol.clone(), titles::price_role(title)?))),
+                table
+                    .titles
+                    .iter()
+                    .zip(symbols)
+                    .map(|(title, symbol)| Some((symbol.clone(), titles::price_role(title)?))),
             ),
             _ if prices.contains_key(&Role::Close) => Vec::new(),
             _ => columns::by_symbol(table.titles.iter().map(|title| titles::symbol_and_role(title))),
@@ -260,7 +271,10 @@ impl Maker<'_> {
         }
         if groups.len() > 1 && named {
             self.questions.push(Question::new(
-                format!("rows hold the prices of {} symbols side by side, so a symbol for all of them is wrong", groups.len()),
+                format!(
+                    "rows hold the prices of {} symbols side by side, so a symbol for all of them is wrong",
+                    groups.len()
+                ),
                 [] as [&str; 0],
             ));
         }
@@ -277,14 +291,24 @@ impl Maker<'_> {
     }
 
     /// Recognises a table of closes with a column for each symbol.
-    fn wide(&mut self, table: Table<'_>, taken: &[usize], file_name: Option<&str>) -> Vec<(String, BTreeMap<Role, usize>)> {
+    fn wide(
+        &mut self,
+        table: Table<'_>,
+        taken: &[usize],
+        file_name: Option<&str>,
+    ) -> Vec<(String, BTreeMap<Role, usize>)> {
         let others: Vec<usize> = (0..table.titles.len()).filter(|column| !taken.contains(column)).collect();
-        let is_close = |column: &usize| titles::is_ticker(&table.titles[*column]) && columns::is_number_column(table, *column);
+        let is_close =
+            |column: &usize| titles::is_ticker(&table.titles[*column]) && columns::is_number_column(table, *column);
         let is_named = file_name.and_then(symbol_of_file).is_some();
         if others.is_empty() || !others.iter().all(is_close) || (others.len() == 1 && is_named) {
             return Vec::new();
         }
-        self.reason("columns", "one symbol each, with its close", "every title but the date's is a ticker, every cell a number");
+        self.reason(
+            "columns",
+            "one symbol each, with its close",
+            "every title but the date's is a ticker, every cell a number",
+        );
         others.iter().map(|&column| (table.titles[column].clone(), BTreeMap::from([(Role::Close, column)]))).collect()
     }
 
@@ -323,7 +347,8 @@ impl Maker<'_> {
                 NumberFormat { decimal: DecimalSign::Comma, has_groups: true }
             }
             (None, None, Some(cell)) => {
-                self.questions.push(ask(format!("{cell} can be a thousand times as much as {}", cell.replace(',', "."))));
+                self.questions
+                    .push(ask(format!("{cell} can be a thousand times as much as {}", cell.replace(',', "."))));
                 NumberFormat::default()
             }
             (point, None, ambiguous) => NumberFormat {
@@ -338,7 +363,9 @@ impl Maker<'_> {
         for name in &self.options.key {
             match table.find(name) {
                 Some(column) => key.push(column),
-                None => self.questions.push(Question::new(format!("--key {name}: no column has this name"), [] as [&str; 0])),
+                None => self
+                    .questions
+                    .push(Question::new(format!("--key {name}: no column has this name"), [] as [&str; 0])),
             }
         }
         key
@@ -355,10 +382,15 @@ impl Maker<'_> {
         }
         let mut columns = Vec::new();
         for (column, title) in table.titles.iter().enumerate() {
-            let role = roles.prices.iter().find(|(_, at)| **at == column).map(|(role, _)| *role).or_else(|| grouped(column));
+            let role =
+                roles.prices.iter().find(|(_, at)| **at == column).map(|(role, _)| *role).or_else(|| grouped(column));
             let (name, kind) = match (dates, role) {
-                (Dates::Column(date, _) | Dates::WithTime(date, ..), _) if column == *date => ("trade_date".to_owned(), Kind::Date),
-                (Dates::WithTime(_, _, time, _) | Dates::Given(_, time, _), _) if column == *time => (String::new(), Kind::Time),
+                (Dates::Column(date, _) | Dates::WithTime(date, ..), _) if column == *date => {
+                    ("trade_date".to_owned(), Kind::Date)
+                }
+                (Dates::WithTime(_, _, time, _) | Dates::Given(_, time, _), _) if column == *time => {
+                    (String::new(), Kind::Time)
+                }
                 _ if Some(column) == roles.symbol => ("symbol".to_owned(), Kind::Symbol),
                 _ if key.contains(&column) => (String::new(), Kind::Key),
                 (_, Some(role)) => (role.field().to_owned(), Kind::Number { magnitudes: role == Role::Volume }),
@@ -379,9 +411,10 @@ impl Maker<'_> {
     fn column_warnings(&mut self, columns: &[Column], roles: &Roles) {
         let renamed = columns.iter().filter(|column| {
             let plain = crate::csv::field_name::snake_case(&column.title);
-            matches!(column.kind, Kind::Text | Kind::Number { .. }) && column.name.strip_prefix(plain.as_str()).is_some_and(|rest| {
-                rest.strip_prefix('_').is_some_and(|number| number.parse::<u32>().is_ok()) && !plain.is_empty()
-            })
+            matches!(column.kind, Kind::Text | Kind::Number { .. })
+                && column.name.strip_prefix(plain.as_str()).is_some_and(|rest| {
+                    rest.strip_prefix('_').is_some_and(|number| number.parse::<u32>().is_ok()) && !plain.is_empty()
+                })
         });
         let renamed: Vec<String> = renamed.map(|column| format!("{} becomes {}", column.title, column.name)).collect();
         if !renamed.is_empty() {
@@ -412,11 +445,22 @@ impl Maker<'_> {
         Zone::AsWritten
     }
 
-    fn records(&mut self, roles: &Roles, file_name: Option<&str>, columns: &[Column], table: Table<'_>) -> Vec<RecordPlan> {
+    fn records(
+        &mut self,
+        roles: &Roles,
+        file_name: Option<&str>,
+        columns: &[Column],
+        table: Table<'_>,
+    ) -> Vec<RecordPlan> {
         let all = |keep: &dyn Fn(usize) -> bool| (0..columns.len()).filter(|column| keep(*column)).collect::<Vec<_>>();
         if roles.groups.len() > 1 {
-            let owner = |column: usize| roles.groups.iter().position(|(_, group)| group.values().any(|at| *at == column));
-            self.reason("symbol", format!("{} symbols side by side", roles.groups.len()), "columns are named by symbol");
+            let owner =
+                |column: usize| roles.groups.iter().position(|(_, group)| group.values().any(|at| *at == column));
+            self.reason(
+                "symbol",
+                format!("{} symbols side by side", roles.groups.len()),
+                "columns are named by symbol",
+            );
             let records = roles.groups.iter().enumerate().map(|(at, (symbol, group))| RecordPlan {
                 symbol: Some(symbol.clone()),
                 columns: all(&|column| owner(column).is_none_or(|owner| owner == at)),
@@ -426,7 +470,8 @@ impl Maker<'_> {
         }
         let symbol = match (roles.symbol, &self.options.symbol, roles.groups.as_slice()) {
             (Some(column), ..) => {
-                let because = if self.options.symbol_column.is_some() { "--symbol-column" } else { "its title and its cells" };
+                let because =
+                    if self.options.symbol_column.is_some() { "--symbol-column" } else { "its title and its cells" };
                 self.reason("symbol", table.label(column), because);
                 None
             }
@@ -446,7 +491,8 @@ impl Maker<'_> {
     fn symbol_of_name(&mut self, file_name: Option<&str>) -> Option<String> {
         if self.options.symbol_from_file_name {
             let Some(name) = file_name.map(stem).filter(|name| !name.is_empty()) else {
-                self.questions.push(Question::new("the input has no name to take the symbol from", ["--symbol SYMBOL"]));
+                self.questions
+                    .push(Question::new("the input has no name to take the symbol from", ["--symbol SYMBOL"]));
                 return None;
             };
             self.reason("symbol", name, "--symbol-from file-name");
@@ -491,7 +537,8 @@ impl Maker<'_> {
         // Rows from further on do not follow these.
         let spots: Vec<Spot> = table.rows.iter().filter(|row| row.line.is_some()).filter_map(spot).collect();
         let has = |role: Role| {
-            let column = roles.prices.get(&role).or_else(|| roles.groups.first().and_then(|(_, group)| group.get(&role)));
+            let column =
+                roles.prices.get(&role).or_else(|| roles.groups.first().and_then(|(_, group)| group.get(&role)));
             column.is_some_and(|&column| table.cells(column).any(|cell| !is_missing(cell)))
         };
         let has_range = has(Role::Open) && has(Role::High) && has(Role::Low);
@@ -525,7 +572,9 @@ pub(crate) fn read_moment(row: &SampledRow, dates: &Dates) -> Option<Moment> {
 
 /// Returns the length of the bars from a column such as Stooq's `<PER>`, if all rows have the same.
 fn bar_of_column(table: Table<'_>, columns: &[Column]) -> Option<(Bar, String)> {
-    let column = columns.iter().position(|column| matches!(titles::key(&column.title).as_str(), "per" | "interval" | "timeframe" | "bar"))?;
+    let column = columns
+        .iter()
+        .position(|column| matches!(titles::key(&column.title).as_str(), "per" | "interval" | "timeframe" | "bar"))?;
     let mut cells = table.cells(column);
     let first = cells.next()?;
     if cells.any(|cell| cell != first) {

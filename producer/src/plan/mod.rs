@@ -133,12 +133,4 @@ impl ReadingPlan {
     pub(crate) fn width(&self) -> usize {
         self.columns.len()
     }
-
-    /// Returns the index of the date's column, if it has one.
-    pub(crate) fn date_column(&self) -> Option<usize> {
-        match self.dates {
-            Dates::Column(column, _) | Dates::WithTime(column, ..) => Some(column),
-            Dates::Given(..) => None,
-        }
-    }
 }

@@ -145,7 +145,9 @@ impl<'a> Parts<'a> {
         let is_blank = |letter: char| letter == ' ' || letter == '\u{a0}' || letter == '\u{202f}';
         let cell = cell.trim_matches(is_blank);
         let (negative, cell) = sign(cell);
-        let (after_currency, unsigned) = sign(strip_currency(cell).trim_start_matches(is_blank));
+        let bare = strip_currency(cell).trim_start_matches(is_blank);
+        let has_currency = bare.len() < cell.len();
+        let (after_currency, unsigned) = if has_currency && !negative { sign(bare) } else { (false, bare) };
         let unsigned = unsigned.trim_end_matches(CURRENCY_SIGNS).trim_end_matches(is_blank);
         let is_digit_or_separator = |letter: char| {
             letter.is_ascii_digit() || matches!(letter, '.' | ',' | '\'' | ' ' | '\u{a0}' | '\u{202f}' | '’')

@@ -134,9 +134,12 @@ impl Default for PlanOptions {
 impl PlanOptions {
     /// Returns the command to try, with the first answer to each question, or the empty string if it is unknown.
     pub(crate) fn command(&self, questions: &Questions) -> String {
-        let answers: Vec<&str> = questions.0.iter().filter_map(|question| question.answers.first()).map(|answer| {
-            answer.split_once([',', '(']).map_or(answer.as_str(), |(option, _)| option.trim())
-        }).collect();
+        let answers: Vec<&str> = questions
+            .0
+            .iter()
+            .filter_map(|question| question.answers.first())
+            .map(|answer| answer.split_once([',', '(']).map_or(answer.as_str(), |(option, _)| option.trim()))
+            .collect();
         match answers.is_empty() || self.command.is_empty() {
             true => String::new(),
             false => format!("; try: {} {}", self.command, answers.join(" ")),

@@ -30,10 +30,13 @@ impl ReadingPlan {
         if self.numbers.decimal == DecimalSign::Comma {
             parts.push("decimal commas".to_owned());
         }
-        let names: Vec<String> = self.fields().map(|(title, name)| match title == name || title.is_empty() {
-            true => name.to_owned(),
-            false => format!("{name} ({title})"),
-        }).collect();
+        let names: Vec<String> = self
+            .fields()
+            .map(|(title, name)| match title == name || title.is_empty() {
+                true => name.to_owned(),
+                false => format!("{name} ({title})"),
+            })
+            .collect();
         format!("{}; {}", parts.join(", "), names.join(", "))
     }
 
@@ -56,14 +59,17 @@ impl ReadingPlan {
         };
         match &self.dates {
             Dates::Column(column, format) => format!("date in {} ({format})", title(column)),
-            Dates::WithTime(column, format, time, _) => format!("date in {} ({format}) and {}", title(column), title(time)),
+            Dates::WithTime(column, format, time, _) => {
+                format!("date in {} ({format}) and {}", title(column), title(time))
+            }
             Dates::Given(date, time, _) => format!("date {date}, time in {}", title(time)),
         }
     }
 
     /// Returns title and name of the price fields, once each.
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let roles = [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask];
+        let roles =
+            [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask];
         roles.into_iter().filter_map(|role| {
             let column = self.columns.iter().find(|column| column.name == role.field())?;
             Some((column.title.as_str(), column.name.as_str()))

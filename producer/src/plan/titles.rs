@@ -46,11 +46,6 @@ impl Role {
             Role::Ask => "ask",
         }
     }
-
-    /// Returns `true` for roles whose values are numbers.
-    pub(crate) fn is_number(self) -> bool {
-        !matches!(self, Role::Symbol | Role::Date | Role::Time)
-    }
 }
 
 impl fmt::Display for Role {

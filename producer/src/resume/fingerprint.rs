@@ -251,7 +251,7 @@ mod tests {
             FeedArgs { delimiter: Some(";".into()), ..args.clone() },
             FeedArgs { symbol: Some("A".into()), ..args.clone() },
             FeedArgs { date_format: Some("%d/%m/%Y".into()), ..args.clone() },
-            FeedArgs { numeric: vec!["Dividend".into()], ..args.clone() },
+            FeedArgs { bar: Some("1w".into()), ..args.clone() },
         ] {
             assert_eq!(relation(other.clone()), changed(Change::Arguments), "{other:?}");
         }
