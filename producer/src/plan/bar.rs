@@ -160,7 +160,7 @@ fn by_day(gaps: &BTreeMap<i64, usize>, total: usize) -> Bar {
     let days = |gap: i64| (gap + DAY * 500_000) / (DAY * 1_000_000);
     let share = |least: i64, most: i64| {
         let within = gaps.iter().filter(|(gap, _)| (least..=most).contains(&days(**gap))).map(|(_, count)| count);
-        total > 0 && within.sum::<usize>() * 10 >= total * 8
+        total >= 3 && within.sum::<usize>() * 10 >= total * 8
     };
     match () {
         () if share(6, 8) => Bar::Of(1, BarUnit::Week),
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(days(&[21, 14, 7, 0]), "1w");
         assert_eq!(days(&[0, 31, 59, 90, 120]), "1mo");
         assert_eq!(days(&[0, 91, 182, 273]), "3mo");
-        assert_eq!(days(&[0]), "1d");
+        assert_eq!(days(&[0, 7]), "1d", "a single distance decides nothing");
     }
 
     #[test]
