@@ -17,6 +17,7 @@ use crate::csv::field_name::snake_case;
 pub(super) struct Table<'a> {
     pub(super) titles: &'a [String],
     pub(super) rows: &'a [SampledRow],
+    pub(super) delimiter: u8,
 }
 
 /// How the time of day is written in a column of its own.
@@ -330,6 +331,7 @@ const RESERVED: [&str; 14] = [
 /// Returns a name for a column without a role that no other field of `used` has, and adds it there.
 pub(super) fn unique_name(title: &str, column: usize, used: &mut Vec<String>, keeps_series: bool) -> String {
     let base = match snake_case(title) {
+        _ if keeps_series && titles::rank(title, Role::Series).is_some() => Role::Series.field().to_owned(),
         name if name.is_empty() => format!("column_{}", column + 1),
         name => name,
     };

@@ -172,13 +172,19 @@ fn of_frame(
     }
     let is_titles = |row: &SampledRow| (1..width).all(|column| titles::price_role(row.cell(column)).is_some());
     let is_symbols = |row: &SampledRow| {
-        (1..width).all(|column| !row.cell(column).is_empty() && titles::price_role(row.cell(column)).is_none())
-            && (1..width).all(|column| NumberFormat::default().rewrite(row.cell(column), false).is_err())
+        (1..width).all(|column| {
+            let cell = row.cell(column);
+            !cell.is_empty() && NumberFormat::default().rewrite(cell, false).is_err()
+        })
     };
-    let (titles_row, symbols_row) = match () {
-        () if is_titles(one) && is_symbols(two) => (one, two),
-        () if is_symbols(one) && is_titles(two) => (two, one),
-        () => return None,
+    let levels = (titles::key(one.cell(0)), titles::key(two.cell(0)));
+    let (titles_row, symbols_row) = match (is_titles(one), is_titles(two)) {
+        (true, false) if is_symbols(two) => (one, two),
+        (false, true) if is_symbols(one) => (two, one),
+        // Symbols may be words for prices, such as LOW; then the names of the levels decide.
+        (true, true) if levels.0 == "price" || levels.1 == "ticker" => (one, two),
+        (true, true) if levels.0 == "ticker" || levels.1 == "price" => (two, one),
+        _ => return None,
     };
     // The index has its name in a row of its own, or in the column of the levels' names.
     let index_row = three.filter(|row| {

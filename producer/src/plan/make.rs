@@ -13,7 +13,7 @@ use super::number_format::{DecimalSign, Evidence, NumberFormat, is_missing};
 use super::options::PlanOptions;
 use super::question::{Question, Questions};
 use super::sample::{MAX_ROWS, Sample, SampledRow};
-use super::symbol_name::{stem, symbol_of_file};
+use super::symbol_name::{is_word, stem, symbol_of_file};
 use super::titles::{self, Role};
 use super::{Column, Dates, Kind, ReadingPlan, Reason, RecordPlan};
 
@@ -50,7 +50,7 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
         },
     };
     maker.dialect_reasons(&dialect);
-    let table = Table { titles: &titles, rows: &rows };
+    let table = Table { titles: &titles, rows: &rows, delimiter: dialect.delimiter.byte() };
     let plan = maker.plan(file_name, &dialect, table);
     maker.check_encoding(sample, &plan, table);
     match maker.questions.is_empty() {
@@ -102,6 +102,13 @@ impl Maker<'_> {
         let deciding = plan.columns.iter().enumerate().filter(|(_, column)| !is_text(column.kind));
         let foreign = deciding.flat_map(|(column, _)| table.cells(column)).find(|cell| !cell.is_ascii());
         match foreign {
+            _ if !self.questions.is_empty() => self.questions.insert(
+                0,
+                Question::new(
+                    format!("the file is not UTF-8, and {encoding} is a guess"),
+                    ["--encoding NAME".to_owned()],
+                ),
+            ),
             Some(cell) => self.questions.push(Question::new(
                 format!("the file is not UTF-8, and {encoding} is a guess, by which a cell is {cell}"),
                 [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
@@ -153,7 +160,7 @@ impl Maker<'_> {
         let roles = self.roles(dialect, table, symbol, &dates, file_name);
         let numbers = self.numbers(table, &roles, &dates);
         let key = self.key(table);
-        let columns = self.columns(table, &roles, &dates, &key);
+        let columns = self.columns(table, &roles, &dates, &key, dialect.last_header_line);
         let zone = zone.unwrap_or_else(|| self.zone_of_title(table, &dates));
         let records = self.records(&roles, file_name, &columns, table);
         let bar = self.bar(table, &roles, &dates, &key, &columns);
@@ -298,10 +305,18 @@ impl Maker<'_> {
         file_name: Option<&str>,
     ) -> Vec<(String, BTreeMap<Role, usize>)> {
         let others: Vec<usize> = (0..table.titles.len()).filter(|column| !taken.contains(column)).collect();
-        let is_close =
-            |column: &usize| titles::is_ticker(&table.titles[*column]) && columns::is_number_column(table, *column);
-        let is_named = file_name.and_then(symbol_of_file).is_some();
-        if others.is_empty() || !others.iter().all(is_close) || (others.len() == 1 && is_named) {
+        let is_close = |column: &usize| {
+            titles::is_ticker(&table.titles[*column])
+                && !is_word(&table.titles[*column])
+                && columns::is_number_column(table, *column)
+        };
+        // A single column is named after the symbol of the file, if the file has one.
+        let contradicts = |column: usize| {
+            let symbol = file_name.and_then(symbol_of_file);
+            symbol.is_some_and(|symbol| !symbol.eq_ignore_ascii_case(&table.titles[column]))
+        };
+        let is_other = others.len() == 1 && contradicts(others[0]);
+        if others.is_empty() || !others.iter().all(is_close) || is_other {
             return Vec::new();
         }
         self.reason(
@@ -314,6 +329,8 @@ impl Maker<'_> {
 
     fn numbers(&mut self, table: Table<'_>, roles: &Roles, dates: &Dates) -> NumberFormat {
         let mut evidence = Evidence::default();
+        // A whole number beside `4.005` and no other fraction: a program that pads to three digits would have padded it.
+        let mut is_unpadded = None;
         let priced = roles.prices.values().chain(roles.groups.iter().flat_map(|(_, roles)| roles.values()));
         let priced: Vec<usize> = priced.copied().collect();
         for column in 0..table.titles.len() {
@@ -329,6 +346,10 @@ impl Maker<'_> {
             let numbers = cells().filter(|cell| own.add(cell, true)).count();
             // Text with a comma says nothing of numbers.
             if priced.contains(&column) || (numbers > 0 && numbers == cells().count()) {
+                if own.ambiguous_point.is_some() && own.point.is_none() {
+                    let whole = |cell: &&str| cell.parse::<u64>().is_ok_and(|number| number > 0);
+                    is_unpadded = is_unpadded.or(cells().find(whole).map(|_| own.ambiguous_point.clone()).flatten());
+                }
                 evidence.merge(own);
             }
         }
@@ -337,7 +358,14 @@ impl Maker<'_> {
             return NumberFormat { decimal, has_groups: true };
         }
         let ask = |problem: String| Question::new(problem, ["--decimal point", "--decimal comma"]);
+        let is_european = table.delimiter == b';' && evidence.point.is_none();
+        let whole = is_unpadded.or(evidence.ambiguous_point.filter(|_| is_european));
         match (evidence.point, evidence.comma, evidence.ambiguous) {
+            (None, None, _) if whole.is_some() => {
+                let cell = whole.unwrap_or_default();
+                self.questions.push(ask(format!("{cell} can be {} or a thousandth of it", cell.replace('.', ""))));
+                NumberFormat::default()
+            }
             (Some(point), Some(comma), _) => {
                 self.questions.push(ask(format!("numbers have decimal points ({point}) and decimal commas ({comma})")));
                 NumberFormat::default()
@@ -371,7 +399,14 @@ impl Maker<'_> {
         key
     }
 
-    fn columns(&mut self, table: Table<'_>, roles: &Roles, dates: &Dates, key: &[usize]) -> Vec<Column> {
+    fn columns(
+        &mut self,
+        table: Table<'_>,
+        roles: &Roles,
+        dates: &Dates,
+        key: &[usize],
+        last_header_line: u64,
+    ) -> Vec<Column> {
         let mut used: Vec<String> = roles.prices.keys().map(|role| role.field().to_owned()).collect();
         let grouped = |column: usize| {
             let mut all = roles.groups.iter().flat_map(|(_, roles)| roles);
@@ -404,11 +439,11 @@ impl Maker<'_> {
             };
             columns.push(Column { title: title.clone(), name, kind });
         }
-        self.column_warnings(&columns, roles);
+        self.column_warnings(&columns, roles, last_header_line);
         columns
     }
 
-    fn column_warnings(&mut self, columns: &[Column], roles: &Roles) {
+    fn column_warnings(&mut self, columns: &[Column], roles: &Roles, last_header_line: u64) {
         let renamed = columns.iter().filter(|column| {
             let plain = crate::csv::field_name::snake_case(&column.title);
             matches!(column.kind, Kind::Text | Kind::Number { .. })
@@ -426,8 +461,8 @@ impl Maker<'_> {
         if ![Role::Close, Role::Bid, Role::Ask].into_iter().any(has) {
             let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
             self.warnings.push(format!(
-                "no column holds a close, a last price, or bid and ask (found: {}); name one `close` with --columns",
-                titles.join(", ")
+                "no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines {last_header_line} --columns '{}'",
+                titles.join(",")
             ));
         }
     }
