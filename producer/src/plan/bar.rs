@@ -129,13 +129,14 @@ pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
         return Bar::Tick;
     }
     let shortest = gaps.keys().copied().reduce(greatest_common_divisor).unwrap_or(0);
+    let is_rarely_repeated = repeats <= (total / 10).max(1);
     let usual = gaps.iter().max_by_key(|(_, count)| **count);
     match usual {
-        Some((&gap, &count)) if gap == shortest && count * 2 >= total && repeats * 10 <= total => {
+        Some((&gap, &count)) if gap == shortest && count * 2 >= total && is_rarely_repeated => {
             of_seconds(gap).unwrap_or(Bar::Tick)
         }
         // Quiet markets have gaps of several bars, but never of a part of one.
-        Some((&gap, _)) if shortest >= 60_000_000 && gap / shortest <= 10 && repeats == 0 => {
+        Some((&gap, _)) if shortest >= 60_000_000 && gap / shortest <= 10 && is_rarely_repeated => {
             of_seconds(shortest).unwrap_or(Bar::Tick)
         }
         _ => Bar::Tick,

@@ -12,7 +12,7 @@ use super::moment::{Moment, Zone};
 use super::number_format::{DecimalSign, Evidence, NumberFormat, is_missing};
 use super::options::PlanOptions;
 use super::question::{Question, Questions};
-use super::sample::{MAX_ROWS, Sample, SampledRow};
+use super::sample::{Sample, SampledRow};
 use super::symbol_name::{is_word, stem, symbol_of_file};
 use super::titles::{self, Role};
 use super::{Column, Dates, Kind, ReadingPlan, Reason, RecordPlan};
@@ -38,9 +38,15 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
         skip_lines: options.skip_lines,
         has_header: (options.no_header || !options.columns.is_empty()).then_some(false),
     };
-    let dialect = Dialect::find(sample, given, options.latest).ok_or(PlanError::Empty)?;
+    let dialect = Dialect::find(sample, given).ok_or(PlanError::Empty)?;
     let rows = data_rows(sample, &dialect);
-    let mut maker = Maker { options, questions: Vec::new(), reasons: Vec::new(), warnings: Vec::new() };
+    let mut maker = Maker {
+        options,
+        questions: Vec::new(),
+        reasons: Vec::new(),
+        warnings: Vec::new(),
+        last_header_line: dialect.last_header_line,
+    };
     let titles = match &dialect.header {
         Header::Titles(titles) | Header::TitlesAndSymbols { titles, .. } => titles[..dialect.width].to_vec(),
         Header::None => match headerless::titles(&rows, dialect.width, options) {
@@ -64,7 +70,7 @@ fn data_rows(sample: &Sample, dialect: &Dialect) -> Vec<SampledRow> {
     let is_data = |row: &SampledRow| row.line.is_none_or(|line| line > dialect.last_header_line);
     let width = dialect.width + usize::from(dialect.has_trailing_cell);
     let all = sample.head_rows(dialect.delimiter).into_iter().chain(sample.other_rows(dialect.delimiter));
-    all.filter(|row| is_data(row) && row.cells.len() == width).take(3 * MAX_ROWS).collect()
+    all.filter(|row| is_data(row) && row.cells.len() == width).collect()
 }
 
 struct Maker<'a> {
@@ -72,6 +78,7 @@ struct Maker<'a> {
     questions: Vec<Question>,
     reasons: Vec<Reason>,
     warnings: Vec<String>,
+    last_header_line: u64,
 }
 
 /// The roles of columns, and the records of a row.
@@ -160,7 +167,7 @@ impl Maker<'_> {
         let roles = self.roles(dialect, table, symbol, &dates, file_name);
         let numbers = self.numbers(table, &roles, &dates);
         let key = self.key(table);
-        let columns = self.columns(table, &roles, &dates, &key, dialect.last_header_line);
+        let columns = self.columns(table, &roles, &dates, &key);
         let zone = zone.unwrap_or_else(|| self.zone_of_title(table, &dates));
         let records = self.records(&roles, file_name, &columns, table);
         let bar = self.bar(table, &roles, &dates, &key, &columns);
@@ -272,6 +279,7 @@ impl Maker<'_> {
             _ if prices.contains_key(&Role::Close) => Vec::new(),
             _ => columns::by_symbol(table.titles.iter().map(|title| titles::symbol_and_role(title))),
         };
+        self.check_titles(table, &prices, &groups);
         let named = self.options.symbol.is_some() || self.options.symbol_from_file_name || symbol.is_some();
         if groups.is_empty() && prices.is_empty() && !named {
             groups = self.wide(table, &taken, file_name);
@@ -295,6 +303,50 @@ impl Maker<'_> {
         }
         self.warnings.extend(warnings);
         Roles { symbol, prices, groups }
+    }
+
+    /// Asks about titles of prices that occur twice, and about titles that may be symbols as well as prices.
+    fn check_titles(
+        &mut self,
+        table: Table<'_>,
+        prices: &BTreeMap<Role, usize>,
+        groups: &[(String, BTreeMap<Role, usize>)],
+    ) {
+        if !groups.is_empty() {
+            return;
+        }
+        let keys: Vec<String> = table.titles.iter().map(|title| titles::key(title)).collect();
+        let twice = (0..keys.len())
+            .find(|&at| titles::price_role(&table.titles[at]).is_some() && keys[..at].contains(&keys[at]));
+        let names = || table.titles.iter().map(|title| titles::key(title)).collect::<Vec<_>>().join(",");
+        if let Some(at) = twice {
+            self.questions.push(Question::new(
+                format!("several columns are titled {}", table.label(at)),
+                [format!(
+                    "--skip-lines {} --columns {} (with a name of its own for each)",
+                    self.last_header_line,
+                    names()
+                )],
+            ));
+        }
+        let has_price = [Role::Close, Role::Bid, Role::Ask].iter().any(|role| prices.contains_key(role));
+        let others: Vec<&String> =
+            table.titles.iter().filter(|title| titles::rank(title, Role::Date).is_none()).collect();
+        let may_be_symbols = others.len() > 1 && others.iter().all(|title| titles::is_ticker(title) && !is_word(title));
+        let some_are_no_prices = others.iter().any(|title| titles::price_role(title).is_none());
+        if !prices.is_empty() && !has_price && may_be_symbols && some_are_no_prices && self.options.columns.is_empty() {
+            self.questions.push(Question::new(
+                format!(
+                    "{} may be symbols or prices",
+                    others.iter().map(|title| title.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+                [format!(
+                    "--skip-lines {} --columns {} (with the names that they have)",
+                    self.last_header_line,
+                    names()
+                )],
+            ));
+        }
     }
 
     /// Recognises a table of closes with a column for each symbol.
@@ -399,14 +451,7 @@ impl Maker<'_> {
         key
     }
 
-    fn columns(
-        &mut self,
-        table: Table<'_>,
-        roles: &Roles,
-        dates: &Dates,
-        key: &[usize],
-        last_header_line: u64,
-    ) -> Vec<Column> {
+    fn columns(&mut self, table: Table<'_>, roles: &Roles, dates: &Dates, key: &[usize]) -> Vec<Column> {
         let mut used: Vec<String> = roles.prices.keys().map(|role| role.field().to_owned()).collect();
         let grouped = |column: usize| {
             let mut all = roles.groups.iter().flat_map(|(_, roles)| roles);
@@ -439,11 +484,11 @@ impl Maker<'_> {
             };
             columns.push(Column { title: title.clone(), name, kind });
         }
-        self.column_warnings(&columns, roles, last_header_line);
+        self.column_warnings(&columns, roles);
         columns
     }
 
-    fn column_warnings(&mut self, columns: &[Column], roles: &Roles, last_header_line: u64) {
+    fn column_warnings(&mut self, columns: &[Column], roles: &Roles) {
         let renamed = columns.iter().filter(|column| {
             let plain = crate::csv::field_name::snake_case(&column.title);
             matches!(column.kind, Kind::Text | Kind::Number { .. })
@@ -461,7 +506,8 @@ impl Maker<'_> {
         if ![Role::Close, Role::Bid, Role::Ask].into_iter().any(has) {
             let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
             self.warnings.push(format!(
-                "no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines {last_header_line} --columns '{}'",
+                "no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines {} --columns '{}'",
+                self.last_header_line,
                 titles.join(",")
             ));
         }
