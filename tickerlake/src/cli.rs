@@ -19,7 +19,8 @@ use crate::up::UpArgs;
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (run, redrive) done, but some rows or files were
 rejected, 4 (run, audit, repair) records are missing, stored twice or damaged,
-130 (run, redrive) interrupted before the end. Each command's help has its own list.
+130 interrupted before the end (run, redrive), or aborted by a second Ctrl-C. Each command's help has
+its own list.
 Logging: RUST_LOG, for example RUST_LOG=tickerlake=debug,event_source=debug."
 )]
 pub struct Cli {

@@ -32,7 +32,7 @@ pub(super) struct GroupWriter {
     /// First offsets of the objects that are being read.
     reading: BTreeSet<i64>,
     listing: bool,
-    /// Range of `records` that is being put.
+    /// Range of `records` in the object that is being put; empty if none is.
     putting: Range<usize>,
     /// Highest offset in the objects that have been read, if any.
     pub(super) high_watermark: Option<i64>,

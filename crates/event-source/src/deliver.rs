@@ -80,7 +80,7 @@ impl Deliverer {
             self.progress.failed();
             tracing::warn!(topic, partition, first_offset, records, %error, "invocation failed");
         }
-        let consequence = retry.record(outcome);
+        let consequence = retry.apply(outcome);
         if let Some(mut done) = consequence.done {
             for (topic, partition) in self.in_flight.lost() {
                 done.drop_partition(&topic, partition);

@@ -22,7 +22,7 @@ pub struct Settings {
     gapless: bool,
 }
 
-/// Reason that settings cannot be used. Each message names the argument to change.
+/// Reason that settings cannot be used. Each message names the argument or setting to change.
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// No broker is given.

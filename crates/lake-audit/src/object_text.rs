@@ -19,7 +19,7 @@ pub(crate) enum TextError {
     TooLarge,
     #[error("the object was listed, but no longer exists")]
     Gone,
-    #[error("truncated, or not of the codec that the object's name indicates: {0}")]
+    #[error("truncated, or not compressed with the codec that the object's name indicates: {0}")]
     Codec(#[from] std::io::Error),
 }
 

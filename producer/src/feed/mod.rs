@@ -47,7 +47,7 @@ pub struct Feed {
     pace: Pace,
     options: PlanOptions,
     resume: Option<Duration>,
-    /// Path of each input's rejects file; `None` for an input that was named before.
+    /// Path of each input's rejects file; `None` for a repeated input.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
@@ -178,14 +178,14 @@ impl Feed {
         &self.options
     }
 
-    /// Returns the time to wait for the last records of an earlier run before continuing after them; `None` if the feed
-    /// starts at the first row.
+    /// Returns the time that must pass without a new row of the feed in the topic before a resumed feed continues, or
+    /// `None` if the feed starts at the first row.
     #[must_use]
     pub(crate) fn resume(&self) -> Option<Duration> {
         self.resume
     }
 
-    /// Returns the path of each input's rejects file; `None` for an input that was named before.
+    /// Returns the path of each input's rejects file; `None` for a repeated input.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
     }

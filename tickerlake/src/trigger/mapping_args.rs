@@ -59,7 +59,7 @@ pub struct TemplateArgs {
     /// SAM template whose `SelfManagedKafka` event provides the settings that are not given on the command line
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
-    /// Logical id of the function, if several functions have a `SelfManagedKafka` event
+    /// Logical ID of the function, or FUNCTION.EVENT, if the template has several `SelfManagedKafka` events
     #[arg(long, value_name = "ID", requires = "template")]
     template_function: Option<String>,
     /// Parameter of the template; may be repeated

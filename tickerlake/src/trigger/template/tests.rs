@@ -372,7 +372,10 @@ fn invalid_property_is_located() {
         ("BatchSize: [100]", "PATH.BatchSize: expected a whole number from 1 to 10000, found a list"),
         ("BatchSize: {Max: 1}", "PATH.BatchSize: expected a whole number from 1 to 10000, found a mapping"),
         ("BatchSize: ", "PATH.BatchSize: expected a whole number from 1 to 10000, found nothing"),
-        ("ConsumerGroupId: ''", "PATH.ConsumerGroupId: expected a group's id of 1 to 200 characters, found \"\""),
+        (
+            "ConsumerGroupId: ''",
+            "PATH.ConsumerGroupId: expected a consumer group ID of 1 to 200 characters, found \"\"",
+        ),
         ("ProvisionedPollerConfig: true", "PATH.ProvisionedPollerConfig: expected a mapping, found \"true\""),
         (
             "FunctionResponseTypes: x, ProvisionedPollerConfig: {}",
