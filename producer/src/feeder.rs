@@ -16,6 +16,7 @@ use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
 use crate::feed::source::{Source, SourceRow};
 use crate::feed::{Feed, Order};
+use crate::preflight;
 use crate::report::progress::Progress;
 use crate::report::rejects::Rejects;
 use crate::resume::RowStatus;
@@ -132,6 +133,9 @@ impl<'a> Feeder<'a> {
             Err(_) if self.shutdown.is_cancelled() => return Ok(Flow::Stop),
             opened => opened?,
         };
+        if first_pass && !input.is_repeatable() {
+            preflight::announce(&source, self.progress);
+        }
         let mut json = Vec::with_capacity(512);
         let mut rows = 0;
         loop {
@@ -283,22 +287,25 @@ mod tests {
     #[test]
     fn repeating_no_quotes_forever_ends() {
         for order in [OrderArg::File, OrderArg::Date, OrderArg::Sample] {
-            let mut test = TestFeed::new(&[("x.csv", "Symbol,Date\nA\n")]);
+            let mut test = TestFeed::new(&[("x.csv", "Symbol,Date\n")]);
             test.args = FeedArgs { order, repeat: Repeat::Forever, ..test.args };
             assert_eq!(test.run().expect("a run").0.printed, 0);
         }
     }
 
     #[test]
-    fn unreadable_dates_end_the_feed_early() {
-        let rows = |rows: usize| format!("Symbol,Date\n{}", "A,29/06/1979\n".repeat(rows));
-        let many = TestFeed::new(&[("x.csv", &rows(1_000))]).run().expect_err("stopped").to_string();
-        assert!(many.contains("x.csv: none of the first 100 rows") && many.contains("--date-format"), "{many}");
-        let few = TestFeed::new(&[("x.csv", &rows(99))]).run().expect("to the end").0;
-        assert_eq!(few.rejected, 99);
-        let mut with_format = TestFeed::new(&[("x.csv", &rows(1_000))]);
-        with_format.args.date_format = Some("%d/%m/%Y".to_owned());
-        assert_eq!(with_format.run().expect("a run").0.printed, 1_000);
+    fn a_feed_of_which_most_rows_fail_sends_nothing() {
+        let rows = |good: usize, bad: usize| {
+            let rows = ["A,2026-01-01,x\n".repeat(bad), "A,2026-01-01,1\n".repeat(good)].concat();
+            TestFeed::new(&[("x.csv", &format!("Symbol,Date,Close\n{rows}"))])
+        };
+        let mut test = rows(49, 1_000);
+        test.args.numeric = vec!["close".to_owned()];
+        let message = test.run().expect_err("stopped").to_string();
+        assert!(message.contains("x.csv: 100 of the first 100 rows are no quotes"), "{message}");
+        assert!(message.contains("line 2: close is not a number: x"), "{message}");
+        assert_eq!(test.progress.snapshot().sent, 0);
+        assert_eq!(rows(51, 49).run().expect("to the end").0.rejected, 49);
     }
 
     #[test]

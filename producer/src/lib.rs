@@ -21,6 +21,8 @@ pub mod encode;
 mod error;
 pub mod feed;
 mod feeder;
+pub mod inspect;
+pub mod plan;
 mod preflight;
 pub mod report;
 mod resume;

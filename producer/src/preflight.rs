@@ -1,8 +1,9 @@
-//! Checks everything that can be checked before the first record is sent: the headers, and the files of rejected rows.
+//! Checks everything that can be checked before the first record is sent: the reading plans, and the files of rejected rows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use terminal::numbers::counted;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::Repeat;
@@ -12,17 +13,27 @@ use crate::feed::{Feed, Order};
 use crate::report::progress::Progress;
 use crate::report::rejects::{Rejects, RejectsError};
 
-/// Reads the header of every file, and adds a notice for each `--numeric` column that no input has.
-pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), InputError> {
+/// Number of files whose plans are announced.
+const MAX_ANNOUNCED: usize = 10;
+
+/// Makes the reading plan of every file and announces it, and adds a notice for each `--numeric` column that no input has.
+/// The plan of a pipe is made when its rows are sent.
+pub(crate) fn check_plans(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), InputError> {
     // The feed opens the files again, so the bytes that are read here must not count as progress.
     let uncounted = Arc::new(Progress::default());
     let mut columns = Vec::new();
     let (files, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.is_repeatable());
-    for input in files {
+    for (index, input) in files.iter().enumerate() {
         let source = Source::open(input, feed.options(), &uncounted, shutdown)?;
-        columns.extend(source.header().columns().iter().map(|column| column.name.clone()));
+        if index < MAX_ANNOUNCED {
+            announce(&source, progress);
+        }
+        columns.extend(source.plan().columns.iter().map(|column| column.name.clone()));
     }
-    // The columns of a pipe are unknown until its rows are sent.
+    if let Some(more) = files.len().checked_sub(MAX_ANNOUNCED).filter(|more| *more > 0) {
+        progress
+            .notice(format!("plans of {} not shown; see `tickerlake inspect`", counted(more as u64, "file", "files")));
+    }
     let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
     for name in feed.options().numeric.iter().filter(unknown) {
         progress.notice(format!("--numeric {name}: no input has a column of this name"));
@@ -30,7 +41,15 @@ pub(crate) fn check_headers(feed: &Feed, progress: &Progress, shutdown: &Cancell
     Ok(())
 }
 
-/// Prepares the rejects file of each input; `None` for a repeated input.
+/// Shows how an input is read.
+pub(crate) fn announce(source: &Source, progress: &Progress) {
+    progress.notice(format!("{}: {}", source.name(), source.plan().line()));
+    for warning in &source.plan().warnings {
+        progress.notice(format!("warning: {}: {warning}", source.name()));
+    }
+}
+
+/// Prepares the rejects file of each input; `None` for an input that was named before.
 pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RejectsError> {
     let prepare = |(input, path): (&Input, &Option<PathBuf>)| match (path.clone(), input) {
         (None, _) => Ok(None),
@@ -59,7 +78,7 @@ mod tests {
     fn a_bad_header_in_any_file_prevents_sending() {
         let test = TestFeed::new(&[A, ("c.csv", "Symbol,Open\nA,1\n")]);
         let error = test.run().expect_err("rejected").to_string();
-        assert!(error.contains("c.csv: no column for trade_date"), "{error}");
+        assert!(error.contains("c.csv: no column has dates"), "{error}");
         assert_eq!(test.progress.snapshot().sent, 0);
     }
 
@@ -69,7 +88,7 @@ mod tests {
         test.args.files.insert(0, "-".into());
         test.args.rejects = Some(test.folder.path().into());
         let error = test.run().expect_err("rejected").to_string();
-        assert!(error.contains("c.csv: no column for trade_date"), "{error}");
+        assert!(error.contains("c.csv: no column has dates"), "{error}");
     }
 
     #[test]

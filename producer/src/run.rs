@@ -34,7 +34,7 @@ pub fn run(
     shutdown: CancellationToken,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    preflight::check_headers(feed, progress, &shutdown)?;
+    preflight::check_plans(feed, progress, &shutdown)?;
     preflight::set_expected_bytes(feed, progress);
     let output = Output::open(feed, target, progress, &shutdown)?;
     // This check comes last, because it removes the rejects files of an earlier run.
@@ -94,14 +94,15 @@ mod tests {
     fn rows_and_rejects_are_counted() {
         let test = TestFeed::new(&[(
             "x.csv",
-            "Symbol,Date,Close\nA,2026-01-01,1\n\n,,\n,2026-01-01,2\nB,2026-01-02,NaN\nC,2026-01-03,3.",
+            "Symbol,Date,Close\nA,2026-01-01,1\n\n,,\n,2026-01-01,2\nB,2026-01-02,x\nC,2026-01-03,3.",
         )]);
         let (summary, lines) = test.run().expect("a run");
         assert_eq!((summary.read, summary.printed, summary.rejected, summary.blank), (4, 2, 2, 2));
         assert_eq!(summary.delivered, 0, "printed is not delivered");
-        assert_eq!(lines[1], r#"{"symbol":"C","trade_date":"2026-01-03","close":3}"#);
+        assert_eq!(lines[1], r#"{"symbol":"C","trade_date":"2026-01-03","bar":"1d","close":3}"#);
         assert!(summary.warnings[0].contains("line 7 has no line end"), "{:?}", summary.warnings);
-        let rejected = "line,reason,row\n5,no symbol,\",2026-01-01,2\"\n6,close is not a finite number: NaN,\"B,2026-01-02,NaN\"\n";
+        let rejected =
+            "line,reason,row\n5,no symbol,\",2026-01-01,2\"\n6,close is not a number: x,\"B,2026-01-02,x\"\n";
         assert_eq!(test.rejects("x.csv.rejects.csv").as_deref(), Some(rejected));
         assert_eq!(summary.rejects, [test.folder.path().join("x.csv.rejects.csv")]);
     }

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::audit::AuditArgs;
+use crate::inspect::InspectArgs;
 use crate::query::QueryArgs;
 use crate::redrive::RedriveArgs;
 use crate::repair::RepairArgs;
@@ -37,6 +38,8 @@ pub enum Command {
     Trigger(Box<TriggerArgs>),
     /// Invoke the function again with the batches that --on-failure kept
     Redrive(Box<RedriveArgs>),
+    /// Show how CSV files would be read: the reading plan, why, and the first records
+    Inspect(Box<InspectArgs>),
     /// Run SQL over the stored objects
     Query(Box<QueryArgs>),
     /// Find a record: the object and line that store it, or why it is in the quarantine

@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sink::Sink;
+use terminal::arguments::command_line;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +97,7 @@ pub struct RunArgs {
 /// If a stage fails. Objects that were already stored remain.
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
-    let feed = Feed::or_sample(args.feed, sample)?;
+    let feed = Feed::or_sample(FeedArgs { command: command_line(), ..args.feed }, sample)?;
     let stop = stop_on_signal();
     let lake = args.lake.open_for_writing().await?;
     let (kafka, broker) = broker(args.kafka).await?;

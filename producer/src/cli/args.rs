@@ -13,38 +13,102 @@ use thiserror::Error;
 /// Arguments that choose the rows, their order and their pace.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FeedArgs {
-    /// CSV files to read; `-` is standard input, and gzipped input is detected
+    /// CSV files to read, plain, gzipped or zipped; `-` is standard input
     #[arg(value_name = "FILES")]
     pub files: Vec<PathBuf>,
 
-    /// Split columns at CHAR, such as ';' or '|', or `tab` [default: a comma]
+    /// Use SYMBOL for every row, of all files of the command
+    ///
+    /// A file of one symbol needs no option if it is named after it, such as AAPL.csv.
+    #[arg(long, value_name = "SYMBOL", help_heading = "Reading", conflicts_with_all = ["symbol_column", "symbol_from"])]
+    pub symbol: Option<String>,
+
+    /// Take the symbol from COLUMN: its title, its field's name, or its number from 1
+    #[arg(long, value_name = "COLUMN", help_heading = "Reading", conflicts_with = "symbol_from")]
+    pub symbol_column: Option<String>,
+
+    /// Take the symbol of each file from its name, whatever it is
+    #[arg(long, value_enum, value_name = "file-name", help_heading = "Reading")]
+    pub symbol_from: Option<SymbolFrom>,
+
+    /// Distinguish quotes of one symbol and time by these columns too, such as a series, an exchange or an expiry
+    ///
+    /// Their cells are joined with slashes into the field `series`. A column titled Series needs no option.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Reading")]
+    pub key: Vec<String>,
+
+    /// Take the date from COLUMN
+    #[arg(long, value_name = "COLUMN", help_heading = "Reading")]
+    pub date_column: Option<String>,
+
+    /// Take the time of day from COLUMN
+    #[arg(long, value_name = "COLUMN", help_heading = "Reading")]
+    pub time_column: Option<String>,
+
+    /// Read dates in FORMAT: a name such as dmy, or a strftime pattern such as %d/%m/%Y
+    ///
+    /// Names: ymd (2024-12-31, 2024/12/31), dmy (31/12/2024), mdy (12/31/2024), yymmdd, compact (20241231),
+    /// d-mon-y (31-Dec-2024), mon-d-y (Dec 31, 2024), epoch-s, epoch-ms, epoch-us, epoch-ns. Each may be
+    /// followed by a time. A pattern consists of strftime sequences: %Y year, %y its last two digits, %m month,
+    /// %d day, %b Jun, %B June, %H:%M:%S time, %I:%M %p time with AM or PM, %f fraction, %z zone (+0200).
+    /// A time of day is kept in the field `traded_at`.
+    #[arg(long, value_name = "FORMAT", help_heading = "Reading")]
+    pub date_format: Option<String>,
+
+    /// Use DATE for every row of files whose rows have only a time, such as LOBSTER's
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Reading")]
+    pub date: Option<String>,
+
+    /// Times without an offset are in ZONE, such as America/New_York; `traded_at` is then UTC
+    ///
+    /// Without it, such times stay as they are written.
+    #[arg(long, value_name = "ZONE", help_heading = "Reading")]
+    pub timezone: Option<String>,
+
+    /// Rows are bars of LENGTH: tick, 30s, 5m (minutes), 1h, 1d, 1w, 1mo (months)
+    #[arg(long, value_name = "LENGTH", help_heading = "Reading")]
+    pub bar: Option<String>,
+
+    /// The file has no header; its columns have these names, separated by commas
+    ///
+    /// Names as a header would have: date, time, symbol, open, high, low, close, volume; any other name
+    /// is kept as a field, and an empty one becomes column_N.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Reading")]
+    pub columns: Vec<String>,
+
+    /// The first line is data, not a header
+    #[arg(long, help_heading = "Reading")]
+    pub no_header: bool,
+
+    /// Skip N lines before the header
+    #[arg(long, value_name = "N", help_heading = "Reading")]
+    pub skip_lines: Option<u64>,
+
+    /// Split columns at CHAR, such as ';' or '|', or `tab`
     ///
     /// One ASCII character, the same for all files. A cell that contains it must be quoted. The files
     /// of rejected rows always use commas: line, reason, and the row as it was written.
     #[arg(long, value_name = "CHAR", help_heading = "Reading")]
     pub delimiter: Option<String>,
 
-    /// Use SYMBOL for every row of files without a symbol column
-    ///
-    /// SYMBOL becomes the first field and the key of each record. It applies to all files of the
-    /// command; a file that has a symbol column is an error. Use it for downloads of a single symbol.
-    #[arg(long, value_name = "SYMBOL", help_heading = "Reading")]
-    pub symbol: Option<String>,
+    /// The decimal sign of numbers
+    #[arg(long, value_enum, value_name = "SIGN", help_heading = "Reading")]
+    pub decimal: Option<DecimalArg>,
 
-    /// Read dates in FORMAT, such as %d/%m/%Y for 29/06/1979 [default: ISO, 1979-06-29 with or without a time]
+    /// Read these columns as numbers; separate their names with commas
     ///
-    /// FORMAT consists of strftime sequences: %Y year, %y its last two digits, %m month, %d day, %b Jun,
-    /// %B June, %H:%M:%S time, %I:%M %p time with AM or PM, %f fraction, %z zone (+0200), %s seconds
-    /// since 1970. A time of day is kept in the field `traded_at`.
-    #[arg(long, value_name = "FORMAT", help_heading = "Reading")]
-    pub date_format: Option<String>,
-
-    /// Read additional columns as numbers; separate their names with commas
-    ///
-    /// Open, high, low, close, adjusted close, volume and close in USD are always numbers; the symbol
-    /// and every other column are strings.
+    /// Prices and volume are always numbers. Every other column is a column of numbers if all sampled
+    /// cells are numbers, and text otherwise.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Reading")]
     pub numeric: Vec<String>,
+
+    /// Read these columns as text, such as codes that consist of digits
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Reading")]
+    pub text: Vec<String>,
+
+    /// Decode the files from ENCODING, such as windows-1252 or gbk
+    #[arg(long, value_name = "ENCODING", help_heading = "Reading")]
+    pub encoding: Option<String>,
 
     /// Write the files of rejected rows to FOLDER [default: FILE.rejects.csv beside each file]
     #[arg(long, value_name = "FOLDER", help_heading = "Reading")]
@@ -74,6 +138,26 @@ pub struct FeedArgs {
     /// the first row. Not read from the command line: a command with `--resume` sets this field.
     #[arg(skip)]
     pub resume: Option<Duration>,
+
+    /// The command that was given, for messages; empty if it is unknown.
+    #[arg(skip)]
+    pub command: String,
+}
+
+/// Values of `--symbol-from`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SymbolFrom {
+    /// The file's name without its extensions
+    FileName,
+}
+
+/// Values of `--decimal`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DecimalArg {
+    /// 1234.5
+    Point,
+    /// 1234,5
+    Comma,
 }
 
 /// Values of `--order`.

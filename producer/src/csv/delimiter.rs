@@ -24,19 +24,12 @@ impl Delimiter {
     /// Default delimiter.
     pub const COMMA: Self = Self(b',');
 
-    /// Delimiters that [`Delimiter::guess_other`] considers.
-    const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
+    /// Delimiters that are looked for in a file.
+    pub(crate) const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
 
     #[must_use]
     pub(crate) fn byte(self) -> u8 {
         self.0
-    }
-
-    /// Returns the common delimiter, other than this one, that occurs most often in `line`; `None` if none occurs.
-    #[must_use]
-    pub(crate) fn guess_other(self, line: &str) -> Option<Self> {
-        let count = |delimiter: &Self| line.bytes().filter(|&byte| byte == delimiter.0).count();
-        Self::COMMON.into_iter().filter(|other| *other != self && count(other) > 0).max_by_key(count)
     }
 }
 
@@ -99,16 +92,5 @@ mod tests {
         for text in ["\"", "\n", "\r", "a", "Z", "0", "-", "+", "."] {
             assert!(matches!(text.parse::<Delimiter>(), Err(DelimiterError::Unsuitable(_))), "{text}");
         }
-    }
-
-    #[test]
-    fn the_guess_is_the_most_frequent_delimiter() {
-        let guess = |line| Delimiter::COMMA.guess_other(line).map(|other| other.to_string());
-        assert_eq!(guess("Symbol;Date;High|Low").as_deref(), Some("';'"));
-        assert_eq!(guess("Symbol\tDate").as_deref(), Some("tab"));
-        assert_eq!(guess("Symbol|Date").as_deref(), Some("'|'"));
-        assert_eq!(guess("Symbol"), None);
-        assert_eq!(guess("Symbol,Date"), None);
-        assert_eq!(Delimiter(b';').guess_other("Symbol,Date"), Some(Delimiter::COMMA));
     }
 }

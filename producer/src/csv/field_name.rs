@@ -1,22 +1,8 @@
-//! Derives field names from column titles: snake case, and one name for titles with the same meaning.
-
-/// Returns the field name for a column's title; `None` if the title has no letter or digit.
-pub(crate) fn field_name(title: &str) -> Option<String> {
-    let name = snake_case(title);
-    let known = match name.replace('_', "").as_str() {
-        "" => return None,
-        "symbol" | "ticker" | "index" => "symbol",
-        "date" | "datetime" | "timestamp" | "tradedate" => "trade_date",
-        "adjclose" | "adjustedclose" => "adj_close",
-        "closeusd" => "close_usd",
-        _ => return Some(name),
-    };
-    Some(known.to_owned())
-}
+//! Converts column titles to field names.
 
 /// Converts a title to snake case: `Adj Close`, `adjClose` and `ADJ_CLOSE` become `adj_close`, and `CloseUSD` becomes
 /// `close_usd`.
-fn snake_case(title: &str) -> String {
+pub(crate) fn snake_case(title: &str) -> String {
     let letters: Vec<char> = title.chars().collect();
     let mut name = String::with_capacity(title.len() + 4);
     for (at, &letter) in letters.iter().enumerate() {
@@ -52,10 +38,25 @@ mod tests {
     proptest! {
         #[test]
         fn a_field_name_is_its_own_field_name(title in "\\PC{0,20}") {
-            if let Some(name) = field_name(&title) {
-                prop_assert_eq!(field_name(&name), Some(name.clone()));
-                prop_assert!(!name.chars().any(|letter| letter.is_ascii_uppercase() || letter == ' ' || letter == '"'));
-            }
+            let name = snake_case(&title);
+            prop_assert_eq!(snake_case(&name), name.clone());
+            prop_assert!(!name.chars().any(|letter| letter.is_ascii_uppercase() || letter == ' ' || letter == '"'));
+        }
+    }
+
+    #[test]
+    fn titles_become_snake_case() {
+        for (title, name) in [
+            ("Open Int", "open_int"),
+            ("exDividend", "ex_dividend"),
+            ("% Chg", "chg"),
+            ("Börse", "börse"),
+            ("P/E Ratio", "p_e_ratio"),
+            ("HTTPCode", "http_code"),
+            ("CloseUSD", "close_usd"),
+            ("", ""),
+        ] {
+            assert_eq!(snake_case(title), name);
         }
     }
 }

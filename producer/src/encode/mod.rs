@@ -1,5 +1,7 @@
-//! Turns rows into JSON records, without I/O.
+//! Turns rows into JSON records, by a reading plan.
 
+mod json;
 pub(crate) mod number;
-pub mod record_encoder;
+pub(crate) mod record_encoder;
 pub(crate) mod reject;
+pub(crate) mod repeats;

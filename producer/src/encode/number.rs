@@ -5,24 +5,58 @@
 
 use thiserror::Error;
 
+use crate::plan::number_format::{DecimalSign, NumberFormat, Unreadable, is_missing};
+
 /// Reason that a cell is not a number that a table can store. The message follows the column's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NumberError {
-    /// NaN, an infinity, or a number too large for a double.
+    /// A number too large for a double, or an infinity.
     #[error("is not a finite number")]
     NotFinite,
-    /// A number such as `1,5` or `1.234,56`.
-    #[error("has a decimal comma, but only decimal points are supported")]
-    DecimalComma,
-    /// A number such as `1,234`, in which the comma may be a decimal comma or a thousands separator.
-    #[error("has a comma that may be a decimal comma or a thousands separator, but neither is supported")]
+    /// A number with another decimal sign than the file's, or with groups of other than three digits.
+    #[error("has separators that do not fit the file's other numbers")]
+    Separators,
+    /// A number such as `1,234`, in a file whose other numbers do not decide what the comma is.
+    #[error("has a comma that may be a decimal comma or a thousands separator; use --decimal point or --decimal comma")]
     AmbiguousComma,
-    /// A number with thousands separators.
-    #[error("has thousands separators, which are not supported")]
-    ThousandsSeparators,
     /// Anything else.
     #[error("is not a number")]
     NotANumber,
+}
+
+/// Appends `cell` to `out` as a JSON number in the file's format, or `null` if it is a word for a missing value.
+///
+/// # Errors
+/// [`NumberError`] if the cell is not a finite decimal number in this format.
+pub(crate) fn write_cell(
+    cell: &str,
+    format: NumberFormat,
+    magnitudes: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), NumberError> {
+    let is_plain = format.decimal == DecimalSign::Point || !cell.contains(['.', ',']);
+    if is_plain {
+        match write_number(cell.as_bytes(), out) {
+            Err(NumberError::NotANumber) => {}
+            done => return done,
+        }
+    }
+    if is_missing(cell) {
+        out.extend_from_slice(b"null");
+        return Ok(());
+    }
+    let rewritten = format.rewrite(cell, magnitudes).map_err(|unreadable| match unreadable {
+        Unreadable::Separators => NumberError::Separators,
+        Unreadable::AmbiguousGroup => NumberError::AmbiguousComma,
+        Unreadable::NotANumber if is_infinity(cell) => NumberError::NotFinite,
+        Unreadable::NotANumber => NumberError::NotANumber,
+    })?;
+    write_number(rewritten.as_bytes(), out)
+}
+
+fn is_infinity(cell: &str) -> bool {
+    let word = cell.trim_start_matches(['+', '-']);
+    word.eq_ignore_ascii_case("inf") || word.eq_ignore_ascii_case("infinity")
 }
 
 /// Appends `cell` to `out` as a JSON number with exactly the same value.
@@ -44,7 +78,7 @@ pub(crate) fn write_number(cell: &[u8], out: &mut Vec<u8>) -> Result<(), NumberE
         rest => (&rest[..0], rest),
     };
     if (integer.is_empty() && fraction.is_empty()) || !is_exponent(exponent) {
-        return Err(classify(cell));
+        return Err(NumberError::NotANumber);
     }
     if (!exponent.is_empty() || integer.len() > 308) && overflows(cell) {
         return Err(NumberError::NotFinite);
@@ -84,38 +118,6 @@ fn is_exponent(bytes: &[u8]) -> bool {
 /// Returns `true` if the number is too large for a double.
 fn overflows(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).ok().and_then(|text| text.parse::<f64>().ok()).is_none_or(f64::is_infinite)
-}
-
-/// Returns the error for a cell that is not a plain decimal number.
-fn classify(cell: &[u8]) -> NumberError {
-    let unsigned = cell.strip_prefix(b"-").or(cell.strip_prefix(b"+")).unwrap_or(cell);
-    let is = |word: &[u8]| unsigned.eq_ignore_ascii_case(word);
-    let grouped = |byte: &u8| byte.is_ascii_digit() || b",._' ".contains(byte);
-    if is(b"nan") || is(b"inf") || is(b"infinity") {
-        NumberError::NotFinite
-    } else if unsigned.first().is_some_and(u8::is_ascii_digit) && unsigned.iter().all(grouped) {
-        classify_separators(unsigned)
-    } else {
-        NumberError::NotANumber
-    }
-}
-
-/// Distinguishes a decimal comma from thousands separators, in a cell that consists of digits and separators.
-fn classify_separators(unsigned: &[u8]) -> NumberError {
-    let mut parts = unsigned.split(|&byte| byte == b',');
-    let (Some(before), Some(after), None) = (parts.next(), parts.next(), parts.next()) else {
-        return NumberError::ThousandsSeparators;
-    };
-    if after.is_empty() || !after.iter().all(u8::is_ascii_digit) {
-        return NumberError::ThousandsSeparators;
-    }
-    // A thousands separator has one to three digits before it and exactly three after it.
-    match before {
-        [b'1'..=b'9', rest @ ..] if rest.len() < 3 && rest.iter().all(u8::is_ascii_digit) && after.len() == 3 => {
-            NumberError::AmbiguousComma
-        }
-        _ => NumberError::DecimalComma,
-    }
 }
 
 #[cfg(test)]
@@ -171,20 +173,36 @@ mod tests {
     }
 
     #[test]
-    fn other_cells_are_classified() {
-        for cell in ["NaN", "nan", "-inf", "Infinity", "+INF", "1e999", "-1e400"] {
-            assert_eq!(written(cell), Err(NumberError::NotFinite), "{cell}");
+    fn cells_are_written_in_the_files_format() {
+        let written = |cell: &str, decimal, has_groups| {
+            let mut out = Vec::new();
+            let format = NumberFormat { decimal, has_groups };
+            write_cell(cell, format, true, &mut out).map(|()| String::from_utf8(out).expect("numbers are ASCII"))
+        };
+        for (cell, json) in [("1,234.5", "1234.5"), ("$3", "3"), ("n/a", "null"), ("", "null"), ("2.5M", "2500000")] {
+            assert_eq!(written(cell, DecimalSign::Point, false).as_deref(), Ok(json), "{cell}");
         }
-        for cell in ["1,234.5", "1 234", "1'234.50", "1,234,567", "1.234.567", "1_000", "1,"] {
-            assert_eq!(written(cell), Err(NumberError::ThousandsSeparators), "{cell}");
+        for (cell, json) in [("1.234,5", "1234.5"), ("1.234", "1234"), ("7", "7"), ("-", "null")] {
+            assert_eq!(written(cell, DecimalSign::Comma, true).as_deref(), Ok(json), "{cell}");
         }
-        for cell in ["1,5", "-1,5", "0,123", "1.234,5", "1 234,567", "1234,567"] {
-            assert_eq!(written(cell), Err(NumberError::DecimalComma), "{cell}");
+        for cell in ["-inf", "Infinity", "+INF", "1e999", "-1e400"] {
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::NotFinite), "{cell}");
+        }
+        for cell in ["1,5", "0,123", "1.234,5", "1234,567", "1,"] {
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::Separators), "{cell}");
         }
         for cell in ["1,234", "-123,456"] {
-            assert_eq!(written(cell), Err(NumberError::AmbiguousComma), "{cell}");
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::AmbiguousComma), "{cell}");
+            assert!(written(cell, DecimalSign::Point, true).is_ok(), "{cell}");
         }
-        for cell in ["", "-", "+", ".", "e5", "1e", "1e+", "--1", "+-1", "0x10", "12%", "$3", "null"] {
+        for cell in ["+", "e5", "1e", "1e+", "--1", "0x10", "12%", "1_000"] {
+            assert_eq!(written(cell, DecimalSign::Point, false), Err(NumberError::NotANumber), "{cell}");
+        }
+    }
+
+    #[test]
+    fn other_cells_are_not_numbers() {
+        for cell in ["", "-", "+", ".", "e5", "1e", "1e+", "--1", "+-1", "0x10", "12%", "$3", "null", "1,5", "NaN"] {
             assert_eq!(written(cell), Err(NumberError::NotANumber), "{cell}");
         }
     }

@@ -1,79 +1,118 @@
 //! Turns a row into a record: one JSON object on one line, with the symbol as its key.
 
-use super::number::write_number;
-use super::reject::{Reject, shortened};
-use crate::csv::date::DateFormat;
-use crate::csv::header::{ColumnKind, Header};
-use crate::csv::options::CsvOptions;
-use crate::csv::row::Row;
+use jiff::civil::Date;
 
-/// The key and the time of an encoded row.
+use super::json::write_string;
+use super::number::write_cell;
+use super::reject::{Reject, shortened};
+use crate::csv::row::Row;
+use crate::plan::bar::Bar;
+use crate::plan::date_format::DateFormat;
+use crate::plan::date_guess::is_plausible;
+use crate::plan::moment::{LocalTimeError, Moment, Zone, write_date, write_instant};
+use crate::plan::number_format::{NumberFormat, is_missing};
+use crate::plan::{Column, Dates, Kind, ReadingPlan, RecordPlan, TimeFormat};
+
+/// The identity of an encoded row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote<'a> {
-    /// Symbol of the row, which is the record's key.
+    /// The record's key.
     pub symbol: &'a str,
-    /// The time of the trade, in microseconds since 1970-01-01T00:00:00Z.
+    /// The time of the trade, in microseconds since 1970-01-01T00:00:00Z. A time without a zone is taken as UTC.
     pub micros: i64,
 }
 
 /// Turns the rows of one file into JSON.
 #[derive(Debug)]
 pub struct RecordEncoder {
-    fields: Vec<Field>,
-    /// Symbol of every row, for files without a symbol column.
+    width: usize,
+    has_trailing_cell: bool,
+    records: Vec<Fields>,
+    dates: Dates,
+    zone: Zone,
+    bar: Bar,
+    numbers: NumberFormat,
+    latest: Date,
+    /// Columns that are joined into `series`, with their titles.
+    key: Vec<(usize, String)>,
+    /// The column whose cell is the series.
+    series: Option<usize>,
+}
+
+/// The fields of a record.
+#[derive(Debug)]
+struct Fields {
     symbol: Option<String>,
-    dates: DateFormat,
+    fields: Vec<Field>,
+    /// Columns of which one must have a value.
+    needs: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Field {
+    column: usize,
     name: String,
-    kind: ColumnKind,
-    /// The JSON before the value: a comma, the name and a colon. For the first field, a brace and any symbol that is
-    /// given for all rows replace the comma.
+    action: Action,
+    /// The JSON before the value: a comma, or a brace and a symbol that is not in a column; then the name and a colon.
     prefix: Vec<u8>,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Symbol,
+    Date,
+    Number { magnitudes: bool },
+    Text,
+}
+
 impl RecordEncoder {
-    /// Creates an encoder for rows with this header.
+    /// Creates an encoder of the rows of a file. A row with a date after `latest` is rejected.
     #[must_use]
-    pub fn new(header: &Header, options: &CsvOptions) -> Self {
-        let mut opening = vec![b'{'];
-        if let Some(symbol) = &options.symbol {
-            opening.extend_from_slice(br#""symbol":"#);
-            write_string(symbol, &mut opening);
-            opening.push(b',');
+    pub fn new(plan: &ReadingPlan, latest: Date) -> Self {
+        let title = |column: usize| match plan.columns[column].title.as_str() {
+            "" => format!("column {}", column + 1),
+            title => title.to_owned(),
+        };
+        RecordEncoder {
+            width: plan.width(),
+            has_trailing_cell: plan.has_trailing_cell,
+            records: plan.records.iter().map(|record| Fields::new(record, &plan.columns, &plan.dates)).collect(),
+            dates: plan.dates.clone(),
+            zone: plan.zone.clone(),
+            bar: plan.bar,
+            numbers: plan.numbers,
+            latest,
+            key: plan.key.iter().map(|&column| (column, title(column))).collect(),
+            series: plan.columns.iter().position(|column| column.name == "series"),
         }
-        let fields = header.columns().iter().enumerate().map(|(at, column)| {
-            let mut prefix = if at == 0 { opening.clone() } else { vec![b','] };
-            write_string(&column.name, &mut prefix);
-            prefix.push(b':');
-            Field { name: column.name.clone(), kind: column.kind, prefix }
-        });
-        Self { fields: fields.collect(), symbol: options.symbol.clone(), dates: options.dates.clone() }
     }
 
-    /// Writes the row to `json` as a JSON object without a line ending, replacing the content of `json`.
+    /// Returns the number of records that a row may become.
+    #[must_use]
+    pub fn records_per_row(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Writes record number `record` of a row to `json` as a JSON object without a line end, replacing its content.
+    /// Returns `None` if the row has no values for this record's symbol.
     ///
     /// # Errors
-    /// `Reject` if the row is not a quote; the content of `json` is then unspecified.
-    pub fn encode<'a>(&'a self, row: &'a Row, json: &mut Vec<u8>) -> Result<Quote<'a>, Reject> {
-        if row.len() != self.fields.len() {
-            return Err(Reject::FieldCount { expected: self.fields.len(), found: row.len() });
+    /// `Reject` if the row is not a quote; the content of `json` is then undefined.
+    pub fn encode<'a>(&'a self, row: &'a Row, record: usize, json: &mut Vec<u8>) -> Result<Option<Quote<'a>>, Reject> {
+        let cells = self.cells(row)?;
+        let Some(record) = self.records.get(record) else { return Ok(None) };
+        if !record.needs.is_empty() && record.needs.iter().all(|&column| is_missing(cells.get(column).trim())) {
+            return Ok(None);
         }
-        let text = std::str::from_utf8(row.text()).map_err(|_| Reject::NotUtf8)?;
         json.clear();
-        let mut quote = Quote { symbol: self.symbol.as_deref().unwrap_or_default(), micros: 0 };
-        let mut start = 0;
-        for (field, &end) in self.fields.iter().zip(row.ends()) {
-            // The cells are valid UTF-8 together, but a delimiter or a quote may have split a character.
-            let cell = text.get(start..end).ok_or(Reject::NotUtf8)?;
-            start = end;
+        let mut quote = Quote { symbol: record.symbol.as_deref().unwrap_or_default(), micros: 0 };
+        for field in &record.fields {
+            let cell = cells.get(field.column);
             json.extend_from_slice(&field.prefix);
-            match field.kind {
-                ColumnKind::Text if cell.is_empty() => json.extend_from_slice(b"null"),
-                ColumnKind::Text => write_string(cell, json),
-                ColumnKind::Symbol => {
+            match field.action {
+                Action::Text if cell.is_empty() => json.extend_from_slice(b"null"),
+                Action::Text => write_string(cell, json),
+                Action::Symbol => {
                     let symbol = cell.trim();
                     if symbol.is_empty() {
                         return Err(Reject::NoSymbol);
@@ -81,180 +120,307 @@ impl RecordEncoder {
                     write_string(symbol, json);
                     quote.symbol = symbol;
                 }
-                ColumnKind::Date => quote.micros = self.write_date(cell.trim(), json)?,
-                ColumnKind::Number => match cell.trim() {
-                    "" => json.extend_from_slice(b"null"),
-                    number => {
-                        write_number(number.as_bytes(), json).map_err(|source| Reject::Number {
-                            column: field.name.clone(),
-                            source,
-                            cell: shortened(number),
-                        })?;
-                    }
-                },
+                Action::Date => quote.micros = self.write_date(cells, json)?,
+                Action::Number { magnitudes } => {
+                    let number = cell.trim();
+                    write_cell(number, self.numbers, magnitudes, json).map_err(|source| Reject::Number {
+                        column: field.name.clone(),
+                        source,
+                        cell: shortened(number),
+                    })?;
+                }
             }
         }
+        if !self.key.is_empty() {
+            self.write_key(cells, json)?;
+        }
         json.push(b'}');
-        Ok(quote)
+        Ok(Some(quote))
     }
 
-    fn write_date(&self, cell: &str, json: &mut Vec<u8>) -> Result<i64, Reject> {
-        if cell.is_empty() {
-            return Err(Reject::NoDate);
+    /// Returns the symbol of a record of a row that [`encode`](Self::encode) has accepted.
+    pub(crate) fn symbol<'a>(&'a self, row: &'a Row, record: usize) -> &'a str {
+        let Some(Fields { symbol: None, fields, .. }) = self.records.get(record) else {
+            return self.records.get(record).and_then(|record| record.symbol.as_deref()).unwrap_or_default();
+        };
+        let field = fields.iter().find(|field| matches!(field.action, Action::Symbol));
+        let cells = self.cells(row).ok();
+        field.zip(cells).map_or("", |(field, cells)| cells.get(field.column).trim())
+    }
+
+    /// Appends to `identity` what distinguishes the quotes of a row's symbol at the same instant: its series.
+    pub(crate) fn append_series(&self, row: &Row, identity: &mut Vec<u8>) {
+        let Ok(cells) = self.cells(row) else { return };
+        for column in self.key.iter().map(|(column, _)| *column).chain(self.series) {
+            identity.push(0);
+            identity.extend_from_slice(cells.get(column).trim().as_bytes());
         }
-        let time = self
-            .dates
-            .read(cell)
-            .ok_or_else(|| Reject::Date { cell: shortened(cell), pattern: self.dates.pattern().map(str::to_owned) })?;
-        json.push(b'"');
-        json.extend_from_slice(&time.date);
-        json.push(b'"');
-        if let Some(full) = time.full {
-            json.extend_from_slice(br#","traded_at":"#);
-            write_string(&full, json);
+    }
+
+    fn cells<'a>(&self, row: &'a Row) -> Result<Cells<'a>, Reject> {
+        let text = std::str::from_utf8(row.text()).map_err(|_| Reject::NotUtf8)?;
+        let cells = Cells { text, ends: row.ends() };
+        let has_empty_end =
+            self.has_trailing_cell && row.len() == self.width + 1 && cells.get(self.width).trim().is_empty();
+        if row.len() != self.width && !has_empty_end {
+            return Err(Reject::FieldCount { expected: self.width, found: row.len() });
         }
-        Ok(time.micros)
+        // The cells are valid UTF-8 together, but a delimiter or a quote may have cut a character in two.
+        match row.ends().iter().all(|&end| text.is_char_boundary(end)) {
+            true => Ok(cells),
+            false => Err(Reject::NotUtf8),
+        }
+    }
+
+    fn write_date(&self, cells: Cells<'_>, json: &mut Vec<u8>) -> Result<i64, Reject> {
+        let moment = self.read_moment(cells)?;
+        if !is_plausible(moment.date, self.latest) {
+            return Err(Reject::ImplausibleDate(moment.date));
+        }
+        json.push(b'"');
+        write_date(moment.date, json);
+        json.push(b'"');
+        let (micros, is_utc) = moment.instant(&self.zone).map_err(|error| Reject::LocalTime {
+            cell: shortened(&self.date_cell(cells)),
+            zone: match &self.zone {
+                Zone::Named(zone) => zone.iana_name().unwrap_or_default().to_owned(),
+                Zone::AsWritten | Zone::Utc => String::new(),
+            },
+            repeated: error == LocalTimeError::Repeated,
+        })?;
+        json.extend_from_slice(br#","bar":""#);
+        self.write_bar(json);
+        json.push(b'"');
+        let has_time = moment.time.is_some_and(|time| time != 0 || !self.bar.is_daily_or_longer());
+        if has_time {
+            json.extend_from_slice(br#","traded_at":""#);
+            write_instant(micros, json);
+            json.extend_from_slice(if is_utc { br#"","zone":"UTC""# } else { br#"""# });
+        }
+        Ok(micros)
+    }
+
+    fn write_bar(&self, json: &mut Vec<u8>) {
+        match self.bar {
+            Bar::DAY => json.extend_from_slice(b"1d"),
+            bar => json.extend_from_slice(bar.to_string().as_bytes()),
+        }
+    }
+
+    fn read_moment(&self, cells: Cells<'_>) -> Result<Moment, Reject> {
+        let date = |column: usize, format: &DateFormat| {
+            let cell = cells.get(column).trim();
+            match format.read(cell) {
+                Some(moment) => Ok(moment),
+                None if cell.is_empty() => Err(Reject::NoDate),
+                None => Err(Reject::Date { cell: shortened(cell), format: format.example().to_owned() }),
+            }
+        };
+        let time = |column: usize, format: TimeFormat| {
+            let cell = cells.get(column);
+            format.read(cell).ok_or_else(|| Reject::Time(shortened(cell)))
+        };
+        match &self.dates {
+            Dates::Column(column, format) => date(*column, format),
+            Dates::WithTime(column, format, time_column, time_format) => {
+                let (micros, offset) = time(*time_column, *time_format)?;
+                Ok(Moment { time: Some(micros), offset, ..date(*column, format)? })
+            }
+            Dates::Given(date, column, format) => {
+                let (micros, offset) = time(*column, *format)?;
+                Ok(Moment { date: *date, time: Some(micros), offset })
+            }
+        }
+    }
+
+    fn date_cell(&self, cells: Cells<'_>) -> String {
+        match &self.dates {
+            Dates::Column(column, _) | Dates::Given(_, column, _) => cells.get(*column).trim().to_owned(),
+            Dates::WithTime(date, _, time, _) => format!("{} {}", cells.get(*date).trim(), cells.get(*time).trim()),
+        }
+    }
+
+    fn write_key(&self, cells: Cells<'_>, json: &mut Vec<u8>) -> Result<(), Reject> {
+        let mut series = String::new();
+        for (column, title) in &self.key {
+            let cell = cells.get(*column).trim();
+            if cell.is_empty() {
+                return Err(Reject::NoKey(title.clone()));
+            }
+            if !series.is_empty() {
+                series.push('/');
+            }
+            series.push_str(cell);
+        }
+        json.extend_from_slice(br#","series":"#);
+        write_string(&series, json);
+        Ok(())
     }
 }
 
-/// Appends `text` as a JSON string.
-fn write_string(text: &str, json: &mut Vec<u8>) {
-    json.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        json.extend_from_slice(&rest[..at]);
-        match rest[at] {
-            b'\n' => json.extend_from_slice(b"\\n"),
-            b'\r' => json.extend_from_slice(b"\\r"),
-            b'\t' => json.extend_from_slice(b"\\t"),
-            byte if byte < b' ' => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                json.extend_from_slice(b"\\u00");
-                json.push(HEX[usize::from(byte >> 4)]);
-                json.push(HEX[usize::from(byte & 15)]);
-            }
-            byte => json.extend_from_slice(&[b'\\', byte]),
+impl Fields {
+    fn new(record: &RecordPlan, columns: &[Column], dates: &Dates) -> Self {
+        let mut prefix = vec![b'{'];
+        if let Some(symbol) = &record.symbol {
+            prefix.extend_from_slice(br#""symbol":"#);
+            write_string(symbol, &mut prefix);
+            prefix.push(b',');
         }
-        rest = &rest[at + 1..];
+        let mut fields = Vec::new();
+        for &column in &record.columns {
+            let Column { name, kind, .. } = &columns[column];
+            let (name, action) = match kind {
+                Kind::Symbol => (name.as_str(), Action::Symbol),
+                Kind::Date => ("trade_date", Action::Date),
+                Kind::Time if matches!(dates, Dates::Given(..)) => ("trade_date", Action::Date),
+                Kind::Number { magnitudes } => (name.as_str(), Action::Number { magnitudes: *magnitudes }),
+                Kind::Text => (name.as_str(), Action::Text),
+                Kind::Time | Kind::Key => continue,
+            };
+            write_string(name, &mut prefix);
+            prefix.push(b':');
+            fields.push(Field {
+                column,
+                name: name.to_owned(),
+                action,
+                prefix: std::mem::replace(&mut prefix, vec![b',']),
+            });
+        }
+        Fields { symbol: record.symbol.clone(), fields, needs: record.needs.clone() }
     }
-    json.extend_from_slice(rest);
-    json.push(b'"');
+}
+
+/// The cells of a row.
+#[derive(Clone, Copy)]
+struct Cells<'a> {
+    text: &'a str,
+    ends: &'a [usize],
+}
+
+impl<'a> Cells<'a> {
+    /// Returns a cell, empty if the row has none there.
+    fn get(self, column: usize) -> &'a str {
+        let start = column.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let range = start.zip(self.ends.get(column));
+        range.and_then(|(start, &end)| self.text.get(start..end)).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::csv::delimiter::Delimiter;
     use crate::csv::row_reader::RowReader;
+    use crate::plan::make::make;
+    use crate::plan::options::PlanOptions;
+    use crate::plan::sample::Sample;
     use proptest::prelude::*;
     use serde_json::Value;
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
 
-    fn encoder(header: &str, dates: DateFormat) -> RecordEncoder {
-        let options = CsvOptions { dates, numeric: ["dividend".to_owned()].into(), ..CsvOptions::default() };
-        let header = Header::parse(header.split(',').map(str::as_bytes), &options);
-        RecordEncoder::new(&header.expect("a header"), &options)
-    }
-
-    /// Returns the JSON, the key and the time of one row.
-    fn encode(encoder: &RecordEncoder, line: &[u8]) -> Result<(String, String, i64), Reject> {
+    /// Makes the plan of `text` and returns what its last row becomes: the JSON, the key and the time.
+    fn last_with(text: &[u8], options: &PlanOptions) -> Result<(String, String, i64), String> {
+        let sample = Sample { head: text.to_vec(), is_complete: true, ..Sample::default() };
+        let plan = make(None, &sample, options).map_err(|error| error.to_string())?;
+        let encoder = RecordEncoder::new(&plan, options.latest);
         let (mut row, mut json) = (Row::default(), b"left over".to_vec());
-        RowReader::new(line, Delimiter::COMMA).read(&mut row).expect("memory");
-        let quote = encoder.encode(&row, &mut json)?;
+        let mut reader = RowReader::new(text, plan.delimiter);
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+        (0..lines).for_each(|_| {
+            reader.read(&mut row).expect("memory");
+        });
+        let quote = encoder.encode(&row, 0, &mut json).map_err(|reject| reject.to_string())?.ok_or("no record")?;
         Ok((String::from_utf8(json).expect("UTF-8"), quote.symbol.to_owned(), quote.micros))
     }
 
-    fn json(header: &str, line: &str) -> Result<String, Reject> {
-        encode(&encoder(header, DateFormat::Iso), line.as_bytes()).map(|(json, _, _)| json)
+    fn last(text: &str) -> Result<String, String> {
+        last_with(text.as_bytes(), &PlanOptions::default()).map(|(json, _, _)| json)
+    }
+
+    /// Returns why a row is rejected below rows that are quotes.
+    fn reason(row: &[u8]) -> String {
+        let others = (1..=28).map(|day| format!("A,2024-01-{day:02},1.5\n")).collect::<String>();
+        let text = [b"Symbol,Date,Close\n".as_slice(), others.as_bytes(), row].concat();
+        last_with(&text, &PlanOptions::default()).expect_err("a reject")
     }
 
     #[test]
     fn a_row_becomes_a_json_object() {
-        let (json, key, micros) = encode(
-            &encoder("Index,Date,Open,High,Low,Close,Adj Close,Volume,CloseUSD", DateFormat::Iso),
-            b"HSI,1986-12-31,2568.300049,2568.300049,2568.300049,2568.300049,2568.300049,0.0,333.87900637\n",
-        )
-        .expect("a quote");
+        let text = "Index,Date,Open,High,Low,Close,Adj Close,Volume,CloseUSD\n\
+            HSI,1986-12-31,2568.300049,2568.300049,2568.300049,2568.300049,2568.300049,0.0,333.87900637\n";
         assert_eq!(
-            json,
-            r#"{"symbol":"HSI","trade_date":"1986-12-31","open":2568.300049,"high":2568.300049,"low":2568.300049,"close":2568.300049,"adj_close":2568.300049,"volume":0.0,"close_usd":333.87900637}"#
+            last_with(text.as_bytes(), &PlanOptions::default()),
+            Ok((
+                r#"{"symbol":"HSI","trade_date":"1986-12-31","bar":"1d","open":2568.300049,"high":2568.300049,"low":2568.300049,"close":2568.300049,"adj_close":2568.300049,"volume":0.0,"close_usd":333.87900637}"#.to_owned(),
+                "HSI".to_owned(),
+                536_371_200_000_000
+            ))
         );
-        assert_eq!((key.as_str(), micros), ("HSI", 536_371_200_000_000));
     }
 
     #[test]
     fn empty_cells_are_null_and_text_is_unchanged() {
-        let header = "Date,Close,Symbol,Dividend,Note";
         assert_eq!(
-            json(header, "2026-11-21,,7203, .5 , \"a\"\n").as_deref(),
-            Ok(r#"{"trade_date":"2026-11-21","close":null,"symbol":"7203","dividend":0.5,"note":" \"a\""}"#)
-        );
-        assert_eq!(
-            json(header, "2026-11-21,1, X ,  ,\"a\n\"\"b\\\"\n").as_deref(),
-            Ok(r#"{"trade_date":"2026-11-21","close":1,"symbol":"X","dividend":null,"note":"a\n\"b\\"}"#)
+            last("Date,Close,Symbol,Dividend,Note\n2026-11-21,,7203, .5 , \"a\"\n").as_deref(),
+            Ok(r#"{"trade_date":"2026-11-21","bar":"1d","close":null,"symbol":"7203","dividend":0.5,"note":" \"a\""}"#)
         );
     }
 
     #[test]
-    fn a_date_time_gives_trade_date_and_traded_at() {
-        assert_eq!(
-            json("Symbol,Timestamp,Close", "A,2026-11-21 09:30:00-05:00,1.50").as_deref(),
-            Ok(r#"{"symbol":"A","trade_date":"2026-11-21","traded_at":"2026-11-21 09:30:00-05:00","close":1.50}"#)
-        );
+    fn a_time_of_day_becomes_an_instant() {
+        for (row, expected) in [
+            (
+                "A,2026-11-21 09:30:00-05:00,1.50",
+                r#""trade_date":"2026-11-21","bar":"tick","traded_at":"2026-11-21 14:30:00","zone":"UTC""#,
+            ),
+            (
+                "A,2026-11-21T09:30:00.25,1.50",
+                r#""trade_date":"2026-11-21","bar":"tick","traded_at":"2026-11-21 09:30:00.25""#,
+            ),
+        ] {
+            let json = last(&format!("Symbol,Timestamp,Close\n{row}\n"));
+            assert_eq!(json.as_deref(), Ok(format!("{{\"symbol\":\"A\",{expected},\"close\":1.50}}").as_str()));
+        }
     }
 
     #[test]
     fn a_given_symbol_is_the_first_field_and_the_key() {
-        let options = CsvOptions { symbol: Some("A\"B".to_owned()), ..CsvOptions::default() };
-        let header = Header::parse([&b"Date"[..], b"Close"].into_iter(), &options).expect("a header");
-        let (json, key, _) = encode(&RecordEncoder::new(&header, &options), b"2026-11-21,1").expect("a quote");
-        assert_eq!(json, r#"{"symbol":"A\"B","trade_date":"2026-11-21","close":1}"#);
+        let options = PlanOptions { symbol: Some("A\"B".to_owned()), ..PlanOptions::default() };
+        let (json, key, _) = last_with(b"Date,Close\n2026-11-21,1\n", &options).expect("a quote");
+        assert_eq!(json, r#"{"symbol":"A\"B","trade_date":"2026-11-21","bar":"1d","close":1}"#);
         assert_eq!(key, "A\"B");
     }
 
     #[test]
+    fn columns_of_the_key_are_joined() {
+        let options = PlanOptions { key: vec!["Exchange".into(), "Expiry".into()], ..PlanOptions::default() };
+        let text = b"Symbol,Exchange,Expiry,Date,Close\nES,CME,2024-03,2024-01-02,1\n";
+        let (json, _, _) = last_with(text, &options).expect("a quote");
+        assert_eq!(json, r#"{"symbol":"ES","trade_date":"2024-01-02","bar":"1d","close":1,"series":"CME/2024-03"}"#);
+    }
+
+    #[test]
     fn a_row_that_is_not_a_quote_is_rejected_with_a_reason() {
-        let reason = |line: &[u8]| {
-            encode(&encoder("Symbol,Date,Close", DateFormat::Iso), line).expect_err("a reject").to_string()
-        };
-        assert_eq!(reason(b"A,2026-11-21"), "2 fields where the header has 3");
-        assert_eq!(reason(b"A,2026-11-21,1,2"), "4 fields where the header has 3");
-        assert_eq!(reason(b" ,2026-11-21,1"), "no symbol");
-        assert_eq!(reason(b"A,,1"), "no date");
-        assert_eq!(
-            reason(b"A,29/06/1979,1"),
-            "date is not YYYY-MM-DD: 29/06/1979 (give its format with --date-format, such as %d/%m/%Y)"
-        );
-        assert_eq!(reason(b"A,2026-11-21,NaN"), "close is not a finite number: NaN");
-        assert_eq!(
-            reason(b"A,2026-11-21,\"1,234.5\""),
-            "close has thousands separators, which are not supported: 1,234.5"
-        );
-        assert_eq!(
-            reason(b"A,2026-11-21,\"1,5\""),
-            "close has a decimal comma, but only decimal points are supported: 1,5"
-        );
-        assert_eq!(reason(b"A,2026-11-21,n/a"), "close is not a number: n/a");
-        assert_eq!(reason(b"A\xff,2026-11-21,1"), "not UTF-8 text");
+        for (row, expected) in [
+            (&b"A,2026-11-21"[..], "2 fields where the header has 3"),
+            (b"A,2026-11-21,1,2", "4 fields where the header has 3"),
+            (b" ,2026-11-21,1", "no symbol"),
+            (b"A,,1", "no date"),
+            (b"A,29/06/1979,1", "date does not match 2024-12-31: 29/06/1979"),
+            (b"A,1066-10-14,1", "date is implausible: 1066-10-14"),
+            (b"A,2026-11-21,inf", "close is not a finite number: inf"),
+            (b"A,2026-11-21,x", "close is not a number: x"),
+            (b"A\xff,2026-11-21,1", "not UTF-8 text"),
+        ] {
+            assert_eq!(reason(row), expected);
+        }
         let long = [b"A,2026-11-21,".as_slice(), &[b'z'; 100]].concat();
         assert_eq!(reason(&long), format!("close is not a number: {}...", "z".repeat(40)));
     }
 
     #[test]
-    fn a_rejected_date_names_the_pattern_in_use() {
-        let dates = DateFormat::strftime("%d/%m/%Y").expect("a pattern");
-        let encoder = encoder("Symbol,Date", dates);
-        let (json, _, _) = encode(&encoder, b"A,29/06/1979").expect("a quote");
-        assert_eq!(json, r#"{"symbol":"A","trade_date":"1979-06-29"}"#);
-        let reason = encode(&encoder, b"A,1979-06-29").expect_err("a reject").to_string();
-        assert_eq!(reason, "date does not match --date-format %d/%m/%Y: 1979-06-29");
-    }
-
-    #[test]
     fn a_character_cut_by_a_comma_is_not_text() {
-        let result = encode(&encoder("Symbol,Date,Note,More", DateFormat::Iso), b"A,2026-11-21,\xc3,\xa4");
-        assert_eq!(result, Err(Reject::NotUtf8));
+        assert_eq!(reason(b"A\xc3,\xa42026-11-21,1"), "not UTF-8 text");
     }
 
     proptest! {
@@ -262,12 +428,17 @@ mod tests {
         fn the_json_has_every_cell(
             symbol in "\\PC{0,3}[A-Z^.=\"\\\\]{1,5}",
             close in "-?[0-9]{1,12}\\.[0-9]{0,12}",
-            note in any::<String>(),
+            note in "\\PC{0,12}",
         ) {
             let mut line = csv::Writer::from_writer(Vec::new());
+            line.write_record(["Symbol", "Date", "Close", "Note"]).expect("memory");
             line.write_record([symbol.as_str(), "2026-11-21", &close, &note]).expect("memory");
             let line = line.into_inner().expect("memory");
-            let (json, key, _) = encode(&encoder("Symbol,Date,Close,Note", DateFormat::Iso), &line).expect("a quote");
+            let options = PlanOptions {
+                symbol_column: Some("Symbol".into()), text: ["note".to_owned()].into(), ..PlanOptions::default()
+            };
+            prop_assume!(!symbol.trim().is_empty());
+            let (json, key, _) = last_with(&line, &options).expect("a quote");
             prop_assert!(!json.contains('\n'));
             let value: Value = serde_json::from_str(&json).expect("JSON");
             prop_assert_eq!(&value["symbol"], symbol.trim());
@@ -283,8 +454,8 @@ mod tests {
 
         #[test]
         fn any_bytes_become_a_quote_or_a_reject(line in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let encoder = encoder("Symbol,Date,Close", DateFormat::Iso);
-            if let Ok((json, key, _)) = encode(&encoder, &line) {
+            let text = [b"Symbol,Date,Close\nA,2026-11-21,1\n".as_slice(), &line].concat();
+            if let Ok((json, key, _)) = last_with(&text, &PlanOptions::default()) {
                 let value: Value = serde_json::from_str(&json).expect("JSON");
                 prop_assert_eq!(&value["symbol"], key.as_str());
             }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::civil::Date;
 use memchr::memchr3;
 use terminal::numbers::{counted, grouped};
 use thiserror::Error;
@@ -22,12 +23,20 @@ pub enum Reject {
     #[error("no date")]
     NoDate,
     /// The date cell does not match the date format.
-    #[error("{}", date_reason(cell, pattern.as_deref()))]
-    Date {
-        cell: String,
-        /// `None` for ISO 8601.
-        pattern: Option<String>,
-    },
+    #[error("date does not match {format}: {cell}")]
+    Date { cell: String, format: String },
+    /// The date is before 1700 or more than a day ahead.
+    #[error("date is implausible: {0}")]
+    ImplausibleDate(Date),
+    /// The time cell is not a time of day.
+    #[error("time is not HH:MM:SS: {0}")]
+    Time(String),
+    /// The clocks of the zone skip the time, or show it twice.
+    #[error("local time {} in {zone}: {cell}", if *.repeated { "occurs twice" } else { "does not exist" })]
+    LocalTime { cell: String, zone: String, repeated: bool },
+    /// The cell of a column that is part of the key is empty.
+    #[error("no {0}, which is part of --key")]
+    NoKey(String),
     /// A cell of a number column is not a number.
     #[error("{column} {source}: {cell}")]
     Number { column: String, source: NumberError, cell: String },
@@ -40,13 +49,6 @@ pub enum Reject {
     /// The row is longer than [`MAX_ROW_BYTES`].
     #[error("row is longer than {MAX_ROW_BYTES} bytes; only its beginning is kept here")]
     TooLong,
-}
-
-fn date_reason(cell: &str, pattern: Option<&str>) -> String {
-    match pattern {
-        None => format!("date is not YYYY-MM-DD: {cell} (give its format with --date-format, such as %d/%m/%Y)"),
-        Some(pattern) => format!("date does not match --date-format {pattern}: {cell}"),
-    }
 }
 
 /// Formats a cell for a message: on one line, truncated to 40 characters.

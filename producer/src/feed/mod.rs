@@ -1,23 +1,28 @@
 //! Validates the arguments once, into a [`Feed`]: which rows to send, in which order and how fast.
 
+mod archive;
+mod encoding;
 pub mod input;
+pub(crate) mod open;
 pub(crate) mod pace;
+mod pipe;
 pub(crate) mod record_buffer;
 mod rejects_paths;
 pub(crate) mod row_id;
-pub(crate) mod source;
+pub mod source;
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 use self::input::Input;
 use self::pace::Pace;
 use self::rejects_paths::{RejectsPathError, rejects_paths};
 use crate::cli::args::{FeedArgs, OrderArg, Repeat};
-use crate::csv::options::{CsvOptions, CsvOptionsError};
+use crate::plan::options::{PlanOptions, PlanOptionsError};
 
 /// Order in which rows are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +45,7 @@ pub struct Feed {
     order: Order,
     repeat: Repeat,
     pace: Pace,
-    options: CsvOptions,
+    options: PlanOptions,
     resume: Option<Duration>,
     /// Path of each input's rejects file; `None` for a repeated input.
     rejects_paths: Vec<Option<PathBuf>>,
@@ -68,7 +73,7 @@ pub enum FeedError {
     RepeatPipe(String),
     /// The options for reading CSV are invalid.
     #[error(transparent)]
-    Options(#[from] CsvOptionsError),
+    Options(#[from] PlanOptionsError),
     /// A seed is given although the order is not random.
     #[error("--seed: applies to --order sample only; add --order sample, or leave out --seed")]
     Seed,
@@ -142,7 +147,7 @@ impl Feed {
         {
             return Err(FeedError::RepeatPipe(pipe.name()));
         }
-        let options = CsvOptions::try_from(&args)?;
+        let options = PlanOptions::new(&args, Timestamp::now())?;
         let rejects_paths = rejects_paths(&inputs, args.rejects.as_deref())?;
         Ok(Self { inputs, order, repeat: args.repeat, pace, options, resume: args.resume, rejects_paths })
     }
@@ -169,7 +174,7 @@ impl Feed {
     }
 
     #[must_use]
-    pub(crate) fn options(&self) -> &CsvOptions {
+    pub(crate) fn options(&self) -> &PlanOptions {
         &self.options
     }
 
@@ -249,8 +254,8 @@ mod tests {
             (FeedArgs { delimiter: Some(";;".into()), ..defaults() }, "--delimiter: `;;`"),
             (FeedArgs { symbol: Some(String::new()), ..defaults() }, "--symbol is empty"),
             (FeedArgs { symbol: Some("A\tB".into()), ..defaults() }, "--symbol: \"A\\tB\" contains"),
-            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not determine"),
-            (FeedArgs { numeric: vec!["Ticker".into()], ..defaults() }, "--numeric: `Ticker`"),
+            (FeedArgs { date_format: Some("%d/%m".into()), ..defaults() }, "--date-format: `%d/%m` does not give year"),
+            (FeedArgs { numeric: vec!["Symbol".into()], ..defaults() }, "--numeric: `Symbol`"),
             (FeedArgs { rejects: Some("/nowhere/at/all".into()), ..defaults() }, "--rejects: /nowhere"),
             (FeedArgs { files: pipe(), resume, ..defaults() }, "--resume: standard input cannot"),
             (FeedArgs { files: files(&["/dev/null"]), resume, ..defaults() }, "--resume: /dev/null cannot"),

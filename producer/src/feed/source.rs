@@ -1,85 +1,138 @@
 //! Reads an opened input as records, rejected rows and blank lines.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use super::archive::FormatError;
 use super::input::Input;
-use crate::csv::header::{Header, HeaderError};
-use crate::csv::options::CsvOptions;
+use super::open::{OpenError, Opened, open};
 use crate::csv::row::Row;
 use crate::csv::row_reader::{RowKind, RowReader};
 use crate::encode::record_encoder::{Quote, RecordEncoder};
 use crate::encode::reject::Reject;
+use crate::encode::repeats::Repeats;
+use crate::plan::make::{PlanError, make};
+use crate::plan::options::PlanOptions;
+use crate::plan::sample::Sample;
+use crate::plan::{Questions, ReadingPlan};
 use crate::report::progress::Progress;
 
-/// Number of rows at the start of an input, at least one of which must have a readable date. Otherwise, reading stops
-/// with an error.
-const DATE_CHECK_ROWS: u64 = 100;
+/// Rows at the beginning of an input of which most must be quotes.
+const CHECKED_ROWS: usize = 100;
 
-/// Error while reading an input.
+/// An input cannot be read.
 #[derive(Debug, Error)]
 #[error("{input}: {reason}")]
 pub struct InputError {
-    /// Name of the input for messages.
+    /// The input's name for messages.
     pub input: String,
-    /// Boxed to keep a `Result` small.
+    /// Why it cannot be read, boxed to keep results small.
     #[source]
     pub reason: Box<SourceError>,
 }
 
 impl InputError {
-    /// Returns `true` if reading failed, and `false` if the input's content is invalid.
+    /// Returns `true` if reading failed, rather than the content of the input.
     pub(crate) fn is_io(&self) -> bool {
         matches!(*self.reason, SourceError::Io(_))
     }
 }
 
-/// Reason that an input cannot be read.
+/// Why an input cannot be read.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// Reading failed.
     #[error("failed to read: {0}")]
     Io(#[from] io::Error),
-    /// The header line cannot be used.
+    /// The input is not CSV.
     #[error(transparent)]
-    Header(#[from] HeaderError),
-    /// The dates have a different format than the one in use.
-    #[error("none of the first {DATE_CHECK_ROWS} rows has a readable date; line {line}: {reason}")]
-    UnreadableDates {
-        /// The last line that was read.
-        line: u64,
-        /// Reason that the line was rejected.
-        reason: Reject,
+    Format(#[from] FormatError),
+    /// The input has no row.
+    #[error("the input is empty; its first line must name the columns")]
+    Empty,
+    /// The input leaves questions open.
+    #[error("{questions}{command}")]
+    Questions {
+        /// The questions.
+        questions: Questions,
+        /// The command to try, after a semicolon, or the empty string.
+        command: String,
+    },
+    /// Most of the first rows are not quotes.
+    #[error("{rejected} of the first {rows} rows are no quotes, so nothing is sent: {reasons}; read as: {plan}")]
+    MostRejected {
+        /// Rejected rows.
+        rejected: usize,
+        /// Rows that were looked at.
+        rows: usize,
+        /// The first reason of each kind, with its line.
+        reasons: String,
+        /// The reading plan in one line.
+        plan: String,
     },
 }
 
-/// Result of reading a row of an input.
+impl From<OpenError> for SourceError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Io(error) => SourceError::Io(error),
+            OpenError::Format(error) => SourceError::Format(error),
+        }
+    }
+}
+
+/// A row of an input.
 #[derive(Debug)]
-pub(crate) enum SourceRow<'a> {
-    Quote { quote: Quote<'a>, line: u64 },
-    Rejected { line: u64, reason: Reject, raw: &'a [u8] },
+pub enum SourceRow<'a> {
+    /// A record, whose JSON has been written.
+    Quote {
+        /// The record's identity.
+        quote: Quote<'a>,
+        /// Number of the row's first line.
+        line: u64,
+    },
+    /// A row that is not a quote.
+    Rejected {
+        /// Number of the row's first line.
+        line: u64,
+        /// Why it is not a quote.
+        reason: Reject,
+        /// The row as it is written.
+        raw: &'a [u8],
+    },
+    /// A row without values.
     Blank,
+    /// The end of the input.
     End,
 }
 
-/// An input whose header has been read.
-pub(crate) struct Source {
+/// An input with its reading plan.
+pub struct Source {
     name: String,
     rows: RowReader<Box<dyn BufRead + Send>>,
     row: Row,
     encoder: RecordEncoder,
-    header: Header,
-    date_check: DateCheck,
+    plan: ReadingPlan,
+    repeats: Repeats,
+    identity: Vec<u8>,
+    /// The next record of the current row, for rows that become several.
+    next_record: usize,
+    /// Whether the current row has become a record.
+    has_record: bool,
 }
 
 impl Source {
-    /// Opens an input and reads its header.
-    pub(crate) fn open(
+    /// Opens an input, makes its plan and checks it on the first rows.
+    ///
+    /// # Errors
+    /// [`InputError`] if the input cannot be read, leaves questions open, or most of its first rows are not quotes.
+    pub fn open(
         input: &Input,
-        options: &CsvOptions,
+        options: &PlanOptions,
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, InputError> {
@@ -89,112 +142,153 @@ impl Source {
 
     fn open_unnamed(
         input: &Input,
-        options: &CsvOptions,
+        options: &PlanOptions,
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, SourceError> {
-        let mut rows = RowReader::new(input.open(progress, shutdown)?, options.delimiter);
-        let mut row = Row::default();
-        let header = loop {
-            match rows.read(&mut row)? {
-                RowKind::Row => break Header::parse(row.cells(), options)?,
-                RowKind::Blank => {}
-                RowKind::End => return Err(HeaderError::Empty.into()),
-                RowKind::TooLong => return Err(HeaderError::TooLong.into()),
-                RowKind::OpenQuote => return Err(HeaderError::OpenQuote.into()),
+        let Opened { text, sample } = open(input, options.encoding, progress, shutdown)?;
+        let plan = make(input.file_name().as_deref(), &sample, options).map_err(|error| match error {
+            PlanError::Empty => SourceError::Empty,
+            PlanError::Questions(questions) => {
+                let command = options.command(&questions);
+                SourceError::Questions { questions, command }
             }
-        };
-        let encoder = RecordEncoder::new(&header, options);
-        Ok(Self { name: input.name(), rows, row, encoder, header, date_check: DateCheck::default() })
+        })?;
+        let encoder = RecordEncoder::new(&plan, options.latest);
+        check(&plan, &encoder, &sample)?;
+        Ok(Self {
+            name: input.name(),
+            rows: RowReader::new(text, plan.delimiter),
+            row: Row::default(),
+            encoder,
+            plan,
+            repeats: Repeats::default(),
+            identity: Vec::new(),
+            next_record: 0,
+            has_record: false,
+        })
     }
 
+    /// Returns the input's name for messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn header(&self) -> &Header {
-        &self.header
+    /// Returns the plan by which the input is read.
+    pub fn plan(&self) -> &ReadingPlan {
+        &self.plan
     }
 
-    /// Reads the next row. The JSON of a quote is written to `json`.
+    /// Reads the next record or row. The JSON of a quote is written to `json`.
     ///
     /// # Errors
-    /// [`InputError`] if reading fails, or if none of the first [`DATE_CHECK_ROWS`] rows has a readable date.
-    pub(crate) fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
-        if let Some((line, reason)) = self.date_check.failure.take() {
-            return Err(self.error(SourceError::UnreadableDates { line, reason }));
-        }
-        let kind = self.rows.read(&mut self.row).map_err(|error| self.error(error.into()))?;
-        let (line, raw) = (self.row.line(), self.row.raw());
-        let reason = match kind {
-            RowKind::Row => match self.encoder.encode(&self.row, json) {
-                Ok(quote) => {
-                    self.date_check.quote();
-                    return Ok(SourceRow::Quote { quote, line });
+    /// [`InputError`] if reading fails.
+    pub fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
+        let step = loop {
+            if self.next_record == 0 {
+                let kind = self.rows.read(&mut self.row);
+                let kind =
+                    kind.map_err(|error| InputError { input: self.name.clone(), reason: Box::new(error.into()) })?;
+                match kind {
+                    RowKind::End => break Step::End,
+                    _ if self.row.line() <= self.plan.last_header_line => continue,
+                    RowKind::Row => {}
+                    RowKind::Blank => break Step::Blank,
+                    RowKind::TooLong => break Step::Rejected(Reject::TooLong),
+                    RowKind::OpenQuote => break Step::Rejected(Reject::OpenQuote),
                 }
-                Err(reason) => reason,
-            },
-            RowKind::Blank => return Ok(SourceRow::Blank),
-            RowKind::End => return Ok(SourceRow::End),
-            RowKind::TooLong => Reject::TooLong,
-            RowKind::OpenQuote => Reject::OpenQuote,
+                self.has_record = false;
+            }
+            let record = self.next_record;
+            self.next_record = (record + 1) % self.encoder.records_per_row();
+            match self.encoder.encode(&self.row, record, json) {
+                Ok(Some(quote)) => {
+                    self.has_record = true;
+                    self.identity.clear();
+                    self.identity.extend_from_slice(quote.symbol.as_bytes());
+                    self.encoder.append_series(&self.row, &mut self.identity);
+                    number_repeat(self.repeats.add(&self.identity, instant(quote.micros)), json);
+                    break Step::Quote(record, quote.micros);
+                }
+                Ok(None) if self.next_record == 0 && !self.has_record => break Step::Blank,
+                Ok(None) => {}
+                Err(reason) => {
+                    self.next_record = 0;
+                    break Step::Rejected(reason);
+                }
+            }
         };
-        self.date_check.rejected(line, &reason);
-        Ok(SourceRow::Rejected { line, reason, raw })
+        let line = self.row.line();
+        Ok(match step {
+            Step::End => SourceRow::End,
+            Step::Blank => SourceRow::Blank,
+            Step::Rejected(reason) => SourceRow::Rejected { line, reason, raw: self.row.raw() },
+            Step::Quote(record, micros) => {
+                let symbol = self.encoder.symbol(&self.row, record);
+                SourceRow::Quote { quote: Quote { symbol, micros }, line }
+            }
+        })
     }
 
-    /// Returns the number of the last line if that line has no line ending.
+    /// Returns the number of the last line if it has no line end.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
     }
+}
 
-    fn error(&self, reason: SourceError) -> InputError {
-        InputError { input: self.name.clone(), reason: Box::new(reason) }
+/// What the next row is.
+enum Step {
+    /// Number of the record in its row, and its time.
+    Quote(usize, i64),
+    Rejected(Reject),
+    Blank,
+    End,
+}
+
+/// Returns a number that is different for different times. Whole seconds are small, so that they take little memory.
+fn instant(micros: i64) -> i64 {
+    if micros % 1_000_000 == 0 { micros / 1_000_000 } else { micros }
+}
+
+/// Adds `seq` to the JSON of a quote from the second row of its symbol, series and instant on.
+fn number_repeat(count: u32, json: &mut Vec<u8>) {
+    if count > 1 {
+        json.pop();
+        json.extend_from_slice(format!(",\"seq\":{count}}}").as_bytes());
     }
 }
 
-/// Detects an input whose dates have a different format than the one in use.
-#[derive(Debug, Default)]
-struct DateCheck {
-    rows: u64,
-    unreadable: u64,
-    /// Line and reason of the last checked row, if all dates were unreadable. The next call returns the error, so that
-    /// this row is first reported as rejected.
-    failure: Option<(u64, Reject)>,
-}
-
-impl DateCheck {
-    fn quote(&mut self) {
-        self.rows += 1;
-    }
-
-    fn rejected(&mut self, line: u64, reason: &Reject) {
-        self.rows += 1;
-        self.unreadable += u64::from(matches!(reason, Reject::Date { .. }));
-        if self.rows == DATE_CHECK_ROWS && self.unreadable == self.rows {
-            self.failure = Some((line, reason.clone()));
+/// Fails if most of the first rows are not quotes.
+fn check(plan: &ReadingPlan, encoder: &RecordEncoder, sample: &Sample) -> Result<(), SourceError> {
+    let mut reader = RowReader::new(sample.head.as_slice(), plan.delimiter);
+    let (mut row, mut json) = (Row::default(), Vec::new());
+    let (mut rows, mut rejected) = (0, 0);
+    let (mut kinds, mut reasons) = (HashSet::new(), Vec::new());
+    while rows < CHECKED_ROWS {
+        let kind = reader.read(&mut row)?;
+        // The last row of the sample may be cut off.
+        if kind == RowKind::End || (!sample.is_complete && reader.unended_line().is_some()) {
+            break;
+        }
+        if row.line() <= plan.last_header_line || kind == RowKind::Blank {
+            continue;
+        }
+        rows += 1;
+        let reason = match kind {
+            RowKind::TooLong => Some(Reject::TooLong),
+            RowKind::OpenQuote => Some(Reject::OpenQuote),
+            _ => (0..encoder.records_per_row()).find_map(|record| encoder.encode(&row, record, &mut json).err()),
+        };
+        if let Some(reason) = reason {
+            rejected += 1;
+            if kinds.insert(std::mem::discriminant(&reason)) {
+                reasons.push(format!("line {}: {reason}", row.line()));
+            }
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::csv::row_reader::MAX_ROW_BYTES;
-
-    #[test]
-    fn a_line_that_is_not_a_header_is_an_error() {
-        let message = |bytes: Vec<u8>| {
-            let input = Input::Bytes { name: "x.csv", bytes: bytes.leak() };
-            let opened = Source::open(&input, &CsvOptions::default(), &Arc::default(), &CancellationToken::new());
-            opened.map(|_| ()).expect_err("rejected").to_string()
-        };
-        let too_long = message(vec![b'x'; MAX_ROW_BYTES + 1]);
-        assert!(too_long.starts_with("x.csv: the first line is longer than 1048576 bytes"), "{too_long}");
-        let open_quote = message(b"Symbol,\"Date\n".to_vec());
-        assert!(
-            open_quote.starts_with("x.csv: the first line has a quoted title that is never closed"),
-            "{open_quote}"
-        );
+    if rejected * 2 <= rows {
+        return Ok(());
     }
+    let reasons = reasons.join("; ");
+    Err(SourceError::MostRejected { rejected, rows, reasons, plan: plan.line() })
 }

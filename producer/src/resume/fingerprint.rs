@@ -7,13 +7,16 @@
 
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use rdkafka::message::{BorrowedHeaders, Headers};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 use crate::feed::input::Input;
+use crate::feed::source::Source;
 
 /// Header that identifies the feed of a record: `<path>-<content>-<arguments>-<partitions>`, the first three in
 /// hexadecimal.
@@ -100,19 +103,13 @@ impl Fingerprint {
             };
             first_half(first_bytes(Sha256::digest(path.as_os_str().as_encoded_bytes()).as_slice()))
         };
-        let options = feed.options();
-        let arguments = format!(
-            "{:?}",
-            (
-                env!("CARGO_PKG_VERSION"),
-                feed.order(),
-                feed.repeat(),
-                options.delimiter.byte(),
-                &options.symbol,
-                options.dates.pattern(),
-                &options.numeric,
-            )
-        );
+        // An input that cannot be opened stops the feed before its first record.
+        let plan = |input: &Input| {
+            let source = Source::open(input, feed.options(), &Arc::default(), &CancellationToken::new());
+            source.map(|source| source.plan().to_string()).unwrap_or_default()
+        };
+        let plans: Vec<String> = feed.inputs().iter().map(plan).collect();
+        let arguments = format!("{:?}", (env!("CARGO_PKG_VERSION"), feed.order(), feed.repeat(), plans));
         let arguments = first_half(first_bytes(Sha256::digest(arguments).as_slice()));
         let feed_id = FeedId { content, arguments, partitions };
         Self { feed: feed_id, paths: feed.inputs().iter().map(path).collect() }
@@ -254,7 +251,7 @@ mod tests {
             FeedArgs { delimiter: Some(";".into()), ..args.clone() },
             FeedArgs { symbol: Some("A".into()), ..args.clone() },
             FeedArgs { date_format: Some("%d/%m/%Y".into()), ..args.clone() },
-            FeedArgs { numeric: vec!["Dividend".into()], ..args.clone() },
+            FeedArgs { bar: Some("1w".into()), ..args.clone() },
         ] {
             assert_eq!(relation(other.clone()), changed(Change::Arguments), "{other:?}");
         }

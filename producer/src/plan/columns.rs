@@ -1,0 +1,381 @@
+//! Assigns the columns of a file to roles, by their titles and by what their cells hold.
+
+use std::collections::BTreeMap;
+
+use super::date_format::DateFormat;
+use super::date_guess::{self, Guess};
+use super::number_format::{Evidence, is_missing};
+use super::options::PlanOptions;
+use super::question::Question;
+use super::sample::SampledRow;
+use super::time_of_day;
+use super::titles::{self, Role};
+use crate::csv::field_name::snake_case;
+
+/// The titles of a file and sampled rows below them.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'a> {
+    pub(super) titles: &'a [String],
+    pub(super) rows: &'a [SampledRow],
+    pub(super) delimiter: u8,
+}
+
+/// How the time of day is written in a column of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// `09:30:00`, `093000`
+    Clock,
+    /// `34200.017459617`
+    SecondsOfDay,
+}
+
+impl TimeFormat {
+    /// Parses a cell: microseconds since midnight, and seconds east of UTC if it names an offset.
+    pub(crate) fn read(self, cell: &str) -> Option<(i64, Option<i32>)> {
+        match self {
+            TimeFormat::Clock => time_of_day::parse(cell),
+            TimeFormat::SecondsOfDay => time_of_day::seconds_of_day(cell),
+        }
+    }
+}
+
+impl<'a> Table<'a> {
+    /// Returns the cells of a column that are not empty.
+    pub(super) fn cells(self, column: usize) -> impl Iterator<Item = &'a str> {
+        self.rows.iter().map(move |row| row.cell(column)).filter(|cell| !cell.is_empty())
+    }
+
+    /// Returns the position and the title of a column, for messages.
+    pub(super) fn label(self, column: usize) -> String {
+        match self.titles.get(column).map(String::as_str) {
+            None | Some("") => format!("column {}", column + 1),
+            Some(title) => format!("`{title}`"),
+        }
+    }
+
+    /// Finds a column that an option names: by its title, its field's name, or its number from 1.
+    pub(super) fn find(self, name: &str) -> Option<usize> {
+        let exact = self.titles.iter().position(|title| title == name);
+        let by_case = || self.titles.iter().position(|title| title.eq_ignore_ascii_case(name));
+        let by_key =
+            || self.titles.iter().position(|title| !title.is_empty() && titles::key(title) == titles::key(name));
+        let by_number = || name.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.titles.len());
+        exact.or_else(by_case).or_else(by_key).or_else(by_number)
+    }
+
+    /// Returns `true` if single letters name all four prices of a bar.
+    fn has_letters_of_bars(self) -> bool {
+        ["o", "h", "l", "c"].iter().all(|letter| self.titles.iter().any(|title| titles::key(title) == *letter))
+    }
+
+    /// Returns the columns whose titles name a role, the strongest first.
+    fn ranked(self, role: Role) -> Vec<usize> {
+        let mut ranked: Vec<(usize, usize)> = self
+            .titles
+            .iter()
+            .enumerate()
+            .filter_map(|(column, title)| Some((titles::rank(title, role)?, column)))
+            // Single letters are prices only together: C and V are symbols, too.
+            .filter(|(_, column)| titles::key(&self.titles[*column]).len() > 1 || self.has_letters_of_bars())
+            .collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, column)| column).collect()
+    }
+
+    /// Returns `true` if most cells of a column are numbers or missing, and at least one is a number.
+    pub(super) fn is_numeric(self, column: usize) -> bool {
+        let (mut numbers, mut others) = (0, 0);
+        for cell in self.cells(column).filter(|cell| !is_missing(cell)) {
+            match Evidence::default().add(cell, true) {
+                true => numbers += 1,
+                false => others += 1,
+            }
+        }
+        numbers > others
+    }
+
+    /// Returns the columns that options name.
+    ///
+    /// # Errors
+    /// A question for a name that no column has.
+    fn named(self, option: &str, name: &str) -> Result<usize, Question> {
+        self.find(name).ok_or_else(|| {
+            let titles = self.titles.iter().enumerate().map(|(at, _)| self.label(at)).collect::<Vec<_>>().join(", ");
+            Question::new(format!("{option} {name}: no column has this name; found: {titles}"), [] as [&str; 0])
+        })
+    }
+}
+
+/// Titles of a symbol that mean nothing else: symbol, ticker, ticker symbol.
+const STRONG_TITLES: usize = 3;
+
+/// Finds the column with the symbol; `None` if no column has it.
+pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<usize>, Question> {
+    if let Some(name) = &options.symbol_column {
+        return table.named("--symbol-column", name).map(Some);
+    }
+    if options.symbol_from_file_name {
+        return Ok(None);
+    }
+    let found = table.ranked(Role::Symbol).into_iter().find(|&column| has_symbols(table, column));
+    let Some(given) = &options.symbol else { return Ok(found) };
+    let own = found.and_then(|column| Some((column, table.cells(column).find(|cell| *cell != given)?)));
+    let is_strong =
+        |column: usize| titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
+    match own.filter(|(column, _)| is_strong(*column)) {
+        Some((column, other)) => Err(Question::new(
+            format!(
+                "--symbol {given}: column {} has each row's symbol, such as {other}; leave out --symbol",
+                table.label(column)
+            ),
+            [] as [&str; 0],
+        )),
+        None => Ok(None),
+    }
+}
+
+/// Returns `true` if the cells can be symbols: not row numbers, prices or dates.
+fn has_symbols(table: Table<'_>, column: usize) -> bool {
+    let cells: Vec<&str> = table.cells(column).collect();
+    let is_strong = titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
+    let are_row_numbers = !is_strong && are_row_numbers(table, column);
+    let are_fractions = cells.iter().all(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
+    let are_dates = cells.iter().all(|cell| DateFormat::YearMonthDay.read(cell).is_some());
+    // A file without rows has nothing but its titles.
+    table.rows.is_empty() || !cells.is_empty() && !are_row_numbers && !are_fractions && !are_dates
+}
+
+/// Returns `true` for numbers that count the rows: each is one more than the one before.
+fn are_row_numbers(table: Table<'_>, column: usize) -> bool {
+    let rows = table.rows.iter().filter(|row| row.line.is_some());
+    let numbers: Option<Vec<i64>> = rows.map(|row| row.cell(column).parse().ok()).collect();
+    let Some(numbers) = numbers else { return false };
+    match numbers.as_slice() {
+        [] => false,
+        [only] => matches!(only, 0 | 1),
+        several => several.windows(2).all(|pair| pair[1] - pair[0] == 1),
+    }
+}
+
+/// A column with dates, and what its cells say about their format.
+#[derive(Clone, Debug)]
+pub(super) struct DateColumn {
+    pub(super) column: usize,
+    pub(super) guess: Guess,
+}
+
+/// Finds the column with the dates.
+pub(super) fn date(
+    table: Table<'_>,
+    symbol: Option<usize>,
+    options: &PlanOptions,
+) -> Result<Option<DateColumn>, Question> {
+    let guess = |column: usize| match &options.date_format {
+        Some(format) => Guess::One(format.clone()),
+        None if table.rows.is_empty() => Guess::One(DateFormat::YearMonthDay),
+        None => date_guess::guess(table.cells(column), options.latest),
+    };
+    if let Some(name) = &options.date_column {
+        let column = table.named("--date-column", name)?;
+        return Ok(Some(DateColumn { column, guess: guess(column) }));
+    }
+    let reads = |column: usize| match &options.date_format {
+        Some(format) => table.rows.is_empty() || table.cells(column).any(|cell| format.read(cell).is_some()),
+        None => guess(column) != Guess::None,
+    };
+    let is_epoch = |column: usize| matches!(guess(column), Guess::One(format) if format.is_epoch());
+    let mut titled = table.ranked(Role::Date);
+    titled.retain(|&column| Some(column) != symbol && reads(column));
+    // Of several columns, one that reads as a date; the numbers beside it are kept as they are.
+    titled.sort_by_key(|&column| is_epoch(column));
+    if let Some(&column) = titled.first() {
+        return Ok(Some(DateColumn { column, guess: guess(column) }));
+    }
+    let untitled = (0..table.titles.len()).filter(|&column| {
+        let is_untitled = table.titles[column].is_empty();
+        let is_plain = matches!(
+            guess(column),
+            Guess::One(
+                DateFormat::YearMonthDay
+                    | DateFormat::MonthDayYear
+                    | DateFormat::DayMonthYear
+                    | DateFormat::DayMonthName
+                    | DateFormat::MonthNameDay
+            ) | Guess::Several(_)
+                | Guess::Mixed(..)
+        );
+        Some(column) != symbol && (is_plain || (is_untitled && guess(column) != Guess::None)) && reads(column)
+    });
+    let untitled: Vec<usize> = untitled.collect();
+    match untitled.as_slice() {
+        [] => Ok(None),
+        [column] => Ok(Some(DateColumn { column: *column, guess: guess(*column) })),
+        several => Err(Question::new(
+            format!(
+                "several columns have dates ({})",
+                several.iter().map(|&column| table.label(column)).collect::<Vec<_>>().join(", ")
+            ),
+            several.iter().take(3).map(|&column| format!("--date-column {}", argument(&table.titles[column], column))),
+        )),
+    }
+}
+
+/// Returns a column's name as an argument of an option.
+pub(super) fn argument(title: &str, column: usize) -> String {
+    match title {
+        "" => (column + 1).to_string(),
+        title if title.chars().all(|letter| letter.is_alphanumeric() || "_-.".contains(letter)) => title.to_owned(),
+        title => format!("'{title}'"),
+    }
+}
+
+/// Finds the column with the time of day, for a date without one.
+pub(super) fn time(
+    table: Table<'_>,
+    date: Option<usize>,
+    options: &PlanOptions,
+) -> Result<Option<(usize, TimeFormat)>, Question> {
+    let format = |column: usize| {
+        let share = |read: fn(&str) -> bool| {
+            let (all, read) =
+                table.cells(column).fold((0, 0), |(all, reads), cell| (all + 1, reads + usize::from(read(cell))));
+            all > 0 && read * 2 > all
+        };
+        match () {
+            () if share(|cell| time_of_day::parse(cell).is_some()) => Some(TimeFormat::Clock),
+            () if share(|cell| time_of_day::seconds_of_day(cell).is_some()) => Some(TimeFormat::SecondsOfDay),
+            () => None,
+        }
+    };
+    if let Some(name) = &options.time_column {
+        let column = table.named("--time-column", name)?;
+        return match format(column) {
+            Some(format) => Ok(Some((column, format))),
+            None => Err(Question::new(
+                format!("--time-column {name}: its cells are not times such as 09:30:00"),
+                [] as [&str; 0],
+            )),
+        };
+    }
+    let titled = table.ranked(Role::Time).into_iter().filter(|&column| Some(column) != date);
+    Ok(titled.filter_map(|column| Some((column, format(column)?))).next())
+}
+
+/// The columns of prices and volume by role, and warnings about titles whose cells are no numbers.
+pub(super) fn prices(table: Table<'_>, taken: &[usize], symbol: Option<usize>) -> (BTreeMap<Role, usize>, Vec<String>) {
+    let mut roles = BTreeMap::new();
+    let mut warnings = Vec::new();
+    for role in [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask] {
+        let ranked = table.ranked(role).into_iter().filter(|column| !taken.contains(column));
+        let (numeric, others): (Vec<usize>, Vec<usize>) =
+            ranked.partition(|&column| table.is_numeric(column) || table.cells(column).all(is_missing));
+        match (numeric.first(), others.first()) {
+            (Some(&column), _) => {
+                roles.insert(role, column);
+            }
+            (None, Some(&column)) => {
+                let example = table.cells(column).next().unwrap_or_default();
+                warnings.push(format!(
+                    "column {} should hold {role}, but its cells are no numbers, such as {example}; it is kept as text",
+                    table.label(column)
+                ));
+            }
+            (None, None) => {}
+        }
+    }
+    if !roles.contains_key(&Role::Volume)
+        && let Some(column) = volume_of_symbol(table, taken, symbol)
+    {
+        roles.insert(Role::Volume, column);
+    }
+    (roles, warnings)
+}
+
+/// Finds a column such as `Volume BTC` in a file of the pair BTC/USDT.
+fn volume_of_symbol(table: Table<'_>, taken: &[usize], symbol: Option<usize>) -> Option<usize> {
+    let unit = |title: &str| {
+        let (word, unit) = title.trim().split_once([' ', '_'])?;
+        (titles::rank(word, Role::Volume).is_some()).then(|| unit.to_owned())
+    };
+    let columns: Vec<(usize, String)> = (0..table.titles.len())
+        .filter(|column| !taken.contains(column) && table.is_numeric(*column))
+        .filter_map(|column| Some((column, unit(&table.titles[column])?)))
+        .collect();
+    let fits = |unit: &str| {
+        symbol.is_some_and(|symbol| {
+            table
+                .cells(symbol)
+                .all(|symbol| symbol.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit)))
+        })
+    };
+    columns.into_iter().find(|(_, unit)| fits(unit)).map(|(column, _)| column)
+}
+
+/// Columns of several symbols, such as `AAPL.Open`: by symbol, the column of each role. Symbols keep the file's order.
+pub(super) fn by_symbol(pairs: impl Iterator<Item = Option<(String, Role)>>) -> Vec<(String, BTreeMap<Role, usize>)> {
+    let mut groups: Vec<(String, BTreeMap<Role, usize>)> = Vec::new();
+    for (column, pair) in pairs.enumerate() {
+        let Some((symbol, role)) = pair else { continue };
+        match groups.iter_mut().find(|(name, _)| *name == symbol) {
+            Some((_, roles)) => {
+                roles.entry(role).or_insert(column);
+            }
+            None => groups.push((symbol, BTreeMap::from([(role, column)]))),
+        }
+    }
+    groups.retain(|(_, roles)| roles.contains_key(&Role::Close) || roles.contains_key(&Role::AdjClose));
+    groups
+}
+
+/// Names that the pipeline gives to fields of its own.
+const RESERVED: [&str; 14] = [
+    "kafka_topic",
+    "kafka_partition",
+    "kafka_offset",
+    "kafka_timestamp",
+    "kafka_generation",
+    "dt",
+    "traded_at",
+    "bar",
+    "zone",
+    "seq",
+    "simulated",
+    "series",
+    "symbol",
+    "trade_date",
+];
+
+/// Returns a name for a column without a role that no other field of `used` has, and adds it there.
+pub(super) fn unique_name(title: &str, column: usize, used: &mut Vec<String>, keeps_series: bool) -> String {
+    let base = match snake_case(title) {
+        _ if keeps_series && titles::rank(title, Role::Series).is_some() => Role::Series.field().to_owned(),
+        name if name.is_empty() => format!("column_{}", column + 1),
+        name => name,
+    };
+    let is_free = |name: &String| {
+        !used.contains(name) && (!RESERVED.contains(&name.as_str()) || (keeps_series && name == "series"))
+    };
+    let numbered = (2..).map(|number| format!("{base}_{number}"));
+    let name = std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base);
+    used.push(name.clone());
+    name
+}
+
+/// Returns whether a column without a role is a column of numbers: every sampled cell is one or missing, at least one is
+/// a number, and none is an identifier such as `007`.
+pub(super) fn is_number_column(table: Table<'_>, column: usize) -> bool {
+    let is_identifier = |cell: &str| {
+        let digits = cell.trim_start_matches(['-', '+']);
+        digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit()
+    };
+    let mut numbers = 0;
+    let mut missing = 0;
+    for cell in table.cells(column) {
+        match is_missing(cell) {
+            true => missing += 1,
+            false if is_identifier(cell) || !Evidence::default().add(cell, false) => return false,
+            false => numbers += 1,
+        }
+    }
+    numbers > 0 || missing > 0
+}

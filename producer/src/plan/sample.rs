@@ -1,0 +1,75 @@
+//! Sampled rows of an input: its beginning, and for a plain file also rows of its middle and its end.
+
+use crate::csv::delimiter::Delimiter;
+use crate::csv::row::Row;
+use crate::csv::row_reader::{RowKind, RowReader};
+
+/// Consecutive rows at the beginning of a window that are looked at, and rows that are spread over the rest of it.
+pub(crate) const MAX_ROWS: usize = 500;
+
+/// Bytes of an input, as UTF-8 text or nearly so.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// The beginning of the input.
+    pub head: Vec<u8>,
+    /// Whether `head` is the whole input.
+    pub is_complete: bool,
+    /// Whole lines from further on.
+    pub others: Vec<Vec<u8>>,
+    /// Name of the encoding if it is a guess.
+    pub guessed_encoding: Option<&'static str>,
+}
+
+/// A row of a sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SampledRow {
+    /// Number of its first line; `None` for rows that do not follow the row before.
+    pub(crate) line: Option<u64>,
+    pub(crate) cells: Vec<String>,
+}
+
+impl SampledRow {
+    /// Returns a cell without blanks around it, empty if the row is too short.
+    pub(crate) fn cell(&self, column: usize) -> &str {
+        self.cells.get(column).map_or("", |cell| cell.trim())
+    }
+}
+
+impl Sample {
+    /// Splits the head into rows. A last row that may be cut off is left out.
+    pub(crate) fn head_rows(&self, delimiter: Delimiter) -> Vec<SampledRow> {
+        let end = match self.is_complete {
+            true => self.head.len(),
+            false => memchr::memrchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1),
+        };
+        rows(&self.head[..end], delimiter, true)
+    }
+
+    /// Splits the other windows into rows.
+    pub(crate) fn other_rows(&self, delimiter: Delimiter) -> impl Iterator<Item = SampledRow> {
+        self.others.iter().flat_map(move |window| rows(window, delimiter, false))
+    }
+}
+
+fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool) -> Vec<SampledRow> {
+    let mut reader = RowReader::new(text, delimiter);
+    let mut row = Row::default();
+    let (mut rows, mut rest) = (Vec::new(), Vec::new());
+    loop {
+        // Memory cannot fail to be read.
+        match reader.read(&mut row).unwrap_or(RowKind::End) {
+            RowKind::End => break,
+            RowKind::Row if rows.len() < MAX_ROWS => rows.push(SampledRow {
+                line: has_lines.then(|| row.line()),
+                cells: row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(),
+            }),
+            RowKind::Row => rest.push(row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()),
+            RowKind::Blank | RowKind::TooLong | RowKind::OpenQuote => {}
+        }
+    }
+    let step = rest.len().div_ceil(MAX_ROWS).max(1);
+    let last = rest.len().saturating_sub(1);
+    let spread = rest.into_iter().enumerate().filter(|(index, _)| index % step == 0 || *index == last);
+    rows.extend(spread.map(|(_, cells)| SampledRow { line: None, cells }));
+    rows
+}

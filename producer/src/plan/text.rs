@@ -1,0 +1,105 @@
+//! The text forms of a reading plan: one line that announces it, and the full form that identifies it.
+
+use std::fmt;
+
+use super::number_format::DecimalSign;
+use super::titles::Role;
+use super::{Dates, Kind, ReadingPlan};
+use crate::csv::delimiter::Delimiter;
+use crate::plan::moment::Zone;
+
+impl ReadingPlan {
+    /// Formats the plan as one line, such as `symbol AAPL, date in Date (ymd), 1d bars; open, close, volume`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut parts = Vec::new();
+        if self.delimiter != Delimiter::COMMA {
+            parts.push(format!("separated by {}", self.delimiter));
+        }
+        if self.last_header_line > 1 {
+            parts.push(format!("header in line {}", self.last_header_line));
+        }
+        parts.push(self.symbol_text());
+        parts.push(self.date_text());
+        match &self.zone {
+            Zone::Utc => parts.push("times in UTC".to_owned()),
+            Zone::Named(zone) => parts.push(format!("times in {}", zone.iana_name().unwrap_or("a fixed zone"))),
+            Zone::AsWritten => {}
+        }
+        parts.push(match self.bar {
+            super::bar::Bar::Tick => "ticks".to_owned(),
+            bar => format!("{bar} bars"),
+        });
+        if self.numbers.decimal == DecimalSign::Comma {
+            parts.push("decimal commas".to_owned());
+        }
+        let names: Vec<String> = self
+            .fields()
+            .map(|(title, name)| match title == name || title.is_empty() {
+                true => name.to_owned(),
+                false => format!("{name} ({title})"),
+            })
+            .collect();
+        format!("{}; {}", parts.join(", "), names.join(", "))
+    }
+
+    fn symbol_text(&self) -> String {
+        let symbols: Vec<&str> = self.records.iter().filter_map(|record| record.symbol.as_deref()).collect();
+        match symbols.as_slice() {
+            [] => {
+                let column = self.columns.iter().find(|column| column.kind == Kind::Symbol);
+                format!("symbol in {}", column.map_or("a column", |column| &column.title))
+            }
+            [only] => format!("symbol {only}"),
+            several => format!("{} symbols side by side ({}, ...)", several.len(), several[..2].join(", ")),
+        }
+    }
+
+    fn date_text(&self) -> String {
+        let title = |column: &usize| match self.columns[*column].title.as_str() {
+            "" => format!("column {}", column + 1),
+            title => title.to_owned(),
+        };
+        match &self.dates {
+            Dates::Column(column, format) => format!("date in {} ({format})", title(column)),
+            Dates::WithTime(column, format, time, _) => {
+                format!("date in {} ({format}) and {}", title(column), title(time))
+            }
+            Dates::Given(date, time, _) => format!("date {date}, time in {}", title(time)),
+        }
+    }
+
+    /// Returns title and name of the price fields, once each.
+    fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let roles =
+            [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask];
+        roles.into_iter().filter_map(|role| {
+            let column = self.columns.iter().find(|column| column.name == role.field())?;
+            Some((column.title.as_str(), column.name.as_str()))
+        })
+    }
+}
+
+impl fmt::Display for ReadingPlan {
+    /// The full form: every choice, and nothing else. It identifies the plan.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {} {:?} {:?} {:?} {} {:?} {:?}",
+            self.delimiter.byte(),
+            self.last_header_line,
+            self.has_trailing_cell,
+            self.columns,
+            self.records,
+            self.dates,
+            self.bar,
+            self.numbers,
+            self.key,
+        )?;
+        match &self.zone {
+            Zone::AsWritten => Ok(()),
+            Zone::Utc => f.write_str(" utc"),
+            Zone::Named(zone) => write!(f, " {}", zone.iana_name().unwrap_or("fixed")),
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! The meaning of column titles.
+
+use std::fmt;
+
+/// What a column is to a quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The symbol.
+    Symbol,
+    /// The date, perhaps with a time.
+    Date,
+    /// The time of day.
+    Time,
+    /// The first price.
+    Open,
+    /// The highest price.
+    High,
+    /// The lowest price.
+    Low,
+    /// The last price.
+    Close,
+    /// The close, adjusted for splits and dividends.
+    AdjClose,
+    /// The traded volume.
+    Volume,
+    /// The best price that a buyer offers.
+    Bid,
+    /// The best price that a seller asks for.
+    Ask,
+    /// What distinguishes instruments of one symbol.
+    Series,
+}
+
+impl Role {
+    /// Returns the name of the role's field.
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Role::Symbol => "symbol",
+            Role::Date => "trade_date",
+            Role::Time => "time",
+            Role::Open => "open",
+            Role::High => "high",
+            Role::Low => "low",
+            Role::Close => "close",
+            Role::AdjClose => "adj_close",
+            Role::Volume => "volume",
+            Role::Bid => "bid",
+            Role::Ask => "ask",
+            Role::Series => "series",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.field())
+    }
+}
+
+/// Titles of a role, without case, blanks and punctuation; the earlier, the stronger.
+const TITLES: [(Role, &[&str]); 12] = [
+    (
+        Role::Symbol,
+        &[
+            "symbol",
+            "ticker",
+            "tickersymbol",
+            "stocksymbol",
+            "tscode",
+            "instrument",
+            "stockname",
+            "stock",
+            "stockcode",
+            "stockticker",
+            "scrip",
+            "scripname",
+            "contract",
+            "pair",
+            "currencypair",
+            "tradingsymbol",
+            "code",
+            "name",
+            "companyname",
+            "company",
+            "asset",
+            "coin",
+            "index",
+            "indexname",
+            "tckrsymb",
+            "finsymbol",
+            "股票代码",
+            "证券代码",
+            "代码",
+            "品种代码",
+            "コード",
+            "銘柄コード",
+            "종목코드",
+            "종목",
+            "kürzel",
+            "valeur",
+        ],
+    ),
+    (
+        Role::Date,
+        &[
+            "tradedate",
+            "date",
+            "datetime",
+            "dateandtime",
+            "datetimeutc",
+            "tradingdate",
+            "quotedate",
+            "pricedate",
+            "observationdate",
+            "asofdate",
+            "date1",
+            "day",
+            "dtyyyymmdd",
+            "timestamp",
+            "timestamputc",
+            "tradedat",
+            "gmttime",
+            "utctime",
+            "localtime",
+            "opentime",
+            "windowstart",
+            "time",
+            "timeutc",
+            "bartime",
+            "tradetime",
+            "ts",
+            "unix",
+            "unixtime",
+            "unixtimestamp",
+            "epoch",
+            "period",
+            "timestampms",
+            "traddt",
+            "bizdt",
+            "日期",
+            "交易日期",
+            "时间",
+            "日付",
+            "日時",
+            "일자",
+            "날짜",
+            "datum",
+            "dateheure",
+            "fecha",
+            "data",
+            "datumuhrzeit",
+        ],
+    ),
+    (
+        Role::Time,
+        &[
+            "time",
+            "tradetime",
+            "timeofday",
+            "quotetime",
+            "hour",
+            "timestamp",
+            "zeit",
+            "uhrzeit",
+            "heure",
+            "hora",
+            "时刻",
+            "時刻",
+        ],
+    ),
+    (
+        Role::Open,
+        &[
+            "open",
+            "openprice",
+            "openingprice",
+            "priceopen",
+            "firstprice",
+            "o",
+            "opnpric",
+            "开盘",
+            "开盘价",
+            "始値",
+            "시가",
+            "eröffnung",
+            "eröffnungskurs",
+            "erster",
+            "ouverture",
+            "apertura",
+            "abertura",
+            "openingspx",
+        ],
+    ),
+    (
+        Role::High,
+        &[
+            "high",
+            "highprice",
+            "highestprice",
+            "pricehigh",
+            "dayhigh",
+            "max",
+            "h",
+            "hghpric",
+            "最高",
+            "最高价",
+            "高値",
+            "고가",
+            "hoch",
+            "tageshoch",
+            "höchst",
+            "plushaut",
+            "haut",
+            "máximo",
+            "maximo",
+            "alto",
+        ],
+    ),
+    (
+        Role::Low,
+        &[
+            "low",
+            "lowprice",
+            "lowestprice",
+            "pricelow",
+            "daylow",
+            "min",
+            "l",
+            "lwpric",
+            "最低",
+            "最低价",
+            "安値",
+            "저가",
+            "tief",
+            "tagestief",
+            "tiefst",
+            "plusbas",
+            "bas",
+            "mínimo",
+            "minimo",
+            "bajo",
+        ],
+    ),
+    (
+        Role::Close,
+        &[
+            "close",
+            "closelast",
+            "closeprice",
+            "closingprice",
+            "priceclose",
+            "c",
+            "last",
+            "lastprice",
+            "ltp",
+            "price",
+            "tradeprice",
+            "clspric",
+            "收盘",
+            "收盘价",
+            "終値",
+            "종가",
+            "schluss",
+            "schlusskurs",
+            "clôture",
+            "cloture",
+            "cierre",
+            "fechamento",
+            "lastpric",
+            "latest",
+            "dernier",
+            "último",
+            "ultimo",
+        ],
+    ),
+    (
+        Role::AdjClose,
+        &[
+            "adjclose",
+            "adjustedclose",
+            "adjustedclosingprice",
+            "adjcloseprice",
+            "closeadj",
+            "adjusted",
+            "adj",
+            "調整後終値",
+            "后复权收盘价",
+        ],
+    ),
+    (
+        Role::Volume,
+        &[
+            "volume",
+            "vol",
+            "tradedvolume",
+            "totaltradedquantity",
+            "tottrdqty",
+            "totaltradedvolume",
+            "sharestraded",
+            "noofshares",
+            "tradedquantity",
+            "quantity",
+            "qty",
+            "lastsize",
+            "tradesize",
+            "size",
+            "v",
+            "ttltradgvol",
+            "成交量",
+            "出来高",
+            "거래량",
+            "stück",
+            "stücke",
+            "stuecke",
+            "stueck",
+            "volumen",
+            "volumes",
+        ],
+    ),
+    (Role::Series, &["series", "sctysrs"]),
+    (Role::Bid, &["bid", "bidprice", "bestbid", "bidpx"]),
+    (Role::Ask, &["ask", "askprice", "bestask", "askpx", "offer"]),
+];
+
+/// Returns the title in lower case, with nothing but letters and digits. A number in front, as in `1. open`, is left out.
+pub(super) fn key(title: &str) -> String {
+    let key: String = title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    match title.trim_start().split_once(". ") {
+        Some((number, _)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            key[number.len()..].to_owned()
+        }
+        _ => key,
+    }
+}
+
+/// Returns how strongly a title names a role: 0 most strongly, or `None` if it does not.
+pub(super) fn rank(title: &str, role: Role) -> Option<usize> {
+    let key = key(title);
+    let (_, titles) = TITLES.iter().find(|(of, _)| *of == role)?;
+    titles.iter().position(|name| *name == key)
+}
+
+/// Returns the price role that a title names without doubt, for columns of several symbols.
+pub(super) fn price_role(title: &str) -> Option<Role> {
+    [Role::Open, Role::High, Role::Low, Role::AdjClose, Role::Close, Role::Volume]
+        .into_iter()
+        .find(|role| rank(title, *role).is_some() && key(title).len() > 1)
+}
+
+/// Splits a title that names a symbol and a price, such as `AAPL.Open`, `Close_AAPL` or `('Close', 'AAPL')`.
+pub(super) fn symbol_and_role(title: &str) -> Option<(String, Role)> {
+    let bare = title.trim().trim_matches(|letter| matches!(letter, '(' | ')'));
+    let is_tuple = bare.len() + 2 == title.trim().len();
+    let unquoted = |part: &str| part.trim().trim_matches(|letter| matches!(letter, '\'' | '"')).to_owned();
+    let separators: &[char] = if is_tuple { &[','] } else { &['.', '_', ' ', ':'] };
+    let mut splits = bare.char_indices().filter(|(_, letter)| separators.contains(letter));
+    splits.find_map(|(at, separator)| {
+        let (left, right) = (unquoted(&bare[..at]), unquoted(&bare[at + separator.len_utf8()..]));
+        let named = |symbol: &str, title: &str| {
+            price_role(title)
+                .filter(|_| is_ticker(symbol) && price_role(symbol).is_none())
+                .map(|role| (symbol.to_owned(), role))
+        };
+        named(&left, &right).or_else(|| named(&right, &left))
+    })
+}
+
+/// Returns `true` for what looks like a ticker: capitals and digits, up to 15, with the punctuation that tickers have.
+pub(super) fn is_ticker(text: &str) -> bool {
+    let letters = text.bytes().filter(u8::is_ascii_alphanumeric).count();
+    let is_valid = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"^.=-/&_:!".contains(&byte);
+    (1..=15).contains(&text.len())
+        && letters > 0
+        && text.bytes().all(is_valid)
+        && text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_name_roles_in_any_spelling() {
+        for (title, role) in [
+            ("<TICKER>", Role::Symbol),
+            ("ts_code", Role::Symbol),
+            ("SYMBOL", Role::Symbol),
+            ("Gmt time", Role::Date),
+            ("timestamp_utc", Role::Date),
+            ("<DATE>", Role::Date),
+            ("Open Price", Role::Open),
+            ("1. open", Role::Open),
+            ("Close/Last", Role::Close),
+            ("Vol.", Role::Volume),
+            ("<VOL>", Role::Volume),
+            ("TOTTRDQTY", Role::Volume),
+            ("Adj Close", Role::AdjClose),
+            ("Adjusted_close", Role::AdjClose),
+        ] {
+            assert!(rank(title, role).is_some(), "{title}");
+        }
+        for title in ["Prev Close", "PREVCLOSE", "Average Price", "pre_close", "Turnover", "Deliverable Volume"] {
+            assert_eq!(price_role(title), None, "{title}");
+        }
+        assert!(rank("Close", Role::Close) < rank("Last", Role::Close));
+        assert!(rank("Last", Role::Close) < rank("Price", Role::Close));
+    }
+
+    #[test]
+    fn titles_name_symbol_and_price_together() {
+        for (title, symbol, role) in [
+            ("AAPL.Open", "AAPL", Role::Open),
+            ("AAPL.Adjusted", "AAPL", Role::AdjClose),
+            ("Close_MSFT", "MSFT", Role::Close),
+            ("BRK.B.Close", "BRK.B", Role::Close),
+            ("('Adj Close', 'BTC-USD')", "BTC-USD", Role::AdjClose),
+        ] {
+            assert_eq!(symbol_and_role(title), Some((symbol.to_owned(), role)), "{title}");
+        }
+        for title in ["Open", "Adj Close", "Prev Close", "close_usd", "mavg", "CLOSE_PRICE"] {
+            assert_eq!(symbol_and_role(title), None, "{title}");
+        }
+    }
+}
