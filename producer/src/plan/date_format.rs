@@ -198,12 +198,13 @@ impl Pattern {
 }
 
 impl EpochUnit {
-    /// Parses a number of units. Its length must fit a time between 1973 and 2200, which tells the units apart.
+    /// Parses a number of units. Its length must fit a time between 1973 and 2200 (milliseconds: from
+    /// 2001 on, because twelve digits are a date and a time), which tells the units apart.
     fn read(self, cell: &str) -> Option<Moment> {
         let (whole, rest) = digits(cell);
         let (lengths, per_second) = match self {
             Self::Seconds => (9..=10, 1),
-            Self::Millis => (12..=13, 1_000),
+            Self::Millis => (13..=13, 1_000),
             Self::Micros => (15..=16, 1_000_000),
             Self::Nanos => (18..=19, 1_000_000_000),
         };

@@ -96,6 +96,8 @@ struct Shape {
     preamble: usize,
     /// Whether the header has as many cells as the rows.
     is_headed: bool,
+    /// Cells that are numbers or dates, of 100.
+    values: usize,
 }
 
 impl Shape {
@@ -106,24 +108,38 @@ impl Shape {
         for row in rows {
             *counts.entry(row.cells.len()).or_insert(0_usize) += 1;
         }
-        let (&width, &count) = counts.iter().max_by_key(|(width, count)| (**count, **width))?;
+        // Of few rows, the lines with one cell are the title of the table.
+        let weight = |(width, count): &(&usize, &usize)| (**width > 1, **count, **width);
+        let (&width, &count) = counts.iter().max_by_key(weight)?;
         // A header may lack the empty cell at the end of each row.
+        let data = rows.iter().rev().take_while(|row| row.cells.len() == width);
+        let ends_empty = data.clone().count() > 0 && data.clone().all(|row| row.cell(width - 1).is_empty());
         let is_start = |row: &SampledRow| {
-            row.cells.len() == width || (row.cells.len() + 1 == width && !is_comment(row) && row.cells.len() > 1)
+            let is_whole = row.cells.len() == width;
+            (is_whole || (row.cells.len() > 1 && row.cells.len() + 1 == width && ends_empty)) && !is_comment(row)
         };
-        let preamble =
-            rows.iter().take(MAX_PREAMBLE_ROWS).position(|row| is_start(row) && !is_comment(row)).unwrap_or(0);
-        let is_headed = rows.get(preamble).is_some_and(|row| row.cells.len() == width);
-        Some(Shape { width, regular: count * 1000 / rows.len(), preamble, is_headed })
+        let preamble = rows.iter().take(MAX_PREAMBLE_ROWS).position(is_start).unwrap_or(0);
+        let is_headed = rows.get(preamble).is_some_and(is_start);
+        let cells = rows.iter().skip(preamble).take(50).flat_map(|row| &row.cells);
+        let plain = |cell: &&String| cell.trim().is_empty() || is_number(cell.trim()) || is_date(cell.trim());
+        let (all, values) = cells.fold((0, 0), |(all, values), cell| (all + 1, values + usize::from(plain(&cell))));
+        Some(Shape {
+            width,
+            regular: count * 1000 / rows.len(),
+            preamble,
+            is_headed,
+            values: values * 100 / all.max(1),
+        })
     }
 
-    fn score(&self) -> (bool, bool, bool, usize, usize) {
-        (self.width > 1, self.regular >= 500, self.is_headed, self.regular / 50, self.width)
+    fn score(&self) -> (bool, bool, bool, usize, usize, usize) {
+        (self.width > 1, self.regular >= 500, self.is_headed, self.regular / 200, self.values / 10, self.width)
     }
 }
 
+/// Returns `true` for a line of text after `#`. A title may begin with it, too.
 fn is_comment(row: &SampledRow) -> bool {
-    row.cell(0).starts_with('#')
+    row.cell(0).starts_with('#') && row.cells.len() == 1
 }
 
 /// Returns the header and its number of rows.
