@@ -311,6 +311,45 @@ fn volume_of_symbol(table: Table<'_>, taken: &[usize], symbol: Option<usize>) ->
     columns.into_iter().find(|(_, unit)| fits(unit)).map(|(column, _)| column)
 }
 
+/// Titles of columns of words in capitals that are no symbols.
+const WORD_TITLES: [&str; 24] = [
+    "currency",
+    "ccy",
+    "exchange",
+    "market",
+    "venue",
+    "series",
+    "type",
+    "side",
+    "direction",
+    "country",
+    "sector",
+    "status",
+    "condition",
+    "flag",
+    "source",
+    "period",
+    "per",
+    "interval",
+    "timeframe",
+    "signal",
+    "action",
+    "pricetype",
+    "region",
+    "instrumenttype",
+];
+
+/// Finds a column without a known title whose cells look like symbols, none of them `symbol`.
+pub(super) fn unknown_symbols(table: Table<'_>, taken: &[usize], symbol: &str) -> Option<usize> {
+    (0..table.titles.len()).filter(|column| !taken.contains(column)).find(|&column| {
+        let key = titles::key(&table.titles[column]);
+        let mut cells = table.cells(column).peekable();
+        cells.peek().is_some()
+            && !WORD_TITLES.iter().any(|word| key.contains(word))
+            && cells.all(|cell| titles::is_ticker(cell) && cell != symbol && !is_missing(cell))
+    })
+}
+
 /// Columns of several symbols, such as `AAPL.Open`: by symbol, the column of each role. Symbols keep the file's order.
 pub(super) fn by_symbol(pairs: impl Iterator<Item = Option<(String, Role)>>) -> Vec<(String, BTreeMap<Role, usize>)> {
     let mut groups: Vec<(String, BTreeMap<Role, usize>)> = Vec::new();
@@ -368,14 +407,12 @@ pub(super) fn is_number_column(table: Table<'_>, column: usize) -> bool {
         let digits = cell.trim_start_matches(['-', '+']);
         digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit()
     };
-    let mut numbers = 0;
-    let mut missing = 0;
-    for cell in table.cells(column) {
-        match is_missing(cell) {
-            true => missing += 1,
-            false if is_identifier(cell) || !Evidence::default().add(cell, false) => return false,
-            false => numbers += 1,
+    let mut has_number = false;
+    for cell in table.cells(column).filter(|cell| !is_missing(cell)) {
+        if is_identifier(cell) || !Evidence::default().add(cell, false) {
+            return false;
         }
+        has_number = true;
     }
-    numbers > 0 || missing > 0
+    has_number
 }

@@ -196,11 +196,15 @@ fn of_frame(
             !cell.is_empty() && !is_number(cell)
         }) && !is_date(row.cell(0))
     };
+    let is_repeated = |row: &SampledRow| width > 2 && (2..width).all(|column| row.cell(column) == row.cell(1));
     let levels = (titles::key(one.cell(0)), titles::key(two.cell(0)));
     let (titles_row, symbols_row) = match (is_titles(one), is_titles(two)) {
         (true, false) if is_symbols(two) => (one, two),
         (false, true) if is_symbols(one) => (two, one),
-        // Symbols may be words for prices, such as LOW; then the names of the levels decide.
+        // Symbols may be words for prices, such as LOW. A single symbol is repeated, and titles are not; otherwise the
+        // names of the levels decide.
+        (true, true) if is_repeated(two) && !is_repeated(one) => (one, two),
+        (true, true) if is_repeated(one) && !is_repeated(two) => (two, one),
         (true, true) if levels.0 == "price" || levels.1 == "ticker" => (one, two),
         (true, true) if levels.0 == "ticker" || levels.1 == "price" => (two, one),
         _ => return None,

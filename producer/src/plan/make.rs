@@ -410,7 +410,9 @@ impl Maker<'_> {
             return NumberFormat { decimal, has_groups: true };
         }
         let ask = |problem: String| Question::new(problem, ["--decimal point", "--decimal comma"]);
-        let is_european = table.delimiter == b';' && evidence.point.is_none();
+        let has_day_first = matches!(dates, Dates::Column(column, DateFormat::DayMonthYear)
+            if table.cells(*column).any(|cell| cell.contains('/')));
+        let is_european = (table.delimiter == b';' || has_day_first) && evidence.point.is_none();
         let whole = is_unpadded.or(evidence.ambiguous_point.filter(|_| is_european));
         match (evidence.point, evidence.comma, evidence.ambiguous) {
             (None, None, _) if whole.is_some() => {
@@ -564,7 +566,21 @@ impl Maker<'_> {
                 self.reason("symbol", symbol.clone(), "the titles of the columns");
                 Some(symbol.clone())
             }
-            (None, None, _) => self.symbol_of_name(file_name),
+            (None, None, _) => {
+                let taken: Vec<usize> = roles.prices.values().copied().collect();
+                let symbol = self.symbol_of_name(file_name);
+                let rival = symbol.as_deref().and_then(|symbol| columns::unknown_symbols(table, &taken, symbol));
+                if let (Some(symbol), Some(column), false) = (&symbol, rival, self.options.symbol_from_file_name) {
+                    self.questions.push(Question::new(
+                        format!("the file's name is {symbol}, but {} may have the symbols", table.label(column)),
+                        [
+                            format!("--symbol-column {}", columns::argument(&table.titles[column], column)),
+                            format!("--symbol {symbol}"),
+                        ],
+                    ));
+                }
+                symbol
+            }
         };
         vec![RecordPlan { symbol, columns: all(&|_| true), needs: Vec::new() }]
     }

@@ -62,7 +62,7 @@ impl NumberFormat {
         let parts = Parts::parse(cell).ok_or(Unreadable::NotANumber)?;
         let shift = match parts.suffix {
             "" => 0,
-            suffix if suffix.starts_with(['e', 'E']) => 0,
+            suffix if is_exponent(suffix) => 0,
             suffix => magnitude(suffix).filter(|_| magnitudes).ok_or(Unreadable::NotANumber)?,
         };
         let (whole, fraction) = self.split(parts.digits)?;
@@ -76,9 +76,7 @@ impl NumberFormat {
                 text.push('.');
                 text.push_str(fraction);
             }
-            if parts.suffix.starts_with(['e', 'E']) {
-                text.push_str(parts.suffix);
-            }
+            text.push_str(parts.suffix);
             return Ok(text);
         }
         let (moved, rest) = fraction.split_at(fraction.len().min(shift));
@@ -127,6 +125,12 @@ fn is_grouped(groups: &[&str]) -> bool {
         && last.len() == 3
         && (middle.iter().all(|group| group.len() == 3)
             || (first.len() <= 2 && middle.iter().all(|group| group.len() == 2)))
+}
+
+fn is_exponent(suffix: &str) -> bool {
+    let Some(exponent) = suffix.strip_prefix(['e', 'E']) else { return false };
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Number of decimal places that a suffix moves the point.
@@ -257,6 +261,7 @@ mod tests {
             (POINT, "5%", Unreadable::NotANumber),
             (POINT, "abc", Unreadable::NotANumber),
             (POINT, "5M5", Unreadable::NotANumber),
+            (POINT, "6EH4", Unreadable::NotANumber),
         ] {
             assert_eq!(format.rewrite(cell, true), Err(expected), "{cell}");
         }

@@ -102,10 +102,12 @@ pub(crate) fn symbol_of_file(file_name: &str) -> Option<String> {
     }
 }
 
-/// Returns `true` for a pair of currencies with the minutes of a bar at its end, as MetaTrader 4 names its files.
+/// Returns `true` for a symbol that may end in the minutes of its bars, as MetaTrader 4 names its files: `EURUSD60`, but
+/// not `DAX30`.
 fn ends_in_minutes(name: &str) -> bool {
-    let (letters, minutes) = name.split_at(name.bytes().take_while(u8::is_ascii_uppercase).count());
-    letters.len() == 6 && matches!(minutes, "1" | "5" | "15" | "30" | "60" | "240" | "1440" | "10080" | "43200")
+    let letters = name.bytes().take_while(u8::is_ascii_uppercase).count();
+    let is_pair = letters == 6 && matches!(&name[letters..], "1" | "5" | "15" | "30");
+    is_pair || (letters >= 2 && ["60", "240", "1440", "10080", "43200"].iter().any(|minutes| name.ends_with(minutes)))
 }
 
 /// Returns `true` for a word that is no symbol.

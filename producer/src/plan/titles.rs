@@ -67,6 +67,7 @@ const TITLES: [(Role, &[&str]); 12] = [
             "tickersymbol",
             "stocksymbol",
             "tscode",
+            "ric",
             "instrument",
             "stockname",
             "stock",
@@ -328,13 +329,10 @@ const TITLES: [(Role, &[&str]); 12] = [
 
 /// Returns the title in lower case, with nothing but letters and digits. A number in front, as in `1. open`, is left out.
 pub(super) fn key(title: &str) -> String {
-    let key: String = title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    match title.trim_start().split_once(". ") {
-        Some((number, _)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => {
-            key[number.len()..].to_owned()
-        }
-        _ => key,
-    }
+    let title = title.trim_start();
+    let named = title.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let title = if named.starts_with('.') { named } else { title };
+    title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Returns how strongly a title names a role: 0 most strongly, or `None` if it does not.
@@ -394,6 +392,7 @@ mod tests {
             ("<DATE>", Role::Date),
             ("Open Price", Role::Open),
             ("1. open", Role::Open),
+            ("1._open", Role::Open),
             ("Close/Last", Role::Close),
             ("Vol.", Role::Volume),
             ("<VOL>", Role::Volume),
