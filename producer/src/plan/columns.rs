@@ -138,7 +138,10 @@ pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<u
 fn has_symbols(table: Table<'_>, column: usize) -> bool {
     let cells: Vec<&str> = table.cells(column).collect();
     let is_strong = titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
-    let are_row_numbers = !is_strong && are_row_numbers(table, column);
+    let is_whole = |cell: &str| !cell.starts_with('0') && cell.bytes().all(|byte| byte.is_ascii_digit());
+    // Indexes have names, so numbers in a column of this title count rows, even where a row is missing or doubled.
+    let is_index = titles::key(&table.titles[column]) == "index" && cells.iter().skip(1).all(|cell| is_whole(cell));
+    let are_row_numbers = !is_strong && (is_index || are_row_numbers(table, column));
     let are_fractions = cells.iter().all(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
     let are_dates = cells.iter().all(|cell| DateFormat::YearMonthDay.read(cell).is_some());
     // A file without rows has nothing but its titles.

@@ -357,6 +357,9 @@ impl Maker<'_> {
         file_name: Option<&str>,
     ) -> Vec<(String, BTreeMap<Role, usize>)> {
         let others: Vec<usize> = (0..table.titles.len()).filter(|column| !taken.contains(column)).collect();
+        // One damaged cell does not make a column of text.
+        let is_price =
+            |column: usize| columns::is_number_column(table, column) || (others.len() == 1 && table.is_numeric(column));
         let is_close = |column: &usize| {
             titles::is_ticker(&table.titles[*column])
                 && !is_word(&table.titles[*column])
