@@ -138,9 +138,10 @@ pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<u
 fn has_symbols(table: Table<'_>, column: usize) -> bool {
     let cells: Vec<&str> = table.cells(column).collect();
     let is_strong = titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
-    let is_whole = |cell: &str| !cell.starts_with('0') && cell.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole =
+        |cell: &str| (cell == "0" || !cell.starts_with('0')) && cell.bytes().all(|byte| byte.is_ascii_digit());
     // Indexes have names, so numbers in a column of this title count rows, even where a row is missing or doubled.
-    let is_index = titles::key(&table.titles[column]) == "index" && cells.iter().skip(1).all(|cell| is_whole(cell));
+    let is_index = titles::key(&table.titles[column]) == "index" && cells.iter().all(|cell| is_whole(cell));
     let are_row_numbers = !is_strong && (is_index || are_row_numbers(table, column));
     let are_fractions = cells.iter().all(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
     let are_dates = cells.iter().all(|cell| DateFormat::YearMonthDay.read(cell).is_some());
@@ -305,11 +306,8 @@ fn volume_of_symbol(table: Table<'_>, taken: &[usize], symbol: Option<usize>) ->
         .filter_map(|column| Some((column, unit(&table.titles[column])?)))
         .collect();
     let fits = |unit: &str| {
-        symbol.is_some_and(|symbol| {
-            table
-                .cells(symbol)
-                .all(|symbol| symbol.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit)))
-        })
+        let begins = |symbol: &&str| symbol.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit));
+        symbol.is_some_and(|column| table.cells(column).filter(begins).count() * 2 > table.cells(column).count())
     };
     columns.into_iter().find(|(_, unit)| fits(unit)).map(|(column, _)| column)
 }
