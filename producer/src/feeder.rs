@@ -11,6 +11,8 @@ use crate::cli::args::Repeat;
 use crate::delivery::Flow;
 use crate::delivery::output::Output;
 use crate::error::RunError;
+use crate::feed::input::Input;
+use crate::feed::interleave::{Interleave, Interleaved, RecordKind};
 use crate::feed::pace::{Pace, Pacer};
 use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
@@ -19,7 +21,9 @@ use crate::feed::{Feed, Order};
 use crate::preflight;
 use crate::report::progress::Progress;
 use crate::report::rejects::Rejects;
+use crate::report::summary::Simulated;
 use crate::resume::RowStatus;
+use crate::simulate::NotSimulated;
 
 /// Waits shorter than this are skipped: sleeping would take longer, and the average rate stays exact.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
@@ -38,6 +42,10 @@ pub(crate) struct Feeder<'a> {
     /// Rejects file of each input; `None` for an input that was named before.
     pub(crate) rejects: Vec<Option<Rejects>>,
     pub(crate) warnings: Vec<String>,
+    /// Counts of made rows; the seed is not set.
+    pub(crate) simulated: Simulated,
+    /// Reasons for sending a bar as it is that have been shown.
+    shown: Vec<NotSimulated>,
 }
 
 impl<'a> Feeder<'a> {
@@ -49,7 +57,18 @@ impl<'a> Feeder<'a> {
         rejects: Vec<Option<Rejects>>,
     ) -> Self {
         let pacer = Pacer::new(feed.pace());
-        Self { feed, progress, shutdown, output, started: None, pacer, rejects, warnings: Vec::new() }
+        Self {
+            feed,
+            progress,
+            shutdown,
+            output,
+            started: None,
+            pacer,
+            rejects,
+            warnings: Vec::new(),
+            simulated: Simulated::default(),
+            shown: Vec::new(),
+        }
     }
 
     /// Sends every row that is a quote. Returns [`Flow::Stop`] if the feed was stopped before its last row.
@@ -65,9 +84,15 @@ impl<'a> Feeder<'a> {
         for pass in passes(self.feed.repeat()) {
             let before = self.progress.snapshot();
             for at in 0..self.feed.inputs().len() {
-                let flow = self.each_quote(at, pass == 0, Self::send)?;
-                if flow == Flow::Stop {
-                    return Ok(Flow::Stop);
+                loop {
+                    let flow = self.each_quote(at, pass == 0, Self::send_row)?;
+                    if flow == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                    // A file that grows ends only if it is to be read again from its start.
+                    if !matches!(self.feed.inputs().get(at), Some(Input::Followed(_))) {
+                        break;
+                    }
                 }
             }
             // Without this check, `--repeat forever` would never end if no input has a quote.
@@ -82,9 +107,12 @@ impl<'a> Feeder<'a> {
     /// Reads all rows into memory, then sends them.
     fn buffer_and_send(&mut self) -> Result<Flow, RunError> {
         let mut buffer = RecordBuffer::default();
+        let mut records = 0_u64;
         for at in 0..self.feed.inputs().len() {
             let flow = self.each_quote(at, true, |feeder, record| {
-                buffer.push(record);
+                let (begins, made) = feeder.begin_of(&record);
+                records += made;
+                buffer.push(Record { micros: begins, ..record });
                 Ok(if feeder.shutdown.is_cancelled() { Flow::Stop } else { Flow::Continue })
             })?;
             if flow == Flow::Stop {
@@ -95,7 +123,7 @@ impl<'a> Feeder<'a> {
             return Ok(Flow::Continue);
         }
         if let Repeat::Times(times) = self.feed.repeat() {
-            self.progress.expect_rows(times.saturating_mul(buffer.len() as u64));
+            self.progress.expect_rows(times.saturating_mul(records));
         }
         let mut random = match self.feed.order() {
             Order::Sample { seed } => Some(StdRng::seed_from_u64(seed)),
@@ -105,12 +133,18 @@ impl<'a> Feeder<'a> {
             }
         };
         for _ in passes(self.feed.repeat()) {
+            if self.feed.simulation().is_some() {
+                if self.send_interleaved(&buffer)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+                continue;
+            }
             for at in 0..buffer.len() {
                 let drawn = random.as_mut().map_or(at, |random| random.random_range(0..buffer.len()));
                 let Some(record) = buffer.get(drawn) else {
                     continue;
                 };
-                if self.send(record)? == Flow::Stop {
+                if self.send(record, RecordKind::Row)? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
             }
@@ -148,6 +182,12 @@ impl<'a> Feeder<'a> {
             match row {
                 SourceRow::End => break,
                 SourceRow::Blank => self.progress.add_blank(),
+                SourceRow::Waiting => {
+                    self.output.check()?;
+                    if self.output.flush()? == Flow::Stop || self.shutdown.is_cancelled() {
+                        return Ok(Flow::Stop);
+                    }
+                }
                 SourceRow::Quote { quote, line } => {
                     rows += 1;
                     let record = Record {
@@ -187,17 +227,75 @@ impl<'a> Feeder<'a> {
         self.warnings.push(warning);
     }
 
+    /// Returns the time at which the rows that a record becomes begin, and their number.
+    fn begin_of(&mut self, record: &Record<'_>) -> (i64, u64) {
+        let Some(simulation) = self.feed.simulation() else { return (record.micros, 1) };
+        match simulation.bar(record.value, record.micros) {
+            Ok(bar) => (bar.start(), simulation.rows_of(&bar) as u64),
+            Err(reason) => {
+                self.show(record, reason);
+                (record.micros, 1)
+            }
+        }
+    }
+
+    /// Sends the record of a row, or the rows that are made of it.
+    fn send_row(&mut self, record: Record<'_>) -> Result<Flow, RunError> {
+        let Some(simulation) = self.feed.simulation() else { return self.send(record, RecordKind::Row) };
+        let mut rows = match simulation.bar(record.value, record.micros) {
+            Ok(bar) => simulation.make(&bar),
+            Err(reason) => {
+                self.show(&record, reason);
+                return self.send(record, RecordKind::Row);
+            }
+        };
+        let mut json = Vec::with_capacity(256);
+        loop {
+            let kind = if rows.is_at_start() { RecordKind::FirstMade } else { RecordKind::Made };
+            let Some(micros) = rows.write_next(&mut json) else { return Ok(Flow::Continue) };
+            if self.send(Record { value: &json, micros, ..record }, kind)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+    }
+
+    /// Sends the rows that are made of all bars, by time.
+    fn send_interleaved(&mut self, buffer: &RecordBuffer) -> Result<Flow, RunError> {
+        let Some(simulation) = self.feed.simulation() else { return Ok(Flow::Continue) };
+        let mut rows = Interleaved::new(simulation, buffer);
+        let mut json = Vec::with_capacity(256);
+        while let Some(Interleave { record, kind }) = rows.next(&mut json) {
+            if self.send(record, kind)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Shows once for each reason why `--simulate` sends a row as it is.
+    fn show(&mut self, record: &Record<'_>, reason: NotSimulated) {
+        if reason == NotSimulated::Short || self.shown.contains(&reason) {
+            return;
+        }
+        self.shown.push(reason);
+        let inputs: Vec<String> = self.feed.inputs().iter().map(Input::name).collect();
+        let row = record.row.name(&inputs);
+        self.warn(format!("{row} {reason}; --simulate sends it, and other rows of this kind, as they are"));
+    }
+
     /// Waits until the record is due and sends it, unless the topic already contains it.
-    fn send(&mut self, record: Record<'_>) -> Result<Flow, RunError> {
+    fn send(&mut self, record: Record<'_>, kind: RecordKind) -> Result<Flow, RunError> {
         if self.output.advance(record.key) == RowStatus::AlreadyInTopic {
-            self.progress.add_read();
+            self.count_read(kind);
             self.progress.add_already_in_topic();
             return Ok(if self.shutdown.is_cancelled() { Flow::Stop } else { Flow::Continue });
         }
         if self.feed.pace() != Pace::Unlimited {
             let wait = self.pacer.wait(self.started.get_or_insert_with(Instant::now).elapsed(), record.micros);
             if wait >= MIN_SLEEP {
-                self.sleep(wait)?;
+                if self.sleep(wait)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
             }
         }
         if self.shutdown.is_cancelled() {
@@ -205,20 +303,32 @@ impl<'a> Feeder<'a> {
         }
         let flow = self.output.send(record, &self.shutdown)?;
         if flow == Flow::Continue {
-            self.progress.add_read();
+            self.count_read(kind);
             self.progress.add_sent();
+            self.simulated.bars += u64::from(kind == RecordKind::FirstMade);
+            self.simulated.records += u64::from(kind != RecordKind::Row);
         }
         Ok(flow)
     }
 
-    /// Sleeps for `wait`, or until a shutdown or a delivery failure.
-    fn sleep(&mut self, wait: Duration) -> Result<(), RunError> {
-        self.output.flush()?;
+    /// Counts a row of an input. The rows that are made of a bar count once.
+    fn count_read(&self, kind: RecordKind) {
+        if kind != RecordKind::Made {
+            self.progress.add_read();
+        }
+    }
+
+    /// Sleeps for `wait`, or until a shutdown or a delivery failure. Returns [`Flow::Stop`] if the reading end of the
+    /// pipe is closed.
+    fn sleep(&mut self, wait: Duration) -> Result<Flow, RunError> {
+        if self.output.flush()? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
         let started = Instant::now();
         loop {
             let left = wait.saturating_sub(started.elapsed());
             if left.is_zero() || self.shutdown.is_cancelled() {
-                return Ok(());
+                return Ok(Flow::Continue);
             }
             std::thread::sleep(left.min(MAX_SLEEP));
             self.output.check()?;
