@@ -1,5 +1,7 @@
 //! Reads rows and sends them in the configured order and at the configured rate.
 
+mod made_rows;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,7 @@ use crate::delivery::Flow;
 use crate::delivery::output::Output;
 use crate::error::RunError;
 use crate::feed::input::Input;
-use crate::feed::interleave::{Interleave, Interleaved, RecordKind};
+use crate::feed::interleave::RecordKind;
 use crate::feed::pace::{Pace, Pacer};
 use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
@@ -172,6 +174,7 @@ impl<'a> Feeder<'a> {
         }
         let mut json = Vec::with_capacity(512);
         let mut rows = 0;
+        let mut open_line = None;
         loop {
             let row = match source.next(&mut json) {
                 Ok(row) => row,
@@ -183,6 +186,11 @@ impl<'a> Feeder<'a> {
                 SourceRow::End => break,
                 SourceRow::Blank => self.progress.add_blank(),
                 SourceRow::Waiting => {
+                    let now = source.open_line();
+                    if now != open_line {
+                        open_line = now;
+                        self.show_open_line(source.name(), now);
+                    }
                     self.output.check()?;
                     if self.output.flush()? == Flow::Stop || self.shutdown.is_cancelled() {
                         return Ok(Flow::Stop);
@@ -222,65 +230,18 @@ impl<'a> Feeder<'a> {
         Ok(Flow::Continue)
     }
 
+    /// Shows that the rows of a file that grows wait for the end of a quoted cell.
+    fn show_open_line(&mut self, input: &str, line: Option<u64>) {
+        if let Some(line) = line {
+            self.progress.notice(format!(
+                "{input}: line {line} opens a quote that is not closed yet; its row and the lines after it wait"
+            ));
+        }
+    }
+
     fn warn(&mut self, warning: String) {
         self.progress.notice(format!("warning: {warning}"));
         self.warnings.push(warning);
-    }
-
-    /// Returns the time at which the rows that a record becomes begin, and their number.
-    fn begin_of(&mut self, record: &Record<'_>) -> (i64, u64) {
-        let Some(simulation) = self.feed.simulation() else { return (record.micros, 1) };
-        match simulation.bar(record.value, record.micros) {
-            Ok(bar) => (bar.start(), simulation.rows_of(&bar) as u64),
-            Err(reason) => {
-                self.show(record, reason);
-                (record.micros, 1)
-            }
-        }
-    }
-
-    /// Sends the record of a row, or the rows that are made of it.
-    fn send_row(&mut self, record: Record<'_>) -> Result<Flow, RunError> {
-        let Some(simulation) = self.feed.simulation() else { return self.send(record, RecordKind::Row) };
-        let mut rows = match simulation.bar(record.value, record.micros) {
-            Ok(bar) => simulation.make(&bar),
-            Err(reason) => {
-                self.show(&record, reason);
-                return self.send(record, RecordKind::Row);
-            }
-        };
-        let mut json = Vec::with_capacity(256);
-        loop {
-            let kind = if rows.is_at_start() { RecordKind::FirstMade } else { RecordKind::Made };
-            let Some(micros) = rows.write_next(&mut json) else { return Ok(Flow::Continue) };
-            if self.send(Record { value: &json, micros, ..record }, kind)? == Flow::Stop {
-                return Ok(Flow::Stop);
-            }
-        }
-    }
-
-    /// Sends the rows that are made of all bars, by time.
-    fn send_interleaved(&mut self, buffer: &RecordBuffer) -> Result<Flow, RunError> {
-        let Some(simulation) = self.feed.simulation() else { return Ok(Flow::Continue) };
-        let mut rows = Interleaved::new(simulation, buffer);
-        let mut json = Vec::with_capacity(256);
-        while let Some(Interleave { record, kind }) = rows.next(&mut json) {
-            if self.send(record, kind)? == Flow::Stop {
-                return Ok(Flow::Stop);
-            }
-        }
-        Ok(Flow::Continue)
-    }
-
-    /// Shows once for each reason why `--simulate` sends a row as it is.
-    fn show(&mut self, record: &Record<'_>, reason: NotSimulated) {
-        if reason == NotSimulated::Short || self.shown.contains(&reason) {
-            return;
-        }
-        self.shown.push(reason);
-        let inputs: Vec<String> = self.feed.inputs().iter().map(Input::name).collect();
-        let row = record.row.name(&inputs);
-        self.warn(format!("{row} {reason}; --simulate sends it, and other rows of this kind, as they are"));
     }
 
     /// Waits until the record is due and sends it, unless the topic already contains it.
@@ -345,7 +306,12 @@ fn passes(repeat: Repeat) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+    use std::time::{Duration, Instant};
+
     use crate::cli::args::{FeedArgs, OrderArg, Repeat};
+    use crate::report::progress::Snapshot;
     use crate::test_feed::{A, B, TestFeed};
 
     #[test]
@@ -416,6 +382,70 @@ mod tests {
         assert!(message.contains("line 2: close is not a number: x"), "{message}");
         assert_eq!(test.progress.snapshot().sent, 0);
         assert_eq!(rows(51, 49).run().expect("to the end").0.rejected, 49);
+    }
+
+    #[test]
+    fn a_growing_file_is_sent_until_a_shutdown() {
+        let mut test = TestFeed::new(&[("a.csv", "Symbol,Date,Close\n")]);
+        test.args.follow = true;
+        let path = test.args.files[0].clone();
+        let (progress, shutdown) = (test.progress.clone(), test.shutdown.clone());
+        let until = |done: &dyn Fn(&Snapshot) -> bool| {
+            let limit = Instant::now() + Duration::from_secs(20);
+            while !done(&progress.snapshot()) {
+                assert!(Instant::now() < limit, "{:?}", progress.snapshot());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        let append = |text: &str| {
+            let file = OpenOptions::new().append(true).open(&path);
+            file.expect("opened").write_all(text.as_bytes()).expect("written");
+        };
+        let (summary, lines) = std::thread::scope(|scope| {
+            let feed = scope.spawn(|| test.run());
+            append("A,2026-01-01,1\n");
+            until(&|now| now.sent == 1);
+            append("A,2026-01-02,\"2\nA,2026-01-03");
+            std::thread::sleep(Duration::from_millis(150));
+            append(",3\n\"\nB,2026-01-04,4\nB,2026-01-05\n");
+            until(&|now| now.rejected == 2);
+            std::fs::write(&path, "Date,Symbol\n2026-01-06,C\n").expect("written");
+            until(&|now| now.sent == 3);
+            shutdown.cancel();
+            feed.join().expect("no panic")
+        })
+        .expect("a run");
+        assert_eq!((summary.read, summary.printed, summary.rejected, summary.exit_code()), (5, 3, 2, 3));
+        let expected = r#"{"symbol":"B","trade_date":"2026-01-04","bar":"1d","close":4}"#;
+        assert_eq!((lines[1].as_str(), lines.len()), (expected, 3));
+        let notices = test.progress.take_notices().join("\n");
+        for part in ["line 3 opens a quote that is not closed yet", "a.csv has become shorter"] {
+            assert!(notices.contains(part), "{notices}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_begun_does_not_show_its_bars() {
+        let notices = |rows: &str, bar: Option<&str>| {
+            let text = format!("Symbol,Date,Open,High,Low,Close\n{rows}");
+            let mut test = TestFeed::new(&[("a.csv", &text)]);
+            test.args = FeedArgs { follow: true, bar: bar.map(str::to_owned), ..test.args };
+            let (progress, shutdown) = (test.progress.clone(), test.shutdown.clone());
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while progress.snapshot().sent == 0 {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                    shutdown.cancel();
+                });
+                test.run().expect("a run");
+            });
+            test.progress.take_notices().join("\n")
+        };
+        let warning = "1d is a guess, made from 1 row; set the length of the bars with --bar";
+        assert!(notices("A,2026-01-01,1,1,1,1\n", None).contains(warning));
+        assert!(!notices("A,2026-01-01,1,1,1,1\n", Some("1w")).contains("guess"));
+        assert!(!notices("A,2026-01-01,1,1,1,1\nA,2026-01-02,1,1,1,1\nA,2026-01-05,1,1,1,1\n", None).contains("guess"));
     }
 
     #[test]

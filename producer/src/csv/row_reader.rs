@@ -71,6 +71,11 @@ impl<R: BufRead> RowReader<R> {
         self.unended_line
     }
 
+    /// Returns `true` if an error has interrupted the reading of a row.
+    pub(crate) fn is_inside_row(&self) -> bool {
+        self.interrupted.is_some()
+    }
+
     /// Reads the next row into `row`, replacing its content.
     ///
     /// # Errors

@@ -41,7 +41,10 @@ pub(super) struct Follow {
     whole: usize,
     progress: Arc<Progress>,
     shutdown: CancellationToken,
-    /// While set, the end of the file is an [`io::ErrorKind::WouldBlock`] error after a wait.
+    /// Whether lines have been handed out since the end of the file was reported.
+    is_fresh: bool,
+    /// While set, the end of the file is an [`io::ErrorKind::WouldBlock`] error: at once after lines, so that they are
+    /// sent, and then after each wait.
     pub(super) reports_silence: Arc<AtomicBool>,
 }
 
@@ -82,6 +85,7 @@ impl Follow {
             whole: 0,
             progress: Arc::clone(progress),
             shutdown: shutdown.clone(),
+            is_fresh: false,
             reports_silence: Arc::default(),
         };
         follow.find_whole_lines(0);
@@ -145,7 +149,7 @@ impl Follow {
 
 impl Read for Follow {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut has_waited = false;
+        let mut is_due = self.is_fresh;
         while self.used == self.whole {
             match self.look() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -155,18 +159,20 @@ impl Read for Follow {
                     self.announce_restart(reason);
                     return Ok(0);
                 }
-                Ok(Look::Nothing) if has_waited && self.reports_silence.load(Ordering::Relaxed) => {
+                Ok(Look::Nothing) if is_due && self.reports_silence.load(Ordering::Relaxed) => {
+                    self.is_fresh = false;
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
                 Ok(Look::Nothing) => {
                     wait(&self.shutdown)?;
-                    has_waited = true;
+                    is_due = true;
                 }
             }
         }
         let length = into.len().min(self.whole - self.used);
         into[..length].copy_from_slice(&self.buffer[self.used..self.used + length]);
         self.used += length;
+        self.is_fresh = true;
         Ok(length)
     }
 }

@@ -48,7 +48,8 @@ impl<'a> Interleaved<'a> {
         Interleaved { simulation, buffer, next: 0, active: BinaryHeap::new() }
     }
 
-    /// Returns the next record. Made rows are written to `json`. Records of the same time have the order of their bars.
+    /// Returns the next record. Made rows are written to `json`. Made rows of the same time have the order
+    /// of their bars; a record that is sent as it is comes before them.
     pub(crate) fn next<'b>(&mut self, json: &'b mut Vec<u8>) -> Option<Interleave<'b>>
     where
         'a: 'b,

@@ -243,6 +243,11 @@ impl Source {
         })
     }
 
+    /// Returns the number of the line that begins the current row, if the row waits for more lines.
+    pub(crate) fn open_line(&self) -> Option<u64> {
+        self.rows.is_inside_row().then(|| self.row.line())
+    }
+
     /// Returns the number of the last line if it has no line end.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
