@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// What a bar is replaced by.
+/// The rows that replace a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Simulate {
     /// This many trades for each bar, fewer for a bar of a smaller volume.

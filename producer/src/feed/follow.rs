@@ -16,13 +16,13 @@ use std::time::Duration;
 use terminal::numbers::counted;
 use tokio_util::sync::CancellationToken;
 
-use super::archive::{FormatError, Magic};
-use super::open::OpenError;
 use crate::csv::row_reader::MAX_ROW_BYTES;
 use crate::report::progress::Progress;
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 16;
+/// Bytes that show the format of a file.
+const START_BYTES: u64 = 4;
 /// Interval at which the file is looked at.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -48,7 +48,7 @@ pub(super) struct Follow {
     pub(super) reports_silence: Arc<AtomicBool>,
 }
 
-/// What a look at the file shows.
+/// Result of a look at the file.
 #[derive(PartialEq)]
 enum Look {
     More,
@@ -58,12 +58,8 @@ enum Look {
 }
 
 impl Follow {
-    /// Opens a file, waiting until it exists. A compressed file is an error.
-    pub(super) fn open(
-        path: PathBuf,
-        progress: &Arc<Progress>,
-        shutdown: &CancellationToken,
-    ) -> Result<Self, OpenError> {
+    /// Opens a file, waiting until it exists.
+    pub(super) fn open(path: PathBuf, progress: &Arc<Progress>, shutdown: &CancellationToken) -> io::Result<Self> {
         let mut file = loop {
             match File::open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => wait(shutdown)?,
@@ -71,10 +67,7 @@ impl Follow {
             }
         };
         let mut buffer = Vec::new();
-        (&mut file).take(4).read_to_end(&mut buffer)?;
-        if matches!(Magic::of(&buffer), Magic::Gzip | Magic::Zip) {
-            return Err(FormatError::Followed("compressed").into());
-        }
+        (&mut file).take(START_BYTES).read_to_end(&mut buffer)?;
         let mut follow = Follow {
             identity: identity(&file.metadata()?),
             position: buffer.len() as u64,
@@ -90,6 +83,12 @@ impl Follow {
         };
         follow.find_whole_lines(0);
         Ok(follow)
+    }
+
+    /// Returns the bytes with which the file begins, as far as it has them. They show whether it is plain text, before it
+    /// has a line.
+    pub(super) fn start(&self) -> &[u8] {
+        &self.buffer
     }
 
     /// Reads what has been written since the last look.
@@ -207,7 +206,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let test = Test { folder, progress: Arc::default(), shutdown: CancellationToken::new() };
             test.append(text);
-            let follow = Follow::open(test.path(), &test.progress, &test.shutdown).map_err(|error| error.to_string());
+            let follow = Follow::open(test.path(), &test.progress, &test.shutdown);
             let follow = follow.expect("opened");
             follow.reports_silence.store(true, Ordering::Relaxed);
             (test, follow)

@@ -31,7 +31,7 @@ pub(crate) struct Interleave<'a> {
     pub(crate) kind: RecordKind,
 }
 
-/// What a record to send is.
+/// Origin of a record to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordKind {
     /// A row of an input.

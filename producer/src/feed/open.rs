@@ -65,6 +65,9 @@ pub(crate) fn open(
         Input::File(path) => pipe(Pipe::new(File::open(path)?, shutdown.clone())),
         Input::Followed(path) => {
             let follow = Follow::open(path.clone(), progress, shutdown)?;
+            if matches!(Magic::of(follow.start()), Magic::Gzip | Magic::Zip) {
+                return Err(FormatError::Followed("compressed").into());
+            }
             let silence = Arc::clone(&follow.reports_silence);
             (Box::new(follow), Some(silence))
         }
@@ -74,6 +77,7 @@ pub(crate) fn open(
     let magic = Magic::of(raw.fill_buf()?);
     let mut plain: Box<dyn Read + Send> = match (magic, input) {
         (Magic::Text, _) => Box::new(raw),
+        (Magic::Gzip | Magic::Zip, Input::Followed(_)) => return Err(FormatError::Followed("compressed").into()),
         (Magic::Gzip, _) => Box::new(Gunzip::new(raw)),
         (Magic::Zip, Input::File(path)) if input.is_repeatable() => Box::new(counted(Box::new(open_zip(path)?))),
         (Magic::Zip, _) => return Err(FormatError::ZipPipe.into()),

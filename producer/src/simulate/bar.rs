@@ -39,7 +39,7 @@ pub(crate) enum NotSimulated {
     /// A price or a volume has too many digits.
     #[error("has a number of more than 29 digits")]
     Digits,
-    /// The volume is negative.
+    /// A volume below zero has no shares.
     #[error("has a negative volume")]
     NegativeVolume,
     /// The record has a field twice.

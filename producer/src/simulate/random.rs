@@ -1,4 +1,4 @@
-//! SplitMix64, a generator of random numbers.
+//! `SplitMix64`, a generator of random numbers.
 //!
 //! The same seed must give the same rows with every version of the producer's dependencies. The generators of the crate
 //! `rand` may change from one version to the next, so this one is written out. It passes the usual statistical tests and
