@@ -1,16 +1,13 @@
 //! Converts rows of CSV files to records as the producer does.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use producer::csv::delimiter::Delimiter;
-use producer::csv::header::Header;
-use producer::csv::options::CsvOptions;
-use producer::csv::row::Row;
-use producer::csv::row_reader::{RowKind, RowReader};
-use producer::encode::record_encoder::RecordEncoder;
+use anyhow::{Context, Result, bail};
+use producer::feed::input::Input;
+use producer::feed::source::{Source, SourceRow};
+use producer::plan::options::PlanOptions;
+use tokio_util::sync::CancellationToken;
 
 /// A Kafka record.
 #[derive(Clone, Debug)]
@@ -24,17 +21,22 @@ pub struct Quote {
 /// Reads the rows of all files, in order.
 ///
 /// # Errors
-/// If a file cannot be read, or its header or one of its rows is invalid.
+/// If a file cannot be read, or one of its rows is not a quote.
 pub fn read(files: &[PathBuf]) -> Result<Vec<Quote>> {
     let mut quotes = Vec::new();
     for file in files {
         let name = || file.display().to_string();
-        let mut rows = RowReader::new(BufReader::new(File::open(file).with_context(name)?), Delimiter::COMMA);
-        let (mut row, options, mut value) = (Row::default(), CsvOptions::default(), Vec::new());
-        rows.read(&mut row).with_context(name)?;
-        let encoder = RecordEncoder::new(&Header::parse(row.cells(), &options).with_context(name)?, &options);
-        while rows.read(&mut row).with_context(name)? == RowKind::Row {
-            let key = encoder.encode(&row, &mut value).with_context(name)?.symbol.to_owned();
+        let input = Input::File(file.clone());
+        let (progress, shutdown) = (Arc::default(), CancellationToken::new());
+        let mut source = Source::open(&input, &PlanOptions::default(), &progress, &shutdown).with_context(name)?;
+        let mut value = Vec::new();
+        loop {
+            let key = match source.next(&mut value).with_context(name)? {
+                SourceRow::Quote { quote, .. } => quote.symbol.to_owned(),
+                SourceRow::Rejected { line, reason, .. } => bail!("{}: line {line}: {reason}", name()),
+                SourceRow::Blank => continue,
+                SourceRow::End => break,
+            };
             quotes.push(Quote { key, value: value.clone() });
         }
     }

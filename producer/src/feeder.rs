@@ -43,7 +43,7 @@ pub(crate) struct Feeder<'a> {
     /// Time at which the first record to send was due.
     started: Option<Instant>,
     pacer: Pacer,
-    /// Rejects file of each input; `None` for an input that was named before.
+    /// Rejects file of each input; `None` for a repeated input.
     pub(crate) rejects: Vec<Option<Rejects>>,
     pub(crate) warnings: Vec<String>,
     /// Counts of made rows; the seed is not set.

@@ -23,6 +23,7 @@ pub mod encode;
 mod error;
 pub mod feed;
 mod feeder;
+pub mod inspect;
 pub mod plan;
 mod preflight;
 pub mod report;

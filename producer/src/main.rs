@@ -17,6 +17,7 @@ use producer::report::display::Display;
 use producer::report::progress::Progress;
 use producer::report::summary::Summary;
 use producer::run::{RunError, run_in_background};
+use terminal::arguments::command_line;
 use terminal::errors::in_one_line;
 use terminal::exit_code::{FAILURE, USAGE};
 use terminal::numbers::counted;
@@ -26,7 +27,8 @@ use terminal::signal::stop_on_signal;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let resume = cli.resume.then(|| Duration::from_secs(cli.resume_wait));
-    let feed = Feed::try_from(FeedArgs { resume, ..cli.feed }).unwrap_or_else(|error| exit_with_usage(&error));
+    let feed = Feed::try_from(FeedArgs { resume, command: command_line(), ..cli.feed })
+        .unwrap_or_else(|error| exit_with_usage(&error));
     let target = match cli.dry_run {
         true => Target::lines(std::io::stdout()),
         false => {

@@ -63,7 +63,8 @@ async fn broker_ending_before_the_lake_is_reported(broker: TestBroker) {
     broker.send(0, values(250)).await.unwrap();
     let lake = lake_of_topic(&broker.topic, [0..240, 260..300]).await;
     let audit = lake.audit(&["-b", broker.servers()]);
-    let expected = "broker behind the lake: TOPIC/0: the partition ends at 250 on the broker, but at 300 in the lake";
+    let expected = "broker behind the lake: TOPIC/0: the partition ends at offset 250 on the broker, but at offset \
+                    300 in the lake";
     let expected = expected.replace("TOPIC", &broker.topic);
     audit.assert_report(
         FINDINGS,

@@ -135,7 +135,7 @@ fn check_run(case: &Case) {
     }
     // A dry run printed the records before its failure; the error of `run` contains the number of delivered records.
     if case.exit == 1 && !case.records.is_empty() {
-        let prefix = format!("tickerlake: feed failed after delivering {} record", case.records.len());
+        let prefix = format!("tickerlake: the feed failed after delivering {} record", case.records.len());
         let error = errors.last_mut().unwrap();
         let cause = error.strip_prefix(&prefix).and_then(|rest| rest.split_once(": "));
         let (_, cause) = cause.unwrap_or_else(|| panic!("{}: {error} does not begin with {prefix}", case.title));

@@ -33,7 +33,7 @@ impl Reply {
             Reply::Absent => Answer::Absent,
             Reply::Ledger(ledger, version) => Answer::Ledger(ledger.clone(), version.clone()),
             Reply::Written(version) => Answer::Written(version.clone()),
-            Reply::Conflict => Answer::Conflict,
+            Reply::Conflict => Answer::PreconditionFailed,
             Reply::Objects(firsts) => Answer::Objects(firsts),
             Reply::Object(lines) => Answer::Object(lines),
         }

@@ -15,7 +15,7 @@ async fn a_row_that_arrives_during_the_wait_is_not_sent_again(broker: TestBroker
     let landed = feed.held() as u64;
     let pending = Pending::of(&feed, 1);
     let mut resumed = Running::start(&mut feed.resumed(&[])).unwrap();
-    resumed.wait_for_line("reading back", WAIT).unwrap();
+    resumed.wait_for_line("reading topic", WAIT).unwrap();
     // The row may arrive before or after the topic has been read; it was not in the topic at the end of the earlier
     // run.
     std::thread::sleep(Duration::from_secs(3));
@@ -65,7 +65,7 @@ fn a_stalled_broker_restarts_the_wait() {
     feed.interrupted(&["--rate", "5000"]);
     let landed = feed.held();
     let mut resumed = Running::start(&mut feed.resumed(&[])).unwrap();
-    resumed.wait_for_line("reading back", WAIT).unwrap();
+    resumed.wait_for_line("reading topic", WAIT).unwrap();
     std::thread::sleep(Duration::from_millis(500));
     kafka.suspend().unwrap();
     std::thread::sleep(Duration::from_secs(7));

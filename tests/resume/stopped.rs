@@ -40,7 +40,7 @@ async fn every_row_is_in_the_topic_once_after_many_kills(broker: TestBroker) {
 async fn ctrl_c_during_the_wait_sends_nothing(broker: TestBroker) {
     let feed = Feed { wait: 3_600, ..Feed::of(&broker, 10, &[]) };
     let mut running = Running::start(&mut feed.resumed(&[])).unwrap();
-    running.wait_for_line("reading back", WAIT).unwrap();
+    running.wait_for_line("reading topic", WAIT).unwrap();
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));
     assert_eq!(feed.held(), 0);
 }

@@ -100,7 +100,7 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
     };
     let audit = lake_audit::audit(&lake.open_for_reading().await?, scope, client.as_ref()).await?;
     if audit.report.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
-        bail!("the lake has neither objects nor ledgers of this topic and generation");
+        bail!("the lake has neither objects nor ledgers that --topic and --generation select");
     }
     Ok(audit)
 }

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::audit::AuditArgs;
+use crate::inspect::InspectArgs;
 use crate::query::QueryArgs;
 use crate::redrive::RedriveArgs;
 use crate::repair::RepairArgs;
@@ -18,7 +19,8 @@ use crate::up::UpArgs;
     after_help = "\
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (run, redrive) done, but some rows or files were
 rejected, 4 (run, audit, repair) records are missing, stored twice or damaged,
-130 (run, redrive) interrupted before the end. Each command's help has its own list.
+130 interrupted before the end (run, redrive), or aborted by a second Ctrl-C. Each command's help has
+its own list.
 Logging: RUST_LOG, for example RUST_LOG=tickerlake=debug,event_source=debug."
 )]
 pub struct Cli {
@@ -36,6 +38,8 @@ pub enum Command {
     Trigger(Box<TriggerArgs>),
     /// Invoke the function again with the batches that --on-failure kept
     Redrive(Box<RedriveArgs>),
+    /// Show how CSV files would be read: the reading plan, why, and the first records
+    Inspect(Box<InspectArgs>),
     /// Run SQL over the stored objects
     Query(Box<QueryArgs>),
     /// Find a record: the object and line that store it, or why it is in the quarantine

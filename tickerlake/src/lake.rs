@@ -1,4 +1,4 @@
-//! The lake that a command works on: a folder behind the embedded S3, or a bucket on a real S3.
+//! The lake that a command works on: a folder behind the embedded S3, or an S3 bucket.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct LakeArgs {
     /// Folder of the lake; the objects are plain files below DIR/tickerlake/data
     #[arg(long, value_name = "DIR", default_value = "./lake")]
     pub dir: PathBuf,
-    /// Use a bucket on a real S3 instead of a folder; AWS's variables set the endpoint and the credentials
+    /// Use an S3 bucket instead of a folder; AWS's environment variables set the endpoint and the credentials
     #[arg(long, value_name = "NAME", conflicts_with = "dir")]
     pub bucket: Option<String>,
     /// Prefix of every object key
@@ -81,8 +81,11 @@ impl LakeArgs {
         };
         let prefix = match self.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
             None => String::new(),
-            Some(prefix) => keys::parse_prefix(prefix)
-                .with_context(|| format!("--prefix {prefix} is not a relative path like `lake` or `raw/quotes`"))?,
+            Some(prefix) => keys::parse_prefix(prefix).with_context(|| {
+                format!(
+                    "--prefix {prefix}: expected a relative path without `.` or `..`, such as `lake` or `raw/quotes`"
+                )
+            })?,
         };
         Ok(Lake { store, prefix })
     }
@@ -139,10 +142,10 @@ impl WritableLake {
             config.layout.generation = next_generation(&args.open_for_reading().await?, topic).await?;
         }
         let layout = &config.layout;
-        let longest = layout.key(topic, 0, &layout.quarantine(Hour::UNKNOWN), 0).len();
+        let longest = layout.object_key(&layout.directory(topic, &layout.quarantine(Hour::UNKNOWN)), 0, 0).len();
         if self.storage.is_some() && longest > MAX_KEY_BYTES {
             bail!(
-                "keys of the topic {topic} would be {longest} bytes long, but the embedded S3 supports at most {MAX_KEY_BYTES}: use a shorter topic or --prefix"
+                "keys of the topic {topic} would be {longest} bytes long, but the embedded S3 supports at most {MAX_KEY_BYTES} bytes: use a shorter topic or --prefix"
             );
         }
         Ok(config)

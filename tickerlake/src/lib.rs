@@ -1,13 +1,14 @@
 //! The `tickerlake` command line: the whole pipeline on one machine, and the operator's tools.
 //!
 //! Each command has a module: [`run`] feeds CSV files through the pipeline, [`up`] keeps the pipeline's servers
-//! running, [`trigger`] and [`redrive`] invoke a function, and [`query`], [`trace`], [`audit`] and [`repair`] work on a
+//! running, [`trigger`] and [`redrive`] invoke a function, and [`inspect`] shows how files would be read, [`query`], [`trace`], [`audit`] and [`repair`] work on a
 //! lake. The commands parse arguments, connect the crates that do the work (`embedded`, `event-source`, `lake-query`,
 //! `lake-audit`, `producer` and `sink`), and print results. [`lake`] opens the lake for all commands, [`output`] prints
 //! to standard output, and [`progress`] displays the progress of a running command.
 
 pub mod audit;
 pub mod cli;
+pub mod inspect;
 pub mod lake;
 pub mod output;
 pub mod progress;

@@ -9,7 +9,7 @@ use producer::feed::FeedError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::trigger::mapping_args::FillError;
-use tickerlake::{audit, query, redrive, repair, run, screen, trace, trigger, up};
+use tickerlake::{audit, inspect, query, redrive, repair, run, screen, trace, trigger, up};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trigger(args) => trigger::trigger(*args).await,
         Command::Redrive(args) => redrive::redrive(*args).await,
+        Command::Inspect(args) => inspect::inspect(*args),
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => trace::trace(*args).await,
         Command::Audit(args) => audit::audit(*args).await,

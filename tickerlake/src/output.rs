@@ -9,10 +9,10 @@ use crate::screen;
 /// Format of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Human-readable text.
+    /// Human-readable text
     #[default]
     Text,
-    /// One JSON object per line; `type` is its kind.
+    /// One JSON object per line; `type` is its kind
     Json,
 }
 

@@ -24,7 +24,7 @@ Examples:
   tickerlake query queries/01_daily_range.sql --format csv
   tickerlake query --watch 1 'SELECT count(*) FROM quotes'
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 (--watch) aborted by a second Ctrl-C.")]
 pub struct QueryArgs {
     /// SQL statement, or the path of a file that ends in .sql
     #[arg(value_name = "SQL|FILE.sql")]
@@ -72,7 +72,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 
 fn interval(text: &str) -> Result<Duration, String> {
     seconds(text)
-        .and_then(|interval| if interval.is_zero() { Err("must be more than 0".to_owned()) } else { Ok(interval) })
+        .and_then(|interval| if interval.is_zero() { Err("must be greater than 0".to_owned()) } else { Ok(interval) })
 }
 
 /// Runs the command.

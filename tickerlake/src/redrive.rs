@@ -39,7 +39,8 @@ Examples:
     --function http://localhost:9000/2015-03-31/functions/sink/invocations
 
 Exit codes: 0 all events processed, 1 some failed, 2 wrong usage, 3 all events processed, but SOURCE
-has files that are unreadable or not dead letters, 130 stopped by Ctrl-C before the last file.")]
+has files that are unreadable or not dead letters, 130 stopped by Ctrl-C before the last file,
+or aborted by a second Ctrl-C.")]
 pub struct RedriveArgs {
     /// Folder or S3 prefix with the batches
     #[arg(value_name = "SOURCE")]

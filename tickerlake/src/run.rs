@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sink::Sink;
+use terminal::arguments::command_line;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +67,7 @@ Examples:
 
 Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected,
 4 the audit found something missing, stored twice or damaged,
-130 interrupted before the last row; delivered records are stored.")]
+130 interrupted before the last row, with all delivered records stored, or aborted by a second Ctrl-C.")]
 pub struct RunArgs {
     #[command(flatten)]
     feed: FeedArgs,
@@ -78,7 +79,7 @@ pub struct RunArgs {
     /// Number of partitions if the topic is created
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
     partitions: u32,
-    /// Consumer group on a real broker
+    /// Consumer group on an existing broker
     #[arg(long, value_name = "ID", default_value = "tickerlake", help_heading = "Kafka")]
     consumer_group_id: String,
     #[command(flatten)]
@@ -96,7 +97,7 @@ pub struct RunArgs {
 /// If a stage fails. Objects that were already stored remain.
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
-    let feed = Feed::or_sample(args.feed, sample)?;
+    let feed = Feed::or_sample(FeedArgs { command: command_line(), ..args.feed }, sample)?;
     let stop = stop_on_signal();
     let lake = args.lake.open_for_writing().await?;
     let (kafka, broker) = broker(args.kafka).await?;
@@ -155,7 +156,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     // With the embedded broker, each generation begins at offset 0.
     let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
     let is_clean = audit::print_closing(&args.lake, &scope, &client, output).await;
-    match is_clean.context("everything is stored, but the audit failed")? {
+    match is_clean.context("all delivered records are stored, but the lake could not be audited")? {
         true => Ok(summary.exit_code().into()),
         false => Ok(audit::FOUND.into()),
     }
@@ -187,7 +188,7 @@ impl Pipeline {
             Ok(summary) => summary,
             Err(error) => {
                 let delivered = self.fed.snapshot().delivered;
-                // A real broker keeps the records for the next run; the embedded one loses them with this process.
+                // An existing broker keeps the records for the next run; the embedded one loses them with this process.
                 if embedded_broker {
                     tokio::select! {
                         () = self.progress.stored_records(delivered) => {}
@@ -201,8 +202,10 @@ impl Pipeline {
                 }
                 return Err(match delivered {
                     0 => error.into(),
-                    _ => anyhow::Error::from(error)
-                        .context(format!("feed failed after delivering {}", counted(delivered, "record", "records"))),
+                    _ => anyhow::Error::from(error).context(format!(
+                        "the feed failed after delivering {}",
+                        counted(delivered, "record", "records")
+                    )),
                 });
             }
         };
@@ -215,7 +218,7 @@ impl Pipeline {
             () = stored(&self.progress, &topic, &self.group, &summary) => {}
             failed = self.event_source.failure() => {
                 let failed = anyhow::Error::from(failed);
-                return Err(failed.context("the event source failed before everything was stored"));
+                return Err(failed.context("the event source failed before all delivered records were stored"));
             }
             () = stop.cancelled() => {
                 let records = self.progress.counts().records;
@@ -299,7 +302,7 @@ async fn print_answers(session: &Session, output: Output) -> anyhow::Result<()> 
         output.event("answer", &answer);
     }
     if !failed.is_empty() {
-        bail!("everything is stored, but these queries failed: {}", failed.join(", "));
+        bail!("all delivered records are stored, but these queries failed: {}", failed.join(", "));
     }
     Ok(())
 }
@@ -330,7 +333,7 @@ async fn print_quality(session: &Session, output: Output) -> anyhow::Result<()> 
     }
     let failed: Vec<_> = answers.iter().filter(|answer| answer.error.is_some()).map(|answer| answer.query).collect();
     if !failed.is_empty() {
-        bail!("everything is stored, but these queries failed: {}", failed.join(", "));
+        bail!("all delivered records are stored, but these queries failed: {}", failed.join(", "));
     }
     Ok(())
 }

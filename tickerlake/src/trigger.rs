@@ -38,8 +38,8 @@ Without --function the batches go to the sink in this process, which reads its s
 function's variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
 
 The options are named after the settings of an event source mapping. On AWS, the retry attempts, the
-record age, bisecting, response types and mapping logs need provisioned mode. Bisecting does not count
-as an attempt. A function that cannot be reached, or throttles, is retried forever.
+record age, bisecting and response types need provisioned mode. Bisecting does not count as an attempt.
+An invocation that is throttled or does not reach the function is retried forever.
 
 Examples:
   SINK_BUCKET=my-lake tickerlake trigger -b broker:9092 -t quotes
@@ -49,7 +49,7 @@ Examples:
     --maximum-retry-attempts 3 --on-failure ./given-up
   tickerlake trigger -b 127.0.0.1:9092 --template template.yaml --template-parameter BatchSize=500
 
-Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage.
+Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage, 130 aborted by a second Ctrl-C.
 `tickerlake redrive` invokes the function again with the batches that --on-failure kept.")]
 pub struct TriggerArgs {
     #[command(flatten)]

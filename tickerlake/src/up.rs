@@ -34,7 +34,7 @@ use terminal::numbers::counted;
 const DRAIN_WARNING_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
-/// Run a Kafka-compatible broker, an S3, the event source and the sink until Ctrl-C
+/// Run a Kafka-compatible broker, an S3 server, the event source and the sink until Ctrl-C
 #[command(after_help = "\
 Then, in other terminals:
   producer -b 127.0.0.1:9092 quotes.csv
@@ -51,7 +51,7 @@ The broker keeps its records in memory and loses them when it stops; the lake re
 
 Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage, 130 aborted by a second Ctrl-C.")]
 pub struct UpArgs {
-    /// Port of the broker on this machine; 0 selects a free one
+    /// Port of the embedded broker; 0 selects a free one
     #[arg(long, default_value = "9092", help_heading = "Kafka")]
     port: u16,
     /// Topic to create and store
@@ -67,7 +67,7 @@ pub struct UpArgs {
     /// Folder of the lake; the objects are plain files below DIR/tickerlake/data
     #[arg(long, value_name = "DIR", default_value = "./lake", help_heading = "Lake")]
     dir: PathBuf,
-    /// Port of the S3 on this machine; 0 selects a free one
+    /// Port of the embedded S3; 0 selects a free one
     #[arg(long, default_value = "9900", help_heading = "Lake")]
     s3_port: u16,
     /// Format of the output

@@ -32,7 +32,7 @@ pub(super) struct GroupWriter {
     /// First offsets of the objects that are being read.
     reading: BTreeSet<i64>,
     listing: bool,
-    /// Range of `records` that is being put.
+    /// Range of `records` in the object that is being put; empty if none is.
     putting: Range<usize>,
     /// Highest offset in the objects that have been read, if any.
     pub(super) high_watermark: Option<i64>,
@@ -129,7 +129,8 @@ impl GroupWriter {
         self.put_next(records, ledger, span)
     }
 
-    /// Reads the object that already exists under the key to put, before anything else is put.
+    /// Handles a conditional put that failed: requests the object that exists under the key. Nothing else is put until the
+    /// object has been read.
     pub(super) fn on_key_exists(&mut self, first: i64) -> Vec<Request> {
         self.putting = 0..0;
         self.reading.insert(first);

@@ -8,9 +8,9 @@
 //!
 //! Within a group (the records whose objects share an object prefix), objects form a sequence. Each object begins with
 //! the group's first record after the previous object and is named after the offset of that record. Every writer starts
-//! from a state that was true at some time, and continues the same sequence. Two writers whose batches differ only in
-//! where they end arrive at the same key: the first writer creates the object, and the second one reads it. **A writer
-//! drops a record only after it has seen an equal record in a stored object.**
+//! from a view of the ledger and the objects that was correct when the writer read it, and continues the same sequence.
+//! Two writers whose batches differ only in where they end arrive at the same key: the first writer creates the object,
+//! and the second one reads it. **A writer drops a record only after it has seen an equal record in a stored object.**
 //!
 //! The partition's [`Ledger`] records how far these sequences reach. The protocol reads the ledger before it puts the
 //! first object and replaces the ledger after the last one. The next batch then begins at the ledger's `next` and does
@@ -236,7 +236,9 @@ impl<'a> CommitProtocol<'a> {
             (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::Written(version)) => {
                 Ok(self.on_ledger_written(version.clone()))
             }
-            (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::Conflict) => Ok(self.on_ledger_conflict()),
+            (Request::CreateLedger(_) | Request::ReplaceLedger(..), Answer::PreconditionFailed) => {
+                Ok(self.on_ledger_conflict())
+            }
             (Request::ListObjects { group, .. }, Answer::Objects(firsts)) => {
                 let requests = self.writers[*group].on_objects_listed(firsts, &self.records, &self.ledger, self.span);
                 Ok(self.commit_if_stored(requests))
@@ -250,7 +252,7 @@ impl<'a> CommitProtocol<'a> {
                 let requests = self.writers[*group].on_object_written(&self.records, &self.ledger, self.span);
                 Ok(self.commit_if_stored(requests))
             }
-            (Request::PutObject { group, records }, Answer::Conflict) => {
+            (Request::PutObject { group, records }, Answer::PreconditionFailed) => {
                 Ok(self.writers[*group].on_key_exists(self.records[records[0]].offset))
             }
             (request, answer) => unreachable!("{answer:?} does not answer {request:?}"),
@@ -397,7 +399,7 @@ mod tests {
         let written = Answer::Written(Version::new());
         protocol.answer(&puts[0], &written).unwrap();
         let commit = protocol.answer(&puts[1], &written).unwrap();
-        assert_eq!(protocol.answer(&commit[0], &Answer::Conflict).unwrap(), [Request::ReadLedger]);
+        assert_eq!(protocol.answer(&commit[0], &Answer::PreconditionFailed).unwrap(), [Request::ReadLedger]);
         assert_eq!(protocol.answer(&Request::ReadLedger, &Answer::Absent), Err(CommitError::LedgerDeleted));
     }
 

@@ -12,10 +12,10 @@ pub type Version = String;
 pub enum Request {
     /// Read the partition's ledger. The answer is [`Answer::Ledger`] or [`Answer::Absent`].
     ReadLedger,
-    /// Write the ledger if it does not exist. The answer is [`Answer::Written`] or [`Answer::Conflict`].
+    /// Write the ledger if it does not exist. The answer is [`Answer::Written`] or [`Answer::PreconditionFailed`].
     CreateLedger(Ledger),
     /// Write the ledger if the stored one still has this version. The answer is [`Answer::Written`] or
-    /// [`Answer::Conflict`].
+    /// [`Answer::PreconditionFailed`].
     ReplaceLedger(Ledger, Version),
     /// Check whether the partition has an object in a group. The answer is [`Answer::Objects`], with at least one first
     /// offset if an object exists.
@@ -41,7 +41,7 @@ pub enum Request {
         first: i64,
     },
     /// Create an object, named after the offset of its first record, if its key does not exist. The answer is
-    /// [`Answer::Written`] or [`Answer::Conflict`].
+    /// [`Answer::Written`] or [`Answer::PreconditionFailed`].
     PutObject {
         /// Index of the group in the batch.
         group: usize,
@@ -61,7 +61,7 @@ pub enum Answer<'o> {
     Written(Version),
     /// The storage has not written the ledger or object: its key already exists, or the stored ledger no longer has the
     /// required version.
-    Conflict,
+    PreconditionFailed,
     /// First offsets of the objects found.
     Objects(&'o [i64]),
     /// The offsets and lines of an object, in the object's order.

@@ -54,7 +54,7 @@ impl Batcher {
             // The new batch is not full: with a batch size of 1, there would have been no open batch to split.
             return self.open.replace(OpenBatch::new(last, empty_size, now())).map(|open| open.batch);
         }
-        if open.records >= self.limits.batch_size { self.take() } else { None }
+        if open.records >= self.limits.batch_size { self.close() } else { None }
     }
 
     /// Returns the time at which the open batch's window ends, or `None` if no batch is open.
@@ -62,8 +62,13 @@ impl Batcher {
         self.open.as_ref().map(|open| open.since + self.limits.window)
     }
 
+    /// Closes the open batch if its window has ended, and returns it.
+    pub(crate) fn close_if_due(&mut self, now: Instant) -> Option<Batch> {
+        if self.due().is_some_and(|due| due <= now) { self.close() } else { None }
+    }
+
     /// Closes the open batch, if any, and returns it.
-    pub(crate) fn take(&mut self) -> Option<Batch> {
+    pub(crate) fn close(&mut self) -> Option<Batch> {
         self.open.take().map(|open| open.batch)
     }
 
@@ -155,7 +160,7 @@ mod tests {
         assert_eq!(batcher.due(), Some(opened + Duration::from_millis(500)), "counted from the first record");
         assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), || opened).unwrap().records(), 3);
         assert_eq!(batcher.due(), None);
-        assert!(batcher.take().is_none());
+        assert!(batcher.close().is_none());
     }
 
     #[test]
@@ -165,7 +170,7 @@ mod tests {
         assert!(batcher.add(&record(0, 0, b"{}"), [].into_iter(), Instant::now).is_none());
         assert_eq!(batcher.add(&record(0, 1, &large), [].into_iter(), Instant::now).unwrap().records(), 1);
         assert_eq!(batcher.add(&record(0, 2, b"{}"), [].into_iter(), Instant::now).unwrap().records(), 1);
-        assert_eq!(batcher.take().unwrap().next_offsets().collect::<Vec<_>>(), [("quotes", 0, 3)]);
+        assert_eq!(batcher.close().unwrap().next_offsets().collect::<Vec<_>>(), [("quotes", 0, 3)]);
     }
 
     #[test]
@@ -176,7 +181,7 @@ mod tests {
         }
         batcher.drop_partition("quotes", 0);
         assert!(batcher.add(&record(1, 8, b"{}"), [].into_iter(), Instant::now).is_none());
-        assert_eq!(batcher.take().unwrap().next_offsets().collect::<Vec<_>>(), [("quotes", 1, 9)]);
+        assert_eq!(batcher.close().unwrap().next_offsets().collect::<Vec<_>>(), [("quotes", 1, 9)]);
         assert!(batcher.add(&record(0, 5, b"{}"), [].into_iter(), Instant::now).is_none());
         batcher.drop_partition("quotes", 0);
         assert_eq!(batcher.due(), None);
@@ -197,7 +202,7 @@ mod tests {
                 next[*partition as usize] += 1;
                 batches.extend(batcher.add(&record(*partition, offset, value), [].into_iter(), Instant::now));
             }
-            batches.extend(batcher.take());
+            batches.extend(batcher.close());
             let mut seen = [0_i64; 12];
             for (index, batch) in batches.iter().enumerate() {
                 let event = text(batch);

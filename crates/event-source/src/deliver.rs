@@ -80,7 +80,7 @@ impl Deliverer {
             self.progress.failed();
             tracing::warn!(topic, partition, first_offset, records, %error, "invocation failed");
         }
-        let consequence = retry.record(outcome);
+        let consequence = retry.apply(outcome);
         if let Some(mut done) = consequence.done {
             for (topic, partition) in self.in_flight.lost() {
                 done.drop_partition(&topic, partition);
@@ -179,7 +179,7 @@ pub(crate) struct Judgement {
 pub(crate) enum Failure {
     #[error(transparent)]
     Invoke(#[from] InvokeError),
-    #[error("the function reported failed records: {0}")]
+    #[error("number of failed records that the function reported: {0}")]
     Items(usize),
     #[error("the function's response is not a partial batch response: {0}")]
     Response(#[from] serde_json::Error),

@@ -32,7 +32,7 @@ pub trait Function: fmt::Display + Send + Sync {
     /// [`InvokeError`] unless the function is known to have succeeded.
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError>;
 
-    /// Invokes the function with an event of at most [`MAX_PAYLOAD`](crate::MAX_PAYLOAD) bytes, for at most `timeout`.
+    /// Invokes the function with an event of at most [`MAX_PAYLOAD`] bytes, for at most `timeout`.
     ///
     /// # Errors
     /// [`InvokeError`] unless the function is known to have succeeded.
@@ -158,7 +158,7 @@ pub enum InvokeError {
     /// The event exceeds Lambda's payload limit, so the function is not invoked. Only an event with a single record can
     /// be this large.
     #[error(
-        "RequestEntityTooLarge: the event is {size} bytes long, but Lambda accepts at most {MAX_PAYLOAD}; set --maximum-retry-attempts to discard its record"
+        "RequestEntityTooLarge: the event is {size} bytes long, but Lambda accepts at most {MAX_PAYLOAD} bytes; set --maximum-retry-attempts to discard its record"
     )]
     TooLarge {
         /// Size of the event in bytes.

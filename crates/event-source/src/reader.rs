@@ -187,8 +187,8 @@ impl Reader<'_> {
         }
         // With a window of 0, a batch is closed once no fetched record is left.
         let no_window = self.subscription.deliverer.settings.limits.window.is_zero();
-        if self.ready.is_empty() && self.batcher.due().is_some_and(|due| due <= now) && (self.drained || !no_window) {
-            self.ready.extend(self.batcher.take());
+        if self.ready.is_empty() && (self.drained || !no_window) {
+            self.ready.extend(self.batcher.close_if_due(now));
         }
         if let Some(batch) = self.ready.pop_front() {
             // Called on this thread because rebalance callbacks run on it too: every partition revoked from now on

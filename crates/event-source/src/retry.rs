@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The pieces of a batch are delivered in order, one at a time, so that a partition's records stay in order even after
-//! failures. Splitting uses up no attempts (AWS documents this for Kinesis and DynamoDB streams). Otherwise, a large
+//! failures. Splitting uses up no attempts (AWS documents this for streams of Kinesis and `DynamoDB`). Otherwise, a large
 //! batch would be discarded before its one bad record was found.
 
 use std::collections::VecDeque;
@@ -142,7 +142,7 @@ impl Retry {
     }
 
     /// Records the outcome of an invocation with the records that [`Retry::current`] returned.
-    pub(crate) fn record(&mut self, outcome: Outcome) -> Consequence {
+    pub(crate) fn apply(&mut self, outcome: Outcome) -> Consequence {
         let Some(mut piece) = self.pieces.pop_front() else {
             return Consequence::default();
         };
@@ -154,14 +154,14 @@ impl Retry {
                 self.pieces.push_front(piece);
                 Consequence { backoff, ..Consequence::default() }
             }
-            Outcome::Failed => self.failed(piece),
+            Outcome::Failed => self.after_failure(piece),
             Outcome::Partial(items) => {
                 // As on AWS, an item that is not in the batch fails the whole batch.
                 let Some((done, rest)) = split_at_items(&piece.batch, &items) else {
-                    return self.failed(piece);
+                    return self.after_failure(piece);
                 };
                 if done.is_empty() {
-                    return self.failed(piece);
+                    return self.after_failure(piece);
                 }
                 // The rest is a new piece, because the function has made progress.
                 self.push_front(rest);
@@ -170,7 +170,7 @@ impl Retry {
         }
     }
 
-    fn failed(&mut self, mut piece: Piece) -> Consequence {
+    fn after_failure(&mut self, mut piece: Piece) -> Consequence {
         let records = piece.batch.records();
         if self.policy.bisect && records > 1 {
             let (first, second) = piece.batch.split(records / 2);
@@ -263,7 +263,7 @@ mod tests {
             let offsets: Vec<i64> = offsets(current).into_iter().map(|(_, offset)| offset).collect();
             let fails = offsets.iter().any(|offset| bad.contains(offset));
             tried.push(offsets);
-            given_up.extend(retry.record(if fails { Outcome::Failed } else { Outcome::Success }).given_up);
+            given_up.extend(retry.apply(if fails { Outcome::Failed } else { Outcome::Success }).given_up);
             assert!(tried.len() < 1_000, "the retries do not end");
         }
         (tried, given_up)
@@ -272,11 +272,11 @@ mod tests {
     #[test]
     fn failed_batch_is_retried_whole_with_longer_backoffs() {
         let mut retry = Retry::new(batch(&[(0, 1, 0), (0, 2, 0)]), RetryPolicy::default());
-        let backoffs: Vec<_> = (0..100).map(|_| retry.record(Outcome::Failed).backoff).collect();
+        let backoffs: Vec<_> = (0..100).map(|_| retry.apply(Outcome::Failed).backoff).collect();
         assert_eq!(backoffs[..3], [FIRST_BACKOFF, FIRST_BACKOFF * 2, FIRST_BACKOFF * 4]);
         assert_eq!(backoffs[99], MAX_BACKOFF);
         assert_eq!(retry.current().map(Batch::records), Some(2));
-        assert_eq!(retry.record(Outcome::Success).done.map(|done| done.records()), Some(2));
+        assert_eq!(retry.apply(Outcome::Success).done.map(|done| done.records()), Some(2));
         assert!(retry.current().is_none());
     }
 
@@ -302,7 +302,7 @@ mod tests {
     fn invocation_that_did_not_run_uses_up_no_attempt() {
         let mut retry = Retry::new(batch(&[(0, 1, 0), (0, 2, 0)]), policy(Some(0), true));
         for _ in 0..50 {
-            assert!(retry.record(Outcome::NotInvoked).given_up.is_none());
+            assert!(retry.apply(Outcome::NotInvoked).given_up.is_none());
             assert_eq!(retry.current().map(Batch::records), Some(2));
         }
     }
@@ -310,11 +310,11 @@ mod tests {
     #[test]
     fn partial_response_keeps_from_the_first_failed_record() {
         let mut retry = Retry::new(batch(&[(0, 10, 0), (1, 5, 0), (0, 11, 0), (0, 12, 0)]), policy(Some(0), false));
-        let consequence = retry.record(Outcome::Partial(vec![item("quotes-0", 12), item("quotes-0", 11)]));
+        let consequence = retry.apply(Outcome::Partial(vec![item("quotes-0", 12), item("quotes-0", 11)]));
         assert_eq!(consequence.done.map(|done| offsets(&done)), Some(vec![(0, 10), (1, 5)]));
         assert_eq!(retry.current().map(offsets), Some(vec![(0, 11), (0, 12)]));
         // No progress: this counts as a failure.
-        let consequence = retry.record(Outcome::Partial(vec![item("quotes-0", 11)]));
+        let consequence = retry.apply(Outcome::Partial(vec![item("quotes-0", 11)]));
         assert_eq!(consequence.given_up.map(|lost| offsets(&lost.batch)), Some(vec![(0, 11), (0, 12)]));
     }
 
@@ -322,7 +322,7 @@ mod tests {
     fn unknown_item_fails_the_whole_batch() {
         for unknown in [item("quotes-0", 7), item("quotes-1", 1), item("quote-0", 1), item("quotes-00", 1)] {
             let mut retry = Retry::new(batch(&[(0, 1, 0), (0, 2, 0)]), RetryPolicy::default());
-            let consequence = retry.record(Outcome::Partial(vec![item("quotes-0", 2), unknown.clone()]));
+            let consequence = retry.apply(Outcome::Partial(vec![item("quotes-0", 2), unknown.clone()]));
             assert!(consequence.done.is_none(), "{unknown:?}");
             assert_eq!(retry.current().map(Batch::records), Some(2));
         }
@@ -346,14 +346,14 @@ mod tests {
         assert_eq!(offsets(&old.batch), [(0, 6), (1, 3)]);
         assert_eq!(retry.committable("quotes", 0, 7), 5);
         assert_eq!(retry.committable("quotes", 1, 4), 4);
-        retry.record(Outcome::Success);
+        retry.apply(Outcome::Success);
         assert_eq!(retry.committable("quotes", 0, 7), 7);
     }
 
     #[test]
     fn revoked_partition_is_not_retried() {
         let mut retry = Retry::new(batch(&[(0, 1, 0), (1, 5, 0)]), policy(None, true));
-        retry.record(Outcome::Failed);
+        retry.apply(Outcome::Failed);
         retry.drop_partition("quotes", 0);
         assert_eq!(retry.current().map(offsets), Some(vec![(1, 5)]));
         retry.drop_partition("quotes", 1);
@@ -391,7 +391,7 @@ mod tests {
                         Outcome::Partial(vec![item(&format!("quotes-{partition}"), offset)])
                     }
                 };
-                let consequence = retry.record(outcome);
+                let consequence = retry.apply(outcome);
                 let gone = consequence.done.into_iter().chain(consequence.given_up.map(|lost| lost.batch));
                 settled.extend(gone.flat_map(|batch| offsets(&batch)));
             }

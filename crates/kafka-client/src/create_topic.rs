@@ -33,7 +33,7 @@ pub enum CreateTopicError {
     /// Connecting to the brokers failed.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
-    /// The broker rejected the request.
+    /// The request failed, or the broker rejected it.
     #[error("failed to create topic `{topic}` at {servers}: {reason}")]
     Rejected { servers: String, topic: Topic, reason: String },
 }
@@ -41,7 +41,7 @@ pub enum CreateTopicError {
 /// Creates `topic` with `partitions` partitions and the broker's default replication factor, unless it exists.
 ///
 /// # Errors
-/// [`CreateTopicError`] if the client cannot connect, or the broker rejects the request.
+/// [`CreateTopicError`] if the client cannot connect, the request fails, or the broker rejects it.
 pub async fn create_topic(settings: &Settings, topic: &Topic, partitions: u32) -> Result<Created, CreateTopicError> {
     let rejected = |reason: String| CreateTopicError::Rejected {
         servers: settings.servers().to_owned(),

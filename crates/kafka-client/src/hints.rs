@@ -32,7 +32,7 @@ impl Operation {
                 "; the user (-X sasl.username) needs DESCRIBE on the topic, and WRITE to send to it or READ to read it"
             }
             (Self::Produce, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition)) => {
-                "; the topic may have been deleted"
+                "; the topic may have been deleted; `producer --create-topic N` creates it again"
             }
             (Self::ConsumeInGroup, Some(Code::TopicAuthorizationFailed)) => {
                 "; the user (-X sasl.username) needs READ on the topic"

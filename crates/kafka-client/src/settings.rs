@@ -22,7 +22,7 @@ pub struct Settings {
     gapless: bool,
 }
 
-/// Reason that settings cannot be used. Each message names the argument to change.
+/// Reason that settings cannot be used. Each message names the argument or setting to change.
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// No broker is given.
@@ -34,13 +34,13 @@ pub enum SettingsError {
     /// A line of the file has an invalid escape.
     #[error("--config {}: {source}", path.display())]
     FileSyntax { path: PathBuf, source: EscapeError },
-    /// The file has a setting of Java's client that cannot be translated.
+    /// The file has a setting of the Java client that cannot be translated.
     #[error("--config {}: {source}", path.display())]
     FileSetting { path: PathBuf, source: JavaSettingError },
     /// An argument is not of the form KEY=VALUE.
     #[error("-X {0}: expected KEY=VALUE")]
     Syntax(String),
-    /// An argument is a setting of Java's client that cannot be translated.
+    /// An argument is a setting of the Java client that cannot be translated.
     #[error("-X {0}")]
     ArgumentSetting(#[source] JavaSettingError),
     /// librdkafka rejects a key or its value.

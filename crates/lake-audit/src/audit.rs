@@ -35,7 +35,7 @@ pub struct Scope {
     pub topic: Option<String>,
     /// The only generation to audit, or `None` for all.
     pub generation: Option<u32>,
-    /// Whether to ignore missing offsets below a partition's first stored offset, unless its ledger declares them as
+    /// `true` to ignore missing offsets below a partition's first stored offset, unless its ledger declares them as
     /// skipped.
     pub from_first: bool,
 }
@@ -263,7 +263,8 @@ impl Auditor<'_> {
             let next = row.last.map_or(0, |last| last + 1).max(ledger.map_or(0, |ledger| ledger.next));
             row.broker = Some(Watermarks { low, high, lag: u64::try_from(high - next.max(low)).unwrap_or(0) });
             if next > high {
-                let text = format!("the partition ends at {high} on the broker, but at {next} in the lake");
+                let text =
+                    format!("the partition ends at offset {high} on the broker, but at offset {next} in the lake");
                 self.report.findings.add(Finding::new(FindingKind::BrokerBehind, &row.partition, text));
             }
         }

@@ -21,7 +21,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Maximum number of offsets between two gaps to read rather than skip, because seeking takes longer.
+/// Maximum number of offsets to read through between two gaps, which is faster than a seek. The reader seeks across a
+/// longer distance.
 const MAX_READ_BETWEEN_GAPS: i64 = 10_000;
 
 /// Error while querying the broker.

@@ -135,7 +135,7 @@ impl Findings {
         self.by_kind.iter().map(|(kind, (shown, count))| (*kind, &shown[..], *count))
     }
 
-    /// Returns `true` if nothing is missing, stored twice or damaged.
+    /// Returns `true` if no finding is a fault of the lake, as [`FindingKind::is_fault`] defines it.
     pub fn is_clean(&self) -> bool {
         self.by_kind.keys().all(|kind| !kind.is_fault())
     }

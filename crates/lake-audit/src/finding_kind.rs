@@ -143,8 +143,8 @@ impl FindingKind {
             ),
             FindingKind::LedgerBehind => (
                 "ledger behind the data",
-                "an invocation is running, or has failed after storing objects; the sink compares these objects when \
-                 their records are delivered again",
+                "no action needed: an invocation is running, or has failed after storing objects; when the records are \
+                 delivered again, the sink skips those that it finds in these objects",
             ),
             FindingKind::NotDelivered => (
                 "not delivered",

@@ -107,7 +107,7 @@ pub(crate) fn check(topic: &str, object: &Object, text: &[u8], mut record: impl 
         if offset < 0 || offset.saturating_sub(object.first).saturating_abs() >= MAX_OBJECT_SPAN {
             problems.add(FindingKind::TooWide, || {
                 format!(
-                    "line {number} has offset {offset}, which is negative or {MAX_OBJECT_SPAN} or more offsets away from \
+                    "line {number} has offset {offset}, which is negative, or at least {MAX_OBJECT_SPAN} offsets away from \
                      {} in the object's name",
                     object.first
                 )

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::objects::Object;
 
-/// Maximum size of an object in bytes, both as stored and decoded. Larger objects are not read. An event has at most 6
-/// MB, and the sink's object for it is less than half of this limit.
+/// Maximum size of an object in bytes, both as stored and decoded. Larger objects are not read. The
+/// sink's objects are less than half as large, because an event has at most 6 MB.
 pub(crate) const MAX_OBJECT_BYTES: u64 = 32 << 20;
 
 /// Reason that an object could not be decoded.
@@ -19,7 +19,7 @@ pub(crate) enum TextError {
     TooLarge,
     #[error("the object was listed, but no longer exists")]
     Gone,
-    #[error("truncated, or not of the codec that the object's name indicates: {0}")]
+    #[error("truncated, or not compressed with the codec that the object's name indicates: {0}")]
     Codec(#[from] std::io::Error),
 }
 

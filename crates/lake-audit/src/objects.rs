@@ -39,7 +39,7 @@ pub(crate) struct Object {
 impl Object {
     pub(crate) fn key(&self) -> String {
         let layout = KeyLayout { codec: self.codec, generation: self.generation, ..KeyLayout::default() };
-        layout.key_in(&self.folder, self.partition, self.first)
+        layout.object_key(&self.folder, self.partition, self.first)
     }
 
     /// Returns the [`KeyLayout::pattern`] of the sink that wrote the object. For a quarantined object, returns only the

@@ -130,8 +130,7 @@ mod tests {
 
     #[test]
     fn other_settings_prevent_a_rebuild() {
-        let mut layout = KeyLayout::default();
-        layout.partition_field = Some("symbol".to_owned());
+        let layout = KeyLayout { partition_field: Some("symbol".to_owned()), ..KeyLayout::default() };
         let error = rebuild(&lost(), &layout).unwrap_err().to_string();
         assert!(error.contains("dt=*/by_symbol=*/*.json.gz") && error.contains("SINK_PARTITION_FIELD"), "{error}");
     }

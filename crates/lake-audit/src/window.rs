@@ -41,7 +41,7 @@ struct Slot {
 pub(crate) struct Duplicate {
     /// Number of the object that contains the earlier line.
     pub(crate) object: u32,
-    /// Whether both lines are equal, according to their hashes.
+    /// `true` if both lines are equal, according to their hashes.
     pub(crate) is_same: bool,
 }
 

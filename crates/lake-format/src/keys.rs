@@ -14,8 +14,8 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::tz::Offset;
+use jiff::ToSpan;
+use jiff::civil::Date;
 use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 
 use crate::InvalidRecord;
@@ -101,8 +101,9 @@ impl Hour {
     }
 
     fn date_and_hour(self) -> (String, i64) {
-        let timestamp = Timestamp::from_second(self.0 * 3600).unwrap_or(Timestamp::UNIX_EPOCH);
-        (Offset::UTC.to_datetime(timestamp).date().to_string(), self.0 % 24)
+        // Not by way of a `Timestamp`, whose last day is 9999-12-30.
+        let date = Date::new(1970, 1, 1).and_then(|epoch| epoch.checked_add(self.0.div_euclid(24).days()));
+        (date.unwrap_or(Date::ZERO).to_string(), self.0 % 24)
     }
 }
 
@@ -179,13 +180,9 @@ impl KeyLayout {
     }
 
     /// Formats the key of the object whose first record has the offset `first_offset`, such as
-    /// `data/quotes/dt=2026-11-21/00003-00000000000000000041.json.gz`.
-    pub fn key(&self, topic: &str, partition: i32, prefix: &ObjectPrefix<'_>, first_offset: i64) -> String {
-        self.key_in(&self.directory(topic, prefix), partition, first_offset)
-    }
-
-    /// Formats the key of an object under an object prefix that [`KeyLayout::directory`] returned.
-    pub fn key_in(&self, directory: &str, partition: i32, first_offset: i64) -> String {
+    /// `data/quotes/dt=2026-11-21/00003-00000000000000000041.json.gz`, in a directory that [`KeyLayout::directory`]
+    /// returned.
+    pub fn object_key(&self, directory: &str, partition: i32, first_offset: i64) -> String {
         format!("{}{first_offset:020}.{}", self.key_prefix_in(directory, partition), self.codec.extension())
     }
 
@@ -249,8 +246,8 @@ impl KeyLayout {
 }
 
 /// Converts a path to a key prefix, which ends in a slash. Removes leading slashes, because S3 would treat a leading
-/// slash as a folder with an empty name. Returns `None` if the path is empty, contains a control character, or has an
-/// empty part, `.` or `..`.
+/// slash as a folder with an empty name. Returns `None` if the path is empty, contains only slashes or a control
+/// character, or has a part that is empty, `.` or `..`.
 pub fn parse_prefix(path: &str) -> Option<String> {
     let path = path.trim_matches('/');
     let is_path = !path.is_empty()
@@ -318,10 +315,13 @@ mod tests {
     fn key_holds_topic_date_partition_and_first_offset() {
         let layout = KeyLayout::default();
         let data = layout.data(Hour::from_timestamp(MOMENT).unwrap(), None);
-        assert_eq!(layout.key("quotes", 3, &data, 41), "data/quotes/dt=2025-11-25/00003-00000000000000000041.json.gz");
+        assert_eq!(
+            layout.object_key(&layout.directory("quotes", &data), 3, 41),
+            "data/quotes/dt=2025-11-25/00003-00000000000000000041.json.gz"
+        );
         let quarantine = layout.quarantine(Hour::from_timestamp(MOMENT + 86_399_000).unwrap());
         assert_eq!(
-            layout.key("quotes", 3, &quarantine, 41),
+            layout.object_key(&layout.directory("quotes", &quarantine), 3, 41),
             "quarantine/quotes/dt=2025-11-25/00003-00000000000000000041.json.gz"
         );
     }
@@ -337,7 +337,7 @@ mod tests {
         };
         let data = layout.data(Hour::from_timestamp(MOMENT + 7 * 3_600_000).unwrap(), Some("oil/gas 50%".into()));
         assert_eq!(
-            layout.key("t", 12, &data, 5),
+            layout.object_key(&layout.directory("t", &data), 12, 5),
             "lake/data/t/dt=2025-11-25/hour=07/by_sector=oil%2Fgas 50%25/g2-00012-00000000000000000005.json.zst"
         );
         assert_eq!(layout.ledger_key("t", 12), "lake/ledger/t/g2-00012.json");
@@ -354,7 +354,7 @@ mod tests {
     fn name_parses_back_into_its_parts() {
         for generation in [0, 7] {
             let layout = KeyLayout { generation, ..KeyLayout::default() };
-            let key = layout.key("quotes", 123_456, &layout.quarantine(Hour::UNKNOWN), 987);
+            let key = layout.object_key(&layout.directory("quotes", &layout.quarantine(Hour::UNKNOWN)), 123_456, 987);
             assert_eq!(parse_name(key.rsplit('/').next().unwrap()), Some((generation, 123_456, 987)));
         }
         for generation in [0, 7] {

@@ -15,8 +15,8 @@ pub enum LedgerError {
     /// The object is not JSON with exactly the fields of a ledger.
     #[error("not a ledger: {0}")]
     Json(#[from] serde_json::Error),
-    /// The gaps are empty, overlap, touch or are out of order.
-    #[error("not a ledger: its gaps are empty, overlap, touch or are out of order")]
+    /// A gap is empty, or two gaps overlap, touch or are out of order.
+    #[error("not a ledger: a gap is empty, or two gaps overlap, touch or are out of order")]
     Gaps,
 }
 

@@ -1,4 +1,4 @@
-//! Runs statements.
+//! Executes SQL statements and collects their rows.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;

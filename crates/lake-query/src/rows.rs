@@ -104,7 +104,8 @@ pub struct ObjectError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowError {
-    /// The object's name does not indicate a codec, or its bytes are not text of that codec.
+    /// The object's name does not indicate a codec, or its bytes cannot be decompressed with that codec or are not
+    /// UTF-8.
     #[error(transparent)]
     Object(#[from] DecodeError),
     /// A line could not be decoded.

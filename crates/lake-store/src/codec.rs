@@ -7,7 +7,7 @@ use lake_format::codec::Codec;
 /// Decodes a whole object. A truncated object is an error; part of its text is never returned.
 ///
 /// # Errors
-/// If the bytes are truncated, are not of this codec, or are not UTF-8.
+/// If the bytes are truncated, cannot be decompressed with this codec, or are not UTF-8.
 pub fn text(codec: Codec, bytes: &[u8]) -> io::Result<String> {
     let mut text = String::new();
     codec.reader(bytes)?.read_to_string(&mut text)?;
@@ -18,7 +18,8 @@ pub fn text(codec: Codec, bytes: &[u8]) -> io::Result<String> {
 /// whose last line may lack a line feed. Returns `None` if the first line of an uncompressed object is incomplete.
 ///
 /// # Errors
-/// If the bytes are not of this codec, are not UTF-8, or, in a compressed object, end within the line.
+/// If the bytes cannot be decompressed with this codec or are not UTF-8, or if the bytes of a compressed object end
+/// within the first line.
 pub fn first_line(codec: Codec, bytes: &[u8], whole: bool) -> io::Result<Option<String>> {
     let mut line = String::new();
     BufReader::new(codec.reader(bytes)?).read_line(&mut line)?;

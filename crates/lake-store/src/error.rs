@@ -8,7 +8,7 @@ use object_store::path::Path;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The lake's prefix, a topic or a key contains something that an object key cannot contain.
+    /// The lake's prefix, a topic or a key is not a valid [`Path`], for example because one of its parts is empty.
     #[error("{key:?} cannot be part of an object key")]
     Key {
         /// The rejected key or prefix.
@@ -43,7 +43,7 @@ pub enum DecodeError {
     /// The object's name does not indicate a codec.
     #[error("the object's name does not end in .json, .json.gz or .json.zst")]
     UnknownCodec,
-    /// The bytes are truncated, are not of the codec, or are not UTF-8.
+    /// The bytes are truncated, cannot be decompressed with the codec, or are not UTF-8.
     #[error(transparent)]
     Bytes(#[from] io::Error),
 }

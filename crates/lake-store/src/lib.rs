@@ -12,12 +12,12 @@
 mod backend;
 pub mod codec;
 mod error;
-mod listing;
-mod reader;
+mod lake;
+mod raw_access;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use backend::{bucket, folder};
 pub use error::{DecodeError, StoreError};
-pub use listing::{Area, DT, Day, Lake, Object, Partitioned};
-pub use reader::TopicObject;
+pub use lake::{Area, DT, Day, Lake, Object, Partitioned};
+pub use raw_access::TopicObject;

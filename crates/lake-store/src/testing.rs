@@ -15,7 +15,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use crate::listing::Lake;
+use crate::lake::Lake;
 
 /// An in-memory store that records its requests.
 #[derive(Clone, Debug, Default)]

@@ -16,7 +16,7 @@ pub enum EventError {
     /// The event is not valid JSON, or its JSON is not that of a Kafka event.
     #[error("not an event of a Kafka event source: {0}")]
     Json(#[from] serde_json::Error),
-    /// The field `eventSource` names another service.
+    /// The field `eventSource` names a different service.
     #[error("not an event of a Kafka event source: eventSource is {0:?}, not \"SelfManagedKafka\" or \"aws:kafka\"")]
     EventSource(String),
     /// The partition or the offset of a record is outside Kafka's range.

@@ -1,6 +1,7 @@
-//! Helpers that the `producer` and `tickerlake` command lines share: exit codes, signals, and the formatting of numbers
+//! Helpers that the `producer` and `tickerlake` command lines share: exit codes, signals, the given command, and the formatting of numbers
 //! and errors.
 
+pub mod arguments;
 pub mod errors;
 pub mod exit_code;
 pub mod numbers;

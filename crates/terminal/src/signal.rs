@@ -10,8 +10,8 @@ use crate::exit_code::INTERRUPTED;
 /// twice.
 const SAME_SIGNAL_WITHIN: Duration = Duration::from_millis(500);
 
-/// Returns a token that the first Ctrl-C or SIGTERM cancels. A second signal exits the process at once, with
-/// [`INTERRUPTED`].
+/// Returns a token that the first Ctrl-C or SIGTERM cancels. Further signals are ignored for 500 ms. After that, the
+/// next signal exits the process at once, with [`INTERRUPTED`].
 ///
 /// # Panics
 /// If called outside a Tokio runtime.

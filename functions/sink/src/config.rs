@@ -3,9 +3,9 @@
 use std::num::ParseIntError;
 use std::str::{FromStr, ParseBoolError};
 
-use lake_format::codec::{Codec, UnknownCodec};
+use lake_format::codec::UnknownCodec;
 use lake_format::columns::{Columns, ParseColumnsError};
-use lake_format::keys::{self, KeyLayout, PartitionBy, UnknownPartitionBy};
+use lake_format::keys::{self, KeyLayout, UnknownPartitionBy};
 use lake_format::record_line;
 
 /// Settings of the sink. The comment on each field names its environment variables.
@@ -42,7 +42,7 @@ pub enum ConfigError {
 /// Reason that the value of a setting is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
-    /// `SINK_PREFIX` is not a relative path, has an empty part, `.` or `..`, or contains a control character.
+    /// `SINK_PREFIX` contains only slashes, has a part that is empty, `.` or `..`, or contains a control character.
     #[error("expected a relative path without `.` or `..`, such as `lake` or `raw/quotes`")]
     Prefix,
     /// `SINK_COMPRESSION` is not the name of a codec.
@@ -142,6 +142,9 @@ fn parse<T: FromStr<Err: Into<InvalidSetting>>>(variable: &'static str, value: S
 
 #[cfg(test)]
 mod tests {
+    use lake_format::codec::Codec;
+    use lake_format::keys::PartitionBy;
+
     use super::*;
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {

@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
     match runtime.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "runtime failed");
+            tracing::error!(%error, "Lambda runtime failed");
             ExitCode::FAILURE
         }
     }
@@ -74,7 +74,7 @@ fn log_partition_error(request_id: &str, error: &PartitionError) {
         last_offset,
         records,
         error = %cause,
-        "failed to store partition"
+        "failed to store a partition's records"
     );
 }
 

@@ -158,8 +158,8 @@ pub struct FeedArgs {
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Order and pace")]
     pub speed: Option<f64>,
 
-    /// Time to wait for the last records of an earlier run before continuing after them; `None` starts at the first
-    /// row. Not read from the command line: a command with `--resume` sets this field.
+    /// Time that must pass without a new row of the feed in the topic before a resumed feed continues; `None` starts at
+    /// the first row. Not read from the command line: a command with `--resume` sets this field.
     #[arg(skip)]
     pub resume: Option<Duration>,
 

@@ -52,7 +52,7 @@ impl DeliveryTracker {
         self.settled.load(Ordering::Acquire)
     }
 
-    /// Takes the delivered records by partition, leaving an empty map.
+    /// Takes the delivery counts and offsets of each partition, leaving an empty map.
     pub(super) fn take_delivered(&self) -> Delivered {
         std::mem::take(&mut self.state().delivered)
     }

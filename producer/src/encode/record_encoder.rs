@@ -10,7 +10,7 @@ use crate::plan::bar::Bar;
 use crate::plan::date_format::DateFormat;
 use crate::plan::date_guess::is_plausible;
 use crate::plan::moment::{LocalTimeError, Moment, Zone, write_date, write_instant};
-use crate::plan::number_format::NumberFormat;
+use crate::plan::number_format::{NumberFormat, is_missing};
 use crate::plan::{Column, Dates, Kind, ReadingPlan, RecordPlan, TimeFormat};
 
 /// The identity of an encoded row.
@@ -101,7 +101,7 @@ impl RecordEncoder {
     pub fn encode<'a>(&'a self, row: &'a Row, record: usize, json: &mut Vec<u8>) -> Result<Option<Quote<'a>>, Reject> {
         let cells = self.cells(row)?;
         let Some(record) = self.records.get(record) else { return Ok(None) };
-        if !record.needs.is_empty() && record.needs.iter().all(|&column| cells.get(column).trim().is_empty()) {
+        if !record.needs.is_empty() && record.needs.iter().all(|&column| is_missing(cells.get(column).trim())) {
             return Ok(None);
         }
         json.clear();

@@ -52,7 +52,7 @@ pub struct Feed {
     options: PlanOptions,
     resume: Option<Duration>,
     simulation: Option<Simulation>,
-    /// Path of each input's rejects file; `None` for an input that was named before.
+    /// Path of each input's rejects file; `None` for a repeated input.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
@@ -197,8 +197,8 @@ impl Feed {
         &self.options
     }
 
-    /// Returns the time to wait for the last records of an earlier run before continuing after them; `None` if the feed
-    /// starts at the first row.
+    /// Returns the time that must pass without a new row of the feed in the topic before a resumed feed continues, or
+    /// `None` if the feed starts at the first row.
     #[must_use]
     pub(crate) fn resume(&self) -> Option<Duration> {
         self.resume
@@ -216,7 +216,7 @@ impl Feed {
         self.repeat == Repeat::Forever || self.inputs.iter().any(|input| matches!(input, Input::Followed(_)))
     }
 
-    /// Returns the path of each input's rejects file; `None` for an input that was named before.
+    /// Returns the path of each input's rejects file; `None` for a repeated input.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
     }

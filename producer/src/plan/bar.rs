@@ -121,11 +121,7 @@ pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
     }
     let repeats = gaps.remove(&0).unwrap_or(0);
     let total: usize = gaps.values().sum();
-    let times: std::collections::BTreeSet<i64> =
-        spots.iter().filter(|spot| spot.has_time).map(|spot| spot.micros.rem_euclid(DAY * 1_000_000)).collect();
-    let is_intraday = times.len() > 2
-        || (times.len() == 2 && !are_an_hour_apart(&times))
-        || is_one_instant_of_many(&times, spots, total);
+    let is_intraday = has_several_a_day(&by_symbol) || is_single_time(spots);
     if !is_intraday {
         return by_day(&gaps, total);
     }
@@ -133,34 +129,38 @@ pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
         return Bar::Tick;
     }
     let shortest = gaps.keys().copied().reduce(greatest_common_divisor).unwrap_or(0);
+    let is_rarely_repeated = repeats <= (total / 10).max(1);
     let usual = gaps.iter().max_by_key(|(_, count)| **count);
     match usual {
-        Some((&gap, &count)) if gap == shortest && count * 2 >= total && repeats * 10 <= total => {
+        Some((&gap, &count)) if gap == shortest && count * 2 >= total && is_rarely_repeated => {
             of_seconds(gap).unwrap_or(Bar::Tick)
         }
         // Quiet markets have gaps of several bars, but never of a part of one.
-        Some((&gap, _)) if shortest >= 60_000_000 && gap / shortest <= 10 && repeats == 0 => {
+        Some((&gap, _)) if shortest >= 60_000_000 && gap / shortest <= 10 && is_rarely_repeated => {
             of_seconds(shortest).unwrap_or(Bar::Tick)
         }
         _ => Bar::Tick,
     }
 }
 
-/// Midnight of a market's zone is at two times of the day in UTC, with and without daylight saving.
-fn are_an_hour_apart(times: &std::collections::BTreeSet<i64>) -> bool {
-    times.iter().zip(times.iter().skip(1)).all(|(one, next)| next - one == 3_600_000_000)
+/// Returns `true` if a symbol has rows at different times of the same day. Daily bars have one row a day, at midnight or
+/// when the market closes.
+fn has_several_a_day(by_symbol: &BTreeMap<&str, Vec<i64>>) -> bool {
+    let day = |micros: i64| micros.div_euclid(DAY * 1_000_000);
+    by_symbol.values().any(|times| times.windows(2).any(|pair| pair[0] != pair[1] && day(pair[0]) == day(pair[1])))
 }
 
-/// A single row with a time of day that is not midnight says nothing of days.
-fn is_one_instant_of_many(times: &std::collections::BTreeSet<i64>, spots: &[Spot], gaps: usize) -> bool {
-    gaps == 0 && times.iter().any(|time| *time != 0) && spots.iter().any(|spot| spot.has_time)
+/// Returns `true` if all rows have one time that is not midnight, which says nothing of days.
+fn is_single_time(spots: &[Spot]) -> bool {
+    let Some(first) = spots.first().filter(|spot| spot.has_time) else { return false };
+    first.micros % (DAY * 1_000_000) != 0 && spots.iter().all(|spot| spot.micros == first.micros)
 }
 
 fn by_day(gaps: &BTreeMap<i64, usize>, total: usize) -> Bar {
     let days = |gap: i64| (gap + DAY * 500_000) / (DAY * 1_000_000);
     let share = |least: i64, most: i64| {
         let within = gaps.iter().filter(|(gap, _)| (least..=most).contains(&days(**gap))).map(|(_, count)| count);
-        total > 0 && within.sum::<usize>() * 10 >= total * 8
+        total >= 3 && within.sum::<usize>() * 10 >= total * 8
     };
     match () {
         () if share(6, 8) => Bar::Of(1, BarUnit::Week),
@@ -201,13 +201,14 @@ mod tests {
         assert_eq!(days(&[21, 14, 7, 0]), "1w");
         assert_eq!(days(&[0, 31, 59, 90, 120]), "1mo");
         assert_eq!(days(&[0, 91, 182, 273]), "3mo");
-        assert_eq!(days(&[0]), "1d");
+        assert_eq!(days(&[0, 7]), "1d", "a single distance decides nothing");
     }
 
     #[test]
     fn midnights_are_days() {
         assert_eq!(found(&[0, DAY, 2 * DAY], true, true), "1d");
-        // New York's midnight before and after the change of clocks.
+        // New York's midnight before and after the change of clocks, and the close of a market.
+        assert_eq!(found(&[57_600, DAY + 57_600, 2 * DAY + 46_800], true, true), "1d");
         assert_eq!(found(&[18_000, DAY + 18_000, 2 * DAY + 14_400], true, true), "1d");
     }
 
@@ -218,6 +219,8 @@ mod tests {
         assert_eq!(found(&[0, 60, 300, 420, 900, 960], true, true), "1m");
         assert_eq!(found(&[0, 1, 3, 8, 9, 20], true, true), "tick");
         assert_eq!(found(&[0, 60, 120, 180], true, false), "tick");
+        assert_eq!(found(&[34_200, 37_800, DAY + 34_200, DAY + 37_800], true, true), "1h");
+        assert_eq!(found(&[34_200], true, true), "tick");
     }
 
     #[test]

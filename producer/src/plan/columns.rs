@@ -17,6 +17,7 @@ use crate::csv::field_name::snake_case;
 pub(super) struct Table<'a> {
     pub(super) titles: &'a [String],
     pub(super) rows: &'a [SampledRow],
+    pub(super) delimiter: u8,
 }
 
 /// How the time of day is written in a column of its own.
@@ -62,6 +63,11 @@ impl<'a> Table<'a> {
         exact.or_else(by_case).or_else(by_key).or_else(by_number)
     }
 
+    /// Returns `true` if single letters name all four prices of a bar.
+    fn has_letters_of_bars(self) -> bool {
+        ["o", "h", "l", "c"].iter().all(|letter| self.titles.iter().any(|title| titles::key(title) == *letter))
+    }
+
     /// Returns the columns whose titles name a role, the strongest first.
     fn ranked(self, role: Role) -> Vec<usize> {
         let mut ranked: Vec<(usize, usize)> = self
@@ -69,6 +75,8 @@ impl<'a> Table<'a> {
             .iter()
             .enumerate()
             .filter_map(|(column, title)| Some((titles::rank(title, role)?, column)))
+            // Single letters are prices only together: C and V are symbols, too.
+            .filter(|(_, column)| titles::key(&self.titles[*column]).len() > 1 || self.has_letters_of_bars())
             .collect();
         ranked.sort_unstable();
         ranked.into_iter().map(|(_, column)| column).collect()
@@ -98,6 +106,9 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Titles of a symbol that mean nothing else: symbol, ticker, ticker symbol.
+const STRONG_TITLES: usize = 3;
+
 /// Finds the column with the symbol; `None` if no column has it.
 pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<usize>, Question> {
     if let Some(name) = &options.symbol_column {
@@ -109,7 +120,8 @@ pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<u
     let found = table.ranked(Role::Symbol).into_iter().find(|&column| has_symbols(table, column));
     let Some(given) = &options.symbol else { return Ok(found) };
     let own = found.and_then(|column| Some((column, table.cells(column).find(|cell| *cell != given)?)));
-    let is_strong = |column: usize| titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < 3);
+    let is_strong =
+        |column: usize| titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
     match own.filter(|(column, _)| is_strong(*column)) {
         Some((column, other)) => Err(Question::new(
             format!(
@@ -125,18 +137,24 @@ pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<u
 /// Returns `true` if the cells can be symbols: not row numbers, prices or dates.
 fn has_symbols(table: Table<'_>, column: usize) -> bool {
     let cells: Vec<&str> = table.cells(column).collect();
-    let number = |cell: &&str| cell.parse::<i64>().ok();
-    let steps = cells
-        .windows(2)
-        .filter(|pair| number(&pair[0]).zip(number(&pair[1])).is_some_and(|(one, next)| next - one == 1));
-    let are_row_numbers = match cells.as_slice() {
-        [only] => *only == "0" || *only == "1",
-        _ => steps.count() * 2 >= cells.len().saturating_sub(1),
-    };
+    let is_strong = titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
+    let are_row_numbers = !is_strong && are_row_numbers(table, column);
     let are_fractions = cells.iter().all(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
     let are_dates = cells.iter().all(|cell| DateFormat::YearMonthDay.read(cell).is_some());
     // A file without rows has nothing but its titles.
     table.rows.is_empty() || !cells.is_empty() && !are_row_numbers && !are_fractions && !are_dates
+}
+
+/// Returns `true` for numbers that count the rows: each is one more than the one before.
+fn are_row_numbers(table: Table<'_>, column: usize) -> bool {
+    let rows = table.rows.iter().filter(|row| row.line.is_some());
+    let numbers: Option<Vec<i64>> = rows.map(|row| row.cell(column).parse().ok()).collect();
+    let Some(numbers) = numbers else { return false };
+    match numbers.as_slice() {
+        [] => false,
+        [only] => matches!(only, 0 | 1),
+        several => several.windows(2).all(|pair| pair[1] - pair[0] == 1),
+    }
 }
 
 /// A column with dates, and what its cells say about their format.
@@ -330,6 +348,7 @@ const RESERVED: [&str; 14] = [
 /// Returns a name for a column without a role that no other field of `used` has, and adds it there.
 pub(super) fn unique_name(title: &str, column: usize, used: &mut Vec<String>, keeps_series: bool) -> String {
     let base = match snake_case(title) {
+        _ if keeps_series && titles::rank(title, Role::Series).is_some() => Role::Series.field().to_owned(),
         name if name.is_empty() => format!("column_{}", column + 1),
         name => name,
     };

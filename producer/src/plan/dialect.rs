@@ -46,7 +46,7 @@ pub(crate) struct Given {
 
 impl Dialect {
     /// Finds the dialect. Returns `None` if the sample has no row.
-    pub(crate) fn find(sample: &Sample, given: Given, latest: Date) -> Option<Self> {
+    pub(crate) fn find(sample: &Sample, given: Given) -> Option<Self> {
         let candidates = match given.delimiter {
             Some(delimiter) => vec![delimiter],
             None => Delimiter::COMMON.to_vec(),
@@ -67,7 +67,7 @@ impl Dialect {
             None => shape.preamble,
         };
         let rows = &rows[start.min(rows.len().saturating_sub(1))..];
-        let (header, header_rows) = header(rows, given.has_header, latest);
+        let (header, header_rows) = header(rows, given.has_header);
         let last_header_line = match header_rows {
             0 => rows.first().and_then(|row| row.line).map_or(0, |line| line - 1),
             // A title may contain a line end, so the row after the header says where the header ends.
@@ -127,7 +127,7 @@ fn is_comment(row: &SampledRow) -> bool {
 }
 
 /// Returns the header and its number of rows.
-fn header(rows: &[SampledRow], has_header: Option<bool>, latest: Date) -> (Header, usize) {
+fn header(rows: &[SampledRow], has_header: Option<bool>) -> (Header, usize) {
     let Some(first) = rows.first() else { return (Header::None, 0) };
     if has_header == Some(false) {
         return (Header::None, 0);
@@ -138,22 +138,25 @@ fn header(rows: &[SampledRow], has_header: Option<bool>, latest: Date) -> (Heade
     {
         return (Header::TitlesAndSymbols { titles, symbols }, rows);
     }
-    if has_header != Some(true) && is_data(first, latest) {
+    if has_header != Some(true) && is_data(first) {
         return (Header::None, 0);
     }
     (Header::Titles(titles(first)), 1)
 }
 
+/// Returns `true` for a number in any format.
+fn is_number(cell: &str) -> bool {
+    let formats = [DecimalSign::Point, DecimalSign::Comma].map(|decimal| NumberFormat { decimal, has_groups: true });
+    formats.iter().any(|format| format.rewrite(cell, false).is_ok())
+}
+
+/// Returns `true` for a date in any format.
+fn is_date(cell: &str) -> bool {
+    DateFormat::ALL.iter().any(|format| format.read(cell).is_some_and(|at| is_plausible(at.date, Date::MAX)))
+}
+
 /// Returns `true` if a row holds data rather than titles: a date, or two numbers.
-fn is_data(row: &SampledRow, latest: Date) -> bool {
-    let is_number = |cell: &str| {
-        [DecimalSign::Point, DecimalSign::Comma]
-            .iter()
-            .any(|&decimal| NumberFormat { decimal, has_groups: true }.rewrite(cell, false).is_ok())
-    };
-    let is_date = |cell: &str| {
-        DateFormat::ALL.iter().any(|format| format.read(cell).is_some_and(|at| is_plausible(at.date, latest)))
-    };
+fn is_data(row: &SampledRow) -> bool {
     let cells = || (0..row.cells.len()).map(|column| row.cell(column)).filter(|cell| !cell.is_empty());
     let numbers = cells().filter(|cell| is_number(cell)).count();
     cells().any(is_date) || numbers >= 2
@@ -172,13 +175,19 @@ fn of_frame(
     }
     let is_titles = |row: &SampledRow| (1..width).all(|column| titles::price_role(row.cell(column)).is_some());
     let is_symbols = |row: &SampledRow| {
-        (1..width).all(|column| !row.cell(column).is_empty() && titles::price_role(row.cell(column)).is_none())
-            && (1..width).all(|column| NumberFormat::default().rewrite(row.cell(column), false).is_err())
+        (1..width).all(|column| {
+            let cell = row.cell(column);
+            !cell.is_empty() && !is_number(cell)
+        }) && !is_date(row.cell(0))
     };
-    let (titles_row, symbols_row) = match () {
-        () if is_titles(one) && is_symbols(two) => (one, two),
-        () if is_symbols(one) && is_titles(two) => (two, one),
-        () => return None,
+    let levels = (titles::key(one.cell(0)), titles::key(two.cell(0)));
+    let (titles_row, symbols_row) = match (is_titles(one), is_titles(two)) {
+        (true, false) if is_symbols(two) => (one, two),
+        (false, true) if is_symbols(one) => (two, one),
+        // Symbols may be words for prices, such as LOW; then the names of the levels decide.
+        (true, true) if levels.0 == "price" || levels.1 == "ticker" => (one, two),
+        (true, true) if levels.0 == "ticker" || levels.1 == "price" => (two, one),
+        _ => return None,
     };
     // The index has its name in a row of its own, or in the column of the levels' names.
     let index_row = three.filter(|row| {
@@ -220,11 +229,10 @@ fn trailing(header: &Header, titles: usize, data: &[&SampledRow]) -> (usize, boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::civil::date;
 
     fn found(text: &str) -> Dialect {
         let sample = Sample { head: text.as_bytes().to_vec(), is_complete: true, ..Sample::default() };
-        Dialect::find(&sample, Given::default(), date(2026, 11, 29)).expect("rows")
+        Dialect::find(&sample, Given::default()).expect("rows")
     }
 
     fn titles(text: &str) -> Vec<String> {
@@ -273,6 +281,19 @@ mod tests {
         assert_eq!((dialect.width, dialect.has_trailing_cell), (3, true));
         let dialect = found("Symbol,Date,Close\nA,2024-01-02,\n");
         assert_eq!((dialect.width, dialect.has_trailing_cell), (3, false));
+    }
+
+    #[test]
+    fn rows_of_data_are_no_symbols() {
+        let text = "Date;Open;Close\n22.10.2019;1330,53;1331,05\n23.10.2019;1317,91;1357,71\n";
+        assert_eq!((titles(text).len(), found(text).last_header_line), (3, 1));
+    }
+
+    #[test]
+    fn symbols_that_are_words_for_prices_are_recognised() {
+        let text = "Price,Close,High\nTicker,LOW,LOW\nDate,,\n2015-01-02,24.2,24.7\n";
+        let Header::TitlesAndSymbols { titles, symbols } = found(text).header else { panic!() };
+        assert_eq!((titles.join(" "), symbols.join(" ")), ("Date Close High".to_owned(), " LOW LOW".to_owned()));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) fn titles(rows: &[SampledRow], width: usize, options: &PlanOptions) -
         };
     }
     let untitled = vec![String::new(); width];
-    let table = Table { titles: &untitled, rows };
+    let table = Table { titles: &untitled, rows, delimiter: b',' };
     let unknown = || {
         let names: Vec<String> = (1..=width).map(|number| format!("c{number}")).collect();
         Question::new(

@@ -12,8 +12,8 @@ use super::moment::{Moment, Zone};
 use super::number_format::{DecimalSign, Evidence, NumberFormat, is_missing};
 use super::options::PlanOptions;
 use super::question::{Question, Questions};
-use super::sample::{MAX_ROWS, Sample, SampledRow};
-use super::symbol_name::{stem, symbol_of_file};
+use super::sample::{Sample, SampledRow};
+use super::symbol_name::{is_word, stem, symbol_of_file};
 use super::titles::{self, Role};
 use super::{Column, Dates, Kind, ReadingPlan, Reason, RecordPlan};
 
@@ -38,9 +38,15 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
         skip_lines: options.skip_lines,
         has_header: (options.no_header || !options.columns.is_empty()).then_some(false),
     };
-    let dialect = Dialect::find(sample, given, options.latest).ok_or(PlanError::Empty)?;
+    let dialect = Dialect::find(sample, given).ok_or(PlanError::Empty)?;
     let rows = data_rows(sample, &dialect);
-    let mut maker = Maker { options, questions: Vec::new(), reasons: Vec::new(), warnings: Vec::new() };
+    let mut maker = Maker {
+        options,
+        questions: Vec::new(),
+        reasons: Vec::new(),
+        warnings: Vec::new(),
+        last_header_line: dialect.last_header_line,
+    };
     let titles = match &dialect.header {
         Header::Titles(titles) | Header::TitlesAndSymbols { titles, .. } => titles[..dialect.width].to_vec(),
         Header::None => match headerless::titles(&rows, dialect.width, options) {
@@ -50,7 +56,7 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
         },
     };
     maker.dialect_reasons(&dialect);
-    let table = Table { titles: &titles, rows: &rows };
+    let table = Table { titles: &titles, rows: &rows, delimiter: dialect.delimiter.byte() };
     let plan = maker.plan(file_name, &dialect, table);
     maker.check_encoding(sample, &plan, table);
     match maker.questions.is_empty() {
@@ -64,7 +70,7 @@ fn data_rows(sample: &Sample, dialect: &Dialect) -> Vec<SampledRow> {
     let is_data = |row: &SampledRow| row.line.is_none_or(|line| line > dialect.last_header_line);
     let width = dialect.width + usize::from(dialect.has_trailing_cell);
     let all = sample.head_rows(dialect.delimiter).into_iter().chain(sample.other_rows(dialect.delimiter));
-    all.filter(|row| is_data(row) && row.cells.len() == width).take(3 * MAX_ROWS).collect()
+    all.filter(|row| is_data(row) && row.cells.len() == width).collect()
 }
 
 struct Maker<'a> {
@@ -72,6 +78,7 @@ struct Maker<'a> {
     questions: Vec<Question>,
     reasons: Vec<Reason>,
     warnings: Vec<String>,
+    last_header_line: u64,
 }
 
 /// The roles of columns, and the records of a row.
@@ -102,6 +109,13 @@ impl Maker<'_> {
         let deciding = plan.columns.iter().enumerate().filter(|(_, column)| !is_text(column.kind));
         let foreign = deciding.flat_map(|(column, _)| table.cells(column)).find(|cell| !cell.is_ascii());
         match foreign {
+            _ if !self.questions.is_empty() => self.questions.insert(
+                0,
+                Question::new(
+                    format!("the file is not UTF-8, and {encoding} is a guess"),
+                    ["--encoding NAME".to_owned()],
+                ),
+            ),
             Some(cell) => self.questions.push(Question::new(
                 format!("the file is not UTF-8, and {encoding} is a guess, by which a cell is {cell}"),
                 [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
@@ -265,6 +279,7 @@ impl Maker<'_> {
             _ if prices.contains_key(&Role::Close) => Vec::new(),
             _ => columns::by_symbol(table.titles.iter().map(|title| titles::symbol_and_role(title))),
         };
+        self.check_titles(table, &prices, &groups);
         let named = self.options.symbol.is_some() || self.options.symbol_from_file_name || symbol.is_some();
         if groups.is_empty() && prices.is_empty() && !named {
             groups = self.wide(table, &taken, file_name);
@@ -290,6 +305,50 @@ impl Maker<'_> {
         Roles { symbol, prices, groups }
     }
 
+    /// Asks about titles of prices that occur twice, and about titles that may be symbols as well as prices.
+    fn check_titles(
+        &mut self,
+        table: Table<'_>,
+        prices: &BTreeMap<Role, usize>,
+        groups: &[(String, BTreeMap<Role, usize>)],
+    ) {
+        if !groups.is_empty() {
+            return;
+        }
+        let keys: Vec<String> = table.titles.iter().map(|title| titles::key(title)).collect();
+        let twice = (0..keys.len())
+            .find(|&at| titles::price_role(&table.titles[at]).is_some() && keys[..at].contains(&keys[at]));
+        let names = || table.titles.iter().map(|title| titles::key(title)).collect::<Vec<_>>().join(",");
+        if let Some(at) = twice {
+            self.questions.push(Question::new(
+                format!("several columns are titled {}", table.label(at)),
+                [format!(
+                    "--skip-lines {} --columns {} (with a name of its own for each)",
+                    self.last_header_line,
+                    names()
+                )],
+            ));
+        }
+        let has_price = [Role::Close, Role::Bid, Role::Ask].iter().any(|role| prices.contains_key(role));
+        let others: Vec<&String> =
+            table.titles.iter().filter(|title| titles::rank(title, Role::Date).is_none()).collect();
+        let may_be_symbols = others.len() > 1 && others.iter().all(|title| titles::is_ticker(title) && !is_word(title));
+        let some_are_no_prices = others.iter().any(|title| titles::price_role(title).is_none());
+        if !prices.is_empty() && !has_price && may_be_symbols && some_are_no_prices && self.options.columns.is_empty() {
+            self.questions.push(Question::new(
+                format!(
+                    "{} may be symbols or prices",
+                    others.iter().map(|title| title.as_str()).collect::<Vec<_>>().join(", ")
+                ),
+                [format!(
+                    "--skip-lines {} --columns {} (with the names that they have)",
+                    self.last_header_line,
+                    names()
+                )],
+            ));
+        }
+    }
+
     /// Recognises a table of closes with a column for each symbol.
     fn wide(
         &mut self,
@@ -298,10 +357,18 @@ impl Maker<'_> {
         file_name: Option<&str>,
     ) -> Vec<(String, BTreeMap<Role, usize>)> {
         let others: Vec<usize> = (0..table.titles.len()).filter(|column| !taken.contains(column)).collect();
-        let is_close =
-            |column: &usize| titles::is_ticker(&table.titles[*column]) && columns::is_number_column(table, *column);
-        let is_named = file_name.and_then(symbol_of_file).is_some();
-        if others.is_empty() || !others.iter().all(is_close) || (others.len() == 1 && is_named) {
+        let is_close = |column: &usize| {
+            titles::is_ticker(&table.titles[*column])
+                && !is_word(&table.titles[*column])
+                && columns::is_number_column(table, *column)
+        };
+        // A single column is named after the symbol of the file, if the file has one.
+        let contradicts = |column: usize| {
+            let symbol = file_name.and_then(symbol_of_file);
+            symbol.is_some_and(|symbol| !symbol.eq_ignore_ascii_case(&table.titles[column]))
+        };
+        let is_other = others.len() == 1 && contradicts(others[0]);
+        if others.is_empty() || !others.iter().all(is_close) || is_other {
             return Vec::new();
         }
         self.reason(
@@ -314,6 +381,8 @@ impl Maker<'_> {
 
     fn numbers(&mut self, table: Table<'_>, roles: &Roles, dates: &Dates) -> NumberFormat {
         let mut evidence = Evidence::default();
+        // A whole number beside `4.005` and no other fraction: a program that pads to three digits would have padded it.
+        let mut is_unpadded = None;
         let priced = roles.prices.values().chain(roles.groups.iter().flat_map(|(_, roles)| roles.values()));
         let priced: Vec<usize> = priced.copied().collect();
         for column in 0..table.titles.len() {
@@ -329,6 +398,10 @@ impl Maker<'_> {
             let numbers = cells().filter(|cell| own.add(cell, true)).count();
             // Text with a comma says nothing of numbers.
             if priced.contains(&column) || (numbers > 0 && numbers == cells().count()) {
+                if own.ambiguous_point.is_some() && own.point.is_none() {
+                    let whole = |cell: &&str| cell.parse::<u64>().is_ok_and(|number| number > 0);
+                    is_unpadded = is_unpadded.or(cells().find(whole).map(|_| own.ambiguous_point.clone()).flatten());
+                }
                 evidence.merge(own);
             }
         }
@@ -337,7 +410,14 @@ impl Maker<'_> {
             return NumberFormat { decimal, has_groups: true };
         }
         let ask = |problem: String| Question::new(problem, ["--decimal point", "--decimal comma"]);
+        let is_european = table.delimiter == b';' && evidence.point.is_none();
+        let whole = is_unpadded.or(evidence.ambiguous_point.filter(|_| is_european));
         match (evidence.point, evidence.comma, evidence.ambiguous) {
+            (None, None, _) if whole.is_some() => {
+                let cell = whole.unwrap_or_default();
+                self.questions.push(ask(format!("{cell} can be {} or a thousandth of it", cell.replace('.', ""))));
+                NumberFormat::default()
+            }
             (Some(point), Some(comma), _) => {
                 self.questions.push(ask(format!("numbers have decimal points ({point}) and decimal commas ({comma})")));
                 NumberFormat::default()
@@ -426,8 +506,9 @@ impl Maker<'_> {
         if ![Role::Close, Role::Bid, Role::Ask].into_iter().any(has) {
             let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
             self.warnings.push(format!(
-                "no column holds a close, a last price, or bid and ask (found: {}); name one `close` with --columns",
-                titles.join(", ")
+                "no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines {} --columns '{}'",
+                self.last_header_line,
+                titles.join(",")
             ));
         }
     }

@@ -95,6 +95,19 @@ pub enum Kind {
     Key,
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Symbol => "symbol",
+            Kind::Date => "date",
+            Kind::Time => "time of day",
+            Kind::Number { .. } => "number",
+            Kind::Text => "text",
+            Kind::Key => "part of series",
+        })
+    }
+}
+
 /// A record that a row becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordPlan {

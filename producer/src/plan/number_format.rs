@@ -181,6 +181,8 @@ pub(super) struct Evidence {
     pub(super) comma: Option<String>,
     /// A cell such as `1,234`, in which the comma may be either.
     pub(super) ambiguous: Option<String>,
+    /// A cell such as `1.234`, in which the point may be either.
+    pub(super) ambiguous_point: Option<String>,
 }
 
 impl Evidence {
@@ -193,8 +195,7 @@ impl Evidence {
             (Some(_), None) => &mut self.point,
             (None, Some(_)) => &mut self.comma,
             (Some(point), Some(comma)) if point == comma => return true,
-            // `1.234` is taken for a fraction unless another cell has a decimal comma.
-            (Some(_), Some(_)) if cell.contains('.') => return true,
+            (Some(_), Some(_)) if cell.contains('.') => &mut self.ambiguous_point,
             (Some(_), Some(_)) => &mut self.ambiguous,
         };
         slot.get_or_insert_with(|| cell.to_owned());
@@ -206,6 +207,7 @@ impl Evidence {
         self.point = self.point.take().or(other.point);
         self.comma = self.comma.take().or(other.comma);
         self.ambiguous = self.ambiguous.take().or(other.ambiguous);
+        self.ambiguous_point = self.ambiguous_point.take().or(other.ambiguous_point);
     }
 }
 

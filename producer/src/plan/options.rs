@@ -138,7 +138,11 @@ impl PlanOptions {
             .0
             .iter()
             .filter_map(|question| question.answers.first())
-            .map(|answer| answer.split_once([',', '(']).map_or(answer.as_str(), |(option, _)| option.trim()))
+            .map(|answer| {
+                // Explanations follow in parentheses or after a comma and a space.
+                let option = answer.split_once(" (").map_or(answer.as_str(), |(option, _)| option);
+                option.split_once(", ").map_or(option, |(option, _)| option)
+            })
             .collect();
         match answers.is_empty() || self.command.is_empty() {
             true => String::new(),

@@ -4,7 +4,7 @@ use crate::csv::delimiter::Delimiter;
 use crate::csv::row::Row;
 use crate::csv::row_reader::{RowKind, RowReader};
 
-/// Rows that are looked at, per window of the input.
+/// Consecutive rows at the beginning of a window that are looked at, and rows that are spread over the rest of it.
 pub(crate) const MAX_ROWS: usize = 500;
 
 /// Bytes of an input, as UTF-8 text or nearly so.
@@ -23,7 +23,7 @@ pub struct Sample {
 /// A row of a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampledRow {
-    /// Number of its first line; `None` for rows after the head.
+    /// Number of its first line; `None` for rows that do not follow the row before.
     pub(crate) line: Option<u64>,
     pub(crate) cells: Vec<String>,
 }
@@ -54,17 +54,22 @@ impl Sample {
 fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool) -> Vec<SampledRow> {
     let mut reader = RowReader::new(text, delimiter);
     let mut row = Row::default();
-    let mut rows = Vec::new();
-    while rows.len() < MAX_ROWS {
+    let (mut rows, mut rest) = (Vec::new(), Vec::new());
+    loop {
         // Memory cannot fail to be read.
         match reader.read(&mut row).unwrap_or(RowKind::End) {
             RowKind::End => break,
-            RowKind::Row => rows.push(SampledRow {
+            RowKind::Row if rows.len() < MAX_ROWS => rows.push(SampledRow {
                 line: has_lines.then(|| row.line()),
                 cells: row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(),
             }),
+            RowKind::Row => rest.push(row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()),
             RowKind::Blank | RowKind::TooLong | RowKind::OpenQuote => {}
         }
     }
+    let step = rest.len().div_ceil(MAX_ROWS).max(1);
+    let last = rest.len().saturating_sub(1);
+    let spread = rest.into_iter().enumerate().filter(|(index, _)| index % step == 0 || *index == last);
+    rows.extend(spread.map(|(_, cells)| SampledRow { line: None, cells }));
     rows
 }

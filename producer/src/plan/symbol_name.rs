@@ -2,8 +2,8 @@
 
 use super::titles::is_ticker;
 
-/// Words that name a file, not a symbol.
-const WORDS: [&str; 44] = [
+/// Words that name a file or a column, not a symbol.
+const WORDS: [&str; 56] = [
     "ALL",
     "BARS",
     "CANDLES",
@@ -48,6 +48,18 @@ const WORDS: [&str; 44] = [
     "TICKS",
     "TRADES",
     "WEEKLY",
+    "AMOUNT",
+    "CHANGE",
+    "CODE",
+    "COUNT",
+    "ID",
+    "NAV",
+    "NO",
+    "RATE",
+    "RETURN",
+    "TOTAL",
+    "VALUE",
+    "YIELD",
 ];
 
 /// Suffixes of exchanges that Stooq's files have, in lower case.
@@ -78,44 +90,77 @@ pub(crate) fn symbol_of_file(file_name: &str) -> Option<String> {
     }
     // A browser numbers downloads of the same name.
     let stem = stem.rfind(" (").filter(|_| stem.ends_with(')')).map_or(stem, |cut| &stem[..cut]);
-    let mut parts = stem.split(['_', '-', ' ']);
-    let symbol = parts.next().filter(|symbol| !symbol.is_empty())?;
-    let rest: Vec<&str> = parts.collect();
-    let name = if rest.iter().all(|part| is_decoration(part)) { symbol } else { stem };
-    let is_word = |text: &str| WORDS.contains(&text.trim_start_matches('^').to_ascii_uppercase().as_str());
-    let words: Vec<&str> = name.split(['_', '-', ' ', '.']).collect();
-    let is_symbol = is_ticker(name) && !words.iter().any(|word| is_word(word)) && words.len() <= 2;
-    is_symbol.then(|| name.to_owned())
+    let parts: Vec<&str> = stem.split(['_', '-', ' ']).collect();
+    let is_symbol = |name: &str| is_ticker(name) && !ends_in_minutes(name) && !name.split(['-', '.']).any(is_word);
+    match parts.as_slice() {
+        [symbol, rest @ ..] if rest.iter().all(|part| is_decoration(part)) => {
+            Some((*symbol).to_owned()).filter(|symbol| is_symbol(symbol))
+        }
+        // `BRK-B`, `BTC-USD`
+        [_, class] if stem.contains('-') && class.len() <= 4 => Some(stem.to_owned()).filter(|name| is_symbol(name)),
+        _ => None,
+    }
 }
 
-/// Returns `true` for the length of bars (`1m`, `5min`, `D`, `daily`) and for parts of a date.
+/// Returns `true` for a pair of currencies with the minutes of a bar at its end, as MetaTrader 4 names its files.
+fn ends_in_minutes(name: &str) -> bool {
+    let (letters, minutes) = name.split_at(name.bytes().take_while(u8::is_ascii_uppercase).count());
+    letters.len() == 6 && matches!(minutes, "1" | "5" | "15" | "30" | "60" | "240" | "1440" | "10080" | "43200")
+}
+
+/// Returns `true` for a word that is no symbol.
+pub(super) fn is_word(text: &str) -> bool {
+    WORDS.contains(&text.trim_start_matches('^').to_ascii_uppercase().as_str())
+}
+
+/// Returns `true` for the length of bars (`1m`, `5min`, `H1`, `D`, `daily`) and for parts of a date.
 fn is_decoration(part: &str) -> bool {
     let lower = part.to_ascii_lowercase();
-    let (number, unit) = lower.split_at(lower.bytes().take_while(u8::is_ascii_digit).count());
-    match (number, unit) {
-        ("", unit) => matches!(unit, "daily" | "weekly" | "monthly" | "hourly" | "minute" | "intraday" | "max"),
-        (number, "") => matches!(number.len(), 2 | 4 | 8),
-        (number, unit) => {
-            number.len() <= 3
-                && matches!(
-                    unit,
-                    "s" | "sec"
-                        | "m"
-                        | "min"
-                        | "mins"
-                        | "minute"
-                        | "h"
-                        | "hour"
-                        | "d"
-                        | "day"
-                        | "w"
-                        | "wk"
-                        | "mo"
-                        | "y"
-                        | "yr"
-                )
-        }
-    }
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_unit = |unit: &str| {
+        matches!(
+            unit,
+            "s" | "sec"
+                | "m"
+                | "min"
+                | "mins"
+                | "minute"
+                | "h"
+                | "hour"
+                | "d"
+                | "day"
+                | "w"
+                | "wk"
+                | "mo"
+                | "mn"
+                | "y"
+                | "yr"
+        )
+    };
+    let is_word = matches!(
+        lower.as_str(),
+        "d" | "w"
+            | "daily"
+            | "weekly"
+            | "monthly"
+            | "hourly"
+            | "minute"
+            | "intraday"
+            | "max"
+            | "ohlc"
+            | "ohlcv"
+            | "bid"
+            | "ask"
+            | "history"
+            | "historical"
+            | "data"
+    );
+    let before = lower.bytes().take_while(u8::is_ascii_digit).count();
+    let after = lower.bytes().take_while(u8::is_ascii_alphabetic).count();
+    is_word
+        || (is_number(&lower) && matches!(lower.len(), 2 | 4 | 8))
+        || ((1..=3).contains(&before) && is_unit(&lower[before..]))
+        || (after > 0 && is_unit(&lower[..after]) && is_number(&lower[after..]) && lower.len() - after <= 2)
 }
 
 #[cfg(test)]
@@ -135,6 +180,11 @@ mod tests {
             ("AAPL_daily.csv", "AAPL"),
             ("BTCUSDT-1m-2024-01.csv", "BTCUSDT"),
             ("MSFT (1).csv", "MSFT"),
+            ("EURUSD_H1.csv", "EURUSD"),
+            ("EURUSD_M15.csv", "EURUSD"),
+            ("EURUSD_D.csv", "EURUSD"),
+            ("AAPL_DAILY.csv", "AAPL"),
+            ("DAX30.csv", "DAX30"),
         ] {
             assert_eq!(symbol_of_file(name).as_deref(), Some(symbol), "{name}");
         }

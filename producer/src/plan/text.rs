@@ -16,6 +16,9 @@ impl ReadingPlan {
         if self.delimiter != Delimiter::COMMA {
             parts.push(format!("separated by {}", self.delimiter));
         }
+        if self.last_header_line > 1 {
+            parts.push(format!("header in line {}", self.last_header_line));
+        }
         parts.push(self.symbol_text());
         parts.push(self.date_text());
         match &self.zone {

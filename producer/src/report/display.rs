@@ -20,7 +20,7 @@ const NOTICE_INTERVAL: Duration = Duration::from_millis(500);
 const BAR_REDRAWS_PER_SECOND: u8 = 10;
 const BAR_STEPS: u64 = 10_000;
 
-/// A display on standard error, in a separate thread. Dropping the display ends it.
+/// Displays a feed's progress on standard error, from a separate thread. Dropping it ends the display.
 #[must_use = "a display ends when it is dropped"]
 pub struct Display {
     stop: Option<Sender<()>>,

@@ -80,7 +80,7 @@ pub struct FunctionArgs {
     #[command(flatten)]
     pub(crate) invoke: InvokeArgs,
     /// Maximum number of retries before a batch is discarded, up to 10000; -1 retries until the function succeeds
-    /// [default: -1, with --on-failure 10]
+    /// [default: -1, or 10 with --on-failure]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=10_000))]
     pub(crate) maximum_retry_attempts: Option<i64>,
     /// Age at which records are discarded, 60 to 604800; -1 never discards records by age [default: -1]
@@ -97,7 +97,7 @@ pub struct FunctionArgs {
 fn record_age(text: &str) -> Result<i64, String> {
     match text.parse() {
         Ok(age @ (-1 | 60..=604_800)) => Ok(age),
-        _ => Err("expected -1, or 60 to 604800".to_owned()),
+        _ => Err("expected -1, or 60 to 604800 seconds".to_owned()),
     }
 }
 

@@ -59,7 +59,7 @@ pub struct TemplateArgs {
     /// SAM template whose `SelfManagedKafka` event provides the settings that are not given on the command line
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
-    /// Logical id of the function, if several functions have a `SelfManagedKafka` event
+    /// Logical ID of the function, or FUNCTION.EVENT, if the template has several `SelfManagedKafka` events
     #[arg(long, value_name = "ID", requires = "template")]
     template_function: Option<String>,
     /// Parameter of the template; may be repeated
@@ -112,7 +112,7 @@ impl MappingArgs {
         given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag).collect()
     }
 
-    /// Fills the settings that are not given from a template's mapping.
+    /// Fills in each setting that is not given on the command line from a template's mapping.
     fn fill_from(mut self, mapping: Mapping) -> Result<Self, FillError> {
         if self.topic.is_empty() {
             let parse =
@@ -145,7 +145,7 @@ impl MappingArgs {
 }
 
 impl TemplateArgs {
-    /// Fills the settings that are not given from the template, if one is selected.
+    /// Fills in each setting that is not given on the command line from the template, if one is selected.
     ///
     /// # Errors
     /// If the file cannot be read, or its settings cannot be used ([`FillError`]).

@@ -33,7 +33,7 @@ impl Function for SinkFunction {
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError> {
         let stored = self.0.handle(event).await.map_err(|error| InvokeError::Function(error.into()))?;
         for error in &stored.failed {
-            tracing::error!(%error, "failed to store partition");
+            tracing::error!(%error, "failed to store a partition's records");
         }
         let body = serde_json::to_vec(&BatchResponse::from_failed(&stored.failed));
         let body = body.map_err(|error| InvokeError::Function(error.into()))?.into();

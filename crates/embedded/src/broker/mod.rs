@@ -39,7 +39,7 @@ pub enum BrokerError {
         "the embedded broker failed to listen on {address}: {source}; choose another port with --port, or a free one with --port 0"
     )]
     Listen { address: SocketAddr, source: std::io::Error },
-    /// The broker itself failed.
+    /// The broker's storage or group controller failed to start.
     #[error("failed to start the embedded broker")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -39,7 +39,10 @@ pub const MAX_KEY_BYTES: usize = 150;
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// The folder cannot be created or used.
-    #[error("failed to open {} as the folder of the embedded S3", folder.display())]
+    #[error(
+        "failed to open {} as the folder of the embedded S3: {source}; select another folder with --dir",
+        folder.display()
+    )]
     Folder { folder: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     /// The port is in use or not permitted.
     #[error(

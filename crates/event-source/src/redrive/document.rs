@@ -139,7 +139,7 @@ mod tests {
             let header = [("h\"\u{7f}", Some(&b"\xc3"[..]))];
             assert!(batcher.add(&record, header.into_iter(), Instant::now).is_none());
         }
-        let batch = batcher.take().unwrap();
+        let batch = batcher.close().unwrap();
         let invocation = LastInvocation {
             id: "6b5d".to_owned(),
             function: "sink",

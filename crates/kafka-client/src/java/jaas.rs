@@ -21,10 +21,12 @@ pub(crate) struct Login {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JaasError {
     /// The login module is not the one for SCRAM or PLAIN.
-    #[error("login module {0} cannot be translated; only ScramLoginModule and PlainLoginModule can")]
+    #[error(
+        "login module {0} cannot be translated; use ScramLoginModule or PlainLoginModule, or librdkafka's `sasl.*` settings"
+    )]
     Module(String),
     /// The user name or the password is missing.
-    #[error("{0}=\"...\" is missing")]
+    #[error("{0}=\"...\" is missing; add it")]
     Missing(&'static str),
     /// The configuration does not have the form `Module required key="value" ...;`.
     #[error("expected `Module required username=\"...\" password=\"...\";`")]

@@ -30,7 +30,7 @@ pub enum EscapeError {
         line: usize,
     },
     /// The escape is half of a surrogate pair, without the other half.
-    #[error("line {line}: a \\uXXXX escape is half of a surrogate pair, and the other half is missing")]
+    #[error("line {line}: a \\uXXXX escape is half of a surrogate pair, and the other half is missing; add it")]
     UnpairedSurrogate {
         /// The line's number, from 1.
         line: usize,

@@ -9,7 +9,7 @@ use super::jaas::{self, JaasError};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JavaSettingError {
     /// librdkafka has no setting of this name.
-    #[error("`{key}` is a setting of Java's client; {instead}")]
+    #[error("`{key}` is a setting of the Java client; {instead}")]
     JavaOnly {
         key: String,
         /// Advice at the end of the message.
@@ -20,7 +20,7 @@ pub enum JavaSettingError {
     Jaas(#[source] JaasError),
 }
 
-/// Java's keys that have a different name in librdkafka.
+/// Settings of the Java client that have a different name in librdkafka, each with that name.
 const RENAMED: [(&str, &str); 6] = [
     ("max.request.size", "message.max.bytes"),
     ("partitioner.class", "partitioner"),

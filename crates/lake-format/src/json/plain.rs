@@ -68,8 +68,8 @@ pub fn scan_long(bytes: &[u8], at: usize) -> Option<(usize, Kind)> {
     (end != point + 1).then_some((end, Kind::Number))
 }
 
-/// Returns the index of the first byte at or after `at` that is not a digit, or `None` if the byte is too close to the
-/// end of `bytes`.
+/// Returns the index of the first byte at or after `at` that is not a digit, or `None` if the search needs a block that
+/// extends past the end of `bytes`.
 #[inline]
 fn end_of_digits(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {

@@ -106,7 +106,7 @@ impl<'c> Batch<'c> {
         let coordinates =
             Coordinates { partition: record.partition, offset: record.offset, timestamp: record.timestamp };
         partition_batch.head.append(&coordinates, self.layout.generation, &mut self.lines);
-        let prefix = match append_value(record, self.layout, &mut self.validator, &mut self.lines) {
+        let prefix = match append_line(record, self.layout, &mut self.validator, &mut self.lines) {
             Ok(prefix) => prefix,
             Err(reason) => {
                 self.lines.truncate(start);
@@ -120,7 +120,7 @@ impl<'c> Batch<'c> {
 
 /// Appends a record's value to its line and returns the record's object prefix. May have appended bytes when it returns
 /// an error.
-fn append_value(
+fn append_line(
     record: &Record<'_>,
     layout: &KeyLayout,
     validator: &mut Validator<'_>,

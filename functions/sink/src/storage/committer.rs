@@ -207,7 +207,7 @@ impl Committer<'_> {
                 Answer::Written(version.clone())
             }
             Reply::LedgerPut(PutOutcome::PreconditionFailed) | Reply::ObjectPut(PutOutcome::PreconditionFailed, _) => {
-                Answer::Conflict
+                Answer::PreconditionFailed
             }
             Reply::Objects(firsts) => Answer::Objects(firsts),
             Reply::Lines(stored) => {
@@ -228,10 +228,10 @@ impl Committer<'_> {
 
     /// Returns the key of an object, given the index of its object prefix and its first offset.
     fn key(&self, group: usize, first: i64) -> String {
-        self.layout.key_in(&self.partition_batch.prefixes[group], self.partition_batch.partition, first)
+        self.layout.object_key(&self.partition_batch.prefixes[group], self.partition_batch.partition, first)
     }
 
-    /// Returns the common prefix of the keys of the partition's objects, given the index of their object prefix.
+    /// Returns what the keys of the partition's objects begin with, given the index of their object prefix.
     fn key_prefix(&self, group: usize) -> String {
         self.layout.key_prefix_in(&self.partition_batch.prefixes[group], self.partition_batch.partition)
     }

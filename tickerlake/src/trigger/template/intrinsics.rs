@@ -239,12 +239,10 @@ impl<'t> Template<'t> {
                 name => self.parameter(name, line).map(Cow::Borrowed),
             },
             "Sub" if call.argument.text().is_some() => self.substitute(call.name_argument()?, line).map(Cow::Owned),
-            "Sub" => Err(Unknown {
-                line,
-                what: "!Sub with its own variables is not evaluated here".to_owned(),
-                parameter: None,
-            }),
-            other => Err(Unknown { line, what: format!("!{other} is not evaluated here"), parameter: None }),
+            "Sub" => {
+                Err(Unknown { line, what: "!Sub with a variable map is not supported".to_owned(), parameter: None })
+            }
+            other => Err(Unknown { line, what: format!("!{other} is not supported"), parameter: None }),
         };
         Ok(outcome.map_or_else(Value::Unknown, Value::Text))
     }

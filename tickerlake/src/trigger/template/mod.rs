@@ -71,7 +71,7 @@ const FLAGS: [(&str, &str); 11] = [
 /// A `SelfManagedKafka` event of a function. Settings that the template does not specify are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// The function's logical id.
+    /// The function's logical ID.
     pub function: String,
     /// The event's logical id.
     pub event: String,
@@ -115,7 +115,7 @@ pub enum TemplateError {
     #[error("--template-function {name}: the template has no such function with a {EVENT} event; its functions: {}", known.join(", "))]
     NoSuchFunction {
         name: String,
-        /// Logical ids of the template's functions, with and without `SelfManagedKafka` events.
+        /// Logical IDs of the template's functions, with and without `SelfManagedKafka` events.
         known: Vec<String>,
     },
     /// Several `SelfManagedKafka` events match.
@@ -251,7 +251,7 @@ impl<'t> Source<'t> {
             event: self.event.to_owned(),
             topics: names,
             consumer_group_id: get("ConsumerGroupId")?
-                .text("a group's id of 1 to 200 characters", |id| (1..=200).contains(&id.chars().count()))?,
+                .text("a consumer group ID of 1 to 200 characters", |id| (1..=200).contains(&id.chars().count()))?,
             batch_size: get("BatchSize")?
                 .number("a whole number from 1 to 10000", |size| (1..=10_000).contains(&size))?,
             maximum_batching_window_in_seconds: get("MaximumBatchingWindowInSeconds")?

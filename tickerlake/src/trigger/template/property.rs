@@ -35,7 +35,7 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// Returns a property of a mapping. The result is absent if the property or the mapping is absent.
+    /// Returns the property `key` of this YAML mapping, which is absent if the mapping is absent or has no such key.
     pub(super) fn get(&self, key: &str) -> Result<Property<'t>, TemplateError> {
         match self.entries()?.iter().find(|(name, _)| name == key) {
             Some((name, node)) => self.child(name, node),

@@ -246,7 +246,7 @@ fn template_without_such_an_event_is_an_error() {
 fn unknown_value_names_property_and_remedies() {
     let path = "Resources.Sink.Properties.Events.Quotes.Properties";
     for (properties, expected) in [
-        ("BatchSize: !GetAtt A.B", "line 7: PATH.BatchSize: !GetAtt is not evaluated here; give --batch-size"),
+        ("BatchSize: !GetAtt A.B", "line 7: PATH.BatchSize: !GetAtt is not supported; give --batch-size"),
         (
             "BatchSize: !Ref Size",
             "line 7: PATH.BatchSize: Size is not a parameter, and only AWS knows its value; give --batch-size",
@@ -258,7 +258,7 @@ fn unknown_value_names_property_and_remedies() {
         ),
         (
             "Enabled: {'Fn::ImportValue': x}",
-            "line 7: PATH.Enabled: !ImportValue is not evaluated here; write the value literally",
+            "line 7: PATH.Enabled: !ImportValue is not supported; write the value literally",
         ),
     ] {
         let message = with(properties).unwrap_err().to_string();
@@ -372,7 +372,10 @@ fn invalid_property_is_located() {
         ("BatchSize: [100]", "PATH.BatchSize: expected a whole number from 1 to 10000, found a list"),
         ("BatchSize: {Max: 1}", "PATH.BatchSize: expected a whole number from 1 to 10000, found a mapping"),
         ("BatchSize: ", "PATH.BatchSize: expected a whole number from 1 to 10000, found nothing"),
-        ("ConsumerGroupId: ''", "PATH.ConsumerGroupId: expected a group's id of 1 to 200 characters, found \"\""),
+        (
+            "ConsumerGroupId: ''",
+            "PATH.ConsumerGroupId: expected a consumer group ID of 1 to 200 characters, found \"\"",
+        ),
         ("ProvisionedPollerConfig: true", "PATH.ProvisionedPollerConfig: expected a mapping, found \"true\""),
         (
             "FunctionResponseTypes: x, ProvisionedPollerConfig: {}",

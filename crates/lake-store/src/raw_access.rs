@@ -7,7 +7,7 @@ use object_store::{Error, ObjectStoreExt};
 
 use crate::codec;
 use crate::error::{DecodeError, StoreError};
-use crate::listing::{Area, Lake, Object};
+use crate::lake::{Area, Lake, Object};
 
 /// An object that contains records of a topic.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct TopicObject {
     object: Object,
     /// Key, including the lake's prefix.
     pub key: String,
-    /// Whether the object is in the quarantine, so that its records are invalid.
+    /// `true` if the object is in the quarantine, which contains invalid records.
     pub quarantined: bool,
 }
 
