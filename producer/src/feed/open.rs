@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::archive::{FormatError, Gunzip, Magic, open_zip};
 use super::encoding::{self, Decoding};
+use super::follow::Follow;
 use super::input::Input;
 use super::pipe::Pipe;
 use crate::plan::sample::Sample;
@@ -62,23 +63,40 @@ pub(crate) fn open(
         Input::Stdin => pipe(Pipe::new(io::stdin(), shutdown.clone())),
         Input::File(path) if input.is_repeatable() => (Box::new(File::open(path)?), None),
         Input::File(path) => pipe(Pipe::new(File::open(path)?, shutdown.clone())),
+        Input::Followed(path) => {
+            let follow = Follow::open(path.clone(), progress, shutdown)?;
+            if matches!(Magic::of(follow.start()), Magic::Gzip | Magic::Zip) {
+                return Err(FormatError::Followed("compressed").into());
+            }
+            let silence = Arc::clone(&follow.reports_silence);
+            (Box::new(follow), Some(silence))
+        }
         Input::Bytes { bytes, .. } => (Box::new(*bytes), None),
     };
     let mut raw = BufReader::with_capacity(BUFFER_BYTES, counted(raw));
     let magic = Magic::of(raw.fill_buf()?);
     let mut plain: Box<dyn Read + Send> = match (magic, input) {
         (Magic::Text, _) => Box::new(raw),
+        (Magic::Gzip | Magic::Zip, Input::Followed(_)) => return Err(FormatError::Followed("compressed").into()),
         (Magic::Gzip, _) => Box::new(Gunzip::new(raw)),
         (Magic::Zip, Input::File(path)) if input.is_repeatable() => Box::new(counted(Box::new(open_zip(path)?))),
         (Magic::Zip, _) => return Err(FormatError::ZipPipe.into()),
         (Magic::OldExcel, _) => return Err(FormatError::Excel(input.name()).into()),
         (Magic::Parquet, _) => return Err(FormatError::Parquet(input.name()).into()),
     };
-    let (head, is_complete) = read_head(&mut plain, silence.filter(|_| magic == Magic::Text).as_deref(), input)?;
+    let (head, is_complete) = read_head(&mut plain, silence.as_deref().filter(|_| magic == Magic::Text), input)?;
     let decoding = match given {
         Some(encoding) => Some(Decoding { encoding, is_guess: false }).filter(|_| encoding != encoding_rs::UTF_8),
         None => encoding::find(&head),
     };
+    if let (Input::Followed(_), Some(silence)) = (input, silence) {
+        let encoding = decoding.map_or(encoding_rs::UTF_8, |decoding| decoding.encoding);
+        if encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE {
+            return Err(FormatError::Followed("UTF-16").into());
+        }
+        // From now on, the reader does something else while the file is silent.
+        silence.store(true, Ordering::Relaxed);
+    }
     let others = match (input, magic, decoding, is_complete) {
         (Input::File(path), Magic::Text, None, false) if input.is_repeatable() => windows(path)?,
         _ => Vec::new(),
@@ -97,9 +115,9 @@ pub(crate) fn open(
     Ok(Opened { text, sample })
 }
 
-/// Reads the beginning. Of a pipe, what has arrived once it is silent is enough, from two lines on.
+/// Reads the beginning. Of a pipe or a file that grows, what has arrived once it is silent is enough, from two lines on.
 fn read_head(plain: &mut impl Read, silence: Option<&AtomicBool>, input: &Input) -> io::Result<(Vec<u8>, bool)> {
-    let is_pipe = !input.is_repeatable();
+    let is_pipe = !input.is_repeatable() && !matches!(input, Input::Followed(_));
     let mut head = Vec::new();
     let mut chunk = vec![0; 1 << 14];
     loop {

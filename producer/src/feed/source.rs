@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
+use terminal::numbers::counted;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ use crate::report::progress::Progress;
 
 /// Rows at the beginning of an input of which most must be quotes.
 const CHECKED_ROWS: usize = 100;
+/// Rows that show how long bars are.
+const MIN_ROWS_OF_BAR: usize = 3;
 
 /// An input cannot be read.
 #[derive(Debug, Error)]
@@ -106,6 +109,8 @@ pub enum SourceRow<'a> {
     },
     /// A row without values.
     Blank,
+    /// No row for now: the input is a file that may grow.
+    Waiting,
     /// The end of the input.
     End,
 }
@@ -147,7 +152,7 @@ impl Source {
         shutdown: &CancellationToken,
     ) -> Result<Self, SourceError> {
         let Opened { text, sample } = open(input, options.encoding, progress, shutdown)?;
-        let plan = make(input.file_name().as_deref(), &sample, options).map_err(|error| match error {
+        let mut plan = make(input.file_name().as_deref(), &sample, options).map_err(|error| match error {
             PlanError::Empty => SourceError::Empty,
             PlanError::Questions(questions) => {
                 let command = options.command(&questions);
@@ -156,6 +161,9 @@ impl Source {
         })?;
         let encoder = RecordEncoder::new(&plan, options.latest);
         check(&plan, &encoder, &sample)?;
+        if matches!(input, Input::Followed(_)) && options.bar.is_none() {
+            plan.warnings.extend(bar_of_few_rows(&plan, &sample));
+        }
         Ok(Self {
             name: input.name(),
             rows: RowReader::new(text, plan.delimiter),
@@ -186,9 +194,13 @@ impl Source {
     pub fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
         let step = loop {
             if self.next_record == 0 {
-                let kind = self.rows.read(&mut self.row);
-                let kind =
-                    kind.map_err(|error| InputError { input: self.name.clone(), reason: Box::new(error.into()) })?;
+                let kind = match self.rows.read(&mut self.row) {
+                    Ok(kind) => kind,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Step::Waiting,
+                    Err(error) => {
+                        return Err(InputError { input: self.name.clone(), reason: Box::new(error.into()) });
+                    }
+                };
                 match kind {
                     RowKind::End => break Step::End,
                     _ if self.row.line() <= self.plan.last_header_line => continue,
@@ -222,6 +234,7 @@ impl Source {
         Ok(match step {
             Step::End => SourceRow::End,
             Step::Blank => SourceRow::Blank,
+            Step::Waiting => SourceRow::Waiting,
             Step::Rejected(reason) => SourceRow::Rejected { line, reason, raw: self.row.raw() },
             Step::Quote(record, micros) => {
                 let symbol = self.encoder.symbol(&self.row, record);
@@ -230,10 +243,26 @@ impl Source {
         })
     }
 
+    /// Returns the number of the line that begins the current row, if the row waits for more lines.
+    pub(crate) fn open_line(&self) -> Option<u64> {
+        self.rows.is_inside_row().then(|| self.row.line())
+    }
+
     /// Returns the number of the last line if it has no line end.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
     }
+}
+
+/// Returns a warning if a file that has only begun does not show how long its bars are.
+fn bar_of_few_rows(plan: &ReadingPlan, sample: &Sample) -> Option<String> {
+    let rows = sample.head_rows(plan.delimiter);
+    let rows = rows.iter().filter(|row| row.line.is_some_and(|line| line > plan.last_header_line)).count();
+    let is_bar = plan.columns.iter().any(|column| column.name == "open");
+    (is_bar && rows < MIN_ROWS_OF_BAR).then(|| {
+        let rows = counted(rows as u64, "row", "rows");
+        format!("{} is a guess, made from {rows}; set the length of the bars with --bar", plan.bar)
+    })
 }
 
 /// What the next row is.
@@ -242,6 +271,7 @@ enum Step {
     Quote(usize, i64),
     Rejected(Reject),
     Blank,
+    Waiting,
     End,
 }
 
