@@ -27,15 +27,21 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
         while !stop.is_cancelled() {
             if waited >= INTERVAL {
                 waited = Duration::ZERO;
-                // If the broker does not respond, the reader logs it.
-                if let Ok(lag) = measure(&consumer, &stop) {
-                    progress.set_lag(lag);
-                }
+                update(&consumer, &progress, &stop);
             }
             std::thread::sleep(STOP_CHECK_INTERVAL);
             waited += STOP_CHECK_INTERVAL;
         }
     })
+}
+
+/// Measures once, unless the broker does not respond, which the reader logs, or `stop` is cancelled meanwhile.
+pub(crate) fn update(consumer: &GroupConsumer, progress: &Progress, stop: &CancellationToken) {
+    if let Ok(lag) = measure(consumer, stop)
+        && !stop.is_cancelled()
+    {
+        progress.set_lag(lag);
+    }
 }
 
 /// Returns the number of records between each partition's committed offset, or its start, and its end.

@@ -120,6 +120,8 @@ impl Subscription {
         let delivered = reader.join_delivery();
         // A panic of the measurement does not matter any more.
         let _ = lag.join();
+        // The last status is the state after the last commit.
+        lag::update(&self.consumer, &self.deliverer.progress, &CancellationToken::new());
         read.and(delivered)
     }
 }
