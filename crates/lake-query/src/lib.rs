@@ -27,6 +27,7 @@ mod session;
 mod table;
 #[cfg(test)]
 mod tests;
+mod views;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::prelude::SessionContext as Session;

@@ -8,11 +8,10 @@ use lake_store::{Area, DT, Lake};
 
 use crate::columns::{Column, quarantine_columns, quote_columns};
 use crate::error::SqlError;
-use crate::execute::execute;
 use crate::infer::{self, Inferred};
 use crate::rows::Columns;
-use crate::saved::views;
 use crate::table::{Objects, Table};
+use crate::views;
 
 /// Name of the selected topic's table, which the views and saved queries read.
 pub const QUOTES: &str = "quotes";
@@ -38,6 +37,7 @@ pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlErro
         let table = Table::new(lake.clone(), objects, columns);
         context.register_table(TableReference::bare(name), Arc::new(table))
     };
+    let mut undeclared = Vec::new();
     let mut topics = lake.topics(Area::Data).await?;
     if !topics.iter().any(|known| known == topic) {
         topics.push(topic.to_owned());
@@ -46,6 +46,7 @@ pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlErro
         let columns = columns(&quote_columns(), infer::columns(lake, &name).await?);
         let objects = Objects::OfTopic(name.clone());
         if name == topic {
+            undeclared = undeclared_columns(&columns);
             register(QUOTES, objects.clone(), columns.clone())?;
         }
         if name != QUOTES && name != QUARANTINE {
@@ -54,9 +55,7 @@ pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlErro
     }
     let columns = columns(&quarantine_columns(), Inferred::default());
     register(QUARANTINE, Objects::Quarantined, columns)?;
-    for view in views() {
-        execute(&context, view.sql).await?;
-    }
+    views::create(&context, &undeclared.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     Ok(context)
 }
 
@@ -72,4 +71,11 @@ fn columns(declared: &[Column], inferred: Inferred) -> Columns {
         }
     }
     Columns { fields, partitions }
+}
+
+/// Returns the names of a topic's columns that are not declared, except `dt`, which every table has.
+fn undeclared_columns(columns: &Columns) -> Vec<String> {
+    let declared = quote_columns();
+    let fields = columns.fields.iter().map(|(name, _)| name).filter(|name| declared.iter().all(|c| c.name != *name));
+    fields.chain(columns.partitions.iter().filter(|name| *name != DT)).cloned().collect()
 }

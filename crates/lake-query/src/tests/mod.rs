@@ -8,6 +8,7 @@ use lake_store::testing::{Store, gzip, zstd};
 use super::saved::quality;
 use super::*;
 
+mod daily;
 mod objects;
 mod quality;
 mod tables;

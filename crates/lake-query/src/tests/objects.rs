@@ -35,7 +35,8 @@ async fn declared_columns_have_their_types() {
         "column_name,data_type\nkafka_partition,Int32\nkafka_offset,Int64\nkafka_timestamp,Int64\n\
          kafka_generation,Int32\nsymbol,Utf8\ntrade_date,Date32\ntraded_at,Utf8\nopen,Float64\n\
          high,Float64\nlow,Float64\nclose,Float64\nadj_close,Float64\nvolume,Float64\n\
-         close_usd,Float64\ndt,Utf8\n"
+         close_usd,Float64\nbar,Utf8\nzone,Utf8\nseries,Utf8\nseq,Int64\nsimulated,Boolean\n\
+         bid,Float64\nask,Float64\ndt,Utf8\n"
     );
     let sql = "SELECT count(*) AS n FROM quotes WHERE trade_date >= DATE '2026-01-04'";
     assert_eq!(csv(&session, sql).await, "n\n3\n");
