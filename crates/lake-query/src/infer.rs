@@ -10,6 +10,7 @@ use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::columns::Kind;
+use crate::fold::column_name;
 use crate::json::{self, Fields};
 
 /// Number of days listed, and of objects sampled, for each topic.
@@ -23,7 +24,7 @@ const CONCURRENT_READS: usize = 8;
 /// Undeclared columns of a topic.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inferred {
-    /// Every field, in the order of first occurrence.
+    /// The column of every field, in the order of first occurrence.
     pub(crate) fields: Vec<(String, Kind)>,
     /// The partition columns of the keys, in their order.
     pub(crate) partitions: Vec<String>,
@@ -52,7 +53,7 @@ pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreE
     let mut lines = stream::iter(lines).buffered(CONCURRENT_READS);
     while let Some(line) = lines.try_next().await? {
         if let Some(Ok(Fields(fields))) = line.as_deref().map(serde_json::from_str) {
-            inferred.add(fields.into_iter().map(|(name, value)| (name, json::kind(value))));
+            inferred.add(fields.into_iter().map(|(name, value)| (column_name(&name), json::kind(value))));
         }
     }
     Ok(inferred)

@@ -9,12 +9,13 @@
 //! adds them) are string columns, as a Glue crawler creates them. Every query lists and reads the objects again, so
 //! an open session sees new rows; only the columns are fixed when it is opened.
 //!
-//! Column names are case-sensitive here, while Athena ignores case: a field `Close` is the column `"Close"` here and
-//! `close` there. The producer writes `snake_case` only.
+//! Names of columns are matched ignoring case, as in Athena: a field `Close` is the column `close`, and so is `"Close"` in
+//! a statement.
 
 pub mod columns;
 mod error;
 mod execute;
+mod fold;
 mod infer;
 mod json;
 mod prune;
@@ -36,4 +37,4 @@ pub use execute::execute;
 pub use render::{Format, RenderError, first_row, render};
 pub use rows::{LineError, ObjectError, RowError};
 pub use saved::{SavedQuery, quality as quality_questions, queries, views};
-pub use session::{QUARANTINE, QUOTES, session};
+pub use session::{DEFAULT_MEMORY_LIMIT, QUARANTINE, QUOTES, session};

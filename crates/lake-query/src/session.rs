@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lake_store::{Area, DT, Lake};
 
@@ -16,6 +18,12 @@ use crate::views;
 /// Name of the selected topic's table, which the views and saved queries read.
 pub const QUOTES: &str = "quotes";
 
+/// Default limit of the engine's memory, in bytes.
+pub const DEFAULT_MEMORY_LIMIT: usize = 1_000_000_000;
+
+/// Memory that each of the engine's threads needs to sort and group; with less, the engine uses fewer threads.
+const BYTES_PER_THREAD: usize = 128_000_000;
+
 /// Name of the table with the invalid records of all topics.
 pub const QUARANTINE: &str = "quarantine";
 
@@ -25,13 +33,20 @@ pub const QUARANTINE: &str = "quarantine";
 /// The two names are reserved: a topic named `quotes` or `quarantine` has a table only while it is the selected `topic`,
 /// and that table is [`QUOTES`].
 ///
+/// Sorts, groups and joins use up to `memory_limit` bytes. Sorts and groups that need more continue in temporary files.
+/// Objects that are being read come on top, a few megabytes for each thread.
+///
 /// # Errors
 /// If the lake cannot be listed, or a sample cannot be read.
-pub async fn session(lake: &Lake, topic: &str) -> Result<SessionContext, SqlError> {
+pub async fn session(lake: &Lake, topic: &str, memory_limit: usize) -> Result<SessionContext, SqlError> {
     let mut config = SessionConfig::new().with_information_schema(true);
+    let threads = config.target_partitions().min(memory_limit / BYTES_PER_THREAD).max(1);
+    config = config.with_target_partitions(threads);
     // Athena's rule. The engine's default puts nulls first in descending order.
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".into();
-    let context = SessionContext::new_with_config(config);
+    let memory = Arc::new(FairSpillPool::new(memory_limit));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory).build_arc()?;
+    let context = SessionContext::new_with_config_rt(config, runtime);
 
     let register = |name: &str, objects: Objects, columns: Columns| {
         let table = Table::new(lake.clone(), objects, columns);

@@ -14,7 +14,7 @@ mod quality;
 mod tables;
 
 async fn open(store: &Store, topic: &str) -> SessionContext {
-    let session = session(&store.lake(""), topic).await.unwrap();
+    let session = session(&store.lake(""), topic, DEFAULT_MEMORY_LIMIT).await.unwrap();
     store.take_reads();
     session
 }
