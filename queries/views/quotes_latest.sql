@@ -32,14 +32,23 @@ SELECT
 FROM (
   SELECT
     *,
-    row_number() OVER (
-      PARTITION BY symbol, series, bar, instant, seq, simulated
+    lag(quote) OVER (
+      PARTITION BY symbol
       ORDER BY
+        quote,
         kafka_timestamp DESC NULLS LAST,
         coalesce(kafka_generation, 0) DESC,
         kafka_partition DESC,
         kafka_offset DESC
-    ) AS place
-  FROM quotes_timed
+    ) AS quote_before
+  FROM (
+    SELECT
+      *,
+      concat(
+        bar, ' ', instant, ' ', CAST(seq AS varchar), ' ', CAST(simulated AS varchar), ' ',
+        coalesce(series, '')
+      ) AS quote
+    FROM quotes_timed
+  ) AS identified
 ) AS ranked
-WHERE place = 1
+WHERE quote IS DISTINCT FROM quote_before
