@@ -4,7 +4,7 @@
 //! [`trigger`] and [`redrive`] invoke a function, [`query`], [`trace`], [`audit`] and [`repair`] work on a lake. They parse
 //! arguments, connect the crates that do the work (`embedded`, `event-source`, `lake-query`, `lake-audit`, `producer` and
 //! `sink`), and print results. [`lake`] opens the lake for all of them, [`output`] prints, and [`progress`] shows what
-//! happens meanwhile.
+//! happens meanwhile. [`sql`] is what `query` and `run` share.
 
 pub mod audit;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod redrive;
 pub mod repair;
 pub mod run;
 pub mod screen;
+pub mod sql;
 pub mod trace;
 pub mod trigger;
 pub mod up;

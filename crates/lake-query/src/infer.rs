@@ -6,6 +6,7 @@
 //! the samples.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use lake_format::record_line;
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
 use object_store::{ObjectStore, ObjectStoreExt};
 
@@ -28,6 +29,8 @@ pub(crate) struct Inferred {
     pub(crate) fields: Vec<(String, Kind)>,
     /// The partition columns of the keys, in their order.
     pub(crate) partitions: Vec<String>,
+    /// The columns of the first sampled line without a symbol or a trade_date.
+    pub(crate) unmapped: Option<Vec<String>>,
 }
 
 /// Infers a topic's columns. A sample that cannot be decoded contributes nothing: a query that reads it reports the
@@ -53,6 +56,13 @@ pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreE
     let mut lines = stream::iter(lines).buffered(CONCURRENT_READS);
     while let Some(line) = lines.try_next().await? {
         if let Some(Ok(Fields(fields))) = line.as_deref().map(serde_json::from_str) {
+            let is_present = |wanted: &str| {
+                fields.iter().any(|(name, value)| column_name(name) == wanted && json::kind(value).is_some())
+            };
+            if inferred.unmapped.is_none() && !(is_present("symbol") && is_present("trade_date")) {
+                let columns = fields.iter().map(|(name, _)| column_name(name));
+                inferred.unmapped = Some(columns.filter(|name| !record_line::is_coordinate(name)).collect());
+            }
             inferred.add(fields.into_iter().map(|(name, value)| (column_name(&name), json::kind(value))));
         }
     }

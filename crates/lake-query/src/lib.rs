@@ -28,13 +28,15 @@ mod session;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unmapped;
 mod views;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::prelude::SessionContext as Session;
 pub use error::SqlError;
 pub use execute::execute;
-pub use render::{Format, RenderError, first_row, render};
+pub use render::{Format, RenderError, first_row, head, render};
 pub use rows::{LineError, ObjectError, RowError};
 pub use saved::{SavedQuery, quality as quality_questions, queries, views};
 pub use session::{DEFAULT_MEMORY_LIMIT, QUARANTINE, QUOTES, session};
+pub use unmapped::{Unmapped, unmapped};
