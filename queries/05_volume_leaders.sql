@@ -23,14 +23,14 @@ FROM (
     dense_rank() OVER (ORDER BY trade_month DESC) AS month_recency
   FROM (
     SELECT
-      CAST(date_trunc('month', trade_date) AS date) AS trade_month,
+      CAST(concat(substr(CAST(trade_date AS varchar), 1, 7), '-01') AS date) AS trade_month,
       symbol,
       series,
       count(volume) AS sessions,
       sum(volume) AS volume
     FROM daily
     WHERE volume IS NOT NULL
-    GROUP BY CAST(date_trunc('month', trade_date) AS date), symbol, series
+    GROUP BY 1, symbol, series
   ) AS months
 ) AS placed
 WHERE place <= 3
