@@ -120,9 +120,7 @@ def check_answers(name, engines, bucket):
     lake = independent.read_lake(bucket / engines.stack.prefix, engines.stack.topic)
 
     def answer(path):
-        sql = path.read_text()
-        engines.compare(path.name, sql, path, may_be_empty=True)
-        return engines.tickerlake(path)
+        return engines.compare(path.name, path.read_text(), path, may_be_empty=True)
 
     rows = independent.compare(name, lake, answer)
     progress(f"  {name}: {len(lake.records):,} records, {len(lake.daily):,} days, {rows} rows of answers as computed without SQL")

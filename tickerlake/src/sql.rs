@@ -1,4 +1,4 @@
-//! What `query` and `run` share: the limit of the SQL engine, and hints about records and answers.
+//! Shared by `query` and `run`: the limit of the SQL engine, and hints about records and answers.
 
 use clap::Args;
 use lake_query::Session;

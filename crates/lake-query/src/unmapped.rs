@@ -36,7 +36,7 @@ pub async fn unmapped(lake: &Lake, topic: &str) -> Result<Option<Unmapped>, Stor
 }
 
 impl Unmapped {
-    /// Returns a statement that selects the records as quotes, as far as the names of their fields tell.
+    /// Returns a statement that selects the records as quotes, as far as the names of their fields allow.
     pub fn select(&self) -> String {
         let column = |names: &[&'static str]| {
             names.iter().copied().find(|name| self.columns.iter().any(|column| column == name))

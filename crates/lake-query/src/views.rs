@@ -27,7 +27,7 @@ pub(crate) async fn create(context: &SessionContext, undeclared: &[&str]) -> Res
     Ok(())
 }
 
-/// Returns `true` if a view uses the name, for a column of its own or of a subquery.
+/// Returns `true` if a view uses the name, for a column or a subquery's column.
 fn is_used(column: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     views().iter().flat_map(|view| view.sql.split(|c| !is_name(c))).any(|word| word.eq_ignore_ascii_case(column))
