@@ -22,6 +22,7 @@ use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
 use crate::feed::source::{Source, SourceRow};
 use crate::feed::{Feed, Order};
+use crate::plan::ReadingPlan;
 use crate::preflight;
 use crate::report::progress::Progress;
 use crate::report::rejects::Rejects;
@@ -37,6 +38,8 @@ const MAX_SLEEP: Duration = Duration::from_millis(100);
 /// A running feed.
 pub(crate) struct Feeder<'a> {
     feed: &'a Feed,
+    /// The plan of each input; `None` for a pipe.
+    plans: Vec<Option<ReadingPlan>>,
     progress: &'a Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) output: Output<'a>,
@@ -55,6 +58,7 @@ pub(crate) struct Feeder<'a> {
 impl<'a> Feeder<'a> {
     pub(crate) fn new(
         feed: &'a Feed,
+        plans: Vec<Option<ReadingPlan>>,
         progress: &'a Arc<Progress>,
         shutdown: CancellationToken,
         output: Output<'a>,
@@ -63,6 +67,7 @@ impl<'a> Feeder<'a> {
         let pacer = Pacer::new(feed.pace());
         Self {
             feed,
+            plans,
             progress,
             shutdown,
             output,
@@ -167,7 +172,12 @@ impl<'a> Feeder<'a> {
         let Some(input) = self.feed.inputs().get(at) else {
             return Ok(Flow::Continue);
         };
-        let mut source = match Source::open(input, self.feed.options(), self.progress, &self.shutdown) {
+        let options = self.feed.options();
+        let opened = match self.plans.get(at) {
+            Some(Some(plan)) => Source::reopen(input, plan, options, self.progress, &self.shutdown),
+            _ => Source::open(input, options, self.progress, &self.shutdown),
+        };
+        let mut source = match opened {
             Err(_) if self.shutdown.is_cancelled() => return Ok(Flow::Stop),
             opened => opened?,
         };

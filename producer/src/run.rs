@@ -34,12 +34,12 @@ pub fn run(
     shutdown: CancellationToken,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    preflight::check_plans(feed, progress, &shutdown)?;
+    let plans = preflight::check_plans(feed, progress, &shutdown)?;
     preflight::set_expected_bytes(feed, progress);
     let output = Output::open(feed, target, progress, &shutdown)?;
     // This check comes last, because it removes the rejects files of an earlier run.
     let rejects = preflight::prepare_rejects(feed)?;
-    let mut feeder = Feeder::new(feed, progress, shutdown, output, rejects);
+    let mut feeder = Feeder::new(feed, plans, progress, shutdown, output, rejects);
     let fed = feeder.run();
     let Feeder { output, shutdown, rejects, warnings, simulated, .. } = feeder;
     let flow = match fed {

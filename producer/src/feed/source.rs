@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
+use encoding_rs::UTF_8;
 use terminal::numbers::counted;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::archive::FormatError;
 use super::input::Input;
-use super::open::{OpenError, Opened, open};
+use super::open::{OpenError, Opened, Sampling, open};
 use crate::csv::row::Row;
 use crate::csv::row_reader::{RowKind, RowReader};
 use crate::encode::record_encoder::{Quote, RecordEncoder};
@@ -151,7 +152,7 @@ impl Source {
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, SourceError> {
-        let Opened { text, sample } = open(input, options.encoding, progress, shutdown)?;
+        let Opened { text, sample } = open(input, options.encoding, progress, shutdown, Sampling::Full)?;
         let mut plan = make(input.file_name().as_deref(), &sample, options).map_err(|error| match error {
             PlanError::Empty => SourceError::Empty,
             PlanError::Questions(questions) => {
@@ -164,7 +165,29 @@ impl Source {
         if matches!(input, Input::Followed(_)) && options.bar.is_none() {
             plan.warnings.extend(bar_of_few_rows(&plan, &sample));
         }
-        Ok(Self {
+        Ok(Self::new(input, plan, encoder, text))
+    }
+
+    /// Opens an input again, with the plan that was made of it.
+    ///
+    /// # Errors
+    /// [`InputError`] if the input cannot be read.
+    pub(crate) fn reopen(
+        input: &Input,
+        plan: &ReadingPlan,
+        options: &PlanOptions,
+        progress: &Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, InputError> {
+        let encoding = plan.encoding.or(options.encoding).or(Some(UTF_8));
+        let opened = open(input, encoding, progress, shutdown, Sampling::None);
+        let opened = opened.map_err(|error| InputError { input: input.name(), reason: Box::new(error.into()) })?;
+        let encoder = RecordEncoder::new(plan, options.latest);
+        Ok(Self::new(input, plan.clone(), encoder, opened.text))
+    }
+
+    fn new(input: &Input, plan: ReadingPlan, encoder: RecordEncoder, text: Box<dyn BufRead + Send>) -> Self {
+        Self {
             name: input.name(),
             rows: RowReader::new(text, plan.delimiter),
             row: Row::default(),
@@ -174,12 +197,17 @@ impl Source {
             identity: Vec::new(),
             next_record: 0,
             has_record: false,
-        })
+        }
     }
 
     /// Returns the input's name for messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the plan, without the input.
+    pub(crate) fn into_plan(self) -> ReadingPlan {
+        self.plan
     }
 
     /// Returns the plan by which the input is read.
@@ -216,10 +244,15 @@ impl Source {
             match self.encoder.encode(&self.row, record, json) {
                 Ok(Some(quote)) => {
                     self.has_record = true;
-                    self.identity.clear();
-                    self.identity.extend_from_slice(quote.symbol.as_bytes());
-                    self.encoder.append_series(&self.row, &mut self.identity);
-                    number_repeat(self.repeats.add(&self.identity, instant(quote.micros)), json);
+                    let count = if self.encoder.has_series() {
+                        self.identity.clear();
+                        self.identity.extend_from_slice(quote.symbol.as_bytes());
+                        self.encoder.append_series(&self.row, &mut self.identity);
+                        self.repeats.add(&self.identity, instant(quote.micros))
+                    } else {
+                        self.repeats.add(quote.symbol.as_bytes(), instant(quote.micros))
+                    };
+                    number_repeat(count, json);
                     break Step::Quote(record, quote.micros);
                 }
                 Ok(None) if self.next_record == 0 && !self.has_record => break Step::Blank,

@@ -188,11 +188,11 @@ pub(super) fn date(
         None => guess(column) != Guess::None,
     };
     let is_epoch = |column: usize| matches!(guess(column), Guess::One(format) if format.is_epoch());
-    let mut titled = table.ranked(Role::Date);
-    titled.retain(|&column| Some(column) != symbol && reads(column));
+    let titled = table.ranked(Role::Date).into_iter().filter(|&column| Some(column) != symbol && reads(column));
     // Of several columns, one that reads as a date; the numbers beside it are kept as they are.
-    titled.sort_by_key(|&column| is_epoch(column));
-    if let Some(&column) = titled.first() {
+    let mut titled: Vec<(bool, usize)> = titled.map(|column| (is_epoch(column), column)).collect();
+    titled.sort_by_key(|(is_epoch, _)| *is_epoch);
+    if let Some(&(_, column)) = titled.first() {
         return Ok(Some(DateColumn { column, guess: guess(column) }));
     }
     let untitled = (0..table.titles.len()).filter(|&column| {

@@ -60,7 +60,7 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
     let plan = maker.plan(file_name, &dialect, table);
     maker.check_encoding(sample, &plan, table);
     match maker.questions.is_empty() {
-        true => Ok(ReadingPlan { reasons: maker.reasons, warnings: maker.warnings, ..plan }),
+        true => Ok(ReadingPlan { encoding: sample.encoding, reasons: maker.reasons, warnings: maker.warnings, ..plan }),
         false => Err(Questions(maker.questions).into()),
     }
 }
@@ -172,6 +172,7 @@ impl Maker<'_> {
         let records = self.records(&roles, file_name, &columns, table);
         let bar = self.bar(table, &roles, &dates, &key, &columns);
         ReadingPlan {
+            encoding: None,
             delimiter: dialect.delimiter,
             last_header_line: dialect.last_header_line,
             has_trailing_cell: dialect.has_trailing_cell,
