@@ -29,7 +29,7 @@ pub(crate) struct Inferred {
     pub(crate) fields: Vec<(String, Kind)>,
     /// The partition columns of the keys, in their order.
     pub(crate) partitions: Vec<String>,
-    /// The columns of the first sampled line without a symbol or a trade_date.
+    /// The columns of the first sampled line without a symbol or a `trade_date`.
     pub(crate) unmapped: Option<Vec<String>>,
 }
 
