@@ -133,7 +133,7 @@ fn saved(path: &str) -> Option<&'static str> {
     saved.find(|query| query.name == name).map(|query| query.sql)
 }
 
-/// Returns `true` if a statement may read the views over quotes, which leave out records without symbol or trade_date.
+/// Returns `true` if a statement may read the views over quotes, which leave out records without a symbol or a date.
 fn reads_quotes(text: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     text.split(|c| !is_name(c)).any(|word| ["quotes", "quotes_latest", "daily"].contains(&word.to_lowercase().as_str()))

@@ -30,7 +30,7 @@ pub(crate) struct Inferred {
     pub(crate) fields: Vec<(String, Kind)>,
     /// Partition columns of the sampled keys, in the order of first occurrence.
     pub(crate) partitions: Vec<String>,
-    /// The columns of the first sampled line without a symbol or a trade_date.
+    /// The columns of the first sampled line without a symbol or a `trade_date`.
     pub(crate) unmapped: Option<Vec<String>>,
 }
 

@@ -1,4 +1,4 @@
-//! Records without a symbol or a trade_date, which the views leave out, and how to select them as quotes.
+//! Records without a symbol or a `trade_date`, which the views leave out, and how to select them as quotes.
 
 use lake_store::{Lake, StoreError};
 
@@ -18,14 +18,14 @@ const NUMBERS: [(&str, &[&str]); 6] = [
     ("volume", &["volume", "vol", "qty", "size"]),
 ];
 
-/// Fields of a record that has no symbol or no trade_date.
+/// Fields of a record that has no symbol or no `trade_date`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmapped {
     /// The columns of its fields.
     pub columns: Vec<String>,
 }
 
-/// Returns the first sampled record of a topic that has no symbol or no trade_date. The samples are those from which the
+/// Returns the first sampled record of a topic that has no symbol or no `trade_date`. The samples are those from which the
 /// columns are inferred, so `None` does not exclude such records.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ impl Unmapped {
         let column = |names: &[&'static str]| {
             names.iter().copied().find(|name| self.columns.iter().any(|column| column == name))
         };
-        let symbol = column(&SYMBOLS).map_or_else(|| "'?'".to_owned(), |name| quoted(name));
+        let symbol = column(&SYMBOLS).map_or_else(|| "'?'".to_owned(), quoted);
         let date = match column(&DATES) {
             Some("trade_date") => "trade_date".to_owned(),
             Some(name) => format!("TRY_CAST(substr({}, 1, 10) AS date) AS trade_date", quoted(name)),
