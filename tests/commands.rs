@@ -89,21 +89,22 @@ fn sql_sums_equal_the_csv_sums() {
 fn rejected_rows_go_to_a_file_and_set_exit_code_3() {
     let folder = TempDir::new().unwrap();
     let csv = folder.path().join("some.csv");
-    std::fs::write(&csv, "Symbol,Date,Close\nA,2020-01-02,1.5\nB,29/06/1979,2\nC,2020-01-02,NaN\n").unwrap();
+    std::fs::write(&csv, "Symbol,Date,Close\nA,2020-01-02,1.5\nB,soon,2\nC,2020-01-02,NaN\nD,2020-01-02,1e999\n")
+        .unwrap();
     let output = tickerlake(folder.path(), &["run", "some.csv"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    assert_eq!(rows(folder.path(), "SELECT symbol FROM quotes"), [["A"]]);
+    assert_eq!(rows(folder.path(), "SELECT symbol FROM quotes ORDER BY symbol"), [["A"], ["C"]]);
     let rejects = std::fs::read_to_string(folder.path().join("some.csv.rejects.csv")).unwrap();
-    assert!(rejects.contains("29/06/1979") && rejects.contains("NaN"), "{rejects}");
+    assert!(rejects.contains("soon") && rejects.contains("1e999"), "{rejects}");
 }
 
 #[test]
 fn run_with_a_failed_feed_stores_nothing() {
     let folder = TempDir::new().unwrap();
-    std::fs::write(folder.path().join("semicolons.csv"), "Symbol;Date;Close\nA;2020-01-02;1.5\n").unwrap();
-    let output = tickerlake(folder.path(), &["run", "semicolons.csv"]);
+    std::fs::write(folder.path().join("dates.csv"), "Symbol,Date,Close\nA,01/02/2020,1.5\n").unwrap();
+    let output = tickerlake(folder.path(), &["run", "dates.csv"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(text(&output.stderr).contains("semicolons.csv"), "{output:?}");
+    assert!(text(&output.stderr).contains("; try: tickerlake run dates.csv --date-format mdy"), "{output:?}");
     assert_eq!(rows(folder.path(), "SELECT count(*) FROM quotes"), [["0"]]);
 }
 
