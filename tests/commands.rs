@@ -8,6 +8,10 @@ use tempfile::TempDir;
 use tickerlake_tests::programs::program;
 use tickerlake_tests::{lake, workspace};
 
+/// The reading plan of the built-in sample, as `run` announces it.
+const SAMPLE_PLAN: &str = "the built-in sample: symbol in Ticker, date in Date (ymd), 1d bars; open (Open), high (High), \
+                           low (Low), close (Close), adj_close (Adj Close), volume (Volume)\n";
+
 fn tickerlake(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(program("tickerlake").unwrap())
         .args(arguments)
@@ -121,7 +125,7 @@ fn closed_standard_output_is_not_a_failure() {
         .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), SAMPLE_PLAN.to_owned()));
     assert_ne!(rows(folder.path(), "SELECT count(*) FROM quotes"), [["0"]]);
 }
 
@@ -183,7 +187,7 @@ fn query_prints_json_and_csv() {
 fn json_run_prints_one_typed_object_per_line() {
     let folder = TempDir::new().unwrap();
     let output = tickerlake(folder.path(), &["run", "--format", "json"]);
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), SAMPLE_PLAN.to_owned()));
     let lines: Vec<serde_json::Value> =
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of_type = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();

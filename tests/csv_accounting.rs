@@ -117,7 +117,9 @@ fn feed(input: &[u8], delimiter: u8) -> Result<Outcome, RunError> {
     let path = folder.path().join("x.csv");
     std::fs::write(&path, input).unwrap();
     let delimiter = Some(char::from(delimiter).to_string());
-    let feed = Feed::try_from(FeedArgs { files: vec![path], delimiter, ..FeedArgs::default() }).unwrap();
+    // Without it, a file that is not UTF-8 would be decoded by a guess, and its rejected rows would have other bytes.
+    let encoding = Some("utf-8".to_owned());
+    let feed = Feed::try_from(FeedArgs { files: vec![path], delimiter, encoding, ..FeedArgs::default() }).unwrap();
     let output = Output::default();
     let summary = run(&feed, &Target::lines(output.clone()), &Arc::default(), CancellationToken::new())?;
     let text = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();

@@ -5,6 +5,8 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tickerlake_tests::lake;
@@ -162,6 +164,34 @@ fn standard_input_is_read_with_the_same_plan_as_a_file() {
 }
 
 #[test]
+fn rows_before_damage_far_into_a_gzip_file_are_sent() {
+    const ROWS: usize = 40_000;
+    let folder = TempDir::new().unwrap();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    writeln!(gzip, "Symbol,Date,Close").unwrap();
+    for row in 0..ROWS {
+        writeln!(gzip, "S{row},2024-01-02,{row}.5").unwrap();
+    }
+    let whole = gzip.finish().unwrap();
+    std::fs::write(folder.path().join("rows.csv.gz"), &whole[..whole.len() - 1_000]).unwrap();
+    let output = command("producer", folder.path(), &["--dry-run", "rows.csv.gz"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let printed = text(&output.stdout);
+    let rows = printed.lines().count();
+    assert!((1..ROWS).contains(&rows), "{rows} rows");
+    for (row, line) in printed.lines().enumerate() {
+        assert_eq!(line, format!(r#"{{"symbol":"S{row}","trade_date":"2024-01-02","bar":"1d","close":{row}.5}}"#));
+    }
+    assert_eq!(
+        text(&output.stderr).lines().collect::<Vec<_>>(),
+        [
+            "rows.csv.gz: symbol in Symbol, date in Date (ymd), 1d bars; close (Close)",
+            "error: rows.csv.gz: failed to read: the gzip stream is truncated"
+        ]
+    );
+}
+
+#[test]
 fn inspect_prints_plan_choices_columns_and_records() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("ACME.csv"), DAILY).unwrap();
@@ -173,11 +203,11 @@ fn inspect_prints_plan_choices_columns_and_records() {
   {DAILY_PLAN}
 
 choices
-  delimiter  ','                      it splits the rows into equal numbers of cells
-  header     line 1                   its cells are titles
+  delimiter  ','                         it splits the rows into equal numbers of cells
+  header     line 1                      its cells are titles
   date       `Date` as ymd (2024-12-31)  no other format reads every sampled cell, such as 2024-01-02
-  symbol     ACME                     no column has symbols, and the file is named after one
-  bar        1d                       the distance of the rows' dates
+  symbol     ACME                        no column has symbols, and the file is named after one
+  bar        1d                          the distance of the rows' dates
 
 columns
     1  Date    trade_date  date

@@ -290,7 +290,7 @@ pub(super) fn prices(table: Table<'_>, taken: &[usize], symbol: Option<usize>) -
                 let is_word = |cell: &&str| !is_missing(cell) && !Evidence::default().add(cell, true);
                 let example = table.cells(column).find(is_word).unwrap_or_default();
                 warnings.push(format!(
-                    "column {} should hold {role}, but its cells are no numbers, such as {example}; it is kept as text",
+                    "column {} should hold {role}, but its cells are not numbers, such as {example}; it is kept as text",
                     table.label(column)
                 ));
             }
