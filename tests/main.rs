@@ -22,6 +22,7 @@ mod mapping;
 mod on_failure;
 mod pipeline;
 mod quality;
+mod reading;
 mod readme;
 mod resume;
 mod runtime_api;

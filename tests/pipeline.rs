@@ -60,7 +60,7 @@ async fn every_digit_of_a_row_reaches_the_object() {
     assert_eq!(
         first.value,
         concat!(
-            r#"{"symbol":"HSI","trade_date":"1986-12-31","open":2568.300049,"high":2568.300049,"low":2568.300049,"#,
+            r#"{"symbol":"HSI","trade_date":"1986-12-31","bar":"1d","open":2568.300049,"high":2568.300049,"low":2568.300049,"#,
             r#""close":2568.300049,"adj_close":2568.300049,"volume":0.0,"close_usd":333.87900637,"#,
             r#""full_name":"Hang Seng, Hong Kong"}"#
         )
@@ -68,8 +68,8 @@ async fn every_digit_of_a_row_reaches_the_object() {
     assert_eq!(
         hsi.next().unwrap().value,
         concat!(
-            r#"{"symbol":"HSI","trade_date":"1987-01-02","open":2540.100098,"high":0.5,"low":3,"close":2913,"adj_close":7,"#,
-            r#""volume":null,"close_usd":330.21301274,"full_name":null}"#
+            r#"{"symbol":"HSI","trade_date":"1987-01-02","bar":"1d","open":2540.100098,"high":0.5,"low":3,"#,
+            r#""close":2913,"adj_close":7,"volume":null,"close_usd":330.21301274,"full_name":null}"#
         )
     );
     assert_eq!(records.iter().filter(|record| record.key == "N225").count(), 1);

@@ -232,7 +232,7 @@ fn kcat_reads_and_writes_the_topic() {
     let seen = kcat().args(["-b", &servers, "-t", "quotes", "-C", "-e", "-q", "-f", "%k %s\n"]).output().unwrap();
     assert_eq!(
         String::from_utf8_lossy(&seen.stdout),
-        "HSI {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"close\":2568.300049}\n"
+        "HSI {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"bar\":\"1d\",\"close\":2568.300049}\n"
     );
 
     let invalid = folder.path().join("invalid");

@@ -15,6 +15,8 @@ pub struct Inspection {
     pub input: String,
     /// The plan in one line.
     pub plan: String,
+    /// Number of rows before the data, blank ones included: the header and what precedes it.
+    pub rows_before_data: u64,
     /// Choice, value and reason.
     pub reasons: Vec<[String; 3]>,
     /// Title, field and content of each column.
@@ -48,6 +50,7 @@ impl Inspection {
         let mut inspection = Inspection {
             input: source.name().to_owned(),
             plan: plan.line(),
+            rows_before_data: plan.rows_before_data,
             reasons: plan
                 .reasons
                 .iter()
@@ -109,6 +112,7 @@ impl Inspection {
         json!({
             "input": self.input,
             "plan": self.plan,
+            "rows_before_data": self.rows_before_data,
             "choices": self.reasons.iter().map(|[choice, value, because]| json!({"choice": choice, "value": value, "because": because})).collect::<Vec<_>>(),
             "columns": self.columns.iter().map(|[title, field, kind]| json!({"title": title, "field": field, "kind": kind})).collect::<Vec<_>>(),
             "warnings": self.warnings,

@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 use tickerlake_tests::page::{self, UPDATE_COMMAND};
 
+use super::is_counts;
 use super::table::{self, Case, FILE, Input};
 
 const INTRODUCTION: &str = "\
 Each case on this page shows the input, the output of `producer --dry-run quotes.csv`, and what to do. The tests run
-every case. The output leaves out the bytes and seconds in the line of counts.
+every case. The output leaves out the bytes and seconds in the line of counts. Its first line is the file's
+[reading plan](../guides/your-own-files.md#how-a-file-is-read), if the file leaves one reading.
 
 `tickerlake run` prints the same, with two differences: an error begins with `tickerlake:` instead of `error:`, and the
 counts are on standard output and say *delivered* instead of *printed*. [Exit codes](exit-codes.md) has the meaning of
@@ -24,7 +26,7 @@ fn errors_page_is_current() {
 
 fn page(groups: &[(&str, Vec<Case>)]) -> String {
     let mut page = format!(
-        "# Errors\n\n<!-- Generated from tests/bad_inputs/table.rs. Do not edit; write it with\n     {UPDATE_COMMAND} -->\n\n\
+        "# Errors\n\n<!-- Generated from tests/bad_inputs/cases. Do not edit; write it with\n     {UPDATE_COMMAND} -->\n\n\
          {INTRODUCTION}"
     );
     for (title, cases) in groups {
@@ -41,16 +43,21 @@ fn section(case: &Case, page: &mut String) -> std::fmt::Result {
     writeln!(page, "\n### {}\n", case.title)?;
     let arguments = case.arguments.iter().copied().map(quoted).collect::<Vec<_>>().join(" ");
     match &case.input {
-        Input::File(bytes) if bytes.starts_with(b"\x1f\x8b") => {
-            writeln!(page, "A gzip stream whose end is missing.\n")?;
-        }
+        // The title describes a file that is no text.
+        Input::File(bytes) | Input::Piped(bytes)
+            if [&b"\x1f\x8b"[..], b"PK", b"PAR1"].iter().any(|magic| bytes.starts_with(magic)) => {}
         Input::File(bytes) | Input::Piped(bytes) if !bytes.is_empty() => block(&excerpt(bytes), page)?,
         _ => {}
     }
     let (before, name) = if matches!(case.input, Input::Piped(_)) { ("... | ", "-") } else { ("", FILE) };
     let command = format!("$ {before}producer --dry-run {name} {arguments}").trim_end().to_owned();
+    // The plans and their warnings are printed before the records.
+    let is_result = |line: &&str| {
+        is_counts(line) || line.starts_with("error: ") || line.contains("no line ending") || line.contains("no rows")
+    };
+    let (plans, results) = case.stderr.split_at(case.stderr.iter().position(is_result).unwrap_or(case.stderr.len()));
     let lines: Vec<String> = std::iter::once(command)
-        .chain(case.records.iter().chain(case.stderr).map(|line| (*line).to_owned()))
+        .chain(plans.iter().chain(case.records).chain(results).map(|line| (*line).to_owned()))
         .chain(Some(format!("exit code {}", case.exit)))
         .collect();
     block(&lines.join("\n"), page)?;
@@ -58,9 +65,6 @@ fn section(case: &Case, page: &mut String) -> std::fmt::Result {
         writeln!(page, "The rejects file:\n")?;
         let mut lines = vec!["line,reason,row".to_owned()];
         lines.extend(case.rejects.iter().map(|line| (*line).to_owned()));
-        if case.more_rejects > 0 {
-            lines.push(format!("({} more like it)", case.more_rejects));
-        }
         block(&lines.join("\n"), page)?;
     }
     writeln!(page, "**What to do:** {}", case.remedy)

@@ -19,12 +19,18 @@ Each row becomes one JSON object on one line, and its symbol becomes the record'
   Index,Date,Open,Close,Adj Close,Volume
   HSI,1986-12-31,2568.300049,2568.300049,2568.300049,0.0
 
-  {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"open\":2568.300049,\"close\":2568.300049,\"adj_close\":2568.300049,\"volume\":0.0}
+  {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"bar\":\"1d\",\"open\":2568.300049,\"close\":2568.300049,\"adj_close\":2568.300049,\"volume\":0.0}
 
-Two columns are required: the symbol (named Symbol, Ticker or Index; or give it with --symbol) and
-the date (named Date, Datetime or Timestamp). All other columns are kept, in snake_case. Numbers
-keep every digit; empty cells become null.
-A row that is not a quote goes to <FILE>.rejects.csv with its line number and the reason.
+Each file's name, header and first rows decide how it is read: delimiter, symbol, date and time,
+formats, prices and the length of its bars. One line on standard error announces this reading plan;
+`tickerlake inspect FILE` explains it. Where a file can be read in two ways, nothing is sent, and
+the error names the options that decide and a command to try. Each option below overrides one
+choice, for all files of the command.
+
+Numbers keep every digit. $1,234.50 becomes 1234.50; empty cells, N/A, null and NaN become null. All
+other columns are kept, in snake_case. A row with a time of day has the field traded_at, in UTC if
+its zone is known. A row that is not a quote goes to <FILE>.rejects.csv with its line number and
+the reason.
 
 A row counts as delivered when the broker has confirmed it. Ctrl-C stops reading, waits until the
 broker has confirmed what was sent, and prints the summary; a second Ctrl-C aborts.
@@ -32,9 +38,11 @@ broker has confirmed what was sent, and prints the summary; a second Ctrl-C abor
 Examples:
   See what would be sent, without Kafka:
     producer quotes.csv --dry-run | head -3
-  Send the download of a single symbol, or a European export:
-    producer AAPL.csv --symbol AAPL -b localhost:9092
-    producer kurse.csv --delimiter ';' --date-format %d.%m.%Y -b localhost:9092
+  Send the download of a single symbol, which is named after it or is given:
+    producer AAPL.csv -b localhost:9092
+    producer HistoricalQuotes.csv --symbol AAPL -b localhost:9092
+  Send bars whose times are New York's, with dates such as 01/02/2024 (January 2):
+    producer SPY.csv --date-format mdy --timezone America/New_York -b localhost:9092
   Send a file to a topic with three partitions:
     producer quotes.csv -b localhost:9092 --create-topic 3
   Replay history at one day per second, all symbols side by side:
@@ -48,7 +56,7 @@ Examples:
   Send the rows that a program appends to a file, as they are written:
     producer today.csv -b localhost:9092 --follow
   Send a program's output, with European dates, to a broker with TLS and SCRAM:
-    export | producer - -b kafka:9096 --date-format %d/%m/%Y -X security.protocol=SASL_SSL \\
+    export | producer - -b kafka:9096 --date-format dmy -X security.protocol=SASL_SSL \\
       -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=me -X sasl.password=secret
 
 Exit codes:

@@ -16,6 +16,12 @@ impl Row {
         self.line
     }
 
+    /// Returns the number of the line on which the row ends.
+    #[must_use]
+    pub(crate) fn last_line(&self) -> u64 {
+        self.line + memchr::memchr_iter(b'\n', self.raw()).count() as u64
+    }
+
     /// Returns the row as written, without its line ending.
     #[must_use]
     pub(crate) fn raw(&self) -> &[u8] {

@@ -67,7 +67,7 @@ pub enum SourceError {
         command: String,
     },
     /// Most of the first rows are not quotes.
-    #[error("{rejected} of the first {rows} rows are no quotes, so nothing is sent: {reasons}; read as: {plan}")]
+    #[error("{rejected} of the first {rows} rows are not quotes, so nothing is sent: {reasons}; read as: {plan}")]
     MostRejected {
         /// Rejected rows.
         rejected: usize,
@@ -124,6 +124,8 @@ pub struct Source {
     encoder: RecordEncoder,
     plan: ReadingPlan,
     repeats: Repeats,
+    /// Rows before the data that are still to be skipped.
+    rows_to_skip: u64,
     identity: Vec<u8>,
     /// The next record of the current row, for rows that become several.
     next_record: usize,
@@ -192,6 +194,7 @@ impl Source {
             rows: RowReader::new(text, plan.delimiter),
             row: Row::default(),
             encoder,
+            rows_to_skip: plan.rows_before_data,
             plan,
             repeats: Repeats::default(),
             identity: Vec::new(),
@@ -231,7 +234,10 @@ impl Source {
                 };
                 match kind {
                     RowKind::End => break Step::End,
-                    _ if self.row.line() <= self.plan.last_header_line => continue,
+                    _ if self.rows_to_skip > 0 => {
+                        self.rows_to_skip -= 1;
+                        continue;
+                    }
                     RowKind::Row => {}
                     RowKind::Blank => break Step::Blank,
                     RowKind::TooLong => break Step::Rejected(Reject::TooLong),
@@ -325,7 +331,7 @@ fn number_repeat(count: u32, json: &mut Vec<u8>) {
 fn check(plan: &ReadingPlan, encoder: &RecordEncoder, sample: &Sample) -> Result<(), SourceError> {
     let mut reader = RowReader::new(sample.head.as_slice(), plan.delimiter);
     let (mut row, mut json) = (Row::default(), Vec::new());
-    let (mut rows, mut rejected) = (0, 0);
+    let (mut rows, mut rejected, mut rows_to_skip) = (0, 0, plan.rows_before_data);
     let (mut kinds, mut reasons) = (HashSet::new(), Vec::new());
     while rows < CHECKED_ROWS {
         let kind = reader.read(&mut row)?;
@@ -333,7 +339,11 @@ fn check(plan: &ReadingPlan, encoder: &RecordEncoder, sample: &Sample) -> Result
         if kind == RowKind::End || (!sample.is_complete && reader.unended_line().is_some()) {
             break;
         }
-        if row.line() <= plan.last_header_line || kind == RowKind::Blank {
+        if rows_to_skip > 0 {
+            rows_to_skip -= 1;
+            continue;
+        }
+        if kind == RowKind::Blank {
             continue;
         }
         rows += 1;

@@ -72,7 +72,7 @@ fn a_feed_of_which_most_rows_fail_sends_nothing() {
     let mut test = rows(49, 1_000);
     test.args.numeric = vec!["close".to_owned()];
     let message = test.run().expect_err("stopped").to_string();
-    assert!(message.contains("x.csv: 100 of the first 100 rows are no quotes"), "{message}");
+    assert!(message.contains("x.csv: 100 of the first 100 rows are not quotes"), "{message}");
     assert!(message.contains("line 2: close is not a number: x"), "{message}");
     assert_eq!(test.progress.snapshot().sent, 0);
     assert_eq!(rows(51, 49).run().expect("to the end").0.rejected, 49);

@@ -98,7 +98,7 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     /// A question for a name that no column has.
-    fn named(self, option: &str, name: &str) -> Result<usize, Question> {
+    pub(super) fn named(self, option: &str, name: &str) -> Result<usize, Question> {
         self.find(name).ok_or_else(|| {
             let titles = self.titles.iter().enumerate().map(|(at, _)| self.label(at)).collect::<Vec<_>>().join(", ");
             Question::new(format!("{option} {name}: no column has this name; found: {titles}"), [] as [&str; 0])
@@ -151,7 +151,7 @@ fn has_symbols(table: Table<'_>, column: usize) -> bool {
 
 /// Returns `true` for numbers that count the rows: each is one more than the one before.
 fn are_row_numbers(table: Table<'_>, column: usize) -> bool {
-    let rows = table.rows.iter().filter(|row| row.line.is_some());
+    let rows = table.rows.iter().filter(|row| row.place.is_some());
     let numbers: Option<Vec<i64>> = rows.map(|row| row.cell(column).parse().ok()).collect();
     let Some(numbers) = numbers else { return false };
     match numbers.as_slice() {
@@ -187,6 +187,19 @@ pub(super) fn date(
         Some(format) => table.rows.is_empty() || table.cells(column).any(|cell| format.read(cell).is_some()),
         None => guess(column) != Guess::None,
     };
+    if let Some(format) = &options.date_format
+        && let Some(&column) = table.ranked(Role::Date).first()
+        && !(0..table.titles.len()).any(reads)
+        && let Some(cell) = table.cells(column).next()
+    {
+        return Err(Question::new(
+            format!(
+                "--date-format {format} reads no cell of {}, such as {cell}; leave it out, or give another format",
+                table.label(column)
+            ),
+            [] as [&str; 0],
+        ));
+    }
     let is_epoch = |column: usize| matches!(guess(column), Guess::One(format) if format.is_epoch());
     let titled = table.ranked(Role::Date).into_iter().filter(|&column| Some(column) != symbol && reads(column));
     // Of several columns, one that reads as a date; the numbers beside it are kept as they are.
@@ -278,9 +291,10 @@ pub(super) fn prices(table: Table<'_>, taken: &[usize], symbol: Option<usize>) -
                 roles.insert(role, column);
             }
             (None, Some(&column)) => {
-                let example = table.cells(column).next().unwrap_or_default();
+                let is_word = |cell: &&str| !is_missing(cell) && !Evidence::default().add(cell, true);
+                let example = table.cells(column).find(is_word).unwrap_or_default();
                 warnings.push(format!(
-                    "column {} should hold {role}, but its cells are no numbers, such as {example}; it is kept as text",
+                    "column {} should hold {role}, but its cells are not numbers, such as {example}; it is kept as text",
                     table.label(column)
                 ));
             }
@@ -368,7 +382,7 @@ pub(super) fn by_symbol(pairs: impl Iterator<Item = Option<(String, Role)>>) -> 
 }
 
 /// Names that the pipeline gives to fields of its own.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 22] = [
     "kafka_topic",
     "kafka_partition",
     "kafka_offset",
@@ -383,6 +397,15 @@ const RESERVED: [&str; 14] = [
     "series",
     "symbol",
     "trade_date",
+    // Columns of numbers in the table, which text cannot fill.
+    "open",
+    "high",
+    "low",
+    "close",
+    "adj_close",
+    "volume",
+    "bid",
+    "ask",
 ];
 
 /// Returns a name for a column without a role that no other field of `used` has, and adds it there.

@@ -19,6 +19,8 @@ pub(crate) struct Dialect {
     pub(crate) header: Header,
     /// Number of the last line before the first row of data; zero if the file begins with data.
     pub(crate) last_header_line: u64,
+    /// Number of rows before the first row of data, blank and unreadable ones included.
+    pub(crate) rows_before_data: u64,
     /// Number of cells of a row, without an empty one at its end that the header lacks.
     pub(crate) width: usize,
     /// Whether each row has one empty cell more.
@@ -54,7 +56,7 @@ impl Dialect {
         let shaped = candidates.into_iter().filter_map(|delimiter| {
             let mut rows = sample.first_rows(delimiter);
             if let Some(lines) = given.skip_lines {
-                rows.retain(|row| row.line.is_some_and(|line| line > lines));
+                rows.retain(|row| row.place.is_some_and(|place| place.line > lines));
             }
             let shape = Shape::of(&rows)?;
             Some((delimiter, rows, shape))
@@ -68,13 +70,13 @@ impl Dialect {
         };
         let rows = &rows[start.min(rows.len().saturating_sub(1))..];
         let (header, header_rows) = header(rows, given.has_header);
-        let last_header_line = match header_rows {
-            0 => rows.first().and_then(|row| row.line).map_or(0, |line| line - 1),
-            // A title may contain a line end, so the row after the header says where the header ends.
-            _ => match rows.get(header_rows).and_then(|row| row.line) {
-                Some(next) => next - 1,
-                None => u64::MAX >> 1,
-            },
+        // Nothing is skipped unasked before data, not even a row that cannot be read.
+        let is_skipped = start > 0 || given.skip_lines.is_some();
+        let place = rows.get(header_rows.saturating_sub(1)).and_then(|row| row.place);
+        let (last_header_line, rows_before_data) = match (place, header_rows) {
+            (Some(first), 0) if is_skipped => (first.line - 1, first.index),
+            (Some(last), 1..) => (last.last_line, last.index + 1),
+            _ => (0, 0),
         };
         let titles = match &header {
             Header::None => shape.width,
@@ -82,7 +84,7 @@ impl Dialect {
         };
         let data: Vec<&SampledRow> = rows[header_rows.min(rows.len())..].iter().collect();
         let (width, has_trailing_cell) = trailing(&header, titles, &data);
-        Some(Dialect { delimiter, header, last_header_line, width, has_trailing_cell })
+        Some(Dialect { delimiter, header, last_header_line, rows_before_data, width, has_trailing_cell })
     }
 }
 
@@ -283,6 +285,22 @@ mod tests {
         assert_eq!(found(text).last_header_line, 2);
         let text = "# source: x\n#\n\nDate,Open\n2024-01-02,1\n2024-01-03,1\n";
         assert_eq!((titles(text), found(text).last_header_line), (vec!["Date".into(), "Open".into()], 4));
+    }
+
+    #[test]
+    fn the_header_ends_with_its_own_row() {
+        for (text, line, rows) in [
+            ("Symbol,Date\n", 1, 1),
+            ("Symbol,Date\n\nA,2024-01-02\n", 1, 1),
+            ("Symbol,Date\nA,\"2024\nA,2024-01-02\n", 1, 1),
+            ("Symbol,\"Date\nof trade\"\nA,2024-01-02\n", 2, 1),
+            ("\nSymbol,Date\nA,2024-01-02\n", 2, 2),
+            ("Symbol,Date\rA,2024-01-02\r", 1, 1),
+            ("\"A,1\nA,2024-01-02\nA,2024-01-03\n", 0, 0),
+        ] {
+            let dialect = found(text);
+            assert_eq!((dialect.last_header_line, dialect.rows_before_data), (line, rows), "{text:?}");
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
 
 /// Returns the sampled rows of data that have as many cells as the header.
 fn data_rows(sample: &Sample, dialect: &Dialect) -> Vec<SampledRow> {
-    let is_data = |row: &SampledRow| row.line.is_none_or(|line| line > dialect.last_header_line);
+    let is_data = |row: &SampledRow| row.place.is_none_or(|place| place.index >= dialect.rows_before_data);
     let width = dialect.width + usize::from(dialect.has_trailing_cell);
     let all = sample.head_rows(dialect.delimiter).into_iter().chain(sample.other_rows(dialect.delimiter));
     all.filter(|row| is_data(row) && row.cells.len() == width).collect()
@@ -148,7 +148,9 @@ impl Maker<'_> {
 
     fn plan(&mut self, file_name: Option<&str>, dialect: &Dialect, table: Table<'_>) -> ReadingPlan {
         let mut symbol = self.ask(columns::symbol(table, self.options));
-        let date = self.ask(columns::date(table, symbol, self.options));
+        let date = columns::date(table, symbol, self.options);
+        let is_date_asked = date.is_err();
+        let date = self.ask(date);
         let date_at = date.as_ref().map(|date| date.column);
         if symbol == date_at {
             symbol = None;
@@ -163,7 +165,7 @@ impl Maker<'_> {
             true => None,
             false => self.ask(columns::time(table, date_at, self.options)),
         };
-        let dates = self.dates(date_at, format, time);
+        let dates = self.dates(date_at, format, time, is_date_asked);
         let roles = self.roles(dialect, table, symbol, &dates, file_name);
         let numbers = self.numbers(table, &roles, &dates);
         let key = self.key(table);
@@ -175,6 +177,7 @@ impl Maker<'_> {
             encoding: None,
             delimiter: dialect.delimiter,
             last_header_line: dialect.last_header_line,
+            rows_before_data: dialect.rows_before_data,
             has_trailing_cell: dialect.has_trailing_cell,
             columns,
             records,
@@ -229,7 +232,13 @@ impl Maker<'_> {
         }
     }
 
-    fn dates(&mut self, date: Option<usize>, format: Option<DateFormat>, time: Option<(usize, TimeFormat)>) -> Dates {
+    fn dates(
+        &mut self,
+        date: Option<usize>,
+        format: Option<DateFormat>,
+        time: Option<(usize, TimeFormat)>,
+        is_asked: bool,
+    ) -> Dates {
         match (date, format, time, self.options.date) {
             (_, _, Some((column, format)), Some(date)) => {
                 self.reason("date", date.to_string(), "--date");
@@ -244,6 +253,8 @@ impl Maker<'_> {
                 self.questions.push(Question::new("rows have a time but no date", ["--date YYYY-MM-DD"]));
                 Dates::Given(jiff::civil::Date::MIN, time, format)
             }
+            // Where dates were to be found has been asked.
+            (None, _, None, _) if is_asked => Dates::Column(0, DateFormat::YearMonthDay),
             (None, _, None, _) => {
                 let answer = match self.options.date {
                     Some(_) => "--time-column NAME",
@@ -319,15 +330,18 @@ impl Maker<'_> {
         let keys: Vec<String> = table.titles.iter().map(|title| titles::key(title)).collect();
         let twice = (0..keys.len())
             .find(|&at| titles::price_role(&table.titles[at]).is_some() && keys[..at].contains(&keys[at]));
-        let names = || table.titles.iter().map(|title| titles::key(title)).collect::<Vec<_>>().join(",");
+        let names = || {
+            let mut names: Vec<String> = Vec::new();
+            for key in &keys {
+                let numbered = (2..).map(|number| format!("{key}_{number}"));
+                names.extend(std::iter::once(key.clone()).chain(numbered).find(|name| !names.contains(name)));
+            }
+            names.join(",")
+        };
         if let Some(at) = twice {
             self.questions.push(Question::new(
                 format!("several columns are titled {}", table.label(at)),
-                [format!(
-                    "--skip-lines {} --columns {} (with a name of its own for each)",
-                    self.last_header_line,
-                    names()
-                )],
+                [format!("--skip-lines {} --columns {} (a different name for each)", self.last_header_line, names())],
             ));
         }
         let has_price = [Role::Close, Role::Bid, Role::Ask].iter().any(|role| prices.contains_key(role));
@@ -447,12 +461,7 @@ impl Maker<'_> {
     fn key(&mut self, table: Table<'_>) -> Vec<usize> {
         let mut key = Vec::new();
         for name in &self.options.key {
-            match table.find(name) {
-                Some(column) => key.push(column),
-                None => self
-                    .questions
-                    .push(Question::new(format!("--key {name}: no column has this name"), [] as [&str; 0])),
-            }
+            key.extend(self.ask(table.named("--key", name).map(Some)));
         }
         key
     }
@@ -590,6 +599,10 @@ impl Maker<'_> {
     }
 
     fn symbol_of_name(&mut self, file_name: Option<&str>) -> Option<String> {
+        if self.options.symbol_column.is_some() {
+            // The column was not found, which has been asked.
+            return None;
+        }
         if self.options.symbol_from_file_name {
             let Some(name) = file_name.map(stem).filter(|name| !name.is_empty()) else {
                 self.questions
@@ -636,7 +649,7 @@ impl Maker<'_> {
             Some(Spot { symbol, micros: moment.local_micros(), has_time: moment.time.is_some() })
         };
         // Rows from further on do not follow these.
-        let spots: Vec<Spot> = table.rows.iter().filter(|row| row.line.is_some()).filter_map(spot).collect();
+        let spots: Vec<Spot> = table.rows.iter().filter(|row| row.place.is_some()).filter_map(spot).collect();
         let has = |role: Role| {
             let column =
                 roles.prices.get(&role).or_else(|| roles.groups.first().and_then(|(_, group)| group.get(&role)));

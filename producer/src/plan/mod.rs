@@ -44,6 +44,8 @@ pub struct ReadingPlan {
     pub delimiter: Delimiter,
     /// Number of the last line before the data.
     pub last_header_line: u64,
+    /// Number of rows before the first row of data, blank and unreadable ones included.
+    pub rows_before_data: u64,
     /// Whether each row has an empty cell at its end that the header lacks.
     pub has_trailing_cell: bool,
     /// The columns, in file order.

@@ -25,9 +25,20 @@ pub struct Sample {
 /// A row of a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampledRow {
-    /// Number of its first line; `None` for rows that do not follow the row before.
-    pub(crate) line: Option<u64>,
+    /// Where it is; `None` for rows that do not follow the row before.
+    pub(crate) place: Option<Place>,
     pub(crate) cells: Vec<String>,
+}
+
+/// The place of a row at the beginning of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Number of rows before it, blank and unreadable ones included.
+    pub(crate) index: u64,
+    /// Number of its first line.
+    pub(crate) line: u64,
+    /// Number of its last line, which is another one if a cell has a line end.
+    pub(crate) last_line: u64,
 }
 
 impl SampledRow {
@@ -68,13 +79,14 @@ fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool, has_rest: bool) -> V
     let mut reader = RowReader::new(text, delimiter);
     let mut row = Row::default();
     let (mut rows, mut rest) = (Vec::new(), Vec::new());
-    loop {
+    for index in 0.. {
+        let place = |row: &Row| Place { index, line: row.line(), last_line: row.last_line() };
         // Memory cannot fail to be read.
         match reader.read(&mut row).unwrap_or(RowKind::End) {
             RowKind::End => break,
             _ if !has_rest && rows.len() == MAX_ROWS => break,
             RowKind::Row if rows.len() < MAX_ROWS => rows.push(SampledRow {
-                line: has_lines.then(|| row.line()),
+                place: has_lines.then(|| place(&row)),
                 cells: row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(),
             }),
             RowKind::Row => rest.push(row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()),
@@ -84,6 +96,6 @@ fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool, has_rest: bool) -> V
     let step = rest.len().div_ceil(MAX_ROWS).max(1);
     let last = rest.len().saturating_sub(1);
     let spread = rest.into_iter().enumerate().filter(|(index, _)| index % step == 0 || *index == last);
-    rows.extend(spread.map(|(_, cells)| SampledRow { line: None, cells }));
+    rows.extend(spread.map(|(_, cells)| SampledRow { place: None, cells }));
     rows
 }

@@ -35,12 +35,16 @@ impl ReadingPlan {
         }
         let names: Vec<String> = self
             .fields()
-            .map(|(title, name)| match title == name || title.is_empty() {
+            // Side by side, each symbol has columns of its own.
+            .map(|(title, name)| match title == name || title.is_empty() || self.records.len() > 1 {
                 true => name.to_owned(),
                 false => format!("{name} ({title})"),
             })
             .collect();
-        format!("{}; {}", parts.join(", "), names.join(", "))
+        match names.is_empty() {
+            true => parts.join(", "),
+            false => format!("{}; {}", parts.join(", "), names.join(", ")),
+        }
     }
 
     fn symbol_text(&self) -> String {
@@ -51,7 +55,8 @@ impl ReadingPlan {
                 format!("symbol in {}", column.map_or("a column", |column| &column.title))
             }
             [only] => format!("symbol {only}"),
-            several => format!("{} symbols side by side ({}, ...)", several.len(), several[..2].join(", ")),
+            [one, two] => format!("2 symbols side by side ({one}, {two})"),
+            [one, two, ..] => format!("{} symbols side by side ({one}, {two}, ...)", symbols.len()),
         }
     }
 
@@ -88,7 +93,7 @@ impl fmt::Display for ReadingPlan {
             "{} {} {} {} {:?} {:?} {:?} {} {:?} {:?}",
             self.encoding.map_or("UTF-8", |encoding| encoding.name()),
             self.delimiter.byte(),
-            self.last_header_line,
+            self.rows_before_data,
             self.has_trailing_cell,
             self.columns,
             self.records,
