@@ -296,7 +296,7 @@ impl Source {
 /// Returns a warning if a file that has only begun does not show how long its bars are.
 fn bar_of_few_rows(plan: &ReadingPlan, sample: &Sample) -> Option<String> {
     let rows = sample.head_rows(plan.delimiter);
-    let rows = rows.iter().filter(|row| row.line.is_some_and(|line| line > plan.last_header_line)).count();
+    let rows = rows.iter().filter(|row| row.place.is_some_and(|place| place.index >= plan.rows_before_data)).count();
     let is_bar = plan.columns.iter().any(|column| column.name == "open");
     (is_bar && rows < MIN_ROWS_OF_BAR).then(|| {
         let rows = counted(rows as u64, "row", "rows");

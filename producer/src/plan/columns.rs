@@ -279,13 +279,19 @@ pub(super) fn time(
 }
 
 /// The columns of prices and volume by role, and warnings about titles whose cells are no numbers.
-pub(super) fn prices(table: Table<'_>, taken: &[usize], symbol: Option<usize>) -> (BTreeMap<Role, usize>, Vec<String>) {
+pub(super) fn prices(
+    table: Table<'_>,
+    taken: &[usize],
+    symbol: Option<usize>,
+    options: &PlanOptions,
+) -> (BTreeMap<Role, usize>, Vec<String>) {
     let mut roles = BTreeMap::new();
     let mut warnings = Vec::new();
     for role in [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask] {
         let ranked = table.ranked(role).into_iter().filter(|column| !taken.contains(column));
-        let (numeric, others): (Vec<usize>, Vec<usize>) =
-            ranked.partition(|&column| table.is_numeric(column) || table.cells(column).all(is_missing));
+        let (numeric, others): (Vec<usize>, Vec<usize>) = ranked.partition(|&column| {
+            table.is_numeric(column) || table.cells(column).all(is_missing) || options.numeric.contains(role.field())
+        });
         match (numeric.first(), others.first()) {
             (Some(&column), _) => {
                 roles.insert(role, column);

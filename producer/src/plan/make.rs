@@ -279,7 +279,7 @@ impl Maker<'_> {
             Dates::Column(column, _) | Dates::Given(_, column, _) => taken.push(*column),
             Dates::WithTime(date, _, time, _) => taken.extend([*date, *time]),
         }
-        let (prices, warnings) = columns::prices(table, &taken, symbol);
+        let (prices, warnings) = columns::prices(table, &taken, symbol, self.options);
         let mut groups = match &dialect.header {
             Header::TitlesAndSymbols { symbols, .. } => columns::by_symbol(
                 table
@@ -376,9 +376,7 @@ impl Maker<'_> {
         let is_price =
             |column: usize| columns::is_number_column(table, column) || (others.len() == 1 && table.is_numeric(column));
         let is_close = |column: &usize| {
-            titles::is_ticker(&table.titles[*column])
-                && !is_word(&table.titles[*column])
-                && columns::is_number_column(table, *column)
+            titles::is_ticker(&table.titles[*column]) && !is_word(&table.titles[*column]) && is_price(*column)
         };
         // A single column is named after the symbol of the file, if the file has one.
         let contradicts = |column: usize| {
