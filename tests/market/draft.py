@@ -12,6 +12,11 @@ import truth as truths
 ROLES = {truths.OPEN, truths.HIGH, truths.LOW, truths.CLOSE, truths.ADJ, truths.VOLUME, truths.BID, truths.ASK}
 
 
+# Names of encodings on the web, where they differ from Python's.
+LABELS = {"utf-8-sig": "utf-8", "utf-16": "utf-16le", "utf-16-le": "utf-16le", "cp1252": "windows-1252",
+          "cp932": "shift_jis", "cp949": "euc-kr"}
+
+
 class Column:
     """A column: its title, its cells, and what they mean. An extra column has no role."""
 
@@ -193,9 +198,7 @@ class Draft:
             self.answers.pop("--symbol-column", None)
         self.answers["--columns"] = ",".join(self.names())
         self.answers["--bar"] = self.bar
-        self.answers["--encoding"] = self.encoding
-        if self.encoding in ("utf-8-sig",):
-            self.answers["--encoding"] = "utf-8"
+        self.answers["--encoding"] = LABELS.get(self.encoding, self.encoding)
 
     def names(self):
         """The columns' names for --columns."""

@@ -75,7 +75,8 @@ def judge(producer, path, draft):
 def warned(producer, path, draft, lines, run, found, given):
     """A file whose prices were not recognised, which a warning says: with the columns named, it must be right."""
     skipped = len(draft.text_lines()[0])
-    options = ["--skip-lines", str(skipped), "--columns", draft.answers["--columns"]]
+    delimiter = "tab" if draft.delimiter == "\t" else draft.delimiter
+    options = ["--skip-lines", str(skipped), "--columns", draft.answers["--columns"], "--delimiter", delimiter]
     # Options that name columns would name the header's.
     options += [part for pair in zip(given[::2], given[1::2]) if not pair[0].endswith("column") for part in pair]
     again = Run(producer, path, options)
@@ -83,7 +84,7 @@ def warned(producer, path, draft, lines, run, found, given):
         options += ["--encoding", draft.answers["--encoding"]]
     answers = answers_to(again.message(), draft, options) if again.code == 1 else []
     again = Run(producer, path, options + answers)
-    worse = again.message() if again.code == 1 else compare.all_records(lines, compare.parse(again.output))
+    worse = again.message() if again.code not in (0, 3) else compare.all_records(lines, compare.parse(again.output))
     if worse:
         return Verdict(WRONG, f"after the warning, with {' '.join(options + answers)}: {worse}", again, options)
     return Verdict(WARNED, found, run, given)
@@ -101,7 +102,8 @@ def count_fault(run, lines):
 
 def answers_to(message, draft, given):
     """Returns the options that the truth implies for the questions of a message."""
-    named = set(OPTION.findall(message))
+    named = set(OPTION.findall(message.partition("; try: ")[0]))
+    named -= {"--symbol-column", "--date-column"} if "--columns" in given else set()
     answers = []
     for alternatives in ALTERNATIVES:
         if any(option in given for option in alternatives):

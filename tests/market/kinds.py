@@ -22,8 +22,6 @@ def load():
 
 PLAIN_NAMES = ["prices.csv", "data.csv", "export (1).csv", "2024-01-02.csv", "stock_data.csv", "HistoricalData_1.csv"]
 DECORATIONS = ["", "", "", "", "", "_daily", "-1d", "_2024", "-max", " (1)"]
-# Names that programs give to files of one symbol, where the name does not say which part of it is the symbol.
-UNCLEAR = ["{}_D1", "{}_H1", "{}_M15", "{}1440", "{}60", "{}_D", "{}240", "{}_DAILY", "{}_Daily"]
 
 
 def is_plain(symbol):
@@ -34,16 +32,13 @@ def is_plain(symbol):
     return symbol.isupper() and len(letters) > 0 and symbol not in words and "/" not in symbol
 
 
-def name_after_symbol(draft, suffix=".csv", unclear=True):
+def name_after_symbol(draft, suffix=".csv"):
     """Names a file of one symbol after it; sometimes in a way that must be asked about, or not after it at all."""
     rng, symbol = draft.rng, draft.truth.symbols[0]
     safe = symbol.replace("/", "")
     draw = rng.random()
     if draw < 0.08 or "/" in symbol:
         draft.file_name = rng.choice(PLAIN_NAMES).replace(".csv", suffix)
-        draft.may_ask |= {"--symbol", "--symbol-column"}
-    elif draw < 0.16 and unclear:
-        draft.file_name = rng.choice(UNCLEAR).format(safe) + suffix
         draft.may_ask |= {"--symbol", "--symbol-column"}
     else:
         decoration = rng.choice(DECORATIONS)

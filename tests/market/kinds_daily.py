@@ -467,3 +467,18 @@ def excel_spaces(rng):
     draft.symbol("Ticker")
     draft.prices(["Open", "High", "Low", "Close", "Volume"], OHLC + " volume")
     return draft
+
+
+# Names that programs give to files of one symbol, where the name does not say which part of it is the symbol.
+UNCLEAR = ["{}_D1", "{}_H1", "{}_M15", "{}1440", "{}60", "{}_D", "{}240", "{}_DAILY", "{}_Daily", "DAT_ASCII_{}_M1_2012",
+           "NASDAQ_{}, 1D", "{}_Candlestick_1_M_BID_01.01.2024", "{}-trades-2024-01", "daily_{}", "{}_prices"]
+
+
+@kind()
+def unclear_names(rng):
+    """The symbol and the length of the bars, or more, in the file's name."""
+    draft = yahoo_download(rng)
+    name = rng.choice(UNCLEAR).format(draft.truth.symbols[0].replace("/", ""))
+    draft.file_name = name + ".csv"
+    draft.may_ask |= {"--symbol", "--symbol-column"}
+    return draft

@@ -9,6 +9,8 @@ from number_styles import EUROPEAN
 
 def local(draft, encodings):
     draft.encoding = draft.rng.choice(encodings)
+    if draft.encoding == "cp1252" and draft.style.group == "\u202f":
+        draft.encoding = "utf-8"
     draft.fixed |= {"titles", "encoding"}
     if draft.encoding not in ("utf-8", "utf-8-sig", "utf-16"):
         draft.may_ask.add("--encoding")

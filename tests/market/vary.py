@@ -1,5 +1,7 @@
 """Variations that leave what a file means unchanged: titles, quotes, order, further columns, line ends, encodings."""
 
+from draft import plain_key
+
 CASES = [str.upper, str.lower, str.title, lambda title: title.replace(" ", "_"), lambda title: f" {title}",
          lambda title: f"{title} "]
 NOTES = ["ok", "late, corrected", 'said "no"', "n.a. today", "7%", "-", "see (1)", "ü", "two  blanks"]
@@ -48,9 +50,9 @@ def extras(draft):
         "Prev Close": lambda title: draft.random_numbers(title, 2),
         "Change": lambda title: draft.random_numbers(title, 2),
     }
-    there = {column.title.strip().lower() for column in draft.columns}
+    there = {plain_key(column.title) for column in draft.columns}
     for title in rng.sample(list(makers), rng.randint(1, 3)):
-        if title.lower() not in there:
+        if plain_key(title) not in there:
             column = makers[title](title)
             draft.columns.remove(column)
             draft.columns.insert(len(draft.columns) if rng.random() < 0.6 else rng.randrange(len(draft.columns) + 1), column)
