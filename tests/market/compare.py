@@ -1,5 +1,6 @@
 """Compares the records that were printed with those that a file means, value by value."""
 
+import functools
 import json
 from decimal import Decimal
 
@@ -21,8 +22,13 @@ def parse(output):
     for line in output.split("\n"):
         if line:
             fields = json.loads(line, parse_float=Number, parse_int=Number, object_pairs_hook=no_repeats)
-            records.append({name if name in FIELDS else "+" + plain_key(name): fields[name] for name in fields})
+            records.append({key(name): fields[name] for name in fields})
     return records
+
+
+@functools.cache
+def key(name):
+    return name if name in FIELDS else "+" + plain_key(name)
 
 
 def no_repeats(pairs):

@@ -1,5 +1,6 @@
 """A file that is being made: its columns, what each of its lines means, and its bytes."""
 
+import functools
 import gzip
 import io
 import zipfile
@@ -246,6 +247,7 @@ class Draft:
         return data
 
 
+@functools.cache
 def plain_key(name):
     return "".join(letter for letter in name.lower() if letter.isalnum())
 

@@ -3,7 +3,7 @@
 import importlib
 
 REGISTRY = {}
-MODULES = ["kinds_daily", "kinds_intraday", "kinds_bare", "kinds_frames", "kinds_local"]
+MODULES = ["kinds_daily", "kinds_intraday", "kinds_bare", "kinds_frames", "kinds_local", "kinds_more"]
 
 
 def kind(weight=1):

@@ -55,8 +55,9 @@ def pick_symbols(rng, count, pool=None):
     return symbols
 
 
-def length(rng, least=1, most=3000):
-    """Draws a number of rows; short files are the most frequent."""
+def length(rng, least=1, most=None):
+    """Draws a number of rows; short files are the most frequent, and few have thousands."""
+    most = most or rng.choice([300] * 9 + [3000])
     return int(round(math.exp(rng.uniform(math.log(least), math.log(most)))))
 
 
