@@ -182,6 +182,15 @@ class Draft:
             record["seq"] = Decimal(seen[identity])
         return record
 
+    def knows_bar(self):
+        """Whether the length of the bars can be told from the rows: days from dates, other lengths from distances."""
+        if not any(row.micros for row in self.rows()):
+            return True
+        instants = {}
+        for row in self.rows():
+            instants.setdefault((row.symbol, row.series), set()).add((row.day, row.micros))
+        return any(len(found) > 1 for found in instants.values())
+
     def number_cells(self):
         """The cells of all columns of numbers."""
         for column in self.columns:
@@ -197,7 +206,8 @@ class Draft:
             self.answers["--symbol"] = self.truth.symbols[0]
         if not any(column.role == "symbol" or column.symbol for column in self.columns):
             self.answers.pop("--symbol-column", None)
-        self.answers["--columns"] = ",".join(self.names())
+        if not any(column.symbol for column in self.columns):
+            self.answers["--columns"] = ",".join(self.names())
         self.answers["--bar"] = self.bar
         self.answers["--encoding"] = LABELS.get(self.encoding, self.encoding)
 

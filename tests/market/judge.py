@@ -46,6 +46,7 @@ class Verdict:
 def judge(producer, path, draft):
     """Judges the reading of an unharmed file."""
     lines = draft.records()
+    ignored = () if draft.knows_bar() else ("bar",)
     options, asked = [], set()
     while True:
         run = Run(producer, path, options)
@@ -60,9 +61,9 @@ def judge(producer, path, draft):
             options += answers
             continue
         printed = compare.parse(run.output)
-        found = compare.all_records(lines, printed) or count_fault(run, lines)
+        found = compare.all_records(lines, printed, ignored) or count_fault(run, lines)
         if found and NO_CLOSE in run.errors:
-            return warned(producer, path, draft, lines, run, found, options)
+            return warned(producer, path, draft, lines, run, found, options, ignored)
         if found:
             return Verdict(WRONG, found, run, options)
         if not asked:
@@ -72,7 +73,7 @@ def judge(producer, path, draft):
         return Verdict(NEEDLESS if needless else ASKED, why, run, options)
 
 
-def warned(producer, path, draft, lines, run, found, given):
+def warned(producer, path, draft, lines, run, found, given, ignored):
     """A file whose prices were not recognised, which a warning says: with the columns named, it must be right."""
     skipped = len(draft.text_lines()[0])
     delimiter = "tab" if draft.delimiter == "\t" else draft.delimiter
@@ -84,7 +85,7 @@ def warned(producer, path, draft, lines, run, found, given):
         options += ["--encoding", draft.answers["--encoding"]]
     answers = answers_to(again.message(), draft, options) if again.code == 1 else []
     again = Run(producer, path, options + answers)
-    worse = again.message() if again.code not in (0, 3) else compare.all_records(lines, compare.parse(again.output))
+    worse = again.message() if again.code not in (0, 3) else compare.all_records(lines, compare.parse(again.output), ignored)
     if worse:
         return Verdict(WRONG, f"after the warning, with {' '.join(options + answers)}: {worse}", again, options)
     return Verdict(WARNED, found, run, given)
@@ -123,7 +124,7 @@ def judge_mutant(producer, path, mutant):
         return Verdict(ASKED, run.message(), run, mutant.options)
     printed = compare.parse(run.output)
     found = compare.some_records(mutant.lines, mutant.optional, printed, mutant.ignored, lenient=True)
-    if found and mutant.may_warn and NO_CLOSE in run.errors:
+    if found and NO_CLOSE in run.errors:
         return Verdict(WARNED, found, run, mutant.options)
     if found:
         return Verdict(WRONG, found, run, mutant.options)

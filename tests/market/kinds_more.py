@@ -361,3 +361,16 @@ def options_chain(rng):
     draft.text("type", [rng.choice(["call", "put"]) for _ in rows])
     draft.prices(["bid", "ask", "last", "volume"], "bid ask close volume")
     return draft
+
+
+@kind()
+def refinitiv_ticks(rng):
+    """A header that begins with a number sign, and nanoseconds."""
+    draft = many(rng, "tick", first=2000, pool=["AAPL.O", "VOD.L", "ESc1", "EUR="], count=rng.choice([1, 2]))
+    draft.symbol("#RIC")
+    draft.date_time("Date-Time", "iso", joint="T", clock=dates.CLOCKS["HH:MM:SS.ns"][1], offset=0, form="Z")
+    draft.number("GMT Offset", ["-5"] * len(draft.lines))
+    draft.text("Type", ["Trade"] * len(draft.lines))
+    draft.prices(["Price", "Volume"], "close volume")
+    draft.fixed |= {"titles", "order"}
+    return draft

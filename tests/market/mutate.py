@@ -18,7 +18,7 @@ class Mutant:
         self.header, self.body = draft.text_lines()
         self.lines, self.optional = draft.records(), set()
         # A rejected row changes which rows of one instant come second.
-        self.ignored, self.may_warn = {"seq"}, False
+        self.ignored = {"seq"} if draft.knows_bar() else {"seq", "bar"}
         self.file_name = draft.file_name
 
     def bytes(self, draft):
@@ -29,8 +29,16 @@ def mutate(draft, options):
     """Returns a mutant, or None if the mutation that was drawn does not fit the file."""
     if draft.is_unknown or len(draft.lines) < 4:
         return None
-    return draft.rng.choice([renamed, damaged, damaged, cut, longer, doubled, mixed_dates, mixed_numbers, footer,
-                             repeated_header, shifted])(draft, options)
+    mutant = draft.rng.choice([renamed, damaged, damaged, cut, longer, doubled, mixed_dates, mixed_numbers, footer,
+                             repeated_header, shifted, open_quote, joined, zeros])(draft, options)
+    return mutant if mutant and is_encodable(mutant.body, draft.encoding) else None
+
+
+def is_encodable(lines, encoding):
+    try:
+        return bool("".join(lines).encode(encoding))
+    except UnicodeEncodeError:
+        return False
 
 
 def renamed(draft, options):
@@ -52,7 +60,7 @@ def renamed(draft, options):
         return None
     mutant = Mutant("renamed " + draft.columns[at].title, other, options)
     # Bars are told from trades by their open, high and low.
-    mutant.ignored = {"bar"}
+    mutant.ignored.add("bar")
     return mutant
 
 
@@ -109,7 +117,8 @@ def shifted(draft, options):
         return None
     cells = [column.cells[at] for column in draft.columns]
     del cells[priced[0]]
-    if draft.columns[priced[0] + 1].role in ("date", "time"):
+    # Where the next cell is a date as well, nothing shows that one is missing.
+    if draft.columns[priced[0] + 1].role in ("date", "time") or len(cells[priced[0]]) > 9:
         return None
     return _with_line(draft, options, "shifted", at, [*cells, ""])
 
@@ -182,4 +191,42 @@ def repeated_header(draft, options):
     at = draft.rng.randrange(1, len(draft.lines) + 1)
     mutant.body.insert(at, mutant.header[-1])
     mutant.lines.insert(at, [])
+    return mutant
+
+
+def open_quote(draft, options):
+    """A cell begins with a quote that nothing closes."""
+    if draft.quoting == "all" or any(column.is_text for column in draft.columns):
+        return None
+    at = _one_line(draft)
+    mutant = Mutant("open quote", draft, options)
+    cells = [column.cells[at] for column in draft.columns]
+    number = draft.rng.randrange(len(cells))
+    mutant.body[at] = draft.delimiter.join('"' * (place == number) + cell for place, cell in enumerate(cells))
+    mutant.optional = {at}
+    if any('"' in line for line in mutant.body[at + 1:]):
+        return None
+    return mutant
+
+
+def joined(draft, options):
+    """Two lines without an end of line between them."""
+    at = draft.rng.randrange(len(draft.lines) - 1)
+    mutant = Mutant("joined", draft, options)
+    if len(draft.columns) < 2:
+        return None
+    mutant.body[at] += mutant.body[at + 1]
+    del mutant.body[at + 1], mutant.lines[at + 1]
+    mutant.optional = {at}
+    return mutant
+
+
+def zeros(draft, options):
+    """A block of zero bytes, as a disk that was full leaves behind."""
+    if draft.encoding.startswith("utf-16"):
+        return None
+    at = _one_line(draft)
+    mutant = Mutant("zeros", draft, options)
+    mutant.body[at] = "\0" * draft.rng.choice([3, 40])
+    mutant.optional = {at}
     return mutant

@@ -147,7 +147,7 @@ def make(rng, shape="day", symbols=None, rows=None, decimals=None, base=None, or
     symbols = symbols or pick_symbols(rng, 1)
     least = 1 if shape == "day" else 4
     total = max(rows or length(rng, least), least * len(symbols))
-    per_symbol = max(total // len(symbols), least)
+    per_symbol = min(max(total // len(symbols), least), {"month": 500, "week": 2000}.get(shape, total))
     when = moments(rng, shape, per_symbol, **limits)
     found = []
     for symbol in symbols:
