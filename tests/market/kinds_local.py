@@ -90,9 +90,15 @@ def english_with_names(rng):
 
 @kind()
 def dot_groups(rng):
-    """Whole prices with points between thousands, as in Indonesia and on German pages: 7.125 is seven thousand."""
-    draft = one(rng, decimals=0, base=3000, numbers="comma groups", order="new")
-    draft.delimiter = rng.choice([";", "\t", ","])
+    """Whole prices with points between thousands, as in Indonesia and on German pages: 7.125 is seven thousand.
+
+    With commas between cells and all prices above a thousand, nothing tells such a file from one of three decimals.
+    """
+    draft = one(rng, decimals=0, base=rng.choice([1000, 3000]), numbers="comma groups", order="new")
+    prices = [row.values["close"] for row in draft.rows()]
+    is_mixed = any(len(price or "") < 4 for price in prices)
+    draft.delimiter = rng.choice([";", "\t", ","]) if is_mixed else rng.choice([";", "\t"])
     draft.date("Date", "dmy")
     draft.prices(["Open", "High", "Low", "Close"], OHLC)
+    draft.fixed.add("delimiter")
     return draft

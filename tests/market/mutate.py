@@ -58,10 +58,17 @@ def renamed(draft, options):
         column.role = None
     elif column.role in ("time", "series"):
         return None
+    elif column.role == "date" and any(column.role is None and is_date_title(column.title) for column in draft.columns):
+        return None
     mutant = Mutant("renamed " + draft.columns[at].title, other, options)
     # Bars are told from trades by their open, high and low.
     mutant.ignored.add("bar")
     return mutant
+
+
+def is_date_title(title):
+    """Whether an extra column can be the date as well as the one that has lost its title."""
+    return any(word in title.lower() for word in ("time", "unix", "date"))
 
 
 def _one_line(draft):
@@ -145,6 +152,10 @@ def mixed_dates(draft, options):
     cells = [style.write(draft.lines[at][0]) if at in changed else cell for at, cell in enumerate(column.cells)]
     other.columns = [copy.copy(each) for each in draft.columns]
     other.columns[draft.columns.index(column)].cells = cells
+    # If every changed cell is a date in the file's own form as well, nothing shows that it is in another.
+    own = draft.answers["--date-format"]
+    if own in ("mdy", "dmy") and own in dates.readings([cells[at] for at in changed]):
+        return None
     mutant = Mutant(f"mixed dates ({style.option}, {len(changed)} of {len(cells)})", other, options)
     mutant.optional = changed
     return mutant
