@@ -206,7 +206,9 @@ class Draft:
             self.answers["--symbol"] = self.truth.symbols[0]
         if not any(column.role == "symbol" or column.symbol for column in self.columns):
             self.answers.pop("--symbol-column", None)
-        if not any(column.symbol for column in self.columns):
+        titled = [name for name in self.names() if name]
+        # Names that repeat are no answer: wide files, and titles that occur twice.
+        if len({name.lower() for name in titled}) == len(titled):
             self.answers["--columns"] = ",".join(self.names())
         self.answers["--bar"] = self.bar
         self.answers["--encoding"] = LABELS.get(self.encoding, self.encoding)

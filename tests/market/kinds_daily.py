@@ -419,7 +419,7 @@ def fred(rng):
     draft.date(rng.choice(["observation_date", "DATE"]), "iso")
     draft.price(name, "close")
     draft.file_name = rng.choice([name + ".csv", name + " (1).csv", "fredgraph.csv"])
-    draft.fixed.add("titles")
+    draft.fixed |= {"titles", "extra"}
     return draft
 
 

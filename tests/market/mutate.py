@@ -56,6 +56,9 @@ def renamed(draft, options):
         from decimal import Decimal
         column.values = [None if value is None else Decimal(value) for value in values]
         column.role = None
+        if any(cell[-1:] in tuple("KMB") for cell in column.cells):
+            # 57.32K is a volume, and text in other columns.
+            column.values = [cell or None for cell in column.cells]
     elif column.role in ("time", "series"):
         return None
     elif column.role == "date" and any(column.role is None and is_date_title(column.title) for column in draft.columns):

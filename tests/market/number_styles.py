@@ -97,7 +97,7 @@ def is_decided(cells):
     seen = False
     for cell in cells:
         digits = re.sub(r"[^\d.,]", "", cell)
-        if "." not in digits and "," not in digits:
+        if not any(sign in digits for sign in ".,") or not digits.strip(".,"):
             continue
         seen = True
         point = point and bool(POINT_FORM.match(digits))
