@@ -50,7 +50,8 @@ class Draft:
         # Kinds whose titles, order of columns or delimiter are part of what they are.
         self.fixed = set()
         self.is_unknown = False
-        self.notes = []
+        # Lines whose cells are unlike those of all sampled lines: they may be rejected, and must not be changed.
+        self.late = set()
 
     # --- Columns ---
 

@@ -97,6 +97,9 @@ def late_changes(rng):
     kind_of = rng.choice(["zero", "note"])
     codes[at] = "0042" if kind_of == "zero" else "see below"
     draft.text("Venue", codes)
+    # By then the column is one of numbers: the line may be rejected, but 0042 is not 42.
+    draft.late = {at}
+    draft.fixed.add("extra")
     return draft
 
 

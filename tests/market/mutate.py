@@ -27,7 +27,7 @@ class Mutant:
 
 def mutate(draft, options):
     """Returns a mutant, or None if the mutation that was drawn does not fit the file."""
-    if draft.is_unknown or len(draft.lines) < 4:
+    if draft.is_unknown or draft.late or len(draft.lines) < 4:
         return None
     mutant = draft.rng.choice([renamed, damaged, damaged, cut, longer, doubled, mixed_dates, mixed_numbers, footer,
                              repeated_header, shifted, open_quote, joined, zeros])(draft, options)
