@@ -18,7 +18,7 @@ ALTERNATIVES = [["--symbol-column", "--symbol"], ["--columns"], ["--date-format"
 
 
 class Run:
-    """What the producer did with a file."""
+    """A run of the producer and its output."""
 
     def __init__(self, producer, path, options):
         self.command = [str(producer), str(path), "--dry-run", "--rejects", str(Path(path).parent), *options]
@@ -57,7 +57,7 @@ def judge(producer, path, draft):
             if not answers:
                 outcome = ASKED if draft.is_unknown else REFUSED
                 return Verdict(outcome, run.message(), run, options)
-            asked.update(answers[::2])
+            asked.update(set(answers[::2]) - {"--skip-lines", "--delimiter"})
             options += answers
             continue
         printed = compare.parse(run.output)
@@ -75,9 +75,10 @@ def judge(producer, path, draft):
 
 def warned(producer, path, draft, lines, run, found, given, ignored):
     """A file whose prices were not recognised, which a warning says: with the columns named, it must be right."""
+    if "--columns" in given or "--columns" not in draft.answers:
+        return Verdict(REFUSED, f"no option names the close: {found}", run, given)
     skipped = len(draft.text_lines()[0])
-    delimiter = "tab" if draft.delimiter == "\t" else draft.delimiter
-    options = ["--skip-lines", str(skipped), "--columns", draft.answers["--columns"], "--delimiter", delimiter]
+    options = ["--skip-lines", str(skipped), "--columns", draft.answers["--columns"], "--delimiter", delimiter_of(draft)]
     # Options that name columns would name the header's.
     options += [part for pair in zip(given[::2], given[1::2]) if not pair[0].endswith("column") for part in pair]
     again = Run(producer, path, options)
@@ -119,7 +120,14 @@ def answers_to(message, draft, given):
         answer = next((option for option in alternatives if option in named and option in draft.answers), None)
         if answer:
             answers += [answer, draft.answers[answer]]
+        if answer == "--columns" and draft.text_lines()[0]:
+            # The names given replace the file's own header.
+            answers += ["--skip-lines", str(len(draft.text_lines()[0])), "--delimiter", delimiter_of(draft)]
     return answers
+
+
+def delimiter_of(draft):
+    return "tab" if draft.delimiter == "\t" else draft.delimiter
 
 
 def judge_mutant(producer, path, mutant):

@@ -3,7 +3,7 @@
 import importlib
 
 REGISTRY = {}
-MODULES = ["kinds_daily", "kinds_intraday", "kinds_bare", "kinds_frames", "kinds_local", "kinds_more", "kinds_odd"]
+MODULES = ["kinds_daily", "kinds_exchanges", "kinds_forms", "kinds_intraday", "kinds_bare", "kinds_frames", "kinds_local", "kinds_more", "kinds_odd"]
 
 
 def kind(weight=1):

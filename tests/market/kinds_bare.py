@@ -7,7 +7,7 @@ from kinds_intraday import STEPS
 
 
 def bare(draft, most=0):
-    """A file without a header. What its columns are may be asked for, unless it has more rows than `most`."""
+    """A file without a header. The producer may ask for its columns unless it has more rows than `most`."""
     draft.header = None
     draft.fixed |= {"order", "titles", "extra"}
     if not most or len(draft.lines) < most:

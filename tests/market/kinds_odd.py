@@ -36,6 +36,8 @@ def no_close(rng):
                              ["NEXT_CLOSE"], ["SETTLE"]]):
         draft.random_numbers(title, 2)
     draft.price("VOLUME", "volume")
+    # Capitals can be tickers of a wide file.
+    draft.may_ask.add("--columns")
     draft.fixed.add("titles")
     return draft
 
@@ -64,7 +66,7 @@ def bid_and_ask_bars(rng):
         for title in ["Open", "High", "Low", "Close"]:
             draft.random_numbers(form.format(side, title.upper() if side.isupper() else title), 5, 2)
     draft.fixed.add("titles")
-    # Without open, high and low of its own, a row with a time is a trade.
+    # Without open, high and low, a row with a time is a trade.
     draft.bar = "tick"
     draft.may_ask |= {"--columns", "--bar", "--symbol"}
     return draft
@@ -87,7 +89,7 @@ def yahoo_page(rng):
 
 @kind()
 def late_changes(rng):
-    """What only shows after hundreds of rows: a code with a zero in front, a note in a column of numbers."""
+    """Values that only appear after hundreds of rows: a code with a zero in front, a note in a column of numbers."""
     draft = one(rng, decimals=2, rows=rng.randint(600, 4000), order="old", missing="", first=1960)
     count = len(draft.lines)
     draft.date("Date", "iso")

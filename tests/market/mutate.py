@@ -1,4 +1,4 @@
-"""Harms a file, and says which of its lines may then be missing. What is printed must still be right."""
+"""Harms a file, and says which of its lines may then be missing. Everything printed must still be right."""
 
 import copy
 

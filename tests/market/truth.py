@@ -1,4 +1,4 @@
-"""What a file holds before it is written: symbols, and rows of prices as exact decimals."""
+"""The content of a file before it is written: symbols, and rows of prices as exact decimals."""
 
 import datetime
 import math

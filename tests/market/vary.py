@@ -37,10 +37,12 @@ def extras(draft):
     if "extra" in draft.fixed:
         return
     rng, count = draft.rng, len(draft.lines)
+    # Not every code page has an umlaut.
+    notes = NOTES if draft.encoding.startswith("utf") else [note for note in NOTES if note.isascii()]
     makers = {
         "CUSIP": lambda title: draft.text(title, [f"0{rng.randrange(10**8):08}" for _ in range(count)]),
         "Sector Code": lambda title: late_zeros(draft, title, count),
-        "Note": lambda title: draft.text(title, [rng.choice(NOTES) for _ in range(count)]),
+        "Note": lambda title: draft.text(title, [rng.choice(notes) for _ in range(count)]),
         "Pct": lambda title: draft.text(title, [f"{rng.uniform(-9, 9):.2f}%" for _ in range(count)]),
         "Is Halted": lambda title: draft.text(title, [rng.choice(["true", "false"]) for _ in range(count)]),
         "Trades": lambda title: draft.random_numbers(title, 0),
