@@ -50,6 +50,11 @@ architecture:
 picture:
     tests/architecture/check --picture
 
+# Make market files from a seed, and check that the producer reads them as they were written
+market *ARGUMENTS: programs
+    python3 -B -m unittest tests/market/test_check.py
+    tests/market/check --producer {{ programs }}/producer {{ ARGUMENTS }}
+
 # --- With the parts -------------------------------------------------------------------------------------------------
 
 # Install what the recipes below need; further arguments are Debian packages

@@ -17,6 +17,13 @@ CREATE TABLE IF NOT EXISTS quotes_history (
   adj_close double,
   volume double,
   close_usd double,
+  bar string,
+  zone string,
+  series string,
+  seq bigint,
+  simulated boolean,
+  bid double,
+  ask double,
   dt string,
   stored_at timestamp
 )

@@ -27,6 +27,13 @@ USING (
       adj_close,
       volume,
       close_usd,
+      bar,
+      zone,
+      series,
+      seq,
+      simulated,
+      bid,
+      ask,
       dt,
       CAST("$file_modified_time" AT TIME ZONE 'UTC' AS timestamp(6)) AS stored_at,
       row_number() OVER (
@@ -68,6 +75,13 @@ WHEN NOT MATCHED THEN INSERT (
   adj_close,
   volume,
   close_usd,
+  bar,
+  zone,
+  series,
+  seq,
+  simulated,
+  bid,
+  ask,
   dt,
   stored_at
 ) VALUES (
@@ -86,6 +100,13 @@ WHEN NOT MATCHED THEN INSERT (
   stored.adj_close,
   stored.volume,
   stored.close_usd,
+  stored.bar,
+  stored.zone,
+  stored.series,
+  stored.seq,
+  stored.simulated,
+  stored.bid,
+  stored.ask,
   stored.dt,
   stored.stored_at
 )

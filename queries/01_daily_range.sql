@@ -1,8 +1,9 @@
 -- How wide was each symbol's daily price range over its last five sessions?
--- Grain: one row per symbol and trade_date, the newest first.
--- Repeats: quotes_latest has one row per symbol and trade_date, however often a row was sent.
+-- Grain: one row per symbol, series and trade_date, the newest first.
+-- Repeats: daily has one row per symbol, series and trade_date, however often a row was sent.
 SELECT
   symbol,
+  series,
   trade_date,
   low,
   high,
@@ -12,12 +13,13 @@ SELECT
 FROM (
   SELECT
     symbol,
+    series,
     trade_date,
     low,
     high,
     close,
-    row_number() OVER (PARTITION BY symbol ORDER BY trade_date DESC) AS recency
-  FROM quotes_latest
+    row_number() OVER (PARTITION BY symbol, series ORDER BY trade_date DESC) AS recency
+  FROM daily
 ) AS sessions
 WHERE recency <= 5
-ORDER BY symbol, trade_date DESC
+ORDER BY symbol, series, trade_date DESC

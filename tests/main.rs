@@ -17,6 +17,7 @@ mod faults;
 mod golden;
 mod invalid_records;
 mod kafka_failures;
+mod live_feed;
 mod mapping;
 mod on_failure;
 mod pipeline;

@@ -1,5 +1,5 @@
-//! The commands of the README and of the tutorial, run as written and in the order of the page, and compared with the
-//! output that the page shows.
+//! The commands of the README, the tutorial and the guide to live feeds, run as written and in the order of the page,
+//! and compared with the output that the page shows.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use tickerlake_tests::{lake, workspace};
 
 use crate::up::WAIT;
 
-const PAGES: [&str; 2] = ["README.md", "docs/src/tutorial.md"];
+const PAGES: [&str; 3] = ["README.md", "docs/src/tutorial.md", "docs/src/guides/live-feed.md"];
 
 /// First words of the commands that the tests may run, which change nothing outside the temporary folder.
 const RUN: [&str; 4] = ["cargo run -- ", "tickerlake ", "producer ", "find "];
@@ -40,11 +40,12 @@ const NOT_RUN: [(&str, &str); 13] = [
 ];
 
 /// Commands that run until Ctrl-C, each with a string that it prints once it is ready.
-const UNTIL_CTRL_C: [(&str, &str); 4] = [
+const UNTIL_CTRL_C: [(&str, &str); 5] = [
     ("tickerlake up", "press Ctrl-C to stop"),
     ("producer -b 127.0.0.1:9092 --order sample --rate 50 --repeat forever data/us-stocks-sample.csv", "delivered"),
     (r#"tickerlake query --watch 1 "SELECT count(*) FROM quotes""#, "count(*)"),
     ("tickerlake up --dir ./lake-2", "press Ctrl-C to stop"),
+    ("producer -b 127.0.0.1:9092 YOUR.csv --follow", "symbol in Symbol"),
 ];
 
 /// Content of `YOUR.csv`, the page's name for any file of a user. Its only record goes to partition 0 of three.
@@ -288,6 +289,11 @@ fn readme_commands_print_what_it_shows() {
 #[test]
 fn tutorial_commands_print_what_it_shows() {
     follow(PAGES[1]);
+}
+
+#[test]
+fn live_feed_commands_print_what_it_shows() {
+    follow(PAGES[2]);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Reads rows and sends them in the configured order and at the configured rate.
 
+mod made_rows;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,15 +15,20 @@ use crate::cli::args::Repeat;
 use crate::delivery::Flow;
 use crate::delivery::output::Output;
 use crate::error::RunError;
+use crate::feed::input::Input;
+use crate::feed::interleave::RecordKind;
 use crate::feed::pace::{Pace, Pacer};
 use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::feed::row_id::RowId;
 use crate::feed::source::{Source, SourceRow};
 use crate::feed::{Feed, Order};
+use crate::plan::ReadingPlan;
 use crate::preflight;
 use crate::report::progress::Progress;
 use crate::report::rejects::Rejects;
+use crate::report::summary::Simulated;
 use crate::resume::RowStatus;
+use crate::simulate::NotSimulated;
 
 /// Waits shorter than this are skipped: sleeping would take longer, and the average rate stays exact.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
@@ -29,6 +38,8 @@ const MAX_SLEEP: Duration = Duration::from_millis(100);
 /// A running feed.
 pub(crate) struct Feeder<'a> {
     feed: &'a Feed,
+    /// The plan of each input; `None` for a pipe.
+    plans: Vec<Option<ReadingPlan>>,
     progress: &'a Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) output: Output<'a>,
@@ -38,18 +49,35 @@ pub(crate) struct Feeder<'a> {
     /// Rejects file of each input; `None` for a repeated input.
     pub(crate) rejects: Vec<Option<Rejects>>,
     pub(crate) warnings: Vec<String>,
+    /// Counts of made rows; the seed is not set.
+    pub(crate) simulated: Simulated,
+    /// Reasons for sending a bar as it is that have been shown.
+    shown: Vec<NotSimulated>,
 }
 
 impl<'a> Feeder<'a> {
     pub(crate) fn new(
         feed: &'a Feed,
+        plans: Vec<Option<ReadingPlan>>,
         progress: &'a Arc<Progress>,
         shutdown: CancellationToken,
         output: Output<'a>,
         rejects: Vec<Option<Rejects>>,
     ) -> Self {
         let pacer = Pacer::new(feed.pace());
-        Self { feed, progress, shutdown, output, started: None, pacer, rejects, warnings: Vec::new() }
+        Self {
+            feed,
+            plans,
+            progress,
+            shutdown,
+            output,
+            started: None,
+            pacer,
+            rejects,
+            warnings: Vec::new(),
+            simulated: Simulated::default(),
+            shown: Vec::new(),
+        }
     }
 
     /// Sends every row that is a quote. Returns [`Flow::Stop`] if the feed was stopped before its last row.
@@ -65,9 +93,15 @@ impl<'a> Feeder<'a> {
         for pass in passes(self.feed.repeat()) {
             let before = self.progress.snapshot();
             for at in 0..self.feed.inputs().len() {
-                let flow = self.each_quote(at, pass == 0, Self::send)?;
-                if flow == Flow::Stop {
-                    return Ok(Flow::Stop);
+                loop {
+                    let flow = self.each_quote(at, pass == 0, Self::send_row)?;
+                    if flow == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                    // A file that grows ends only if it is to be read again from its start.
+                    if !matches!(self.feed.inputs().get(at), Some(Input::Followed(_))) {
+                        break;
+                    }
                 }
             }
             // Without this check, `--repeat forever` would never end if no input has a quote.
@@ -82,9 +116,12 @@ impl<'a> Feeder<'a> {
     /// Reads all rows into memory, then sends them.
     fn buffer_and_send(&mut self) -> Result<Flow, RunError> {
         let mut buffer = RecordBuffer::default();
+        let mut records = 0_u64;
         for at in 0..self.feed.inputs().len() {
             let flow = self.each_quote(at, true, |feeder, record| {
-                buffer.push(record);
+                let (begins, made) = feeder.begin_of(&record);
+                records += made;
+                buffer.push(Record { micros: begins, ..record });
                 Ok(if feeder.shutdown.is_cancelled() { Flow::Stop } else { Flow::Continue })
             })?;
             if flow == Flow::Stop {
@@ -95,7 +132,7 @@ impl<'a> Feeder<'a> {
             return Ok(Flow::Continue);
         }
         if let Repeat::Times(times) = self.feed.repeat() {
-            self.progress.expect_rows(times.saturating_mul(buffer.len() as u64));
+            self.progress.expect_rows(times.saturating_mul(records));
         }
         let mut random = match self.feed.order() {
             Order::Sample { seed } => Some(StdRng::seed_from_u64(seed)),
@@ -105,12 +142,18 @@ impl<'a> Feeder<'a> {
             }
         };
         for _ in passes(self.feed.repeat()) {
+            if self.feed.simulation().is_some() {
+                if self.send_interleaved(&buffer)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+                continue;
+            }
             for at in 0..buffer.len() {
                 let drawn = random.as_mut().map_or(at, |random| random.random_range(0..buffer.len()));
                 let Some(record) = buffer.get(drawn) else {
                     continue;
                 };
-                if self.send(record)? == Flow::Stop {
+                if self.send(record, RecordKind::Row)? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
             }
@@ -129,7 +172,12 @@ impl<'a> Feeder<'a> {
         let Some(input) = self.feed.inputs().get(at) else {
             return Ok(Flow::Continue);
         };
-        let mut source = match Source::open(input, self.feed.options(), self.progress, &self.shutdown) {
+        let options = self.feed.options();
+        let opened = match self.plans.get(at) {
+            Some(Some(plan)) => Source::reopen(input, plan, options, self.progress, &self.shutdown),
+            _ => Source::open(input, options, self.progress, &self.shutdown),
+        };
+        let mut source = match opened {
             Err(_) if self.shutdown.is_cancelled() => return Ok(Flow::Stop),
             opened => opened?,
         };
@@ -138,6 +186,7 @@ impl<'a> Feeder<'a> {
         }
         let mut json = Vec::with_capacity(512);
         let mut rows = 0;
+        let mut open_line = None;
         loop {
             let row = match source.next(&mut json) {
                 Ok(row) => row,
@@ -148,6 +197,17 @@ impl<'a> Feeder<'a> {
             match row {
                 SourceRow::End => break,
                 SourceRow::Blank => self.progress.add_blank(),
+                SourceRow::Waiting => {
+                    let now = source.open_line();
+                    if now != open_line {
+                        open_line = now;
+                        self.show_open_line(source.name(), now);
+                    }
+                    self.output.check()?;
+                    if self.output.flush()? == Flow::Stop || self.shutdown.is_cancelled() {
+                        return Ok(Flow::Stop);
+                    }
+                }
                 SourceRow::Quote { quote, line } => {
                     rows += 1;
                     let record = Record {
@@ -182,22 +242,31 @@ impl<'a> Feeder<'a> {
         Ok(Flow::Continue)
     }
 
+    /// Shows that the rows of a file that grows wait for the end of a quoted cell.
+    fn show_open_line(&mut self, input: &str, line: Option<u64>) {
+        if let Some(line) = line {
+            self.progress.notice(format!(
+                "{input}: line {line} opens a quote that is not closed yet; its row and the lines after it wait"
+            ));
+        }
+    }
+
     fn warn(&mut self, warning: String) {
         self.progress.notice(format!("warning: {warning}"));
         self.warnings.push(warning);
     }
 
     /// Waits until the record is due and sends it, unless the topic already contains it.
-    fn send(&mut self, record: Record<'_>) -> Result<Flow, RunError> {
+    fn send(&mut self, record: Record<'_>, kind: RecordKind) -> Result<Flow, RunError> {
         if self.output.advance(record.key) == RowStatus::AlreadyInTopic {
-            self.progress.add_read();
+            self.count_read(kind);
             self.progress.add_already_in_topic();
             return Ok(if self.shutdown.is_cancelled() { Flow::Stop } else { Flow::Continue });
         }
         if self.feed.pace() != Pace::Unlimited {
             let wait = self.pacer.wait(self.started.get_or_insert_with(Instant::now).elapsed(), record.micros);
-            if wait >= MIN_SLEEP {
-                self.sleep(wait)?;
+            if wait >= MIN_SLEEP && self.sleep(wait)? == Flow::Stop {
+                return Ok(Flow::Stop);
             }
         }
         if self.shutdown.is_cancelled() {
@@ -205,20 +274,32 @@ impl<'a> Feeder<'a> {
         }
         let flow = self.output.send(record, &self.shutdown)?;
         if flow == Flow::Continue {
-            self.progress.add_read();
+            self.count_read(kind);
             self.progress.add_sent();
+            self.simulated.bars += u64::from(kind == RecordKind::FirstMade);
+            self.simulated.records += u64::from(kind != RecordKind::Row);
         }
         Ok(flow)
     }
 
-    /// Sleeps for `wait`, or until a shutdown or a delivery failure.
-    fn sleep(&mut self, wait: Duration) -> Result<(), RunError> {
-        self.output.flush()?;
+    /// Counts a row of an input. The rows that are made of a bar count once.
+    fn count_read(&self, kind: RecordKind) {
+        if kind != RecordKind::Made {
+            self.progress.add_read();
+        }
+    }
+
+    /// Sleeps for `wait`, or until a shutdown or a delivery failure. Returns [`Flow::Stop`] if the reading end of the
+    /// pipe is closed.
+    fn sleep(&mut self, wait: Duration) -> Result<Flow, RunError> {
+        if self.output.flush()? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
         let started = Instant::now();
         loop {
             let left = wait.saturating_sub(started.elapsed());
             if left.is_zero() || self.shutdown.is_cancelled() {
-                return Ok(());
+                return Ok(Flow::Continue);
             }
             std::thread::sleep(left.min(MAX_SLEEP));
             self.output.check()?;
@@ -230,90 +311,5 @@ fn passes(repeat: Repeat) -> impl Iterator<Item = u64> {
     match repeat {
         Repeat::Times(times) => 0..times,
         Repeat::Forever => 0..u64::MAX,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::cli::args::{FeedArgs, OrderArg, Repeat};
-    use crate::test_feed::{A, B, TestFeed};
-
-    #[test]
-    fn files_are_sent_one_after_the_other() {
-        assert_eq!(TestFeed::new(&[A, B]).quotes(), ["A 2026-01-01", "A 2026-01-03", "B 2026-01-01", "B 2026-01-02"]);
-    }
-
-    #[test]
-    fn rows_of_all_files_are_sorted_by_date() {
-        let mut test = TestFeed::new(&[A, B]);
-        test.args.order = OrderArg::Date;
-        assert_eq!(test.quotes(), ["A 2026-01-01", "B 2026-01-01", "B 2026-01-02", "A 2026-01-03"]);
-    }
-
-    #[test]
-    fn a_given_symbol_is_used_for_every_file() {
-        let mut test = TestFeed::new(&[("a.csv", "Date,Open\n2026-01-02,1\n"), ("b.csv", "Open,Date\n1,2026-01-01\n")]);
-        test.args.symbol = Some("AAPL".to_owned());
-        assert_eq!(test.quotes(), ["AAPL 2026-01-02", "AAPL 2026-01-01"]);
-        test.args.order = OrderArg::Date;
-        assert_eq!(test.quotes(), ["AAPL 2026-01-01", "AAPL 2026-01-02"]);
-    }
-
-    #[test]
-    fn a_seed_repeats_the_sample() {
-        let mut test = TestFeed::new(&[A, B]);
-        test.args = FeedArgs { order: OrderArg::Sample, seed: Some(7), repeat: Repeat::Times(50), ..test.args };
-        let drawn = test.quotes();
-        assert_eq!(drawn.len(), 4 * 50);
-        assert_eq!(drawn, test.quotes());
-        assert!(
-            ["A 2026-01-01", "A 2026-01-03", "B 2026-01-01", "B 2026-01-02"]
-                .iter()
-                .all(|one| drawn.contains(&(*one).to_owned()))
-        );
-        test.args.seed = Some(8);
-        assert_ne!(drawn, test.quotes());
-    }
-
-    #[test]
-    fn a_repeated_pass_records_its_rejects_once() {
-        let mut test = TestFeed::new(&[("x.csv", "Symbol,Date\nA,2026-01-01\nA\n")]);
-        test.args.repeat = Repeat::Times(3);
-        let (summary, lines) = test.run().expect("a run");
-        assert_eq!((summary.read, summary.rejected, lines.len()), (6, 3, 3));
-        assert_eq!(test.rejects("x.csv.rejects.csv").map(|text| text.lines().count()), Some(2));
-    }
-
-    #[test]
-    fn repeating_no_quotes_forever_ends() {
-        for order in [OrderArg::File, OrderArg::Date, OrderArg::Sample] {
-            let mut test = TestFeed::new(&[("x.csv", "Symbol,Date\n")]);
-            test.args = FeedArgs { order, repeat: Repeat::Forever, ..test.args };
-            assert_eq!(test.run().expect("a run").0.printed, 0);
-        }
-    }
-
-    #[test]
-    fn a_feed_of_which_most_rows_fail_sends_nothing() {
-        let rows = |good: usize, bad: usize| {
-            let rows = ["A,2026-01-01,x\n".repeat(bad), "A,2026-01-01,1\n".repeat(good)].concat();
-            TestFeed::new(&[("x.csv", &format!("Symbol,Date,Close\n{rows}"))])
-        };
-        let mut test = rows(49, 1_000);
-        test.args.numeric = vec!["close".to_owned()];
-        let message = test.run().expect_err("stopped").to_string();
-        assert!(message.contains("x.csv: 100 of the first 100 rows are not quotes"), "{message}");
-        assert!(message.contains("line 2: close is not a number: x"), "{message}");
-        assert_eq!(test.progress.snapshot().sent, 0);
-        assert_eq!(rows(51, 49).run().expect("to the end").0.rejected, 49);
-    }
-
-    #[test]
-    fn a_rate_delays_the_feed() {
-        let mut test = TestFeed::new(&[A, B]);
-        test.args.rate = Some(50.0);
-        let (summary, lines) = test.run().expect("a run");
-        assert_eq!(lines.len(), 4);
-        assert!(summary.seconds >= 0.06, "{}", summary.seconds);
     }
 }

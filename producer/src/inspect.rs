@@ -68,7 +68,7 @@ impl Inspection {
         let mut json = Vec::new();
         while inspection.records.len() < count {
             match source.next(&mut json)? {
-                SourceRow::End => break,
+                SourceRow::End | SourceRow::Waiting => break,
                 SourceRow::Blank => {}
                 SourceRow::Quote { .. } => inspection.records.push(String::from_utf8_lossy(&json).into_owned()),
                 SourceRow::Rejected { line, reason, .. } if inspection.rejected.len() < count => {

@@ -6,13 +6,15 @@
 //! - [`feed`]: validates the arguments into a feed (its inputs, order and pace), and opens the inputs;
 //! - [`csv`]: splits an input into rows and maps its header to fields;
 //! - [`encode`]: turns a row into a JSON record;
+//! - `simulate`: replaces a bar by made rows inside it, with `--simulate`;
 //! - `feeder`: reads rows and sends them in the configured order and at the configured rate;
 //! - [`delivery`]: sends records to Kafka and tracks their delivery, or prints them;
 //! - `resume`: finds the last rows of an earlier run, and skips the rows that the topic already contains;
 //! - [`report`]: counts rows, shows progress, and writes the summary and the files of rejected rows.
 //!
 //! [`run`] connects them, after `preflight` has checked everything that can be checked before the first record is sent.
-//! `csv` and `encode` open no files: `csv` reads from a stream that the caller opens, and `encode` does no I/O.
+//! `csv` and `encode` open no files: `csv` reads from a stream that the caller opens, and `encode` and `simulate` do no
+//! I/O.
 
 pub mod cli;
 pub mod csv;
@@ -27,5 +29,6 @@ mod preflight;
 pub mod report;
 mod resume;
 pub mod run;
+mod simulate;
 #[cfg(test)]
 mod test_feed;

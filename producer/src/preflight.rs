@@ -10,6 +10,7 @@ use crate::cli::args::Repeat;
 use crate::feed::input::Input;
 use crate::feed::source::{InputError, Source};
 use crate::feed::{Feed, Order};
+use crate::plan::ReadingPlan;
 use crate::report::progress::Progress;
 use crate::report::rejects::{Rejects, RejectsError};
 
@@ -17,28 +18,38 @@ use crate::report::rejects::{Rejects, RejectsError};
 const MAX_ANNOUNCED: usize = 10;
 
 /// Makes the reading plan of every file and announces it, and adds a notice for each `--numeric` column that no input has.
-/// The plan of a pipe is made when its rows are sent.
-pub(crate) fn check_plans(feed: &Feed, progress: &Progress, shutdown: &CancellationToken) -> Result<(), InputError> {
+/// Returns the plan of each input; `None` for a pipe, whose plan is made when its rows are sent.
+pub(crate) fn check_plans(
+    feed: &Feed,
+    progress: &Progress,
+    shutdown: &CancellationToken,
+) -> Result<Vec<Option<ReadingPlan>>, InputError> {
     // The feed opens the files again, so the bytes that are read here must not count as progress.
     let uncounted = Arc::new(Progress::default());
-    let mut columns = Vec::new();
-    let (files, pipes): (Vec<&Input>, Vec<&Input>) = feed.inputs().iter().partition(|input| input.is_repeatable());
-    for (index, input) in files.iter().enumerate() {
+    let mut plans = Vec::new();
+    let mut files = 0;
+    for input in feed.inputs() {
+        if !input.is_repeatable() {
+            plans.push(None);
+            continue;
+        }
         let source = Source::open(input, feed.options(), &uncounted, shutdown)?;
-        if index < MAX_ANNOUNCED {
+        if files < MAX_ANNOUNCED {
             announce(&source, progress);
         }
-        columns.extend(source.plan().columns.iter().map(|column| column.name.clone()));
+        files += 1;
+        plans.push(Some(source.into_plan()));
     }
-    if let Some(more) = files.len().checked_sub(MAX_ANNOUNCED).filter(|more| *more > 0) {
+    if let Some(more) = files.checked_sub(MAX_ANNOUNCED).filter(|more| *more > 0) {
         progress
             .notice(format!("plans of {} not shown; see `tickerlake inspect`", counted(more as u64, "file", "files")));
     }
-    let unknown = |name: &&String| pipes.is_empty() && !columns.contains(name);
+    let has = |name: &String| plans.iter().flatten().any(|plan| plan.columns.iter().any(|column| column.name == *name));
+    let unknown = |name: &&String| plans.iter().all(Option::is_some) && !has(name);
     for name in feed.options().numeric.iter().filter(unknown) {
         progress.notice(format!("--numeric {name}: no input has a column of this name"));
     }
-    Ok(())
+    Ok(plans)
 }
 
 /// Shows how an input is read.

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::args::Repeat;
 use crate::delivery::Flow;
 use crate::delivery::error::OutputError;
 use crate::delivery::output::{Output, Target};
@@ -14,7 +13,8 @@ use crate::feed::{Feed, Order};
 use crate::feeder::Feeder;
 use crate::preflight;
 use crate::report::progress::Progress;
-use crate::report::summary::Summary;
+use crate::report::summary::{Simulated, Summary};
+use crate::simulate::Simulation;
 
 pub use crate::error::RunError;
 
@@ -34,14 +34,14 @@ pub fn run(
     shutdown: CancellationToken,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    preflight::check_plans(feed, progress, &shutdown)?;
+    let plans = preflight::check_plans(feed, progress, &shutdown)?;
     preflight::set_expected_bytes(feed, progress);
     let output = Output::open(feed, target, progress, &shutdown)?;
     // This check comes last, because it removes the rejects files of an earlier run.
     let rejects = preflight::prepare_rejects(feed)?;
-    let mut feeder = Feeder::new(feed, progress, shutdown, output, rejects);
+    let mut feeder = Feeder::new(feed, plans, progress, shutdown, output, rejects);
     let fed = feeder.run();
-    let Feeder { output, shutdown, rejects, warnings, .. } = feeder;
+    let Feeder { output, shutdown, rejects, warnings, simulated, .. } = feeder;
     let flow = match fed {
         Ok(flow) => flow,
         Err(RunError::Output(OutputError::Delivery(error))) => return Err(OutputError::Delivery(error).into()),
@@ -53,11 +53,12 @@ pub fn run(
     };
     let (partitions, printed) = output.finish(&shutdown)?;
     let mut summary = Summary::new(progress.snapshot(), printed, started.elapsed());
-    summary.interrupted = flow == Flow::Stop && shutdown.is_cancelled() && feed.repeat() != Repeat::Forever;
+    summary.interrupted = flow == Flow::Stop && shutdown.is_cancelled() && !feed.is_endless();
     summary.partitions = partitions;
     summary.already_in_topic = feed.resume().map(|_| progress.snapshot().already_in_topic);
     summary.dry_run = matches!(target, Target::Lines(_));
     summary.warnings = warnings;
+    summary.simulated = feed.simulation().map(|Simulation { seed, .. }| Simulated { seed, ..simulated });
     if let Order::Sample { seed } = feed.order() {
         summary.seed = Some(seed);
     }
@@ -87,6 +88,7 @@ pub async fn run_in_background(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Repeat;
     use crate::test_feed::{A, TestFeed};
     use std::io::{self, Write};
 

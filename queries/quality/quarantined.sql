@@ -21,11 +21,14 @@ FROM (
     kafka_generation,
     kafka_partition,
     kafka_offset,
-    count(*) OVER (PARTITION BY kafka_topic, kind) AS records,
     row_number() OVER (
       PARTITION BY kafka_topic, kind
-      ORDER BY kafka_timestamp DESC, kafka_generation DESC, kafka_partition DESC, kafka_offset DESC
-    ) AS place
+      ORDER BY kafka_timestamp, kafka_generation, kafka_partition, kafka_offset, reason
+    ) AS records,
+    lead(kind) OVER (
+      PARTITION BY kafka_topic, kind
+      ORDER BY kafka_timestamp, kafka_generation, kafka_partition, kafka_offset, reason
+    ) IS NULL AS is_newest
   FROM (
     SELECT DISTINCT
       kafka_topic,
@@ -38,6 +41,6 @@ FROM (
     FROM quarantine
   ) AS put_aside
 ) AS ranked
-WHERE place = 1
+WHERE is_newest
 ORDER BY records DESC, kafka_topic, kind
 LIMIT 20

@@ -1,13 +1,20 @@
--- The newest record of each symbol and trade_date.
--- Grain: one row per symbol and trade_date.
+-- The newest record of each quote.
+-- Grain: one row per symbol, series, bar, instant, seq and simulated; see quotes_timed for bar,
+-- instant and seq of records that lack them.
 -- Repeats: a feed may send a row again, unchanged or corrected. The record that was sent last
 -- wins; of records sent in the same millisecond, the one with the highest generation, partition
 -- and offset.
 CREATE OR REPLACE VIEW quotes_latest AS
 SELECT
   symbol,
+  series,
   trade_date,
+  bar,
   traded_at,
+  zone,
+  instant,
+  seq,
+  simulated,
   open,
   high,
   low,
@@ -15,6 +22,8 @@ SELECT
   adj_close,
   volume,
   close_usd,
+  bid,
+  ask,
   kafka_timestamp,
   kafka_generation,
   kafka_partition,
@@ -22,31 +31,24 @@ SELECT
   dt
 FROM (
   SELECT
-    symbol,
-    trade_date,
-    traded_at,
-    open,
-    high,
-    low,
-    close,
-    adj_close,
-    volume,
-    close_usd,
-    kafka_timestamp,
-    kafka_generation,
-    kafka_partition,
-    kafka_offset,
-    dt,
-    row_number() OVER (
-      PARTITION BY symbol, trade_date
+    *,
+    lag(quote) OVER (
+      PARTITION BY symbol
       ORDER BY
+        quote,
         kafka_timestamp DESC NULLS LAST,
         coalesce(kafka_generation, 0) DESC,
         kafka_partition DESC,
         kafka_offset DESC
-    ) AS place
-  FROM quotes
-  WHERE symbol IS NOT NULL
-    AND trade_date IS NOT NULL
+    ) AS quote_before
+  FROM (
+    SELECT
+      *,
+      concat(
+        bar, ' ', instant, ' ', CAST(seq AS varchar), ' ', CAST(simulated AS varchar), ' ',
+        coalesce(series, '')
+      ) AS quote
+    FROM quotes_timed
+  ) AS identified
 ) AS ranked
-WHERE place = 1
+WHERE quote IS DISTINCT FROM quote_before

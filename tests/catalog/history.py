@@ -10,6 +10,11 @@ import servers
 TYPES = {"string": "varchar", "int": "integer", "timestamp": "timestamp(6)"}
 
 
+def added_columns(text):
+    """Returns the columns that history/columns.sql adds, as (name, type)."""
+    return re.findall(r"^  (\w+) (\w+),?$", text, re.MULTILINE)
+
+
 class History:
     def __init__(self, trino, stack):
         self.trino, self.stack = trino, stack
@@ -26,9 +31,10 @@ class History:
         return self.trino.execute(statement, self.stack.database_name, **options)
 
     def create(self):
-        """Creates the table of create.sql, which is translated from Athena's dialect to Trino's."""
-        text = self.statement("create")
-        definitions = ", ".join(f"{name} {TYPES.get(kind, kind)}" for name, kind in self.columns)
+        """Creates the table as an earlier version did, without the columns of columns.sql, and adds these. The statements are
+        translated from Athena's dialect to Trino's."""
+        text, added = self.statement("create"), added_columns(self.statement("columns"))
+        definitions = ", ".join(f"{name} {TYPES.get(kind, kind)}" for name, kind in self.columns if (name, kind) not in added)
         [partitioning] = re.findall(r"PARTITIONED BY \((.*)\)", text)
         [location] = re.findall(r"LOCATION '(.*)'", text)
         self.execute(
@@ -36,6 +42,8 @@ class History:
             f"partitioning = ARRAY['{partitioning}'], location = '{location}')",
             catalog="iceberg",
         )
+        for name, kind in added:
+            self.execute(f"ALTER TABLE quotes_history ADD COLUMN {name} {TYPES.get(kind, kind)}", catalog="iceberg")
 
     def merge(self):
         return self.execute(self.statement("merge"))

@@ -12,6 +12,8 @@ import tempfile
 import time
 
 import feed
+import independent
+import made
 import servers
 import sets
 from answers import Engines
@@ -22,6 +24,8 @@ from trino import Trino
 
 DAY = 86400
 QUERIES = servers.ROOT / "queries"
+# Golden lakes whose days Trino lists, by the topic that they get here.
+GOLDEN = {"golden_day": "gzip-day", "golden_generations": "generations"}
 
 
 def progress(text):
@@ -92,23 +96,59 @@ def check_quarantine(pipeline, engines):
 
 def check_tables(engines):
     """Compares every row and column of tables and view, because a query may hide that a value is wrong."""
-    for name in "quotes", "quotes_latest":
+    for name in "quotes", "quotes_timed", "quotes_latest", "daily":
         names = list(engines.tickerlake(f"SELECT * FROM {name} LIMIT 1")[0])
         unknown = set(names) - {column["Name"] for table in engines.stack.tables for column in table["StorageDescriptor"]["Columns"]}
         selected = ", ".join(column for column in names if column not in unknown - {"dt", "hour"})
-        key = "kafka_partition, kafka_offset"
+        key = "symbol, series, trade_date" if name == "daily" else "kafka_partition, kafka_offset, kafka_generation"
         rows = engines.compare(name, f"SELECT {selected} FROM {name} ORDER BY {key}")
         progress(f"  {name}: the same {len(rows):,} rows")
 
 
 def check_queries(engines):
-    """Compares all of queries/. They use the view, which the stack itself creates."""
+    """Compares all of queries/. They use the views, which the stack itself creates."""
     files = [path for path in sorted(QUERIES.rglob("*.sql")) if path.parent.name != "views"]
     counts = []
     for path in files:
         rows = engines.compare(path.relative_to(QUERIES), path.read_text(), path)
         counts.append(f"{path.stem} {len(rows)}")
     progress(f"  {len(files)} queries with the same rows: {', '.join(counts)}")
+
+
+def check_answers(name, engines, bucket):
+    """Both engines give the answers that expected.py computes from the stored lines, without SQL."""
+    lake = independent.read_lake(bucket / engines.stack.prefix, engines.stack.topic)
+
+    def answer(path):
+        return engines.compare(path.name, path.read_text(), path, may_be_empty=True)
+
+    rows = independent.compare(name, lake, answer)
+    progress(f"  {name}: {len(lake.records):,} records, {len(lake.daily):,} days, {rows} rows of answers as computed without SQL")
+
+
+def check_made_lakes(folder, s3_port, glue, trino, tickerlake):
+    """Minute bars, ticks and a mixture, and golden lakes, as objects that exist before anything reads them."""
+    day = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(2)
+    bucket = folder / servers.BUCKET
+    with servers.Servers(folder.parent) as running:
+        command = [tickerlake, "up", "--dir", folder, "--topic", "unused", "--port", servers.free_port(), "--s3-port", s3_port]
+        program, log = running.start("made", [*command, "--format", "json"])
+        servers.wait_for("tickerlake up", lambda: '"started"' in log.read_text(), program, log)
+        for name in [*made.LAKES, *GOLDEN]:
+            given = {"Topic": name, "DatabaseName": name, "Prefix": f"{name}/"}
+            given["FirstDate"] = str(day - datetime.timedelta(2)) if name in made.LAKES else "2026-11-19"
+            stack = Stack(sets.ACCEPTED["bring-your-own"] | given)
+            stack.create(glue)
+            if name in made.LAKES:
+                made.write(name, bucket / name, name, day)
+            else:
+                for area in "data", "quarantine":
+                    source = servers.ROOT / "tests/golden/lakes" / GOLDEN[name] / area / "quotes"
+                    if source.is_dir():
+                        shutil.copytree(source, bucket / name / area / name)
+            engines = Engines(trino, stack, tickerlake, folder)
+            check_tables(engines)
+            check_answers(name, engines, bucket)
 
 
 def check_history(pipeline, engines):
@@ -189,6 +229,7 @@ def check(running, programs, stack, folder, s3_port, glue, trino, files):
     check_quarantine(pipeline, engines)
     check_tables(engines)
     check_queries(engines)
+    check_answers(stack.topic, engines, folder / servers.BUCKET)
     check_history(pipeline, engines)
 
 
@@ -206,6 +247,7 @@ def main():
         s3_port, glue = servers.free_port(), running.glue()
         trino = Trino(running.trino(glue, f"http://127.0.0.1:{s3_port}"))
         progress("Trino and Glue are running")
+        check_made_lakes(folder / "made", s3_port, glue, trino, programs[1])
         for stack in stacks:
             with servers.Servers(folder) as stack_servers:
                 check(stack_servers, programs, stack, folder / "lake", s3_port, glue, trino, files)

@@ -56,7 +56,7 @@ async fn a_changed_file_is_rejected_and_another_file_is_fed(broker: TestBroker) 
 async fn other_arguments_are_rejected_and_another_rate_is_not(broker: TestBroker) {
     let feed = Feed::of(&broker, 5_000, &[]);
     feed.interrupted(&["--rate", "2000"]);
-    for more in [&["--repeat", "2"][..], &["--order", "date"], &["--bar", "1w"]] {
+    for more in [&["--repeat", "2"][..], &["--order", "date"], &["--bar", "1w"], &["--simulate", "1m"]] {
         let error = rejected(&feed, more);
         assert!(
             error.starts_with("error: --resume: ") && error.contains(" with different arguments (--order,"),
@@ -73,6 +73,7 @@ async fn pipes_and_endless_feeds_are_wrong_usage(broker: TestBroker) {
         (&["-"][..], "--resume: standard input cannot be read a second time"),
         (&["/dev/null"], "--resume: /dev/null cannot be read a second time"),
         (&["--order", "sample"], "--resume with --order sample needs a fixed --seed N"),
+        (&["--follow"], "--follow: --resume needs the end of the file"),
         (&["--repeat", "forever"], "--resume: --repeat forever has no last row"),
         (&["-X", "acks=1"], "--resume: -X acks=1: "),
         (&["-X", "message.timeout.ms=1000"], "--resume: -X message.timeout.ms=1000: "),

@@ -9,6 +9,7 @@ tickerlake_tests::on_both_brokers! {
     ctrl_c_during_the_wait_sends_nothing, 2;
     a_run_after_ctrl_c_delivers_the_rest, 3;
     a_feed_in_any_order_continues_in_that_order, 2;
+    made_rows_continue_in_the_middle_of_a_bar, 2;
     records_of_others_are_passed_over, 2;
     a_symbol_has_the_same_partition_with_and_without_resume, 7;
     a_resumed_feed_keeps_its_rate_from_the_first_sent_row, 1;
@@ -69,6 +70,22 @@ async fn a_run_after_ctrl_c_delivers_the_rest(broker: TestBroker) {
         stdout.starts_with("20,000 rows read, 19,980 already in the topic, 0 delivered, 20 rejected, 0 blank"),
         "{stdout}"
     );
+    feed.holds_each_row_once(0);
+}
+
+async fn made_rows_continue_in_the_middle_of_a_bar(broker: TestBroker) {
+    let feed = Feed::of(&broker, 0, &["--simulate", "ticks:20", "--order", "date", "bars.csv"]);
+    let bar = |n: usize| {
+        let day = n / SYMBOLS;
+        let (month, day) = (day / 28 + 1, day % 28 + 1);
+        format!("S{},2020-{month:02}-{day:02},{},{},{n},{},{}\n", n % SYMBOLS, n + 1, n + 3, n + 2, n + 1_000)
+    };
+    let bars: String = (0..1_000).map(bar).collect();
+    feed.write("bars.csv", &format!("Symbol,Date,Open,High,Low,Close,Volume\n{bars}"));
+    feed.interrupted(&["--rate", "4000"]);
+    let landed = feed.held() as u64;
+    // The file's rows are read; what is in the topic or delivered are the rows that are made of them.
+    assert_eq!(counts(&feed.completed(&[])), [1_000, landed, 20_000 - landed, 0]);
     feed.holds_each_row_once(0);
 }
 

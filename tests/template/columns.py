@@ -6,7 +6,8 @@ SOURCE = "crates/lake-query/src/columns.rs"
 
 
 def read_columns(root):
-    """Returns the columns of a quote, of the table quotes and of the table quarantine, each as a list of (name, type)."""
+    """Returns the columns that the sink validates, those of the table quotes and those of the table quarantine, each as a
+    list of (name, type)."""
     path = root / SOURCE
     text = path.read_text()
     types = {
@@ -24,9 +25,10 @@ def read_columns(root):
 
     coordinates = columns(r"const COORDINATES: &\[Column\] =")
     quote = columns(r"const QUOTE: &\[Column\] =")
+    intraday = columns(r"const INTRADAY: &\[Column\] =")
     quarantined = columns(r"const QUARANTINED: &\[Column\] =")
     topic = columns(r"let topic =")
-    return quote, coordinates + quote, topic + coordinates + quarantined
+    return quote, coordinates + quote + intraday, topic + coordinates + quarantined
 
 
 def read_history_columns(root):

@@ -11,8 +11,10 @@ import resolve
 BEGIN = "          # begin: generated from history/ by tests/template/check --write\n"
 END = "          # end\n"
 # In execution order. Athena may need several executions for a statement in PARTIAL, of which all but the last one fail.
-STATEMENTS = ["create", "merge", "optimize", "vacuum"]
+STATEMENTS = ["create", "columns", "merge", "optimize", "vacuum"]
 PARTIAL = ["optimize", "vacuum"]
+# Statements whose failure is ignored: ALTER TABLE fails if the table has the columns, and Athena has no IF NOT EXISTS.
+OPTIONAL = ["columns"]
 MAX_QUERY_BYTES = 262144  # Athena's limit
 
 
@@ -31,6 +33,13 @@ def generate_state(root, index):
     name = STATEMENTS[index]
     attempts = 20 if name in PARTIAL else 2
     transition = "End: true" if name == STATEMENTS[-1] else f"Next: {STATEMENTS[index + 1].capitalize()}"
+    # A failed query is not repeated here, because that it fails is the normal case.
+    failure = (
+        f"            Catch: [{{ ErrorEquals: [States.TaskFailed], ResultPath: null, {transition} }}]\n"
+        if name in OPTIONAL
+        else "            Retry:\n"
+        f"              - {{ ErrorEquals: [States.TaskFailed], IntervalSeconds: 30, MaxAttempts: {attempts}, BackoffRate: 1.2 }}\n"
+    )
     body = "".join(f"                {line}\n" if line else "\n" for line in read_statement(root, name).splitlines())
     return (
         f"          {name.capitalize()}:\n"
@@ -41,8 +50,7 @@ def generate_state(root, index):
         "              QueryExecutionContext: { Database: \"${Database}\" }\n"
         f"              QueryString: |\n{body}"
         "            ResultPath: null\n"
-        "            Retry:\n"
-        f"              - {{ ErrorEquals: [States.TaskFailed], IntervalSeconds: 30, MaxAttempts: {attempts}, BackoffRate: 1.2 }}\n"
+        f"{failure}"
         f"            {transition}\n"
     )
 

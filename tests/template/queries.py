@@ -9,6 +9,8 @@ import columns
 
 # Athena's names of the catalog's types, if they differ.
 TYPES = {"string": "varchar", "int": "integer"}
+# Types of the columns that the views compute.
+COMPUTED = {"dt": "string", "instant": "string", "bars": "bigint"}
 BEGIN = "  # begin: generated from queries/ by tests/template/check --write\n"
 END = "  # end\n"
 
@@ -31,22 +33,32 @@ def generate(root):
 
 def read_views(root):
     """Returns each view by its name: its description, its columns, and its query on one line."""
-    quote, quotes, _ = columns.read_columns(root)
-    types = dict(quotes) | {"dt": "string"}
+    _, quotes, _ = columns.read_columns(root)
+    types = dict(quotes) | COMPUTED
     found = {}
     for path in sorted((root / "queries/views").glob("*.sql")):
         text = path.read_text()
         query = " ".join(re.sub(r"^--.*", "", text, flags=re.MULTILINE).split())
         matched = re.fullmatch(rf"CREATE OR REPLACE VIEW {path.stem} AS (SELECT (.*?) FROM .*)", query)
-        # Quotes would need escaping, and Fn::Sub interprets a dollar sign.
-        if not matched or re.search(r"['\"\\\\$]|--", query):
+        # Double quotes and backslashes would need escaping, and Fn::Sub interprets a dollar sign.
+        if not matched or re.search(r"[\"\\\\$]|--", query):
             raise ValueError(f"{path} is not a simple view with the name of its file; adapt tests/template/queries.py to its form")
         found[path.stem] = {
             "description": first_line(text),
-            "columns": [{"name": name, "type": types[name]} for name in matched[2].split(", ")],
+            "columns": [{"name": name, "type": types[name]} for name in select_list(matched[2])],
             "query": matched[1],
         }
     return found
+
+
+def select_list(text):
+    """Yields the name of each column of a select list: its alias, if it has one."""
+    depth, start = 0, 0
+    for end, char in enumerate(text + ","):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            yield text[start:end].split()[-1]
+            start = end + 1
 
 
 def view_record(body, database):

@@ -35,9 +35,10 @@ use crate::lake::{LakeArgs, WritableLake};
 use crate::output::{Format, Output};
 use crate::progress::status::report_text;
 use crate::progress::{Display, Sources};
+use crate::sql::{DEFAULT_TOPIC, MAX_ROWS, SqlArgs, query_command, unmapped_notice};
 use crate::trigger::args::BatchArgs;
 use crate::trigger::sink_function::SinkFunction;
-use terminal::numbers::counted;
+use terminal::numbers::{counted, grouped};
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
 
@@ -55,7 +56,8 @@ const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Feed CSV files through the whole pipeline: producer, Kafka, event source, sink, objects, SQL
 #[command(after_help = "\
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
-this process. A second run over the same folder adds to it; query it with `tickerlake query`.
+this process. A second run over the same folder adds to it; query it with `tickerlake query`. The
+first 20 rows of each result are printed.
 Ctrl-C ends the feed; delivered records are stored, and the queries are run. At the end every object of
 this topic and generation is audited, as by `tickerlake audit`.
 
@@ -74,7 +76,7 @@ pub struct RunArgs {
     #[command(flatten)]
     kafka: KafkaArgs,
     /// Topic to feed
-    #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
+    #[arg(short, long, default_value = DEFAULT_TOPIC, help_heading = "Kafka")]
     topic: Topic,
     /// Number of partitions if the topic is created
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
@@ -86,6 +88,8 @@ pub struct RunArgs {
     batch: BatchArgs,
     #[command(flatten)]
     lake: LakeArgs,
+    #[command(flatten)]
+    sql: SqlArgs,
     /// Format of the output
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
@@ -150,9 +154,15 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let failures = counted(failures, "failed invocation", "failed invocations");
     output.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
     output.stage("sink", &report_text(&report));
-    let session = lake_query::session(&args.lake.open_for_reading().await?, &topic).await?;
-    print_answers(&session, output).await?;
-    print_quality(&session, output).await?;
+    let readable = args.lake.open_for_reading().await?;
+    if let Some(notice) = unmapped_notice(&readable, &topic).await? {
+        output.stage("sql", &notice);
+        output.event("notice", json!({"text": notice}));
+    }
+    let session = args.sql.open(&readable, &topic).await?;
+    let command = |query: &str| query_command(&args.lake, &topic, query);
+    print_answers(&session, output, command).await?;
+    print_quality(&session, output, command).await?;
     // With the embedded broker, each generation begins at offset 0.
     let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
     let is_clean = audit::print_closing(&args.lake, &scope, &client, output).await;
@@ -283,15 +293,22 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
     }
 }
 
-/// Prints the results of the queries in `queries/`. If a query fails, the others still run.
-async fn print_answers(session: &Session, output: Output) -> anyhow::Result<()> {
+/// Prints the results of the queries in `queries/`, as text at most [`MAX_ROWS`] rows of each. `command` returns the
+/// command that prints all rows. If a query fails, the others still run.
+async fn print_answers(session: &Session, output: Output, command: impl Fn(&str) -> String) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for query in lake_query::queries() {
         let mut answer = Answer { query: query.name, title: query.title, rows: None, error: None };
         let mut text = format!("\n{} (queries/{}.sql)\n", query.title, query.name).into_bytes();
         match lake_query::execute(session, query.sql).await {
             Ok(rows) if output.format == Format::Json => answer.rows = Some(json_rows(&rows)?),
-            Ok(rows) => text.extend(lake_query::render(&rows, lake_query::Format::Text)?),
+            Ok(rows) => {
+                let (first, more) = lake_query::head(&rows, MAX_ROWS);
+                text.extend(lake_query::render(&first, lake_query::Format::Text)?);
+                if more > 0 {
+                    writeln!(text, "{} more: {}", grouped(more as u64), command(query.name))?;
+                }
+            }
             Err(error) => {
                 writeln!(text, "{error}")?;
                 answer.error = Some(error.to_string());
@@ -324,11 +341,15 @@ fn json_rows(rows: &[RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
 }
 
 /// Prints the findings of `queries/quality/` in the whole lake, including earlier runs.
-async fn print_quality(session: &Session, output: Output) -> anyhow::Result<()> {
+async fn print_quality(session: &Session, output: Output, command: impl Fn(&str) -> String) -> anyhow::Result<()> {
     let answers = lake_query::quality::report(session).await;
     output.text(b"\nData quality (queries/quality/)\n");
     for answer in &answers {
-        output.text(format!("{}\n", answer.line).as_bytes());
+        let more = match answer.findings {
+            Some(count @ 2..) => format!("; {} more: {}", grouped(count - 1), command(answer.query)),
+            _ => String::new(),
+        };
+        output.text(format!("{}{more}\n", answer.line).as_bytes());
         output.event("quality", answer);
     }
     let failed: Vec<_> = answers.iter().filter(|answer| answer.error.is_some()).map(|answer| answer.query).collect();

@@ -2,7 +2,7 @@
 
     query.py LAKE TOPIC COLUMNS SETUP.sql QUERY.sql
 
-COLUMNS are the record's fields and their types, as in SINK_COLUMNS. SETUP.sql creates the view quotes_latest. The table
+COLUMNS are the record's fields and their types, as in SINK_COLUMNS. SETUP.sql creates the views. The table
 `quotes` is a view over the objects, which each query reads again.
 """
 
@@ -26,6 +26,8 @@ def main():
     connection = duckdb.connect()
     # As DuckDB's guide recommends for large data. All queries order their rows explicitly.
     connection.execute("SET preserve_insertion_order = false")
+    # As in the other engines.
+    connection.execute("SET integer_division = true")
     connection.execute(
         f"CREATE VIEW quotes AS SELECT * FROM read_json('{lake}/tickerlake/data/{topic}/*/*.json.gz',"
         f" format = 'newline_delimited', compression = 'gzip', columns = {columns},"

@@ -26,10 +26,7 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
         while !stop.is_cancelled() {
             if waited >= INTERVAL {
                 waited = Duration::ZERO;
-                // Errors are not logged here, because the reader logs them too.
-                if let Ok(lag) = measure(&consumer, &stop) {
-                    progress.set_lag(lag);
-                }
+                update(&consumer, &progress, &stop);
             }
             std::thread::sleep(STOP_CHECK_INTERVAL);
             waited += STOP_CHECK_INTERVAL;
@@ -37,8 +34,16 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
     })
 }
 
-/// Returns the lag of each assigned partition: the number of offsets from the committed one to the end. Without a
-/// committed offset, the lag is measured from the start of the partition.
+/// Measures once, unless the broker does not respond, which the reader logs, or `stop` is cancelled meanwhile.
+pub(crate) fn update(consumer: &GroupConsumer, progress: &Progress, stop: &CancellationToken) {
+    if let Ok(lag) = measure(consumer, stop)
+        && !stop.is_cancelled()
+    {
+        progress.set_lag(lag);
+    }
+}
+
+/// Returns the number of records between each partition's committed offset, or its start, and its end.
 fn measure(consumer: &GroupConsumer, stop: &CancellationToken) -> KafkaResult<BTreeMap<TopicPartition, u64>> {
     let assigned = consumer.assignment()?;
     if assigned.count() == 0 {

@@ -119,6 +119,8 @@ impl Subscription {
         let delivered = reader.join_delivery();
         // A panic of the lag thread no longer matters.
         let _ = lag.join();
+        // The last status is the state after the last commit.
+        lag::update(&self.consumer, &self.deliverer.progress, &CancellationToken::new());
         read.and(delivered)
     }
 }

@@ -1,7 +1,8 @@
 //! The declared columns of the tables. This is their only definition.
 //!
-//! The sink validates values against the same list (`SINK_COLUMNS`, see [`sink_columns`]), so that every stored value
-//! fits its column. A topic's other columns are inferred (see `infer`).
+//! The sink validates values against [`QUOTE`] (`SINK_COLUMNS`, see [`sink_columns`]), so that every stored value fits its
+//! column. It does not validate [`INTRADAY`]: these columns were declared later, and records that were stored before can
+//! have other values in fields of these names. Columns that are not declared here are inferred (see `infer`).
 
 use datafusion::arrow::datatypes::DataType;
 use lake_format::columns::ColumnType;
@@ -83,6 +84,17 @@ pub const QUOTE: &[Column] = &[
     column("close_usd", Kind::Double),
 ];
 
+/// The fields of a quote that tell bars and ticks apart. A value that its column cannot hold is null.
+pub const INTRADAY: &[Column] = &[
+    column("bar", Kind::String),
+    column("zone", Kind::String),
+    column("series", Kind::String),
+    column("seq", Kind::BigInt),
+    column("simulated", Kind::Boolean),
+    column("bid", Kind::Double),
+    column("ask", Kind::Double),
+];
+
 /// The fields of a quarantined record, besides its topic and coordinates.
 pub const QUARANTINED: &[Column] = &[
     column("reason", Kind::String),
@@ -94,7 +106,7 @@ pub const QUARANTINED: &[Column] = &[
 
 /// Returns the declared columns of a topic's table.
 pub fn quote_columns() -> Vec<Column> {
-    [COORDINATES, QUOTE].concat()
+    [COORDINATES, QUOTE, INTRADAY].concat()
 }
 
 /// Returns the columns of the table `quarantine`, which contains the records of all topics.
@@ -103,7 +115,8 @@ pub fn quarantine_columns() -> Vec<Column> {
     [topic, COORDINATES, QUARANTINED].concat()
 }
 
-/// Returns a quote's columns in the format of the sink's `SINK_COLUMNS`.
+/// Returns the columns that the sink validates, in the format of its `SINK_COLUMNS`. Adding a column changes which records
+/// of an existing lake are quarantined, so a new column belongs to [`INTRADAY`].
 pub fn sink_columns() -> String {
     let columns = QUOTE.iter().map(|c| format!("{}:{}", c.name, c.kind.column_type().name()));
     columns.collect::<Vec<_>>().join(",")
@@ -114,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sink_columns_are_those_of_a_quote() {
+    fn sink_columns_are_those_that_stored_records_were_validated_by() {
         assert_eq!(
             sink_columns(),
             "symbol:string,trade_date:date,traded_at:string,open:double,high:double,low:double,\

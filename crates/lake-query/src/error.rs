@@ -15,6 +15,12 @@ pub enum SqlError {
     /// An object could not be decoded into rows of its table. Retrying does not help.
     #[error(transparent)]
     Decode(#[from] ObjectError),
+    /// The thread that plans a statement could not be started.
+    #[error("failed to start a thread that plans the query")]
+    Thread(#[source] std::io::Error),
+    /// The engine panicked while it planned a statement.
+    #[error("the engine failed to plan the query: this is a bug")]
+    Planning,
     /// The engine rejected the statement, or failed while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),
@@ -35,8 +41,16 @@ impl From<SqlError> for DataFusionError {
 /// Formats an error. One of our own errors that passed through the engine is formatted with its causes, but without the
 /// engine's wrapping.
 fn explain(error: &DataFusionError) -> String {
-    let DataFusionError::External(ours) = error.find_root() else {
-        return error.to_string();
+    let ours = match error.find_root() {
+        DataFusionError::External(ours) => ours,
+        DataFusionError::ResourcesExhausted(cause) => {
+            return format!(
+                "the query needs more memory than its limit, or more space for temporary files than {} has ({cause}): \
+                 raise --memory-limit",
+                std::env::temp_dir().display()
+            );
+        }
+        _ => return error.to_string(),
     };
     let mut text = ours.to_string();
     let mut cause = ours.source();

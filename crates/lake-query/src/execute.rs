@@ -1,24 +1,37 @@
 //! Executes SQL statements and collects their rows.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::DFParser;
+use datafusion::sql::parser::{DFParser, Statement};
+use futures::channel::oneshot;
+use tokio::runtime::Handle;
 
 use crate::error::SqlError;
+use crate::fold;
+
+/// Stack of the thread that plans a statement, in bytes. The engine plans by recursion, and the saved queries nest views
+/// so deeply that a thread of an unoptimised build, with 2 MB, overflows. Pages that are not used cost nothing.
+const PLANNING_STACK: usize = 64 << 20;
 
 /// Runs one or more statements, separated by `;`, and returns their rows in the order of the statements. A statement
 /// with columns but no rows returns one empty batch, so that its columns can be printed. A statement without columns
 /// (`CREATE VIEW`) returns no batch.
 ///
 /// # Errors
-/// If the engine rejects a statement or fails while running it, or an object cannot be listed, read or decoded.
+/// If the engine rejects a statement, or an object cannot be read or decoded.
+///
+/// # Panics
+/// Outside a Tokio runtime.
 pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, SqlError> {
     let mut rows = Vec::new();
     for statement in DFParser::parse_sql(sql)? {
-        let plan = session.state().statement_to_plan(statement).await?;
-        let frame = session.execute_logical_plan(plan).await?;
-        let schema = std::sync::Arc::clone(frame.schema().inner());
-        let batches = frame.collect().await?;
+        let Planned { plan, schema, context } = plan(session.clone(), statement).await?;
+        let batches = collect(plan, context).await?;
         let mut batches: Vec<_> = batches.into_iter().filter(|b| b.num_columns() > 0).collect();
         if batches.is_empty() && !schema.fields().is_empty() {
             batches.push(RecordBatch::new_empty(schema));
@@ -26,4 +39,31 @@ pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBa
         rows.extend(batches);
     }
     Ok(rows)
+}
+
+/// A statement that can run.
+struct Planned {
+    plan: Arc<dyn ExecutionPlan>,
+    schema: SchemaRef,
+    context: Arc<TaskContext>,
+}
+
+/// Plans a statement in a thread with a large stack.
+async fn plan(session: SessionContext, mut statement: Statement) -> Result<Planned, SqlError> {
+    let (sender, planned) = oneshot::channel();
+    let runtime = Handle::current();
+    let planning = async move {
+        if let Statement::Statement(statement) = &mut statement {
+            fold::quoted_columns(statement);
+        }
+        let plan = session.state().statement_to_plan(statement).await?;
+        let frame = session.execute_logical_plan(plan).await?;
+        let schema = Arc::clone(frame.schema().inner());
+        let context = Arc::new(frame.task_ctx());
+        Ok(Planned { plan: frame.create_physical_plan().await?, schema, context })
+    };
+    let thread = std::thread::Builder::new().name("plan".into()).stack_size(PLANNING_STACK);
+    // Nobody waits for the plan of a query that was dropped.
+    thread.spawn(move || drop(sender.send(runtime.block_on(planning)))).map_err(SqlError::Thread)?;
+    planned.await.map_err(|_| SqlError::Planning)?
 }

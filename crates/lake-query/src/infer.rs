@@ -6,10 +6,12 @@
 //! lines, or a partition column that occurs in none of the sampled keys, is not a column of the table.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use lake_format::record_line;
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::columns::Kind;
+use crate::fold::column_name;
 use crate::json::{self, Fields};
 
 /// Maximum number of days to list, and of objects to sample, for each topic.
@@ -28,6 +30,8 @@ pub(crate) struct Inferred {
     pub(crate) fields: Vec<(String, Kind)>,
     /// Partition columns of the sampled keys, in the order of first occurrence.
     pub(crate) partitions: Vec<String>,
+    /// The columns of the first sampled line without a symbol or a `trade_date`.
+    pub(crate) unmapped: Option<Vec<String>>,
 }
 
 /// Infers a topic's columns. The contents of a sample that cannot be decoded are ignored. A query that reads the object
@@ -53,7 +57,14 @@ pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreE
     let mut lines = stream::iter(lines).buffered(CONCURRENT_READS);
     while let Some(line) = lines.try_next().await? {
         if let Some(Ok(Fields(fields))) = line.as_deref().map(serde_json::from_str) {
-            inferred.add(fields.into_iter().map(|(name, value)| (name, json::kind(value))));
+            let is_present = |wanted: &str| {
+                fields.iter().any(|(name, value)| column_name(name) == wanted && json::kind(value).is_some())
+            };
+            if inferred.unmapped.is_none() && !(is_present("symbol") && is_present("trade_date")) {
+                let columns = fields.iter().map(|(name, _)| column_name(name));
+                inferred.unmapped = Some(columns.filter(|name| !record_line::is_coordinate(name)).collect());
+            }
+            inferred.add(fields.into_iter().map(|(name, value)| (column_name(&name), json::kind(value))));
         }
     }
     Ok(inferred)

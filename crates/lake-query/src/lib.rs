@@ -10,12 +10,13 @@
 //! reads the objects again, so an open session sees new rows; only the tables and their columns are fixed when the
 //! session is opened.
 //!
-//! Column names are case-sensitive here, while Athena ignores case: a field `Close` is the column `"Close"` here and
-//! `close` there. The producer writes `snake_case` only.
+//! Names of columns are matched ignoring case, as in Athena: a field `Close` is the column `close`, and so is `"Close"` in
+//! a statement.
 
 pub mod columns;
 mod error;
 mod execute;
+mod fold;
 mod infer;
 mod json;
 mod prune;
@@ -28,12 +29,15 @@ mod session;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unmapped;
+mod views;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::prelude::SessionContext as Session;
 pub use error::SqlError;
 pub use execute::execute;
-pub use render::{Format, RenderError, first_row, render};
+pub use render::{Format, RenderError, first_row, head, render};
 pub use rows::{LineError, ObjectError, RowError};
 pub use saved::{SavedQuery, quality as quality_questions, queries, views};
-pub use session::{QUARANTINE, QUOTES, session};
+pub use session::{DEFAULT_MEMORY_LIMIT, QUARANTINE, QUOTES, session};
+pub use unmapped::{Unmapped, unmapped};

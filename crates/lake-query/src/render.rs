@@ -44,6 +44,20 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, Render
     Ok(tables.join(between))
 }
 
+/// Returns the first rows, at most `limit`, and how many follow them.
+pub fn head(batches: &[RecordBatch], limit: usize) -> (Vec<RecordBatch>, usize) {
+    let mut left = limit;
+    let first = batches.iter().map(|batch| {
+        let rows = batch.num_rows().min(left);
+        left -= rows;
+        batch.slice(0, rows)
+    });
+    let first: Vec<_> = first.collect();
+    let count = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+    let more = count(batches) - count(&first);
+    (first, more)
+}
+
 /// Returns the column name and cell of each column in the first row, or `None` if there are no rows. A null is an empty
 /// cell.
 ///
@@ -178,6 +192,17 @@ mod tests {
         let batches = [batch(&[], &[]), batch(&[Some("a"), Some("b")], &[None, Some(1.0)])];
         assert_eq!(first_row(&batches).unwrap().unwrap(), [owned("name", "a"), owned("close", "")]);
         assert_eq!(first_row(&batches[..1]).unwrap(), None);
+    }
+
+    #[test]
+    fn head_counts_the_rows_that_follow() {
+        let batches = [batch(&[Some("a"), Some("b")], &[None, None]), batch(&[Some("c"), Some("d")], &[None, None])];
+        for (limit, text, more) in
+            [(0, "", 4), (3, "a,\nb,\nc,\n", 1), (4, "a,\nb,\nc,\nd,\n", 0), (9, "a,\nb,\nc,\nd,\n", 0)]
+        {
+            let (first, left) = head(&batches, limit);
+            assert_eq!((shown(&first, Format::Csv), left), (format!("name,close\n{text}"), more));
+        }
     }
 
     #[test]

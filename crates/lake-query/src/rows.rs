@@ -1,14 +1,17 @@
 //! Decodes an object's lines into record batches with the columns that a query selects.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, StringBuilder, new_null_array};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 use lake_store::{DecodeError, Object, Partitioned, codec};
 
-use crate::columns::Kind;
+use crate::columns::{INTRADAY, Kind};
+use crate::fold;
 use crate::json::{self, Fields};
 
 /// A table's columns: the fields of its lines, then the partition columns of its keys.
@@ -74,6 +77,48 @@ pub(crate) struct Projection {
     /// Fields of kind [`Kind::Json`], which Arrow cannot decode.
     raw: Vec<String>,
     sources: Vec<Source>,
+}
+
+impl Projection {
+    /// Returns a line with the columns that this projection selects, under their names.
+    fn with_column_names(&self, line: &str) -> String {
+        let is_typed = |name: &str| self.typed.field_with_name(name).is_ok();
+        fold::with_column_names(line, |name| is_typed(name) || self.raw.iter().any(|raw| raw == name))
+    }
+
+    /// Decodes the columns of a type. `lines` are the lines of `text`, with their numbers.
+    fn decode(&self, text: &str, lines: &[(usize, &str)]) -> Result<Vec<ArrayRef>, RowError> {
+        let error = match decode(&self.typed, text, lines.len()) {
+            Ok(columns) => return Ok(columns),
+            Err(error) => locate(&self.typed, lines, error),
+        };
+        // The sink does not validate these fields, so their values can be of any type.
+        let is_lenient = |name: &str| INTRADAY.iter().any(|column| column.name == name);
+        let names: Vec<_> = self.typed.fields().iter().map(|field| field.name().clone()).collect();
+        let (lenient, strict): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_lenient(name));
+        if lenient.is_empty() {
+            return Err(error);
+        }
+        let indices = strict.iter().map(|name| self.typed.index_of(name)).collect::<Result<Vec<_>, _>>();
+        let schema = indices.and_then(|indices| self.typed.project(&indices)).map_err(RowError::Batch)?;
+        let schema = Arc::new(schema);
+        let decoded = match strict.is_empty() {
+            true => Vec::new(),
+            false => decode(&schema, text, lines.len()).map_err(|error| locate(&schema, lines, error))?,
+        };
+        let texts = texts(&lenient, lines)?;
+        let columns = self.typed.fields().iter().map(|field| {
+            match lenient.iter().position(|name| name == field.name()) {
+                // A value that the type cannot hold becomes null.
+                Some(index) => cast(&texts[index], field.data_type()).map_err(RowError::Batch),
+                None => {
+                    let index = schema.index_of(field.name()).map_err(RowError::Batch)?;
+                    Ok(Arc::clone(&decoded[index]))
+                }
+            }
+        });
+        columns.collect()
+    }
 }
 
 /// Iterator over an object's rows, batch by batch.
@@ -160,11 +205,22 @@ impl Rows {
             return Ok(None);
         }
         let projection = &self.projection;
-        let text = &self.text[start.bytes..end.bytes];
+        let mut text = Cow::Borrowed(&self.text[start.bytes..end.bytes]);
         let rows = lines.len();
+        let mut renamed = Vec::new();
+        let has_fields = !(projection.typed.fields().is_empty() && projection.raw.is_empty());
+        if has_fields && fold::has_other_names(&text) {
+            let lines = lines.iter().map(|(number, line)| (*number, projection.with_column_names(line)));
+            renamed.extend(lines);
+            text = renamed.iter().map(|(_, line)| line.as_str()).collect::<String>().into();
+        }
+        let lines = match renamed.is_empty() {
+            true => lines,
+            false => renamed.iter().map(|(number, line)| (*number, line.as_str())).collect(),
+        };
         let typed = match projection.typed.fields().is_empty() {
             true => Vec::new(),
-            false => decode(&projection.typed, text, rows).map_err(|error| locate(&projection.typed, &lines, error))?,
+            false => projection.decode(&text, &lines)?,
         };
         let raw = match projection.raw.is_empty() {
             true => Vec::new(),

@@ -10,6 +10,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 
+use super::simulate::Simulate;
+
 /// Arguments that choose the rows, their order and their pace.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FeedArgs {
@@ -118,9 +120,31 @@ pub struct FeedArgs {
     #[arg(long, value_enum, default_value_t, help_heading = "Order and pace")]
     pub order: OrderArg,
 
-    /// Draw the same rows each time with --order sample
+    /// Draw the same rows each time with --order sample, or make other rows with --simulate
+    ///
+    /// Without it, --order sample draws different rows each time, and --simulate uses the seed 1.
     #[arg(long, value_name = "N", help_heading = "Order and pace")]
     pub seed: Option<u64>,
+
+    /// Replace each bar by made-up rows inside it: `ticks`, `ticks:N` or `1m`
+    ///
+    /// Makes trades (50 for each bar, or N from 4 to 10000; fewer if the bar's volume is smaller), or bars
+    /// of one minute. The first price is the bar's open, the last its close, the extremes are its high and
+    /// low, and the volumes add up to its volume, all exactly. Rows of a daily bar are made from 09:30 to
+    /// 16:00 on its date, without a zone; rows of a shorter bar from its time on. Made records say
+    /// "simulated":true, and have only symbol, date, time, prices, volume, series and seq. The same seed
+    /// makes the same rows. Ticks, weekly and longer bars, and bars without open, high, low and close are
+    /// sent as they are. Use --order date if files have several symbols, and --speed to see it move.
+    #[arg(long, value_name = "ROWS", help_heading = "Order and pace")]
+    pub simulate: Option<Simulate>,
+
+    /// Keep reading a file that grows, until Ctrl-C
+    ///
+    /// Sends each row once its line has ended. Waits until the file has two lines, and makes the reading
+    /// plan from what it then holds. A file that is replaced, or becomes shorter, is read again from its
+    /// start. One plain file, in file order.
+    #[arg(long, help_heading = "Order and pace")]
+    pub follow: bool,
 
     /// Send all rows N times, or `forever`
     #[arg(long, value_name = "N|forever", default_value_t, help_heading = "Order and pace")]

@@ -1,6 +1,7 @@
 //! The command line of `producer`.
 
 pub mod args;
+pub mod simulate;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, ValueEnum};
@@ -50,6 +51,10 @@ Examples:
     producer history.csv.gz -b localhost:9092 --resume
   Simulate an endless live feed of 50 quotes per second:
     producer quotes.csv -b localhost:9092 --order sample --rate 50 --repeat forever
+  Replay daily bars as a live market, 60 times faster, with made-up trades inside each bar:
+    producer AAPL.csv MSFT.csv -b localhost:9092 --simulate ticks --order date --speed 60
+  Send the rows that a program appends to a file, as they are written:
+    producer today.csv -b localhost:9092 --follow
   Send a program's output, with European dates, to a broker with TLS and SCRAM:
     export | producer - -b kafka:9096 --date-format dmy -X security.protocol=SASL_SSL \\
       -X sasl.mechanism=SCRAM-SHA-512 -X sasl.username=me -X sasl.password=secret
@@ -59,7 +64,8 @@ Exit codes:
   1    failed; the error gives the reason and the number of delivered records
   2    wrong usage, or --resume cannot continue: nothing was sent
   3    delivered, but some rows were rejected
-  130  interrupted before the last row; everything that was sent is delivered";
+  130  interrupted before the last row; everything that was sent is delivered. Ctrl-C is the usual
+       end of --follow and of --repeat forever, which then end with 0 or 3";
 
 #[derive(Debug, Parser)]
 /// Send stock quotes from CSV files to a Kafka topic

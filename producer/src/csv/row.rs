@@ -53,6 +53,14 @@ impl Row {
         starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
     }
 
+    /// Returns the bytes of a cell, unquoted; empty if the row has none there.
+    #[must_use]
+    pub(crate) fn cell(&self, column: usize) -> &[u8] {
+        let start = column.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let range = start.zip(self.ends.get(column));
+        range.and_then(|(start, &end)| self.text.get(start..end)).unwrap_or_default()
+    }
+
     /// Clears the row, in order to read one that begins on line `line`.
     pub(super) fn clear(&mut self, line: u64) {
         self.line = line;

@@ -44,6 +44,8 @@ pub struct RowReader<R> {
     after_return: bool,
     at_start: bool,
     unended_line: Option<u64>,
+    /// Set after an error in the middle of a row: `true` if the row is not too long so far.
+    interrupted: Option<bool>,
 }
 
 impl<R: BufRead> RowReader<R> {
@@ -59,6 +61,7 @@ impl<R: BufRead> RowReader<R> {
             after_return: false,
             at_start: true,
             unended_line: None,
+            interrupted: None,
         }
     }
 
@@ -68,15 +71,23 @@ impl<R: BufRead> RowReader<R> {
         self.unended_line
     }
 
+    /// Returns `true` if an error has interrupted the reading of a row.
+    pub(crate) fn is_inside_row(&self) -> bool {
+        self.interrupted.is_some()
+    }
+
     /// Reads the next row into `row`, replacing its content.
     ///
     /// # Errors
-    /// Any error of the source.
+    /// Any error of the source. If it is temporary, a call with the same `row` continues.
     pub fn read(&mut self, row: &mut Row) -> io::Result<RowKind> {
-        if let Some(blank) = self.start_row(row)? {
-            return Ok(blank);
-        }
-        let mut kept = true;
+        let mut kept = match self.interrupted.take() {
+            Some(kept) => kept,
+            None => match self.start_row(row)? {
+                Some(blank) => return Ok(blank),
+                None => true,
+            },
+        };
         loop {
             let text_used = row.text.len();
             let ends_used = row.ends.len();
@@ -86,7 +97,15 @@ impl<R: BufRead> RowReader<R> {
             let input = if self.pushed_back_from < self.pushed_back.len() {
                 &self.pushed_back[self.pushed_back_from..]
             } else {
-                self.source.fill_buf()?
+                match self.source.fill_buf() {
+                    Ok(input) => input,
+                    Err(error) => {
+                        row.text.truncate(text_used);
+                        row.ends.truncate(ends_used);
+                        self.interrupted = Some(kept);
+                        return Err(error);
+                    }
+                }
             };
             let at_end = input.is_empty();
             let (result, taken, written, ended) =
@@ -140,14 +159,18 @@ impl<R: BufRead> RowReader<R> {
     /// last row. Returns `None` if a row follows, otherwise [`RowKind::Blank`] or [`RowKind::End`].
     fn start_row(&mut self, row: &mut Row) -> io::Result<Option<RowKind>> {
         if self.at_start {
-            self.at_start = false;
             if self.source.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
                 self.source.consume(3);
             }
+            self.at_start = false;
         }
-        if std::mem::take(&mut self.after_return) && self.peek()? == Some(b'\n') {
-            self.consume(1);
-            self.line += 1;
+        if self.after_return {
+            let next = self.peek()?;
+            self.after_return = false;
+            if next == Some(b'\n') {
+                self.consume(1);
+                self.line += 1;
+            }
         }
         row.clear(self.line);
         match self.peek()? {
@@ -339,6 +362,20 @@ mod tests {
         assert_eq!(seen.len(), 1 + 1 + (MAX_ROW_BYTES - 1) + 1 + 1);
     }
 
+    /// A source that has no bytes for now at every other call.
+    struct Hesitant<'a>(&'a [u8], usize, bool);
+
+    impl io::Read for Hesitant<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.2 = !self.2;
+            if self.2 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let length = self.1.min(into.len());
+            self.0.read(&mut into[..length])
+        }
+    }
+
     fn delimiters() -> impl Strategy<Value = Delimiter> {
         prop::sample::select(vec![",", ";", "tab", "|"]).prop_map(|text| text.parse().expect("a delimiter"))
     }
@@ -377,6 +414,26 @@ mod tests {
                 .map(|record| record.expect("UTF-8").iter().map(str::to_owned).collect())
                 .collect();
             prop_assert_eq!(ours, theirs);
+        }
+
+        #[test]
+        fn a_source_may_have_nothing_for_now(text in "([ab,;\"\u{feff}]|\r\n|\n){0,60}", bytes in 1usize..9) {
+            let source = Hesitant(text.as_bytes(), bytes, false);
+            let mut reader = RowReader::new(BufReader::with_capacity(64, source), Delimiter::COMMA);
+            let (mut row, mut seen) = (Row::default(), Vec::new());
+            loop {
+                match reader.read(&mut row) {
+                    Err(error) => prop_assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                    Ok(RowKind::End) => break,
+                    Ok(kind) => {
+                        let cells = row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+                        seen.push((kind, row.line(), cells));
+                    }
+                }
+            }
+            // A byte-order mark that arrives in pieces is text.
+            prop_assume!(!text.starts_with('\u{feff}'));
+            prop_assert_eq!((seen, reader.unended_line()), all(text.as_bytes(), 64));
         }
 
         #[test]

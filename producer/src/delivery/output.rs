@@ -105,12 +105,13 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Flushes buffered lines before a pause in which nothing is sent.
-    pub(crate) fn flush(&mut self) -> Result<(), OutputError> {
-        if let Self::Lines { stream, .. } = self {
-            stop_if_closed(stream.flush())?;
+    /// Flushes buffered lines before a pause in which nothing is sent. Returns [`Flow::Stop`] if the reading end of the
+    /// pipe is closed.
+    pub(crate) fn flush(&mut self) -> Result<Flow, OutputError> {
+        match self {
+            Self::Kafka(_) => Ok(Flow::Continue),
+            Self::Lines { stream, .. } => stop_if_closed(stream.flush()),
         }
-        Ok(())
     }
 
     /// Returns the first delivery failure as an error, if there was one.

@@ -31,6 +31,8 @@ pub struct RecordEncoder {
     dates: Dates,
     zone: Zone,
     bar: Bar,
+    /// The field `bar`, after a comma.
+    bar_json: Vec<u8>,
     numbers: NumberFormat,
     latest: Date,
     /// Columns that are joined into `series`, with their titles.
@@ -43,6 +45,8 @@ pub struct RecordEncoder {
 #[derive(Debug)]
 struct Fields {
     symbol: Option<String>,
+    /// The column with the symbol.
+    symbol_column: Option<usize>,
     fields: Vec<Field>,
     /// Columns of which one must have a value.
     needs: Vec<usize>,
@@ -80,6 +84,7 @@ impl RecordEncoder {
             dates: plan.dates.clone(),
             zone: plan.zone.clone(),
             bar: plan.bar,
+            bar_json: format!(",\"bar\":\"{}\"", plan.bar).into_bytes(),
             numbers: plan.numbers,
             latest,
             key: plan.key.iter().map(|&column| (column, title(column))).collect(),
@@ -107,7 +112,8 @@ impl RecordEncoder {
         json.clear();
         let mut quote = Quote { symbol: record.symbol.as_deref().unwrap_or_default(), micros: 0 };
         for field in &record.fields {
-            let cell = cells.get(field.column);
+            // The cells are valid UTF-8 together, but a delimiter or a quote may have cut a character in two.
+            let cell = cells.try_get(field.column).ok_or(Reject::NotUtf8)?;
             json.extend_from_slice(&field.prefix);
             match field.action {
                 Action::Text if cell.is_empty() => json.extend_from_slice(b"null"),
@@ -140,20 +146,24 @@ impl RecordEncoder {
 
     /// Returns the symbol of a record of a row that [`encode`](Self::encode) has accepted.
     pub(crate) fn symbol<'a>(&'a self, row: &'a Row, record: usize) -> &'a str {
-        let Some(Fields { symbol: None, fields, .. }) = self.records.get(record) else {
-            return self.records.get(record).and_then(|record| record.symbol.as_deref()).unwrap_or_default();
-        };
-        let field = fields.iter().find(|field| matches!(field.action, Action::Symbol));
-        let cells = self.cells(row).ok();
-        field.zip(cells).map_or("", |(field, cells)| cells.get(field.column).trim())
+        let Some(fields) = self.records.get(record) else { return "" };
+        match (&fields.symbol, fields.symbol_column) {
+            (Some(symbol), _) => symbol,
+            (None, Some(column)) => std::str::from_utf8(row.cell(column)).unwrap_or_default().trim(),
+            (None, None) => "",
+        }
+    }
+
+    /// Returns `true` if a symbol has several quotes at the same instant, which their series distinguishes.
+    pub(crate) fn has_series(&self) -> bool {
+        self.series.is_some() || !self.key.is_empty()
     }
 
     /// Appends to `identity` what distinguishes the quotes of a row's symbol at the same instant: its series.
     pub(crate) fn append_series(&self, row: &Row, identity: &mut Vec<u8>) {
-        let Ok(cells) = self.cells(row) else { return };
         for column in self.key.iter().map(|(column, _)| *column).chain(self.series) {
             identity.push(0);
-            identity.extend_from_slice(cells.get(column).trim().as_bytes());
+            identity.extend_from_slice(row.cell(column).trim_ascii());
         }
     }
 
@@ -165,11 +175,7 @@ impl RecordEncoder {
         if row.len() != self.width && !has_empty_end {
             return Err(Reject::FieldCount { expected: self.width, found: row.len() });
         }
-        // The cells are valid UTF-8 together, but a delimiter or a quote may have cut a character in two.
-        match row.ends().iter().all(|&end| text.is_char_boundary(end)) {
-            true => Ok(cells),
-            false => Err(Reject::NotUtf8),
-        }
+        Ok(cells)
     }
 
     fn write_date(&self, cells: Cells<'_>, json: &mut Vec<u8>) -> Result<i64, Reject> {
@@ -188,9 +194,7 @@ impl RecordEncoder {
             },
             repeated: error == LocalTimeError::Repeated,
         })?;
-        json.extend_from_slice(br#","bar":""#);
-        self.write_bar(json);
-        json.push(b'"');
+        json.extend_from_slice(&self.bar_json);
         let has_time = moment.time.is_some_and(|time| time != 0 || !self.bar.is_daily_or_longer());
         if has_time {
             json.extend_from_slice(br#","traded_at":""#);
@@ -198,13 +202,6 @@ impl RecordEncoder {
             json.extend_from_slice(if is_utc { br#"","zone":"UTC""# } else { br#"""# });
         }
         Ok(micros)
-    }
-
-    fn write_bar(&self, json: &mut Vec<u8>) {
-        match self.bar {
-            Bar::DAY => json.extend_from_slice(b"1d"),
-            bar => json.extend_from_slice(bar.to_string().as_bytes()),
-        }
     }
 
     fn read_moment(&self, cells: Cells<'_>) -> Result<Moment, Reject> {
@@ -286,7 +283,9 @@ impl Fields {
                 prefix: std::mem::replace(&mut prefix, vec![b',']),
             });
         }
-        Fields { symbol: record.symbol.clone(), fields, needs: record.needs.clone() }
+        let symbol_column =
+            fields.iter().find(|field| matches!(field.action, Action::Symbol)).map(|field| field.column);
+        Fields { symbol: record.symbol.clone(), symbol_column, fields, needs: record.needs.clone() }
     }
 }
 
@@ -298,11 +297,15 @@ struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
+    /// Returns a cell, or `None` if the row has none there or a character is cut in two.
+    fn try_get(self, column: usize) -> Option<&'a str> {
+        let start = if column == 0 { 0 } else { *self.ends.get(column - 1)? };
+        self.text.get(start..*self.ends.get(column)?)
+    }
+
     /// Returns a cell, empty if the row has none there.
     fn get(self, column: usize) -> &'a str {
-        let start = column.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
-        let range = start.zip(self.ends.get(column));
-        range.and_then(|(start, &end)| self.text.get(start..end)).unwrap_or_default()
+        self.try_get(column).unwrap_or_default()
     }
 }
 

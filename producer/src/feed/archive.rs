@@ -28,6 +28,9 @@ pub enum FormatError {
     /// A zip archive on standard input.
     #[error("a zip archive cannot be read from a pipe; name the file")]
     ZipPipe,
+    /// A file that grows and is not plain text in an encoding of single bytes.
+    #[error("--follow reads plain text only, and this file is {0}")]
+    Followed(&'static str),
     /// A damaged archive.
     #[error("failed to read the zip archive: {0}")]
     Zip(#[from] zip::result::ZipError),

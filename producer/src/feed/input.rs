@@ -1,4 +1,4 @@
-//! Inputs of a feed: files, standard input, and bytes in memory.
+//! Inputs of a feed: files, files that grow, standard input, and bytes in memory.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ pub enum Input {
     Stdin,
     /// A regular file, a named pipe or a device.
     File(PathBuf),
+    /// A regular file that grows.
+    Followed(PathBuf),
     /// Bytes in memory.
     Bytes {
         /// Name for messages.
@@ -25,7 +27,7 @@ impl Input {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Stdin => "standard input".to_owned(),
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) | Self::Followed(path) => path.display().to_string(),
             Self::Bytes { name, .. } => (*name).to_owned(),
         }
     }
@@ -35,16 +37,17 @@ impl Input {
     pub(crate) fn file_name(&self) -> Option<String> {
         match self {
             Self::Stdin => None,
-            Self::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Self::File(path) | Self::Followed(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
             Self::Bytes { name, .. } => Some((*name).to_owned()),
         }
     }
 
-    /// Returns `true` if the input has the same rows each time it is opened: a file does, a pipe does not.
+    /// Returns `true` if the input has the same rows each time it is opened: a file does, a pipe or a file that grows
+    /// does not.
     #[must_use]
     pub(crate) fn is_repeatable(&self) -> bool {
         match self {
-            Self::Stdin => false,
+            Self::Stdin | Self::Followed(_) => false,
             Self::File(path) => path.metadata().is_ok_and(|metadata| metadata.is_file()),
             Self::Bytes { .. } => true,
         }
@@ -54,7 +57,7 @@ impl Input {
     #[must_use]
     pub(crate) fn size(&self) -> Option<u64> {
         match self {
-            Self::Stdin => None,
+            Self::Stdin | Self::Followed(_) => None,
             Self::File(path) => path.metadata().ok().filter(Metadata::is_file).map(|metadata| metadata.len()),
             Self::Bytes { bytes, .. } => Some(bytes.len() as u64),
         }
@@ -66,7 +69,7 @@ impl Input {
     pub(crate) fn rejects_path(&self, folder: Option<&Path>) -> PathBuf {
         let mut beside = match self {
             Self::Stdin => PathBuf::from("stdin").into_os_string(),
-            Self::File(path) => path.clone().into_os_string(),
+            Self::File(path) | Self::Followed(path) => path.clone().into_os_string(),
             Self::Bytes { name, .. } => PathBuf::from(name).into_os_string(),
         };
         beside.push(".rejects.csv");

@@ -2,7 +2,9 @@
 
 mod archive;
 mod encoding;
+mod follow;
 pub mod input;
+pub(crate) mod interleave;
 pub(crate) mod open;
 pub(crate) mod pace;
 mod pipe;
@@ -22,7 +24,9 @@ use self::input::Input;
 use self::pace::Pace;
 use self::rejects_paths::{RejectsPathError, rejects_paths};
 use crate::cli::args::{FeedArgs, OrderArg, Repeat};
+use crate::cli::simulate::Simulate;
 use crate::plan::options::{PlanOptions, PlanOptionsError};
+use crate::simulate::Simulation;
 
 /// Order in which rows are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +51,7 @@ pub struct Feed {
     pace: Pace,
     options: PlanOptions,
     resume: Option<Duration>,
+    simulation: Option<Simulation>,
     /// Path of each input's rejects file; `None` for a repeated input.
     rejects_paths: Vec<Option<PathBuf>>,
 }
@@ -75,8 +80,17 @@ pub enum FeedError {
     #[error(transparent)]
     Options(#[from] PlanOptionsError),
     /// A seed is given although the order is not random.
-    #[error("--seed: applies to --order sample only; add --order sample, or leave out --seed")]
+    #[error("--seed: applies to --order sample and --simulate only; add one of them, or leave out --seed")]
     Seed,
+    /// Random rows are no path.
+    #[error("--simulate: rows that are drawn at random do not move inside their bars; leave out --order sample")]
+    SimulateSample,
+    /// Another argument needs the end of the input.
+    #[error("--follow: {0} needs the end of the file, which a file that grows does not have; leave out one of the two")]
+    FollowToEnd(&'static str),
+    /// Not exactly one regular file is to be followed.
+    #[error("--follow: {0}; name one regular file")]
+    FollowInput(String),
     /// Random rows cannot follow their dates.
     #[error("--speed: random rows do not follow their dates; use --rate with --order sample")]
     SpeedOfSample,
@@ -124,15 +138,19 @@ impl Feed {
         if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
             return Err(FeedError::StdinTwice);
         }
+        let inputs = if args.follow { vec![followed(&args, inputs)?] } else { inputs };
         if args.resume.is_some() {
             check_resumable(&args, &inputs)?;
         }
         let order = match (args.order, args.seed) {
+            (OrderArg::Sample, _) if args.simulate.is_some() => return Err(FeedError::SimulateSample),
             (OrderArg::Sample, seed) => Order::Sample { seed: seed.unwrap_or_else(rand::random) },
-            (_, Some(_)) => return Err(FeedError::Seed),
-            (OrderArg::File, None) => Order::File,
-            (OrderArg::Date, None) => Order::Date,
+            (_, Some(_)) if args.simulate.is_none() => return Err(FeedError::Seed),
+            (OrderArg::File, _) => Order::File,
+            (OrderArg::Date, _) => Order::Date,
         };
+        let seed = args.seed.unwrap_or(Simulate::DEFAULT_SEED);
+        let simulation = args.simulate.map(|rows| Simulation { rows, seed });
         let pace = match (args.rate, args.speed) {
             (Some(rate), _) => Pace::Rate(rate),
             (None, Some(_)) if matches!(order, Order::Sample { .. }) => {
@@ -149,7 +167,8 @@ impl Feed {
         }
         let options = PlanOptions::new(&args, Timestamp::now())?;
         let rejects_paths = rejects_paths(&inputs, args.rejects.as_deref())?;
-        Ok(Self { inputs, order, repeat: args.repeat, pace, options, resume: args.resume, rejects_paths })
+        let (repeat, resume) = (args.repeat, args.resume);
+        Ok(Self { inputs, order, repeat, pace, options, resume, simulation, rejects_paths })
     }
 
     #[must_use]
@@ -185,6 +204,18 @@ impl Feed {
         self.resume
     }
 
+    /// Returns what makes the rows that replace bars; `None` if bars are sent as they are.
+    #[must_use]
+    pub(crate) fn simulation(&self) -> Option<Simulation> {
+        self.simulation
+    }
+
+    /// Returns `true` if the feed has no last row, so that stopping it does not interrupt it.
+    #[must_use]
+    pub(crate) fn is_endless(&self) -> bool {
+        self.repeat == Repeat::Forever || self.inputs.iter().any(|input| matches!(input, Input::Followed(_)))
+    }
+
     /// Returns the path of each input's rejects file; `None` for a repeated input.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
@@ -200,6 +231,25 @@ fn check_resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
         (OrderArg::Sample, None, _) => Err(FeedError::ResumeSample),
         (_, _, Repeat::Forever) => Err(FeedError::ResumeForever),
         _ => Ok(()),
+    }
+}
+
+/// Returns the input that is read as it grows.
+fn followed(args: &FeedArgs, inputs: Vec<Input>) -> Result<Input, FeedError> {
+    let needs_end = match (args.order, args.repeat) {
+        _ if args.resume.is_some() => Some("--resume"),
+        (OrderArg::Date, _) => Some("--order date"),
+        (OrderArg::Sample, _) => Some("--order sample"),
+        (OrderArg::File, Repeat::Times(1)) => None,
+        (OrderArg::File, _) => Some("--repeat"),
+    };
+    if let Some(other) = needs_end {
+        return Err(FeedError::FollowToEnd(other));
+    }
+    match inputs.as_slice() {
+        [Input::File(path)] if inputs[0].is_repeatable() => Ok(Input::Followed(path.clone())),
+        [input] => Err(FeedError::FollowInput(format!("{} is no regular file", input.name()))),
+        _ => Err(FeedError::FollowInput("several files cannot be followed by one command".to_owned())),
     }
 }
 
@@ -263,6 +313,14 @@ mod tests {
             (FeedArgs { repeat: Repeat::Forever, resume, ..defaults() }, "--resume: --repeat forever"),
             (FeedArgs { files: files(&["/nowhere.csv"]), ..defaults() }, "/nowhere.csv: No such file"),
             (FeedArgs { files: files(&["/"]), ..defaults() }, "/ is a folder"),
+            (FeedArgs { order: sample, simulate: Some(Simulate::Minutes), ..defaults() }, "--simulate: rows that"),
+            (FeedArgs { follow: true, ..defaults() }, "--follow: sample is no regular file"),
+            (FeedArgs { files: pipe(), follow: true, ..defaults() }, "--follow: standard input is no regular"),
+            (FeedArgs { files: files(&["/dev/null"; 2]), follow: true, ..defaults() }, "--follow: several files"),
+            (FeedArgs { follow: true, resume, ..defaults() }, "--follow: --resume needs the end"),
+            (FeedArgs { follow: true, order: OrderArg::Date, ..defaults() }, "--follow: --order date needs"),
+            (FeedArgs { follow: true, order: sample, ..defaults() }, "--follow: --order sample needs"),
+            (FeedArgs { follow: true, repeat: Repeat::Forever, ..defaults() }, "--follow: --repeat needs"),
         ] {
             let message = message(args);
             assert!(message.starts_with(named), "{message}");

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::archive::{FormatError, Gunzip, Magic, open_zip};
 use super::encoding::{self, Decoding};
+use super::follow::Follow;
 use super::input::Input;
 use super::pipe::Pipe;
 use crate::plan::sample::Sample;
@@ -36,6 +37,15 @@ pub enum OpenError {
     Format(#[from] FormatError),
 }
 
+/// Whether a plan will be made of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sampling {
+    /// The beginning, and of a plain file also rows of the middle and of the end.
+    Full,
+    /// Nothing, because the plan is known.
+    None,
+}
+
 /// An opened input.
 pub(crate) struct Opened {
     /// The text from its start, in UTF-8.
@@ -52,6 +62,7 @@ pub(crate) fn open(
     given: Option<&'static Encoding>,
     progress: &Arc<Progress>,
     shutdown: &CancellationToken,
+    sampling: Sampling,
 ) -> Result<Opened, OpenError> {
     let counted = |raw: Box<dyn Read + Send>| CountingReader { raw, progress: Arc::clone(progress) };
     let pipe = |pipe: Pipe| {
@@ -62,44 +73,70 @@ pub(crate) fn open(
         Input::Stdin => pipe(Pipe::new(io::stdin(), shutdown.clone())),
         Input::File(path) if input.is_repeatable() => (Box::new(File::open(path)?), None),
         Input::File(path) => pipe(Pipe::new(File::open(path)?, shutdown.clone())),
+        Input::Followed(path) => {
+            let follow = Follow::open(path.clone(), progress, shutdown)?;
+            if matches!(Magic::of(follow.start()), Magic::Gzip | Magic::Zip) {
+                return Err(FormatError::Followed("compressed").into());
+            }
+            let silence = Arc::clone(&follow.reports_silence);
+            (Box::new(follow), Some(silence))
+        }
         Input::Bytes { bytes, .. } => (Box::new(*bytes), None),
     };
     let mut raw = BufReader::with_capacity(BUFFER_BYTES, counted(raw));
     let magic = Magic::of(raw.fill_buf()?);
-    let mut plain: Box<dyn Read + Send> = match (magic, input) {
+    let mut plain: Box<dyn BufRead + Send> = match (magic, input) {
         (Magic::Text, _) => Box::new(raw),
-        (Magic::Gzip, _) => Box::new(Gunzip::new(raw)),
-        (Magic::Zip, Input::File(path)) if input.is_repeatable() => Box::new(counted(Box::new(open_zip(path)?))),
+        (Magic::Gzip | Magic::Zip, Input::Followed(_)) => return Err(FormatError::Followed("compressed").into()),
+        (Magic::Gzip, _) => Box::new(BufReader::with_capacity(BUFFER_BYTES, Gunzip::new(raw))),
+        (Magic::Zip, Input::File(path)) if input.is_repeatable() => {
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, counted(Box::new(open_zip(path)?))))
+        }
         (Magic::Zip, _) => return Err(FormatError::ZipPipe.into()),
         (Magic::OldExcel, _) => return Err(FormatError::Excel(input.name()).into()),
         (Magic::Parquet, _) => return Err(FormatError::Parquet(input.name()).into()),
     };
-    let (head, is_complete) = read_head(&mut plain, silence.filter(|_| magic == Magic::Text).as_deref(), input)?;
+    if sampling == Sampling::None {
+        let encoding = given.filter(|encoding| *encoding != encoding_rs::UTF_8);
+        return Ok(Opened { text: decoded(plain, encoding), sample: Sample::default() });
+    }
+    let (head, is_complete) = read_head(&mut plain, silence.as_deref().filter(|_| magic == Magic::Text), input)?;
     let decoding = match given {
         Some(encoding) => Some(Decoding { encoding, is_guess: false }).filter(|_| encoding != encoding_rs::UTF_8),
         None => encoding::find(&head),
     };
+    if let (Input::Followed(_), Some(silence)) = (input, silence) {
+        let encoding = decoding.map_or(encoding_rs::UTF_8, |decoding| decoding.encoding);
+        if encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE {
+            return Err(FormatError::Followed("UTF-16").into());
+        }
+        // From now on, the reader does something else while the file is silent.
+        silence.store(true, Ordering::Relaxed);
+    }
     let others = match (input, magic, decoding, is_complete) {
         (Input::File(path), Magic::Text, None, false) if input.is_repeatable() => windows(path)?,
         _ => Vec::new(),
     };
     let guessed = decoding.filter(|decoding| decoding.is_guess).map(|decoding| decoding.encoding.name());
     let sampled = decoding.map_or_else(|| head.clone(), |decoding| decode(decoding.encoding, &head).into_bytes());
-    let sample = Sample { head: sampled, is_complete, others, guessed_encoding: guessed };
-    let whole = Cursor::new(head).chain(plain);
-    let text: Box<dyn BufRead + Send> = match decoding {
-        None => Box::new(BufReader::with_capacity(BUFFER_BYTES, whole)),
-        Some(Decoding { encoding, .. }) => {
-            let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(whole);
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
-        }
-    };
-    Ok(Opened { text, sample })
+    let encoding = decoding.map(|decoding| decoding.encoding);
+    let sample = Sample { head: sampled, is_complete, others, encoding, guessed_encoding: guessed };
+    Ok(Opened { text: decoded(Cursor::new(head).chain(plain), encoding), sample })
 }
 
-/// Reads the beginning. Of a pipe, what has arrived once it is silent is enough, from two lines on.
+fn decoded(text: impl BufRead + Send + 'static, encoding: Option<&'static Encoding>) -> Box<dyn BufRead + Send> {
+    match encoding {
+        None => Box::new(text),
+        Some(encoding) => {
+            let decoder = DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(text);
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
+        }
+    }
+}
+
+/// Reads the beginning. Of a pipe or a file that grows, what has arrived once it is silent is enough, from two lines on.
 fn read_head(plain: &mut impl Read, silence: Option<&AtomicBool>, input: &Input) -> io::Result<(Vec<u8>, bool)> {
-    let is_pipe = !input.is_repeatable();
+    let is_pipe = !input.is_repeatable() && !matches!(input, Input::Followed(_));
     let mut head = Vec::new();
     let mut chunk = vec![0; 1 << 14];
     loop {

@@ -68,7 +68,7 @@ fn input_location(input: &Input) -> Option<PathBuf> {
     match input {
         // The shell may have redirected standard input from a file.
         Input::Stdin => Path::new("/dev/stdin").canonicalize().ok(),
-        Input::File(path) => Some(location(path)),
+        Input::File(path) | Input::Followed(path) => Some(location(path)),
         Input::Bytes { .. } => None,
     }
 }

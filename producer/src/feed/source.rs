@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
+use encoding_rs::UTF_8;
+use terminal::numbers::counted;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::archive::FormatError;
 use super::input::Input;
-use super::open::{OpenError, Opened, open};
+use super::open::{OpenError, Opened, Sampling, open};
 use crate::csv::row::Row;
 use crate::csv::row_reader::{RowKind, RowReader};
 use crate::encode::record_encoder::{Quote, RecordEncoder};
@@ -23,6 +25,8 @@ use crate::report::progress::Progress;
 
 /// Rows at the beginning of an input of which most must be quotes.
 const CHECKED_ROWS: usize = 100;
+/// Rows that show how long bars are.
+const MIN_ROWS_OF_BAR: usize = 3;
 
 /// An input cannot be read.
 #[derive(Debug, Error)]
@@ -106,6 +110,8 @@ pub enum SourceRow<'a> {
     },
     /// A row without values.
     Blank,
+    /// No row for now: the input is a file that may grow.
+    Waiting,
     /// The end of the input.
     End,
 }
@@ -148,8 +154,8 @@ impl Source {
         progress: &Arc<Progress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, SourceError> {
-        let Opened { text, sample } = open(input, options.encoding, progress, shutdown)?;
-        let plan = make(input.file_name().as_deref(), &sample, options).map_err(|error| match error {
+        let Opened { text, sample } = open(input, options.encoding, progress, shutdown, Sampling::Full)?;
+        let mut plan = make(input.file_name().as_deref(), &sample, options).map_err(|error| match error {
             PlanError::Empty => SourceError::Empty,
             PlanError::Questions(questions) => {
                 let command = options.command(&questions);
@@ -158,7 +164,32 @@ impl Source {
         })?;
         let encoder = RecordEncoder::new(&plan, options.latest);
         check(&plan, &encoder, &sample)?;
-        Ok(Self {
+        if matches!(input, Input::Followed(_)) && options.bar.is_none() {
+            plan.warnings.extend(bar_of_few_rows(&plan, &sample));
+        }
+        Ok(Self::new(input, plan, encoder, text))
+    }
+
+    /// Opens an input again, with the plan that was made of it.
+    ///
+    /// # Errors
+    /// [`InputError`] if the input cannot be read.
+    pub(crate) fn reopen(
+        input: &Input,
+        plan: &ReadingPlan,
+        options: &PlanOptions,
+        progress: &Arc<Progress>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, InputError> {
+        let encoding = plan.encoding.or(options.encoding).or(Some(UTF_8));
+        let opened = open(input, encoding, progress, shutdown, Sampling::None);
+        let opened = opened.map_err(|error| InputError { input: input.name(), reason: Box::new(error.into()) })?;
+        let encoder = RecordEncoder::new(plan, options.latest);
+        Ok(Self::new(input, plan.clone(), encoder, opened.text))
+    }
+
+    fn new(input: &Input, plan: ReadingPlan, encoder: RecordEncoder, text: Box<dyn BufRead + Send>) -> Self {
+        Self {
             name: input.name(),
             rows: RowReader::new(text, plan.delimiter),
             row: Row::default(),
@@ -169,12 +200,17 @@ impl Source {
             identity: Vec::new(),
             next_record: 0,
             has_record: false,
-        })
+        }
     }
 
     /// Returns the input's name for messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the plan, without the input.
+    pub(crate) fn into_plan(self) -> ReadingPlan {
+        self.plan
     }
 
     /// Returns the plan by which the input is read.
@@ -189,9 +225,13 @@ impl Source {
     pub fn next(&mut self, json: &mut Vec<u8>) -> Result<SourceRow<'_>, InputError> {
         let step = loop {
             if self.next_record == 0 {
-                let kind = self.rows.read(&mut self.row);
-                let kind =
-                    kind.map_err(|error| InputError { input: self.name.clone(), reason: Box::new(error.into()) })?;
+                let kind = match self.rows.read(&mut self.row) {
+                    Ok(kind) => kind,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Step::Waiting,
+                    Err(error) => {
+                        return Err(InputError { input: self.name.clone(), reason: Box::new(error.into()) });
+                    }
+                };
                 match kind {
                     RowKind::End => break Step::End,
                     _ if self.rows_to_skip > 0 => {
@@ -210,10 +250,15 @@ impl Source {
             match self.encoder.encode(&self.row, record, json) {
                 Ok(Some(quote)) => {
                     self.has_record = true;
-                    self.identity.clear();
-                    self.identity.extend_from_slice(quote.symbol.as_bytes());
-                    self.encoder.append_series(&self.row, &mut self.identity);
-                    number_repeat(self.repeats.add(&self.identity, instant(quote.micros)), json);
+                    let count = if self.encoder.has_series() {
+                        self.identity.clear();
+                        self.identity.extend_from_slice(quote.symbol.as_bytes());
+                        self.encoder.append_series(&self.row, &mut self.identity);
+                        self.repeats.add(&self.identity, instant(quote.micros))
+                    } else {
+                        self.repeats.add(quote.symbol.as_bytes(), instant(quote.micros))
+                    };
+                    number_repeat(count, json);
                     break Step::Quote(record, quote.micros);
                 }
                 Ok(None) if self.next_record == 0 && !self.has_record => break Step::Blank,
@@ -228,6 +273,7 @@ impl Source {
         Ok(match step {
             Step::End => SourceRow::End,
             Step::Blank => SourceRow::Blank,
+            Step::Waiting => SourceRow::Waiting,
             Step::Rejected(reason) => SourceRow::Rejected { line, reason, raw: self.row.raw() },
             Step::Quote(record, micros) => {
                 let symbol = self.encoder.symbol(&self.row, record);
@@ -236,10 +282,26 @@ impl Source {
         })
     }
 
+    /// Returns the number of the line that begins the current row, if the row waits for more lines.
+    pub(crate) fn open_line(&self) -> Option<u64> {
+        self.rows.is_inside_row().then(|| self.row.line())
+    }
+
     /// Returns the number of the last line if it has no line end.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
     }
+}
+
+/// Returns a warning if a file that has only begun does not show how long its bars are.
+fn bar_of_few_rows(plan: &ReadingPlan, sample: &Sample) -> Option<String> {
+    let rows = sample.head_rows(plan.delimiter);
+    let rows = rows.iter().filter(|row| row.place.is_some_and(|place| place.index >= plan.rows_before_data)).count();
+    let is_bar = plan.columns.iter().any(|column| column.name == "open");
+    (is_bar && rows < MIN_ROWS_OF_BAR).then(|| {
+        let rows = counted(rows as u64, "row", "rows");
+        format!("{} is a guess, made from {rows}; set the length of the bars with --bar", plan.bar)
+    })
 }
 
 /// What the next row is.
@@ -248,6 +310,7 @@ enum Step {
     Quote(usize, i64),
     Rejected(Reject),
     Blank,
+    Waiting,
     End,
 }
 

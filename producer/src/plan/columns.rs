@@ -138,7 +138,11 @@ pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<u
 fn has_symbols(table: Table<'_>, column: usize) -> bool {
     let cells: Vec<&str> = table.cells(column).collect();
     let is_strong = titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
-    let are_row_numbers = !is_strong && are_row_numbers(table, column);
+    let is_whole =
+        |cell: &str| (cell == "0" || !cell.starts_with('0')) && cell.bytes().all(|byte| byte.is_ascii_digit());
+    // Indexes have names, so numbers in a column of this title count rows, even where a row is missing or doubled.
+    let is_index = titles::key(&table.titles[column]) == "index" && cells.iter().all(|cell| is_whole(cell));
+    let are_row_numbers = !is_strong && (is_index || are_row_numbers(table, column));
     let are_fractions = cells.iter().all(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
     let are_dates = cells.iter().all(|cell| DateFormat::YearMonthDay.read(cell).is_some());
     // A file without rows has nothing but its titles.
@@ -197,11 +201,11 @@ pub(super) fn date(
         ));
     }
     let is_epoch = |column: usize| matches!(guess(column), Guess::One(format) if format.is_epoch());
-    let mut titled = table.ranked(Role::Date);
-    titled.retain(|&column| Some(column) != symbol && reads(column));
+    let titled = table.ranked(Role::Date).into_iter().filter(|&column| Some(column) != symbol && reads(column));
     // Of several columns, one that reads as a date; the numbers beside it are kept as they are.
-    titled.sort_by_key(|&column| is_epoch(column));
-    if let Some(&column) = titled.first() {
+    let mut titled: Vec<(bool, usize)> = titled.map(|column| (is_epoch(column), column)).collect();
+    titled.sort_by_key(|(is_epoch, _)| *is_epoch);
+    if let Some(&(_, column)) = titled.first() {
         return Ok(Some(DateColumn { column, guess: guess(column) }));
     }
     let untitled = (0..table.titles.len()).filter(|&column| {
@@ -280,13 +284,19 @@ pub(super) fn time(
 }
 
 /// The columns of prices and volume by role, and warnings about titles whose cells are no numbers.
-pub(super) fn prices(table: Table<'_>, taken: &[usize], symbol: Option<usize>) -> (BTreeMap<Role, usize>, Vec<String>) {
+pub(super) fn prices(
+    table: Table<'_>,
+    taken: &[usize],
+    symbol: Option<usize>,
+    options: &PlanOptions,
+) -> (BTreeMap<Role, usize>, Vec<String>) {
     let mut roles = BTreeMap::new();
     let mut warnings = Vec::new();
     for role in [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask] {
         let ranked = table.ranked(role).into_iter().filter(|column| !taken.contains(column));
-        let (numeric, others): (Vec<usize>, Vec<usize>) =
-            ranked.partition(|&column| table.is_numeric(column) || table.cells(column).all(is_missing));
+        let (numeric, others): (Vec<usize>, Vec<usize>) = ranked.partition(|&column| {
+            table.is_numeric(column) || table.cells(column).all(is_missing) || options.numeric.contains(role.field())
+        });
         match (numeric.first(), others.first()) {
             (Some(&column), _) => {
                 roles.insert(role, column);
@@ -321,11 +331,8 @@ fn volume_of_symbol(table: Table<'_>, taken: &[usize], symbol: Option<usize>) ->
         .filter_map(|column| Some((column, unit(&table.titles[column])?)))
         .collect();
     let fits = |unit: &str| {
-        symbol.is_some_and(|symbol| {
-            table
-                .cells(symbol)
-                .all(|symbol| symbol.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit)))
-        })
+        let begins = |symbol: &&str| symbol.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit));
+        symbol.is_some_and(|column| table.cells(column).filter(begins).count() * 2 > table.cells(column).count())
     };
     columns.into_iter().find(|(_, unit)| fits(unit)).map(|(column, _)| column)
 }

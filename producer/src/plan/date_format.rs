@@ -95,6 +95,8 @@ impl DateFormat {
             Self::YearMonthDay => year_month_day(cell),
             Self::Compact => compact(cell),
             Self::DayMonthYear => numeric(cell, |[day, month, year]| Some((full_year(year)?, month, day))),
+            // Dates with points are day first wherever they are written.
+            Self::MonthDayYear if cell.as_bytes().iter().take(3).any(|byte| *byte == b'.') => None,
             Self::MonthDayYear => numeric(cell, |[month, day, year]| Some((full_year(year)?, month, day))),
             Self::ShortYearMonthDay => {
                 numeric(cell, |[year, month, day]| (year.len() == 2).then_some((full_year(year)?, month, day)))
@@ -421,6 +423,7 @@ mod tests {
             ("dmy", "12/31/2024"),
             ("mdy", "31/12/2024"),
             ("mdy", "1/2/024"),
+            ("mdy", "12.31.2024"),
             ("d-mon-y", "06-JAX-2021"),
             ("d-mon-y", "06JAN2021x"),
             ("epoch-s", "20240102"),

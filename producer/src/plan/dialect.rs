@@ -54,7 +54,7 @@ impl Dialect {
             None => Delimiter::COMMON.to_vec(),
         };
         let shaped = candidates.into_iter().filter_map(|delimiter| {
-            let mut rows = sample.head_rows(delimiter);
+            let mut rows = sample.first_rows(delimiter);
             if let Some(lines) = given.skip_lines {
                 rows.retain(|row| row.place.is_some_and(|place| place.line > lines));
             }

@@ -60,7 +60,7 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
     let plan = maker.plan(file_name, &dialect, table);
     maker.check_encoding(sample, &plan, table);
     match maker.questions.is_empty() {
-        true => Ok(ReadingPlan { reasons: maker.reasons, warnings: maker.warnings, ..plan }),
+        true => Ok(ReadingPlan { encoding: sample.encoding, reasons: maker.reasons, warnings: maker.warnings, ..plan }),
         false => Err(Questions(maker.questions).into()),
     }
 }
@@ -174,6 +174,7 @@ impl Maker<'_> {
         let records = self.records(&roles, file_name, &columns, table);
         let bar = self.bar(table, &roles, &dates, &key, &columns);
         ReadingPlan {
+            encoding: None,
             delimiter: dialect.delimiter,
             last_header_line: dialect.last_header_line,
             rows_before_data: dialect.rows_before_data,
@@ -286,7 +287,7 @@ impl Maker<'_> {
             Dates::Column(column, _) | Dates::Given(_, column, _) => taken.push(*column),
             Dates::WithTime(date, _, time, _) => taken.extend([*date, *time]),
         }
-        let (prices, warnings) = columns::prices(table, &taken, symbol);
+        let (prices, warnings) = columns::prices(table, &taken, symbol, self.options);
         let mut groups = match &dialect.header {
             Header::TitlesAndSymbols { symbols, .. } => columns::by_symbol(
                 table
@@ -379,10 +380,11 @@ impl Maker<'_> {
         file_name: Option<&str>,
     ) -> Vec<(String, BTreeMap<Role, usize>)> {
         let others: Vec<usize> = (0..table.titles.len()).filter(|column| !taken.contains(column)).collect();
+        // One damaged cell does not make a column of text.
+        let is_price =
+            |column: usize| columns::is_number_column(table, column) || (others.len() == 1 && table.is_numeric(column));
         let is_close = |column: &usize| {
-            titles::is_ticker(&table.titles[*column])
-                && !is_word(&table.titles[*column])
-                && columns::is_number_column(table, *column)
+            titles::is_ticker(&table.titles[*column]) && !is_word(&table.titles[*column]) && is_price(*column)
         };
         // A single column is named after the symbol of the file, if the file has one.
         let contradicts = |column: usize| {

@@ -38,6 +38,8 @@ use crate::csv::delimiter::Delimiter;
 /// How a file is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadingPlan {
+    /// The encoding from which the file is decoded; `None` for UTF-8.
+    pub encoding: Option<&'static encoding_rs::Encoding>,
     /// The character between cells.
     pub delimiter: Delimiter,
     /// Number of the last line before the data.

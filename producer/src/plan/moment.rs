@@ -59,8 +59,7 @@ impl Moment {
 
     /// Returns the microseconds since 1970 of the local time, as if it were UTC.
     pub(crate) fn local_micros(self) -> i64 {
-        Offset::UTC.to_timestamp(self.date.to_datetime(Time::midnight())).map_or(0, Timestamp::as_microsecond)
-            + self.micros_of_day()
+        days_since_1970(self.date) * DAY_MICROS + self.micros_of_day()
     }
 
     /// Returns the microseconds since 1970 and whether they are UTC.
@@ -92,16 +91,33 @@ fn datetime(date: Date, micros: i64) -> DateTime {
     date.to_datetime(Time::midnight()).saturating_add(SignedDuration::from_micros(micros))
 }
 
+/// Returns the days since 1970-01-01. Written out because it runs for every row; jiff goes by way of a timestamp.
+fn days_since_1970(date: Date) -> i64 {
+    let (month, day) = (i64::from(date.month()), i64::from(date.day()));
+    // The year begins in March, so that the leap day is its last.
+    let year = i64::from(date.year()) - i64::from(month <= 2);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
 /// Appends a date as `YYYY-MM-DD`. Years have four digits, which [`MIN_YEAR`] and the clock ensure.
 pub(crate) fn write_date(date: Date, out: &mut Vec<u8>) {
     let year = date.year().unsigned_abs();
-    for (value, digits) in [(year / 100, 2), (year % 100, 2)] {
-        write_digits(i64::from(value), digits, out);
-    }
-    out.push(b'-');
-    write_digits(i64::from(date.month()), 2, out);
-    out.push(b'-');
-    write_digits(i64::from(date.day()), 2, out);
+    let digit = |number: u16| b'0' + (number % 10) as u8;
+    let (month, day): (u16, u16) = (date.month().unsigned_abs().into(), date.day().unsigned_abs().into());
+    out.extend_from_slice(&[
+        digit(year / 1000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+    ]);
 }
 
 /// Appends microseconds since 1970 as `YYYY-MM-DD HH:MM:SS`, with a fraction of up to six digits if there is one.
@@ -142,6 +158,18 @@ mod tests {
         let time: DateTime = time.parse().expect("a time");
         let micros = time.time().duration_since(Time::midnight()).as_micros();
         Moment { date: time.date(), time: Some(i64::try_from(micros).expect("a day")), offset: None }
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let mut day = date(1699, 12, 1);
+        let mut expected =
+            Offset::UTC.to_timestamp(day.to_datetime(Time::midnight())).expect("a time").as_second() / 86_400;
+        while day < date(2101, 3, 2) {
+            assert_eq!(days_since_1970(day), expected, "{day}");
+            day = day.tomorrow().expect("a day");
+            expected += 1;
+        }
     }
 
     #[test]

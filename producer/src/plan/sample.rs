@@ -16,6 +16,8 @@ pub struct Sample {
     pub is_complete: bool,
     /// Whole lines from further on.
     pub others: Vec<Vec<u8>>,
+    /// The encoding from which the text was decoded; `None` for UTF-8.
+    pub encoding: Option<&'static encoding_rs::Encoding>,
     /// Name of the encoding if it is a guess.
     pub guessed_encoding: Option<&'static str>,
 }
@@ -47,22 +49,33 @@ impl SampledRow {
 }
 
 impl Sample {
-    /// Splits the head into rows. A last row that may be cut off is left out.
+    /// Splits the beginning of the head into rows.
+    pub(crate) fn first_rows(&self, delimiter: Delimiter) -> Vec<SampledRow> {
+        rows(self.whole_lines(), delimiter, true, false)
+    }
+
+    /// Splits the head into rows.
     pub(crate) fn head_rows(&self, delimiter: Delimiter) -> Vec<SampledRow> {
+        rows(self.whole_lines(), delimiter, true, true)
+    }
+
+    /// Returns the head without a last row that may be cut off.
+    fn whole_lines(&self) -> &[u8] {
         let end = match self.is_complete {
             true => self.head.len(),
             false => memchr::memrchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1),
         };
-        rows(&self.head[..end], delimiter, true)
+        &self.head[..end]
     }
 
     /// Splits the other windows into rows.
     pub(crate) fn other_rows(&self, delimiter: Delimiter) -> impl Iterator<Item = SampledRow> {
-        self.others.iter().flat_map(move |window| rows(window, delimiter, false))
+        self.others.iter().flat_map(move |window| rows(window, delimiter, false, true))
     }
 }
 
-fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool) -> Vec<SampledRow> {
+/// Splits a window into rows: the first ones, and with `has_rest` some of the others.
+fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool, has_rest: bool) -> Vec<SampledRow> {
     let mut reader = RowReader::new(text, delimiter);
     let mut row = Row::default();
     let (mut rows, mut rest) = (Vec::new(), Vec::new());
@@ -71,6 +84,7 @@ fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool) -> Vec<SampledRow> {
         // Memory cannot fail to be read.
         match reader.read(&mut row).unwrap_or(RowKind::End) {
             RowKind::End => break,
+            _ if !has_rest && rows.len() == MAX_ROWS => break,
             RowKind::Row if rows.len() < MAX_ROWS => rows.push(SampledRow {
                 place: has_lines.then(|| place(&row)),
                 cells: row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(),

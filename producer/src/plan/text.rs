@@ -90,7 +90,8 @@ impl fmt::Display for ReadingPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {:?} {:?} {:?} {} {:?} {:?}",
+            "{} {} {} {} {:?} {:?} {:?} {} {:?} {:?}",
+            self.encoding.map_or("UTF-8", |encoding| encoding.name()),
             self.delimiter.byte(),
             self.rows_before_data,
             self.has_trailing_cell,

@@ -24,10 +24,22 @@ pub struct PartitionDelivery {
 /// Confirmed records by partition.
 pub type Delivered = BTreeMap<i32, PartitionDelivery>;
 
+/// Rows that were made of bars.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Simulated {
+    /// Bars of which rows were made and sent, at least one of each.
+    pub bars: u64,
+    /// Records that were made and sent or printed.
+    pub records: u64,
+    /// Seed that makes the same rows again.
+    pub seed: u64,
+}
+
 /// Result of a feed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// Rows read from the inputs, without blank ones. A row that is sent again counts again.
+    /// Rows read from the inputs, without blank ones. A row that is sent again counts again; made rows count as the bar
+    /// of which they are made.
     pub read: u64,
     /// Records that the broker has confirmed.
     pub delivered: u64,
@@ -53,6 +65,9 @@ pub struct Summary {
     pub interrupted: bool,
     /// Seed of a feed with `--order sample`.
     pub seed: Option<u64>,
+    /// Rows that were made of bars, with `--simulate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Simulated>,
     /// Confirmed records by partition.
     pub partitions: Delivered,
     /// Files of rejected rows.
@@ -77,6 +92,7 @@ impl Summary {
             rate: records as f64 / took.as_secs_f64().max(1e-9),
             interrupted: false,
             seed: None,
+            simulated: None,
             partitions: Delivered::new(),
             rejects: Vec::new(),
             warnings: Vec::new(),
@@ -118,6 +134,10 @@ impl Summary {
         }
         if let Some(seed) = self.seed {
             line(format_args!("to draw the same rows again: --seed {seed}"));
+        }
+        if let Some(Simulated { bars, records, seed }) = self.simulated {
+            let (records, bars) = (counted(records, "record", "records"), counted(bars, "bar", "bars"));
+            line(format_args!("simulated: {records} made of {bars}; --seed {seed} makes the same again"));
         }
         if self.interrupted {
             line(format_args!("interrupted before the last row; everything that was sent is counted above"));
@@ -163,6 +183,13 @@ mod tests {
             text.starts_with("5,694 rows read, 12,000 already in the topic, 5,693 delivered, 1 rejected"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn made_records_are_counted_with_their_seed() {
+        let simulated = Some(Simulated { bars: 1, records: 390, seed: 1 });
+        let text = Summary { simulated, ..summary() }.to_text();
+        assert!(text.ends_with("\nsimulated: 390 records made of 1 bar; --seed 1 makes the same again\n"), "{text}");
     }
 
     #[test]

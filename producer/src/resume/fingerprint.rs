@@ -98,7 +98,7 @@ impl Fingerprint {
     pub(super) fn new(feed: &Feed, content: u64, partitions: u32) -> Self {
         let path = |input: &Input| {
             let path = match input {
-                Input::File(path) => path.canonicalize().unwrap_or_else(|_| path.clone()),
+                Input::File(path) | Input::Followed(path) => path.canonicalize().unwrap_or_else(|_| path.clone()),
                 other => Path::new(&other.name()).to_owned(),
             };
             first_half(first_bytes(Sha256::digest(path.as_os_str().as_encoded_bytes()).as_slice()))
@@ -109,7 +109,10 @@ impl Fingerprint {
             source.map(|source| source.plan().to_string()).unwrap_or_default()
         };
         let plans: Vec<String> = feed.inputs().iter().map(plan).collect();
-        let arguments = format!("{:?}", (env!("CARGO_PKG_VERSION"), feed.order(), feed.repeat(), plans));
+        let mut arguments = format!("{:?}", (env!("CARGO_PKG_VERSION"), feed.order(), feed.repeat(), plans));
+        if let Some(simulation) = feed.simulation() {
+            arguments.push_str(&format!("{simulation:?}"));
+        }
         let arguments = first_half(first_bytes(Sha256::digest(arguments).as_slice()));
         let feed_id = FeedId { content, arguments, partitions };
         Self { feed: feed_id, paths: feed.inputs().iter().map(path).collect() }
@@ -171,7 +174,7 @@ pub(super) fn content_hash(inputs: &[Input]) -> Result<u64, ContentError> {
         let digest = match input {
             Input::File(path) => std::fs::File::open(path).and_then(digest),
             Input::Bytes { bytes, .. } => digest(*bytes),
-            Input::Stdin => Err(io::ErrorKind::Unsupported.into()),
+            Input::Stdin | Input::Followed(_) => Err(io::ErrorKind::Unsupported.into()),
         };
         all.update(digest.map_err(|source| ContentError { input: input.name(), source })?);
     }
@@ -203,6 +206,7 @@ fn first_half(number: u64) -> u32 {
 mod tests {
     use super::*;
     use crate::cli::args::{FeedArgs, OrderArg, Repeat};
+    use crate::cli::simulate::Simulate;
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -252,10 +256,15 @@ mod tests {
             FeedArgs { symbol: Some("A".into()), ..args.clone() },
             FeedArgs { date_format: Some("%d/%m/%Y".into()), ..args.clone() },
             FeedArgs { bar: Some("1w".into()), ..args.clone() },
+            FeedArgs { simulate: Some(Simulate::Minutes), ..args.clone() },
         ] {
             assert_eq!(relation(other.clone()), changed(Change::Arguments), "{other:?}");
         }
         assert_ne!(id(&sample, 3), id(&FeedArgs { seed: Some(2), ..sample }, 3));
+        let ticks = |ticks, seed| id(&FeedArgs { simulate: Some(Simulate::Ticks(ticks)), seed, ..args.clone() }, 3);
+        assert_eq!(ticks(50, None), ticks(50, Some(Simulate::DEFAULT_SEED)));
+        assert_ne!(ticks(50, None), ticks(50, Some(7)));
+        assert_ne!(ticks(50, None), ticks(51, None));
 
         // The length is the same and, if the clock is coarse, so is the time of modification.
         std::fs::write(path("a.csv"), "Symbol,Date\nA,2026-01-02\n").expect("written");

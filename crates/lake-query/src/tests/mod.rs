@@ -8,12 +8,13 @@ use lake_store::testing::{Store, gzip, zstd};
 use super::saved::quality;
 use super::*;
 
+mod daily;
 mod objects;
 mod quality;
 mod tables;
 
 async fn open(store: &Store, topic: &str) -> SessionContext {
-    let session = session(&store.lake(""), topic).await.unwrap();
+    let session = session(&store.lake(""), topic, DEFAULT_MEMORY_LIMIT).await.unwrap();
     store.take_reads();
     session
 }

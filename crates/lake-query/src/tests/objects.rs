@@ -35,7 +35,8 @@ async fn declared_columns_have_their_types() {
         "column_name,data_type\nkafka_partition,Int32\nkafka_offset,Int64\nkafka_timestamp,Int64\n\
          kafka_generation,Int32\nsymbol,Utf8\ntrade_date,Date32\ntraded_at,Utf8\nopen,Float64\n\
          high,Float64\nlow,Float64\nclose,Float64\nadj_close,Float64\nvolume,Float64\n\
-         close_usd,Float64\ndt,Utf8\n"
+         close_usd,Float64\nbar,Utf8\nzone,Utf8\nseries,Utf8\nseq,Int64\nsimulated,Boolean\n\
+         bid,Float64\nask,Float64\ndt,Utf8\n"
     );
     let sql = "SELECT count(*) AS n FROM quotes WHERE trade_date >= DATE '2026-01-04'";
     assert_eq!(csv(&session, sql).await, "n\n3\n");
@@ -143,7 +144,7 @@ async fn folder_reads_like_a_bucket() {
     std::fs::write(folder.join(".partial.json.gz"), "cut").unwrap();
     let store = object_store::local::LocalFileSystem::new_with_prefix(dir.path()).unwrap();
     let lake = Lake { store: std::sync::Arc::new(store), prefix: "lake/".into() };
-    let session = session(&lake, "quotes").await.unwrap();
+    let session = session(&lake, "quotes", DEFAULT_MEMORY_LIMIT).await.unwrap();
     let sql = "SELECT by_symbol, close FROM quotes";
     assert_eq!(csv(&session, sql).await, "by_symbol,close\nB/C %,1.0\n");
     assert_eq!(csv(&session, "SELECT count(*) AS n FROM quarantine").await, "n\n0\n");
@@ -163,4 +164,54 @@ async fn object_of_many_batches_is_read_to_its_end() {
     store.put("data/quotes/dt=2026-02-02/0-0.json", &late).await;
     let message = error(&session, "SELECT sum(kafka_offset) FROM quotes WHERE dt = '2026-02-02'").await;
     assert!(message.contains("/dt=2026-02-02/0-0.json: line 17001: "), "{message}");
+}
+
+#[tokio::test]
+async fn names_of_columns_ignore_case() {
+    let store = Store::new();
+    let foreign = r#"{"Index":"HSI","Date":"1986-12-31","Adj Close":1.5,"CLOSE":2,"Note":{"Of":1}}"#;
+    let lower = r#"{"index":"N225","close":3,"note":"x"}"#;
+    store.put("data/quotes/dt=2026-02-01/0-0.json", &format!("{foreign}\n{lower}\n")).await;
+    let session = open(&store, "quotes").await;
+    let sql = "SELECT Index, \"Index\" AS \"Again\", date, \"Adj Close\", Close, q.\"Note\" FROM quotes AS q ORDER BY \"Again\"";
+    assert_eq!(
+        csv(&session, sql).await,
+        "index,Again,date,adj close,close,note\n\
+         HSI,HSI,1986-12-31,1.5,2.0,\"{\"\"Of\"\":1}\"\nN225,N225,,,3.0,x\n"
+    );
+    let sql = "WITH a AS (SELECT close AS \"C\" FROM quotes) SELECT sum(\"C\") AS c FROM a";
+    assert_eq!(csv(&session, sql).await, "c\n5.0\n");
+}
+
+#[tokio::test]
+async fn values_that_the_sink_does_not_validate_become_null() {
+    let store = Store::new();
+    let lines = [
+        r#"{"symbol":"A","bid":1.5,"seq":2,"simulated":true,"bar":"1d"}"#,
+        r#"{"symbol":"B","bid":"1.25","seq":"many","simulated":"yes","bar":["1d"]}"#,
+        r#"{"symbol":"C","bid":{"of":1},"seq":2.5,"simulated":1,"bar":7}"#,
+    ];
+    store.put("data/quotes/dt=2026-02-01/0-0.json", &lines.join("\n")).await;
+    let session = open(&store, "quotes").await;
+    let rows = csv(&session, "SELECT bid, symbol, seq, bar, ask FROM quotes ORDER BY symbol").await;
+    assert_eq!(rows, "bid,symbol,seq,bar,ask\n1.5,A,2,1d,\n1.25,B,,\"[\"\"1d\"\"]\",\n,C,,7,\n");
+    assert_eq!(csv(&session, "SELECT count(simulated) AS n FROM quotes").await, "n\n3\n");
+}
+
+#[tokio::test]
+async fn queries_beyond_the_memory_limit_spill() {
+    let store = Store::new();
+    for object in 0..20 {
+        let line = |n: u32| {
+            format!("{{\"symbol\":\"S{:06}\",\"trade_date\":\"2026-01-02\",\"close\":{n}}}\n", n * 7919 % 100_000)
+        };
+        let lines: String = (object * 5_000..(object + 1) * 5_000).map(line).collect();
+        store.put_bytes(&format!("data/quotes/dt=2026-02-01/0-{object}.json.gz"), gzip(&lines)).await;
+    }
+    let sql = "SELECT count(*) AS n, max(place) AS last FROM (SELECT row_number() OVER (ORDER BY symbol, close) AS place FROM quotes)";
+    let session = session(&store.lake(""), "quotes", 24_000_000).await.unwrap();
+    assert_eq!(csv(&session, sql).await, "n,last\n100000,100000\n");
+    let small = crate::session(&store.lake(""), "quotes", 1_000).await.unwrap();
+    let message = error(&small, sql).await;
+    assert!(message.contains("raise --memory-limit"), "{message}");
 }

@@ -55,7 +55,8 @@ async fn nulls_in_symbol_and_date_are_counted_as_holes() {
     let store = quotes(&[("\"A\"", day(), 1.0), ("null", day(), 1.0), ("\"B\"", "null".to_owned(), 1.0)]).await;
     assert_eq!(
         ask(&store, "nulls").await,
-        "symbol,column_name,holes,records,first_hole,findings\nB,trade_date,1,1,,2\n,symbol,1,1,2026-01-02,2\n"
+        "symbol,series,column_name,holes,records,first_hole,bar,findings\n\
+         B,,trade_date,1,1,,,2\n,,symbol,1,1,2026-01-02,,2\n"
     );
 }
 
@@ -70,7 +71,8 @@ async fn duplicates_separate_redelivered_from_resent_rows() {
     store.put("data/quotes/dt=2026-02-01/00000-2.json", &sent_again.replace("\"close\":1", "\"close\":2")).await;
     assert_eq!(
         ask(&store, "duplicates").await,
-        "symbol,trade_date,stored,sent,closes,findings\nA,2026-01-02,2,2,2,2\nB,2026-01-02,2,1,1,2\n"
+        "symbol,series,trade_date,stored,sent,closes,bar,traded_at,findings\n\
+         A,,2026-01-02,2,2,2,1d,,2\nB,,2026-01-02,2,1,1,1d,,2\n"
     );
 }
 
@@ -85,14 +87,14 @@ async fn other_holidays_and_a_later_start_are_not_gaps() {
         year("\"E1\"", 300, east),
     ]
     .concat();
-    let header = "symbol,session_before,first_missing,sessions_missing,session_after,findings\n";
+    let header = "symbol,series,session_before,first_missing,sessions_missing,session_after,findings\n";
     assert_eq!(ask(&quotes(&rows).await, "gaps").await, header);
 
     // Two weeks without quotes of W2 are one gap, whatever the number of missing sessions.
     let silent =
         |symbol: &str, date: &str| symbol == "\"W2\"" && ("\"2025-06-01"..="\"2025-06-14").contains(&&date[..11]);
     let holed: Vec<_> = rows.into_iter().filter(|(symbol, date, _)| !silent(symbol, date)).collect();
-    assert_eq!(ask(&quotes(&holed).await, "gaps").await, format!("{header}W2,2025-05-26,2025-06-01,9,2025-06-15,1\n"));
+    assert_eq!(ask(&quotes(&holed).await, "gaps").await, format!("{header}W2,,2025-05-26,2025-06-01,9,2025-06-15,1\n"));
 }
 
 #[tokio::test]
@@ -103,12 +105,12 @@ async fn misplaced_decimal_point_is_a_jump_and_a_crash_is_not() {
     for row in &mut rows[30..] {
         row.2 *= 0.48;
     }
-    let header = "symbol,trade_date,price_before,price,sigmas,findings\n";
+    let header = "symbol,series,trade_date,price_before,price,sigmas,findings\n";
     assert_eq!(ask(&quotes(&rows).await, "jumps").await, header, "prices do fall by half");
     rows.extend(calm);
     assert_eq!(ask(&quotes(&rows).await, "jumps").await, header, "a sigma of 0 makes any change infinitely large");
     rows[40].2 *= 0.1;
     let jumps = ask(&quotes(&rows).await, "jumps").await;
-    let dates: Vec<_> = jumps.lines().skip(1).filter_map(|row| row.split(',').nth(1)).collect();
+    let dates: Vec<_> = jumps.lines().skip(1).filter_map(|row| row.split(',').nth(2)).collect();
     assert_eq!(dates, ["2025-02-13", "2025-02-14"], "down and up again: {jumps}");
 }

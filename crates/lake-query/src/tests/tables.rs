@@ -7,7 +7,7 @@ use super::*;
 #[tokio::test]
 async fn empty_lake_has_empty_tables() {
     let session = open(&Store::new(), "nightly").await;
-    for table in ["quotes", "nightly", "quarantine", "quotes_latest"] {
+    for table in ["quotes", "nightly", "quarantine", "quotes_timed", "quotes_latest", "daily"] {
         let sql = format!("SELECT count(*) AS n FROM {table}");
         assert_eq!(csv(&session, &sql).await, "n\n0\n", "{table}");
     }
