@@ -34,7 +34,8 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<Quote>> {
             let key = match source.next(&mut value).with_context(name)? {
                 SourceRow::Quote { quote, .. } => quote.symbol.to_owned(),
                 SourceRow::Rejected { line, reason, .. } => bail!("{}: line {line}: {reason}", name()),
-                SourceRow::Blank => continue,
+                // Only a file that is followed has no row for now.
+                SourceRow::Blank | SourceRow::Waiting => continue,
                 SourceRow::End => break,
             };
             quotes.push(Quote { key, value: value.clone() });

@@ -97,7 +97,7 @@ fn check_rejects(case: &Case, folder: &Path) {
 
 #[test]
 fn producer_output_matches_the_table() {
-    for case in table::cases() {
+    for case in cases::all() {
         let folder = prepare(&case);
         let output = call("producer", "--dry-run", &case, folder.path());
         assert_eq!(lines_of(&output.stderr), case.stderr, "{}", case.title);
@@ -109,7 +109,7 @@ fn producer_output_matches_the_table() {
 
 #[test]
 fn run_output_and_lake_match_the_table() {
-    let cases = table::cases();
+    let cases = cases::all();
     let (even, odd): (Vec<_>, Vec<_>) = cases.iter().enumerate().partition(|(at, _)| at % 2 == 0);
     // Each case starts a broker, which takes time; two cases at once use a small machine well.
     std::thread::scope(|scope| {

@@ -1,11 +1,11 @@
-//! Generates the book's page `reference/errors.md` from the table.
+//! Generates the book's page `reference/errors.md` from the cases.
 
 use std::fmt::Write;
 
 use tickerlake_tests::page::{self, UPDATE_COMMAND};
 
-use super::is_counts;
-use super::table::{self, Case, FILE, Input};
+use super::table::{Case, FILE, Input};
+use super::{cases, is_counts};
 
 const INTRODUCTION: &str = "\
 Each case on this page shows the input, the output of `producer --dry-run quotes.csv`, and what to do. The tests run
@@ -21,7 +21,7 @@ No row is dropped silently: rows read are rows delivered plus rows rejected, and
 
 #[test]
 fn errors_page_is_current() {
-    page::check("reference/errors.md", &page(&table::groups())).unwrap();
+    page::check("reference/errors.md", &page(&cases::groups())).unwrap();
 }
 
 fn page(groups: &[(&str, Vec<Case>)]) -> String {

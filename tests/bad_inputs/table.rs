@@ -1,7 +1,5 @@
-//! The table of bad inputs, each with the expected output and the remedy; the cases are in `cases`. The book's page `reference/errors.md` is
-//! generated from it.
-
-use super::cases::{dates, files, headers, numbers, rows, symbols, texts};
+//! The table of bad inputs: each with the expected output and the remedy. The cases are in `cases`, and the book's page
+//! `reference/errors.md` is generated from them.
 
 /// The file name of a case's input.
 pub(super) const FILE: &str = "quotes.csv";
@@ -60,21 +58,3 @@ pub(super) const ONE_READ: &[&str] = &[
     "1 row read, 1 printed, 0 rejected, 0 blank",
 ];
 pub(super) const NOTHING: &str = "Nothing: the file is read as intended.";
-
-/// Returns every case.
-pub(super) fn cases() -> Vec<Case> {
-    groups().into_iter().flat_map(|(_, cases)| cases).collect()
-}
-
-/// Returns the cases by section of the page.
-pub(super) fn groups() -> [(&'static str, Vec<Case>); 7] {
-    [
-        ("Files", files::cases()),
-        ("Symbols", symbols::cases()),
-        ("Headers and delimiters", headers::cases()),
-        ("Dates and times", dates::cases()),
-        ("Numbers", numbers::cases()),
-        ("Rows", rows::cases()),
-        ("Text", texts::cases()),
-    ]
-}

@@ -101,7 +101,7 @@ async fn a_feed_in_any_order_continues_in_that_order(broker: TestBroker) {
         // A topic may hold several feeds.
         let feed = Feed::of(&broker, 0, arguments);
         let dated = |start: usize| {
-            let row = move |n: usize| format!("F{at}S{},20{:02}-01-01,{n}", n % SYMBOLS, (n * 31 + start) % 90 + 10);
+            let row = move |n: usize| format!("F{at}S{},19{:02}-01-01,{n}", n % SYMBOLS, (n * 31 + start) % 90 + 10);
             (start..start + 5_000).map(row)
         };
         feed.write("a.csv", &table(dated(0)));

@@ -237,6 +237,11 @@ pub(super) fn date(
     }
 }
 
+/// Returns the column whose title says most clearly that it holds dates, whatever it holds.
+pub(super) fn titled_date(table: Table<'_>) -> Option<usize> {
+    table.ranked(Role::Date).first().copied()
+}
+
 /// Returns a column's name as an argument of an option.
 pub(super) fn argument(title: &str, column: usize) -> String {
     match title {

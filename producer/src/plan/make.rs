@@ -165,7 +165,7 @@ impl Maker<'_> {
             true => None,
             false => self.ask(columns::time(table, date_at, self.options)),
         };
-        let dates = self.dates(date_at, format, time, is_date_asked);
+        let dates = self.dates(table, date_at, format, time, is_date_asked);
         let roles = self.roles(dialect, table, symbol, &dates, file_name);
         let numbers = self.numbers(table, &roles, &dates);
         let key = self.key(table);
@@ -234,6 +234,7 @@ impl Maker<'_> {
 
     fn dates(
         &mut self,
+        table: Table<'_>,
         date: Option<usize>,
         format: Option<DateFormat>,
         time: Option<(usize, TimeFormat)>,
@@ -260,7 +261,14 @@ impl Maker<'_> {
                     Some(_) => "--time-column NAME",
                     None => "--date-column NAME",
                 };
-                self.questions.push(Question::new("no column has dates", [answer]));
+                let titled = columns::titled_date(table).filter(|_| self.options.date.is_none());
+                self.questions.push(match titled.and_then(|column| Some((column, table.cells(column).next()?))) {
+                    Some((column, cell)) => Question::new(
+                        format!("{} has no dates that can be read, such as {cell}", table.label(column)),
+                        ["--date-format FORMAT, such as %d/%m/%Y,", answer],
+                    ),
+                    None => Question::new("no column has dates", [answer]),
+                });
                 Dates::Column(0, DateFormat::YearMonthDay)
             }
         }

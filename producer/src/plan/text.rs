@@ -35,7 +35,7 @@ impl ReadingPlan {
         }
         let names: Vec<String> = self
             .fields()
-            // Side by side, each symbol has columns of its own.
+            // Side by side, each symbol has its own columns.
             .map(|(title, name)| match title == name || title.is_empty() || self.records.len() > 1 {
                 true => name.to_owned(),
                 false => format!("{name} ({title})"),

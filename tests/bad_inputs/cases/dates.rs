@@ -46,23 +46,23 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
                 "rejected rows, with their reasons: quotes.csv.rejects.csv",
             ],
             records: &[
-                r#"{"symbol":"A","trade_date":"2024-01-02","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-03","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-04","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-05","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-08","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-09","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-10","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-11","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-12","bar":"1d","close":1.5}"#,
-                r#"{"symbol":"A","trade_date":"2024-01-16","bar":"1d","close":1.5}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-02","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-03","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-04","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-05","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-08","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-09","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-10","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-11","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-12","bar":"1d","close":1}"#,
+                r#"{"symbol":"A","trade_date":"2024-01-16","bar":"1d","close":1}"#,
             ],
-            rejects: &[r#"12,date does not match 2024-12-31: 17/01/2024,"A,17/01/2024,1.5""#],
+            rejects: &[r#"12,date does not match 2024-12-31: 17/01/2024,"A,17/01/2024,1""#],
             exit: 3,
             remedy: "Correct the row. One format reads nearly all dates, and no other format reads any of them differently.",
             ..file(
                 "A few dates in another format",
-                b"Symbol,Date,Close\nA,2024-01-02,1.5\nA,2024-01-03,1.5\nA,2024-01-04,1.5\nA,2024-01-05,1.5\nA,2024-01-08,1.5\nA,2024-01-09,1.5\nA,2024-01-10,1.5\nA,2024-01-11,1.5\nA,2024-01-12,1.5\nA,2024-01-16,1.5\nA,17/01/2024,1.5\n",
+                b"Symbol,Date,Close\nA,2024-01-02,1\nA,2024-01-03,1\nA,2024-01-04,1\nA,2024-01-05,1\nA,2024-01-08,1\nA,2024-01-09,1\nA,2024-01-10,1\nA,2024-01-11,1\nA,2024-01-12,1\nA,2024-01-16,1\nA,17/01/2024,1\n",
             )
         },
         Case {
@@ -102,6 +102,14 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
             exit: 1,
             remedy: "Name the column with the dates. If the file has none, add one.",
             ..file("A file without dates", b"Symbol,Open,Close\nA,1.5,1.6\nB,2.5,2.6\n")
+        },
+        Case {
+            stderr: &[
+                "error: quotes.csv: `Date` has no dates that can be read, such as Monday: add --date-format FORMAT, such as %d/%m/%Y, or --date-column NAME; try: producer --dry-run quotes.csv --date-format FORMAT",
+            ],
+            exit: 1,
+            remedy: "Give the format of the dates, or the column that has them. Dates before 1700 and dates in the future do not count.",
+            ..file("A column Date without dates", b"Symbol,Date,Close\nA,Monday,1.5\nA,Tuesday,1.6\n")
         },
         Case {
             arguments: &["--date-column", "Datum"],

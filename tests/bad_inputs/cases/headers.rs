@@ -76,7 +76,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             stderr: &[
                 "quotes.csv: symbol in Symbol, date in Date (ymd), 1d bars",
-                "warning: quotes.csv: column `Close` should hold close, but its cells are no numbers, such as up; it is kept as text",
+                "warning: quotes.csv: column `Close` should hold close, but its cells are not numbers, such as up; it is kept as text",
                 "warning: quotes.csv: names that are taken get a number: Close becomes close_2",
                 "warning: quotes.csv: no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines 1 --columns 'Symbol,Date,Close'",
                 "2 rows read, 2 printed, 0 rejected, 0 blank",
