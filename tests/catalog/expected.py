@@ -18,6 +18,8 @@ import subprocess
 
 TEXTS = ["symbol", "series", "bar", "traded_at", "zone", "kafka_topic", "reason"]
 INTEGERS = ["kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation", "seq"]
+# Columns that the sink does not validate: a value of another type is null.
+LENIENT = ["seq", "bid", "ask"]
 NUMBERS = ["open", "high", "low", "close", "adj_close", "volume", "close_usd", "bid", "ask"]
 LIMIT = 20
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2592000}
@@ -47,7 +49,12 @@ def value_of(name, value):
     if name in TEXTS:
         return ("true" if value else "false") if isinstance(value, bool) else str(value)
     if name in INTEGERS or name in NUMBERS:
-        return (int if name in INTEGERS else float)(value)
+        try:
+            return (int if name in INTEGERS else float)(value)
+        except ValueError:
+            if name in LENIENT:
+                return None
+            raise
     return value
 
 

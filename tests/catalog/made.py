@@ -130,12 +130,20 @@ def mixed(rng):
     records.append({"symbol": "HALF", "trade_date": day, "bar": "1d", "open": 3, "close": 4})
     records.append({"symbol": "QUOTED", "trade_date": day, "bar": "1d", "bid": 3, "ask": 4})
     records += [{"symbol": None, "trade_date": day, "close": 1}, {"symbol": "NODATE", "close": 1}, {"close": 2.5}]
+    # Two fields of one column.
+    records.append({"symbol": "TWICE", "trade_date": day, "close": 1, "Close": 2})
     records += [{"Symbol": "CASE", "Trade_Date": day, "CLOSE": 5, "Bar": "1d"}]
     rng.shuffle(records)
     return records
 
 
-LAKES = {"minutes": minutes, "ticks": ticks, "mixed": mixed}
+def loose(rng):
+    """Values that the sink does not validate, which only a table with columns of text can hold in Trino."""
+    row = {"symbol": "LOOSE", "trade_date": str(START), "bar": "1d", "close": rng.randrange(1, 9)}
+    return [row | {"bid": "n/a", "ask": "2.5", "seq": "many"}, row | {"seq": 2, "simulated": True, "bid": 1}, row | {"symbol": "B"}]
+
+
+LAKES = {"minutes": minutes, "ticks": ticks, "mixed": mixed, "loose": loose}
 
 
 def write(name, folder, topic, day):

@@ -99,7 +99,9 @@ def check_tables(engines):
     for name in "quotes", "quotes_timed", "quotes_latest", "daily":
         names = list(engines.tickerlake(f"SELECT * FROM {name} LIMIT 1")[0])
         unknown = set(names) - {column["Name"] for table in engines.stack.tables for column in table["StorageDescriptor"]["Columns"]}
-        selected = ", ".join(column for column in names if column not in unknown - {"dt", "hour"})
+        # Only locally do the views have the columns that the table does not declare.
+        partitions = {"dt", "hour"} if name == "quotes" else {"dt"}
+        selected = ", ".join(column for column in names if column not in unknown - partitions)
         key = "symbol, series, trade_date" if name == "daily" else "kafka_partition, kafka_offset, kafka_generation"
         rows = engines.compare(name, f"SELECT {selected} FROM {name} ORDER BY {key}")
         progress(f"  {name}: the same {len(rows):,} rows")
@@ -138,6 +140,8 @@ def check_made_lakes(folder, s3_port, glue, trino, tickerlake):
             given = {"Topic": name, "DatabaseName": name, "Prefix": f"{name}/"}
             given["FirstDate"] = str(day - datetime.timedelta(2)) if name in made.LAKES else "2026-11-19"
             stack = Stack(sets.ACCEPTED["bring-your-own"] | given)
+            if name == "loose":
+                stack.set_types("quotes", dict.fromkeys(["seq", "simulated", "bid", "ask"], "string"))
             stack.create(glue)
             if name in made.LAKES:
                 made.write(name, bucket / name, name, day)
@@ -147,7 +151,8 @@ def check_made_lakes(folder, s3_port, glue, trino, tickerlake):
                     if source.is_dir():
                         shutil.copytree(source, bucket / name / area / name)
             engines = Engines(trino, stack, tickerlake, folder)
-            check_tables(engines)
+            if name != "loose":
+                check_tables(engines)
             check_answers(name, engines, bucket)
 
 

@@ -47,6 +47,13 @@ class Stack:
                 return [self.substitute_names(value) for value in node]
         return node
 
+    def set_types(self, name, types):
+        """Changes the types of columns of a table, as an operator can in Glue."""
+        for table in self.tables:
+            for column in table["StorageDescriptor"]["Columns"]:
+                if table["Name"] == name:
+                    column["Type"] = types.get(column["Name"], column["Type"])
+
     def create(self, address):
         glue = boto3.client(
             "glue",
