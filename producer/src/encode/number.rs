@@ -19,6 +19,9 @@ pub enum NumberError {
     /// A number such as `1,234`, in a file whose other numbers do not decide what the comma is.
     #[error("has a comma that may be a decimal comma or a thousands separator; use --decimal point or --decimal comma")]
     AmbiguousComma,
+    /// A code such as `0042` in a column whose other cells are numbers.
+    #[error("has zeros in front; if the column holds codes, name it with --text")]
+    LeadingZeros,
     /// Anything else.
     #[error("is not a number")]
     NotANumber,

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::json::write_string;
-use super::number::write_cell;
+use super::number::{NumberError, write_cell};
 use super::reject::{Reject, shortened};
 use crate::csv::row::Row;
 use crate::plan::bar::Bar;
@@ -11,6 +11,7 @@ use crate::plan::date_format::DateFormat;
 use crate::plan::date_guess::is_plausible;
 use crate::plan::moment::{LocalTimeError, Moment, Zone, write_date, write_instant};
 use crate::plan::number_format::{NumberFormat, is_missing};
+use crate::plan::titles::is_price_field;
 use crate::plan::{Column, Dates, Kind, ReadingPlan, RecordPlan, TimeFormat};
 
 /// The identity of an encoded row.
@@ -65,8 +66,17 @@ struct Field {
 enum Action {
     Symbol,
     Date,
-    Number { magnitudes: bool },
+    Number {
+        magnitudes: bool,
+        /// Whether a number with zeros in front is a code rather than a price.
+        may_be_code: bool,
+    },
     Text,
+}
+
+/// Returns `true` for `007`, but not for `0.5`.
+fn has_leading_zeros(number: &str) -> bool {
+    matches!(number.as_bytes(), [b'0', b'0'..=b'9', ..])
 }
 
 impl RecordEncoder {
@@ -127,9 +137,13 @@ impl RecordEncoder {
                     quote.symbol = symbol;
                 }
                 Action::Date => quote.micros = self.write_date(cells, json)?,
-                Action::Number { magnitudes } => {
+                Action::Number { magnitudes, may_be_code } => {
                     let number = cell.trim();
-                    write_cell(number, self.numbers, magnitudes, json).map_err(|source| Reject::Number {
+                    let written = match may_be_code && has_leading_zeros(number) {
+                        true => Err(NumberError::LeadingZeros),
+                        false => write_cell(number, self.numbers, magnitudes, json),
+                    };
+                    written.map_err(|source| Reject::Number {
                         column: field.name.clone(),
                         source,
                         cell: shortened(number),
@@ -270,7 +284,9 @@ impl Fields {
                 Kind::Symbol => (name.as_str(), Action::Symbol),
                 Kind::Date => ("trade_date", Action::Date),
                 Kind::Time if matches!(dates, Dates::Given(..)) => ("trade_date", Action::Date),
-                Kind::Number { magnitudes } => (name.as_str(), Action::Number { magnitudes: *magnitudes }),
+                Kind::Number { magnitudes } => {
+                    (name.as_str(), Action::Number { magnitudes: *magnitudes, may_be_code: !is_price_field(name) })
+                }
                 Kind::Text => (name.as_str(), Action::Text),
                 Kind::Time | Kind::Key => continue,
             };

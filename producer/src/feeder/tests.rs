@@ -100,7 +100,7 @@ fn a_growing_file_is_sent_until_a_shutdown() {
         append("A,2026-01-01,1\n");
         until(&|now| now.sent == 1);
         append("A,2026-01-02,\"2\nA,2026-01-03");
-        std::thread::sleep(Duration::from_millis(150));
+        std::thread::sleep(Duration::from_secs(1));
         append(",3\n\"\nB,2026-01-04,4\nB,2026-01-05\n");
         until(&|now| now.rejected == 2);
         std::fs::write(&path, "Date,Symbol\n2026-01-06,C\n").expect("written");

@@ -538,8 +538,12 @@ impl Maker<'_> {
         let column = match dates {
             Dates::Column(column, _) | Dates::WithTime(_, _, column, _) | Dates::Given(_, column, _) => *column,
         };
-        let key = titles::key(table.titles.get(column).map_or("", String::as_str));
-        let is_utc = key.ends_with("utc") || key.starts_with("gmt") || key.starts_with("utc") || key.ends_with("gmt");
+        let title = table.titles.get(column).map_or("", String::as_str);
+        let key = titles::key(title);
+        // `GMT+2 time` is not GMT.
+        let has_offset = title.contains('+') || title.bytes().any(|byte| byte.is_ascii_digit());
+        let is_utc = !has_offset
+            && (key.ends_with("utc") || key.starts_with("gmt") || key.starts_with("utc") || key.ends_with("gmt"));
         if is_utc {
             self.reason("zone", "UTC", format!("the title {}", table.label(column)));
             return Zone::Utc;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::symbol_name::is_word;
+
 /// What a column is to a quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
@@ -55,6 +57,13 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.field())
     }
+}
+
+/// Returns `true` for the name of a field that holds prices or volume.
+pub(crate) fn is_price_field(name: &str) -> bool {
+    [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask]
+        .iter()
+        .any(|role| role.field() == name)
 }
 
 /// Titles of a role, without case, blanks and punctuation; the earlier, the stronger.
@@ -360,7 +369,7 @@ pub(super) fn symbol_and_role(title: &str) -> Option<(String, Role)> {
         let (left, right) = (unquoted(&bare[..at]), unquoted(&bare[at + separator.len_utf8()..]));
         let named = |symbol: &str, title: &str| {
             price_role(title)
-                .filter(|_| is_ticker(symbol) && price_role(symbol).is_none())
+                .filter(|_| is_ticker(symbol) && !is_word(symbol) && price_role(symbol).is_none())
                 .map(|role| (symbol.to_owned(), role))
         };
         named(&left, &right).or_else(|| named(&right, &left))
