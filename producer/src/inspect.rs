@@ -21,7 +21,7 @@ pub struct Inspection {
     pub reasons: Vec<[String; 3]>,
     /// Title, field and content of each column.
     pub columns: Vec<[String; 3]>,
-    /// What a user should look at.
+    /// Choices that a user should check.
     pub warnings: Vec<String>,
     /// The first records, as they would be sent.
     pub records: Vec<String>,

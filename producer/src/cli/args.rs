@@ -61,7 +61,7 @@ pub struct FeedArgs {
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Reading")]
     pub date: Option<String>,
 
-    /// Times without an offset are in ZONE, such as America/New_York; `traded_at` is then UTC
+    /// Times without an offset are in ZONE, such as `America/New_York`; `traded_at` is then UTC
     ///
     /// Without it, such times stay as they are written.
     #[arg(long, value_name = "ZONE", help_heading = "Reading")]
@@ -74,7 +74,7 @@ pub struct FeedArgs {
     /// The file has no header; its columns have these names, separated by commas
     ///
     /// Names as a header would have: date, time, symbol, open, high, low, close, volume; any other name
-    /// is kept as a field, and an empty one becomes column_N.
+    /// is kept as a field, and an empty one becomes `column_N`.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Reading")]
     pub columns: Vec<String>,
 

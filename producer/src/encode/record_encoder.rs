@@ -25,7 +25,7 @@ pub struct Quote<'a> {
 
 /// Turns the rows of one file into JSON.
 #[derive(Debug)]
-pub struct RecordEncoder {
+pub(crate) struct RecordEncoder {
     width: usize,
     has_trailing_cell: bool,
     records: Vec<Fields>,
@@ -46,7 +46,6 @@ pub struct RecordEncoder {
 #[derive(Debug)]
 struct Fields {
     symbol: Option<String>,
-    /// The column with the symbol.
     symbol_column: Option<usize>,
     fields: Vec<Field>,
     /// Columns of which one must have a value.
@@ -82,7 +81,7 @@ fn has_leading_zeros(number: &str) -> bool {
 impl RecordEncoder {
     /// Creates an encoder of the rows of a file. A row with a date after `latest` is rejected.
     #[must_use]
-    pub fn new(plan: &ReadingPlan, latest: Date) -> Self {
+    pub(crate) fn new(plan: &ReadingPlan, latest: Date) -> Self {
         let title = |column: usize| match plan.columns[column].title.as_str() {
             "" => format!("column {}", column + 1),
             title => title.to_owned(),
@@ -104,7 +103,7 @@ impl RecordEncoder {
 
     /// Returns the number of records that a row may become.
     #[must_use]
-    pub fn records_per_row(&self) -> usize {
+    pub(crate) fn records_per_row(&self) -> usize {
         self.records.len()
     }
 
@@ -113,7 +112,12 @@ impl RecordEncoder {
     ///
     /// # Errors
     /// `Reject` if the row is not a quote; the content of `json` is then undefined.
-    pub fn encode<'a>(&'a self, row: &'a Row, record: usize, json: &mut Vec<u8>) -> Result<Option<Quote<'a>>, Reject> {
+    pub(crate) fn encode<'a>(
+        &'a self,
+        row: &'a Row,
+        record: usize,
+        json: &mut Vec<u8>,
+    ) -> Result<Option<Quote<'a>>, Reject> {
         let cells = self.cells(row)?;
         let Some(record) = self.records.get(record) else { return Ok(None) };
         if !record.needs.is_empty() && record.needs.iter().all(|&column| is_missing(cells.get(column).trim())) {

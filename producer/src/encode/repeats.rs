@@ -1,4 +1,4 @@
-//! Counts rows of the same symbol, series and instant, so that each is a quote of its own.
+//! Counts rows of the same symbol, series and instant, so that each is a separate quote.
 //!
 //! A symbol's rows are mostly in the order of time, where a repeated instant follows its first row or never comes. So a
 //! symbol keeps its earliest and latest instant and a log of all, in about three bytes a row. The log is expanded into a

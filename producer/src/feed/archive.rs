@@ -36,7 +36,7 @@ pub enum FormatError {
     Zip(#[from] zip::result::ZipError),
 }
 
-/// What the first bytes of an input are.
+/// The format that the first bytes of an input show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Magic {
     Gzip,

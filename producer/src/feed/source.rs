@@ -61,7 +61,6 @@ pub enum SourceError {
     /// The input leaves questions open.
     #[error("{questions}{command}")]
     Questions {
-        /// The questions.
         questions: Questions,
         /// The command to try, after a semicolon, or the empty string.
         command: String,
@@ -304,7 +303,7 @@ fn bar_of_few_rows(plan: &ReadingPlan, sample: &Sample) -> Option<String> {
     })
 }
 
-/// What the next row is.
+/// The next row.
 enum Step {
     /// Number of the record in its row, and its time.
     Quote(usize, i64),

@@ -47,7 +47,7 @@ impl Bar {
     /// One trading day.
     pub const DAY: Bar = Bar::Of(1, BarUnit::Day);
 
-    /// Returns `true` for bars of a day or more, which have no time of day of their own.
+    /// Returns `true` for bars of a day or more, which have no separate time of day.
     pub(crate) fn is_daily_or_longer(self) -> bool {
         matches!(self, Bar::Of(_, BarUnit::Day | BarUnit::Week | BarUnit::Month | BarUnit::Year))
     }

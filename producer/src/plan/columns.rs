@@ -20,7 +20,7 @@ pub(super) struct Table<'a> {
     pub(super) delimiter: u8,
 }
 
-/// How the time of day is written in a column of its own.
+/// The format of a column with the time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeFormat {
     /// `09:30:00`, `093000`
@@ -392,7 +392,7 @@ pub(super) fn by_symbol(pairs: impl Iterator<Item = Option<(String, Role)>>) -> 
     groups
 }
 
-/// Names that the pipeline gives to fields of its own.
+/// Names of fields that the pipeline adds or declares.
 const RESERVED: [&str; 22] = [
     "kafka_topic",
     "kafka_partition",

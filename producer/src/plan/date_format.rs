@@ -194,7 +194,7 @@ impl Pattern {
         Some(Moment {
             date,
             time: time.and_then(|micros| i64::try_from(micros).ok()),
-            offset: parsed.offset().map(|offset| offset.seconds()),
+            offset: parsed.offset().map(jiff::tz::Offset::seconds),
         })
     }
 }
@@ -356,7 +356,7 @@ fn month_name(text: &str) -> Option<(i8, &str)> {
         word.len() >= 3 && (name.starts_with(&word) && (word.len() == 3 || word == **name))
             || (word == "sept" && **name == *"september")
     };
-    let number = MONTHS.iter().position(|name| is_month(&name))?;
+    let number = MONTHS.iter().position(is_month)?;
     Some((i8::try_from(number).ok()? + 1, rest))
 }
 

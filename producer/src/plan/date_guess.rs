@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::date_format::DateFormat;
 use super::moment::MIN_YEAR;
 
-/// What a column's cells say about their format.
+/// The formats that a column's cells allow.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Guess {
     /// One format reads every cell that is a date.
@@ -18,7 +18,7 @@ pub(super) enum Guess {
     None,
 }
 
-/// Decides the format of cells, of which blank ones say nothing. A date before 1700 or after `latest` is none.
+/// Decides the format of cells, of which blank ones say nothing. A date before 1700 or after `latest` is not a date.
 ///
 /// A cell that no format reads is set aside: it will be a rejected row.
 pub(super) fn guess<'a>(cells: impl Iterator<Item = &'a str>, latest: Date) -> Guess {
@@ -46,7 +46,7 @@ pub(super) fn guess<'a>(cells: impl Iterator<Item = &'a str>, latest: Date) -> G
 }
 
 /// Decides between formats of which none reads every date. A format that reads nearly all is right, and the other rows
-/// will be rejected, unless a format of theirs reads a date of the others differently: then any row may be of either.
+/// will be rejected, unless another format that reads one of those rows reads a date of the others differently: then any row may be of either.
 fn most(cells: &[&str], formats: &[(DateFormat, Vec<bool>)], dates: &[usize]) -> Guess {
     let count = |read: &[bool]| dates.iter().filter(|&&at| read[at]).count();
     let Some((best, read)) = formats.iter().rev().max_by_key(|(_, read)| count(read)) else { return Guess::None };

@@ -211,7 +211,7 @@ fn of_frame(
         (true, true) if levels.0 == "ticker" || levels.1 == "price" => (two, one),
         _ => return None,
     };
-    // The index has its name in a row of its own, or in the column of the levels' names.
+    // The name of the index is in a separate row, or in the column of the levels' names.
     let index_row = three.filter(|row| {
         titles::rank(row.cell(0), Role::Date).is_some()
             && (1..row.cells.len()).all(|column| row.cell(column).is_empty())

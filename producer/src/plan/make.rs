@@ -13,13 +13,14 @@ use super::number_format::{DecimalSign, Evidence, NumberFormat, is_missing};
 use super::options::PlanOptions;
 use super::question::{Question, Questions};
 use super::sample::{Sample, SampledRow};
-use super::symbol_name::{is_word, stem, symbol_of_file};
+use super::symbol_name::{stem, symbol_of_file};
 use super::titles::{self, Role};
+use super::words::is_word;
 use super::{Column, Dates, Kind, ReadingPlan, Reason, RecordPlan};
 
 /// Why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
+pub(crate) enum PlanError {
     /// The input has no row.
     #[error("the input is empty; its first line must name the columns")]
     Empty,
@@ -121,7 +122,7 @@ impl Maker<'_> {
                 [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
             )),
             None => {
-                self.warnings.push(format!("the file is not UTF-8; read as {encoding}, which is a guess (--encoding)"))
+                self.warnings.push(format!("the file is not UTF-8; read as {encoding}, which is a guess (--encoding)"));
             }
         }
     }
@@ -192,7 +193,7 @@ impl Maker<'_> {
     }
 
     fn date_format(&mut self, table: Table<'_>, date: Option<&DateColumn>) -> Option<DateFormat> {
-        let Some(DateColumn { column, guess }) = date else { return None };
+        let DateColumn { column, guess } = date?;
         let label = table.label(*column);
         let example = table.cells(*column).next().unwrap_or_default().to_owned();
         match guess {
@@ -246,7 +247,7 @@ impl Maker<'_> {
                 Dates::Given(date, column, format)
             }
             (Some(date), format, Some((time, time_format)), None) => {
-                self.reason("time", "a column of its own", "its cells are times of day");
+                self.reason("time", "a separate column", "its cells are times of day");
                 Dates::WithTime(date, format.unwrap_or(DateFormat::YearMonthDay), time, time_format)
             }
             (Some(date), format, None, _) => Dates::Column(date, format.unwrap_or(DateFormat::YearMonthDay)),
@@ -424,7 +425,7 @@ impl Maker<'_> {
             if priced.contains(&column) || (numbers > 0 && numbers == cells().count()) {
                 if own.ambiguous_point.is_some() && own.point.is_none() {
                     let whole = |cell: &&str| cell.parse::<u64>().is_ok_and(|number| number > 0);
-                    is_unpadded = is_unpadded.or(cells().find(whole).map(|_| own.ambiguous_point.clone()).flatten());
+                    is_unpadded = is_unpadded.or(cells().find(whole).and_then(|_| own.ambiguous_point.clone()));
                 }
                 evidence.merge(own);
             }

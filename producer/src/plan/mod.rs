@@ -25,6 +25,7 @@ pub mod symbol_name;
 mod text;
 mod time_of_day;
 pub mod titles;
+mod words;
 
 pub use self::columns::TimeFormat;
 pub use self::question::Questions;
@@ -50,7 +51,7 @@ pub struct ReadingPlan {
     pub has_trailing_cell: bool,
     /// The columns, in file order.
     pub columns: Vec<Column>,
-    /// What a row becomes: one record, or one for each symbol of a wide file.
+    /// The records that a row becomes: one, or one for each symbol of a wide file.
     pub records: Vec<RecordPlan>,
     /// Where the date is, and how it is written.
     pub dates: Dates,
@@ -64,7 +65,7 @@ pub struct ReadingPlan {
     pub key: Vec<usize>,
     /// Each choice and its reason.
     pub reasons: Vec<Reason>,
-    /// What a user should look at.
+    /// Choices that a user should check.
     pub warnings: Vec<String>,
 }
 
@@ -75,16 +76,13 @@ pub struct Column {
     pub title: String,
     /// The field's name.
     pub name: String,
-    /// What its cells are.
     pub kind: Kind,
 }
 
-/// What the cells of a column are.
+/// The kind of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The symbol.
     Symbol,
-    /// The date.
     Date,
     /// The time of day, which is read with the date.
     Time,
@@ -93,7 +91,6 @@ pub enum Kind {
         /// Whether K, M, B and T are factors.
         magnitudes: bool,
     },
-    /// Text.
     Text,
     /// Part of `series`.
     Key,
@@ -137,7 +134,7 @@ pub enum Dates {
 /// A choice and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// What was decided.
+    /// The name of the choice.
     pub choice: &'static str,
     /// The decision.
     pub value: String,

@@ -17,7 +17,6 @@ pub enum DecimalSign {
 /// The number format of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NumberFormat {
-    /// The decimal sign.
     pub decimal: DecimalSign,
     /// Whether `1,234` (or `1.234` with decimal commas) is one thousand two hundred and thirty-four.
     pub has_groups: bool,
@@ -119,7 +118,7 @@ impl NumberFormat {
 fn is_grouped(groups: &[&str]) -> bool {
     let is_digits = |group: &&str| group.bytes().all(|byte| byte.is_ascii_digit());
     let [first, middle @ .., last] = groups else { return false };
-    groups.iter().all(|group| is_digits(&group))
+    groups.iter().all(is_digits)
         && (1..=3).contains(&first.len())
         && !first.starts_with('0')
         && last.len() == 3
@@ -176,7 +175,7 @@ fn strip_currency(text: &str) -> &str {
     named.or_else(|| text.strip_prefix(CURRENCY_SIGNS)).unwrap_or(text)
 }
 
-/// What sampled cells say about a file's number format.
+/// The evidence that sampled cells give for a number format.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
     /// A cell in which the point can only be the decimal sign.

@@ -32,21 +32,17 @@ pub struct PlanOptions {
     pub symbol: Option<String>,
     /// Whether the file's name is the symbol, whatever it is.
     pub symbol_from_file_name: bool,
-    /// The column with the symbol.
     pub symbol_column: Option<String>,
     /// Columns that are part of a quote's identity.
     pub key: Vec<String>,
-    /// The column with the date.
     pub date_column: Option<String>,
     /// The column with the time of day.
     pub time_column: Option<String>,
-    /// The format of the dates.
     pub date_format: Option<DateFormat>,
     /// The date of every row, for files whose rows have only a time.
     pub date: Option<Date>,
     /// The zone of times without an offset.
     pub zone: Option<Zone>,
-    /// The decimal sign.
     pub decimal: Option<DecimalSign>,
     /// Fields that are numbers.
     pub numeric: BTreeSet<String>,
@@ -95,11 +91,10 @@ pub enum PlanOptionsError {
     /// A column cannot be a number column.
     #[error("{option}: `{name}` is always {kind}; leave it out")]
     Kind {
-        /// The option.
         option: &'static str,
         /// The column.
         name: String,
-        /// What it always is.
+        /// Kind that the column always has.
         kind: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! What a file leaves open: every question, with the options that answer it, in one message.
+//! Questions that a file leaves open: each, with the options that answer it, in one message.
 
 use std::fmt;
 

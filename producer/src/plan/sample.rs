@@ -22,7 +22,6 @@ pub struct Sample {
     pub guessed_encoding: Option<&'static str>,
 }
 
-/// A row of a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampledRow {
     /// Where it is; `None` for rows that do not follow the row before.

@@ -1,89 +1,7 @@
 //! The symbol that a file's name gives, for files of one symbol.
 
 use super::titles::is_ticker;
-
-/// Words that name a file or a column, not a symbol.
-const WORDS: [&str; 79] = [
-    "ADJ",
-    "ALL",
-    "AMOUNT",
-    "ASK",
-    "AVERAGE",
-    "AVG",
-    "BARS",
-    "BEST",
-    "BID",
-    "CANDLES",
-    "CHANGE",
-    "CLEAN",
-    "CODE",
-    "COUNT",
-    "CRYPTO",
-    "CSV",
-    "CURRENCY",
-    "DAILY",
-    "DATA",
-    "DATASET",
-    "DOWNLOAD",
-    "EOD",
-    "ETF",
-    "EUR",
-    "EXPORT",
-    "FEED",
-    "FILE",
-    "FIRST",
-    "FOREX",
-    "FUTURES",
-    "FX",
-    "GBP",
-    "HISTORICAL",
-    "HISTORY",
-    "HOURLY",
-    "ID",
-    "INDEX",
-    "INPUT",
-    "INR",
-    "INTRADAY",
-    "JPY",
-    "KLINES",
-    "LAST",
-    "MARKET",
-    "MEAN",
-    "MID",
-    "MINUTE",
-    "MONTHLY",
-    "NAV",
-    "NEW",
-    "NEXT",
-    "NO",
-    "OHLC",
-    "OHLCV",
-    "OUT",
-    "OUTPUT",
-    "PREV",
-    "PREVIOUS",
-    "PRICE",
-    "PRICES",
-    "PRIOR",
-    "QUOTES",
-    "RATE",
-    "RETURN",
-    "SAMPLE",
-    "SETTLE",
-    "SETTLEMENT",
-    "STOCK",
-    "STOCKS",
-    "TEST",
-    "TICKS",
-    "TOTAL",
-    "TRADES",
-    "UNADJ",
-    "USD",
-    "VALUE",
-    "VWAP",
-    "WEEKLY",
-    "YIELD",
-];
+use super::words::is_word;
 
 /// Suffixes of exchanges that Stooq's files have, in lower case.
 const EXCHANGES: [&str; 7] = ["us", "uk", "jp", "de", "hk", "pl", "hu"];
@@ -126,17 +44,12 @@ pub(crate) fn symbol_of_file(file_name: &str) -> Option<String> {
     }
 }
 
-/// Returns `true` for a symbol that may end in the minutes of its bars, as MetaTrader 4 names its files: `EURUSD60`, but
+/// Returns `true` for a symbol that may end in the minutes of its bars, as `MetaTrader` 4 names its files: `EURUSD60`, but
 /// not `DAX30`.
 fn ends_in_minutes(name: &str) -> bool {
     let letters = name.bytes().take_while(u8::is_ascii_uppercase).count();
     let is_pair = letters == 6 && matches!(&name[letters..], "1" | "5" | "15" | "30");
     is_pair || (letters >= 2 && ["60", "240", "1440", "10080", "43200"].iter().any(|minutes| name.ends_with(minutes)))
-}
-
-/// Returns `true` for a word that is no symbol.
-pub(super) fn is_word(text: &str) -> bool {
-    WORDS.contains(&text.trim_start_matches('^').to_ascii_uppercase().as_str())
 }
 
 /// Returns `true` for the length of bars (`1m`, `5min`, `H1`, `D`, `daily`) and for parts of a date.

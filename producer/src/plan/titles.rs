@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use super::symbol_name::is_word;
+use super::words::is_word;
 
-/// What a column is to a quote.
+/// The part of a quote that a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
-    /// The symbol.
     Symbol,
     /// The date, perhaps with a time.
     Date,
@@ -29,7 +28,7 @@ pub enum Role {
     Bid,
     /// The best price that a seller asks for.
     Ask,
-    /// What distinguishes instruments of one symbol.
+    /// The part of an identity that distinguishes instruments of one symbol.
     Series,
 }
 
