@@ -18,6 +18,7 @@ mod execute;
 mod fold;
 mod infer;
 mod json;
+mod memory;
 mod prune;
 pub mod quality;
 mod render;
