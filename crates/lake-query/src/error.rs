@@ -66,6 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn exhausted_memory_names_the_option() {
+        let through = DataFusionError::ResourcesExhausted("sort needs 9 bytes".into()).context("while running");
+        let text = SqlError::from(through).to_string();
+        assert!(text.starts_with("the query needs more memory than its limit"), "{text}");
+        assert!(text.ends_with("(sort needs 9 bytes): raise --memory-limit"), "{text}");
+    }
+
+    #[test]
     fn engine_returns_our_errors_unwrapped() {
         let ours = StoreError::Read {
             key: "data/quotes/dt=2026-01-02/a.json".into(),

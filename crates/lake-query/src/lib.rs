@@ -19,6 +19,7 @@ mod execute;
 mod fold;
 mod infer;
 mod json;
+mod memory;
 mod prune;
 pub mod quality;
 mod render;

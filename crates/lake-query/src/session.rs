@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lake_store::{Area, DT, Lake};
@@ -11,6 +10,7 @@ use lake_store::{Area, DT, Lake};
 use crate::columns::{Column, quarantine_columns, quote_columns};
 use crate::error::SqlError;
 use crate::infer::{self, Inferred};
+use crate::memory::BoundedPool;
 use crate::rows::Columns;
 use crate::table::{Objects, Table};
 use crate::views;
@@ -22,7 +22,7 @@ pub const QUOTES: &str = "quotes";
 pub const DEFAULT_MEMORY_LIMIT: usize = 1_000_000_000;
 
 /// Memory that each of the engine's threads needs to sort and group; with less, the engine uses fewer threads.
-const BYTES_PER_THREAD: usize = 128_000_000;
+const BYTES_PER_THREAD: usize = 250_000_000;
 
 /// Name of the table with the invalid records of all topics.
 pub const QUARANTINE: &str = "quarantine";
@@ -33,7 +33,8 @@ pub const QUARANTINE: &str = "quarantine";
 /// The names `quotes` and `quarantine` are reserved. A topic with one of these names has a table only if it is the
 /// selected `topic`, and then only as [`QUOTES`].
 ///
-/// Sorts, groups and joins use up to `memory_limit` bytes. Sorts and groups that need more continue in temporary files.
+/// Sorts, groups and joins use up to `memory_limit` bytes, and 12 MB each even beyond. Sorts and groups that need more
+/// continue in temporary files.
 /// Objects that are being read come on top, a few megabytes for each thread.
 ///
 /// # Errors
@@ -44,7 +45,7 @@ pub async fn session(lake: &Lake, topic: &str, memory_limit: usize) -> Result<Se
     config = config.with_target_partitions(threads);
     // Athena's rule. The engine's default puts nulls first in descending order.
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".into();
-    let memory = Arc::new(FairSpillPool::new(memory_limit));
+    let memory = Arc::new(BoundedPool::new(memory_limit));
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory).build_arc()?;
     let context = SessionContext::new_with_config_rt(config, runtime);
 
