@@ -25,7 +25,7 @@ async fn high_watermarks_excuse_a_ledger_behind_the_data() {
     lake.audit(&[]).assert_report(
         0,
         &["ledger behind the data"],
-        &[expected, "when their records are delivered again"],
+        &[expected, "when the records are delivered again"],
     );
     let high_watermarks = BTreeMap::from([("data/quotes/dt=2026-11-20/".to_owned(), 299)]);
     lake.write_ledger(0, &Ledger { high_watermarks, ..lake.ledger_at(200) });
