@@ -60,7 +60,9 @@ fn plan_of_run(folder: &Path, name: &str) -> String {
     let output = run(folder, &["run", name]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let announced = text(&output.stderr);
-    let lines: Vec<&str> = announced.lines().collect();
+    // The embedded broker logs a task that it cancels as it stops, if the machine is busy.
+    let lines: Vec<&str> =
+        announced.lines().filter(|line| !line.contains("ERROR err=Join(JoinError::Cancelled(")).collect();
     let [plan] = lines.as_slice() else { panic!("more than a plan: {announced}") };
     (*plan).to_owned()
 }
