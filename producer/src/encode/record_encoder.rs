@@ -7,12 +7,11 @@ use super::number::{NumberError, write_cell};
 use super::reject::{Reject, shortened};
 use crate::csv::row::Row;
 use crate::plan::bar::Bar;
-use crate::plan::date_format::DateFormat;
 use crate::plan::date_guess::is_plausible;
 use crate::plan::moment::{LocalTimeError, Moment, Zone, write_date, write_instant};
 use crate::plan::number_format::{NumberFormat, is_missing};
 use crate::plan::titles::is_price_field;
-use crate::plan::{Column, Dates, Kind, ReadingPlan, RecordPlan, TimeFormat};
+use crate::plan::{Column, Dates, Kind, ReadingPlan, RecordPlan, UnreadableCell};
 
 /// The identity of an encoded row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +204,7 @@ impl RecordEncoder {
         write_date(moment.date, json);
         json.push(b'"');
         let (micros, is_utc) = moment.instant(&self.zone).map_err(|error| Reject::LocalTime {
-            cell: shortened(&self.date_cell(cells)),
+            cell: shortened(&self.date_cells(cells)),
             zone: match &self.zone {
                 Zone::Named(zone) => zone.iana_name().unwrap_or_default().to_owned(),
                 Zone::AsWritten | Zone::Utc => String::new(),
@@ -223,36 +222,18 @@ impl RecordEncoder {
     }
 
     fn read_moment(&self, cells: Cells<'_>) -> Result<Moment, Reject> {
-        let date = |column: usize, format: &DateFormat| {
-            let cell = cells.get(column).trim();
-            match format.read(cell) {
-                Some(moment) => Ok(moment),
-                None if cell.is_empty() => Err(Reject::NoDate),
-                None => Err(Reject::Date { cell: shortened(cell), format: format.example().to_owned() }),
-            }
-        };
-        let time = |column: usize, format: TimeFormat| {
-            let cell = cells.get(column);
-            format.read(cell).ok_or_else(|| Reject::Time(shortened(cell)))
-        };
-        match &self.dates {
-            Dates::Column(column, format) => date(*column, format),
-            Dates::WithTime(column, format, time_column, time_format) => {
-                let (micros, offset) = time(*time_column, *time_format)?;
-                Ok(Moment { time: Some(micros), offset, ..date(*column, format)? })
-            }
-            Dates::Given(date, column, format) => {
-                let (micros, offset) = time(*column, *format)?;
-                Ok(Moment { date: *date, time: Some(micros), offset })
-            }
-        }
+        self.dates.read(|column| cells.get(column).trim()).map_err(|unreadable| match unreadable {
+            UnreadableCell::Date(column, format) => match cells.get(column).trim() {
+                "" => Reject::NoDate,
+                cell => Reject::Date { cell: shortened(cell), format: format.example().to_owned() },
+            },
+            UnreadableCell::Time(column) => Reject::Time(shortened(cells.get(column))),
+        })
     }
 
-    fn date_cell(&self, cells: Cells<'_>) -> String {
-        match &self.dates {
-            Dates::Column(column, _) | Dates::Given(_, column, _) => cells.get(*column).trim().to_owned(),
-            Dates::WithTime(date, _, time, _) => format!("{} {}", cells.get(*date).trim(), cells.get(*time).trim()),
-        }
+    /// Returns the cells of date and time as written, for messages.
+    fn date_cells(&self, cells: Cells<'_>) -> String {
+        self.dates.columns().map(|column| cells.get(column).trim()).collect::<Vec<_>>().join(" ")
     }
 
     fn write_key(&self, cells: Cells<'_>, json: &mut Vec<u8>) -> Result<(), Reject> {

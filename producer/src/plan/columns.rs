@@ -1,5 +1,6 @@
 //! Assigns the columns of a file to roles, by their titles and by what their cells hold.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::date_format::DateFormat;
@@ -174,21 +175,26 @@ pub(super) fn date(
     symbol: Option<usize>,
     options: &PlanOptions,
 ) -> Result<Option<DateColumn>, Question> {
-    let guess = |column: usize| match &options.date_format {
-        Some(format) => Guess::One(format.clone()),
-        None if table.rows.is_empty() => Guess::One(DateFormat::YearMonthDay),
-        None => date_guess::guess(table.cells(column), options.latest),
+    // Each format is tried on each cell, so a column's guess is made once, and only if it is needed.
+    let guesses = vec![OnceCell::new(); table.titles.len()];
+    let guess = |column: usize| -> &Guess {
+        guesses[column].get_or_init(|| match &options.date_format {
+            Some(format) => Guess::One(format.clone()),
+            None if table.rows.is_empty() => Guess::One(DateFormat::YearMonthDay),
+            None => date_guess::guess(table.cells(column), options.latest),
+        })
     };
+    let found = |column: usize| DateColumn { column, guess: guess(column).clone() };
     if let Some(name) = &options.date_column {
         let column = table.named("--date-column", name)?;
-        return Ok(Some(DateColumn { column, guess: guess(column) }));
+        return Ok(Some(found(column)));
     }
     let reads = |column: usize| match &options.date_format {
         Some(format) => table.rows.is_empty() || table.cells(column).any(|cell| format.read(cell).is_some()),
-        None => guess(column) != Guess::None,
+        None => *guess(column) != Guess::None,
     };
     if let Some(format) = &options.date_format
-        && let Some(&column) = table.ranked(Role::Date).first()
+        && let Some(column) = titled_date(table)
         && !(0..table.titles.len()).any(reads)
         && let Some(cell) = table.cells(column).next()
     {
@@ -206,7 +212,7 @@ pub(super) fn date(
     let mut titled: Vec<(bool, usize)> = titled.map(|column| (is_epoch(column), column)).collect();
     titled.sort_by_key(|(is_epoch, _)| *is_epoch);
     if let Some(&(_, column)) = titled.first() {
-        return Ok(Some(DateColumn { column, guess: guess(column) }));
+        return Ok(Some(found(column)));
     }
     let untitled = (0..table.titles.len()).filter(|&column| {
         let is_untitled = table.titles[column].is_empty();
@@ -221,12 +227,12 @@ pub(super) fn date(
             ) | Guess::Several(_)
                 | Guess::Mixed(..)
         );
-        Some(column) != symbol && (is_plain || (is_untitled && guess(column) != Guess::None)) && reads(column)
+        Some(column) != symbol && (is_plain || (is_untitled && *guess(column) != Guess::None)) && reads(column)
     });
     let untitled: Vec<usize> = untitled.collect();
     match untitled.as_slice() {
         [] => Ok(None),
-        [column] => Ok(Some(DateColumn { column: *column, guess: guess(*column) })),
+        [column] => Ok(Some(found(*column))),
         several => Err(Question::new(
             format!(
                 "several columns have dates ({})",
@@ -292,7 +298,7 @@ pub(super) fn prices(
 ) -> (BTreeMap<Role, usize>, Vec<String>) {
     let mut roles = BTreeMap::new();
     let mut warnings = Vec::new();
-    for role in [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask] {
+    for role in Role::NUMBERS {
         let ranked = table.ranked(role).into_iter().filter(|column| !taken.contains(column));
         let (numeric, others): (Vec<usize>, Vec<usize>) = ranked.partition(|&column| {
             table.is_numeric(column) || table.cells(column).all(is_missing) || options.numeric.contains(role.field())

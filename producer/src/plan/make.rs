@@ -8,7 +8,7 @@ use super::date_format::DateFormat;
 use super::date_guess::Guess;
 use super::dialect::{Dialect, Given, Header};
 use super::headerless;
-use super::moment::{Moment, Zone};
+use super::moment::Zone;
 use super::number_format::{DecimalSign, Evidence, NumberFormat, is_missing};
 use super::options::PlanOptions;
 use super::question::{Question, Questions};
@@ -283,11 +283,7 @@ impl Maker<'_> {
         dates: &Dates,
         file_name: Option<&str>,
     ) -> Roles {
-        let mut taken: Vec<usize> = symbol.into_iter().collect();
-        match dates {
-            Dates::Column(column, _) | Dates::Given(_, column, _) => taken.push(*column),
-            Dates::WithTime(date, _, time, _) => taken.extend([*date, *time]),
-        }
+        let taken: Vec<usize> = symbol.into_iter().chain(dates.columns()).collect();
         let (prices, warnings) = columns::prices(table, &taken, symbol, self.options);
         let mut groups = match &dialect.header {
             Header::TitlesAndSymbols { symbols, .. } => columns::by_symbol(
@@ -411,11 +407,7 @@ impl Maker<'_> {
         let priced = roles.prices.values().chain(roles.groups.iter().flat_map(|(_, roles)| roles.values()));
         let priced: Vec<usize> = priced.copied().collect();
         for column in 0..table.titles.len() {
-            let is_dated = match dates {
-                Dates::Column(date, _) | Dates::Given(_, date, _) => column == *date,
-                Dates::WithTime(date, _, time, _) => column == *date || column == *time,
-            };
-            if is_dated || Some(column) == roles.symbol {
+            if dates.columns().any(|dated| dated == column) || Some(column) == roles.symbol {
                 continue;
             }
             let mut own = Evidence::default();
@@ -536,9 +528,8 @@ impl Maker<'_> {
     }
 
     fn zone_of_title(&mut self, table: Table<'_>, dates: &Dates) -> Zone {
-        let column = match dates {
-            Dates::Column(column, _) | Dates::WithTime(_, _, column, _) | Dates::Given(_, column, _) => *column,
-        };
+        // The zone belongs to the time, which is in the last of these columns.
+        let column = dates.columns().next_back().unwrap_or(0);
         let title = table.titles.get(column).map_or("", String::as_str);
         let key = titles::key(title);
         // `GMT+2 time` is not GMT.
@@ -651,7 +642,7 @@ impl Maker<'_> {
         }
         let series = columns.iter().position(|column| column.name == "series");
         let spot = |row: &SampledRow| {
-            let moment = read_moment(row, dates)?;
+            let moment = dates.read(|column| row.cell(column)).ok()?;
             let mut symbol = roles.symbol.map_or(String::new(), |column| row.cell(column).to_owned());
             for column in key.iter().copied().chain(series) {
                 symbol.push('/');
@@ -676,22 +667,6 @@ impl Maker<'_> {
         };
         self.reason("bar", bar.to_string(), because);
         bar
-    }
-}
-
-/// Reads the date and the time of a row. Returns `None` if the row has none in the planned format.
-pub(crate) fn read_moment(row: &SampledRow, dates: &Dates) -> Option<Moment> {
-    let clock = |column: usize, format: TimeFormat| format.read(row.cell(column));
-    match dates {
-        Dates::Column(column, format) => format.read(row.cell(*column)),
-        Dates::WithTime(column, format, time, time_format) => {
-            let (time, offset) = clock(*time, *time_format)?;
-            Some(Moment { time: Some(time), offset, ..format.read(row.cell(*column))? })
-        }
-        Dates::Given(date, time, format) => {
-            let (time, offset) = clock(*time, *format)?;
-            Some(Moment { date: *date, time: Some(time), offset })
-        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod bar;
 mod columns;
 pub mod date_format;
 pub(crate) mod date_guess;
+mod dates;
 pub(crate) mod dialect;
 mod headerless;
 pub(crate) mod make;
@@ -28,10 +29,11 @@ pub mod titles;
 mod words;
 
 pub use self::columns::TimeFormat;
+pub use self::dates::Dates;
+pub(crate) use self::dates::UnreadableCell;
 pub use self::question::Questions;
 
 use self::bar::Bar;
-use self::date_format::DateFormat;
 use self::moment::Zone;
 use self::number_format::NumberFormat;
 use crate::csv::delimiter::Delimiter;
@@ -118,17 +120,6 @@ pub struct RecordPlan {
     pub columns: Vec<usize>,
     /// Columns of which at least one must have a value, so that a row is a record of this symbol.
     pub needs: Vec<usize>,
-}
-
-/// Where the date of a row is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Dates {
-    /// In one column, perhaps with the time of day.
-    Column(usize, DateFormat),
-    /// In one column, and the time of day in a second.
-    WithTime(usize, DateFormat, usize, TimeFormat),
-    /// Every row has this date; the time of day is in a column.
-    Given(jiff::civil::Date, usize, TimeFormat),
 }
 
 /// A choice and its reason.

@@ -89,13 +89,11 @@ pub enum PlanOptionsError {
     #[error("--columns: {0}")]
     Columns(String),
     /// A column cannot be a number column.
-    #[error("{option}: `{name}` is always {kind}; leave it out")]
-    Kind {
+    #[error("{option}: `{name}` is always a string; leave it out")]
+    AlwaysText {
         option: &'static str,
         /// The column.
         name: String,
-        /// Kind that the column always has.
-        kind: &'static str,
     },
 }
 
@@ -215,7 +213,7 @@ fn fields(option: &'static str, titles: &[String]) -> Result<BTreeSet<String>, P
         .iter()
         .map(|title| match snake_case(title) {
             name if name == "symbol" || name == "trade_date" || name.is_empty() => {
-                Err(PlanOptionsError::Kind { option, name: title.clone(), kind: "a string" })
+                Err(PlanOptionsError::AlwaysText { option, name: title.clone() })
             }
             name => Ok(name),
         })

@@ -76,9 +76,7 @@ impl ReadingPlan {
 
     /// Returns title and name of the price fields, once each.
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let roles =
-            [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask];
-        roles.into_iter().filter_map(|role| {
+        Role::NUMBERS.into_iter().filter_map(|role| {
             let column = self.columns.iter().find(|column| column.name == role.field())?;
             Some((column.title.as_str(), column.name.as_str()))
         })

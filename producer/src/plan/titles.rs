@@ -33,6 +33,10 @@ pub enum Role {
 }
 
 impl Role {
+    /// Roles whose cells are numbers.
+    pub(crate) const NUMBERS: [Role; 8] =
+        [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask];
+
     /// Returns the name of the role's field.
     pub(crate) fn field(self) -> &'static str {
         match self {
@@ -60,9 +64,7 @@ impl fmt::Display for Role {
 
 /// Returns `true` for the name of a field that holds prices or volume.
 pub(crate) fn is_price_field(name: &str) -> bool {
-    [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose, Role::Volume, Role::Bid, Role::Ask]
-        .iter()
-        .any(|role| role.field() == name)
+    Role::NUMBERS.iter().any(|role| role.field() == name)
 }
 
 /// Titles of a role, without case, blanks and punctuation; the earlier, the stronger.
