@@ -36,7 +36,7 @@ pub fn run(
     let started = Instant::now();
     let plans = preflight::check_plans(feed, progress, &shutdown)?;
     preflight::set_expected_bytes(feed, progress);
-    let output = Output::open(feed, target, progress, &shutdown)?;
+    let output = Output::open(feed, &plans, target, progress, &shutdown)?;
     // This check comes last, because it removes the rejects files of an earlier run.
     let rejects = preflight::prepare_rejects(feed)?;
     let mut feeder = Feeder::new(feed, plans, progress, shutdown, output, rejects);

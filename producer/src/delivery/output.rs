@@ -13,6 +13,7 @@ use super::sender::KafkaSender;
 use crate::feed::Feed;
 use crate::feed::input::Input;
 use crate::feed::record_buffer::Record;
+use crate::plan::ReadingPlan;
 use crate::report::progress::Progress;
 use crate::report::summary::Delivered;
 use crate::resume::RowStatus;
@@ -61,6 +62,7 @@ impl<'a> Output<'a> {
     /// Opens the target: connects to Kafka and, if the feed is resumed, finds the rows that the topic already contains.
     pub(crate) fn open(
         feed: &Feed,
+        plans: &[Option<ReadingPlan>],
         target: &'a Target,
         progress: &'a Arc<Progress>,
         shutdown: &CancellationToken,
@@ -70,7 +72,7 @@ impl<'a> Output<'a> {
                 let inputs = feed.inputs().iter().map(Input::name).collect();
                 let mut sender = KafkaSender::connect(settings, topic, inputs, progress, shutdown)?;
                 if let Some(wait) = feed.resume() {
-                    sender.resume(feed, wait, progress, shutdown)?;
+                    sender.resume(feed, plans, wait, progress, shutdown)?;
                 }
                 Self::Kafka(sender)
             }

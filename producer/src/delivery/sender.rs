@@ -17,9 +17,11 @@ use super::error::{DeliveryError, OutputError};
 use super::tracker::DeliveryTracker;
 use crate::feed::Feed;
 use crate::feed::record_buffer::Record;
+use crate::plan::ReadingPlan;
 use crate::report::progress::Progress;
 use crate::report::summary::Delivered;
-use crate::resume::{ResumedFeed, RowStatus};
+use crate::resume::error::ResumeError;
+use crate::resume::{Fingerprint, ResumedFeed, RowStatus};
 
 /// Maximum time to wait for confirmations after a shutdown.
 const SHUTDOWN_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,6 +57,7 @@ impl<'a> KafkaSender<'a> {
     pub(crate) fn resume(
         &mut self,
         feed: &Feed,
+        plans: &[Option<ReadingPlan>],
         wait: Duration,
         progress: &Progress,
         shutdown: &CancellationToken,
@@ -64,7 +67,9 @@ impl<'a> KafkaSender<'a> {
             return Ok(());
         }
         let partitions = self.partitions()?;
-        let resumed = ResumedFeed::find(feed, wait, self.settings, self.topic, partitions, progress, shutdown)?;
+        let fingerprint = Fingerprint::new(feed, plans, partitions).map_err(ResumeError::from)?;
+        let inputs = feed.inputs();
+        let resumed = ResumedFeed::find(fingerprint, inputs, wait, self.settings, self.topic, progress, shutdown)?;
         self.resumed = Some(resumed);
         Ok(())
     }

@@ -7,16 +7,14 @@
 
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use rdkafka::message::{BorrowedHeaders, Headers};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 use crate::feed::input::Input;
-use crate::feed::source::Source;
+use crate::plan::ReadingPlan;
 
 /// Header that identifies the feed of a record: `<path>-<content>-<arguments>-<partitions>`, the first three in
 /// hexadecimal.
@@ -38,7 +36,7 @@ pub(super) struct FeedId {
 
 /// Identity of a feed and of its inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fingerprint {
+pub(crate) struct Fingerprint {
     pub(super) feed: FeedId,
     /// Hashes of the inputs' paths.
     pub(super) paths: Vec<u32>,
@@ -93,9 +91,11 @@ pub(super) struct FeedHeaders {
 }
 
 impl Fingerprint {
-    /// Computes the fingerprint of a feed whose inputs have the hash `content`, in a topic with `partitions`
-    /// partitions.
-    pub(super) fn new(feed: &Feed, content: u64, partitions: u32) -> Self {
+    /// Computes the fingerprint of a feed, whose inputs are read by `plans`, in a topic with `partitions` partitions.
+    ///
+    /// # Errors
+    /// [`ContentError`] if an input cannot be read, or can be read only once.
+    pub(crate) fn new(feed: &Feed, plans: &[Option<ReadingPlan>], partitions: u32) -> Result<Self, ContentError> {
         let path = |input: &Input| {
             let path = match input {
                 Input::File(path) | Input::Followed(path) => path.canonicalize().unwrap_or_else(|_| path.clone()),
@@ -103,19 +103,15 @@ impl Fingerprint {
             };
             first_half(first_bytes(Sha256::digest(path.as_os_str().as_encoded_bytes()).as_slice()))
         };
-        // An input that cannot be opened stops the feed before its first record.
-        let plan = |input: &Input| {
-            let source = Source::open(input, feed.options(), &Arc::default(), &CancellationToken::new());
-            source.map(|source| source.plan().to_string()).unwrap_or_default()
-        };
-        let plans: Vec<String> = feed.inputs().iter().map(plan).collect();
+        let plans: Vec<String> =
+            plans.iter().map(|plan| plan.as_ref().map_or_else(String::new, ToString::to_string)).collect();
         let mut arguments = format!("{:?}", (env!("CARGO_PKG_VERSION"), feed.order(), feed.repeat(), plans));
         if let Some(simulation) = feed.simulation() {
             arguments.push_str(&format!("{simulation:?}"));
         }
         let arguments = first_half(first_bytes(Sha256::digest(arguments).as_slice()));
-        let feed_id = FeedId { content, arguments, partitions };
-        Self { feed: feed_id, paths: feed.inputs().iter().map(path).collect() }
+        let feed_id = FeedId { content: content_hash(feed.inputs())?, arguments, partitions };
+        Ok(Self { feed: feed_id, paths: feed.inputs().iter().map(path).collect() })
     }
 
     /// Returns the value of [`FEED_HEADER`] for the records of each input.
@@ -168,7 +164,7 @@ impl FeedHeaders {
 ///
 /// # Errors
 /// [`ContentError`] if an input cannot be read, or is standard input.
-pub(super) fn content_hash(inputs: &[Input]) -> Result<u64, ContentError> {
+fn content_hash(inputs: &[Input]) -> Result<u64, ContentError> {
     let mut all = Sha256::new();
     for input in inputs {
         let digest = match input {
@@ -207,12 +203,22 @@ mod tests {
     use super::*;
     use crate::cli::args::{FeedArgs, OrderArg, Repeat};
     use crate::cli::simulate::Simulate;
+    use crate::feed::source::Source;
     use proptest::prelude::*;
+    use std::sync::Arc;
     use std::time::Duration;
+    use tokio_util::sync::CancellationToken;
+
+    /// Returns the fingerprint with the plans that can be made.
+    fn fingerprint(feed: &Feed, partitions: u32) -> Fingerprint {
+        let open = |input| Source::open(input, feed.options(), &Arc::default(), &CancellationToken::new());
+        let plans: Vec<_> = feed.inputs().iter().map(|input| open(input).ok().map(Source::into_plan)).collect();
+        Fingerprint::new(feed, &plans, partitions).expect("readable")
+    }
 
     fn id(args: &FeedArgs, partitions: u32) -> Fingerprint {
         let feed = Feed::try_from(args.clone()).expect("a feed");
-        Fingerprint::new(&feed, content_hash(feed.inputs()).expect("readable"), partitions)
+        fingerprint(&feed, partitions)
     }
 
     /// Returns the headers of the first row, once for each of the feed's inputs.
@@ -278,7 +284,7 @@ mod tests {
         let of = |inputs: &[&Input]| {
             let inputs: Vec<Input> = inputs.iter().map(|&input| input.clone()).collect();
             let feed = Feed::new(FeedArgs::default(), inputs).expect("a feed");
-            Fingerprint::new(&feed, content_hash(feed.inputs()).expect("memory"), 3)
+            fingerprint(&feed, 3)
         };
         let relations = |now: &[&Input], then: &[&Input]| -> Vec<_> {
             let now = of(now);

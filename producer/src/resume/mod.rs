@@ -30,11 +30,11 @@ use rdkafka::message::{Header, OwnedHeaders};
 use tokio_util::sync::CancellationToken;
 
 use self::error::ResumeError;
-use self::fingerprint::{FEED_HEADER, Fingerprint, Mismatch, ROW_HEADER, Relation};
+pub(crate) use self::fingerprint::Fingerprint;
+use self::fingerprint::{FEED_HEADER, Mismatch, ROW_HEADER, Relation};
 use self::high_water_marks::{DuplicateDetector, OffsetRange, Search};
 use self::partitioner::partition_of;
 use self::topic_reader::TopicReader;
-use crate::feed::Feed;
 use crate::feed::input::Input;
 use crate::report::progress::Progress;
 use crate::report::summary::Delivered;
@@ -81,19 +81,17 @@ struct Found {
 }
 
 impl<'a> ResumedFeed<'a> {
-    /// Finds the last rows of the feed in a topic with `partitions` partitions. Blocks until no new row has arrived for
+    /// Finds the last rows of the feed with this fingerprint in its topic. Blocks until no new row has arrived for
     /// `wait`, or `shutdown` is cancelled.
     pub(crate) fn find(
-        feed: &Feed,
+        fingerprint: Fingerprint,
+        inputs: &[Input],
         wait: Duration,
         settings: &'a Settings,
         topic: &'a Topic,
-        partitions: u32,
         progress: &Progress,
         shutdown: &CancellationToken,
     ) -> Result<Self, ResumeError> {
-        let content = fingerprint::content_hash(feed.inputs())?;
-        let fingerprint = Fingerprint::new(feed, content, partitions);
         progress.notice(format!(
             "--resume: reading topic `{topic}` backwards, then waiting {} s for records that an earlier run had in flight",
             wait.as_secs()
@@ -101,9 +99,9 @@ impl<'a> ResumedFeed<'a> {
         let search = TopicSearch {
             fingerprint: &fingerprint,
             reader: &TopicReader::new(settings, topic)?,
-            inputs: feed.inputs(),
+            inputs,
             topic,
-            partitions,
+            partitions: fingerprint.feed.partitions,
             wait,
         };
         let found = search.run(shutdown)?;
