@@ -1,15 +1,22 @@
-//! The memory of the engine: one limit for all sorts, groups and joins of a query.
+//! The memory of the engine: one limit for all sorts, groups and joins of a session.
 //!
-//! The engine's own pools do not fit the views, which chain sorts: each keeps its rows while the next one fills. With
-//! `GreedyMemoryPool` the first sorts take everything, and the next one fails, since it has nothing that it could write to
-//! a file. `FairSpillPool` divides the memory among all operators that are registered, most of which hold nothing, so that
-//! with several threads no share holds a batch.
+//! The engine's own pools do not fit the views, which chain sorts: each sort keeps its rows while the next one fills.
+//! With `GreedyMemoryPool`, the first sorts take all the memory, and the next one fails, because it has no rows yet
+//! that it could write to a file. `FairSpillPool` divides the memory among all registered operators, most of which use
+//! none, so with several threads a share is too small for a batch.
 //!
 //! ```text
-//! reservation      0 ──────── FLOOR ─────────────── limit / SHARES
-//!                  always granted   granted if the   refused: the operator
-//!                                   limit allows     writes to a file
+//! held by one operator        0 ──── FLOOR ──── limit / 6
+//!                             granted  granted if the   refused: the operator
+//!                                      limits allow     writes to a file
+//!
+//! held by all operators       0 ──────────────── 2/3 limit ──── limit
+//!                             granted            merges, joins  refused
 //! ```
+//!
+//! An operator that must write its rows to a file merges them first, and this merge holds their keys, one for each row
+//! in memory. The last third of the limit is for these merges: without it, a sort that was refused memory could not
+//! release any.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,14 +24,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 
-/// Bytes that each operator gets even beyond the limit. A sort reserves 10 MB to merge its files, and a batch of wide rows
-/// takes some megabytes.
+/// Number of bytes that each operator may hold even beyond the limit. A sort reserves 10 MB to merge its files, and a
+/// batch of wide rows takes several megabytes.
 const FLOOR: usize = 12_000_000;
 
-/// Part of the limit that one operator that can write to files may hold: one quarter.
-const SHARES: usize = 4;
+/// Divisor of the limit: an operator that can write to files may hold up to a sixth of the limit.
+const SHARES: usize = 6;
 
-/// Memory with a limit.
+/// A memory pool with a limit, in bytes.
 #[derive(Debug)]
 pub(crate) struct BoundedPool {
     limit: usize,
@@ -36,11 +43,15 @@ impl BoundedPool {
         BoundedPool { limit, used: AtomicUsize::new(0) }
     }
 
-    /// Returns `true` if an operator that would hold `size` bytes, `additional` of them new, may.
+    /// Returns `true` if an operator may hold `size` bytes in total, of which `additional` are newly reserved.
     fn allows(&self, size: usize, additional: usize, can_spill: bool) -> bool {
-        let is_small = size <= FLOOR;
-        let is_fair = !can_spill || size <= self.limit / SHARES;
-        is_small || is_fair && self.used.load(Ordering::Relaxed).saturating_add(additional) <= self.limit
+        let used = self.used.load(Ordering::Relaxed).saturating_add(additional);
+        let fits = if can_spill {
+            size <= self.limit / SHARES && used <= self.limit / 3 * 2
+        } else {
+            used <= self.limit
+        };
+        size <= FLOOR || fits
     }
 }
 
@@ -102,7 +113,25 @@ mod tests {
         let join = MemoryConsumer::new("join").register(&pool);
         join.try_grow(LIMIT - LIMIT / SHARES).unwrap();
         let error = join.try_grow(1).unwrap_err().to_string();
-        assert!(error.contains("join needs 75000001 bytes, 100000000 of 100000000 bytes used"), "{error}");
+        assert!(error.contains("join needs 83333335 bytes, 100000000 of 100000000 bytes used"), "{error}");
+    }
+
+    #[test]
+    fn merges_fit_beside_sorts_that_took_all_they_may() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(BoundedPool::new(LIMIT));
+        let mut sorts = Vec::new();
+        loop {
+            let sort = MemoryConsumer::new("sort").with_can_spill(true).register(&pool);
+            if sort.try_grow(LIMIT / SHARES).is_err() {
+                break;
+            }
+            sorts.push(sort);
+        }
+        assert_eq!(sorts.len(), 4);
+        let merges: Vec<_> = sorts.iter().map(|_| MemoryConsumer::new("merge").register(&pool)).collect();
+        for (sort, merge) in sorts.iter().zip(&merges) {
+            merge.try_grow(sort.size() / 2).unwrap();
+        }
     }
 
     #[test]
