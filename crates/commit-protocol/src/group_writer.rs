@@ -32,7 +32,7 @@ pub(super) struct GroupWriter {
     /// First offsets of the objects that are being read.
     reading: BTreeSet<i64>,
     listing: bool,
-    /// Range of `records` in the object that is being put; empty if none is.
+    /// Range of `records` in the object that is being put; empty if no object is being put.
     putting: Range<usize>,
     /// Highest offset in the objects that have been read, if any.
     pub(super) high_watermark: Option<i64>,
@@ -97,7 +97,8 @@ impl GroupWriter {
     }
 
     /// Marks the records that an object contains as stored. `lines` are the object's offsets and lines. Puts the next
-    /// object once all objects have been read.
+    /// object once all objects have been read. Fails if the object does not begin with the offset `first`, or contains
+    /// a different record with the same offset.
     pub(super) fn on_object_read(
         &mut self,
         first: i64,
@@ -129,8 +130,8 @@ impl GroupWriter {
         self.put_next(records, ledger, span)
     }
 
-    /// Handles a conditional put that failed: requests the object that exists under the key. Nothing else is put until the
-    /// object has been read.
+    /// Handles a conditional put that failed: requests the object that exists under the key. Nothing else is put until
+    /// the object has been read.
     pub(super) fn on_key_exists(&mut self, first: i64) -> Vec<Request> {
         self.putting = 0..0;
         self.reading.insert(first);

@@ -7,8 +7,8 @@ use std::ops::Range;
 /// protocol only uses whether a gap exists and where the last one ends.
 const MAX_GAPS: usize = 100;
 
-/// Record of how far a partition is stored. `next` and the high watermarks only grow, so ledgers merge to the same
-/// result in any order.
+/// The stored state of a partition: how far its records have been stored. `next` and the high watermarks only grow, so
+/// ledgers merge to the same result in any order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ledger {
     /// Every offset below this one is stored or in a gap.

@@ -115,7 +115,7 @@ pub enum CommitError {
     },
 }
 
-/// State machine that stores the records of one partition in one batch.
+/// State machine that stores one batch's records of one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommitProtocol<'a> {
     records: Vec<Record<'a>>,

@@ -26,7 +26,7 @@ pub struct Watermarks {
     pub high: i64,
 }
 
-/// Watermarks of all partitions, and the leaders' response time.
+/// Watermarks of several partitions of a topic, and the leaders' response time.
 #[derive(Debug, Default)]
 pub struct TopicWatermarks {
     /// Watermarks by partition number, from 0.
@@ -39,7 +39,8 @@ pub struct TopicWatermarks {
 /// `shutdown` is cancelled first.
 ///
 /// # Errors
-/// librdkafka's error if a leader rejects the request permanently, or its requests keep failing for 30 seconds.
+/// librdkafka's error if a leader rejects the request permanently, or if requests to a leader keep failing for 30
+/// seconds.
 pub fn topic_watermarks<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -68,7 +69,7 @@ pub fn topic_watermarks<C: ConsumerContext>(
     Ok(Some(watermarks))
 }
 
-/// Returns the number and the last offset of each partition that contains records.
+/// Returns the partition number and the last offset of each partition that contains records.
 ///
 /// # Errors
 /// librdkafka's error if a request fails or takes longer than 5 seconds.

@@ -1,11 +1,13 @@
 //! Audits a lake: reads each topic's ledgers first, then its objects, then the broker. Because of this order, every
-//! object that a ledger counts as stored existed before the objects were listed. If it is not listed, it was lost.
+//! object that a ledger counts as stored existed before the objects were listed. If such an object is not listed, it
+//! was lost, or `drop` has moved its generation since. Generations that `drop` is moving are therefore left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use commit_protocol::Ledger;
 use futures::{StreamExt, TryStreamExt, stream};
+use lake_format::field_names::FieldNames;
 use lake_format::keys::{self, KeyLayout};
 use lake_format::ledger;
 use lake_store::{Area, Lake, StoreError};
@@ -13,12 +15,13 @@ use rdkafka::ClientConfig;
 use tokio::task::block_in_place;
 
 use crate::broker::{Broker, BrokerError};
+use crate::drop::unfinished;
 use crate::finding::{Finding, Findings, PartitionKey};
 use crate::finding_kind::FindingKind;
 use crate::gap_classifier::Delivery;
 use crate::gaps::{self, Gap};
 use crate::object_text::{MAX_OBJECT_BYTES, text};
-use crate::objects::{MAX_PASS_OBJECTS, Object, Pass};
+use crate::objects::{Generations, MAX_PASS_OBJECTS, Object, Pass};
 use crate::partition::{LedgerRead, LostLedger, Partition};
 use crate::report::Report;
 use crate::row::{Row, Watermarks};
@@ -81,8 +84,10 @@ async fn audit_in_passes(
     let broker = client.map(Broker::new).transpose()?;
     let mut auditor =
         Auditor { lake, scope, broker, pass_objects, report: Report::default(), lost_ledgers: Vec::new() };
+    let mut moving = auditor.moving().await?;
     for topic in auditor.topics().await? {
-        auditor.audit_topic(&topic).await?;
+        let except = moving.remove(&topic).unwrap_or_default();
+        auditor.audit_topic(&topic, Generations { only: scope.generation, except }).await?;
     }
     auditor.report.rows.sort_by(|a, b| a.partition.cmp(&b.partition));
     Ok(Audit { report: auditor.report, lost_ledgers: auditor.lost_ledgers })
@@ -101,10 +106,11 @@ struct Auditor<'a> {
 /// A topic, before its objects are read.
 struct Topic<'a> {
     name: &'a str,
+    generations: Generations,
     /// Ledgers by generation and partition.
     ledgers: BTreeMap<(u32, i32), LedgerRead>,
-    /// The newest generation, which is the one that the broker has, and the broker's partitions; `None` if the topic
-    /// is not compared with a broker.
+    /// The newest generation, which is that of the broker's topic, and the partitions that the topic has on the broker;
+    /// `None` if the topic is not compared with a broker.
     broker: Option<(u32, Vec<i32>)>,
 }
 
@@ -120,15 +126,31 @@ impl Auditor<'_> {
         Ok(topics)
     }
 
-    async fn audit_topic(&mut self, name: &str) -> Result<(), AuditError> {
-        let (ledgers, mut newest) = self.read_ledgers(name).await?;
-        let mut topic = Topic { name, ledgers, broker: None };
+    /// Returns the generations that are partly in the trash, by topic, and adds a finding for each one in scope.
+    async fn moving(&mut self) -> Result<BTreeMap<String, BTreeSet<u32>>, AuditError> {
+        let all = unfinished(self.lake).await?;
+        for (topic, generations) in &all {
+            for (generation, state) in generations {
+                let is_in_scope = self.scope.topic.as_ref().is_none_or(|only| only == topic)
+                    && self.scope.generation.is_none_or(|only| only == *generation);
+                if is_in_scope {
+                    let text = format!("{topic}, generation {generation}: {state}");
+                    self.report.findings.add(Finding::global(FindingKind::UnfinishedDrop, text));
+                }
+            }
+        }
+        Ok(all.into_iter().map(|(topic, generations)| (topic, generations.into_keys().collect())).collect())
+    }
+
+    async fn audit_topic(&mut self, name: &str, generations: Generations) -> Result<(), AuditError> {
+        let (ledgers, mut newest) = self.read_ledgers(name, &generations).await?;
+        let mut topic = Topic { name, generations, ledgers, broker: None };
         let mut partition: Option<Partition> = None;
         let mut seen = BTreeSet::new();
         let mut after = None;
         loop {
             let is_first = after.is_none();
-            let pass = self.list_pass(name, after.take(), is_first).await?;
+            let pass = self.list_pass(&topic, after.take(), is_first).await?;
             if is_first {
                 newest = newest.max(pass.greatest).max(self.scope.generation);
                 topic.broker = self.broker_partitions(name, newest.unwrap_or(0))?;
@@ -184,19 +206,19 @@ impl Auditor<'_> {
     async fn read_ledgers(
         &mut self,
         topic: &str,
+        generations: &Generations,
     ) -> Result<(BTreeMap<(u32, i32), LedgerRead>, Option<u32>), AuditError> {
         let mut keys = Vec::new();
         let mut greatest = None;
         let prefix = &self.lake.prefix;
         let findings = &mut self.report.findings;
-        let generation = self.scope.generation;
         let visit = |key: &str, _| {
             let number = key.rsplit('/').next().and_then(keys::parse_ledger_name);
             match number.filter(|number| ledger_key(prefix, topic, *number) == key) {
                 None => findings.add(foreign(key)),
                 Some(number) => {
                     greatest = greatest.max(Some(number.0));
-                    if generation.is_none_or(|only| only == number.0) {
+                    if generations.contains(number.0) {
                         keys.push((number, key.to_owned()));
                     }
                 }
@@ -218,10 +240,15 @@ impl Auditor<'_> {
     }
 
     /// Lists a topic's objects and returns the next ones after `after`. Only the first pass reports foreign objects.
-    async fn list_pass(&mut self, topic: &str, after: Option<Object>, is_first: bool) -> Result<Pass, AuditError> {
-        let mut pass = Pass::new(after, self.pass_objects, self.scope.generation);
+    async fn list_pass(
+        &mut self,
+        topic: &Topic<'_>,
+        after: Option<Object>,
+        is_first: bool,
+    ) -> Result<Pass, AuditError> {
+        let mut pass = Pass::new(after, self.pass_objects, topic.generations.clone());
         for area in Area::BOTH {
-            let folder = format!("{}/{topic}", area.folder());
+            let folder = format!("{}/{}", area.folder(), topic.name);
             let root = format!("{}{folder}/", self.lake.prefix);
             let findings = &mut self.report.findings;
             let visit = |key: &str, size| {
@@ -269,7 +296,10 @@ impl Auditor<'_> {
             }
         }
         self.report.rows.push(row);
-        self.lost_ledgers.extend(lost_ledger);
+        self.lost_ledgers.extend(lost_ledger.map(|lost| {
+            let field_names = topic.field_names(lost.partition.generation);
+            LostLedger { field_names, ..lost }
+        }));
         Ok(())
     }
 
@@ -304,6 +334,14 @@ impl Auditor<'_> {
 }
 
 impl Topic<'_> {
+    /// Returns the rule for field names in the ledgers of a generation, or `None` if no ledger of the generation could
+    /// be read.
+    fn field_names(&self, generation: u32) -> Option<FieldNames> {
+        let ledgers = self.ledgers.iter().filter(|((other, _), _)| *other == generation);
+        let mut layouts = ledgers.filter_map(|(_, read)| Some(&read.ledger()?.layout));
+        layouts.next().map(|layout| keys::parse_ledger_layout(layout).1)
+    }
+
     /// Returns the broker if it has the partition `key`.
     fn broker_of<'b>(&self, key: &PartitionKey, broker: Option<&'b Broker>) -> Option<&'b Broker> {
         let (generation, partitions) = self.broker.as_ref()?;

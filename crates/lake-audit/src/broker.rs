@@ -21,8 +21,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Maximum number of offsets to read through between two gaps, which is faster than a seek. The reader seeks across a
-/// longer distance.
+/// Maximum number of offsets to read through to reach the next gap. Up to this distance, reading is faster than a seek;
+/// the reader seeks across a longer one.
 const MAX_READ_BETWEEN_GAPS: i64 = 10_000;
 
 /// Error while querying the broker.

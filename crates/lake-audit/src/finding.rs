@@ -62,7 +62,7 @@ impl Finding {
         }
     }
 
-    /// Creates a finding that concerns no partition.
+    /// Creates a finding that does not concern a single partition.
     pub(crate) fn global(kind: FindingKind, text: impl Into<String>) -> Self {
         Finding { kind, partition: None, first: None, last: None, keys: Vec::new(), text: text.into() }
     }

@@ -5,15 +5,15 @@ use serde::{Serialize, Serializer};
 /// The kind of a finding, in the order of the report. From [`FindingKind::LedgerBehind`] on, a finding is only a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingKind {
-    /// Offsets between stored offsets that are in no object and that the ledger does not declare as skipped.
+    /// Offsets that are in no object, between two stored offsets, and not declared as skipped by the ledger.
     Missing,
     /// Offsets in no object, below the first stored offset.
     BeforeFirst,
-    /// Offsets in no object that the ledger declares as skipped.
+    /// Offsets that are in no object and declared as skipped by the ledger.
     Declared,
-    /// Offsets in no object, at or past the ledger's `next`.
+    /// Offsets that are in no object, between two stored offsets, and at or past the ledger's `next`.
     Uncommitted,
-    /// Offsets in no object although the ledger says that they are stored.
+    /// Offsets past the last stored offset that the ledger's `next` or high watermarks count as stored.
     LedgerAhead,
     /// A record that is stored twice.
     Duplicate,
@@ -39,9 +39,12 @@ pub enum FindingKind {
     LedgerDamaged,
     /// Objects that were written with different settings than the ledger.
     OtherLayout,
-    /// A ledger whose `next` and high watermarks are below the last stored offset.
+    /// A generation that `drop` has moved to the trash, or back, only in part.
+    UnfinishedDrop,
+    /// A ledger that does not cover the last stored offset: its `next` is not past that offset, and its high watermarks
+    /// are below it.
     LedgerBehind,
-    /// Offsets in no object that the broker does not deliver.
+    /// Offsets that are in no object because the broker does not deliver them.
     NotDelivered,
     /// Offsets below the first stored offset that the broker has removed.
     Unknown,
@@ -140,6 +143,11 @@ impl FindingKind {
                 "other settings",
                 "the sink's settings must match the ledger's layout; to change the settings, let the event source \
                  catch up, then use a new SINK_PREFIX",
+            ),
+            FindingKind::UnfinishedDrop => (
+                "unfinished drop",
+                "the generation is partly in the trash, so it was not audited; if no `tickerlake drop` is running, run \
+                 it again to complete it, or with --restore to bring the generation back",
             ),
             FindingKind::LedgerBehind => (
                 "ledger behind the data",

@@ -25,7 +25,8 @@ pub(crate) enum Delivery {
 }
 
 impl Delivery {
-    /// Returns the final kind of a gap whose kind is `kind` without the broker and whose offsets are in this state.
+    /// Returns the final kind of a gap whose offsets are in this state. `kind` is the gap's kind before the broker is
+    /// taken into account.
     pub(crate) fn refine(self, kind: FindingKind) -> FindingKind {
         match (kind, self) {
             // A ledger's `next` is one past a stored record, so at least that record was lost.

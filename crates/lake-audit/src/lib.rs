@@ -1,5 +1,5 @@
 //! Audits a lake: reads every object and reports what is missing, stored twice or damaged. Also finds individual
-//! records ([`trace`]) and rebuilds lost ledgers ([`repair`]).
+//! records ([`trace`]), rebuilds lost ledgers ([`repair`]), and moves generations to the trash and back ([`mod@drop`]).
 //!
 //! Memory is bounded, however many objects and offsets there are:
 //!
@@ -17,6 +17,7 @@
 
 mod audit;
 mod broker;
+pub mod drop;
 mod finding;
 mod finding_kind;
 mod gap_classifier;

@@ -107,8 +107,8 @@ pub(crate) fn check(topic: &str, object: &Object, text: &[u8], mut record: impl 
         if offset < 0 || offset.saturating_sub(object.first).saturating_abs() >= MAX_OBJECT_SPAN {
             problems.add(FindingKind::TooWide, || {
                 format!(
-                    "line {number} has offset {offset}, which is negative, or at least {MAX_OBJECT_SPAN} offsets away from \
-                     {} in the object's name",
+                    "line {number} has offset {offset}; expected an offset of at least 0 and less than {MAX_OBJECT_SPAN} away \
+                     from {}, the offset in the object's name",
                     object.first
                 )
             });
@@ -156,13 +156,13 @@ fn belongs_in_folder(object: &Object, timestamp: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::Pass;
+    use crate::objects::{Generations, Pass};
 
     const SENT: i64 = 1_764_028_800_123; // 2025-11-25
 
     fn object(key: &str) -> Object {
         let area = if key.starts_with("data") { Area::Data } else { Area::Quarantine };
-        let mut pass = Pass::new(None, 1, None);
+        let mut pass = Pass::new(None, 1, Generations::default());
         assert!(pass.add(area, &format!("{}/q/", area.folder()), key, 1));
         pass.finish().0.pop_first().unwrap()
     }

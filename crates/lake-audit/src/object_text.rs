@@ -43,11 +43,11 @@ mod tests {
     use lake_store::Area;
 
     use super::*;
-    use crate::objects::Pass;
+    use crate::objects::{Generations, Pass};
 
     #[test]
     fn object_over_the_limit_is_not_read() {
-        let mut pass = Pass::new(None, 1, None);
+        let mut pass = Pass::new(None, 1, Generations::default());
         assert!(pass.add(Area::Data, "data/q/", "data/q/dt=2024-10-04/00000-00000000000000000000.json.gz", 1));
         let mut object = pass.finish().0.pop_first().unwrap();
         let bomb = Bytes::from(object.codec.encode(&vec![b' '; MAX_OBJECT_BYTES as usize + 1]).unwrap());

@@ -82,6 +82,12 @@ impl Object {
         (object.key() == key).then_some(object)
     }
 
+    /// Returns the generation of the object with this key, or `None` if the key does not have the sink's format. `root`
+    /// is the topic's prefix, such as `data/quotes/`.
+    pub(crate) fn generation_of(area: Area, root: &str, key: &str) -> Option<u32> {
+        Some(Self::parse(area, root, key, 0, &mut "".into())?.generation)
+    }
+
     fn order(&self) -> (u32, i32, i64, &str, &str) {
         (self.generation, self.partition, self.first, &self.folder, self.codec.extension())
     }
@@ -104,12 +110,27 @@ impl PartialOrd for Object {
     }
 }
 
+/// Selects the generations of a topic to read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Generations {
+    /// The only generation to read, or `None` for all.
+    pub(crate) only: Option<u32>,
+    /// Generations to leave out.
+    pub(crate) except: BTreeSet<u32>,
+}
+
+impl Generations {
+    pub(crate) fn contains(&self, generation: u32) -> bool {
+        self.only.is_none_or(|only| only == generation) && !self.except.contains(&generation)
+    }
+}
+
 /// One pass over the whole listing.
 pub(crate) struct Pass {
     next: BTreeSet<Object>,
     after: Option<Object>,
     capacity: usize,
-    generation: Option<u32>,
+    generations: Generations,
     previous: Arc<str>,
     /// The highest generation in the listing.
     pub(crate) greatest: Option<u32>,
@@ -117,19 +138,17 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// Creates a pass that keeps up to `capacity` objects after `after`. If `generation` is given, objects of other
-    /// generations are skipped.
-    pub(crate) fn new(after: Option<Object>, capacity: usize, generation: Option<u32>) -> Self {
-        Pass { next: BTreeSet::new(), after, capacity, generation, previous: "".into(), greatest: None, is_last: true }
+    /// Creates a pass that keeps up to `capacity` objects after `after`. Skips objects whose generation is not in
+    /// `generations`.
+    pub(crate) fn new(after: Option<Object>, capacity: usize, generations: Generations) -> Self {
+        Pass { next: BTreeSet::new(), after, capacity, generations, previous: "".into(), greatest: None, is_last: true }
     }
 
     /// Adds a key from the listing. Returns `false` if the key does not have the sink's format.
     pub(crate) fn add(&mut self, area: Area, root: &str, key: &str, size: u64) -> bool {
         let Some(object) = Object::parse(area, root, key, size, &mut self.previous) else { return false };
         self.greatest = self.greatest.max(Some(object.generation));
-        if self.generation.is_some_and(|only| only != object.generation)
-            || self.after.as_ref().is_some_and(|after| object <= *after)
-        {
+        if !self.generations.contains(object.generation) || self.after.as_ref().is_some_and(|after| object <= *after) {
             return true;
         }
         self.next.insert(object);
@@ -160,10 +179,14 @@ mod tests {
         "p/data/q/dt=2026-01-03/00000-00000000000000000005.json.gz",
     ];
 
-    fn passes(capacity: usize, generation: Option<u32>) -> (Vec<String>, usize) {
+    fn passes(capacity: usize, only: Option<u32>) -> (Vec<String>, usize) {
+        passes_over(capacity, &Generations { only, except: BTreeSet::new() })
+    }
+
+    fn passes_over(capacity: usize, generations: &Generations) -> (Vec<String>, usize) {
         let (mut keys, mut after, mut count) = (Vec::new(), None, 0);
         loop {
-            let mut pass = Pass::new(after.clone(), capacity, generation);
+            let mut pass = Pass::new(after.clone(), capacity, generations.clone());
             for key in KEYS {
                 assert!(pass.add(Area::Data, "p/data/q/", key, 1), "{key}");
             }
@@ -190,7 +213,7 @@ mod tests {
 
     #[test]
     fn foreign_names_are_rejected() {
-        let mut pass = Pass::new(None, 9, None);
+        let mut pass = Pass::new(None, 9, Generations::default());
         for key in [
             "data/q/dt=2026-01-03/notes.json",
             "data/q/dt=2026-01-03/0-1.json",

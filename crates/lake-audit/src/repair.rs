@@ -24,7 +24,7 @@ pub enum RebuildError {
     /// An object could not be read completely, so not every stored offset is known.
     #[error("{partition}: the stored offsets cannot be determined because {key} is damaged; restore the object first")]
     Unreadable { partition: PartitionKey, key: String },
-    /// The objects were written with different settings of the sink.
+    /// The objects were written with sink settings other than the given ones.
     #[error(
         "{partition}: the sink's settings produce the key pattern {pattern}, which does not match the object {key}; set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD to the function's values"
     )]
@@ -48,16 +48,18 @@ pub enum WriteError {
     Put { key: String, bucket: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
-/// Rebuilds a lost ledger. `settings` must be those of the sink, except for the generation, which is that of `lost`.
+/// Rebuilds a lost ledger. `settings` must match the sink's settings, except for two values that this function sets:
+/// the generation, from `lost`, and the rule for field names, if another partition's ledger shows it.
 ///
 /// # Errors
 /// [`RebuildError`] if an object could not be read completely, or the objects do not match `settings`.
 pub fn rebuild(lost: &LostLedger, settings: &KeyLayout) -> Result<RebuiltLedger, RebuildError> {
-    let LostLedger { partition, next, gaps, patterns, unreadable } = lost;
+    let LostLedger { partition, next, gaps, patterns, field_names, unreadable } = lost;
     if let Some(key) = unreadable {
         return Err(RebuildError::Unreadable { partition: partition.clone(), key: key.clone() });
     }
-    let layout = KeyLayout { generation: partition.generation, ..settings.clone() };
+    let field_names = field_names.unwrap_or(settings.field_names);
+    let layout = KeyLayout { generation: partition.generation, field_names, ..settings.clone() };
     let pattern = layout.pattern();
     let extension = pattern.rsplit('/').next();
     for (of_objects, key) in patterns {
@@ -67,7 +69,12 @@ pub fn rebuild(lost: &LostLedger, settings: &KeyLayout) -> Result<RebuiltLedger,
     }
     Ok(RebuiltLedger {
         key: layout.ledger_key(&partition.topic, partition.partition),
-        ledger: Ledger { next: *next, high_watermarks: BTreeMap::new(), gaps: gaps.clone(), layout: pattern },
+        ledger: Ledger {
+            next: *next,
+            high_watermarks: BTreeMap::new(),
+            gaps: gaps.clone(),
+            layout: layout.ledger_layout(),
+        },
     })
 }
 
@@ -92,6 +99,7 @@ pub async fn write(client: &Client, bucket: &str, rebuilt: &RebuiltLedger) -> Re
 mod tests {
     use super::*;
     use embedded::s3::Storage;
+    use lake_format::field_names::FieldNames;
     use tempfile::TempDir;
 
     const BUCKET: &str = "lake";
@@ -103,6 +111,7 @@ mod tests {
             next: 100,
             gaps: vec![5..9, 20..30],
             patterns: BTreeMap::from(keys),
+            field_names: None,
             unreadable: None,
         }
     }
@@ -112,6 +121,18 @@ mod tests {
         let rebuilt = rebuild(&lost(), &KeyLayout::default()).unwrap();
         assert_eq!(rebuilt.key, "ledger/q/g2-00003.json");
         assert_eq!(rebuilt.ledger, Ledger { gaps: vec![5..9, 20..30], ..Ledger::starting_at(100, "dt=*/*.json.gz") });
+    }
+
+    #[test]
+    fn other_ledgers_decide_the_rule_for_field_names() {
+        let layout = |lost: &LostLedger, settings| rebuild(lost, &settings).unwrap().ledger.layout;
+        let folded = KeyLayout { field_names: FieldNames::IgnoreCase, ..KeyLayout::default() };
+        let text = folded.ledger_layout();
+        assert_eq!(layout(&lost(), folded.clone()), text);
+        let sibling = LostLedger { field_names: Some(FieldNames::IgnoreCase), ..lost() };
+        assert_eq!(layout(&sibling, KeyLayout::default()), text);
+        let sibling = LostLedger { field_names: Some(FieldNames::Exact), ..lost() };
+        assert_eq!(layout(&sibling, folded), "dt=*/*.json.gz");
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use crate::partition::LostLedger;
 use crate::repair::RebuiltLedger;
 use crate::row::{LedgerSummary, Row};
 
-/// The result of an audit.
+/// The rows and findings of an audit.
 #[derive(Debug, Default)]
 pub struct Report {
     /// One row for each topic, generation and partition, sorted in this order.
@@ -38,7 +38,7 @@ pub struct Total {
     pub last: Option<i64>,
     /// Sum of the partitions' lags; `None` if no partition was compared with a broker.
     pub lag: Option<u64>,
-    /// `true` if nothing is missing, stored twice or damaged.
+    /// `true` if no finding is a fault of the lake.
     pub clean: bool,
 }
 

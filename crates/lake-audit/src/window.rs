@@ -71,7 +71,7 @@ impl Window {
         self.base
     }
 
-    /// Adds a record of the current object. Returns the record that is already stored at its offset, if any.
+    /// Adds a record of the current object. Returns a [`Duplicate`] if a record with the same offset is already stored.
     pub(crate) fn add(&mut self, offset: i64, object: u32, line: &[u8]) -> Option<Duplicate> {
         let line_hash = self.hashes.hash_one(line);
         let slot = self.slot(offset);

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use jiff::civil::Date;
 
 use crate::InvalidRecord;
+use crate::field_names::is_same_name;
 use crate::json::{Field, Kind};
-use crate::record_line::is_same_name;
 
 /// A Hive column type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

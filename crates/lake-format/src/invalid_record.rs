@@ -30,6 +30,14 @@ pub enum InvalidRecord {
     /// of the coordinate.
     #[error("field {0:?} is named like a coordinate of the record")]
     CoordinateName(String),
+    /// Two fields have different names that are equal ignoring case, so a table would keep only one of them.
+    #[error("field {second:?} is named like field {first:?}, ignoring case")]
+    FieldNames {
+        /// Name of the earlier field, truncated.
+        first: String,
+        /// Name of the later field, truncated.
+        second: String,
+    },
     /// The table's column cannot hold the value.
     #[error("column {column}: {found} is not {wanted}")]
     Column {

@@ -1,9 +1,10 @@
-//! Object keys, ledger keys, and the settings that determine these keys.
+//! Object keys, ledger keys, and the settings that determine where a record is stored.
 //!
 //! ```text
 //! [prefix/]data/<topic>/dt=2026-11-21/[hour=07/][by_<field>=<value>/][g<generation>-]00003-00000000000000000041.json.gz
 //! [prefix/]quarantine/<topic>/dt=2026-11-21/[g<generation>-]00003-00000000000000000041.json.gz
 //! [prefix/]ledger/<topic>/[g<generation>-]00003.json
+//! [prefix/]trash/<topic>/g<generation>/[key of a dropped object or ledger, without the prefix]
 //! ```
 //!
 //! An object is named after its partition (at least five digits) and the offset of its first record (twenty digits), so
@@ -20,6 +21,7 @@ use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 
 use crate::InvalidRecord;
 use crate::codec::Codec;
+use crate::field_names::FieldNames;
 use crate::json::{Field, Kind};
 
 /// First part of the keys of valid records, after the configured prefix.
@@ -31,8 +33,15 @@ pub const QUARANTINE: &str = "quarantine";
 /// First part of the keys of ledgers, after the configured prefix.
 pub const LEDGER: &str = "ledger";
 
+/// First part of the keys of dropped objects and ledgers, after the configured prefix.
+pub const TRASH: &str = "trash";
+
 /// Hive's name for the partition of records without a value for the partition field.
 pub const NO_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Separator between the pattern of object keys and the rule for field names in a ledger's layout text. A pattern
+/// cannot be mistaken for a pattern with a rule, because every pattern ends in the extension of a codec.
+const FIELD_NAMES: &str = " field-names=";
 
 /// Maximum length of an escaped partition value in bytes. A record with a longer value is invalid. S3 limits object
 /// keys to 1,024 bytes, so this leaves room for the rest of the key.
@@ -70,7 +79,7 @@ impl FromStr for PartitionBy {
     }
 }
 
-/// The settings that determine object keys.
+/// The settings that determine where a record is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLayout {
     /// Prefix of every key. Either empty or ends in `/`.
@@ -83,6 +92,8 @@ pub struct KeyLayout {
     pub partition_field: Option<String>,
     /// Number of times that the topic was recreated.
     pub generation: u32,
+    /// Determines whether a record is quarantined because its field names are ambiguous.
+    pub field_names: FieldNames,
 }
 
 /// An hour, counted from 1970-01-01T00Z. It is the part of a record's timestamp that determines the object prefix.
@@ -124,7 +135,7 @@ pub enum ObjectPrefix<'a> {
     },
 }
 
-/// The sink's default settings: no prefix, gzip, by day, no partition field, generation 0.
+/// The sink's default settings: no prefix, gzip, by day, no partition field, generation 0, exact field names.
 impl Default for KeyLayout {
     fn default() -> Self {
         KeyLayout {
@@ -133,6 +144,7 @@ impl Default for KeyLayout {
             partition_by: PartitionBy::Day,
             partition_field: None,
             generation: 0,
+            field_names: FieldNames::Exact,
         }
     }
 }
@@ -186,7 +198,7 @@ impl KeyLayout {
         format!("{}{first_offset:020}.{}", self.key_prefix_in(directory, partition), self.codec.extension())
     }
 
-    /// Returns the common prefix of the keys of a partition's objects under an object prefix.
+    /// Returns the prefix that the keys of a partition's objects in `directory` share.
     pub fn key_prefix_in(&self, directory: &str, partition: i32) -> String {
         format!("{directory}{}-", self.partition_name(partition))
     }
@@ -196,8 +208,18 @@ impl KeyLayout {
         format!("{}{LEDGER}/{topic}/{}.json", self.prefix, self.partition_name(partition))
     }
 
-    /// Returns the pattern of object keys, such as `dt=*/hour=*/by_sector=*/*.json.gz`. Ledgers store the pattern,
-    /// because sinks with different patterns would write different sequences of objects.
+    /// Returns the layout text that ledgers store, such as `dt=*/*.json.gz field-names=ignore-case`: the pattern of
+    /// object keys, followed by the rule for field names unless it is `exact`. Sinks with different layout texts would
+    /// write different sequences of objects, so they must not continue each other's ledgers. See
+    /// [`parse_ledger_layout`].
+    pub fn ledger_layout(&self) -> String {
+        match self.field_names {
+            FieldNames::Exact => self.pattern(),
+            rule => format!("{}{FIELD_NAMES}{}", self.pattern(), rule.name()),
+        }
+    }
+
+    /// Returns the pattern of object keys, such as `dt=*/hour=*/by_sector=*/*.json.gz`.
     pub fn pattern(&self) -> String {
         let mut pattern = "dt=*/".to_owned();
         if self.partition_by == PartitionBy::Hour {
@@ -246,7 +268,7 @@ impl KeyLayout {
 }
 
 /// Converts a path to a key prefix, which ends in a slash. Removes leading slashes, because S3 would treat a leading
-/// slash as a folder with an empty name. Returns `None` if the path is empty, contains only slashes or a control
+/// slash as a folder with an empty name. Returns `None` if the path is empty or consists of slashes, contains a control
 /// character, or has a part that is empty, `.` or `..`.
 pub fn parse_prefix(path: &str) -> Option<String> {
     let path = path.trim_matches('/');
@@ -254,6 +276,13 @@ pub fn parse_prefix(path: &str) -> Option<String> {
         && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
         && !path.chars().any(char::is_control);
     is_path.then(|| format!("{path}/"))
+}
+
+/// Separates the pattern of object keys from the rule for field names in a ledger's layout text. Text without a rule
+/// that this version knows is returned whole, as the pattern.
+pub fn parse_ledger_layout(layout: &str) -> (&str, FieldNames) {
+    let known = layout.rsplit_once(FIELD_NAMES).and_then(|(pattern, rule)| Some((pattern, rule.parse().ok()?)));
+    known.unwrap_or((layout, FieldNames::Exact))
 }
 
 /// Parses the file name of an object into generation, partition and first offset. Returns `None` for any other name.
@@ -268,6 +297,18 @@ pub fn parse_name(name: &str) -> Option<(u32, i32, i64)> {
 pub fn parse_ledger_name(name: &str) -> Option<(u32, i32)> {
     let (generation, partition) = parse_generation(name.strip_suffix(".json")?)?;
     Some((generation, partition.parse().ok()?))
+}
+
+/// Formats the folder of a dropped generation, such as `trash/quotes/g2/`. The keys below it are those of a lake: the
+/// prefix of the dropped objects is the lake's prefix followed by this folder.
+pub fn trash_folder(topic: &str, generation: u32) -> String {
+    format!("{TRASH}/{topic}/g{generation}/")
+}
+
+/// Parses the name of a dropped generation's folder, such as `g2`. Returns `None` for any other name.
+pub fn parse_trash_name(name: &str) -> Option<u32> {
+    let generation = name.strip_prefix('g')?.parse().ok()?;
+    (name == format!("g{generation}")).then_some(generation)
 }
 
 fn parse_generation(stem: &str) -> Option<(u32, &str)> {
@@ -334,6 +375,7 @@ mod tests {
             partition_by: PartitionBy::Hour,
             partition_field: Some("Sector".into()),
             generation: 2,
+            field_names: FieldNames::Exact,
         };
         let data = layout.data(Hour::from_timestamp(MOMENT + 7 * 3_600_000).unwrap(), Some("oil/gas 50%".into()));
         assert_eq!(
@@ -351,6 +393,20 @@ mod tests {
     }
 
     #[test]
+    fn ledger_layout_parses_back_into_its_parts() {
+        let exact = KeyLayout { partition_field: Some("a field-names=exact".into()), ..KeyLayout::default() };
+        assert_eq!(exact.ledger_layout(), exact.pattern(), "ledgers of earlier versions have no rule");
+        let folded = KeyLayout { field_names: FieldNames::IgnoreCase, ..KeyLayout::default() };
+        assert_eq!(folded.ledger_layout(), "dt=*/*.json.gz field-names=ignore-case");
+        for layout in [&exact, &folded] {
+            let text = layout.ledger_layout();
+            assert_eq!(parse_ledger_layout(&text), (layout.pattern().as_str(), layout.field_names));
+        }
+        let unknown = "dt=*/*.json.gz field-names=none";
+        assert_eq!(parse_ledger_layout(unknown), (unknown, FieldNames::Exact));
+    }
+
+    #[test]
     fn name_parses_back_into_its_parts() {
         for generation in [0, 7] {
             let layout = KeyLayout { generation, ..KeyLayout::default() };
@@ -363,6 +419,14 @@ mod tests {
         }
         assert_eq!(parse_name("_SUCCESS"), None);
         assert_eq!(parse_name("gx-00001-00000000000000000001.json"), None);
+    }
+
+    #[test]
+    fn trash_folder_parses_back_into_its_generation() {
+        assert_eq!(trash_folder("quotes", 12), "trash/quotes/g12/");
+        for (name, generation) in [("g0", Some(0)), ("g12", Some(12)), ("g01", None), ("g+1", None), ("12", None)] {
+            assert_eq!(parse_trash_name(name), generation, "{name}");
+        }
     }
 
     #[test]

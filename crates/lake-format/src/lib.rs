@@ -6,6 +6,7 @@
 //! - [`ledger`]: the stored form of a ledger.
 //! - [`json`]: validates a record's value without copying it.
 //! - [`columns`]: validates the value's fields against the table.
+//! - [`field_names`]: decides which field names are the same.
 //! - [`InvalidRecord`]: the reason to quarantine a record.
 //! - [`RecordId`]: identifies a record by its topic, partition and offset.
 //! - [`topic`]: the rules for topic names.
@@ -15,6 +16,7 @@
 
 pub mod codec;
 pub mod columns;
+pub mod field_names;
 mod invalid_record;
 pub mod json;
 pub mod keys;

@@ -6,6 +6,7 @@
 //!        |------------------------- LineHead::append -------------------------| `finish` replaces `{` with `,`
 //! ```
 
+use crate::field_names::is_same_name;
 use crate::json::Object;
 use byte_scan::digits;
 
@@ -24,12 +25,6 @@ pub struct Coordinates {
 /// Returns `true` if Athena cannot distinguish a field with this name from a coordinate.
 pub fn is_coordinate(name: &str) -> bool {
     COORDINATES.iter().any(|coordinate| is_same_name(coordinate, name))
-}
-
-/// Returns `true` if two names are the same column to Athena, which lower-cases names, including non-ASCII characters
-/// (the Kelvin sign becomes a `k`).
-pub fn is_same_name(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
 /// Writes the start of each line of a partition: `{` and the coordinates. The caller then appends the record's value
@@ -157,7 +152,6 @@ mod tests {
         for name in ["kafka_offset_", "kafka_topic", "käfka_offset", ""] {
             assert!(!is_coordinate(name), "{name}");
         }
-        assert!(is_same_name("größe", "GRÖßE") && !is_same_name("größe", "grösse"));
     }
 
     #[test]

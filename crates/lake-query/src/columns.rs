@@ -1,8 +1,9 @@
 //! The declared columns of the tables. This is their only definition.
 //!
-//! The sink validates values against [`QUOTE`] (`SINK_COLUMNS`, see [`sink_columns`]), so that every stored value fits its
-//! column. It does not validate [`INTRADAY`]: these columns were declared later, and records that were stored before can
-//! have other values in fields of these names. Columns that are not declared here are inferred (see `infer`).
+//! The sink validates values against [`QUOTE`] (`SINK_COLUMNS`, see [`sink_columns`]), so that every stored value fits
+//! its column. It does not validate [`INTRADAY`]: these columns were declared later, and records that were stored
+//! before can have other values in fields of these names. Columns that are not declared here are inferred (see
+//! `infer`).
 
 use datafusion::arrow::datatypes::DataType;
 use lake_format::columns::ColumnType;
@@ -84,7 +85,8 @@ pub const QUOTE: &[Column] = &[
     column("close_usd", Kind::Double),
 ];
 
-/// The fields of a quote that tell bars and ticks apart. A value that its column cannot hold is null.
+/// Further fields of a quote: those that distinguish bars, ticks and simulated rows, the time zone, the bid and the ask.
+/// A value that does not fit its column is read as null.
 pub const INTRADAY: &[Column] = &[
     column("bar", Kind::String),
     column("zone", Kind::String),
@@ -115,8 +117,8 @@ pub fn quarantine_columns() -> Vec<Column> {
     [topic, COORDINATES, QUARANTINED].concat()
 }
 
-/// Returns the columns that the sink validates, in the format of its `SINK_COLUMNS`. Adding a column changes which records
-/// of an existing lake are quarantined, so a new column belongs to [`INTRADAY`].
+/// Returns the columns that the sink validates, in the format of `SINK_COLUMNS`. Adding one changes which records of an
+/// existing lake are quarantined, so new columns are added to [`INTRADAY`] instead.
 pub fn sink_columns() -> String {
     let columns = QUOTE.iter().map(|c| format!("{}:{}", c.name, c.kind.column_type().name()));
     columns.collect::<Vec<_>>().join(",")

@@ -4,6 +4,7 @@ use datafusion::error::DataFusionError;
 use lake_store::StoreError;
 
 use crate::rows::ObjectError;
+use crate::view::DefinitionError;
 
 /// Reason that a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,14 @@ pub enum SqlError {
     /// An object could not be decoded into rows of its table. Retrying does not help.
     #[error(transparent)]
     Decode(#[from] ObjectError),
+    /// The definition of a view could not be read.
+    #[error(transparent)]
+    View(#[from] DefinitionError),
+    /// The selected topic has records, but a view has the same name.
+    #[error(
+        "the lake has a view {0} and a topic {0} with records; remove the view with `tickerlake view {0} --remove`, or store the records in a topic of another name"
+    )]
+    ViewHidesTopic(String),
     /// The thread that plans a statement could not be started.
     #[error("failed to start a thread that plans the query")]
     Thread(#[source] std::io::Error),

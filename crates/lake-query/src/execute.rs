@@ -14,8 +14,8 @@ use tokio::runtime::Handle;
 use crate::error::SqlError;
 use crate::fold;
 
-/// Stack of the thread that plans a statement, in bytes. The engine plans by recursion, and the saved queries nest views
-/// so deeply that a thread of an unoptimised build, with 2 MB, overflows. Pages that are not used cost nothing.
+/// Stack size, in bytes, of the thread that plans a statement. The engine plans by recursion, and the saved queries
+/// nest views so deeply that an unoptimised build overflows a stack of 2 MB. Unused pages cost nothing.
 const PLANNING_STACK: usize = 64 << 20;
 
 /// Runs one or more statements, separated by `;`, and returns their rows in the order of the statements. A statement
@@ -41,7 +41,7 @@ pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBa
     Ok(rows)
 }
 
-/// A statement that can run.
+/// A planned statement.
 struct Planned {
     plan: Arc<dyn ExecutionPlan>,
     schema: SchemaRef,

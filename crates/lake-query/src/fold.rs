@@ -1,4 +1,4 @@
-//! Matches names of fields and columns ignoring case, as Athena does.
+//! Matches the names of fields and columns without regard to case, as Athena does.
 //!
 //! Columns have lowercase names here. The producer writes `snake_case`, so nearly every line can be decoded as it is; a
 //! scan of its field names, which costs much less than decoding, finds the lines that cannot.
@@ -11,12 +11,12 @@ use serde_json::value::RawValue;
 
 use crate::json::Fields;
 
-/// Returns a field's name as the name of its column.
+/// Returns the name of a field's column, which is the field's name in lowercase.
 pub(crate) fn column_name(field: &str) -> String {
     field.to_lowercase()
 }
 
-/// Returns `true` if some lines may have a field whose name is not the name of its column, nested fields included.
+/// Returns `true` if the name of a field in `lines`, including nested fields, may differ from the name of its column.
 pub(crate) fn has_other_names(lines: &str) -> bool {
     let bytes = lines.as_bytes();
     let mut at = 0;
@@ -48,8 +48,9 @@ pub(crate) fn has_other_names(lines: &str) -> bool {
     false
 }
 
-/// Returns a line with the fields of the wanted columns only, under the names of the columns. Of two fields with the same
-/// column, the last one counts. A line that is not an object is returned as it is, so that decoding it reports the error.
+/// Returns a line with the fields of the wanted columns only, under the names of the columns. Of two fields with the
+/// same column, the last one counts. A line that is not an object is returned as it is, so that decoding it reports the
+/// error.
 pub(crate) fn with_column_names(line: &str, is_wanted: impl Fn(&str) -> bool) -> String {
     let Ok(Fields(fields)) = serde_json::from_str::<Fields>(line) else {
         return line.to_owned();
@@ -65,15 +66,15 @@ pub(crate) fn with_column_names(line: &str, is_wanted: impl Fn(&str) -> bool) ->
     serde_json::to_string(&columns).unwrap_or_default() + "\n"
 }
 
-/// Turns quoted names of columns into lowercase, except the aliases that the statement itself defines. The engine turns
-/// names without quotes into lowercase.
+/// Converts quoted column names to lowercase, except the aliases that the statement itself defines. The engine converts
+/// unquoted names.
 pub(crate) fn quoted_columns(statement: &mut Statement) {
     let mut aliases = Aliases(Vec::new());
     let _ = statement.visit(&mut aliases);
     let _ = statement.visit(&mut Columns(aliases.0));
 }
 
-/// Collects quoted aliases of columns.
+/// Collects the aliases of columns.
 struct Aliases(Vec<String>);
 
 impl VisitorMut for Aliases {

@@ -9,6 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use lake_format::record_line;
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
 use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::value::RawValue;
 
 use crate::columns::Kind;
 use crate::fold::column_name;
@@ -30,8 +31,9 @@ pub(crate) struct Inferred {
     pub(crate) fields: Vec<(String, Kind)>,
     /// Partition columns of the sampled keys, in the order of first occurrence.
     pub(crate) partitions: Vec<String>,
-    /// The columns of the first sampled line without a symbol or a `trade_date`.
-    pub(crate) unmapped: Option<Vec<String>>,
+    /// The fields of the first sampled line that lacks a symbol or a `trade_date`, except its coordinates: each name as
+    /// written, and the value if it is a string. `None` if no sampled line lacks them.
+    pub(crate) unmapped: Option<Vec<(String, Option<String>)>>,
 }
 
 /// Infers a topic's columns. The contents of a sample that cannot be decoded are ignored. A query that reads the object
@@ -61,13 +63,18 @@ pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreE
                 fields.iter().any(|(name, value)| column_name(name) == wanted && json::kind(value).is_some())
             };
             if inferred.unmapped.is_none() && !(is_present("symbol") && is_present("trade_date")) {
-                let columns = fields.iter().map(|(name, _)| column_name(name));
-                inferred.unmapped = Some(columns.filter(|name| !record_line::is_coordinate(name)).collect());
+                let own = fields.iter().filter(|(name, _)| !record_line::is_coordinate(name));
+                inferred.unmapped = Some(own.map(|(name, value)| (name.clone(), string(value))).collect());
             }
             inferred.add(fields.into_iter().map(|(name, value)| (column_name(&name), json::kind(value))));
         }
     }
     Ok(inferred)
+}
+
+/// Returns the text of a JSON string, or `None` for any other value.
+fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
 }
 
 impl Inferred {

@@ -10,8 +10,10 @@
 //! reads the objects again, so an open session sees new rows; only the tables and their columns are fixed when the
 //! session is opened.
 //!
-//! Names of columns are matched ignoring case, as in Athena: a field `Close` is the column `close`, and so is `"Close"` in
-//! a statement.
+//! A [`view`] reads the records of another program's topic as quotes.
+//!
+//! Column names are matched without regard to case, as in Athena: a field `Close` is the column `close`, and so is
+//! `"Close"` in a statement.
 
 pub mod columns;
 mod error;
@@ -20,6 +22,7 @@ mod fold;
 mod infer;
 mod json;
 mod memory;
+mod names;
 mod prune;
 pub mod quality;
 mod render;
@@ -27,18 +30,19 @@ mod rows;
 mod saved;
 mod scan;
 mod session;
+mod source;
 mod table;
 #[cfg(test)]
 mod tests;
-mod unmapped;
+pub mod view;
 mod views;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::prelude::SessionContext as Session;
 pub use error::SqlError;
 pub use execute::execute;
+pub use names::{QUARANTINE, QUOTES};
 pub use render::{Format, RenderError, first_row, head, render};
 pub use rows::{LineError, ObjectError, RowError};
 pub use saved::{SavedQuery, quality as quality_questions, queries, views};
-pub use session::{DEFAULT_MEMORY_LIMIT, QUARANTINE, QUOTES, session};
-pub use unmapped::{Unmapped, unmapped};
+pub use session::{DEFAULT_MEMORY_LIMIT, session};

@@ -71,7 +71,7 @@ fn count(cells: &[(String, String)]) -> Option<u64> {
     cells.iter().find(|(name, _)| name == FINDINGS)?.1.parse().ok()
 }
 
-/// Formats a result, such as `low above high: 3 findings, first: symbol AAPL, trade_date 2012-03-01, low 9, high 8`
+/// Formats a result, such as `low above high: 3 findings, first: symbol AAPL, trade_date 2012-03-01, low 9, high 8`.
 fn line(question: &str, first: Option<&[(String, String)]>) -> String {
     let Some(cells) = first else {
         return format!("{question}: none");

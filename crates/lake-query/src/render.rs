@@ -44,7 +44,7 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<Vec<u8>, Render
     Ok(tables.join(between))
 }
 
-/// Returns the first rows, at most `limit`, and how many follow them.
+/// Returns the first rows, at most `limit`, and the number of rows that follow them.
 pub fn head(batches: &[RecordBatch], limit: usize) -> (Vec<RecordBatch>, usize) {
     let mut left = limit;
     let first = batches.iter().map(|batch| {

@@ -80,13 +80,14 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    /// Returns a line with the columns that this projection selects, under their names.
+    /// Returns a line with only the fields that this projection selects, under the names of their columns.
     fn with_column_names(&self, line: &str) -> String {
         let is_typed = |name: &str| self.typed.field_with_name(name).is_ok();
         fold::with_column_names(line, |name| is_typed(name) || self.raw.iter().any(|raw| raw == name))
     }
 
-    /// Decodes the columns of a type. `lines` are the lines of `text`, with their numbers.
+    /// Decodes the columns in `typed`. `lines` are the lines of `text`, with their numbers. A value of an [`INTRADAY`]
+    /// field that does not fit its column becomes null.
     fn decode(&self, text: &str, lines: &[(usize, &str)]) -> Result<Vec<ArrayRef>, RowError> {
         let error = match decode(&self.typed, text, lines.len()) {
             Ok(columns) => return Ok(columns),
@@ -184,7 +185,7 @@ pub enum LineError {
 }
 
 impl Rows {
-    /// Decompresses an object. The iterator returns its rows in batches of up to `batch_size`.
+    /// Decompresses an object. The iterator returns its rows in batches of up to `batch_size` rows.
     pub(crate) fn open(
         projection: Arc<Projection>,
         object: Object,
@@ -250,8 +251,7 @@ fn decode_error(object: &Object, source: RowError) -> ObjectError {
     ObjectError { key: object.key().to_string(), source }
 }
 
-/// Returns up to `limit` lines that are not blank, each with its number from 1, and the position after the last of
-/// them.
+/// Returns up to `limit` lines that are not blank, each with its number from 1, and the position at which to continue.
 fn take_lines(text: &str, mut position: Position, limit: usize) -> (Vec<(usize, &str)>, Position) {
     let mut lines = Vec::new();
     while lines.len() < limit && position.bytes < text.len() {

@@ -39,7 +39,7 @@ static QUALITY: &[SavedQuery] = saved![
     "quality/quarantined",
 ];
 
-/// In the order of their dependencies.
+/// Views in dependency order.
 static VIEWS: &[SavedQuery] = saved!["views/quotes_timed", "views/quotes_latest", "views/daily"];
 
 /// Returns the saved queries, ordered by name.
@@ -53,7 +53,7 @@ pub fn quality() -> &'static [SavedQuery] {
     QUALITY
 }
 
-/// Returns the views that the saved queries read, each after those that it reads itself. Every session has them.
+/// Returns the views that the saved queries read, in dependency order. Every session has these views.
 pub fn views() -> &'static [SavedQuery] {
     VIEWS
 }

@@ -1,5 +1,6 @@
 //! Opens a session: an instance of the engine with the lake's tables and views.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
@@ -7,25 +8,24 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lake_store::{Area, DT, Lake};
 
-use crate::columns::{Column, quarantine_columns, quote_columns};
+use crate::columns::{quarantine_columns, quote_columns};
 use crate::error::SqlError;
+use crate::execute::execute;
 use crate::infer::{self, Inferred};
 use crate::memory::BoundedPool;
+use crate::names::{QUARANTINE, QUOTES};
 use crate::rows::Columns;
+use crate::source::{self, SOURCE};
 use crate::table::{Objects, Table};
+use crate::view::{self, NamedView, View};
 use crate::views;
-
-/// Name of the table of the selected topic. The views and saved queries read this table.
-pub const QUOTES: &str = "quotes";
 
 /// Default limit of the engine's memory, in bytes.
 pub const DEFAULT_MEMORY_LIMIT: usize = 1_000_000_000;
 
-/// Memory that each of the engine's threads needs to sort and group; with less, the engine uses fewer threads.
+/// Number of bytes that each of the engine's threads needs to sort and group; with a lower limit, the engine uses fewer
+/// threads.
 const BYTES_PER_THREAD: usize = 250_000_000;
-
-/// Name of the table with the invalid records of all topics.
-pub const QUARANTINE: &str = "quarantine";
 
 /// Opens a session with one table per topic, named after the topic, and the table [`QUARANTINE`]. The table [`QUOTES`]
 /// has the rows of `topic`; it is empty if `topic` has no objects.
@@ -33,12 +33,16 @@ pub const QUARANTINE: &str = "quarantine";
 /// The names `quotes` and `quarantine` are reserved. A topic with one of these names has a table only if it is the
 /// selected `topic`, and then only as [`QUOTES`].
 ///
-/// Sorts, groups and joins use up to `memory_limit` bytes, and 12 MB each even beyond. Sorts and groups that need more
-/// continue in temporary files.
-/// Objects that are being read come on top, a few megabytes for each thread.
+/// Each view of the lake (see [`view`](mod@crate::view)) is a table, too. [`QUOTES`] has the rows of a view if the view
+/// has the same name as the topic, or is named [`QUOTES`] and reads the topic.
+///
+/// Together, sorts, groups and joins use up to `memory_limit` bytes, but each may use 12 MB even beyond the limit.
+/// Sorts and groups that need more spill to temporary files. The limit does not include the objects that are being
+/// read, which take a few megabytes for each thread.
 ///
 /// # Errors
-/// If the lake cannot be listed, a sample cannot be read, or the engine rejects a table or view.
+/// If the lake cannot be listed, a sample or a definition of a view cannot be read, a view hides the selected topic, or
+/// the engine rejects a table or view.
 pub async fn session(lake: &Lake, topic: &str, memory_limit: usize) -> Result<SessionContext, SqlError> {
     let mut config = SessionConfig::new().with_information_schema(true);
     let threads = config.target_partitions().min(memory_limit / BYTES_PER_THREAD).max(1);
@@ -55,38 +59,68 @@ pub async fn session(lake: &Lake, topic: &str, memory_limit: usize) -> Result<Se
     };
     let mut undeclared = Vec::new();
     let mut topics = lake.topics(Area::Data).await?;
-    if !topics.iter().any(|known| known == topic) {
+    let views = view::list(lake).await?;
+    let selected = view::selected(&views, topic);
+    if let Some(view) = selected.filter(|view| view.name == topic && topics.contains(&view.name)) {
+        return Err(SqlError::ViewHidesTopic(view.name.clone()));
+    }
+    let mut names: BTreeSet<String> = BTreeSet::from([QUOTES, QUARANTINE].map(str::to_owned));
+    names.extend(topics.iter().cloned());
+    if selected.is_none() && !topics.iter().any(|known| known == topic) {
         topics.push(topic.to_owned());
     }
+    for NamedView { view, .. } in &views {
+        // A view of a topic without records is an empty table, and so is the topic.
+        if !topics.contains(&view.from) {
+            topics.push(view.from.clone());
+        }
+    }
+    let mut tables: BTreeMap<String, Columns> = BTreeMap::new();
     for name in topics {
-        let columns = columns(&quote_columns(), infer::columns(lake, &name).await?);
+        let columns = source::topic_columns(infer::columns(lake, &name).await?);
         let objects = Objects::OfTopic(name.clone());
-        if name == topic {
+        if name == topic && selected.is_none() {
             undeclared = undeclared_columns(&columns);
             register(QUOTES, objects.clone(), columns.clone())?;
         }
         if name != QUOTES && name != QUARANTINE {
-            register(&name, objects, columns)?;
+            register(&name, objects, columns.clone())?;
+        }
+        tables.insert(name, columns);
+    }
+    for named in &views {
+        let is_selected = selected == Some(named);
+        let Some(columns) = tables.get(&named.view.from).cloned() else { continue };
+        if is_selected {
+            undeclared = undeclared_columns(&columns);
+            undeclared.retain(|name| !named.view.map.renames(name));
+            register_view(&context, lake, QUOTES, &named.view, columns.clone()).await?;
+        }
+        if !names.contains(&named.name) {
+            register_view(&context, lake, &named.name, &named.view, columns).await?;
         }
     }
-    let columns = columns(&quarantine_columns(), Inferred::default());
+    let columns = source::table_columns(&quarantine_columns(), Inferred::default());
     register(QUARANTINE, Objects::Quarantined, columns)?;
     views::create(&context, &undeclared.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     Ok(context)
 }
 
-/// Combines the declared columns, the inferred fields, `dt` and the other partition columns, in this order. An
-/// inferred field is left out if a declared or partition column has the same name.
-fn columns(declared: &[Column], inferred: Inferred) -> Columns {
-    let mut partitions = vec![DT.to_owned()];
-    partitions.extend(inferred.partitions.into_iter().filter(|name| name != DT));
-    let mut fields: Vec<_> = declared.iter().map(|c| (c.name.to_owned(), c.kind)).collect();
-    for (name, kind) in inferred.fields {
-        if !partitions.contains(&name) && !fields.iter().any(|(known, _)| *known == name) {
-            fields.push((name, kind));
-        }
-    }
-    Columns { fields, partitions }
+/// Registers a view as a table.
+async fn register_view(
+    context: &SessionContext,
+    lake: &Lake,
+    name: &str,
+    view: &View,
+    columns: Columns,
+) -> Result<(), SqlError> {
+    let columns = view::source_columns(view, columns);
+    let select = view::select(view, &columns, SOURCE);
+    source::register(context, lake, &view.from, columns)?;
+    // The view keeps its source when the name is removed.
+    execute(context, &format!("CREATE VIEW \"{name}\" AS {select}")).await?;
+    context.deregister_table(TableReference::bare(SOURCE))?;
+    Ok(())
 }
 
 /// Returns the names of a topic's columns that are not declared, except `dt`, which every table has.

@@ -1,7 +1,7 @@
 //! The views of a session: the files of `queries/views/`, with the undeclared columns of the selected topic.
 //!
-//! In Athena a view has the columns that the template declares for it. Here the views over single quotes have every column
-//! of the table `quotes`, so that a file's own columns can be queried without duplicates, too.
+//! In Athena, a view has only the columns that the template declares for it. Here, the views that return quotes have
+//! every column of the table `quotes`, so that undeclared columns can also be queried without duplicates.
 
 use datafusion::prelude::SessionContext;
 
@@ -12,7 +12,7 @@ use crate::saved::views;
 /// Views that return quotes, not summaries of them.
 const OF_QUOTES: [&str; 2] = ["views/quotes_timed", "views/quotes_latest"];
 
-/// Last column in every list of columns of these views.
+/// Last column in every column list of these views.
 const LAST_COLUMN: &str = "dt";
 
 /// Creates the views. `undeclared` are the columns of the table `quotes` that the views do not name.
@@ -27,7 +27,7 @@ pub(crate) async fn create(context: &SessionContext, undeclared: &[&str]) -> Res
     Ok(())
 }
 
-/// Returns `true` if a view uses the name, for a column or a subquery's column.
+/// Returns `true` if the SQL of a view contains the name, for a column or anything else.
 fn is_used(column: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     views().iter().flat_map(|view| view.sql.split(|c| !is_name(c))).any(|word| word.eq_ignore_ascii_case(column))

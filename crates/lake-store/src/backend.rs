@@ -12,12 +12,13 @@ use object_store::local::LocalFileSystem;
 use object_store::{CredentialProvider, ObjectStore};
 use tokio::sync::Mutex;
 
-/// Opens a local folder as an object store.
+/// Opens a local folder as an object store. As in a bucket, a folder inside it exists only as long as it contains
+/// objects: deleting the last object removes it.
 ///
 /// # Errors
 /// If the folder does not exist.
 pub fn folder(path: &Path) -> object_store::Result<Arc<dyn ObjectStore>> {
-    Ok(Arc::new(LocalFileSystem::new_with_prefix(path)?))
+    Ok(Arc::new(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true)))
 }
 
 /// Opens an S3 bucket with the region, endpoint and credentials of `config`. `AWS_ENDPOINT_URL_S3` overrides the

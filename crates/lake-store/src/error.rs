@@ -1,10 +1,10 @@
-//! Errors returned when objects are listed or read.
+//! Errors returned when objects are listed, read or changed.
 
 use std::io;
 
 use object_store::path::Path;
 
-/// Reason that a lake could not be listed or read.
+/// Reason that a lake could not be listed, read or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -25,6 +25,24 @@ pub enum StoreError {
     /// The store failed to return an object. Retrying may help.
     #[error("failed to read the object {key}")]
     Read { key: String, source: object_store::Error },
+    /// The store failed to write an object. Retrying may help.
+    #[error("failed to write the object {key}")]
+    Write { key: String, source: object_store::Error },
+    /// The store failed to copy an object. Retrying may help.
+    #[error("failed to copy the object {from} to {to}")]
+    Copy {
+        /// Key of the object.
+        from: String,
+        /// Key of the copy.
+        to: String,
+        source: object_store::Error,
+    },
+    /// The store failed to delete an object. Retrying may help.
+    #[error("failed to delete the object {key}")]
+    Delete { key: String, source: object_store::Error },
+    /// Another program has created or replaced the object. Read it again before retrying.
+    #[error("another program has written the object {key}")]
+    Changed { key: String },
     /// An object could not be decoded. Retrying does not help.
     #[error("failed to decode the object {key}")]
     Decode { key: String, source: DecodeError },

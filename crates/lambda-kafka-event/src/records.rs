@@ -33,7 +33,7 @@ pub enum EventError {
     Topic(String),
 }
 
-/// Lending iterator over the records of an event: a record is valid until the next call of [`Records::advance`].
+/// Lending iterator over the records of an event: a record is valid until the next call to [`Records::advance`].
 #[derive(Debug)]
 pub struct Records<'a> {
     event: &'a [u8],

@@ -47,8 +47,8 @@ pub fn event_start(bootstrap_servers: &str) -> Vec<u8> {
     format!(r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":{servers},"records":{{"#).into_bytes()
 }
 
-/// Appends `{"topic":...,"headers":[...]}` as Lambda writes it: an absent key or value has no field, and header bytes are
-/// signed, as in Java.
+/// Appends `{"topic":...,"headers":[...]}` as Lambda writes it: an absent key or value has no field, and header bytes
+/// are signed, as in Java.
 pub fn write_record<'h>(
     record: &SourceRecord<'_>,
     headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,

@@ -1,4 +1,4 @@
-//! The command that a user gave, for messages that suggest another.
+//! Formats the command that the user ran, for messages that suggest a different one.
 
 use std::borrow::Cow;
 use std::path::Path;

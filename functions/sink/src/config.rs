@@ -5,6 +5,7 @@ use std::str::{FromStr, ParseBoolError};
 
 use lake_format::codec::UnknownCodec;
 use lake_format::columns::{Columns, ParseColumnsError};
+use lake_format::field_names::UnknownFieldNames;
 use lake_format::keys::{self, KeyLayout, UnknownPartitionBy};
 use lake_format::record_line;
 
@@ -13,8 +14,8 @@ use lake_format::record_line;
 pub struct Config {
     /// `SINK_BUCKET`: name of the bucket to write to.
     pub bucket: String,
-    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`:
-    /// settings that determine object keys.
+    /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`,
+    /// `SINK_FIELD_NAMES`: settings that determine where a record is stored.
     pub layout: KeyLayout,
     /// `SINK_COLUMNS`: columns of the table. A record with a value that its column cannot hold goes to the quarantine.
     pub columns: Columns,
@@ -60,6 +61,9 @@ pub enum InvalidSetting {
     /// `SINK_COLUMNS` is not a valid list of columns.
     #[error(transparent)]
     Columns(#[from] ParseColumnsError),
+    /// `SINK_FIELD_NAMES` is neither `exact` nor `ignore-case`.
+    #[error(transparent)]
+    FieldNames(#[from] UnknownFieldNames),
     /// `SINK_PARTIAL_BATCH_RESPONSE` is neither `true` nor `false`.
     #[error("expected true or false")]
     PartialBatchResponse(#[from] ParseBoolError),
@@ -111,6 +115,9 @@ impl Config {
         if let Some(value) = get("SINK_TOPIC_GENERATION") {
             layout.generation = parse("SINK_TOPIC_GENERATION", value)?;
         }
+        if let Some(value) = get("SINK_FIELD_NAMES") {
+            layout.field_names = parse("SINK_FIELD_NAMES", value)?;
+        }
         if let Some(value) = get("SINK_COLUMNS") {
             config.columns = parse("SINK_COLUMNS", value)?;
         }
@@ -122,7 +129,7 @@ impl Config {
 
     /// Returns the names and values of the variables from which [`Config::from_variables`] reads these settings.
     pub fn to_variables(&self) -> Vec<(&'static str, String)> {
-        let KeyLayout { prefix, codec, partition_by, partition_field, generation } = &self.layout;
+        let KeyLayout { prefix, codec, partition_by, partition_field, generation, field_names } = &self.layout;
         vec![
             ("SINK_BUCKET", self.bucket.clone()),
             ("SINK_PREFIX", prefix.clone()),
@@ -130,6 +137,7 @@ impl Config {
             ("SINK_PARTITION_BY", partition_by.name().to_owned()),
             ("SINK_PARTITION_FIELD", partition_field.clone().unwrap_or_default()),
             ("SINK_TOPIC_GENERATION", generation.to_string()),
+            ("SINK_FIELD_NAMES", field_names.name().to_owned()),
             ("SINK_COLUMNS", self.columns.to_string()),
             ("SINK_PARTIAL_BATCH_RESPONSE", self.partial_batch_response.to_string()),
         ]
@@ -143,6 +151,7 @@ fn parse<T: FromStr<Err: Into<InvalidSetting>>>(variable: &'static str, value: S
 #[cfg(test)]
 mod tests {
     use lake_format::codec::Codec;
+    use lake_format::field_names::FieldNames;
     use lake_format::keys::PartitionBy;
 
     use super::*;
@@ -169,6 +178,7 @@ mod tests {
             ("SINK_PARTITION_BY", "hour"),
             ("SINK_PARTITION_FIELD", "sector"),
             ("SINK_TOPIC_GENERATION", "3"),
+            ("SINK_FIELD_NAMES", "ignore-case"),
             ("SINK_COLUMNS", "close:double"),
             ("SINK_PARTIAL_BATCH_RESPONSE", "true"),
         ])
@@ -178,6 +188,7 @@ mod tests {
         assert_eq!(config.layout.partition_by, PartitionBy::Hour);
         assert_eq!(config.layout.partition_field.as_deref(), Some("sector"));
         assert_eq!(config.layout.generation, 3);
+        assert_eq!(config.layout.field_names, FieldNames::IgnoreCase);
         assert!(!config.columns.is_empty() && config.partial_batch_response);
         for config in [config, Config::new("b")] {
             let variables = config.to_variables();
@@ -195,6 +206,7 @@ mod tests {
             ("SINK_TOPIC_GENERATION", "-1", "whole number"),
             ("SINK_PARTITION_FIELD", "Kafka_Offset", "coordinate"),
             ("SINK_PREFIX", "a/../b", "path"),
+            ("SINK_FIELD_NAMES", "lower", "exact or ignore-case"),
             ("SINK_COLUMNS", "close:decimal", "decimal"),
             ("SINK_PARTIAL_BATCH_RESPONSE", "yes", "true or false"),
         ] {

@@ -27,7 +27,7 @@ pub enum BatchError {
     /// The event is not a Kafka event. Retrying does not help.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// At least one partition is not stored. All others are.
+    /// At least one partition could not be stored. All other partitions are stored.
     #[error("{}", one_per_line(.0))]
     Partitions(Vec<PartitionError>),
 }

@@ -1,6 +1,6 @@
 //! First offsets of the batches that were produced.
 //!
-//! tansu looks a batch up by its first offset. A fetch from the middle of a batch would skip the rest of it, so
+//! tansu looks a batch up by its first offset. A fetch from the middle of a batch would skip the rest of the batch, so
 //! the broker starts such a fetch at the batch's first offset, and the client drops the records that it did not
 //! request.
 

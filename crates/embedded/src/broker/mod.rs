@@ -2,7 +2,7 @@
 //!
 //! `tansu-broker` with its in-memory storage was chosen because it is the one broker that can be linked into a Rust
 //! program and supports consumer groups and idempotent producers. It handles several hundred thousand records a second
-//! on two cores. Its records are gone when the process ends.
+//! on two cores. The records are lost when the process ends.
 
 mod batches;
 mod service;
@@ -70,8 +70,8 @@ impl Broker {
         Ok(Broker { address, closed, _stop: stop.drop_guard() })
     }
 
-    /// Stops accepting records. A producer that sends a record is disconnected, as by a broker that shuts down;
-    /// consumers can still read.
+    /// Stops accepting records. A producer that sends a record is disconnected, as if the broker were shutting down.
+    /// Consumers can still read.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }

@@ -1,5 +1,5 @@
-//! The service behind each connection: tansu's services, with those requests and responses corrected that clients would
-//! otherwise reject or misread.
+//! The service behind each connection: tansu's services, with corrections to requests and responses that tansu or
+//! clients would otherwise misread or reject.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +45,7 @@ pub(super) fn connection(
     }))
 }
 
-/// State of the appended batches, shared by all connections.
+/// The batches that were produced, and whether the broker accepts more. Shared by all connections.
 #[derive(Clone, Debug)]
 pub(super) struct Appends {
     pub(super) batches: Batches,
@@ -90,9 +90,9 @@ impl Service<(), Frame> for Corrected {
 }
 
 impl Corrected {
-    /// Moves each fetch offset back to the start of its batch. Clients expect whole batches and skip the records
-    /// below their offset. An offset at the end of a partition is left unchanged, because returning the last batch
-    /// again would be an error.
+    /// Moves each fetch offset back to the start of its batch. Clients expect whole batches and skip the records below
+    /// the offset that they requested. An offset at the end of a partition is left unchanged, because returning the
+    /// last batch again would be an error.
     async fn align_to_batches(&self, request: &mut FetchRequest) -> Result<()> {
         for topic in request.topics.iter_mut().flatten() {
             let Some(name) = &topic.topic else { continue };

@@ -59,7 +59,8 @@ impl ConnectionError {
     }
 }
 
-/// Returns a hint to try TLS, unless the reason rules it out: a TLS listener closes a plain-text connection without
+/// Returns the text that adds `security.protocol` to the settings to check, or an empty string if the connection was
+/// refused or the host name was not resolved. A TLS listener accepts a plain-text connection and closes it without
 /// giving a reason.
 fn tls_hint(reason: &str) -> &'static str {
     match reason.contains("refused") || reason.contains("resolve") {

@@ -36,7 +36,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Creates a producer and waits until it has reached its brokers and, if given, the topic. Blocks the thread.
 ///
-/// If `shutdown` is cancelled first, returns the producer although it may not be connected.
+/// If `shutdown` is cancelled first, returns the producer even if it is not connected.
 ///
 /// # Errors
 /// [`ConnectionError`], which names the setting to change, if the settings are invalid, the brokers do not respond or

@@ -1,11 +1,11 @@
-//! Translates the settings of Java's client to librdkafka's.
+//! Translates the settings of Kafka's Java client to librdkafka's.
 
 use thiserror::Error;
 
 use super::Pairs;
 use super::jaas::{self, JaasError};
 
-/// Reason that a setting of Java's client cannot be translated.
+/// Reason that a setting of the Java client cannot be translated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JavaSettingError {
     /// librdkafka has no setting of this name.
@@ -20,7 +20,7 @@ pub enum JavaSettingError {
     Jaas(#[source] JaasError),
 }
 
-/// Settings of the Java client that have a different name in librdkafka, each with that name.
+/// Settings of the Java client that have a different name in librdkafka: Java's name and librdkafka's.
 const RENAMED: [(&str, &str); 6] = [
     ("max.request.size", "message.max.bytes"),
     ("partitioner.class", "partitioner"),
@@ -83,7 +83,7 @@ pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, JavaSettingError> {
             "ssl.truststore.certificates" => put("ssl.ca.pem", value),
             "ssl.truststore.type" if pem_trust => {}
             "ssl.truststore.location" | "ssl.truststore.type" | "ssl.truststore.password" => {
-                return java_only("export the certificates as PEM and name the file with `ssl.ca.location`");
+                return java_only("export the certificates as PEM and set `ssl.ca.location` to that file");
             }
             // A PEM key store contains both the certificate and the key, and librdkafka reads both from the same file.
             "ssl.keystore.location" if pem_key => {
@@ -95,8 +95,8 @@ pub(crate) fn translate(pairs: Pairs) -> Result<Pairs, JavaSettingError> {
             "ssl.keystore.type" if pem_key || value.eq_ignore_ascii_case("PKCS12") => {}
             "ssl.keystore.type" => {
                 return java_only(
-                    "export certificate and key as PEM and name the files with `ssl.certificate.location` and \
-                     `ssl.key.location`, or as PKCS#12 with `ssl.keystore.location`",
+                    "export the certificate and the key as PEM and set `ssl.certificate.location` and `ssl.key.location`, or \
+                     export both as PKCS#12 and set `ssl.keystore.location`",
                 );
             }
             "ssl.endpoint.identification.algorithm" if value.is_empty() => put(key, "none"),

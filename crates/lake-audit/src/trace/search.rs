@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use lake_format::keys::parse_name;
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of records in a batch, a limit of Lambda. An object spans at most as many offsets, unless the topic
-/// itself has gaps. Such an object is still found, because it is the last one that starts at or before its offsets.
+/// Maximum number of records in a Lambda batch. An object contains records of one batch, so it spans at most this many
+/// offsets, unless the topic has gaps. A wider object is still found: the objects of a folder do not overlap, so it is
+/// the last one that starts at or before the wanted offset.
 const MAX_BATCH_RECORDS: i64 = 10_000;
 
 /// The record to find. The topic is not included; it is the one whose keys are searched.
@@ -33,7 +34,8 @@ pub struct LineError {
 }
 
 impl Wanted {
-    /// Returns the generation and first offset of an object if they and the partition match the wanted record's.
+    /// Parses an object's key. Returns the object's generation and first offset, or `None` if the object belongs to
+    /// another partition or to a generation that is not searched.
     fn parse_key(&self, key: &str) -> Option<(u32, i64)> {
         let (generation, partition, first) = parse_name(key.rsplit('/').next()?)?;
         let in_scope = self.generation.is_none_or(|wanted| wanted == generation);
@@ -94,7 +96,7 @@ impl Wanted {
     /// Searches an object's lines for the record and its neighbours.
     ///
     /// # Errors
-    /// [`LineError`] if the sink did not write a line.
+    /// [`LineError`] if a line was not written by the sink.
     pub(crate) fn search(&self, text: &str) -> Result<Contents, LineError> {
         let mut contents = Contents::default();
         for (number, line) in (1..).zip(text.lines()) {

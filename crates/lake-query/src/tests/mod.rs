@@ -12,6 +12,7 @@ mod daily;
 mod objects;
 mod quality;
 mod tables;
+mod views;
 
 async fn open(store: &Store, topic: &str) -> SessionContext {
     let session = session(&store.lake(""), topic, DEFAULT_MEMORY_LIMIT).await.unwrap();

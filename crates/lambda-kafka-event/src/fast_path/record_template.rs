@@ -1,7 +1,7 @@
 //! Record template: the text that a record has in common with the one before it.
 //!
-//! Topic, partition, headers and field names are usually the same to the byte, and often the timestamp and the key are,
-//! too, while the offset increases by one. Such a record is read by comparing it with the text that the template
+//! The topic, partition, headers and field names are usually the same, byte for byte. The timestamp and the key often
+//! are, too, while the offset increases by one. Such a record is read by comparing it with the text that the template
 //! predicts:
 //!
 //! ```text
@@ -23,10 +23,11 @@ use crate::record::{Payload, Record};
 /// The text of the last record, split at its variable parts, and a prediction of the next record.
 #[derive(Debug)]
 pub(super) struct RecordTemplate<'a> {
-    /// Text of the next record up to its value, if its timestamp and key are those of the last record.
+    /// Text of the next record up to its value, assuming that the timestamp and the key stay the same and the offset
+    /// increases by one.
     predicted: Vec<u8>,
-    /// Index in `predicted` just past the digits of the offset. `None` if the next offset has one more digit, which
-    /// makes the prediction wrong.
+    /// Index in `predicted` just past the digits of the offset. `None` if the next offset has one more digit, so
+    /// `predicted` cannot be used.
     offset_end: Option<usize>,
     before_offset: &'a [u8],
     before_timestamp: &'a [u8],

@@ -80,8 +80,8 @@ impl<'c> Batch<'c> {
         partition.records(&self.lines)
     }
 
-    /// Concatenates lines from [`Batch::records`]. Borrows the lines without copying if they are adjacent, as they
-    /// mostly are.
+    /// Concatenates lines from [`Batch::records`]. Borrows the lines without copying if they are adjacent, which is the
+    /// usual case.
     pub fn concat<'b>(&'b self, lines: &[&'b [u8]]) -> Cow<'b, [u8]> {
         let are_adjacent = lines.windows(2).all(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr());
         let length: usize = lines.iter().map(|line| line.len()).sum();
@@ -118,8 +118,8 @@ impl<'c> Batch<'c> {
     }
 }
 
-/// Appends a record's value to its line and returns the record's object prefix. May have appended bytes when it returns
-/// an error.
+/// Appends a record's value to its line and returns the record's object prefix, or the reason to quarantine the record.
+/// May have appended bytes even if the record is invalid.
 fn append_line(
     record: &Record<'_>,
     layout: &KeyLayout,

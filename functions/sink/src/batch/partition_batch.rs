@@ -16,7 +16,7 @@ pub struct PartitionBatch {
     pub prefixes: Vec<String>,
     /// For each prefix, `true` if its objects contain valid records, `false` if the prefix is in the quarantine.
     pub is_data: Vec<bool>,
-    /// In the order of the event.
+    /// Records in the order of the event.
     records: Vec<Entry>,
     prefix_indexes: HashMap<ObjectPrefix<'static>, usize>,
     /// Object prefix of the record added last, and its index. Most records have the same prefix as the previous one.

@@ -21,11 +21,11 @@ use super::s3_adapter::{Damage, Object, PutOutcome, S3Adapter, S3Error};
 use crate::batch::{self, Batch, PartitionBatch};
 use crate::metrics::Report;
 use commit_protocol::{Answer, CommitError, CommitProtocol, Ledger, MAX_OBJECT_SPAN, Request, Version};
-use lake_format::keys::KeyLayout;
+use lake_format::keys::{KeyLayout, parse_ledger_layout};
 use lake_format::record_line;
 
-/// Pause after the second conflict on a ledger. Each further conflict adds the same time. There is no pause after the
-/// first.
+/// Pause after the second conflict on a ledger, and the time by which each further conflict lengthens the pause. There
+/// is no pause after the first conflict.
 const CONFLICT_BACKOFF: Duration = Duration::from_millis(20);
 
 /// Result of reading a ledger: the ledger and its version, or `None` if it does not exist.
@@ -61,8 +61,8 @@ impl Committer<'_> {
         let offsets = || records.iter().map(|record| record.offset);
         let (first_offset, last_offset) = (offsets().min().unwrap_or(0), offsets().max().unwrap_or(0));
         let span = tracing::info_span!("partition", topic, partition, first_offset, records = records.len());
-        let pattern = self.layout.pattern();
-        let committed = match CommitProtocol::new(records, prefixes, &pattern, MAX_OBJECT_SPAN) {
+        let layout = self.layout.ledger_layout();
+        let committed = match CommitProtocol::new(records, prefixes, &layout, MAX_OBJECT_SPAN) {
             Ok(protocol) => self.run(protocol, ledger).instrument(span).await,
             Err(error) => Err((first_offset, self.rejected(error))),
         };
@@ -231,7 +231,7 @@ impl Committer<'_> {
         self.layout.object_key(&self.partition_batch.prefixes[group], self.partition_batch.partition, first)
     }
 
-    /// Returns what the keys of the partition's objects begin with, given the index of their object prefix.
+    /// Returns the key prefix that the partition's objects share, given the index of their object prefix.
     fn key_prefix(&self, group: usize) -> String {
         self.layout.key_prefix_in(&self.partition_batch.prefixes[group], self.partition_batch.partition)
     }
@@ -247,7 +247,17 @@ impl Committer<'_> {
             }
             CommitError::LedgerDeleted => Rejection::LedgerDeleted { ledger },
             CommitError::LayoutDiffers { theirs } => {
-                Rejection::LayoutDiffers { ledger, configured: self.layout.pattern(), stored: theirs }
+                let (configured, (stored, field_names)) = (self.layout.pattern(), parse_ledger_layout(&theirs));
+                if stored == configured {
+                    Rejection::FieldNamesDiffer {
+                        ledger,
+                        configured: self.layout.field_names.name(),
+                        stored: field_names.name(),
+                        next_generation: self.layout.generation.saturating_add(1),
+                    }
+                } else {
+                    Rejection::LayoutDiffers { ledger, configured, stored: stored.to_owned() }
+                }
             }
             CommitError::OffsetReused { group, first, offset } => Rejection::OffsetReused {
                 object: object(group, first),

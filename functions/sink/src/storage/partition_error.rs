@@ -2,8 +2,8 @@
 
 use super::s3_adapter::{Damage, S3Error};
 
-/// Number of ledger conflicts after which the partition fails. At a conflict, the ledger has changed between the read
-/// and the write.
+/// Number of ledger conflicts after which the partition fails. A conflict means that the ledger changed between the
+/// read and the write.
 pub(super) const MAX_LEDGER_CONFLICTS: u32 = 20;
 
 /// Error for a partition whose records are not all stored.
@@ -75,7 +75,21 @@ pub enum Rejection {
         /// URL of the ledger.
         ledger: String,
     },
-    /// The ledger was written with a different layout.
+    /// The ledger was written with a different rule for field names.
+    #[error(
+        "{ledger} was written with SINK_FIELD_NAMES={stored}, but the sink has SINK_FIELD_NAMES={configured}; set it back to {stored}; to change it instead, wait until the lag is 0, then deploy the new value together with SINK_TOPIC_GENERATION={next_generation}, or one more than the highest generation in use"
+    )]
+    FieldNamesDiffer {
+        /// URL of the ledger.
+        ledger: String,
+        /// The sink's rule.
+        configured: &'static str,
+        /// The rule in the ledger.
+        stored: &'static str,
+        /// Generation after the configured one.
+        next_generation: u32,
+    },
+    /// The ledger was written for a different pattern of object keys.
     #[error(
         "the sink is configured to write {configured}, but {ledger} is for objects named {stored}; restore SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD; to change these settings, wait until the lag is 0 and set a new SINK_PREFIX at the same time"
     )]

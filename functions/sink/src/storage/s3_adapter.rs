@@ -29,7 +29,7 @@ const CONFLICT: &str = "ConditionalRequestConflict";
 /// A retry classifier could make the SDK retry conflicts, but conflicts would then share the limit of three attempts
 /// and the retry quota with all other errors.
 const MAX_ATTEMPTS: u32 = 5;
-/// Pause after the first attempt. Each further attempt adds the same time.
+/// Pause after the first attempt, and the time by which each further attempt lengthens the pause.
 const BACKOFF: Duration = Duration::from_millis(50);
 
 /// Error returned when an object or a ledger cannot be read, written or listed.
@@ -40,14 +40,14 @@ pub enum S3Error {
     Failed {
         /// The request, as a verb: `read`, `write` or `list`.
         action: &'static str,
-        /// URL of the object, the ledger or the listed prefix, as `s3://bucket/key`.
+        /// URL of the object, the ledger or the listed prefix, in the form `s3://bucket/key`.
         url: String,
         source: RequestError,
     },
     /// A stored object or ledger is damaged. Retrying does not help.
     #[error("{url} {source}")]
     Damaged {
-        /// URL of the object or the ledger, as `s3://bucket/key`.
+        /// URL of the object or the ledger, in the form `s3://bucket/key`.
         url: String,
         source: Damage,
     },
@@ -159,9 +159,9 @@ pub(crate) struct Object<'a> {
 /// Result of a conditional write.
 #[derive(Debug)]
 pub(crate) enum PutOutcome {
-    /// S3 has written the ledger, which now has this version, or the object, for which the version is empty.
+    /// S3 has written the ledger or the object. Contains the ledger's new version; the version is empty for an object.
     Written(Version),
-    /// The condition is false. The stored content may also come from an earlier attempt whose response was lost.
+    /// The condition was not met. The stored content may also come from an earlier attempt whose response was lost.
     PreconditionFailed,
 }
 
@@ -170,7 +170,7 @@ impl S3Adapter {
         S3Adapter { client, bucket }
     }
 
-    /// Returns the URL of a key for messages, as `s3://bucket/key`.
+    /// Returns the URL of a key for messages, in the form `s3://bucket/key`.
     pub(crate) fn url(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket)
     }
@@ -238,7 +238,8 @@ impl S3Adapter {
         }
     }
 
-    /// Reads an object that a listing or a conditional write has found.
+    /// Reads an object that a listing or a conditional write has found. Fails with [`Damage::Deleted`] if the object no
+    /// longer exists.
     pub(crate) async fn read_object(&self, key: &str) -> Result<Vec<u8>, S3Error> {
         match self.read(key).await? {
             Some((bytes, _)) => Ok(bytes),
@@ -246,8 +247,9 @@ impl S3Adapter {
         }
     }
 
-    /// Returns the first offsets, in ascending order, of the codec's objects whose keys begin with `prefix` and whose
-    /// first offsets are in `range`. With `page_size`, stops after the first page that contains such an object.
+    /// Returns the first offsets, in ascending order, of the objects that have this codec, keys that begin with
+    /// `prefix`, and first offsets in `range`. With `page_size`, stops after the first page that contains such an
+    /// object.
     pub(crate) async fn list(
         &self,
         prefix: &str,

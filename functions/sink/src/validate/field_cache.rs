@@ -1,11 +1,13 @@
 //! Field cache: the rules that field names imply, kept from record to record.
 //!
-//! The records of a topic mostly have the same fields. Whether a field is a coordinate, a column or the partition field
-//! is therefore determined once per name, not once per record.
+//! The records of a topic mostly have the same fields. Whether a field is a coordinate, a column or the partition
+//! field, and which other names are the same ignoring case, is therefore determined once per name, not once per record.
 
 use super::MAX_CACHED_FIELDS;
+use super::name_check::NameId;
 use crate::config::Config;
 use lake_format::columns::Columns;
+use lake_format::field_names::{fold, is_same_name};
 use lake_format::json::Field;
 use lake_format::keys::KeyLayout;
 use lake_format::record_line;
@@ -15,7 +17,7 @@ use lake_format::record_line;
 pub(crate) struct FieldRules {
     /// The field has the name of a coordinate, so the record is invalid.
     pub(crate) is_coordinate: bool,
-    /// Index of the column that must accept the value.
+    /// Index of the column that must accept the value; `None` if the field is not a column.
     pub(crate) column: Option<usize>,
     /// The value becomes part of the object's key.
     pub(crate) is_partition_field: bool,
@@ -25,40 +27,69 @@ pub(crate) struct FieldRules {
     pub(crate) accepts_any_string: bool,
 }
 
-/// Caches the rules of each field name.
+/// A field name and what it implies.
+#[derive(Debug)]
+struct CachedName {
+    /// The name as it is written, escapes included.
+    written: String,
+    /// The name without escapes.
+    name: String,
+    id: NameId,
+    rules: FieldRules,
+}
+
+/// Caches the rules and the [`NameId`] of each field name.
 #[derive(Debug)]
 pub(crate) struct FieldCache<'c> {
     pub(crate) columns: &'c Columns,
     layout: &'c KeyLayout,
-    /// Names as they are written, escapes included, and their rules.
-    rules: Vec<(String, FieldRules)>,
+    names: Vec<CachedName>,
 }
 
 impl<'c> FieldCache<'c> {
     pub(crate) fn new(config: &'c Config) -> Self {
-        FieldCache { columns: &config.columns, layout: &config.layout, rules: Vec::new() }
+        FieldCache { columns: &config.columns, layout: &config.layout, names: Vec::new() }
     }
 
-    /// Returns the rules for a field, and caches them unless the cache is full.
-    pub(crate) fn rules(&mut self, field: &Field<'_>) -> FieldRules {
-        if let Some((_, rules)) = self.rules.iter().find(|(name, _)| name == field.name) {
-            return *rules;
+    /// Returns the rules for a field and the ID of its name, and caches both. If the cache is full, a new name gets no
+    /// ID.
+    pub(crate) fn rules(&mut self, field: &Field<'_>) -> (FieldRules, Option<NameId>) {
+        if let Some(known) = self.names.iter().find(|known| known.written == field.name) {
+            return (known.rules, Some(known.id));
         }
         let name = field.name();
         let is_coordinate = record_line::is_coordinate(&name);
         let column = self.columns.index_of(&name);
-        let is_partition_field =
-            self.layout.partition_field.as_deref().is_some_and(|field| record_line::is_same_name(field, &name));
+        let is_partition_field = self.layout.partition_field.as_deref().is_some_and(|field| is_same_name(field, &name));
         let (accepts_any_number, accepts_any_string) = match column {
             _ if is_coordinate || is_partition_field => (false, false),
             Some(index) => self.columns.accepts_all_plain(index),
             None => (true, true),
         };
         let rules = FieldRules { is_coordinate, column, is_partition_field, accepts_any_number, accepts_any_string };
-        if self.rules.len() < MAX_CACHED_FIELDS {
-            self.rules.push((field.name.to_owned(), rules));
+        (rules, self.add(field.name, &name, rules))
+    }
+
+    /// Caches a name and returns its ID, or returns `None` if the cache is full.
+    fn add(&mut self, written: &str, name: &str, rules: FieldRules) -> Option<NameId> {
+        if self.names.len() >= MAX_CACHED_FIELDS {
+            return None;
         }
-        rules
+        let next = u16::try_from(self.names.len()).ok()?;
+        let folded = fold(name);
+        let same = self.names.iter().find(|known| fold(&known.name) == folded);
+        let equal = self.names.iter().find(|known| known.name == name);
+        let id = NameId {
+            exact: equal.map_or(next, |known| known.id.exact),
+            folded: same.map_or(next, |known| known.id.folded),
+        };
+        self.names.push(CachedName { written: written.to_owned(), name: name.to_owned(), id, rules });
+        Some(id)
+    }
+
+    /// Returns the name with this [`NameId::exact`], or an empty string if no name has it.
+    pub(crate) fn name(&self, exact: u16) -> &str {
+        self.names.get(usize::from(exact)).map_or("", |known| &known.name)
     }
 }
 
@@ -73,7 +104,7 @@ mod tests {
         type Error = JsonError;
 
         fn visit_field(&mut self, field: Field<'a>) -> Result<(), JsonError> {
-            self.1.push(self.0.rules(&field));
+            self.1.push(self.0.rules(&field).0);
             Ok(())
         }
     }
@@ -107,7 +138,7 @@ mod tests {
         for number in 0..2 * MAX_CACHED_FIELDS {
             rules(&mut cache, &format!("{{\"a{number}\":1}}"));
         }
-        assert_eq!(cache.rules.len(), MAX_CACHED_FIELDS);
+        assert_eq!(cache.names.len(), MAX_CACHED_FIELDS);
         assert_eq!(rules(&mut cache, r#"{"SECTOR":"x","close":1}"#), [sector, close]);
     }
 }

@@ -1,23 +1,27 @@
 //! Validates a record's value: it must be JSON that every parser accepts, and its fields must fit the table.
 //!
-//! The records of a topic resemble each other, so two caches keep what the validator learned from earlier records:
+//! The records of a topic resemble each other, so three parts keep what the validator learned from earlier records:
 //!
 //! - `field_cache`: the rules that a field's name implies (for a column, the partition field, a coordinate).
+//! - `name_check`: whether names of a record differ only in case, by the numbers that `field_cache` gives them.
 //! - `schema_cache`: the fields of the last record and the text between their values. In a record with the same schema,
 //!   only the values are validated.
 //!
-//! Neither cache changes the result: a property test compares each record with the same record validated alone.
+//! None of them changes the result: a property test compares each record with the same record validated alone.
 
 mod field_cache;
+mod name_check;
 mod schema_cache;
 
 use std::borrow::Cow;
 
 use crate::config::Config;
 use crate::validate::field_cache::{FieldCache, FieldRules};
+use crate::validate::name_check::NameCheck;
 use crate::validate::schema_cache::{PADDING, PlainField, SchemaCache};
 use lake_format::InvalidRecord;
 use lake_format::columns::Columns;
+use lake_format::field_names::FieldNames;
 use lake_format::json::{self, Field, Object, Visitor};
 use lake_format::keys::KeyLayout;
 
@@ -30,6 +34,8 @@ const MAX_CACHED_FIELDS: usize = 256;
 pub(crate) struct Validator<'c> {
     layout: &'c KeyLayout,
     field_cache: FieldCache<'c>,
+    /// `None` if names that differ in case are different fields.
+    name_check: Option<NameCheck>,
     schema_cache: SchemaCache,
 }
 
@@ -44,7 +50,13 @@ pub(crate) struct Validated {
 
 impl<'c> Validator<'c> {
     pub(crate) fn new(config: &'c Config) -> Self {
-        Validator { layout: &config.layout, field_cache: FieldCache::new(config), schema_cache: SchemaCache::default() }
+        let is_checked = config.layout.field_names == FieldNames::IgnoreCase;
+        Validator {
+            layout: &config.layout,
+            field_cache: FieldCache::new(config),
+            name_check: is_checked.then(NameCheck::default),
+            schema_cache: SchemaCache::default(),
+        }
     }
 
     #[cfg(test)]
@@ -74,8 +86,17 @@ impl<'c> Validator<'c> {
         fields.partition_value = None;
         let text = std::str::from_utf8(value).map_err(|error| InvalidRecord::NotUtf8 { at: error.valid_up_to() })?;
         self.schema_cache.clear();
-        let (field_cache, schema_cache) = (&mut self.field_cache, &mut self.schema_cache);
-        let object = json::validate(text, &mut CachingVisitor { text, fields, field_cache, schema_cache, end: 0 });
+        let Validator { field_cache, name_check, schema_cache, .. } = self;
+        if let Some(check) = name_check {
+            check.begin_record();
+        }
+        let mut visitor = CachingVisitor { text, fields, field_cache, name_check, schema_cache, end: 0 };
+        let mut object = json::validate(text, &mut visitor);
+        if let (Ok(_), Some(check)) = (&object, name_check)
+            && let Err(reason) = check.finish(text)
+        {
+            object = Err(reason);
+        }
         // The cache only matches objects on one line without white space around them.
         if !matches!(&object, Ok(object) if *object == Object::bare(value.len())) {
             self.schema_cache.clear();
@@ -92,7 +113,7 @@ struct FieldValidator<'c> {
 }
 
 impl FieldValidator<'_> {
-    /// Returns `true` if the plain value is valid for its column.
+    /// Returns `true` if the field's plain value is valid. Keeps the value of the partition field.
     fn accepts_plain(&mut self, field: &PlainField<'_>) -> bool {
         let FieldRules { is_coordinate, column, is_partition_field, .. } = *field.rules;
         let is_accepted = column.is_some_and(|index| self.columns.accepts_plain(index, field.kind, field.value));
@@ -119,6 +140,7 @@ struct CachingVisitor<'r, 'c> {
     text: &'r str,
     fields: &'r mut FieldValidator<'c>,
     field_cache: &'r mut FieldCache<'c>,
+    name_check: &'r mut Option<NameCheck>,
     schema_cache: &'r mut SchemaCache,
     /// Byte index in `text` of the end of the previous field's value.
     end: usize,
@@ -128,7 +150,10 @@ impl<'a> Visitor<'a> for CachingVisitor<'_, '_> {
     type Error = InvalidRecord;
 
     fn visit_field(&mut self, field: Field<'a>) -> Result<(), InvalidRecord> {
-        let rules = self.field_cache.rules(&field);
+        let (rules, name) = self.field_cache.rules(&field);
+        if let Some(other) = self.name_check.as_mut().and_then(|check| check.add(name)) {
+            return Err(name_check::differ_in_case(self.field_cache.name(other), &field.name()));
+        }
         self.fields.validate_value(&rules, &field)?;
         self.schema_cache.push(self.text, self.end, &field, rules);
         self.end = field.starts.1 + field.value.len();
