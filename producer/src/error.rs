@@ -23,7 +23,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Returns `true` if the feed cannot be resumed: nothing was sent, and the same command would fail again.
+    /// Returns `true` if `--resume` rejects the feed: nothing was sent, and the same command would fail again.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Output(OutputError::Resume(error)) if error.is_usage())

@@ -30,7 +30,8 @@ use crate::report::summary::Simulated;
 use crate::resume::RowStatus;
 use crate::simulate::NotSimulated;
 
-/// Waits shorter than this are skipped: sleeping would take longer, and the average rate stays exact.
+/// Minimum duration of a sleep. Shorter waits are skipped, because sleeping would take longer; the average rate stays
+/// exact.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
 /// Maximum duration of one sleep; after it, the feeder checks for failures and for a shutdown.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
@@ -38,7 +39,7 @@ const MAX_SLEEP: Duration = Duration::from_millis(100);
 /// A running feed.
 pub(crate) struct Feeder<'a> {
     feed: &'a Feed,
-    /// The plan of each input; `None` for a pipe.
+    /// The plan of each input; `None` for a pipe or a followed file.
     plans: Vec<Option<ReadingPlan>>,
     progress: &'a Arc<Progress>,
     pub(crate) shutdown: CancellationToken,
@@ -46,12 +47,12 @@ pub(crate) struct Feeder<'a> {
     /// Time at which the first record to send was due.
     started: Option<Instant>,
     pacer: Pacer,
-    /// Rejects file of each input; `None` for a repeated input.
+    /// Rejects file of each input; `None` for an input that was named before.
     pub(crate) rejects: Vec<Option<Rejects>>,
     pub(crate) warnings: Vec<String>,
-    /// Counts of made rows; the seed is not set.
+    /// Counts of simulated rows; the seed is not set.
     pub(crate) simulated: Simulated,
-    /// Reasons for sending a bar as it is that have been shown.
+    /// Reasons for sending a row unchanged that have already been reported.
     shown: Vec<NotSimulated>,
 }
 
@@ -98,7 +99,7 @@ impl<'a> Feeder<'a> {
                     if flow == Flow::Stop {
                         return Ok(Flow::Stop);
                     }
-                    // A file that grows ends only if it is to be read again from its start.
+                    // A followed file ends only if it must be read again from its start.
                     if !matches!(self.feed.inputs().get(at), Some(Input::Followed(_))) {
                         break;
                     }
@@ -190,7 +191,7 @@ impl<'a> Feeder<'a> {
         loop {
             let row = match source.next(&mut json) {
                 Ok(row) => row,
-                // A pipe ends with an error when the feed is shut down.
+                // A pipe or a followed file ends with an error when the feed is shut down.
                 Err(error) if error.is_io() && self.shutdown.is_cancelled() => return Ok(Flow::Stop),
                 Err(error) => return Err(error.into()),
             };
@@ -242,11 +243,11 @@ impl<'a> Feeder<'a> {
         Ok(Flow::Continue)
     }
 
-    /// Shows that the rows of a file that grows wait for the end of a quoted cell.
+    /// Reports that the rows of a followed file are not sent until a quoted cell is closed.
     fn show_open_line(&mut self, input: &str, line: Option<u64>) {
         if let Some(line) = line {
             self.progress.notice(format!(
-                "{input}: line {line} opens a quote that is not closed yet; its row and the lines after it wait"
+                "{input}: line {line} opens a quote that is not closed yet; no further row is sent until it is closed"
             ));
         }
     }
@@ -256,7 +257,8 @@ impl<'a> Feeder<'a> {
         self.warnings.push(warning);
     }
 
-    /// Waits until the record is due and sends it, unless the topic already contains it.
+    /// Waits until the record is due and sends it, unless the topic already contains the record. Returns [`Flow::Stop`]
+    /// on a shutdown, or if the reading end of the pipe is closed.
     fn send(&mut self, record: Record<'_>, kind: RecordKind) -> Result<Flow, RunError> {
         if self.output.advance(record.key) == RowStatus::AlreadyInTopic {
             self.count_read(kind);
@@ -282,7 +284,7 @@ impl<'a> Feeder<'a> {
         Ok(flow)
     }
 
-    /// Counts a row of an input. The rows that are made of a bar count once.
+    /// Counts a row of an input. All simulated rows of a bar count as one row.
     fn count_read(&self, kind: RecordKind) {
         if kind != RecordKind::Made {
             self.progress.add_read();

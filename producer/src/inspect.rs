@@ -8,24 +8,25 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::Feed;
 use crate::feed::source::{InputError, Source, SourceRow};
 
-/// How one input would be read.
+/// Description of how one input would be read.
 #[derive(Clone, Debug)]
 pub struct Inspection {
     /// The input's name.
     pub input: String,
     /// The plan in one line.
     pub plan: String,
-    /// Number of rows before the data, blank ones included: the header and what precedes it.
+    /// Number of rows before the data: the header and the rows that precede it, blank ones included.
     pub rows_before_data: u64,
-    /// Choice, value and reason.
+    /// Each choice, with its value and its reason.
     pub reasons: Vec<[String; 3]>,
-    /// Title, field and content of each column.
+    /// Title, field name and kind of each column.
     pub columns: Vec<[String; 3]>,
     /// Choices that a user should check.
     pub warnings: Vec<String>,
     /// The first records, as they would be sent.
     pub records: Vec<String>,
-    /// Rejected rows before the last of these records, with line and reason.
+    /// The first rejected rows among the rows that were read to find `records`, each with its line number and the
+    /// reason.
     pub rejected: Vec<String>,
 }
 
@@ -129,13 +130,13 @@ mod tests {
 
     #[test]
     fn an_inspection_shows_plan_reasons_and_records() {
-        let test = TestFeed::new(&[("AAPL.csv", "Date;Close/Last;Note\n12/05/2024;$1,243.04;x\n11/29/2024;$7;y\n")]);
+        let test = TestFeed::new(&[("AAPL.csv", "Date;Close/Last;Note\n12/05/2024;$1,243.04;x\n11/30/2024;$7;y\n")]);
         let feed = Feed::try_from(test.args.clone()).expect("a feed");
         let inspections = inspect(&feed, 1).expect("readable");
         let text = inspections[0].to_text();
         for part in [
             "AAPL.csv\n  separated by ';', symbol AAPL, date in Date (mdy), 1d bars; close (Close/Last)",
-            "no column has symbols, and the file is named after one",
+            "no column has symbols, but the file's name is a symbol",
             "    2  Close/Last  close       number",
             r#"first records
   {"symbol":"AAPL","trade_date":"2024-12-05","bar":"1d","close":1243.04,"note":"x"}"#,

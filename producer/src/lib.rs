@@ -4,9 +4,10 @@
 //!
 //! - [`cli`]: defines the arguments;
 //! - [`feed`]: validates the arguments into a feed (its inputs, order and pace), and opens the inputs;
-//! - [`csv`]: splits an input into rows and maps its header to fields;
-//! - [`encode`]: turns a row into a JSON record;
-//! - `simulate`: replaces a bar by made rows inside it, with `--simulate`;
+//! - [`plan`]: decides how an input is read, from its name and from sampled rows;
+//! - [`csv`]: splits an input into rows and converts its titles to field names;
+//! - [`encode`]: turns a row into a JSON record, according to the plan;
+//! - `simulate`: replaces a bar with simulated rows, with `--simulate`;
 //! - `feeder`: reads rows and sends them in the configured order and at the configured rate;
 //! - [`delivery`]: sends records to Kafka and tracks their delivery, or prints them;
 //! - `resume`: finds the last rows of an earlier run, and skips the rows that the topic already contains;

@@ -1,4 +1,5 @@
-//! Checks everything that can be checked before the first record is sent: the reading plans, and the files of rejected rows.
+//! Checks everything that can be checked before the first record is sent: the reading plans and the files of rejected
+//! rows.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use crate::plan::ReadingPlan;
 use crate::report::progress::Progress;
 use crate::report::rejects::{Rejects, RejectsError};
 
-/// Number of files whose plans are announced.
+/// Maximum number of files whose plans are announced.
 const MAX_ANNOUNCED: usize = 10;
 
-/// Makes the reading plan of every file and announces it, and adds a notice for each `--numeric` column that no input has.
-/// Returns the plan of each input; `None` for a pipe, whose plan is made when its rows are sent.
+/// Makes the reading plan of every file, announces the first [`MAX_ANNOUNCED`] of them, and adds a notice for each
+/// `--numeric` column that no input has. Returns the plan of each input; `None` for a pipe or a followed file, whose
+/// plan is made when its rows are sent.
 pub(crate) fn check_plans(
     feed: &Feed,
     progress: &Progress,
@@ -41,8 +43,10 @@ pub(crate) fn check_plans(
         plans.push(Some(source.into_plan()));
     }
     if let Some(more) = files.checked_sub(MAX_ANNOUNCED).filter(|more| *more > 0) {
-        progress
-            .notice(format!("plans of {} not shown; see `tickerlake inspect`", counted(more as u64, "file", "files")));
+        progress.notice(format!(
+            "the plans of {} are not shown; run `tickerlake inspect`",
+            counted(more as u64, "file", "files")
+        ));
     }
     let has = |name: &String| plans.iter().flatten().any(|plan| plan.columns.iter().any(|column| column.name == *name));
     let unknown = |name: &&String| plans.iter().all(Option::is_some) && !has(name);
@@ -52,7 +56,7 @@ pub(crate) fn check_plans(
     Ok(plans)
 }
 
-/// Shows how an input is read.
+/// Adds notices that show the plan of an input and its warnings.
 pub(crate) fn announce(source: &Source, progress: &Progress) {
     progress.notice(format!("{}: {}", source.name(), source.plan().line()));
     for warning in &source.plan().warnings {

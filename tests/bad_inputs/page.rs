@@ -10,7 +10,7 @@ use super::{cases, is_counts};
 const INTRODUCTION: &str = "\
 Each case on this page shows the input, the output of `producer --dry-run quotes.csv`, and what to do. The tests run
 every case. The output leaves out the bytes and seconds in the line of counts. Its first line is the file's
-[reading plan](../guides/your-own-files.md#how-a-file-is-read), if the file leaves one reading.
+[reading plan](../guides/your-own-files.md#how-a-file-is-read), if there is only one way to read the file.
 
 `tickerlake run` prints the same, with two differences: an error begins with `tickerlake:` instead of `error:`, and the
 counts are on standard output and say *delivered* instead of *printed*. [Exit codes](exit-codes.md) has the meaning of

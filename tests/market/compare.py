@@ -1,4 +1,4 @@
-"""Compares the records that were printed with those that a file means, value by value."""
+"""Compares the printed records with the expected records, value by value."""
 
 import functools
 import json
@@ -13,11 +13,11 @@ FIELDS = {
 
 
 class Number(str):
-    """A number as it was printed."""
+    """The text of a printed number."""
 
 
 def parse(output):
-    """Returns the records of the producer's output; extra fields have a plus before their plain name."""
+    """Returns the records of the producer's output. The keys of extra fields are a plus sign and their plain names."""
     records = []
     for line in output.split("\n"):
         if line:
@@ -47,7 +47,7 @@ def same(expected, printed):
 
 
 def same_text(expected, printed):
-    """Whether a value of a column without a role was kept, be it as a number or as text, which a single cell decides."""
+    """Whether the value of an extra column was kept, as a number or as text: one cell can decide between the two."""
     try:
         if isinstance(expected, str):
             return isinstance(printed, Number) and str(printed) == expected
@@ -57,24 +57,24 @@ def same_text(expected, printed):
 
 
 def difference(expected, printed, ignored=(), lenient=False):
-    """Returns the first difference of two records as text, or None."""
+    """Returns the first difference between two records as text, or None."""
     for name in expected.keys() | printed.keys():
         if name in ignored:
             continue
         if name not in printed:
-            # A missing value and a missing zone are as good as a field that is null.
-            # So is a column without a title and without a value.
+            # A missing field counts as null if it is declared,
+            # or if its column has neither a title nor a value.
             if expected[name] is None and (name in FIELDS or name.startswith("+column")):
                 continue
-            return f"{name} is missing, right is {show(expected[name])}"
+            return f"{name} is missing, expected {show(expected[name])}"
         if name not in expected:
             if printed[name] is None and (name in FIELDS or lenient):
                 continue
-            return f"{name} is {show(printed[name])}, and should not exist"
+            return f"{name} is {show(printed[name])}, but should not exist"
         if lenient and name not in FIELDS and printed[name] and same_text(expected[name], printed[name]):
             continue
         if not same(expected[name], printed[name]):
-            return f"{name} is {show(printed[name])}, right is {show(expected[name])}"
+            return f"{name} is {show(printed[name])}, expected {show(expected[name])}"
     return None
 
 
@@ -90,12 +90,12 @@ def all_records(lines, printed, ignored=()):
         if found:
             return f"record {at + 1} ({one['symbol']} {one.get('traded_at', one['trade_date'])}): {found}"
     if len(expected) != len(printed):
-        return f"{len(printed)} records, right are {len(expected)}"
+        return f"{len(printed)} records, expected {len(expected)}"
     return None
 
 
 def some_records(lines, optional, printed, ignored=(), lenient=False):
-    """Compares records of which those of the lines in `optional` may be missing."""
+    """Compares all records in order; those of the lines in `optional` may be missing."""
     at = 0
     for number, line in enumerate(lines):
         for record in line:
@@ -105,5 +105,5 @@ def some_records(lines, optional, printed, ignored=(), lenient=False):
             elif number not in optional:
                 return f"line {number + 1} of the data ({record['symbol']} {record['trade_date']}): {found}"
     if at < len(printed):
-        return f"{len(printed) - at} records that no line means, such as {printed[at]}"
+        return f"{len(printed) - at} records that belong to no line, such as {printed[at]}"
     return None

@@ -1,4 +1,4 @@
-"""How files write dates and times, and whether a file's dates leave more than one reading."""
+"""Formats of dates and times, and the ways in which a file's dates can be read."""
 
 import datetime
 import re
@@ -8,7 +8,7 @@ LONG_MONTHS = ("January February March April May June July August September Octo
 
 
 class Style:
-    """A form of dates: `write` takes a row, `option` is the value of --date-format."""
+    """A date format: `write` formats the date of a row, and `option` is the matching value of --date-format."""
 
     def __init__(self, option, write):
         self.option, self.write = option, write
@@ -98,7 +98,7 @@ def _twelve(row, with_seconds):
     return f"{hour % 12 or 12}:{minute:02}{tail} {'PM' if hour >= 12 else 'AM'}"
 
 
-# Name, the finest microseconds it can show, and its writer.
+# Time formats by name: the precision in microseconds, and the function that formats the time of a row.
 CLOCKS = {
     "HH:MM:SS": (1_000_000, lambda row: "{:02}:{:02}:{:02}".format(*_hms(row))),
     "HH:MM": (60_000_000, lambda row: "{:02}:{:02}".format(*_hms(row))),
@@ -113,7 +113,7 @@ CLOCKS = {
 
 
 def clock_for(rng, truth, names):
-    """Draws a form that shows all that the rows' times have."""
+    """Draws a time format that is precise enough for all rows, and returns its function."""
     finest = 60_000_000
     for row in truth.rows:
         while row.micros % finest:
@@ -132,7 +132,7 @@ def utc_micros(row):
 
 
 def traded_at(row):
-    """The instant as a record has it: UTC if the row has an offset."""
+    """Returns the expected field `traded_at`: in UTC if the row has an offset."""
     at = datetime.datetime.combine(row.day, datetime.time()) + datetime.timedelta(microseconds=utc_micros(row))
     text = at.strftime("%Y-%m-%d %H:%M:%S") if at.year > 999 else at.isoformat(" ", "seconds")
     return f"{text}.{at.microsecond:06}".rstrip("0") if at.microsecond else text
@@ -143,7 +143,7 @@ COMPACT_MINUTES = re.compile(r"\d{12}$")
 
 
 def readings(cells):
-    """The orders of day, month and year that read every date of numbers; empty for other forms."""
+    """Returns the orders of day, month and year in which all numeric dates can be read; empty for other formats."""
     orders = {"mdy": (2, 0, 1), "dmy": (2, 1, 0), "yymmdd": (0, 1, 2)}
     limit = datetime.date.today() + datetime.timedelta(2)
     found = set(orders)

@@ -1,4 +1,4 @@
-"""A file that is being made: its columns, what each of its lines means, and its bytes."""
+"""A generated file: its columns, the expected records of each line, and its bytes."""
 
 import functools
 import gzip
@@ -13,13 +13,13 @@ import truth as truths
 ROLES = {truths.OPEN, truths.HIGH, truths.LOW, truths.CLOSE, truths.ADJ, truths.VOLUME, truths.BID, truths.ASK}
 
 
-# Names of encodings on the web, where they differ from Python's.
+# Web names of encodings that have different names in Python.
 LABELS = {"utf-8-sig": "utf-8", "utf-16": "utf-16le", "utf-16-le": "utf-16le", "cp1252": "windows-1252",
           "cp932": "shift_jis", "cp949": "euc-kr"}
 
 
 class Column:
-    """A column: its title, its cells, and what they mean. An extra column has no role."""
+    """A column: its title, its cells, and their expected values. An extra column has no role."""
 
     def __init__(self, title, cells, role=None, values=None, symbol=None, is_text=False):
         self.title, self.cells, self.role, self.values = title, cells, role, values
@@ -28,13 +28,13 @@ class Column:
 
 
 class Draft:
-    """A file. Kinds fill it, variations and mutations change it."""
+    """A file under construction. A kind creates it; variations and mutations change it."""
 
     def __init__(self, rng, truth, numbers="plain", missing=None):
         self.rng, self.truth = rng, truth
         self.style = number_styles.STYLES[numbers]
         self.missing = rng.choice(number_styles.MISSING) if missing is None else missing
-        # A line has one row, or one of each symbol in a wide file.
+        # A line has one row, or one row for each symbol in a wide file.
         self.lines = [[row] for row in truth.rows]
         self.columns = []
         self.delimiter, self.newline, self.encoding, self.packing = ",", "\n", "utf-8", None
@@ -47,10 +47,10 @@ class Draft:
         self.zone = None
         self.bar = truth.bar
         self.answers, self.may_ask = {}, set()
-        # Kinds whose titles, order of columns or delimiter are part of what they are.
+        # Properties that define the kind, such as titles, order or delimiter, and that variations must not change.
         self.fixed = set()
         self.is_unknown = False
-        # Lines whose cells are unlike those of all sampled lines: they may be rejected, and must not be changed.
+        # Lines with a cell unlike those of the sampled lines: they may be rejected, but their values must not change.
         self.late = set()
 
     # --- Columns ---
@@ -65,6 +65,10 @@ class Draft:
 
     def symbol(self, title):
         self.answers["--symbol-column"] = title
+        numbers = [int(row.symbol) for row in self.rows() if row.symbol.isdecimal()]
+        if len(numbers) == len(self.rows()) and all(b - a == 1 for a, b in zip(numbers, numbers[1:])):
+            # Codes that increase by one look like row numbers.
+            self.may_ask |= {"--symbol", "--symbol-column"}
         return self.add(title, [row.symbol for row in self.rows()], "symbol")
 
     def date(self, title, style):
@@ -91,7 +95,7 @@ class Draft:
         return self._dated(title, cells)
 
     def epoch(self, title, style):
-        """Adds a column of instants as numbers, which are UTC."""
+        """Adds a column of epoch numbers, which are UTC."""
         step = dates.EPOCH_PRECISION[style]
         for row in self.rows():
             row.micros, row.offset = (row.micros or 0) // step * step, 0
@@ -123,7 +127,7 @@ class Draft:
             self.price(title, role, style)
 
     def magnitudes(self, title, role=truths.VOLUME):
-        """Adds a column of volumes such as 57.32K, which state rounded volumes."""
+        """Adds a column of volumes such as 57.32K, and sets the rows' volumes to the rounded values."""
         cells = []
         for row in self.rows():
             text = row.values[role]
@@ -146,17 +150,17 @@ class Draft:
         return self.add(title, cells, values=[None if text is None else Decimal(text) for text in texts])
 
     def text(self, title, texts):
-        """Adds an extra column of texts."""
+        """Adds an extra column of text."""
         return self.add(title, texts, values=[text or None for text in texts], is_text=True)
 
     def random_numbers(self, title, decimals=2, most=1000):
         texts = [truths.decimal_text(self.rng.randrange(most * 10**decimals), decimals) for _ in self.lines]
         return self.number(title, texts, "comma" if self.style.decimal == "," else "trimmed")
 
-    # --- What a file means ---
+    # --- Expected records ---
 
     def records(self):
-        """Returns for each line the records that a right reading gives, in order."""
+        """Returns the expected records of each line, in order."""
         seen = {}
         return [[self._record(at, row, seen) for row in line if row is not None] for at, line in enumerate(self.lines)]
 
@@ -177,14 +181,14 @@ class Draft:
                     record[column.role] = None if text is None else Decimal(text)
             elif column.role is None:
                 record[extra_key(column.title, number, used)] = column.values[at]
-        identity = (row.symbol, row.series, row.day, dates.utc_micros(row))
+        identity = (row.symbol, row.series, row.day.toordinal() * 86_400_000_000 + dates.utc_micros(row))
         seen[identity] = seen.get(identity, 0) + 1
         if seen[identity] > 1:
             record["seq"] = Decimal(seen[identity])
         return record
 
     def knows_bar(self):
-        """Whether the length of the bars can be told from the rows: days from dates, other lengths from distances."""
+        """Whether the rows show the length of the bars: without times, or if a symbol has two different times."""
         if not any(row.micros for row in self.rows()):
             return True
         instants = {}
@@ -193,13 +197,15 @@ class Draft:
         return any(len(found) > 1 for found in instants.values())
 
     def number_cells(self):
-        """The cells of all columns of numbers."""
+        """Yields the cells of all number columns."""
         for column in self.columns:
             if column.role in ROLES or (column.role is None and not column.is_text):
                 yield from column.cells
 
     def settle(self):
-        """Notes which questions the finished file leaves open."""
+        """Records the answers for the finished file, and the questions that it leaves open."""
+        if len(self.lines) < 8:
+            self.may_ask.add("--bar")
         self.answers["--decimal"] = self.style.option
         if not number_styles.is_decided(self.number_cells()):
             self.may_ask.add("--decimal")
@@ -208,14 +214,14 @@ class Draft:
         if not any(column.role == "symbol" or column.symbol for column in self.columns):
             self.answers.pop("--symbol-column", None)
         titled = [name for name in self.names() if name]
-        # Names that repeat are no answer: wide files, and titles that occur twice.
+        # Repeated names, as in wide files, are not a valid answer.
         if len({name.lower() for name in titled}) == len(titled):
             self.answers["--columns"] = ",".join(self.names())
         self.answers["--bar"] = self.bar
         self.answers["--encoding"] = LABELS.get(self.encoding, self.encoding)
 
     def names(self):
-        """The columns' names for --columns."""
+        """Yields the names of the columns for --columns."""
         taken = {"date": "date", "time": "time", "symbol": "symbol", "series": "series"}
         for number, column in enumerate(self.columns, 1):
             if column.role is None:
@@ -223,7 +229,7 @@ class Draft:
             else:
                 yield taken.get(column.role, column.role)
 
-    # --- Its bytes ---
+    # --- Bytes ---
 
     def cell(self, text):
         quote = self.quoting == "all" or any(sign in text for sign in (self.delimiter, '"', "\n", "\r"))
@@ -234,7 +240,7 @@ class Draft:
         return self.delimiter.join([self.cell(cell) for cell in cells]) + end
 
     def text_lines(self):
-        """Returns the header's lines and the data's lines."""
+        """Returns the lines of the header and the lines of the data."""
         header = list(self.preamble)
         if self.header_rows is not None:
             header += [self.delimiter.join(map(self.cell, row)) for row in self.header_rows]
@@ -246,7 +252,7 @@ class Draft:
         return header, [self.line(row) for row in zip(*cells)]
 
     def pack(self, lines):
-        """Joins lines, encodes and compresses them."""
+        """Joins, encodes and compresses lines."""
         text = self.newline.join(lines) + (self.newline if self.has_last_newline else "")
         text += self.newline * self.blank_lines
         data = text.encode(self.encoding)
@@ -266,7 +272,7 @@ def plain_key(name):
 
 
 def extra_key(title, number, used):
-    """The name of an extra field without its underscores; names that repeat are numbered."""
+    """Returns the key of an extra field: a plus sign and the plain title, numbered if it repeats."""
     key = plain_key(title) or f"column{number}"
     used[key] = used.get(key, 0) + 1
     return "+" + (key if used[key] == 1 else f"{key}{used[key]}")

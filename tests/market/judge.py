@@ -1,4 +1,4 @@
-"""Runs the producer on a file, answers its questions, and says whether the reading is right."""
+"""Runs the producer on a file, answers its questions, and decides whether it read the file correctly."""
 
 import os
 import re
@@ -12,7 +12,8 @@ OUTCOMES = [RIGHT, ASKED, NEEDLESS, WARNED, REFUSED, WRONG]
 OPTION = re.compile(r"(--[a-z][a-z-]+)")
 SUMMARY = re.compile(r"([\d,]+) rows? read, ([\d,]+) printed, ([\d,]+) rejected, ([\d,]+) blank")
 NO_CLOSE = "no column holds a close"
-# Each list answers the same question; the first that the file has an answer for is used.
+TWO_ORDERS = "a date that is both is read as"
+# The options of a list answer the same question; the first one that the file has an answer for is used.
 ALTERNATIVES = [["--symbol-column", "--symbol"], ["--columns"], ["--date-format"], ["--decimal"], ["--date"],
                 ["--date-column"], ["--encoding"], ["--bar"]]
 
@@ -30,21 +31,21 @@ class Run:
         self.counts = [int(number.replace(",", "")) for number in summary.groups()] if summary else None
 
     def message(self):
-        """The error message, or everything that was printed to standard error."""
+        """Returns the first error line, or the first line on standard error if none is an error."""
         lines = [line for line in self.errors.split("\n") if line]
         errors = [line for line in lines if line.startswith("error")]
         return (errors or lines or [""])[0]
 
 
 class Verdict:
-    """How a file was read: the outcome, why, and the runs that it took."""
+    """How a file was read: the outcome, the reason, the decisive run, and the options."""
 
     def __init__(self, outcome, why="", run=None, options=()):
         self.outcome, self.why, self.run, self.options = outcome, why, run, list(options)
 
 
 def judge(producer, path, draft):
-    """Judges the reading of an unharmed file."""
+    """Judges how an intact file is read."""
     lines = draft.records()
     ignored = () if draft.knows_bar() else ("bar",)
     options, asked = [], set()
@@ -74,12 +75,12 @@ def judge(producer, path, draft):
 
 
 def warned(producer, path, draft, lines, run, found, given, ignored):
-    """A file whose prices were not recognised, which a warning says: with the columns named, it must be right."""
+    """Judges a file after a warning that no close was recognised: with --columns, it must be read correctly."""
     if "--columns" in given or "--columns" not in draft.answers:
         return Verdict(REFUSED, f"no option names the close: {found}", run, given)
     skipped = len(draft.text_lines()[0])
     options = ["--skip-lines", str(skipped), "--columns", draft.answers["--columns"], "--delimiter", delimiter_of(draft)]
-    # Options that name columns would name the header's.
+    # Options that name columns refer to the titles of the header, which is skipped now.
     options += [part for pair in zip(given[::2], given[1::2]) if not pair[0].endswith("column") for part in pair]
     again = Run(producer, path, options)
     if "--encoding" not in options:
@@ -93,14 +94,14 @@ def warned(producer, path, draft, lines, run, found, given, ignored):
 
 
 def fault(draft, lines, printed, ignored, run):
-    """Returns what is wrong with the records that were printed, or None."""
+    """Returns the first fault of the printed records or of the summary, or None."""
     if draft.late:
         return compare.some_records(lines, draft.late, printed, ignored, lenient=True)
     return compare.all_records(lines, printed, ignored) or count_fault(run, lines)
 
 
 def count_fault(run, lines):
-    """Compares the summary with what the file has. Unharmed files have no row to reject."""
+    """Compares the summary with the file's content. An intact file has no row to reject."""
     if run.counts is None:
         return "no summary"
     records = sum(len(line) for line in lines)
@@ -110,7 +111,7 @@ def count_fault(run, lines):
 
 
 def answers_to(message, draft, given):
-    """Returns the options that the truth implies for the questions of a message."""
+    """Returns the options that correctly answer the questions of a message."""
     named = set(OPTION.findall(message.partition("; try: ")[0]))
     named -= {"--symbol-column", "--date-column"} if "--columns" in given else set()
     answers = []
@@ -121,7 +122,7 @@ def answers_to(message, draft, given):
         if answer:
             answers += [answer, draft.answers[answer]]
         if answer == "--columns" and draft.text_lines()[0]:
-            # The names given replace the file's own header.
+            # The names replace the header of the file.
             answers += ["--skip-lines", str(len(draft.text_lines()[0])), "--delimiter", delimiter_of(draft)]
     return answers
 
@@ -131,7 +132,7 @@ def delimiter_of(draft):
 
 
 def judge_mutant(producer, path, mutant):
-    """Judges the reading of a harmed file: whatever is printed must be right; asking and rejecting are."""
+    """Judges how a corrupted file is read: printed records must be right; questions and rejected rows are allowed."""
     run = Run(producer, path, mutant.options)
     if run.code not in (0, 1, 3):
         return Verdict(WRONG, f"exit code {run.code}: {run.message()}", run, mutant.options)
@@ -139,7 +140,7 @@ def judge_mutant(producer, path, mutant):
         return Verdict(ASKED, run.message(), run, mutant.options)
     printed = compare.parse(run.output)
     found = compare.some_records(mutant.lines, mutant.optional, printed, mutant.ignored, lenient=True)
-    if found and NO_CLOSE in run.errors:
+    if found and (NO_CLOSE in run.errors or TWO_ORDERS in run.errors):
         return Verdict(WARNED, found, run, mutant.options)
     if found:
         return Verdict(WRONG, found, run, mutant.options)

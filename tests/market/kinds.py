@@ -1,4 +1,4 @@
-"""The kinds of files, by name. A kind is a function from a random number generator to a draft."""
+"""The kinds of files, by name. A kind is a function that takes a random number generator and returns a draft."""
 
 import importlib
 
@@ -25,15 +25,15 @@ DECORATIONS = ["", "", "", "", "", "_daily", "-1d", "_2024", "-max", " (1)"]
 
 
 def is_plain(symbol):
-    """Whether the symbol, as a file's name, can be nothing else."""
+    """Whether the symbol, as the name of a file, cannot be mistaken for anything else."""
     letters = [letter for letter in symbol if letter.isalnum()]
-    words = {"ALL", "DATA", "INDEX", "NAME", "DATE", "LAST", "TIME", "OPEN", "LOW", "DAY", "MAX", "MIN", "VOL", "ON"}
+    words = {"ALL", "DATA", "INDEX", "NAME", "DATE", "LAST", "TIME", "OPEN", "LOW", "DAY", "MAX", "MIN", "VOL", "ON", "PRICE", "OPEN"}
     words |= {"TRUE", "NA", "NAN", "KEY", "V", "C", "L", "O", "H"}
     return symbol.isupper() and len(letters) > 0 and symbol not in words and "/" not in symbol
 
 
 def name_after_symbol(draft, suffix=".csv"):
-    """Names a file of one symbol after it; sometimes in a way that must be asked about, or not after it at all."""
+    """Names a file after its only symbol. Some names do not contain the symbol, or not without doubt."""
     rng, symbol = draft.rng, draft.truth.symbols[0]
     safe = symbol.replace("/", "")
     draw = rng.random()
@@ -48,5 +48,5 @@ def name_after_symbol(draft, suffix=".csv"):
 
 
 def name_without_symbol(draft, suffix=".csv"):
-    """Names a file whose rows or titles have symbols. Even a name like a ticker must not matter."""
+    """Names a file whose rows or titles contain the symbols. Even a name that looks like a ticker must not matter."""
     draft.file_name = draft.rng.choice([*PLAIN_NAMES, "HK.csv", "SP500.csv", "NYSE.csv"]).replace(".csv", suffix)

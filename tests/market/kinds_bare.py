@@ -7,7 +7,7 @@ from kinds_intraday import STEPS
 
 
 def bare(draft, most=0):
-    """A file without a header. The producer may ask for its columns unless it has more rows than `most`."""
+    """Removes the header. The producer may ask for the columns if `most` is 0 or there are fewer rows than that."""
     draft.header = None
     draft.fixed |= {"order", "titles", "extra"}
     if not most or len(draft.lines) < most:
@@ -62,7 +62,7 @@ def kraken_ohlcvt(rng):
 
 @kind()
 def bare_daily(rng):
-    """Days without a header, in any order of columns."""
+    """Daily bars without a header, with the columns in any order."""
     draft = one(rng, holes=False) if rng.random() < 0.6 else many(rng, holes=False)
     draft.date("date", rng.choice(["iso", "compact", "mdy"]))
     if draft.needs_symbol:
@@ -86,6 +86,20 @@ def truefx(rng):
 
 
 @kind()
+def binance_trades(rng):
+    draft = one(rng, "tick", first=2018, pool=["BTCUSDT", "ETHUSDT", "ADABTC"], decimals=8, weekends=True, order="old",
+                holes=False)
+    draft.random_numbers("id", 0, 10**8)
+    draft.prices(["price", "qty"], "close volume")
+    draft.random_numbers("quote_qty", 8)
+    draft.epoch("time", rng.choice(["epoch-ms", "epoch-us"]))
+    for title in ["is_buyer_maker", "is_best_match"]:
+        draft.text(title, [rng.choice(["True", "False"]) for _ in draft.lines])
+    draft.file_name = draft.truth.symbols[0] + "-trades-2024-01-05.csv"
+    return bare(draft)
+
+
+@kind()
 def lobster(rng):
     draft = one(rng, "tick", decimals=0, base=2_238_200, rows=rng.randint(4, 300), order="old", holes=False)
     day = draft.rows()[0].day
@@ -95,7 +109,7 @@ def lobster(rng):
     draft.lines = [[row] for row in draft.rows()]
     clock = lambda row: f"{row.micros // 1_000_000}.{row.micros % 1_000_000:06}123"
     draft.add("time", [clock(row) for row in draft.rows()], "time")
-    draft.random_numbers("type", 0, 7)
+    draft.number("type", [str(rng.randint(1, 7)) for _ in draft.lines])
     draft.random_numbers("order_id", 0, 10**8)
     draft.price("size", "volume")
     draft.price("price", "close")

@@ -1,4 +1,4 @@
-"""Files of days, weeks and months, a row for each symbol and day."""
+"""Files of daily, weekly and monthly bars, with one row for each symbol and date."""
 
 import dates
 import truth
@@ -10,7 +10,7 @@ OHLC = "open high low close"
 
 
 def one(rng, shape="day", numbers=None, pool=None, missing=None, **limits):
-    """A draft of one symbol's rows, named after it."""
+    """Returns a draft with the rows of one symbol, usually named after it."""
     rows = truth.make(rng, shape, truth.pick_symbols(rng, 1, pool), **limits)
     draft = Draft(rng, rows, numbers or rng.choice(POINT), missing)
     name_after_symbol(draft)
@@ -18,7 +18,7 @@ def one(rng, shape="day", numbers=None, pool=None, missing=None, **limits):
 
 
 def many(rng, shape="day", numbers=None, pool=None, count=None, missing=None, **limits):
-    """A draft of several symbols' rows, with a column for the symbol to add."""
+    """Returns a draft with the rows of one or more symbols. The caller must add a column for the symbol."""
     rows = truth.make(rng, shape, truth.pick_symbols(rng, count or rng.choice([1, 2, 3, 5, 20]), pool), **limits)
     draft = Draft(rng, rows, numbers or rng.choice(POINT), missing)
     draft.needs_symbol = True
@@ -47,7 +47,7 @@ def yfinance_history(rng):
 
 @kind()
 def any_daily(rng):
-    """A plain table with any form of dates and numbers."""
+    """A plain table with any format of dates and numbers."""
     numbers = rng.choice([*POINT, *AMERICAN, *EUROPEAN, "rupee", "yen", "swiss", "bare point"])
     draft = one(rng, numbers=numbers) if rng.random() < 0.5 else many(rng, numbers=numbers)
     columns = [("date", rng.choice(["Date", "date", "Trade Date", "trading_date", "Day", "timestamp", "time"]))]
@@ -70,7 +70,7 @@ def any_daily(rng):
 
 
 def before_two_digits(draft, style):
-    """Two digits of a year are of 1969 to 2068."""
+    """Whether rows are too old for the date format: two-digit years mean 1969 to 2068."""
     return ("two" in style or style in ("yymmdd", "d-Mon-yy")) and min(row.day.year for row in draft.rows()) < 1970
 
 
@@ -105,7 +105,7 @@ def a_share(rng):
 
 @kind()
 def pandas_index(rng):
-    """DataFrame.to_csv with an index of dates that has no name."""
+    """The output of DataFrame.to_csv with an unnamed index of dates."""
     draft = one(rng)
     draft.date("", rng.choice(["iso", "iso", "mdy bare"]))
     draft.prices(["Open", "High", "Low", "Close", "Volume"], OHLC + " volume")
@@ -114,7 +114,7 @@ def pandas_index(rng):
 
 @kind()
 def pandas_reset_index(rng):
-    """A column of row numbers, beside a symbol's column or without one."""
+    """A column of row numbers, with or without a column for the symbol."""
     draft = one(rng) if rng.random() < 0.5 else many(rng)
     draft.number(rng.choice(["index", "", "Unnamed: 0", "Index"]), [str(at) for at in range(len(draft.lines))])
     draft.date("Date", "iso")
@@ -126,7 +126,7 @@ def pandas_reset_index(rng):
 
 @kind()
 def index_processed(rng):
-    """Index,Date,...,CloseUSD of a Kafka tutorial."""
+    """Index,Date,...,CloseUSD, as in a Kafka tutorial."""
     draft = many(rng, pool=["HSI", "NYA", "IXIC", "000001.SS", "N225", "N100", "399001.SZ", "GSPTSE"])
     draft.symbol("Index")
     draft.date("Date", "iso")
@@ -213,14 +213,14 @@ def barchart(rng):
     return draft
 
 
-# Names that programs give to files of one symbol, where the name does not say which part of it is the symbol.
+# File names that programs use for one symbol, but which do not show which part is the symbol.
 UNCLEAR = ["{}_D1", "{}_H1", "{}_M15", "{}1440", "{}60", "{}_D", "{}240", "{}_DAILY", "{}_Daily", "DAT_ASCII_{}_M1_2012",
            "NASDAQ_{}, 1D", "{}_Candlestick_1_M_BID_01.01.2024", "{}-trades-2024-01", "daily_{}", "{}_prices"]
 
 
 @kind()
 def unclear_names(rng):
-    """The symbol and the length of the bars, or more, in the file's name."""
+    """File names that contain the symbol and other words, such as the length of the bars."""
     draft = yahoo_download(rng)
     name = rng.choice(UNCLEAR).format(draft.truth.symbols[0].replace("/", ""))
     draft.file_name = name + ".csv"

@@ -1,4 +1,4 @@
-"""Daily files of exchanges, archives, vendors and data sets, a row for each symbol and day."""
+"""Daily files of exchanges, archives, vendors and data sets, with one row for each symbol and day."""
 
 import dates
 import truth
@@ -13,7 +13,14 @@ def stooq_web(rng):
     draft = one(rng, decimals=rng.choice([2, 4]))
     draft.date("Date", "iso")
     draft.prices(["Open", "High", "Low", "Close", "Volume"], OHLC + " volume")
-    draft.file_name = draft.truth.symbols[0].replace("/", "").lower() + rng.choice(["_d.csv", "_us_d.csv", ".csv"])
+    name = draft.truth.symbols[0].replace("/", "").lower()
+    draft.file_name = name + rng.choice(["_d.csv", ".csv"])
+    if name.isalpha() and rng.random() < 0.5:
+        # Stooq's symbols end with the country.
+        for row in draft.rows():
+            row.symbol = name.upper() + ".US"
+        draft.truth.symbols[0] = name.upper() + ".US"
+        draft.file_name = name + "_us_d.csv"
     draft.may_ask |= {"--symbol", "--symbol-column"}
     return draft
 
@@ -103,7 +110,7 @@ def kaggle_nyse(rng):
 
 @kind()
 def kaggle_name(rng):
-    """The symbol in a column `Name` at the end."""
+    """The symbol in the last column, `Name`."""
     draft = many(rng)
     draft.date("date", "iso")
     draft.prices(["open", "high", "low", "close", "volume"], OHLC + " volume")
@@ -238,7 +245,7 @@ def polygon_daily(rng):
 
 @kind()
 def excel_serial(rng):
-    """Dates as Excel counts them: no option reads them, so refusing is right."""
+    """Excel serial dates: no option reads them, so an error is right."""
     draft = one(rng)
     cells = [str((row.day.toordinal() - 693594)) for row in draft.rows()]
     draft.answers["--date-format"] = "%Y-%m-%d"

@@ -1,4 +1,4 @@
-"""Rare forms of numbers, dates, times and zones."""
+"""Rare formats of numbers, dates, times and zones."""
 
 import dates
 from kinds import kind
@@ -7,7 +7,7 @@ from kinds_daily import OHLC, many, one
 
 @kind()
 def negative_prices(rng):
-    """Oil of April 2020, spreads and rates below zero."""
+    """Negative prices, as for oil in April 2020, spreads and interest rates."""
     draft = one(rng, decimals=2, pool=["CL=F", "CLK0"], numbers=rng.choice(["plain", "trimmed", "dollar", "comma"]))
     if draft.style.decimal == ",":
         draft.delimiter = ";"
@@ -35,7 +35,7 @@ def compact_minutes(rng):
 
 @kind()
 def twelve_hours(rng):
-    """Excel's times with AM and PM in one column."""
+    """Date and time with AM or PM in one column, as in Excel."""
     draft = one(rng, rng.choice([60, 300, 3600]), first=1990)
     draft.date_time("Date", rng.choice(["mdy bare", "mdy", "d-Mon-y"]), names=["H:MM PM", "H:MM:SS PM"])
     draft.prices(["Open", "High", "Low", "Close", "Volume"], OHLC + " volume")
@@ -44,7 +44,7 @@ def twelve_hours(rng):
 
 @kind()
 def zone_changes(rng):
-    """Offsets that change with daylight saving, on bars of hours and on days."""
+    """Offsets that change with daylight saving time, on hourly and daily bars."""
     draft = one(rng, rng.choice(["day", 3600]), first=1990)
     offset = lambda row: -14_400 if 3 < row.day.month < 11 else -18_000
     clock = dates.CLOCKS["HH:MM:SS"][1]
@@ -55,7 +55,7 @@ def zone_changes(rng):
 
 @kind()
 def tokyo_midnights(rng):
-    """Days that begin at midnight of a zone east of Greenwich: the date is the local one."""
+    """Daily bars at midnight in a zone east of Greenwich: the trade date is the local date."""
     draft = one(rng, first=1980, pool=["7203.T", "0700.HK", "RELIANCE.NS"])
     draft.date_time("Date", "iso", clock=dates.CLOCKS["HH:MM:SS"][1], offset=rng.choice([32_400, 28_800, 19_800]))
     draft.prices(["Open", "High", "Low", "Close", "Volume"], OHLC + " volume")
@@ -64,7 +64,7 @@ def tokyo_midnights(rng):
 
 @kind()
 def options_chain(rng):
-    """Rows of one symbol and instant that differ in strike: each is kept, with a number."""
+    """Rows of one symbol and instant that differ in their strikes: all are kept and numbered."""
     draft = many(rng, count=1, order="old", rows=rng.randint(5, 60))
     rows = draft.rows()
     for row in rows:

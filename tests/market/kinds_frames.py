@@ -1,4 +1,4 @@
-"""Files with several symbols in a row: data frames with two levels of columns, prefixed titles, tables of closes."""
+"""Files with several symbols per row: data frames with two levels of columns, prefixed titles, tables of closes."""
 
 import truth
 from draft import Draft
@@ -10,7 +10,7 @@ TITLES = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Adj C
 
 
 class Wide:
-    """A draft whose lines have a row of each symbol."""
+    """A draft in which each line has a row for each symbol."""
 
     def __init__(self, rng, symbols, shape="day", numbers=None, missing="", roles=(), **limits):
         made = truth.make(rng, shape, symbols, rows=truth.length(rng, 4, 1200), order="old", holes=False, **limits)
@@ -21,7 +21,7 @@ class Wide:
             by_moment.setdefault((row.day, row.micros), {})[row.symbol] = row
         self.moments = sorted(by_moment, reverse=rng.random() < 0.2)
         draft.lines = [[by_moment[moment].get(symbol) for symbol in symbols] for moment in self.moments]
-        # A symbol that is not traded yet has no values at all.
+        # Some lines have no values for a symbol, as if it was not traded.
         for line in draft.lines[1:]:
             for at, row in enumerate(line):
                 if len(symbols) > 1 and rng.random() < 0.04 and len(draft.lines) > 5:
@@ -53,7 +53,7 @@ def symbols_of(rng, least=1):
 
 @kind(3)
 def yfinance_frame(rng):
-    """yf.download(...).to_csv(): levels of fields and symbols in either order, with or without the index's row."""
+    """yf.download(...).to_csv(): levels of fields and symbols in either order, with or without names of the levels."""
     symbols = [symbol for symbol in symbols_of(rng) if not symbol.isdigit()] or ["AAPL"]
     wide = Wide(rng, symbols, numbers="float", shape=rng.choice(["day", "day", 3600]),
                 missing=rng.choice(["", "", "NaN"]))
@@ -80,7 +80,7 @@ def yfinance_frame(rng):
     two, one = ([fields, names] if by_symbol else [names, fields])
     draft.header_rows = [one, two, [index, *[""] * len(pairs)]]
     if rng.random() < 0.15:
-        # An older yfinance has no names of levels.
+        # Old versions of yfinance do not name the levels.
         draft.header_rows = [["", *one[1:]], ["", *two[1:]], [index, *[""] * len(pairs)]]
     name_without_symbol(draft)
     return draft
@@ -116,7 +116,7 @@ def closes(rng):
     if european:
         wide.draft.delimiter = ";"
     wide.draft.may_ask |= {"--symbol", "--symbol-column"}
-    # No option says that a table is wide, so a question about it has no answer that reads it.
+    # No option declares that a table is wide, so a question about such a file has no right answer.
     wide.draft.is_unknown = True
     name_without_symbol(wide.draft)
     return wide.draft

@@ -26,7 +26,7 @@ def futures_tick(rng):
     draft.date_time("Datetime", "iso", clock=dates.CLOCKS["HH:MM:SS.ffffff"][1], joint="T")
     draft.prices(["Open", "High", "Low", "Close", "Volume"], OHLC + " volume")
     draft.number("OpenInterest", ["0"] * len(draft.lines))
-    # Trades written as bars: bar and ticks cannot be told apart by a name, only by irregular times.
+    # Trades written as bars: only their irregular times distinguish them from bars.
     draft.fixed.add("bar")
     return draft
 
@@ -41,7 +41,7 @@ def fxcm(rng):
 
 @kind()
 def symbol_ticks(rng):
-    """timestamp,symbol,price each few seconds, as a feed writes them."""
+    """timestamp,symbol,price every few seconds, as a live feed writes them."""
     draft = many(rng, "tick", order="dates", count=rng.choice([1, 3, 10]))
     draft.date_time("timestamp", "iso", joint="T", offset=rng.choice([None, 0, -18000]),
                     names=["HH:MM:SS.ffffff"])
@@ -236,7 +236,7 @@ def stooq_minutes(rng):
 
 @kind()
 def kraken_trades(rng):
-    """Trades with seconds and a fraction, and a header."""
+    """Trades with epoch seconds and a fraction, and a header."""
     draft = one(rng, "tick", first=2014, pool=["XBTUSD", "ETHUSD"])
     for row in draft.rows():
         row.offset = 0
@@ -256,6 +256,6 @@ def tardis_trades(rng):
     draft.number("local_timestamp", [str(int(cell) + 1234) for cell in draft.columns[-1].cells])
     draft.text("side", [rng.choice(["buy", "sell"]) for _ in draft.lines])
     draft.price("price", "close")
-    # In other files, an amount is money, so it is no volume.
+    # In other files, `amount` is an amount of money, so it is not read as the volume.
     draft.random_numbers("amount", 3)
     return draft

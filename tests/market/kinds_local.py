@@ -1,4 +1,4 @@
-"""Files in other languages than English, with their numbers, dates and code pages."""
+"""Files in languages other than English, with local numbers, dates and code pages."""
 
 import dates
 import truth
@@ -74,7 +74,7 @@ def korean(rng):
 
 @kind()
 def english_with_names(rng):
-    """English titles, and texts of another language in a code page."""
+    """English titles, with text in another language and perhaps in a code page."""
     draft = many(rng)
     draft.symbol("Symbol")
     draft.date("Date", "iso")
@@ -90,9 +90,9 @@ def english_with_names(rng):
 
 @kind()
 def dot_groups(rng):
-    """Whole prices with points between thousands, as in Indonesia and on German pages: 7.125 is seven thousand.
+    """Whole prices with points as thousands separators, as in Indonesia and Germany: 7.125 is 7,125.
 
-    With commas between cells and all prices above a thousand, nothing tells such a file from one of three decimals.
+    If commas separate the cells and all prices are above a thousand, such a file looks like one with three decimals.
     """
     draft = one(rng, decimals=0, base=rng.choice([1000, 3000]), numbers="comma groups", order="new")
     prices = [row.values["close"] for row in draft.rows()]

@@ -1,4 +1,4 @@
-"""Files of further brokers, exchanges and data vendors."""
+"""Files of more brokers, exchanges and data vendors."""
 
 import dates
 import truth
@@ -27,7 +27,7 @@ def alpaca(rng):
     draft.symbol("symbol")
     is_daily = draft.truth.bar == "1d"
     if is_daily:
-        # Midnight of New York.
+        # Midnight in New York.
         for row in draft.rows():
             row.micros = 5 * 3_600_000_000
     draft.date_time("timestamp", "iso", offset=0)
@@ -189,7 +189,7 @@ def nasdaq_nordic(rng):
 
 @kind()
 def separator_line(rng):
-    """Excel's first line, which names the delimiter."""
+    """A first line for Excel, which names the delimiter."""
     draft = many(rng, numbers=rng.choice(["comma", "plain"]))
     draft.delimiter = rng.choice([";", ",", "\t"])
     draft.preamble = [f"sep={draft.delimiter}"]
@@ -261,7 +261,7 @@ def finam(rng):
 
 @kind()
 def crsp(rng):
-    """CRSP of WRDS: PRC is negative where it is a mean of bid and ask, PERMNO is no symbol."""
+    """CRSP data from WRDS, with the price titled CLOSE instead of PRC; PERMNO is not the symbol."""
     draft = many(rng, first=1970, count=rng.choice([1, 3]), order="old")
     draft.number("PERMNO", [str(10_000 + draft.truth.symbols.index(row.symbol)) for row in draft.rows()])
     draft.date("date", rng.choice(["compact", "iso", "ymd/"]))
@@ -274,7 +274,7 @@ def crsp(rng):
     open_column.role, open_column.values = None, None
     draft.columns.remove(open_column)
     draft.random_numbers("SHROUT", 0, 10**6)
-    # PRC is no title that every program knows: a warning or a question is right, so close is not compared.
+    # The producer does not recognise the title PRC as the close.
     draft.columns[3].title = "CLOSE"
     draft.columns[3].role, draft.columns[3].values = "close", None
     for row, cell in zip(draft.rows(), draft.columns[3].cells):

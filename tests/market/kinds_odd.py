@@ -1,4 +1,4 @@
-"""Files that invite a wrong guess: rival titles, units in titles, values that change late, numbers of many digits."""
+"""Files that invite wrong guesses: rival titles, units in titles, values that change late, long numbers."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from kinds_intraday import STEPS
 
 @kind()
 def rival_closes(rng):
-    """Several titles that can be the close: the first of Close, Last and Price is."""
+    """Several titles that can name the close: it is the first of Close, Last and Price."""
     draft = many(rng, decimals=2)
     draft.symbol("Symbol")
     draft.date("Date", "iso")
@@ -27,7 +27,7 @@ def rival_closes(rng):
 
 @kind()
 def no_close(rng):
-    """Prices of yesterday or on average, which are no close: kept, with a warning."""
+    """Previous closes and average prices, which are not the close: they are kept, with a warning."""
     draft = many(rng, decimals=2) if rng.random() < 0.5 else one(rng, decimals=2)
     if draft.needs_symbol:
         draft.symbol("SYMBOL")
@@ -36,7 +36,7 @@ def no_close(rng):
                              ["NEXT_CLOSE"], ["SETTLE"]]):
         draft.random_numbers(title, 2)
     draft.price("VOLUME", "volume")
-    # Capitals can be tickers of a wide file.
+    # Titles in capitals can be the tickers of a wide file.
     draft.may_ask.add("--columns")
     draft.fixed.add("titles")
     return draft
@@ -44,13 +44,13 @@ def no_close(rng):
 
 @kind()
 def currency_titles(rng):
-    """A currency or a unit in the titles is no symbol."""
+    """A currency or a unit in the titles, which is not a symbol."""
     draft = one(rng, decimals=2)
     draft.date("Date", "iso")
     form = rng.choice(["{} (USD)", "{} USD", "{}_USD", "{}_usd", "{} ($)", "{} EUR", "{}_EUR", "{}(USD)"])
     draft.prices([form.format(title) for title in ["Open", "High", "Low", "Close"]], OHLC)
     draft.price("Volume", "volume")
-    # Where such a title is not known for a price, asking is right.
+    # The producer may ask if it does not recognise such a title as that of a price.
     draft.may_ask |= {"--columns", "--symbol", "--symbol-column"}
     draft.fixed.add("titles")
     return draft
@@ -58,7 +58,7 @@ def currency_titles(rng):
 
 @kind()
 def bid_and_ask_bars(rng):
-    """FXCM's candles: bars of bids and of asks. Neither is the close, and BID is no symbol."""
+    """FXCM's candles: bars of bids and of asks. Neither is the close, and BID is not a symbol."""
     draft = one(rng, rng.choice(STEPS), decimals=5, pool=["EURUSD", "GBPUSD"])
     draft.date_time("DateTime", rng.choice(["iso", "mdy"]))
     form = rng.choice(["{}{}", "{} {}", "{}_{}", "{}.{}"])
@@ -74,7 +74,7 @@ def bid_and_ask_bars(rng):
 
 @kind()
 def yahoo_page(rng):
-    """The table of Yahoo's page, copied."""
+    """The table of Yahoo's web page, copied into a file."""
     draft = one(rng, numbers="groups", decimals=2, order="new", missing="-")
     draft.delimiter = rng.choice(["\t", ","])
     draft.date("Date", "Mon d, y")
@@ -89,7 +89,7 @@ def yahoo_page(rng):
 
 @kind()
 def late_changes(rng):
-    """Values that only appear after hundreds of rows: a code with a zero in front, a note in a column of numbers."""
+    """A value that only appears after hundreds of rows: a code with leading zeros, or a note, among numbers."""
     draft = one(rng, decimals=2, rows=rng.randint(600, 4000), order="old", missing="", first=1960)
     count = len(draft.lines)
     draft.date("Date", "iso")
@@ -99,7 +99,7 @@ def late_changes(rng):
     kind_of = rng.choice(["zero", "note"])
     codes[at] = "0042" if kind_of == "zero" else "see below"
     draft.text("Venue", codes)
-    # By then the column is one of numbers: the line may be rejected, but 0042 is not 42.
+    # By then, the column is read as numbers: the line may be rejected, but 0042 must not become 42.
     draft.late = {at}
     draft.fixed.add("extra")
     return draft
@@ -107,7 +107,7 @@ def late_changes(rng):
 
 @kind()
 def exact_numbers(rng):
-    """More digits than a double has."""
+    """Numbers with more digits than a double can store."""
     draft = one(rng, decimals=2, missing="")
     draft.date("Date", "iso")
     for row in draft.rows():
@@ -122,7 +122,7 @@ def exact_numbers(rng):
 
 @kind()
 def two_closes(rng):
-    """The same title twice: which is the close cannot be known."""
+    """The same title twice: nothing shows which column is the close."""
     draft = one(rng, decimals=2)
     draft.date("Date", "iso")
     draft.prices(["Open", "Close"], "open close")
@@ -146,7 +146,7 @@ def year_month_day(rng):
 
 @kind()
 def months_alone(rng):
-    """2024-01 and 2024Q1 are no days."""
+    """Months without a day, such as 2024-01."""
     draft = one(rng, "month")
     form = rng.choice(["{0:%Y-%m}", "{0:%Y%m}", "{0:%b-%y}", "{0:%b %Y}", "{0:%m/%Y}"])
     draft.add("Date", [form.format(row.day) for row in draft.rows()], "date")
@@ -157,7 +157,7 @@ def months_alone(rng):
 
 @kind()
 def melted(rng):
-    """A row for each value: no column is the close, which a warning says."""
+    """One row for each value: no column is the close, and a warning says so."""
     draft = many(rng, decimals=2, order="dates", holes=False, missing="")
     draft.date("Date", "iso")
     draft.symbol("Ticker")
@@ -169,7 +169,7 @@ def melted(rng):
 
 @kind()
 def other_dates(rng):
-    """Further columns of dates and times beside the date."""
+    """Additional columns of dates and times."""
     draft = many(rng, decimals=2)
     count = len(draft.lines)
     draft.symbol("Symbol")
@@ -184,7 +184,7 @@ def other_dates(rng):
 
 @kind()
 def offsets_in_titles(rng):
-    """An offset in a title: the times are as written, and not UTC."""
+    """An offset in a title: the times stay as written, and are not UTC."""
     draft = one(rng, rng.choice(STEPS), decimals=5)
     draft.date_time(rng.choice(["Time (UTC+8)", "GMT+2 time", "UTC+8 time", "Date (EST)", "Time (GMT+3)"]), "iso")
     draft.prices(["Open", "High", "Low", "Close"], OHLC)
@@ -220,7 +220,7 @@ def excel_empty_columns(rng):
 
 @kind()
 def small_letters(rng):
-    """Symbols in small letters and with blanks are kept as they are written."""
+    """Symbols in lower case or with blanks, which are kept as written."""
     draft = many(rng, pool=["aapl", "Msft", "brk b", "börse", "eth-usd", "ES 03-24", "日経"], count=rng.choice([2, 3, 5]))
     draft.symbol("Symbol")
     draft.date("Date", "iso")
@@ -230,7 +230,7 @@ def small_letters(rng):
 
 @kind()
 def new_lines_in_notes(rng):
-    """Notes over several lines, in quotes."""
+    """Quoted notes that span several lines."""
     draft = many(rng, decimals=2)
     draft.symbol("Symbol")
     draft.date("Date", "iso")

@@ -1,4 +1,4 @@
-"""Harms a file, and says which of its lines may then be missing. Everything printed must still be right."""
+"""Corrupts a file, and records which of its lines may then be missing. All printed records must still be right."""
 
 import copy
 
@@ -11,13 +11,13 @@ FOOTERS = ["Total", "* Data is delayed", "Downloaded from example.com as of 01-0
 
 
 class Mutant:
-    """A harmed file: its lines, what they mean, and which may be missing."""
+    """A corrupted file: its lines, their expected records, and the lines that may be missing."""
 
     def __init__(self, name, draft, options):
         self.name, self.options = name, options
         self.header, self.body = draft.text_lines()
         self.lines, self.optional = draft.records(), set()
-        # A rejected row changes which rows of one instant come second.
+        # A rejected row changes `seq` of the later rows with the same instant.
         self.ignored = {"seq"} if draft.knows_bar() else {"seq", "bar"}
         self.file_name = draft.file_name
 
@@ -57,20 +57,22 @@ def renamed(draft, options):
         column.values = [None if value is None else Decimal(value) for value in values]
         column.role = None
         if any(cell[-1:] in tuple("KMB") for cell in column.cells):
-            # 57.32K is a volume, and text in other columns.
+            # 57.32K is a number in a volume column, and text in other columns.
             column.values = [cell or None for cell in column.cells]
     elif column.role in ("time", "series"):
         return None
     elif column.role == "date" and any(column.role is None and is_date_title(column.title) for column in draft.columns):
         return None
     mutant = Mutant("renamed " + draft.columns[at].title, other, options)
-    # Bars are told from trades by their open, high and low.
+    # Open, high and low distinguish bars from trades.
     mutant.ignored.add("bar")
+    if any(zone in draft.columns[at].title.lower() for zone in ("gmt", "utc")):
+        mutant.ignored.add("zone")
     return mutant
 
 
 def is_date_title(title):
-    """Whether an extra column can be the date as well as the one that has lost its title."""
+    """Whether an extra column with this title can be taken for the date if the date has lost its title."""
     return any(word in title.lower() for word in ("time", "unix", "date"))
 
 
@@ -86,7 +88,7 @@ def _with_line(draft, options, name, at, cells):
 
 
 def damaged(draft, options):
-    """A cell of a date, a symbol or a price is spoilt."""
+    """A cell with a date, a time, a symbol, a price or a volume is damaged."""
     rng, at = draft.rng, _one_line(draft)
     columns = [column for column in draft.columns if column.role in ROLES or column.role in ("date", "symbol", "time")]
     column = rng.choice(columns)
@@ -112,7 +114,7 @@ def cut(draft, options):
 
 
 def longer(draft, options):
-    """A line has a cell more."""
+    """A line has one cell too many."""
     at = _one_line(draft)
     cells = [column.cells[at] for column in draft.columns]
     cells.insert(draft.rng.randrange(len(cells) + 1), "7")
@@ -120,21 +122,21 @@ def longer(draft, options):
 
 
 def shifted(draft, options):
-    """A line has lost a cell in the middle, and an empty one at its end makes up for it."""
+    """A line has lost its date, but has an additional empty cell at its end."""
     at = _one_line(draft)
     priced = [number for number, column in enumerate(draft.columns[:-1]) if column.role == "date"]
     if not priced:
         return None
     cells = [column.cells[at] for column in draft.columns]
     del cells[priced[0]]
-    # Where the next cell is a date as well, nothing shows that one is missing.
+    # If the next cell can be read as a date, nothing shows that one is missing.
     if draft.columns[priced[0] + 1].role in ("date", "time") or len(cells[priced[0]]) > 9:
         return None
     return _with_line(draft, options, "shifted", at, [*cells, ""])
 
 
 def doubled(draft, options):
-    """A line occurs twice: the second is the same quote with the next number."""
+    """A line occurs twice: both are sent, and the second has the next `seq`."""
     mutant = Mutant("doubled", draft, options)
     at = _one_line(draft)
     mutant.body.insert(at, mutant.body[at])
@@ -143,7 +145,7 @@ def doubled(draft, options):
 
 
 def mixed_dates(draft, options):
-    """Some dates are in another form, without being another date."""
+    """Some dates are written in another format."""
     column = next((column for column in draft.columns if column.role == "date"), None)
     if column is None or draft.has_time or len(draft.lines) < 3 or draft.header_rows or "order" in draft.fixed:
         return None
@@ -155,7 +157,7 @@ def mixed_dates(draft, options):
     cells = [style.write(draft.lines[at][0]) if at in changed else cell for at, cell in enumerate(column.cells)]
     other.columns = [copy.copy(each) for each in draft.columns]
     other.columns[draft.columns.index(column)].cells = cells
-    # If every changed cell is a date in the file's own form as well, nothing shows that it is in another.
+    # If every changed cell can also be read in the file's format, nothing shows the change.
     own = draft.answers["--date-format"]
     if own in ("mdy", "dmy") and own in dates.readings([cells[at] for at in changed]):
         return None
@@ -174,7 +176,7 @@ def mixed_numbers(draft, options):
     changed = {}
     for at in rng.sample(range(len(draft.lines)), max(len(draft.lines) // rng.choice([2, 20, 100]), 1)):
         text = draft.lines[at][0] and draft.lines[at][0].values[column.role]
-        # Three digits after the sign would be thousands, and no number has to be recognisable.
+        # Three digits after the decimal sign would look like a group of thousands.
         if text and "." in text and len(text.partition(".")[2]) != 3 and column.symbol is None:
             changed[at] = style.write(text)
     if not changed:
@@ -198,7 +200,7 @@ def footer(draft, options):
 
 
 def repeated_header(draft, options):
-    """Files put one after the other have their header in the middle."""
+    """The header occurs again among the data, as in concatenated files."""
     mutant = Mutant("repeated header", draft, options)
     if not mutant.header or draft.header_rows:
         return None
@@ -209,7 +211,7 @@ def repeated_header(draft, options):
 
 
 def open_quote(draft, options):
-    """A cell begins with a quote that nothing closes."""
+    """A cell begins with a quotation mark that is never closed."""
     if draft.quoting == "all" or any(column.is_text for column in draft.columns):
         return None
     at = _one_line(draft)
@@ -224,7 +226,7 @@ def open_quote(draft, options):
 
 
 def joined(draft, options):
-    """Two lines without an end of line between them."""
+    """Two lines have no line break between them."""
     at = draft.rng.randrange(len(draft.lines) - 1)
     mutant = Mutant("joined", draft, options)
     if len(draft.columns) < 2:
@@ -236,7 +238,7 @@ def joined(draft, options):
 
 
 def zeros(draft, options):
-    """A block of zero bytes, as a disk that was full leaves behind."""
+    """A line consists of zero bytes, as a full disk can leave them behind."""
     if draft.encoding.startswith("utf-16"):
         return None
     at = _one_line(draft)

@@ -1,4 +1,4 @@
-"""How files write numbers, and whether a file's numbers leave more than one reading."""
+"""Formats of numbers, and whether a file's numbers can be read in only one way."""
 
 import re
 from decimal import Decimal
@@ -17,7 +17,7 @@ def grouped(digits, separator, indian=False):
 
 
 class Style:
-    """A form of numbers: signs for groups and decimals, and what is around the digits."""
+    """A number format: decimal sign, thousands separator, and the text around the digits."""
 
     def __init__(self, name, decimal=".", group="", before="", after="", indian=False, change=None):
         self.name, self.decimal, self.group, self.before, self.after = name, decimal, group, before, after
@@ -41,7 +41,7 @@ def trimmed(text):
 
 
 def as_float(text):
-    """As pandas writes a float: 5 is 5.0, and 0.00001 is 1e-05."""
+    """Formats a number as pandas writes floats: 5 is 5.0, and 0.00001 is 1e-05."""
     short = trimmed(text)
     digits = short.lstrip("-0.").replace(".", "")
     if short.startswith("0.0000") and digits:
@@ -52,7 +52,7 @@ def as_float(text):
 
 
 def bare_point(text):
-    """Without the zero before the point, or with a point at the end, as old programs print."""
+    """Formats a number without the zero before the point, or with a point at the end, as old programs do."""
     short = trimmed(text)
     return short[1:] if short.startswith("0.") else short if "." in short else short + "."
 
@@ -92,7 +92,7 @@ COMMA_FORM = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+|\d{1,2}(\.\d{2})*\.\d{3})?(,\
 
 
 def is_decided(cells):
-    """Whether the cells that hold `.` or `,` allow a single reading of them all, without weighing what is likely."""
+    """Whether the decimal sign is certain: no cell has `.` or `,`, or not both signs fit all cells that have one."""
     point = comma = True
     seen = False
     for cell in cells:

@@ -1,4 +1,4 @@
-"""Tests of tests/market/check with programs that misread: python3 -m unittest tests/market/test_check.py"""
+"""Tests tests/market/check with programs that misread files: python3 -m unittest tests/market/test_check.py"""
 
 import datetime
 import json
@@ -29,7 +29,7 @@ SUMMARY = "1 row read, 1 printed, 0 rejected, 0 blank; 9 B in 0.0 s"
 
 
 class Misreading(unittest.TestCase):
-    """A stand-in for the producer prints what a test gives it."""
+    """Tests with a stand-in for the producer, which prints the output that the test gives it."""
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -42,7 +42,7 @@ class Misreading(unittest.TestCase):
         self.draft.settle()
 
     def judged(self, output, errors=SUMMARY, code=0, first=None):
-        """Judges a producer that prints `output`; without options it fails with `first`, if that is given."""
+        """Judges a producer that prints `output`. If `first` is given, the producer fails with it without options."""
         if first:
             ask = f"if [ $# -le 4 ]; then echo {json.dumps(first)} >&2; exit 1; fi\n"
         program = self.folder / "producer"

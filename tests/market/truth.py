@@ -8,7 +8,7 @@ ODD = [
     *"BRK-B BRK.B BF-B ^GSPC ^N225 0700.HK 9988.HK 005930.KS 7203.T 000001.SZ 600519.SS EURUSD=X GC=F ES=F".split(),
     *"BTC-USD ETH-USD BTCUSDT 20MICRONS 3MINDIA M&M RDSA.AS VOD.L AAPL.US ESZ4 6EH4 NESN.SW".split(),
 ]
-# Tickers that are also words of a header, or words that programs take for a missing value.
+# Tickers that are also words in headers, or words that programs read as a missing value.
 WORDS = "OPEN LOW C V L O H DAY MAX MIN VOL TRUE NA NAN ALL ON KEY NAME DATE LAST TIME".split()
 PAIRS = "BTC/USDT ETH/USDT EUR/USD USD/JPY GBP/USD XAU/USD SOL/BTC".split()
 NAMES = ["Apple Inc.", "S&P 500", "Reliance Industries", "Deutsche Bank, AG"]
@@ -43,7 +43,7 @@ def decimal_text(units, decimals):
 
 
 def pick_symbols(rng, count, pool=None):
-    """Draws different symbols, odd ones and sequences of codes among them."""
+    """Draws distinct symbols, including unusual ones and consecutive codes."""
     if pool is None and count > 2 and rng.random() < 0.1:
         first, width = rng.randrange(1, 9000), rng.choice([1, 4, 6])
         return [str(first + at).zfill(width) for at in range(count)]
@@ -56,13 +56,13 @@ def pick_symbols(rng, count, pool=None):
 
 
 def length(rng, least=1, most=None):
-    """Draws a number of rows; short files are the most frequent, and few have thousands."""
+    """Draws a number of rows. Most files are short, and few have thousands of rows."""
     most = most or rng.choice([300] * 9 + [3000])
     return int(round(math.exp(rng.uniform(math.log(least), math.log(most)))))
 
 
 def days(rng, count, first=1962, last=2024, step="day", weekends=False):
-    """Returns consecutive days of trade, weeks or months, that end before the year after `last`."""
+    """Returns consecutive trading days, weeks or months, which end by the year `last` if there is room for them."""
     end = datetime.date(last, 12, 28)
     back = {"day": 1.5, "week": 7.1, "month": 31}[step] * count + 40
     earliest = max(datetime.date(first, 1, 1), datetime.date(1900, 1, 1))
@@ -82,7 +82,7 @@ def days(rng, count, first=1962, last=2024, step="day", weekends=False):
 
 
 def moments(rng, shape, count, **limits):
-    """Returns (day, microseconds of the day or None) of one symbol's rows, in the order of time."""
+    """Returns (day, microseconds of the day or None) of one symbol's rows, in chronological order."""
     if shape in ("day", "week", "month"):
         return [(day, None) for day in days(rng, count, step=shape, **limits)]
     if shape == "tick":
@@ -143,7 +143,7 @@ BARS = {"day": "1d", "week": "1w", "month": "1mo", "tick": "tick", 1: "1s", 60: 
 
 
 def make(rng, shape="day", symbols=None, rows=None, decimals=None, base=None, order=None, holes=True, **limits):
-    """Makes the rows of a file. `order` is how rows follow each other; None draws one of all."""
+    """Generates the rows of a file. `order` is the order of the rows; None draws a common one."""
     symbols = symbols or pick_symbols(rng, 1)
     least = 1 if shape == "day" else 4
     total = max(rows or length(rng, least), least * len(symbols))
@@ -171,7 +171,7 @@ def make(rng, shape="day", symbols=None, rows=None, decimals=None, base=None, or
 
 
 def make_holes(rng, rows, shape):
-    """Takes values away, and repeats instants."""
+    """Removes some values and repeats some instants."""
     if len(rows) > 4 and rng.random() < 0.25:
         role = rng.choice([VOLUME, ADJ, VOLUME, OPEN])
         for row in rng.sample(rows[2:], max(len(rows) // rng.choice([5, 20, 100]), 1)):

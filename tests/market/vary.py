@@ -1,4 +1,4 @@
-"""Variations that leave what a file means unchanged: titles, quotes, order, further columns, line ends, encodings."""
+"""Variations that keep the values of a file: titles, quotes, order, extra columns, line endings, encodings."""
 
 from draft import plain_key
 
@@ -62,7 +62,7 @@ def extras(draft):
 
 
 def late_zeros(draft, title, count):
-    """Codes of digits, of which only some begin with a zero."""
+    """Adds a column of four-digit codes, only some of which begin with a zero."""
     column = draft.text(title, [f"{draft.rng.randrange(10**4):04}" for _ in range(count)])
     if count < 3000 and all(not cell.startswith("0") for cell in column.cells):
         column.cells[draft.rng.randrange(count)] = "0042"
@@ -93,7 +93,7 @@ def quoting(draft):
 
 
 def padding(draft):
-    """Adds blanks around cells of numbers, dates and symbols, which are no part of them."""
+    """Adds a blank in front of the cells of numbers, dates and symbols, which is not part of their values."""
     if draft.quoting == "all":
         return
     for column in draft.columns:

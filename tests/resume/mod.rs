@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tickerlake_tests::broker::TestBroker;
 use tickerlake_tests::kafka::{self, Consumed};
 use tickerlake_tests::programs::{Running, program};
+use tickerlake_tests::time_of_row;
 
 const WAIT: Duration = Duration::from_secs(60);
 const SYMBOLS: usize = 13;
@@ -186,7 +187,7 @@ impl Pending {
 }
 
 fn row(number: usize) -> String {
-    format!("S{},2020-01-01,{number}", number % SYMBOLS)
+    format!("S{},{},{number}", number % SYMBOLS, time_of_row(number))
 }
 
 fn table(rows: impl Iterator<Item = String>) -> String {

@@ -59,7 +59,7 @@ async fn other_arguments_are_rejected_and_another_rate_is_not(broker: TestBroker
     for more in [&["--repeat", "2"][..], &["--order", "date"], &["--bar", "1w"], &["--simulate", "1m"]] {
         let error = rejected(&feed, more);
         assert!(
-            error.starts_with("error: --resume: ") && error.contains(" with different arguments (--order,"),
+            error.starts_with("error: --resume: ") && error.contains(" with different arguments (such as --order,"),
             "{error}"
         );
     }

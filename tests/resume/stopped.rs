@@ -84,7 +84,7 @@ async fn made_rows_continue_in_the_middle_of_a_bar(broker: TestBroker) {
     feed.write("bars.csv", &format!("Symbol,Date,Open,High,Low,Close,Volume\n{bars}"));
     feed.interrupted(&["--rate", "4000"]);
     let landed = feed.held() as u64;
-    // The file's rows are read; what is in the topic or delivered are the rows that are made of them.
+    // The summary counts the file's rows as read, but the simulated rows as delivered or already in the topic.
     assert_eq!(counts(&feed.completed(&[])), [1_000, landed, 20_000 - landed, 0]);
     feed.holds_each_row_once(0);
 }
@@ -170,7 +170,7 @@ async fn a_symbol_has_the_same_partition_with_and_without_resume(broker: TestBro
 async fn a_resumed_feed_keeps_its_rate_from_the_first_sent_row(broker: TestBroker) {
     // One day takes one second, and thirty years lie between the rows that are already in the topic and the others.
     let feed = Feed::of(&broker, 0, &[]);
-    let old = (0..100).map(|n| format!("A,1990-01-01,{n}"));
+    let old = (0..100).map(|n| format!("A{n},1990-01-01,{n}"));
     feed.write("rows.csv", &table(old.chain((1..=3).map(|day| format!("A,2020-01-0{day},1")))));
     let mut running = feed.started_until(100, &["--speed", "86400"]);
     assert_eq!(running.interrupt(WAIT).unwrap(), Some(130));

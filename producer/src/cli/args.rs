@@ -19,21 +19,21 @@ pub struct FeedArgs {
     #[arg(value_name = "FILES")]
     pub files: Vec<PathBuf>,
 
-    /// Use SYMBOL for every row, of all files of the command
+    /// Use SYMBOL for every row of every file
     ///
-    /// A file of one symbol needs no option if it is named after it, such as AAPL.csv.
+    /// A file of one symbol needs no option if it is named after the symbol, such as AAPL.csv.
     #[arg(long, value_name = "SYMBOL", help_heading = "Reading", conflicts_with_all = ["symbol_column", "symbol_from"])]
     pub symbol: Option<String>,
 
-    /// Take the symbol from COLUMN: its title, its field's name, or its number from 1
+    /// Take the symbol from COLUMN: the column's title, in any letter case, or its number, counted from 1
     #[arg(long, value_name = "COLUMN", help_heading = "Reading", conflicts_with = "symbol_from")]
     pub symbol_column: Option<String>,
 
-    /// Take the symbol of each file from its name, whatever it is
+    /// Use each file's name as its symbol, even if it does not look like one
     #[arg(long, value_enum, value_name = "file-name", help_heading = "Reading")]
     pub symbol_from: Option<SymbolFrom>,
 
-    /// Distinguish quotes of one symbol and time by these columns too, such as a series, an exchange or an expiry
+    /// Also distinguish quotes of one symbol and time by COLUMNS, such as series, exchange or expiry
     ///
     /// Their cells are joined with slashes into the field `series`. A column titled Series needs no option.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Reading")]
@@ -61,24 +61,24 @@ pub struct FeedArgs {
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = "Reading")]
     pub date: Option<String>,
 
-    /// Times without an offset are in ZONE, such as `America/New_York`; `traded_at` is then UTC
+    /// Convert times without an offset from ZONE, such as `America/New_York`, to UTC
     ///
-    /// Without it, such times stay as they are written.
-    #[arg(long, value_name = "ZONE", help_heading = "Reading")]
+    /// Without this option, such times stay as written, unless the column's title says that they are UTC.
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true, help_heading = "Reading")]
     pub timezone: Option<String>,
 
-    /// Rows are bars of LENGTH: tick, 30s, 5m (minutes), 1h, 1d, 1w, 1mo (months)
+    /// Read rows as bars of LENGTH: tick, 30s, 5m (minutes), 1h, 1d, 1w, 1mo (months)
     #[arg(long, value_name = "LENGTH", help_heading = "Reading")]
     pub bar: Option<String>,
 
-    /// The file has no header; its columns have these names, separated by commas
+    /// Give the columns of a file without a header these names, separated by commas
     ///
-    /// Names as a header would have: date, time, symbol, open, high, low, close, volume; any other name
-    /// is kept as a field, and an empty one becomes `column_N`.
+    /// Use the titles that a header would have: date, time, symbol, open, high, low, close, volume. A column with any
+    /// other name becomes a field of that name, and one with an empty name becomes `column_N`.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Reading")]
     pub columns: Vec<String>,
 
-    /// The first line is data, not a header
+    /// Read the first line as data, not as a header
     #[arg(long, help_heading = "Reading")]
     pub no_header: bool,
 
@@ -93,7 +93,7 @@ pub struct FeedArgs {
     #[arg(long, value_name = "CHAR", help_heading = "Reading")]
     pub delimiter: Option<String>,
 
-    /// The decimal sign of numbers
+    /// Read numbers with this decimal sign
     #[arg(long, value_enum, value_name = "SIGN", help_heading = "Reading")]
     pub decimal: Option<DecimalArg>,
 
@@ -104,7 +104,7 @@ pub struct FeedArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Reading")]
     pub numeric: Vec<String>,
 
-    /// Read these columns as text, such as codes that consist of digits
+    /// Read these columns as text, for example codes that consist of digits
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Reading")]
     pub text: Vec<String>,
 
@@ -120,29 +120,29 @@ pub struct FeedArgs {
     #[arg(long, value_enum, default_value_t, help_heading = "Order and pace")]
     pub order: OrderArg,
 
-    /// Draw the same rows each time with --order sample, or make other rows with --simulate
+    /// Use N as the random seed of --order sample and --simulate; the same seed gives the same rows
     ///
-    /// Without it, --order sample draws different rows each time, and --simulate uses the seed 1.
+    /// Without --seed, --order sample draws different rows each time, and --simulate uses the seed 1.
     #[arg(long, value_name = "N", help_heading = "Order and pace")]
     pub seed: Option<u64>,
 
-    /// Replace each bar by made-up rows inside it: `ticks`, `ticks:N` or `1m`
+    /// Replace each bar with simulated rows: `ticks`, `ticks:N` or `1m`
     ///
-    /// Makes trades (50 for each bar, or N from 4 to 10000; fewer if the bar's volume is smaller), or bars
-    /// of one minute. The first price is the bar's open, the last its close, the extremes are its high and
-    /// low, and the volumes add up to its volume, all exactly. Rows of a daily bar are made from 09:30 to
-    /// 16:00 on its date, without a zone; rows of a shorter bar from its time on. Made records say
-    /// "simulated":true, and have only symbol, date, time, prices, volume, series and seq. The same seed
-    /// makes the same rows. Ticks, weekly and longer bars, and bars without open, high, low and close are
-    /// sent as they are. Use --order date if files have several symbols, and --speed to see it move.
+    /// Simulates trades (50 for each bar, or N from 4 to 10000; fewer for a bar with a small volume) or one-minute
+    /// bars. The first price is the bar's open, the last its close, the extremes are its high and low, and the volumes
+    /// add up to its volume, all exactly. The rows of a daily bar are from 09:30 to 16:00 on its date, without a zone;
+    /// those of a shorter bar begin at its time. The records contain "simulated":true, and of the file's columns only
+    /// symbol, date, time, prices, volume and series. The same seed simulates the same rows. Ticks, bars of more than
+    /// one day, and bars without open, high, low or close are sent unchanged. Use --order date if the files have
+    /// several symbols, and --speed to replay the rows at a natural pace.
     #[arg(long, value_name = "ROWS", help_heading = "Order and pace")]
     pub simulate: Option<Simulate>,
 
     /// Keep reading a file that grows, until Ctrl-C
     ///
-    /// Sends each row once its line has ended. Waits until the file has two lines, and makes the reading
-    /// plan from what it then holds. A file that is replaced, or becomes shorter, is read again from its
-    /// start. One plain file, in file order.
+    /// Sends each row once its line is complete. Waits until the file has two lines, and makes the reading plan from
+    /// them. A file that is replaced, or becomes shorter, is read again from its start. Takes one uncompressed file and
+    /// sends it in file order.
     #[arg(long, help_heading = "Order and pace")]
     pub follow: bool,
 

@@ -21,10 +21,10 @@ Each row becomes one JSON object on one line, and its symbol becomes the record'
 
   {\"symbol\":\"HSI\",\"trade_date\":\"1986-12-31\",\"bar\":\"1d\",\"open\":2568.300049,\"close\":2568.300049,\"adj_close\":2568.300049,\"volume\":0.0}
 
-Each file's name, header and first rows decide how it is read: delimiter, symbol, date and time,
+Each file's name, header and sampled rows decide how it is read: delimiter, symbol, date and time,
 formats, prices and the length of its bars. One line on standard error announces this reading plan;
-`tickerlake inspect FILE` explains it. Where a file can be read in two ways, nothing is sent, and
-the error names the options that decide and a command to try. Each option below overrides one
+`tickerlake inspect FILE` explains it. If a file can be read in two ways, nothing is sent, and
+the error names the options that decide and a command to try. Each reading option overrides one
 choice, for all files of the command.
 
 Numbers keep every digit. $1,234.50 becomes 1234.50; empty cells, N/A, null and NaN become null. All
@@ -38,10 +38,10 @@ broker has confirmed what was sent, and prints the summary; a second Ctrl-C abor
 Examples:
   See what would be sent, without Kafka:
     producer quotes.csv --dry-run | head -3
-  Send the download of a single symbol, which is named after it or is given:
+  Send a file of one symbol, which is the file's name or is given with --symbol:
     producer AAPL.csv -b localhost:9092
     producer HistoricalQuotes.csv --symbol AAPL -b localhost:9092
-  Send bars whose times are New York's, with dates such as 01/02/2024 (January 2):
+  Send bars with New York times and dates such as 01/02/2024 (January 2):
     producer SPY.csv --date-format mdy --timezone America/New_York -b localhost:9092
   Send a file to a topic with three partitions:
     producer quotes.csv -b localhost:9092 --create-topic 3
@@ -51,9 +51,9 @@ Examples:
     producer history.csv.gz -b localhost:9092 --resume
   Simulate an endless live feed of 50 quotes per second:
     producer quotes.csv -b localhost:9092 --order sample --rate 50 --repeat forever
-  Replay daily bars as a live market, 60 times faster, with made-up trades inside each bar:
+  Replay daily bars as a live market, 60 times faster, with simulated trades:
     producer AAPL.csv MSFT.csv -b localhost:9092 --simulate ticks --order date --speed 60
-  Send the rows that a program appends to a file, as they are written:
+  Send rows as another program appends them to a file:
     producer today.csv -b localhost:9092 --follow
   Send a program's output, with European dates, to a broker with TLS and SCRAM:
     export | producer - -b kafka:9096 --date-format dmy -X security.protocol=SASL_SSL \\

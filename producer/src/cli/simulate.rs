@@ -8,20 +8,20 @@ use thiserror::Error;
 /// The rows that replace a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Simulate {
-    /// This many trades for each bar, fewer for a bar of a smaller volume.
+    /// This many trades for each bar, or fewer if the bar's volume has fewer units.
     Ticks(u32),
     /// Bars of one minute.
     Minutes,
 }
 
 impl Simulate {
-    /// Ticks of a bar if their number is not given.
+    /// Number of ticks for each bar if the option does not give one.
     pub const DEFAULT_TICKS: u32 = 50;
-    /// Fewest ticks of a bar: open, high, low and close can be four different prices.
+    /// Minimum number of ticks for each bar: open, high, low and close can be four different prices.
     pub const MIN_TICKS: u32 = 4;
-    /// Most ticks of a bar, which bounds the memory of a bar.
+    /// Maximum number of ticks for each bar, which limits the memory that a bar needs.
     pub const MAX_TICKS: u32 = 10_000;
-    /// Seed if `--seed` is not given, so that two runs of one command make the same rows.
+    /// Seed if `--seed` is not given: a constant, so that two runs of one command simulate the same rows.
     pub const DEFAULT_SEED: u64 = 1;
 }
 

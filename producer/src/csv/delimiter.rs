@@ -24,7 +24,7 @@ impl Delimiter {
     /// Default delimiter.
     pub const COMMA: Self = Self(b',');
 
-    /// Delimiters that are looked for in a file.
+    /// Delimiters that the producer tries on a file.
     pub(crate) const COMMON: [Self; 4] = [Self::COMMA, Self(b';'), Self(b'\t'), Self(b'|')];
 
     #[must_use]

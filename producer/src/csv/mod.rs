@@ -1,4 +1,4 @@
-//! Splits CSV text into rows. How a file is read is decided by [`plan`](crate::plan).
+//! Splits CSV text into rows. The [`plan`](crate::plan) decides how a file is read.
 
 pub mod delimiter;
 pub(crate) mod field_name;

@@ -1,5 +1,7 @@
 //! One row of a CSV file: its cells, its line number and its original bytes.
 
+use std::ops::Range;
+
 /// One row. Its memory is reused for the next row.
 #[derive(Debug, Default)]
 pub struct Row {
@@ -7,6 +9,9 @@ pub struct Row {
     pub(super) raw: Vec<u8>,
     pub(super) text: Vec<u8>,
     pub(super) ends: Vec<usize>,
+    /// Whether the row was split without the parser, because it has no quotes. The cells are then slices of `raw`,
+    /// separated by delimiters, and `text` is empty.
+    pub(super) is_plain: bool,
 }
 
 impl Row {
@@ -35,30 +40,31 @@ impl Row {
         self.ends.len()
     }
 
-    /// Returns the bytes of all cells, one after the other, unquoted.
+    /// Returns the bytes that contain all cells, unquoted and in order.
     #[must_use]
     pub(crate) fn text(&self) -> &[u8] {
-        &self.text
+        if self.is_plain { self.raw() } else { &self.text }
     }
 
-    /// Returns the end of each cell, as an index into [`Row::text`].
+    /// Returns the range of a cell in [`Row::text`], or `None` if the row has no such cell.
     #[must_use]
-    pub(crate) fn ends(&self) -> &[usize] {
-        &self.ends
+    pub(crate) fn range(&self, column: usize) -> Option<Range<usize>> {
+        let start = match column.checked_sub(1) {
+            None => 0,
+            Some(before) => *self.ends.get(before)? + usize::from(self.is_plain),
+        };
+        Some(start..*self.ends.get(column)?)
     }
 
     /// Returns the bytes of each cell, unquoted.
     pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
+        (0..self.len()).map(|column| self.cell(column))
     }
 
-    /// Returns the bytes of a cell, unquoted; empty if the row has none there.
+    /// Returns the bytes of a cell, unquoted; empty if the row has no such cell.
     #[must_use]
     pub(crate) fn cell(&self, column: usize) -> &[u8] {
-        let start = column.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
-        let range = start.zip(self.ends.get(column));
-        range.and_then(|(start, &end)| self.text.get(start..end)).unwrap_or_default()
+        self.range(column).and_then(|range| self.text().get(range)).unwrap_or_default()
     }
 
     /// Clears the row, in order to read one that begins on line `line`.
@@ -67,5 +73,6 @@ impl Row {
         self.raw.clear();
         self.text.clear();
         self.ends.clear();
+        self.is_plain = false;
     }
 }

@@ -1,13 +1,14 @@
 //! Splits a CSV stream into rows, each with its line number and its original bytes.
 //!
-//! csv-core does the parsing. A report of rejected rows also needs the following, which the csv crate's reader does not
-//! provide: exact line numbers (a line ends with LF or CRLF), the row as it was written, empty lines, whether the last
-//! line has a line ending, and a limit on a row's length.
+//! A row without quotes is split at its delimiters; csv-core parses all other rows. A report of rejected rows also
+//! needs the following, which the csv crate's reader does not provide: exact line numbers (a line ends with LF or
+//! CRLF), the row as it was written, empty lines, whether the last line has a line ending, and a limit on a row's
+//! length.
 
 use std::io::{self, BufRead};
 
 use csv_core::ReadRecordResult;
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::delimiter::Delimiter;
 use super::row::Row;
@@ -85,7 +86,10 @@ impl<R: BufRead> RowReader<R> {
             Some(kept) => kept,
             None => match self.start_row(row)? {
                 Some(blank) => return Ok(blank),
-                None => true,
+                None => match self.read_plain(row)? {
+                    Some(kind) => return Ok(kind),
+                    None => true,
+                },
             },
         };
         loop {
@@ -187,6 +191,31 @@ impl<R: BufRead> RowReader<R> {
             }
             Some(_) => Ok(None),
         }
+    }
+
+    /// Reads a row that has no quotes and lies on one line within the source's buffer. Such a row needs no parser. For
+    /// any other row, returns `None` and reads nothing.
+    fn read_plain(&mut self, row: &mut Row) -> io::Result<Option<RowKind>> {
+        if self.pushed_back_from < self.pushed_back.len() {
+            return Ok(None);
+        }
+        let input = self.source.fill_buf()?;
+        let Some(end) = memchr2(b'\n', b'"', input).filter(|&end| input[end] == b'\n' && end < MAX_ROW_BYTES) else {
+            return Ok(None);
+        };
+        let line = &input[..end];
+        let cells = line.strip_suffix(b"\r").unwrap_or(line);
+        if memchr(b'\r', cells).is_some() {
+            return Ok(None);
+        }
+        row.is_plain = true;
+        row.raw.extend_from_slice(&input[..=end]);
+        row.ends.extend(memchr_iter(self.delimiter.byte(), cells));
+        row.ends.push(cells.len());
+        let is_blank = cells.iter().all(|byte| byte.is_ascii_whitespace() || *byte == self.delimiter.byte());
+        self.source.consume(end + 1);
+        self.line += 1;
+        Ok(Some(if is_blank { RowKind::Blank } else { RowKind::Row }))
     }
 
     fn peek(&mut self) -> io::Result<Option<u8>> {
@@ -339,7 +368,7 @@ mod tests {
     fn an_open_quote_rejects_only_its_own_line() {
         let (seen, unended) = all(b"a\n\"b,1\nc\nd,\"e\nf\"\n\"g", 4);
         let kinds: Vec<(RowKind, u64)> = seen.iter().map(|seen| (seen.0, seen.1)).collect();
-        // The quote of line 2 closes at line 4, so these lines are one row.
+        // The quote that opens on line 2 closes on line 4, so these lines are one row.
         assert_eq!(kinds[..2], [(RowKind::Row, 1), (RowKind::Row, 2)]);
         assert_eq!(unended, Some(6));
         let seen = rows("a\n\"b,1\nc\nd\n");
@@ -362,7 +391,7 @@ mod tests {
         assert_eq!(seen.len(), 1 + 1 + (MAX_ROW_BYTES - 1) + 1 + 1);
     }
 
-    /// A source that has no bytes for now at every other call.
+    /// A source that has no bytes ready on every other call.
     struct Hesitant<'a>(&'a [u8], usize, bool);
 
     impl io::Read for Hesitant<'_> {

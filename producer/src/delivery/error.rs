@@ -25,7 +25,7 @@ pub enum DeliveryError {
     #[error("{row} was not delivered to {servers}: {reason}{}", Operation::Produce.hint(*code))]
     NotDelivered { row: String, servers: String, reason: String, code: Option<Code> },
     /// librdkafka cannot continue, or has not confirmed every record.
-    #[error("{servers}: {reason}")]
+    #[error("the feed to {servers} cannot continue: {reason}")]
     Fatal { servers: String, reason: String },
     /// After a shutdown, the broker did not confirm every record within the timeout.
     #[error(

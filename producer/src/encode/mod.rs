@@ -1,4 +1,4 @@
-//! Turns rows into JSON records, by a reading plan.
+//! Turns rows into JSON records according to a reading plan.
 
 mod json;
 pub(crate) mod number;

@@ -13,21 +13,22 @@ pub enum NumberError {
     /// A number too large for a double, or an infinity.
     #[error("is not a finite number")]
     NotFinite,
-    /// A number with another decimal sign than the file's, or with groups of other than three digits.
+    /// A number whose decimal sign differs from the file's, or whose digits are grouped irregularly.
     #[error("has separators that do not fit the file's other numbers")]
     Separators,
-    /// A number such as `1,234`, in a file whose other numbers do not decide what the comma is.
+    /// A number such as `1,234`, in a file whose other numbers do not show whether the comma is the decimal sign.
     #[error("has a comma that may be a decimal comma or a thousands separator; use --decimal point or --decimal comma")]
     AmbiguousComma,
     /// A code such as `0042` in a column whose other cells are numbers.
-    #[error("has zeros in front; if the column holds codes, name it with --text")]
+    #[error("has leading zeros; if the column holds codes, name it with --text")]
     LeadingZeros,
     /// Anything else.
     #[error("is not a number")]
     NotANumber,
 }
 
-/// Appends `cell` to `out` as a JSON number in the file's format, or `null` if it is a word for a missing value.
+/// Reads `cell` as a number in the file's format and appends it to `out` as a JSON number, or `null` if it is a word
+/// for a missing value.
 ///
 /// # Errors
 /// [`NumberError`] if the cell is not a finite decimal number in this format.

@@ -1,5 +1,6 @@
 //! Turns a row into a record: one JSON object on one line, with the symbol as its key.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::json::write_string;
@@ -10,10 +11,12 @@ use crate::plan::bar::Bar;
 use crate::plan::date_guess::is_plausible;
 use crate::plan::moment::{LocalTimeError, Moment, Zone, write_date, write_instant};
 use crate::plan::number_format::{NumberFormat, is_missing};
+use crate::plan::options::latest_date;
+use crate::plan::text::zone_name;
 use crate::plan::titles::is_price_field;
 use crate::plan::{Column, Dates, Kind, ReadingPlan, RecordPlan, UnreadableCell};
 
-/// The identity of an encoded row.
+/// The key and the time of an encoded record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote<'a> {
     /// The record's key.
@@ -31,7 +34,7 @@ pub(crate) struct RecordEncoder {
     dates: Dates,
     zone: Zone,
     bar: Bar,
-    /// The field `bar`, after a comma.
+    /// The JSON of the field `bar`, with a comma in front.
     bar_json: Vec<u8>,
     numbers: NumberFormat,
     latest: Date,
@@ -47,7 +50,7 @@ struct Fields {
     symbol: Option<String>,
     symbol_column: Option<usize>,
     fields: Vec<Field>,
-    /// Columns of which one must have a value.
+    /// The record is written only if at least one of these columns has a value, or if the list is empty.
     needs: Vec<usize>,
 }
 
@@ -56,7 +59,8 @@ struct Field {
     column: usize,
     name: String,
     action: Action,
-    /// The JSON before the value: a comma, or a brace and a symbol that is not in a column; then the name and a colon.
+    /// The JSON before the value: a comma, the field's name and a colon. The first field has a brace instead of the
+    /// comma, followed by the symbol if no column contains it.
     prefix: Vec<u8>,
 }
 
@@ -66,9 +70,11 @@ enum Action {
     Date,
     Number {
         magnitudes: bool,
-        /// Whether a number with zeros in front is a code rather than a price.
+        /// Whether a number with leading zeros is a code rather than a price.
         may_be_code: bool,
     },
+    /// The part of the identity that distinguishes quotes of a symbol; blanks around it are left out.
+    Series,
     Text,
 }
 
@@ -78,7 +84,7 @@ fn has_leading_zeros(number: &str) -> bool {
 }
 
 impl RecordEncoder {
-    /// Creates an encoder of the rows of a file. A row with a date after `latest` is rejected.
+    /// Creates an encoder for the rows of one file. It rejects rows with a date after `latest`.
     #[must_use]
     pub(crate) fn new(plan: &ReadingPlan, latest: Date) -> Self {
         let title = |column: usize| match plan.columns[column].title.as_str() {
@@ -100,14 +106,14 @@ impl RecordEncoder {
         }
     }
 
-    /// Returns the number of records that a row may become.
+    /// Returns the maximum number of records that a row becomes.
     #[must_use]
     pub(crate) fn records_per_row(&self) -> usize {
         self.records.len()
     }
 
-    /// Writes record number `record` of a row to `json` as a JSON object without a line end, replacing its content.
-    /// Returns `None` if the row has no values for this record's symbol.
+    /// Writes record number `record` of a row, counted from 0, to `json` as a JSON object without a line ending,
+    /// replacing its content. Returns `None` if the row has no values for this record's symbol.
     ///
     /// # Errors
     /// `Reject` if the row is not a quote; the content of `json` is then undefined.
@@ -129,6 +135,10 @@ impl RecordEncoder {
             let cell = cells.try_get(field.column).ok_or(Reject::NotUtf8)?;
             json.extend_from_slice(&field.prefix);
             match field.action {
+                Action::Series => match cell.trim() {
+                    "" => json.extend_from_slice(b"null"),
+                    series => write_string(series, json),
+                },
                 Action::Text if cell.is_empty() => json.extend_from_slice(b"null"),
                 Action::Text => write_string(cell, json),
                 Action::Symbol => {
@@ -161,7 +171,7 @@ impl RecordEncoder {
         Ok(Some(quote))
     }
 
-    /// Returns the symbol of a record of a row that [`encode`](Self::encode) has accepted.
+    /// Returns the symbol of record number `record` of a row, which [`encode`](Self::encode) must have accepted.
     pub(crate) fn symbol<'a>(&'a self, row: &'a Row, record: usize) -> &'a str {
         let Some(fields) = self.records.get(record) else { return "" };
         match (&fields.symbol, fields.symbol_column) {
@@ -171,12 +181,13 @@ impl RecordEncoder {
         }
     }
 
-    /// Returns `true` if a symbol has several quotes at the same instant, which their series distinguishes.
+    /// Returns `true` if the file's quotes have a series, which distinguishes quotes of the same symbol at the same
+    /// instant.
     pub(crate) fn has_series(&self) -> bool {
         self.series.is_some() || !self.key.is_empty()
     }
 
-    /// Appends to `identity` what distinguishes the quotes of a row's symbol at the same instant: its series.
+    /// Appends the cells of the row's series to `identity`.
     pub(crate) fn append_series(&self, row: &Row, identity: &mut Vec<u8>) {
         for column in self.key.iter().map(|(column, _)| *column).chain(self.series) {
             identity.push(0);
@@ -186,7 +197,7 @@ impl RecordEncoder {
 
     fn cells<'a>(&self, row: &'a Row) -> Result<Cells<'a>, Reject> {
         let text = std::str::from_utf8(row.text()).map_err(|_| Reject::NotUtf8)?;
-        let cells = Cells { text, ends: row.ends() };
+        let cells = Cells { text, row };
         let has_empty_end =
             self.has_trailing_cell && row.len() == self.width + 1 && cells.get(self.width).trim().is_empty();
         if row.len() != self.width && !has_empty_end {
@@ -197,7 +208,8 @@ impl RecordEncoder {
 
     fn write_date(&self, cells: Cells<'_>, json: &mut Vec<u8>) -> Result<i64, Reject> {
         let moment = self.read_moment(cells)?;
-        if !is_plausible(moment.date, self.latest) {
+        // A feed may run for days, so the latest date may have advanced.
+        if !is_plausible(moment.date, self.latest) && !is_plausible(moment.date, latest_date(Timestamp::now())) {
             return Err(Reject::ImplausibleDate(moment.date));
         }
         json.push(b'"');
@@ -206,7 +218,7 @@ impl RecordEncoder {
         let (micros, is_utc) = moment.instant(&self.zone).map_err(|error| Reject::LocalTime {
             cell: shortened(&self.date_cells(cells)),
             zone: match &self.zone {
-                Zone::Named(zone) => zone.iana_name().unwrap_or_default().to_owned(),
+                Zone::Named(zone) => zone_name(zone),
                 Zone::AsWritten | Zone::Utc => String::new(),
             },
             repeated: error == LocalTimeError::Repeated,
@@ -272,6 +284,7 @@ impl Fields {
                 Kind::Number { magnitudes } => {
                     (name.as_str(), Action::Number { magnitudes: *magnitudes, may_be_code: !is_price_field(name) })
                 }
+                Kind::Text if name == "series" => (name.as_str(), Action::Series),
                 Kind::Text => (name.as_str(), Action::Text),
                 Kind::Time | Kind::Key => continue,
             };
@@ -294,17 +307,16 @@ impl Fields {
 #[derive(Clone, Copy)]
 struct Cells<'a> {
     text: &'a str,
-    ends: &'a [usize],
+    row: &'a Row,
 }
 
 impl<'a> Cells<'a> {
-    /// Returns a cell, or `None` if the row has none there or a character is cut in two.
+    /// Returns a cell, or `None` if the row has no such cell or a boundary of the cell splits a character.
     fn try_get(self, column: usize) -> Option<&'a str> {
-        let start = if column == 0 { 0 } else { *self.ends.get(column - 1)? };
-        self.text.get(start..*self.ends.get(column)?)
+        self.text.get(self.row.range(column)?)
     }
 
-    /// Returns a cell, empty if the row has none there.
+    /// Returns a cell, or an empty string if [`try_get`](Self::try_get) returns `None`.
     fn get(self, column: usize) -> &'a str {
         self.try_get(column).unwrap_or_default()
     }
@@ -324,7 +336,7 @@ mod tests {
 
     /// Makes the plan of `text` and returns what its last row becomes: the JSON, the key and the time.
     fn last_with(text: &[u8], options: &PlanOptions) -> Result<(String, String, i64), String> {
-        let sample = Sample { head: text.to_vec(), is_complete: true, ..Sample::default() };
+        let sample = Sample::whole(text);
         let plan = make(None, &sample, options).map_err(|error| error.to_string())?;
         let encoder = RecordEncoder::new(&plan, options.latest);
         let (mut row, mut json) = (Row::default(), b"left over".to_vec());
@@ -341,7 +353,7 @@ mod tests {
         last_with(text.as_bytes(), &PlanOptions::default()).map(|(json, _, _)| json)
     }
 
-    /// Returns why a row is rejected below rows that are quotes.
+    /// Returns the reason for rejecting `row` after rows that are quotes.
     fn reason(row: &[u8]) -> String {
         let others = (1..=28).map(|day| format!("A,2024-01-{day:02},1.5\n")).collect::<String>();
         let text = [b"Symbol,Date,Close\n".as_slice(), others.as_bytes(), row].concat();

@@ -26,10 +26,10 @@ pub enum Reject {
     #[error("date does not match {format}: {cell}")]
     Date { cell: String, format: String },
     /// The date is before 1700 or more than a day ahead.
-    #[error("date is implausible: {0}")]
+    #[error("date is implausible: {0}{hint}", hint = if .0.year() < 100 { "; a year of two digits is %y, not %Y" } else { "" })]
     ImplausibleDate(Date),
     /// The time cell is not a time of day.
-    #[error("time is not HH:MM:SS: {0}")]
+    #[error("time is not a time of day: {0}")]
     Time(String),
     /// The clocks of the zone skip the time, or show it twice.
     #[error("local time {} in {zone}: {cell}", if *.repeated { "occurs twice" } else { "does not exist" })]

@@ -1,8 +1,9 @@
 //! Counts rows of the same symbol, series and instant, so that each is a separate quote.
 //!
-//! A symbol's rows are mostly in the order of time, where a repeated instant follows its first row or never comes. So a
-//! symbol keeps its earliest and latest instant and a log of all, in about three bytes a row. The log is expanded into a
-//! table only if an instant falls inside what has been seen.
+//! A symbol's rows are usually in chronological order, so rows with the same instant follow each other. For each
+//! symbol, it is then enough to keep the earliest, the latest and the last instant. A log of all instants, at about
+//! three bytes per row, is kept as well. It is expanded into a table only if an instant falls between the earliest and
+//! the latest one and differs from the last.
 
 use std::collections::HashMap;
 
@@ -19,17 +20,17 @@ pub(crate) struct Repeats {
 struct History {
     earliest: i64,
     latest: i64,
-    /// The last instant, and how many rows had it one after the other.
+    /// The last instant, and the number of consecutive rows with it.
     last: (i64, u32),
-    /// The distance of each instant from the one before, in a variable number of bytes.
+    /// The difference between each instant and the previous one, encoded by [`push`].
     log: Vec<u8>,
-    /// Rows by instant, once they are needed.
+    /// Number of rows at each instant; `None` while the log is sufficient.
     counts: Option<HashMap<i64, u32>>,
 }
 
 impl Repeats {
-    /// Adds a row. Returns how many rows of this symbol, series and instant there have been, this one included.
-    /// `instant` may have any unit.
+    /// Adds a row. Returns the number of rows so far with this symbol, series and instant (in microseconds), including
+    /// this one.
     pub(crate) fn add(&mut self, identity: &[u8], instant: i64) -> u32 {
         if self.histories.is_empty() || self.last.0 != identity {
             let next = self.histories.len();
@@ -77,28 +78,45 @@ impl History {
     }
 }
 
-/// Appends a number, the sign in its lowest bit, seven bits a byte.
-fn push(log: &mut Vec<u8>, number: i64) {
-    let mut rest = ((number << 1) ^ (number >> 63)) as u64;
-    while rest >= 0x80 {
-        log.push(rest as u8 | 0x80);
-        rest >>= 7;
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// Appends a difference in microseconds. Whole seconds, which most differences are, are stored as seconds: a day takes
+/// three bytes.
+///
+/// The number is zigzag-encoded (the sign in the lowest bit) and written with its lowest bits first:
+///
+/// ```text
+/// first byte    | another byte follows | 6 bits of the number | the number is in microseconds |
+/// further bytes | another byte follows | 7 bits of the number                                 |
+/// ```
+fn push(log: &mut Vec<u8>, micros: i64) {
+    let is_fraction = micros % MICROS_PER_SECOND != 0;
+    let number = if is_fraction { micros } else { micros / MICROS_PER_SECOND };
+    let zigzag = ((number << 1) ^ (number >> 63)) as u64;
+    let (mut bits, mut rest) = (((zigzag & 0x3f) << 1) | u64::from(is_fraction), zigzag >> 6);
+    while rest > 0 {
+        log.push(bits as u8 | 0x80);
+        (bits, rest) = (rest & 0x7f, rest >> 7);
     }
-    log.push(rest as u8);
+    log.push(bits as u8);
 }
 
 fn decode(log: &[u8]) -> HashMap<i64, u32> {
     let mut counts = HashMap::new();
-    let (mut instant, mut number, mut shift) = (0_i64, 0_u64, 0);
-    for byte in log {
-        number |= u64::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            let distance = (number >> 1) as i64 ^ -((number & 1) as i64);
-            instant = instant.wrapping_add(distance);
-            *counts.entry(instant).or_default() += 1;
-            (number, shift) = (0, 0);
+    let mut instant = 0_i64;
+    let mut bytes = log.iter().copied();
+    while let Some(first) = bytes.next() {
+        let mut zigzag = u64::from(first & 0x7f) >> 1;
+        let (mut byte, mut shift) = (first, 6);
+        while byte & 0x80 != 0 {
+            let Some(next) = bytes.next() else { break };
+            zigzag |= u64::from(next & 0x7f) << shift;
+            (byte, shift) = (next, shift + 7);
         }
+        let number = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+        let micros = if first & 1 == 1 { number } else { number.wrapping_mul(MICROS_PER_SECOND) };
+        instant = instant.wrapping_add(micros);
+        *counts.entry(instant).or_default() += 1;
     }
     counts
 }
@@ -118,11 +136,21 @@ mod tests {
         assert_eq!(repeats.add(b"B", 5), 1);
     }
 
+    #[test]
+    fn whole_seconds_take_few_bytes() {
+        for (micros, bytes) in [(0, 1), (31_000_000, 1), (86_400_000_000, 3), (-3 * 86_400_000_000, 3), (1, 1)] {
+            let mut log = Vec::new();
+            push(&mut log, micros);
+            assert_eq!(log.len(), bytes, "{micros}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn counts_equal_those_of_a_table(rows in proptest::collection::vec((0_u8..3, -5_i64..5), 0..80)) {
+        fn counts_equal_those_of_a_table(rows in proptest::collection::vec((0_u8..3, -5_i64..5, 0_i64..3), 0..80)) {
             let (mut repeats, mut table) = (Repeats::default(), HashMap::new());
-            for (symbol, instant) in rows {
+            for (symbol, seconds, micros) in rows {
+                let instant = seconds * MICROS_PER_SECOND + micros;
                 let count: &mut u32 = table.entry((symbol, instant)).or_default();
                 *count += 1;
                 prop_assert_eq!(repeats.add(&[symbol], instant), *count);

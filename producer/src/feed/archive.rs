@@ -1,4 +1,4 @@
-//! Compressed inputs and other formats: gzip, zip with one CSV file, and what is no CSV at all.
+//! Opens compressed inputs (gzip, and zip archives with one CSV file) and recognises formats that are not CSV.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -8,7 +8,7 @@ use flate2::Crc;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use thiserror::Error;
 
-/// A file that is not CSV.
+/// Reason that an input is not CSV, or is packed in an unsupported way.
 #[derive(Debug, Error)]
 pub enum FormatError {
     /// An Excel workbook.
@@ -19,24 +19,27 @@ pub enum FormatError {
     /// A Parquet file.
     #[error("this is a Parquet file; convert it, for example with `duckdb -c \"COPY (FROM '{0}') TO 'out.csv'\"`")]
     Parquet(String),
+    /// A JSON or XML document or a web page, such as a server's error message.
+    #[error("this is {0}, not CSV: {1}")]
+    NotCsv(&'static str, String),
     /// A zip archive with several files, or none.
     #[error("the zip archive has {0}; unpack it and name the CSV files")]
     Entries(String),
     /// A zip entry that is compressed or encrypted in an unsupported way.
     #[error("the zip archive's file {0} is encrypted or compressed in an unsupported way; unpack it")]
     Unsupported(String),
-    /// A zip archive on standard input.
+    /// A zip archive that is not a regular file, and thus cannot be read from its end.
     #[error("a zip archive cannot be read from a pipe; name the file")]
     ZipPipe,
-    /// A file that grows and is not plain text in an encoding of single bytes.
+    /// A followed file that is compressed or encoded in UTF-16.
     #[error("--follow reads plain text only, and this file is {0}")]
     Followed(&'static str),
-    /// A damaged archive.
+    /// A zip archive that is damaged or cannot be read.
     #[error("failed to read the zip archive: {0}")]
     Zip(#[from] zip::result::ZipError),
 }
 
-/// The format that the first bytes of an input show.
+/// The format of an input, recognised by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Magic {
     Gzip,
@@ -56,6 +59,22 @@ impl Magic {
             _ => Magic::Text,
         }
     }
+}
+
+/// Returns an error if the text is a JSON or XML document or a web page.
+pub(super) fn check_text(start: &[u8]) -> Result<(), FormatError> {
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    let begins = |word: &str| text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()));
+    let kind = match text {
+        [b'{', ..] => "JSON",
+        [b'[', rest @ ..] if rest.trim_ascii_start().starts_with(b"{") => "JSON",
+        _ if begins("<!doctype") || begins("<html") => "a web page",
+        _ if begins("<?xml") => "XML",
+        _ => return Ok(()),
+    };
+    let excerpt = String::from_utf8_lossy(&text[..text.len().min(300)]);
+    let words: Vec<&str> = excerpt.split_whitespace().collect();
+    Err(FormatError::NotCsv(kind, words.join(" ").chars().take(120).collect()))
 }
 
 /// A decompressor whose errors name the gzip stream as the cause.
@@ -82,7 +101,7 @@ impl<R: BufRead> Read for Gunzip<R> {
     }
 }
 
-/// The only CSV file of a zip archive.
+/// The CSV file in a zip archive. Reading it to its end verifies its checksum.
 pub(super) struct ZippedFile<R> {
     source: R,
     crc: Crc,
@@ -92,7 +111,8 @@ pub(super) struct ZippedFile<R> {
 /// Opens the CSV file in a zip archive.
 ///
 /// # Errors
-/// [`FormatError`] if the archive is an Excel workbook, or does not have exactly one file.
+/// [`FormatError`] if the archive cannot be read, is an Excel workbook, does not have exactly one file, or stores that
+/// file in an unsupported way.
 pub(super) fn open_zip(path: &Path) -> Result<ZippedFile<Box<dyn Read + Send>>, FormatError> {
     let mut archive = zip::ZipArchive::new(BufReader::new(File::open(path).map_err(zip::result::ZipError::Io)?))?;
     let names = archive.file_names().map(|name| name.map(String::from)).collect::<Result<Vec<String>, _>>()?;

@@ -35,8 +35,8 @@ pub(super) fn find(head: &[u8]) -> Option<Decoding> {
     Some(Decoding { encoding: detector.guess(None, false), is_guess: true })
 }
 
-/// Returns `true` if the text is in another encoding: a header that is not UTF-8, or one line in fifty, and fewer lines
-/// with characters of UTF-8.
+/// Returns `true` if the text is probably not UTF-8: more lines are invalid UTF-8 than contain valid non-ASCII
+/// characters, and the invalid lines include one of the first three lines or are at least one line in fifty.
 fn has_foreign_lines(head: &[u8]) -> bool {
     if head.utf8_chunks().all(|chunk| chunk.invalid().is_empty()) {
         return false;

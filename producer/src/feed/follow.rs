@@ -1,9 +1,10 @@
 //! Reads a file that grows, as `tail -F` does.
 //!
-//! A line is handed out once it has ended, so a row that is being written is never read in part. At the end of the file,
-//! a look every [`POLL`] shows whether the file has grown, become shorter, or been replaced by another one of its name.
-//! In the last two cases the stream ends, and the file is to be opened again. A file that becomes shorter and grows past
-//! its old length between two looks is not noticed; `tail` has the same limit.
+//! A line is returned only once it is complete, so a row that is still being written is never read in part. At the end
+//! of the file, [`Follow`] checks every [`POLL`] whether the file has grown, become shorter, or been replaced by
+//! another file of the same name. In the last two cases the stream ends, and the caller must open the file again. If a
+//! file becomes shorter and grows past its old length between two checks, this is not noticed; `tail` has the same
+//! limitation.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -21,39 +22,39 @@ use crate::report::progress::Progress;
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 16;
-/// Bytes that show the format of a file.
+/// Number of bytes from which the format of a file is recognised.
 const START_BYTES: u64 = 4;
-/// Interval at which the file is looked at.
+/// Interval between checks of the file.
 const POLL: Duration = Duration::from_millis(50);
 
-/// A file that grows.
+/// Reader of a file that grows.
 pub(super) struct Follow {
     path: PathBuf,
     file: File,
     identity: (u64, u64),
-    /// Bytes read from the file.
+    /// Number of bytes read from the file.
     position: u64,
-    /// Bytes read, from the first one that is not handed out.
+    /// Bytes read from the file. The first `used` of them have been returned and are removed when more are read.
     buffer: Vec<u8>,
-    /// Bytes of the buffer that are handed out.
+    /// Number of bytes of the buffer that have been returned.
     used: usize,
-    /// End of the last whole line in the buffer.
+    /// End of the last complete line in the buffer.
     whole: usize,
     progress: Arc<Progress>,
     shutdown: CancellationToken,
-    /// Whether lines have been handed out since the end of the file was reported.
+    /// Whether lines have been returned since the end of the file was reported.
     is_fresh: bool,
-    /// While set, the end of the file is an [`io::ErrorKind::WouldBlock`] error: at once after lines, so that they are
-    /// sent, and then after each wait.
+    /// While set, reading at the end of the file fails with [`io::ErrorKind::WouldBlock`]: immediately after lines were
+    /// returned, so that the caller can send these lines, and otherwise after each wait.
     pub(super) reports_silence: Arc<AtomicBool>,
 }
 
-/// Result of a look at the file.
+/// Result of checking the file.
 #[derive(PartialEq)]
 enum Look {
     More,
     Nothing,
-    /// The file is to be read again from its start.
+    /// The file must be read again from its start, for this reason.
     Restart(&'static str),
 }
 
@@ -85,20 +86,21 @@ impl Follow {
         Ok(follow)
     }
 
-    /// Returns the bytes with which the file begins, as far as it has them. They show whether it is plain text, before it
-    /// has a line.
+    /// Returns the first [`START_BYTES`] of the file, or fewer if it is shorter. They show whether the file is plain
+    /// text, even before its first line is complete.
     pub(super) fn start(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// Reads what has been written since the last look.
+    /// Reads bytes that were written since the last check. If nothing was written, checks whether the file has been
+    /// replaced or has become shorter.
     fn look(&mut self) -> io::Result<Look> {
         if self.fill()? {
             return Ok(Look::More);
         }
         let now = match self.path.metadata() {
             Ok(now) => now,
-            // The name may be given to another file.
+            // Another file may get the name later.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Look::Nothing),
             Err(error) => return Err(error),
         };
@@ -124,12 +126,13 @@ impl Follow {
         Ok(read > 0)
     }
 
-    /// Finds the end of the last whole line, which is at `from` or later.
+    /// Sets `whole` to the end of the last complete line, searching the buffer from `from`. An unfinished line longer than
+    /// [`MAX_ROW_BYTES`] counts as complete.
     fn find_whole_lines(&mut self, from: usize) {
         if let Some(at) = memchr::memrchr(b'\n', &self.buffer[from..]) {
             self.whole = from + at + 1;
         } else if self.buffer.len() - self.whole > MAX_ROW_BYTES {
-            // The reader rejects this line, so that it need not be in memory to its end.
+            // The reader rejects a line of this length, so the rest of it need not be kept in memory.
             self.whole = self.buffer.len();
         }
     }
@@ -138,7 +141,7 @@ impl Follow {
         let rest = match self.buffer.len() - self.used {
             0 => String::new(),
             bytes => format!(
-                "; the {} of its last line, which had no line end, are not sent",
+                "; its last line ({}) has no line ending and is not sent",
                 counted(bytes as u64, "byte", "bytes")
             ),
         };
@@ -176,7 +179,7 @@ impl Read for Follow {
     }
 }
 
-/// Waits until the next look. A shutdown is an error rather than the end of the file, as it is for a pipe.
+/// Waits until the next check. A shutdown is an error rather than the end of the file, as for a pipe.
 fn wait(shutdown: &CancellationToken) -> io::Result<()> {
     if shutdown.is_cancelled() {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "shut down while waiting for the file to grow"));
@@ -222,7 +225,7 @@ mod tests {
         }
     }
 
-    /// Reads until the file is silent; `None` if it is to be opened again.
+    /// Reads until the file is silent; `None` if it must be opened again.
     fn read(follow: &mut Follow) -> Option<String> {
         let (mut all, mut chunk) = (Vec::new(), [0; 7]);
         loop {
@@ -254,7 +257,10 @@ mod tests {
         std::fs::write(test.path(), "new\n").expect("written");
         assert_eq!(read(&mut follow), None);
         let notice = test.progress.take_notices().join("");
-        assert!(notice.contains("a.csv has become shorter: reading it from its start; the 3 bytes of"), "{notice}");
+        assert!(
+            notice.contains("a.csv has become shorter: reading it from its start; its last line (3 bytes) has"),
+            "{notice}"
+        );
     }
 
     #[test]

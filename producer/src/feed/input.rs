@@ -32,7 +32,7 @@ impl Input {
         }
     }
 
-    /// Returns the name that may give the symbol; `None` for an input without a name.
+    /// Returns the file name, which may contain the symbol; `None` for an input without a name.
     #[must_use]
     pub(crate) fn file_name(&self) -> Option<String> {
         match self {

@@ -1,7 +1,7 @@
-//! Sends made rows by time across all bars.
+//! Merges the simulated rows of all bars in chronological order.
 //!
-//! The bars are sorted by the time at which their rows begin, and the rows of a bar are made when that time comes. Only
-//! the bars that overlap in time are in memory with their rows.
+//! The bars are sorted by the time at which their rows begin, and the rows of a bar are simulated only when that time
+//! is reached. Only bars that overlap in time have their rows in memory.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use super::record_buffer::{Record, RecordBuffer};
 use crate::simulate::{MadeRows, Simulation};
 
-/// The records of a sorted buffer, with made rows instead of bars, by time.
+/// Iterator over the records of a sorted buffer in chronological order, with simulated rows in place of bars.
 pub(crate) struct Interleaved<'a> {
     simulation: Simulation,
     buffer: &'a RecordBuffer,
@@ -18,14 +18,14 @@ pub(crate) struct Interleaved<'a> {
     active: BinaryHeap<Reverse<Active>>,
 }
 
-/// A bar with made rows that are not sent yet.
+/// A bar with simulated rows that have not been returned yet.
 struct Active {
     micros: i64,
     index: usize,
     rows: MadeRows,
 }
 
-/// A record, and what it is.
+/// A record and its origin.
 pub(crate) struct Interleave<'a> {
     pub(crate) record: Record<'a>,
     pub(crate) kind: RecordKind,
@@ -36,20 +36,20 @@ pub(crate) struct Interleave<'a> {
 pub(crate) enum RecordKind {
     /// A row of an input.
     Row,
-    /// The first row that is made of a bar.
+    /// The first simulated row of a bar.
     FirstMade,
-    /// Another row that is made of a bar.
+    /// A later simulated row of a bar.
     Made,
 }
 
 impl<'a> Interleaved<'a> {
-    /// `buffer` is sorted by the times at which rows begin.
+    /// Creates an iterator. `buffer` must be sorted by the times at which rows begin.
     pub(crate) fn new(simulation: Simulation, buffer: &'a RecordBuffer) -> Self {
         Interleaved { simulation, buffer, next: 0, active: BinaryHeap::new() }
     }
 
-    /// Returns the next record. Made rows are written to `json`. Made rows of the same time have the order
-    /// of their bars; a record that is sent as it is comes before them.
+    /// Returns the next record; `None` at the end. Simulated rows are written to `json`. Simulated rows with the same
+    /// time keep the order of their bars; an unchanged record with that time comes before them.
     pub(crate) fn next<'b>(&mut self, json: &'b mut Vec<u8>) -> Option<Interleave<'b>>
     where
         'a: 'b,

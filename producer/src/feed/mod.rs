@@ -52,7 +52,7 @@ pub struct Feed {
     options: PlanOptions,
     resume: Option<Duration>,
     simulation: Option<Simulation>,
-    /// Path of each input's rejects file; `None` for a repeated input.
+    /// Path of each input's rejects file; `None` for an input that was named before.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
@@ -79,28 +79,31 @@ pub enum FeedError {
     /// The options for reading CSV are invalid.
     #[error(transparent)]
     Options(#[from] PlanOptionsError),
-    /// A seed is given although the order is not random.
+    /// `--seed` is given without `--order sample` or `--simulate`, so nothing is random.
     #[error("--seed: applies to --order sample and --simulate only; add one of them, or leave out --seed")]
     Seed,
-    /// Random rows are no path.
-    #[error("--simulate: rows that are drawn at random do not move inside their bars; leave out --order sample")]
+    /// `--simulate` is given with `--order sample`. A simulated bar is a sequence of rows, which a random order would
+    /// break up.
+    #[error(
+        "--simulate: does not work with --order sample, which sends rows in random order; leave out one of the two"
+    )]
     SimulateSample,
-    /// Another argument needs the end of the input.
-    #[error("--follow: {0} needs the end of the file, which a file that grows does not have; leave out one of the two")]
+    /// `--follow` is given with an argument that needs the end of the input.
+    #[error("--follow: {0} needs the end of the file, which a growing file does not have; leave out one of the two")]
     FollowToEnd(&'static str),
-    /// Not exactly one regular file is to be followed.
+    /// The input to follow is not exactly one regular file.
     #[error("--follow: {0}; name one regular file")]
     FollowInput(String),
-    /// Random rows cannot follow their dates.
-    #[error("--speed: random rows do not follow their dates; use --rate with --order sample")]
+    /// `--speed` is given with `--order sample`. Rows in random order cannot be sent at the pace of their dates.
+    #[error("--speed: does not work with --order sample, which sends rows in random order; use --rate instead")]
     SpeedOfSample,
-    /// An input that can be read only once cannot be resumed.
+    /// `--resume` is given for an input that can be read only once.
     #[error("--resume: {0} cannot be read a second time, but resuming reads every row again; name a regular file")]
     ResumePipe(String),
-    /// A sample without a seed draws different rows each time.
+    /// `--resume` is given with `--order sample` but without `--seed`, so each run would draw different rows.
     #[error("--resume with --order sample needs a fixed --seed N")]
     ResumeSample,
-    /// An endless feed would take longer to resume each time.
+    /// `--resume` is given with `--repeat forever`. An endless feed would take longer to resume each time.
     #[error("--resume: --repeat forever has no last row, and resuming would take longer each time; give --repeat N")]
     ResumeForever,
     /// Rejected rows cannot be written to the chosen files.
@@ -118,7 +121,7 @@ impl TryFrom<FeedArgs> for Feed {
 }
 
 impl Feed {
-    /// Creates the feed of the arguments, or of `sample` if the arguments name no file.
+    /// Creates the feed that the arguments describe. It reads `sample` if the arguments name no file.
     ///
     /// # Errors
     /// [`FeedError`] if the arguments are not a valid feed.
@@ -127,7 +130,7 @@ impl Feed {
         Self::new(args, inputs)
     }
 
-    /// Creates the feed of `inputs` with the other arguments; the files that the arguments name are ignored.
+    /// Creates a feed that reads `inputs`. The other arguments apply, but the files that they name are ignored.
     ///
     /// # Errors
     /// [`FeedError`] if the arguments are not a valid feed.
@@ -204,19 +207,19 @@ impl Feed {
         self.resume
     }
 
-    /// Returns what makes the rows that replace bars; `None` if bars are sent as they are.
+    /// Returns the simulation that replaces bars with rows; `None` if bars are sent unchanged.
     #[must_use]
     pub(crate) fn simulation(&self) -> Option<Simulation> {
         self.simulation
     }
 
-    /// Returns `true` if the feed has no last row, so that stopping it does not interrupt it.
+    /// Returns `true` if the feed has no last row, so that a shutdown is its normal end and not an interruption.
     #[must_use]
     pub(crate) fn is_endless(&self) -> bool {
         self.repeat == Repeat::Forever || self.inputs.iter().any(|input| matches!(input, Input::Followed(_)))
     }
 
-    /// Returns the path of each input's rejects file; `None` for a repeated input.
+    /// Returns the path of each input's rejects file; `None` for an input that was named before.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
     }
@@ -234,7 +237,7 @@ fn check_resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
     }
 }
 
-/// Returns the input that is read as it grows.
+/// Returns the one input to follow, or an error if the arguments do not allow that.
 fn followed(args: &FeedArgs, inputs: Vec<Input>) -> Result<Input, FeedError> {
     let needs_end = match (args.order, args.repeat) {
         _ if args.resume.is_some() => Some("--resume"),
@@ -248,7 +251,7 @@ fn followed(args: &FeedArgs, inputs: Vec<Input>) -> Result<Input, FeedError> {
     }
     match inputs.as_slice() {
         [Input::File(path)] if inputs[0].is_repeatable() => Ok(Input::Followed(path.clone())),
-        [input] => Err(FeedError::FollowInput(format!("{} is no regular file", input.name()))),
+        [input] => Err(FeedError::FollowInput(format!("{} is not a regular file", input.name()))),
         _ => Err(FeedError::FollowInput("several files cannot be followed by one command".to_owned())),
     }
 }
@@ -313,9 +316,9 @@ mod tests {
             (FeedArgs { repeat: Repeat::Forever, resume, ..defaults() }, "--resume: --repeat forever"),
             (FeedArgs { files: files(&["/nowhere.csv"]), ..defaults() }, "/nowhere.csv: No such file"),
             (FeedArgs { files: files(&["/"]), ..defaults() }, "/ is a folder"),
-            (FeedArgs { order: sample, simulate: Some(Simulate::Minutes), ..defaults() }, "--simulate: rows that"),
-            (FeedArgs { follow: true, ..defaults() }, "--follow: sample is no regular file"),
-            (FeedArgs { files: pipe(), follow: true, ..defaults() }, "--follow: standard input is no regular"),
+            (FeedArgs { order: sample, simulate: Some(Simulate::Minutes), ..defaults() }, "--simulate: does not work"),
+            (FeedArgs { follow: true, ..defaults() }, "--follow: sample is not a regular file"),
+            (FeedArgs { files: pipe(), follow: true, ..defaults() }, "--follow: standard input is not a regular"),
             (FeedArgs { files: files(&["/dev/null"; 2]), follow: true, ..defaults() }, "--follow: several files"),
             (FeedArgs { follow: true, resume, ..defaults() }, "--follow: --resume needs the end"),
             (FeedArgs { follow: true, order: OrderArg::Date, ..defaults() }, "--follow: --order date needs"),

@@ -10,7 +10,7 @@ use encoding_rs::Encoding;
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use tokio_util::sync::CancellationToken;
 
-use super::archive::{FormatError, Gunzip, Magic, open_zip};
+use super::archive::{FormatError, Gunzip, Magic, check_text, open_zip};
 use super::encoding::{self, Decoding};
 use super::follow::Follow;
 use super::input::Input;
@@ -19,41 +19,42 @@ use crate::plan::sample::Sample;
 use crate::report::progress::Progress;
 
 const BUFFER_BYTES: usize = 1 << 17;
-/// Bytes of the beginning that are sampled.
+/// Number of bytes to sample at the beginning of an input.
 const HEAD_BYTES: usize = 1 << 18;
-/// Bytes of the middle and of the end that are sampled.
+/// Number of bytes to sample in the middle and at the end of a file.
 const WINDOW_BYTES: u64 = 1 << 14;
-/// Lines of a pipe that are enough for a plan.
+/// Number of lines of a pipe that suffice for making a plan: a header and 100 rows.
 const PIPE_LINES: usize = 101;
 
-/// Why an input cannot be opened.
+/// Reason that an input cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Reading failed.
     #[error("failed to read: {0}")]
     Io(#[from] io::Error),
-    /// The input is not CSV.
+    /// The input is not CSV, or is packed in an unsupported way.
     #[error(transparent)]
     Format(#[from] FormatError),
 }
 
-/// Whether a plan will be made of an input.
+/// Whether to take a sample of an input for its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sampling {
-    /// The beginning, and of a plain file also rows of the middle and of the end.
+    /// Sample the beginning and, for an uncompressed UTF-8 file, also the middle and the end.
     Full,
-    /// Nothing, because the plan is known.
+    /// Take no sample, because the plan is already known.
     None,
 }
 
 /// An opened input.
 pub(crate) struct Opened {
-    /// The text from its start, in UTF-8.
+    /// The whole text, decoded to UTF-8.
     pub(crate) text: Box<dyn BufRead + Send>,
     pub(crate) sample: Sample,
 }
 
-/// Opens an input. `given` is the encoding that the user has named. `progress` counts the bytes that are read.
+/// Opens an input. `given` is its encoding if the user has named it or an earlier plan contains it. `progress` counts
+/// the bytes that are read.
 ///
 /// # Errors
 /// [`OpenError`] if the input cannot be read or is not CSV.
@@ -101,6 +102,7 @@ pub(crate) fn open(
         return Ok(Opened { text: decoded(plain, encoding), sample: Sample::default() });
     }
     let (head, is_complete) = read_head(&mut plain, silence.as_deref().filter(|_| magic == Magic::Text), input)?;
+    check_text(&head)?;
     let decoding = match given {
         Some(encoding) => Some(Decoding { encoding, is_guess: false }).filter(|_| encoding != encoding_rs::UTF_8),
         None => encoding::find(&head),
@@ -110,7 +112,7 @@ pub(crate) fn open(
         if encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE {
             return Err(FormatError::Followed("UTF-16").into());
         }
-        // From now on, the reader does something else while the file is silent.
+        // From now on, the end of the file is reported, so that the feeder can send rows and notice a shutdown.
         silence.store(true, Ordering::Relaxed);
     }
     let others = match (input, magic, decoding, is_complete) {
@@ -134,7 +136,8 @@ fn decoded(text: impl BufRead + Send + 'static, encoding: Option<&'static Encodi
     }
 }
 
-/// Reads the beginning. Of a pipe or a file that grows, what has arrived once it is silent is enough, from two lines on.
+/// Reads the beginning of an input. Returns the bytes and whether they are the whole input. Stops early after
+/// [`PIPE_LINES`] lines of a pipe, and once a pipe or a followed file is silent and at least two lines have arrived.
 fn read_head(plain: &mut impl Read, silence: Option<&AtomicBool>, input: &Input) -> io::Result<(Vec<u8>, bool)> {
     let is_pipe = !input.is_repeatable() && !matches!(input, Input::Followed(_));
     let mut head = Vec::new();
@@ -165,7 +168,7 @@ fn decode(encoding: &'static Encoding, bytes: &[u8]) -> String {
     encoding.decode(bytes).0.into_owned()
 }
 
-/// Returns whole lines from the middle and from the end of a file that is longer than its head.
+/// Returns complete lines from the middle and the end of a file, if these lie beyond the sampled beginning.
 fn windows(path: &Path) -> io::Result<Vec<Vec<u8>>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();

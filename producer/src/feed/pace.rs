@@ -10,7 +10,7 @@ pub(crate) enum Pace {
     Unlimited,
     /// This many records per second.
     Rate(f64),
-    /// This many times faster than the time between the rows' dates.
+    /// Replays the rows' dates this many times faster than real time.
     Speed(f64),
 }
 

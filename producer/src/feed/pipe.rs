@@ -10,18 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 1 << 17;
-/// Interval at which a silent pipe looks for a shutdown.
+/// Interval at which a silent pipe checks for a shutdown.
 const POLL: Duration = Duration::from_millis(100);
-/// Silence after which a plan is made from what has arrived.
+/// Duration of silence after which a plan is made from the lines that have arrived.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// A pipe. A separate thread reads it, so that a shutdown does not wait for it.
+/// Reader of a pipe. A separate thread reads the pipe, so that a shutdown does not have to wait for input.
 pub(super) struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     used: usize,
     shutdown: CancellationToken,
-    /// While set, silence is an [`io::ErrorKind::WouldBlock`] error.
+    /// While set, reading fails with [`io::ErrorKind::WouldBlock`] after a silence of [`SILENCE`].
     pub(super) reports_silence: Arc<AtomicBool>,
 }
 

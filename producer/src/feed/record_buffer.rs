@@ -1,4 +1,4 @@
-//! Keeps records in memory, in order to send them in a different order than they were read.
+//! Keeps records in memory, so that they can be sent in a different order than they were read.
 
 use super::row_id::RowId;
 

@@ -1,4 +1,4 @@
-//! Chooses the file of rejected rows for each input, so that no file has two writers and none is an input.
+//! Chooses the file of rejected rows for each input, so that no file has two writers and no input is overwritten.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -31,6 +31,9 @@ pub enum RejectsPathError {
 /// before, since its rejected rows are written once.
 ///
 /// Compares resolved paths, since one file can have several paths.
+///
+/// # Errors
+/// [`RejectsPathError`] if `folder` is not a folder, or if a rejects file would overwrite an input or have two writers.
 pub(crate) fn rejects_paths(inputs: &[Input], folder: Option<&Path>) -> Result<Vec<Option<PathBuf>>, RejectsPathError> {
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(RejectsPathError::NotAFolder(folder.to_owned()));

@@ -23,60 +23,68 @@ use crate::plan::sample::Sample;
 use crate::plan::{Questions, ReadingPlan};
 use crate::report::progress::Progress;
 
-/// Rows at the beginning of an input of which most must be quotes.
+/// Maximum number of rows at the beginning of an input that are checked. At least half of them must be quotes.
 const CHECKED_ROWS: usize = 100;
-/// Rows that show how long bars are.
+/// Minimum number of rows that show the length of the bars; with fewer, the length is a guess.
 const MIN_ROWS_OF_BAR: usize = 3;
 
-/// An input cannot be read.
+/// Error while opening or reading an input.
 #[derive(Debug, Error)]
 #[error("{input}: {reason}")]
 pub struct InputError {
     /// The input's name for messages.
     pub input: String,
-    /// Why it cannot be read, boxed to keep results small.
+    /// The reason, boxed to keep results small.
     #[source]
     pub reason: Box<SourceError>,
 }
 
 impl InputError {
-    /// Returns `true` if reading failed, rather than the content of the input.
+    /// Returns `true` if an I/O operation failed, rather than the content of the input being unsuitable.
     pub(crate) fn is_io(&self) -> bool {
         matches!(*self.reason, SourceError::Io(_))
     }
 }
 
-/// Why an input cannot be read.
+/// Reason that an input cannot be read.
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// Reading failed.
     #[error("failed to read: {0}")]
     Io(#[from] io::Error),
-    /// The input is not CSV.
+    /// The input is not CSV, or is packed in an unsupported way.
     #[error(transparent)]
     Format(#[from] FormatError),
     /// The input has no row.
-    #[error("the input is empty; its first line must name the columns")]
+    #[error("the input has no rows; check the file, and --skip-lines if you gave it")]
     Empty,
-    /// The input leaves questions open.
+    /// The input leaves questions open that the user must answer with options.
     #[error("{questions}{command}")]
     Questions {
         questions: Questions,
         /// The command to try, after a semicolon, or the empty string.
         command: String,
     },
-    /// Most of the first rows are not quotes.
-    #[error("{rejected} of the first {rows} rows are not quotes, so nothing is sent: {reasons}; read as: {plan}")]
+    /// More than half of the first rows are not quotes.
+    #[error("{}, so nothing is sent: {reasons}; read as: {plan}", not_quotes(*rejected, *rows))]
     MostRejected {
-        /// Rejected rows.
+        /// Number of rejected rows.
         rejected: usize,
-        /// Rows that were looked at.
+        /// Number of rows that were checked.
         rows: usize,
         /// The first reason of each kind, with its line.
         reasons: String,
         /// The reading plan in one line.
         plan: String,
     },
+}
+
+fn not_quotes(rejected: usize, rows: usize) -> String {
+    match rows {
+        1 => "the only row is not a quote".to_owned(),
+        _ if rejected == rows => format!("none of the first {} is a quote", counted(rows as u64, "row", "rows")),
+        _ => format!("{rejected} of the first {rows} rows are not quotes"),
+    }
 }
 
 impl From<OpenError> for SourceError {
@@ -93,7 +101,7 @@ impl From<OpenError> for SourceError {
 pub enum SourceRow<'a> {
     /// A record, whose JSON has been written.
     Quote {
-        /// The record's identity.
+        /// The record's key and time.
         quote: Quote<'a>,
         /// Number of the row's first line.
         line: u64,
@@ -107,9 +115,9 @@ pub enum SourceRow<'a> {
         /// The row as it is written.
         raw: &'a [u8],
     },
-    /// A row without values.
+    /// A blank line, or a row without a value for any symbol.
     Blank,
-    /// No row for now: the input is a file that may grow.
+    /// No row yet: the input is a followed file, which may grow.
     Waiting,
     /// The end of the input.
     End,
@@ -126,7 +134,7 @@ pub struct Source {
     /// Rows before the data that are still to be skipped.
     rows_to_skip: u64,
     identity: Vec<u8>,
-    /// The next record of the current row, for rows that become several.
+    /// Index of the next record of the current row; 0 if the current row has no further record.
     next_record: usize,
     /// Whether the current row has become a record.
     has_record: bool,
@@ -136,7 +144,8 @@ impl Source {
     /// Opens an input, makes its plan and checks it on the first rows.
     ///
     /// # Errors
-    /// [`InputError`] if the input cannot be read, leaves questions open, or most of its first rows are not quotes.
+    /// [`InputError`] if the input cannot be read or leaves questions open, or if more than half of its first rows are
+    /// not quotes.
     pub fn open(
         input: &Input,
         options: &PlanOptions,
@@ -163,13 +172,14 @@ impl Source {
         })?;
         let encoder = RecordEncoder::new(&plan, options.latest);
         check(&plan, &encoder, &sample)?;
-        if matches!(input, Input::Followed(_)) && options.bar.is_none() {
+        let may_grow = matches!(input, Input::Followed(_)) || !(input.is_repeatable() || sample.is_complete);
+        if may_grow && options.bar.is_none() {
             plan.warnings.extend(bar_of_few_rows(&plan, &sample));
         }
         Ok(Self::new(input, plan, encoder, text))
     }
 
-    /// Opens an input again, with the plan that was made of it.
+    /// Opens an input again, with the plan that was made for it.
     ///
     /// # Errors
     /// [`InputError`] if the input cannot be read.
@@ -207,7 +217,7 @@ impl Source {
         &self.name
     }
 
-    /// Returns the plan, without the input.
+    /// Consumes the source and returns its plan.
     pub(crate) fn into_plan(self) -> ReadingPlan {
         self.plan
     }
@@ -217,7 +227,7 @@ impl Source {
         &self.plan
     }
 
-    /// Reads the next record or row. The JSON of a quote is written to `json`.
+    /// Reads the next record, rejected row or blank line. The JSON of a quote is written to `json`.
     ///
     /// # Errors
     /// [`InputError`] if reading fails.
@@ -253,9 +263,9 @@ impl Source {
                         self.identity.clear();
                         self.identity.extend_from_slice(quote.symbol.as_bytes());
                         self.encoder.append_series(&self.row, &mut self.identity);
-                        self.repeats.add(&self.identity, instant(quote.micros))
+                        self.repeats.add(&self.identity, quote.micros)
                     } else {
-                        self.repeats.add(quote.symbol.as_bytes(), instant(quote.micros))
+                        self.repeats.add(quote.symbol.as_bytes(), quote.micros)
                     };
                     number_repeat(count, json);
                     break Step::Quote(record, quote.micros);
@@ -281,29 +291,29 @@ impl Source {
         })
     }
 
-    /// Returns the number of the line that begins the current row, if the row waits for more lines.
+    /// Returns the number of the line on which the current row begins, if the rest of the row has not arrived yet.
     pub(crate) fn open_line(&self) -> Option<u64> {
         self.rows.is_inside_row().then(|| self.row.line())
     }
 
-    /// Returns the number of the last line if it has no line end.
+    /// Returns the number of the last line if it has no line ending.
     pub(crate) fn unended_line(&self) -> Option<u64> {
         self.rows.unended_line()
     }
 }
 
-/// Returns a warning if a file that has only begun does not show how long its bars are.
+/// Returns a warning if an input that may grow has bars, but too few rows to show their length.
 fn bar_of_few_rows(plan: &ReadingPlan, sample: &Sample) -> Option<String> {
     let rows = sample.head_rows(plan.delimiter);
     let rows = rows.iter().filter(|row| row.place.is_some_and(|place| place.index >= plan.rows_before_data)).count();
     let is_bar = plan.columns.iter().any(|column| column.name == "open");
     (is_bar && rows < MIN_ROWS_OF_BAR).then(|| {
         let rows = counted(rows as u64, "row", "rows");
-        format!("{} is a guess, made from {rows}; set the length of the bars with --bar", plan.bar)
+        format!("the bar length {} is a guess, based on {rows}; set it with --bar", plan.bar)
     })
 }
 
-/// The next row.
+/// Result of one step through the rows of an input.
 enum Step {
     /// Number of the record in its row, and its time.
     Quote(usize, i64),
@@ -313,12 +323,7 @@ enum Step {
     End,
 }
 
-/// Returns a number that is different for different times. Whole seconds are small, so that they take little memory.
-fn instant(micros: i64) -> i64 {
-    if micros % 1_000_000 == 0 { micros / 1_000_000 } else { micros }
-}
-
-/// Adds `seq` to the JSON of a quote from the second row of its symbol, series and instant on.
+/// Adds `seq` to a quote's JSON unless the quote is the first of its symbol, series and instant (`count` is 1).
 fn number_repeat(count: u32, json: &mut Vec<u8>) {
     if count > 1 {
         json.pop();
@@ -326,7 +331,7 @@ fn number_repeat(count: u32, json: &mut Vec<u8>) {
     }
 }
 
-/// Fails if most of the first rows are not quotes.
+/// Returns an error if more than half of the first rows are not quotes.
 fn check(plan: &ReadingPlan, encoder: &RecordEncoder, sample: &Sample) -> Result<(), SourceError> {
     let mut reader = RowReader::new(sample.head.as_slice(), plan.delimiter);
     let (mut row, mut json) = (Row::default(), Vec::new());

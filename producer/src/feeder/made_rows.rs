@@ -1,4 +1,4 @@
-//! Sends made rows instead of bars, with `--simulate`.
+//! Sends simulated rows in place of bars, with `--simulate`.
 
 use super::Feeder;
 use crate::delivery::Flow;
@@ -9,7 +9,8 @@ use crate::feed::record_buffer::{Record, RecordBuffer};
 use crate::simulate::NotSimulated;
 
 impl Feeder<'_> {
-    /// Returns the time at which the rows that a record becomes begin, and their number.
+    /// Returns the time at which the simulated rows of a record begin, and their number. For a record that is sent
+    /// unchanged, these are its own time and 1.
     pub(super) fn begin_of(&mut self, record: &Record<'_>) -> (i64, u64) {
         let Some(simulation) = self.feed.simulation() else { return (record.micros, 1) };
         match simulation.bar(record.value, record.micros) {
@@ -21,7 +22,7 @@ impl Feeder<'_> {
         }
     }
 
-    /// Sends the record of a row, or the rows that are made of it.
+    /// Sends a row's record or, with `--simulate`, the rows that replace it.
     pub(super) fn send_row(&mut self, record: Record<'_>) -> Result<Flow, RunError> {
         let Some(simulation) = self.feed.simulation() else { return self.send(record, RecordKind::Row) };
         let mut rows = match simulation.bar(record.value, record.micros) {
@@ -41,7 +42,7 @@ impl Feeder<'_> {
         }
     }
 
-    /// Sends the rows that are made of all bars, by time.
+    /// Sends the simulated rows of all bars, and the records that stay unchanged, in chronological order.
     pub(super) fn send_interleaved(&mut self, buffer: &RecordBuffer) -> Result<Flow, RunError> {
         let Some(simulation) = self.feed.simulation() else { return Ok(Flow::Continue) };
         let mut rows = Interleaved::new(simulation, buffer);
@@ -54,7 +55,8 @@ impl Feeder<'_> {
         Ok(Flow::Continue)
     }
 
-    /// Shows once for each reason why `--simulate` sends a row as it is.
+    /// Warns, once for each reason, that `--simulate` sends a row unchanged. Ticks and other short rows need no
+    /// warning.
     fn show(&mut self, record: &Record<'_>, reason: NotSimulated) {
         if reason == NotSimulated::Short || self.shown.contains(&reason) {
             return;
@@ -62,7 +64,7 @@ impl Feeder<'_> {
         self.shown.push(reason);
         let inputs: Vec<String> = self.feed.inputs().iter().map(Input::name).collect();
         let row = record.row.name(&inputs);
-        self.warn(format!("{row} {reason}; --simulate sends it, and other rows of this kind, as they are"));
+        self.warn(format!("{row} {reason}; --simulate sends such rows unchanged"));
     }
 }
 
@@ -143,7 +145,10 @@ mod tests {
                 r#"{"symbol":"A","trade_date":"2024-01-03","bar":"1d","open":null,"high":null,"low":null,"close":7}"#
             );
             let [missing, outside] = &summary.warnings[..] else { panic!("{:?}", summary.warnings) };
-            assert!(missing.contains("a.csv line 3 has no open, high, low or close; --simulate sends it"), "{missing}");
+            assert!(
+                missing.contains("a.csv line 3 has no open, high, low or close; --simulate sends such rows"),
+                "{missing}"
+            );
             assert!(outside.contains("line 5 has an open or a close that is not between"), "{outside}");
         }
     }

@@ -1,4 +1,4 @@
-//! Feeds of files in a temporary folder, in each order and with each pace.
+//! Tests feeds of files in a temporary folder, in each order and at each pace.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -72,7 +72,7 @@ fn a_feed_of_which_most_rows_fail_sends_nothing() {
     let mut test = rows(49, 1_000);
     test.args.numeric = vec!["close".to_owned()];
     let message = test.run().expect_err("stopped").to_string();
-    assert!(message.contains("x.csv: 100 of the first 100 rows are not quotes"), "{message}");
+    assert!(message.contains("x.csv: none of the first 100 rows is a quote"), "{message}");
     assert!(message.contains("line 2: close is not a number: x"), "{message}");
     assert_eq!(test.progress.snapshot().sent, 0);
     assert_eq!(rows(51, 49).run().expect("to the end").0.rejected, 49);
@@ -136,7 +136,7 @@ fn a_file_that_has_begun_does_not_show_its_bars() {
         });
         test.progress.take_notices().join("\n")
     };
-    let warning = "1d is a guess, made from 1 row; set the length of the bars with --bar";
+    let warning = "the bar length 1d is a guess, based on 1 row; set it with --bar";
     assert!(notices("A,2026-01-01,1,1,1,1\n", None).contains(warning));
     assert!(!notices("A,2026-01-01,1,1,1,1\n", Some("1w")).contains("guess"));
     assert!(!notices("A,2026-01-01,1,1,1,1\nA,2026-01-02,1,1,1,1\nA,2026-01-05,1,1,1,1\n", None).contains("guess"));

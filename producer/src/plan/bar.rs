@@ -34,7 +34,7 @@ pub enum BarUnit {
     Year,
 }
 
-/// The text is not the length of a bar.
+/// Error returned when a string is not the length of a bar.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "`{0}` is not the length of a bar; use tick, or a number and a unit: 30s, 5m (minutes), 1h, 1d, 1w, 1mo (months)"
@@ -43,11 +43,24 @@ pub struct InvalidBar(String);
 
 const DAY: i64 = 86_400;
 
+/// Minimum number of intervals needed to conclude that bars are longer than a day.
+const MIN_GAPS_OF_LONG_BARS: usize = 3;
+
 impl Bar {
     /// One trading day.
     pub const DAY: Bar = Bar::Of(1, BarUnit::Day);
 
-    /// Returns `true` for bars of a day or more, which have no separate time of day.
+    /// Returns `true` for a length that few sources have, such as three minutes.
+    pub(crate) fn is_unusual(self) -> bool {
+        match self {
+            Bar::Tick => false,
+            Bar::Of(number, BarUnit::Minute) => !matches!(number, 1 | 5 | 15 | 30),
+            Bar::Of(number, BarUnit::Hour) => !matches!(number, 1 | 4),
+            Bar::Of(number, _) => number != 1,
+        }
+    }
+
+    /// Returns `true` for bars of a day or more, whose rows need no time of day.
     pub(crate) fn is_daily_or_longer(self) -> bool {
         matches!(self, Bar::Of(_, BarUnit::Day | BarUnit::Week | BarUnit::Month | BarUnit::Year))
     }
@@ -99,26 +112,17 @@ impl FromStr for Bar {
 pub(super) struct Spot {
     /// Symbol and series.
     pub(super) symbol: String,
-    /// Local microseconds since 1970.
+    /// Local time, in microseconds since 1970-01-01T00:00:00.
     pub(super) micros: i64,
     /// Whether the row has a time of day.
     pub(super) has_time: bool,
 }
 
-/// Returns the length of the bars. `has_range` says whether rows have open, high and low; without, an intraday row is a
-/// tick. `spots` are consecutive rows of the file.
+/// Returns the length of the bars. `spots` must be consecutive rows of the file. `has_range` must be `true` if rows
+/// have open, high and low; intraday rows without them are ticks.
 pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
-    let mut by_symbol: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    for spot in spots {
-        by_symbol.entry(&spot.symbol).or_default().push(spot.micros);
-    }
-    let mut gaps: BTreeMap<i64, usize> = BTreeMap::new();
-    for times in by_symbol.values_mut() {
-        times.sort_unstable();
-        for pair in times.windows(2) {
-            *gaps.entry(pair[1] - pair[0]).or_default() += 1;
-        }
-    }
+    let by_symbol = times_by_symbol(spots);
+    let mut gaps = gaps(&by_symbol);
     let repeats = gaps.remove(&0).unwrap_or(0);
     let total: usize = gaps.values().sum();
     let is_intraday = has_several_a_day(&by_symbol) || is_single_time(spots);
@@ -129,13 +133,15 @@ pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
         return Bar::Tick;
     }
     let shortest = gaps.keys().copied().reduce(greatest_common_divisor).unwrap_or(0);
-    let is_rarely_repeated = repeats <= (total / 10).max(1);
+    // Intervals of whole minutes are rarely those of trades, so more repeated instants are accepted for them.
+    let most_repeats = if shortest >= 60_000_000 { total / 4 } else { total / 10 };
+    let is_rarely_repeated = repeats <= most_repeats.max(1);
     let usual = gaps.iter().max_by_key(|(_, count)| **count);
     match usual {
         Some((&gap, &count)) if gap == shortest && count * 2 >= total && is_rarely_repeated => {
             of_seconds(gap).unwrap_or(Bar::Tick)
         }
-        // Quiet markets have gaps of several bars, but never of a part of one.
+        // In a quiet market, an interval can be several bars long, but never a fraction of a bar.
         Some((&gap, _)) if shortest >= 60_000_000 && gap / shortest <= 10 && is_rarely_repeated => {
             of_seconds(shortest).unwrap_or(Bar::Tick)
         }
@@ -143,14 +149,59 @@ pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
     }
 }
 
-/// Returns `true` if a symbol has rows at different times of the same day. Daily bars have one row a day, at midnight or
-/// when the market closes.
+/// Minimum number of rows needed to be sure of an unusual bar length.
+const MIN_ROWS_OF_UNUSUAL_BAR: usize = 5;
+
+/// Returns `true` if the rows are too few to be sure of the length that [`find`] returned: an unusual one, or a day for
+/// rows that are all at least six days apart.
+pub(super) fn is_uncertain(spots: &[Spot], bar: Bar) -> bool {
+    let mut gaps = gaps(&times_by_symbol(spots));
+    gaps.remove(&0);
+    let has_long_gaps_only = !gaps.is_empty() && gaps.keys().all(|gap| *gap >= 6 * DAY * 1_000_000);
+    match bar {
+        Bar::DAY => has_long_gaps_only && gaps.values().sum::<usize>() < MIN_GAPS_OF_LONG_BARS,
+        bar => bar.is_unusual() && spots.len() < MIN_ROWS_OF_UNUSUAL_BAR,
+    }
+}
+
+/// Returns `true` if the rows of several symbols all have the same instant.
+pub(super) fn is_single_instant(spots: &[Spot]) -> bool {
+    let Some(first) = spots.first() else { return false };
+    spots.iter().all(|spot| spot.micros == first.micros) && spots.iter().any(|spot| spot.symbol != first.symbol)
+}
+
+/// Returns `true` if a symbol has rows at different times.
+pub(super) fn has_intervals(spots: &[Spot]) -> bool {
+    gaps(&times_by_symbol(spots)).keys().any(|gap| *gap > 0)
+}
+
+/// Returns the times of each symbol, sorted.
+fn times_by_symbol(spots: &[Spot]) -> BTreeMap<&str, Vec<i64>> {
+    let mut by_symbol: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for spot in spots {
+        by_symbol.entry(&spot.symbol).or_default().push(spot.micros);
+    }
+    by_symbol.values_mut().for_each(|times| times.sort_unstable());
+    by_symbol
+}
+
+/// Counts how often each interval, in microseconds, occurs between consecutive times of a symbol.
+fn gaps(by_symbol: &BTreeMap<&str, Vec<i64>>) -> BTreeMap<i64, usize> {
+    let mut gaps = BTreeMap::new();
+    for pair in by_symbol.values().flat_map(|times| times.windows(2)) {
+        *gaps.entry(pair[1] - pair[0]).or_default() += 1;
+    }
+    gaps
+}
+
+/// Returns `true` if a symbol has rows at different times of the same day. Daily bars have one row per day, at midnight
+/// or when the market closes.
 fn has_several_a_day(by_symbol: &BTreeMap<&str, Vec<i64>>) -> bool {
     let day = |micros: i64| micros.div_euclid(DAY * 1_000_000);
     by_symbol.values().any(|times| times.windows(2).any(|pair| pair[0] != pair[1] && day(pair[0]) == day(pair[1])))
 }
 
-/// Returns `true` if all rows have one time that is not midnight, which says nothing of days.
+/// Returns `true` if all rows have the same instant and it is not midnight. Such rows are not taken for daily bars.
 fn is_single_time(spots: &[Spot]) -> bool {
     let Some(first) = spots.first().filter(|spot| spot.has_time) else { return false };
     first.micros % (DAY * 1_000_000) != 0 && spots.iter().all(|spot| spot.micros == first.micros)
@@ -160,9 +211,9 @@ fn by_day(gaps: &BTreeMap<i64, usize>, total: usize) -> Bar {
     let days = |gap: i64| (gap + DAY * 500_000) / (DAY * 1_000_000);
     let share = |least: i64, most: i64| {
         let within = gaps.iter().filter(|(gap, _)| (least..=most).contains(&days(**gap))).map(|(_, count)| count);
-        // Rows may be missing, so some distances are longer, but none is shorter.
+        // Rows may be missing, so some intervals may be longer, but none may be shorter.
         let has_shorter = gaps.keys().any(|gap| days(*gap) < least);
-        total >= 3 && !has_shorter && within.sum::<usize>() * 10 >= total * 6
+        total >= MIN_GAPS_OF_LONG_BARS && !has_shorter && within.sum::<usize>() * 10 >= total * 6
     };
     match () {
         () if share(6, 8) => Bar::Of(1, BarUnit::Week),
@@ -204,13 +255,28 @@ mod tests {
         assert_eq!(days(&[0, 31, 59, 90, 120]), "1mo");
         assert_eq!(days(&[0, 31, 90, 120, 151]), "1mo", "a month is missing");
         assert_eq!(days(&[0, 91, 182, 273]), "3mo");
-        assert_eq!(days(&[0, 7]), "1d", "a single distance decides nothing");
+        assert_eq!(days(&[0, 7]), "1d", "a single interval decides nothing");
+    }
+
+    #[test]
+    fn few_rows_far_apart_are_uncertain() {
+        let is_uncertain = |days: &[i64]| {
+            let spot = |&day: &i64| Spot { symbol: String::new(), micros: day * DAY * 1_000_000, has_time: false };
+            let spots: Vec<Spot> = days.iter().map(spot).collect();
+            is_uncertain(&spots, find(&spots, true))
+        };
+        for days in [&[0, 31][..], &[0, 7], &[0, 31, 59]] {
+            assert!(is_uncertain(days), "{days:?}");
+        }
+        for days in [&[0][..], &[0, 1], &[0, 4], &[0, 31, 32], &[0, 31, 59, 90]] {
+            assert!(!is_uncertain(days), "{days:?}");
+        }
     }
 
     #[test]
     fn midnights_are_days() {
         assert_eq!(found(&[0, DAY, 2 * DAY], true, true), "1d");
-        // New York's midnight before and after the change of clocks, and the close of a market.
+        // The close of a market, and New York's midnight in UTC, both with a change of the clocks.
         assert_eq!(found(&[57_600, DAY + 57_600, 2 * DAY + 46_800], true, true), "1d");
         assert_eq!(found(&[18_000, DAY + 18_000, 2 * DAY + 14_400], true, true), "1d");
     }

@@ -1,4 +1,4 @@
-//! Assigns the columns of a file to roles, by their titles and by what their cells hold.
+//! Assigns roles to the columns of a file, by their titles and their cells.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use super::number_format::{Evidence, is_missing};
 use super::options::PlanOptions;
 use super::question::Question;
 use super::sample::SampledRow;
-use super::time_of_day;
+use super::time_format::TimeFormat;
 use super::titles::{self, Role};
 use crate::csv::field_name::snake_case;
 
@@ -21,32 +21,13 @@ pub(super) struct Table<'a> {
     pub(super) delimiter: u8,
 }
 
-/// The format of a column with the time of day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeFormat {
-    /// `09:30:00`, `093000`
-    Clock,
-    /// `34200.017459617`
-    SecondsOfDay,
-}
-
-impl TimeFormat {
-    /// Parses a cell: microseconds since midnight, and seconds east of UTC if it names an offset.
-    pub(crate) fn read(self, cell: &str) -> Option<(i64, Option<i32>)> {
-        match self {
-            TimeFormat::Clock => time_of_day::parse(cell),
-            TimeFormat::SecondsOfDay => time_of_day::seconds_of_day(cell),
-        }
-    }
-}
-
 impl<'a> Table<'a> {
     /// Returns the cells of a column that are not empty.
     pub(super) fn cells(self, column: usize) -> impl Iterator<Item = &'a str> {
         self.rows.iter().map(move |row| row.cell(column)).filter(|cell| !cell.is_empty())
     }
 
-    /// Returns the position and the title of a column, for messages.
+    /// Returns the title of a column for messages, or the column's number if it has no title.
     pub(super) fn label(self, column: usize) -> String {
         match self.titles.get(column).map(String::as_str) {
             None | Some("") => format!("column {}", column + 1),
@@ -54,7 +35,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Finds a column that an option names: by its title, its field's name, or its number from 1.
+    /// Finds a column that an option names: by its title, if necessary ignoring case, blanks and punctuation, or by its
+    /// number from 1. Returns `None` if no column matches.
     pub(super) fn find(self, name: &str) -> Option<usize> {
         let exact = self.titles.iter().position(|title| title == name);
         let by_case = || self.titles.iter().position(|title| title.eq_ignore_ascii_case(name));
@@ -70,20 +52,20 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the columns whose titles name a role, the strongest first.
-    fn ranked(self, role: Role) -> Vec<usize> {
+    pub(super) fn ranked(self, role: Role) -> Vec<usize> {
         let mut ranked: Vec<(usize, usize)> = self
             .titles
             .iter()
             .enumerate()
             .filter_map(|(column, title)| Some((titles::rank(title, role)?, column)))
-            // Single letters are prices only together: C and V are symbols, too.
+            // Single letters name roles only if all four prices are present, since C and V are also symbols.
             .filter(|(_, column)| titles::key(&self.titles[*column]).len() > 1 || self.has_letters_of_bars())
             .collect();
         ranked.sort_unstable();
         ranked.into_iter().map(|(_, column)| column).collect()
     }
 
-    /// Returns `true` if most cells of a column are numbers or missing, and at least one is a number.
+    /// Returns `true` if more than half of a column's cells are numbers, not counting missing cells.
     pub(super) fn is_numeric(self, column: usize) -> bool {
         let (mut numbers, mut others) = (0, 0);
         for cell in self.cells(column).filter(|cell| !is_missing(cell)) {
@@ -95,10 +77,32 @@ impl<'a> Table<'a> {
         numbers > others
     }
 
-    /// Returns the columns that options name.
+    /// Returns an option that names a column: by its title, quoted if necessary, or by its number if it has no title.
+    pub(super) fn option(self, option: &str, column: usize) -> String {
+        match self.titles[column].as_str() {
+            "" => format!("{option} {}", column + 1),
+            title if title.chars().all(|letter| letter.is_alphanumeric() || "_-.".contains(letter)) => {
+                format!("{option} {title}")
+            }
+            title => format!("{option} '{title}'"),
+        }
+    }
+
+    /// Returns the value of a column if all its cells that are not empty have the same one.
+    pub(super) fn only_value(self, column: usize) -> Option<&'a str> {
+        let mut cells = self.cells(column);
+        cells.next().filter(|first| cells.all(|cell| cell == *first))
+    }
+
+    /// Returns `true` if a cell of a column of dates has a time of day other than midnight.
+    pub(super) fn has_times(self, column: usize, format: &DateFormat) -> bool {
+        self.cells(column).filter_map(|cell| format.read(cell)).any(|moment| moment.micros_of_day() != 0)
+    }
+
+    /// Returns the column that an option names.
     ///
     /// # Errors
-    /// A question for a name that no column has.
+    /// A question without answers if no column has this name.
     pub(super) fn named(self, option: &str, name: &str) -> Result<usize, Question> {
         self.find(name).ok_or_else(|| {
             let titles = self.titles.iter().enumerate().map(|(at, _)| self.label(at)).collect::<Vec<_>>().join(", ");
@@ -107,10 +111,14 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Titles of a symbol that mean nothing else: symbol, ticker, ticker symbol.
+/// Number of titles at the beginning of the symbol's list that can mean nothing else: `symbol`, `ticker` and
+/// `tickersymbol`.
 const STRONG_TITLES: usize = 3;
 
-/// Finds the column with the symbol; `None` if no column has it.
+/// Finds the column with the symbols. Returns `None` if no column has symbols, or if an option gives the symbol.
+///
+/// # Errors
+/// A question if the named column does not exist, or if `--symbol` contradicts a column of symbols.
 pub(super) fn symbol(table: Table<'_>, options: &PlanOptions) -> Result<Option<usize>, Question> {
     if let Some(name) = &options.symbol_column {
         return table.named("--symbol-column", name).map(Some);
@@ -141,7 +149,8 @@ fn has_symbols(table: Table<'_>, column: usize) -> bool {
     let is_strong = titles::rank(&table.titles[column], Role::Symbol).is_some_and(|rank| rank < STRONG_TITLES);
     let is_whole =
         |cell: &str| (cell == "0" || !cell.starts_with('0')) && cell.bytes().all(|byte| byte.is_ascii_digit());
-    // Indexes have names, so numbers in a column of this title count rows, even where a row is missing or doubled.
+    // Stock indexes have names, so whole numbers in a column with this title are row numbers, even if one is missing or
+    // repeated.
     let is_index = titles::key(&table.titles[column]) == "index" && cells.iter().all(|cell| is_whole(cell));
     let are_row_numbers = !is_strong && (is_index || are_row_numbers(table, column));
     let are_fractions = cells.iter().all(|cell| cell.contains('.') && cell.parse::<f64>().is_ok());
@@ -150,7 +159,8 @@ fn has_symbols(table: Table<'_>, column: usize) -> bool {
     table.rows.is_empty() || !cells.is_empty() && !are_row_numbers && !are_fractions && !are_dates
 }
 
-/// Returns `true` for numbers that count the rows: each is one more than the one before.
+/// Returns `true` for numbers that count the rows: each is one more than the previous one. A single number must be 0 or
+/// 1.
 fn are_row_numbers(table: Table<'_>, column: usize) -> bool {
     let rows = table.rows.iter().filter(|row| row.place.is_some());
     let numbers: Option<Vec<i64>> = rows.map(|row| row.cell(column).parse().ok()).collect();
@@ -162,20 +172,23 @@ fn are_row_numbers(table: Table<'_>, column: usize) -> bool {
     }
 }
 
-/// A column with dates, and what its cells say about their format.
+/// A column with dates, and the formats that its cells allow.
 #[derive(Clone, Debug)]
 pub(super) struct DateColumn {
     pub(super) column: usize,
     pub(super) guess: Guess,
 }
 
-/// Finds the column with the dates.
+/// Finds the column with the dates. Returns `None` if no column has dates.
+///
+/// # Errors
+/// A question if the named column does not exist, the given format matches no cell, or several columns have dates.
 pub(super) fn date(
     table: Table<'_>,
     symbol: Option<usize>,
     options: &PlanOptions,
 ) -> Result<Option<DateColumn>, Question> {
-    // Each format is tried on each cell, so a column's guess is made once, and only if it is needed.
+    // A guess tries each format on each cell, so it is made once for each column, and only if it is needed.
     let guesses = vec![OnceCell::new(); table.titles.len()];
     let guess = |column: usize| -> &Guess {
         guesses[column].get_or_init(|| match &options.date_format {
@@ -200,7 +213,7 @@ pub(super) fn date(
     {
         return Err(Question::new(
             format!(
-                "--date-format {format} reads no cell of {}, such as {cell}; leave it out, or give another format",
+                "--date-format {format} matches no cell of {}, for example {cell}; leave it out, or give another format",
                 table.label(column)
             ),
             [] as [&str; 0],
@@ -208,7 +221,7 @@ pub(super) fn date(
     }
     let is_epoch = |column: usize| matches!(guess(column), Guess::One(format) if format.is_epoch());
     let titled = table.ranked(Role::Date).into_iter().filter(|&column| Some(column) != symbol && reads(column));
-    // Of several columns, one that reads as a date; the numbers beside it are kept as they are.
+    // If several titles name the date, a column of dates wins over one of epoch numbers, which becomes an extra field.
     let mut titled: Vec<(bool, usize)> = titled.map(|column| (is_epoch(column), column)).collect();
     titled.sort_by_key(|(is_epoch, _)| *is_epoch);
     if let Some(&(_, column)) = titled.first() {
@@ -235,46 +248,29 @@ pub(super) fn date(
         [column] => Ok(Some(found(*column))),
         several => Err(Question::new(
             format!(
-                "several columns have dates ({})",
+                "several columns contain dates ({})",
                 several.iter().map(|&column| table.label(column)).collect::<Vec<_>>().join(", ")
             ),
-            several.iter().take(3).map(|&column| format!("--date-column {}", argument(&table.titles[column], column))),
+            several.iter().take(3).map(|&column| table.option("--date-column", column)),
         )),
     }
 }
 
-/// Returns the column whose title says most clearly that it holds dates, whatever it holds.
+/// Returns the column whose title names the date most clearly, regardless of its cells, or `None` if no title does.
 pub(super) fn titled_date(table: Table<'_>) -> Option<usize> {
     table.ranked(Role::Date).first().copied()
 }
 
-/// Returns a column's name as an argument of an option.
-pub(super) fn argument(title: &str, column: usize) -> String {
-    match title {
-        "" => (column + 1).to_string(),
-        title if title.chars().all(|letter| letter.is_alphanumeric() || "_-.".contains(letter)) => title.to_owned(),
-        title => format!("'{title}'"),
-    }
-}
-
-/// Finds the column with the time of day, for a date without one.
+/// Finds the column with the time of day, for dates without a time of day. Returns `None` if no column has times.
+///
+/// # Errors
+/// A question if the named column does not exist or does not contain times.
 pub(super) fn time(
     table: Table<'_>,
     date: Option<usize>,
     options: &PlanOptions,
 ) -> Result<Option<(usize, TimeFormat)>, Question> {
-    let format = |column: usize| {
-        let share = |read: fn(&str) -> bool| {
-            let (all, read) =
-                table.cells(column).fold((0, 0), |(all, reads), cell| (all + 1, reads + usize::from(read(cell))));
-            all > 0 && read * 2 > all
-        };
-        match () {
-            () if share(|cell| time_of_day::parse(cell).is_some()) => Some(TimeFormat::Clock),
-            () if share(|cell| time_of_day::seconds_of_day(cell).is_some()) => Some(TimeFormat::SecondsOfDay),
-            () => None,
-        }
-    };
+    let format = |column: usize| TimeFormat::guess(&table.cells(column).collect::<Vec<_>>());
     if let Some(name) = &options.time_column {
         let column = table.named("--time-column", name)?;
         return match format(column) {
@@ -289,7 +285,8 @@ pub(super) fn time(
     Ok(titled.filter_map(|column| Some((column, format(column)?))).next())
 }
 
-/// The columns of prices and volume by role, and warnings about titles whose cells are no numbers.
+/// Returns the columns of prices and volume by role, and a warning for each role whose titled column does not contain
+/// numbers.
 pub(super) fn prices(
     table: Table<'_>,
     taken: &[usize],
@@ -303,7 +300,12 @@ pub(super) fn prices(
         let (numeric, others): (Vec<usize>, Vec<usize>) = ranked.partition(|&column| {
             table.is_numeric(column) || table.cells(column).all(is_missing) || options.numeric.contains(role.field())
         });
+        let rank = |column: &usize| titles::rank(&table.titles[*column], role);
+        let is_rivalled = matches!(numeric.as_slice(), [first, second, ..]
+            if rank(first) >= Some(titles::WITH_CURRENCY) && rank(first) == rank(second));
         match (numeric.first(), others.first()) {
+            // If there are `Close (USD)` and `Close (EUR)`, neither is the close.
+            _ if is_rivalled => {}
             (Some(&column), _) => {
                 roles.insert(role, column);
             }
@@ -311,7 +313,7 @@ pub(super) fn prices(
                 let is_word = |cell: &&str| !is_missing(cell) && !Evidence::default().add(cell, true);
                 let example = table.cells(column).find(is_word).unwrap_or_default();
                 warnings.push(format!(
-                    "column {} should hold {role}, but its cells are not numbers, such as {example}; it is kept as text",
+                    "column {} should contain {role}, but its cells are not numbers (for example {example}); it is kept as text",
                     table.label(column)
                 ));
             }
@@ -343,7 +345,7 @@ fn volume_of_symbol(table: Table<'_>, taken: &[usize], symbol: Option<usize>) ->
     columns.into_iter().find(|(_, unit)| fits(unit)).map(|(column, _)| column)
 }
 
-/// Titles of columns of words in capitals that are no symbols.
+/// Words that occur in the titles of columns whose cells may look like symbols but are not, such as `USD` or `NYSE`.
 const WORD_TITLES: [&str; 24] = [
     "currency",
     "ccy",
@@ -371,7 +373,8 @@ const WORD_TITLES: [&str; 24] = [
     "instrumenttype",
 ];
 
-/// Finds a column without a known title whose cells look like symbols, none of them `symbol`.
+/// Finds a column outside `taken` whose cells all look like symbols and differ from `symbol`. Columns whose titles
+/// contain one of [`WORD_TITLES`] are left out.
 pub(super) fn unknown_symbols(table: Table<'_>, taken: &[usize], symbol: &str) -> Option<usize> {
     (0..table.titles.len()).filter(|column| !taken.contains(column)).find(|&column| {
         let key = titles::key(&table.titles[column]);
@@ -382,7 +385,8 @@ pub(super) fn unknown_symbols(table: Table<'_>, taken: &[usize], symbol: &str) -
     })
 }
 
-/// Columns of several symbols, such as `AAPL.Open`: by symbol, the column of each role. Symbols keep the file's order.
+/// Groups columns such as `AAPL.Open` by symbol, and returns the column of each role for each symbol. Symbols keep the
+/// file's order; symbols without a close or an adjusted close are left out.
 pub(super) fn by_symbol(pairs: impl Iterator<Item = Option<(String, Role)>>) -> Vec<(String, BTreeMap<Role, usize>)> {
     let mut groups: Vec<(String, BTreeMap<Role, usize>)> = Vec::new();
     for (column, pair) in pairs.enumerate() {
@@ -425,7 +429,8 @@ const RESERVED: [&str; 22] = [
     "ask",
 ];
 
-/// Returns a name for a column without a role that no other field of `used` has, and adds it there.
+/// Returns a field name for a column without a role, and adds it to `used`. The name is neither in `used` nor reserved;
+/// with `keeps_series`, `series` is not reserved.
 pub(super) fn unique_name(title: &str, column: usize, used: &mut Vec<String>, keeps_series: bool) -> String {
     let base = match snake_case(title) {
         _ if keeps_series && titles::rank(title, Role::Series).is_some() => Role::Series.field().to_owned(),
@@ -441,8 +446,8 @@ pub(super) fn unique_name(title: &str, column: usize, used: &mut Vec<String>, ke
     name
 }
 
-/// Returns whether a column without a role is a column of numbers: every sampled cell is one or missing, at least one is
-/// a number, and none is an identifier such as `007`.
+/// Returns `true` if a column without a role contains numbers: every sampled cell is a number or missing, at least one
+/// is a number, and none is an identifier such as `007`.
 pub(super) fn is_number_column(table: Table<'_>, column: usize) -> bool {
     let is_identifier = |cell: &str| {
         let digits = cell.trim_start_matches(['-', '+']);

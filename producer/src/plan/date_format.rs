@@ -1,8 +1,8 @@
 //! Formats of date cells, and their parsers.
 //!
-//! A format reads a date with or without a time of day, because files mix them (`2024-01-02` beside `2024-01-02 14:30`).
-//! A year, a month and a day are separated by the same character. Formats that could read the same cell differently are
-//! different values of [`DateFormat`], so that a file's cells can decide between them.
+//! A format reads a date with or without a time of day, because one file can contain both, such as `2024-01-02` and
+//! `2024-01-02 14:30`. A numeric year, month and day must be separated by the same character. Formats that could read
+//! the same cell differently are different values of [`DateFormat`], so that a file's cells can decide between them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ pub enum DateFormat {
     Pattern(Pattern),
 }
 
-/// Unit of a time that is a number.
+/// Unit of an epoch time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EpochUnit {
     /// Seconds, perhaps with a fraction.
@@ -54,14 +54,14 @@ pub enum EpochUnit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
-    /// The pattern up to the time of day, for cells without one.
+    /// The pattern up to the time of day, for cells without a time of day.
     date_only: Option<String>,
 }
 
-/// Why a text is not a date format.
+/// Reason that a string is not a date format.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DateFormatError {
-    /// The pattern is malformed.
+    /// The string is neither the name of a format nor a valid pattern.
     #[error("`{0}` is neither the name of a date format ({NAMES}) nor a strftime pattern such as %d/%m/%Y")]
     Unknown(String),
     /// The pattern does not give year, month and day.
@@ -95,7 +95,7 @@ impl DateFormat {
             Self::YearMonthDay => year_month_day(cell),
             Self::Compact => compact(cell),
             Self::DayMonthYear => numeric(cell, |[day, month, year]| Some((full_year(year)?, month, day))),
-            // Dates with points are day first wherever they are written.
+            // Countries that write dates with points put the day first.
             Self::MonthDayYear if cell.as_bytes().iter().take(3).any(|byte| *byte == b'.') => None,
             Self::MonthDayYear => numeric(cell, |[month, day, year]| Some((full_year(year)?, month, day))),
             Self::ShortYearMonthDay => {
@@ -126,7 +126,7 @@ impl DateFormat {
         }
     }
 
-    /// Returns `true` if every cell of the format names an instant.
+    /// Returns `true` for epoch times, which are instants in UTC.
     pub(super) fn is_epoch(&self) -> bool {
         matches!(self, Self::Epoch(_))
     }
@@ -200,8 +200,8 @@ impl Pattern {
 }
 
 impl EpochUnit {
-    /// Parses a number of units. Its length must fit a time between 1973 and 2200 (milliseconds: from
-    /// 2001 on, because twelve digits are a date and a time), which tells the units apart.
+    /// Parses a number of units. Returns `None` unless the number of digits fits this unit and a time from 1973 to
+    /// 2199; for milliseconds, from 2001, because twelve digits are a date and a time.
     fn read(self, cell: &str) -> Option<Moment> {
         let (whole, rest) = digits(cell);
         let (lengths, per_second) = match self {
@@ -229,7 +229,8 @@ impl EpochUnit {
     }
 }
 
-/// Combines a date with the rest of its cell: nothing, or a time after a space or `T`.
+/// Combines a date with the rest of its cell: either nothing, or an optional comma, a space or `T`, and a time of day.
+/// Returns `None` for anything else.
 fn with_time(date: Date, rest: &str) -> Option<Moment> {
     if rest.is_empty() {
         return Some(Moment::day(date));
@@ -248,7 +249,7 @@ fn date_of(year: i16, month: &str, day: &str) -> Option<Date> {
 fn year_month_day(cell: &str) -> Option<Moment> {
     let bytes = cell.as_bytes();
     let digit = |at: usize| bytes.get(at).filter(|byte| byte.is_ascii_digit()).map(|byte| (byte - b'0') as i8);
-    // The form of most files, read without a search: 2024-01-02.
+    // The form that most files use, 2024-01-02, is read without scanning for separators.
     if let [_, _, _, _, b'-', _, _, b'-', _, _, rest @ ..] = bytes
         && let (Some(m0), Some(m1), Some(d0), Some(d1)) = (digit(5), digit(6), digit(8), digit(9))
         && !rest.first().is_some_and(u8::is_ascii_digit)
@@ -277,7 +278,8 @@ fn compact(cell: &str) -> Option<Moment> {
     }
 }
 
-/// Parses three numbers with the same separator. `order` returns the year, the month and the day.
+/// Parses three numbers with the same separator between them, and a time of day if one follows. `order` picks the year,
+/// the month and the day from the numbers.
 fn numeric<'a>(cell: &'a str, order: impl Fn([&'a str; 3]) -> Option<(i16, &'a str, &'a str)>) -> Option<Moment> {
     let (first, rest) = digits(cell);
     let separator = rest.chars().next().filter(|separator| matches!(separator, '-' | '/' | '.'))?;
@@ -287,7 +289,7 @@ fn numeric<'a>(cell: &'a str, order: impl Fn([&'a str; 3]) -> Option<(i16, &'a s
     with_time(date_of(year, month, day)?, rest)
 }
 
-/// Returns the year of two or four digits. As in POSIX, 69 to 99 are of the twentieth century.
+/// Parses a year of two or four digits. As in POSIX, 69 to 99 mean 1969 to 1999.
 fn full_year(digits: &str) -> Option<i16> {
     let year: i16 = digits.parse().ok()?;
     match digits.len() {
@@ -314,7 +316,8 @@ fn named_month(cell: &str, day_first: bool) -> Option<Moment> {
     with_time(Date::new(full_year(year)?, month, day).ok()?, rest)
 }
 
-/// Skips what separates the parts of a date with a named month: `-`, `/`, `.`, a space, or a comma and a space.
+/// Skips the separator between the parts of a date with a named month: `-`, `/`, `.`, a comma, spaces, or a combination
+/// such as a comma and a space. Returns `None` if the text does not begin with a separator.
 fn skip_separator(text: &str) -> Option<&str> {
     let rest = text.strip_prefix([',', '.']).unwrap_or(text);
     let rest = rest.trim_start_matches(' ');

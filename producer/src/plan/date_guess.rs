@@ -8,19 +8,23 @@ use super::moment::MIN_YEAR;
 /// The formats that a column's cells allow.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Guess {
-    /// One format reads every cell that is a date.
+    /// This format reads every cell that is a date, or at least nine in ten of these cells if no other format
+    /// contradicts it.
     One(DateFormat),
-    /// Each of these reads every cell that is a date.
+    /// Each of these formats reads every cell that is a date. Or no format does, and these read the same cells, which
+    /// are at least nine in ten of the dates.
     Several(Vec<DateFormat>),
-    /// Some cells are dates, but in no common format. Two cells that contradict each other.
+    /// At least half of the cells are dates, but they need several formats. The values are two cells in different
+    /// formats.
     Mixed(String, String),
     /// Fewer than half of the cells are dates.
     None,
 }
 
-/// Decides the format of cells, of which blank ones say nothing. A date before 1700 or after `latest` is not a date.
+/// Decides the format of a column's cells. Blank cells are ignored. A date before 1700 or after `latest` does not count
+/// as a date.
 ///
-/// A cell that no format reads is set aside: it will be a rejected row.
+/// A cell that no format reads is ignored as well; its row will be rejected.
 pub(super) fn guess<'a>(cells: impl Iterator<Item = &'a str>, latest: Date) -> Guess {
     let cells: Vec<&str> = cells.map(str::trim).filter(|cell| !cell.is_empty()).collect();
     let reads = |format: &DateFormat, cell: &str| format.read(cell).is_some_and(|at| is_plausible(at.date, latest));
@@ -45,8 +49,12 @@ pub(super) fn guess<'a>(cells: impl Iterator<Item = &'a str>, latest: Date) -> G
     }
 }
 
-/// Decides between formats of which none reads every date. A format that reads nearly all is right, and the other rows
-/// will be rejected, unless another format that reads one of those rows reads a date of the others differently: then any row may be of either.
+/// Decides between the formats if no format reads every date. Chooses the format that reads the most dates, provided
+/// that it reads at least nine in ten; the rows of the remaining dates will be rejected. Returns [`Guess::Several`] if
+/// other formats read exactly the same cells.
+///
+/// Returns [`Guess::Mixed`] if no format reads nine in ten dates, or if another format reads one of the remaining dates
+/// and also reads one of the others as a different date: then any row could be in either format.
 fn most(cells: &[&str], formats: &[(DateFormat, Vec<bool>)], dates: &[usize]) -> Guess {
     let count = |read: &[bool]| dates.iter().filter(|&&at| read[at]).count();
     let Some((best, read)) = formats.iter().rev().max_by_key(|(_, read)| count(read)) else { return Guess::None };
@@ -56,13 +64,15 @@ fn most(cells: &[&str], formats: &[(DateFormat, Vec<bool>)], dates: &[usize]) ->
             && with.iter().any(|&at| other_read[at] && other.read(cells[at]) != best.read(cells[at]))
     };
     if without.len() * 10 <= dates.len() && !formats.iter().any(|format| contradicts(&format)) {
-        return Guess::One(best.clone());
+        let equal: Vec<DateFormat> =
+            formats.iter().filter(|(_, other)| other == read).map(|(format, _)| format.clone()).collect();
+        return if equal.len() == 1 { Guess::One(best.clone()) } else { Guess::Several(equal) };
     }
     let cell = |at: Option<&usize>| at.map_or(String::new(), |&at| cells[at].to_owned());
     Guess::Mixed(cell(with.first()), cell(without.first()))
 }
 
-/// Returns `true` if a trade may have this date.
+/// Returns `true` if a trade can have this date: not before [`MIN_YEAR`], and not after `latest`.
 pub(crate) fn is_plausible(date: Date, latest: Date) -> bool {
     date.year() >= MIN_YEAR && date <= latest
 }
@@ -101,10 +111,14 @@ mod tests {
         assert!(matches!(guessed(&["2024-01-02", "20240103"]), Guess::Mixed(_, _)));
         let mut cells = vec!["2024-01-02"; 20];
         cells.push("03/01/2024");
-        assert_eq!(guessed(&cells), Guess::One(DateFormat::YearMonthDay), "no other format reads the others");
+        assert_eq!(guessed(&cells), Guess::One(DateFormat::YearMonthDay), "no other format reads the remaining cells");
         let mut cells = vec!["1/15/2010"; 20];
         cells.extend(["1/4/2010", "16/1/2010"]);
-        assert!(matches!(guessed(&cells), Guess::Mixed(_, _)), "1/4/2010 may be of either");
+        assert!(matches!(guessed(&cells), Guess::Mixed(_, _)), "1/4/2010 can be in either format");
+        let mut cells = vec!["1/4/2010"; 20];
+        cells.push("2010-02-05");
+        let both = vec![DateFormat::MonthDayYear, DateFormat::DayMonthYear];
+        assert_eq!(guessed(&cells), Guess::Several(both), "a date in a third format decides nothing");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where the date and the time of a row are, and how a row's cells become a moment.
+//! Finds the date and the time among a row's cells and combines them into a moment.
 
 use jiff::civil::Date;
 
@@ -6,18 +6,18 @@ use super::TimeFormat;
 use super::date_format::DateFormat;
 use super::moment::Moment;
 
-/// Where the date of a row is.
+/// Columns that contain the date and the time of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dates {
-    /// In one column, perhaps with the time of day.
+    /// One column contains the date, perhaps with the time of day.
     Column(usize, DateFormat),
-    /// In one column, and the time of day in a second.
+    /// One column contains the date, and another the time of day.
     WithTime(usize, DateFormat, usize, TimeFormat),
-    /// Every row has this date; the time of day is in a column.
+    /// Every row has this date, and a column contains the time of day.
     Given(Date, usize, TimeFormat),
 }
 
-/// The cell because of which a row has no moment.
+/// A cell that cannot be read as a date or as a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum UnreadableCell<'a> {
     /// The column of the date, and its format.
@@ -36,10 +36,10 @@ impl Dates {
         std::iter::once(first).chain(second)
     }
 
-    /// Reads the moment of a row, of which `cell` returns the cells without blanks around them.
+    /// Reads the moment of a row. `cell` must return the cell of a column without surrounding blanks.
     ///
     /// # Errors
-    /// The first cell that cannot be read, the time before the date.
+    /// [`UnreadableCell`] if a cell cannot be read. The time is read before the date.
     pub(crate) fn read<'c>(&self, cell: impl Fn(usize) -> &'c str) -> Result<Moment, UnreadableCell<'_>> {
         let clock = |column: usize, format: TimeFormat| format.read(cell(column)).ok_or(UnreadableCell::Time(column));
         match self {
@@ -47,7 +47,8 @@ impl Dates {
             Dates::WithTime(column, format, time_column, time_format) => {
                 let (time, offset) = clock(*time_column, *time_format)?;
                 let day = format.read(cell(*column)).ok_or(UnreadableCell::Date(*column, format))?;
-                Ok(Moment { time: Some(time), offset, ..day })
+                // A date column may have midnights with an offset.
+                Ok(Moment { time: Some(time), offset: offset.or(day.offset), ..day })
             }
             Dates::Given(date, column, format) => {
                 let (time, offset) = clock(*column, *format)?;

@@ -9,10 +9,10 @@ use super::sample::{Sample, SampledRow};
 use super::titles::{self, Role};
 use crate::csv::delimiter::Delimiter;
 
-/// Lines in front of the header that are looked at.
+/// Maximum number of rows, from the beginning of the file, to search for the header.
 const MAX_PREAMBLE_ROWS: usize = 30;
 
-/// How the rows of a file begin.
+/// Delimiter, header and width of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
     pub(crate) delimiter: Delimiter,
@@ -21,10 +21,12 @@ pub(crate) struct Dialect {
     pub(crate) last_header_line: u64,
     /// Number of rows before the first row of data, blank and unreadable ones included.
     pub(crate) rows_before_data: u64,
-    /// Number of cells of a row, without an empty one at its end that the header lacks.
+    /// Number of cells of a row, not counting an empty last cell without a title.
     pub(crate) width: usize,
-    /// Whether each row has one empty cell more.
+    /// Whether rows have an empty last cell without a title.
     pub(crate) has_trailing_cell: bool,
+    /// Rows before the table that were skipped without an option.
+    pub(crate) preamble: Vec<SampledRow>,
 }
 
 /// The header of a file.
@@ -34,11 +36,12 @@ pub(crate) enum Header {
     None,
     /// One row of titles.
     Titles(Vec<String>),
-    /// The rows of `DataFrame.to_csv` for several symbols or fields: the title and the symbol of each column.
+    /// The header rows that `DataFrame.to_csv` writes for several symbols or fields: the title and the symbol of each
+    /// column.
     TitlesAndSymbols { titles: Vec<String>, symbols: Vec<String> },
 }
 
-/// Options that override what is found.
+/// Options that override the dialect that is found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Given {
     pub(crate) delimiter: Option<Delimiter>,
@@ -61,16 +64,18 @@ impl Dialect {
             let shape = Shape::of(&rows)?;
             Some((delimiter, rows, shape))
         });
-        // The later of equals wins `max_by_key`, so the order of the candidates is turned around: a comma comes first.
+        // `max_by_key` returns the last of several equal maxima. The candidates are reversed, so that the comma wins a
+        // tie.
         let (delimiter, rows, shape) =
             shaped.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, _, shape)| shape.score())?;
         let start = match given.skip_lines {
             Some(_) => 0,
             None => shape.preamble,
         };
-        let rows = &rows[start.min(rows.len().saturating_sub(1))..];
+        let (preamble, rows) = rows.split_at(start.min(rows.len().saturating_sub(1)));
+        let preamble = preamble.to_vec();
         let (header, header_rows) = header(rows, given.has_header);
-        // Nothing is skipped unasked before data, not even a row that cannot be read.
+        // If the file begins with data, nothing is skipped without an option, not even an unreadable row.
         let is_skipped = start > 0 || given.skip_lines.is_some();
         let place = rows.get(header_rows.saturating_sub(1)).and_then(|row| row.place);
         let (last_header_line, rows_before_data) = match (place, header_rows) {
@@ -84,41 +89,41 @@ impl Dialect {
         };
         let data: Vec<&SampledRow> = rows[header_rows.min(rows.len())..].iter().collect();
         let (width, has_trailing_cell) = trailing(&header, titles, &data);
-        Some(Dialect { delimiter, header, last_header_line, rows_before_data, width, has_trailing_cell })
+        Some(Dialect { delimiter, header, last_header_line, rows_before_data, width, has_trailing_cell, preamble })
     }
 }
 
-/// How rows look with one delimiter.
+/// Shape of the rows when they are split at one delimiter.
 struct Shape {
     /// Most frequent number of cells.
     width: usize,
-    /// Rows with this number, or one less at the header, of 1,000.
+    /// Number of rows per thousand that have this number of cells.
     regular: usize,
-    /// Rows before the first with this number of cells.
+    /// Number of rows before the table. The table begins with the first row that has `width` cells, or one cell fewer
+    /// if the last cells of the data are empty. 0 if no such row exists.
     preamble: usize,
-    /// Whether the header has as many cells as the rows.
+    /// Whether the table's first row was found.
     is_headed: bool,
-    /// Cells that are numbers or dates, of 100.
+    /// Percentage of cells that are empty, numbers or dates.
     values: usize,
 }
 
 impl Shape {
     fn of(rows: &[SampledRow]) -> Option<Self> {
         rows.first()?;
-        // Rows after the beginning decide, because a preamble may be as long as a short file.
         let mut counts = std::collections::BTreeMap::new();
         for row in rows {
             *counts.entry(row.cells.len()).or_insert(0_usize) += 1;
         }
-        // Of few rows, the lines with one cell are the title of the table.
+        // Any other width wins over one cell, because the preamble of a short file may have more rows than its table.
         let weight = |(width, count): &(&usize, &usize)| (**width > 1, **count, **width);
         let (&width, &count) = counts.iter().max_by_key(weight)?;
         // A header may lack the empty cell at the end of each row.
-        let data = rows.iter().rev().take_while(|row| row.cells.len() == width);
-        let ends_empty = data.clone().count() > 0 && data.clone().all(|row| row.cell(width - 1).is_empty());
+        let ends_empty = rows.iter().filter(|row| row.cells.len() == width).all(|row| row.cell(width - 1).is_empty());
         let is_start = |row: &SampledRow| {
             let is_whole = row.cells.len() == width;
-            (is_whole || (row.cells.len() > 1 && row.cells.len() + 1 == width && ends_empty)) && !is_comment(row)
+            (is_whole && !is_padded(row) || (row.cells.len() > 1 && row.cells.len() + 1 == width && ends_empty))
+                && !is_comment(row)
         };
         let preamble = rows.iter().take(MAX_PREAMBLE_ROWS).position(is_start).unwrap_or(0);
         let is_headed = rows.get(preamble).is_some_and(is_start);
@@ -139,9 +144,21 @@ impl Shape {
     }
 }
 
-/// Returns `true` for a line of text after `#`. A title may begin with it, too.
+/// Returns `true` for a row of one cell that begins with `#`. A row of several cells can be a header whose first title
+/// begins with `#`.
 fn is_comment(row: &SampledRow) -> bool {
     row.cell(0).starts_with('#') && row.cells.len() == 1
+}
+
+/// Returns `true` for a row that has a text in its first cell alone, as a spreadsheet writes a line before the table.
+fn is_padded(row: &SampledRow) -> bool {
+    row.cells.len() > 2 && (1..row.cells.len()).all(|column| row.cell(column).is_empty()) && !is_date(row.cell(0))
+}
+
+/// Returns `true` for a row with a date and at least two numbers.
+pub(super) fn is_row_of_prices(row: &SampledRow) -> bool {
+    let cells = || (0..row.cells.len()).map(|column| row.cell(column)).filter(|cell| !cell.is_empty());
+    cells().any(is_date) && cells().filter(|cell| is_number(cell)).count() >= 2
 }
 
 /// Returns the header and its number of rows.
@@ -173,7 +190,7 @@ fn is_date(cell: &str) -> bool {
     DateFormat::ALL.iter().any(|format| format.read(cell).is_some_and(|at| is_plausible(at.date, Date::MAX)))
 }
 
-/// Returns `true` if a row holds data rather than titles: a date, or two numbers.
+/// Returns `true` if a row contains data rather than titles: a date, or at least two numbers.
 fn is_data(row: &SampledRow) -> bool {
     let cells = || (0..row.cells.len()).map(|column| row.cell(column)).filter(|cell| !cell.is_empty());
     let numbers = cells().filter(|cell| is_number(cell)).count();
@@ -181,7 +198,8 @@ fn is_data(row: &SampledRow) -> bool {
 }
 
 /// Recognises the header of a data frame with two levels of columns: a row of titles and a row of symbols, in either
-/// order, and perhaps a row with the name of the index. Returns titles, symbols and the number of rows.
+/// order, and perhaps a row with the name of the index. Returns the titles, the symbols and the number of header rows,
+/// or `None` for any other header.
 fn of_frame(
     one: &SampledRow,
     two: &SampledRow,
@@ -230,7 +248,7 @@ fn of_frame(
     Some((named(index, titles_row), named(String::new(), symbols_row), if index_row.is_some() { 3 } else { 2 }))
 }
 
-/// Returns the width of the rows, and whether each has one empty cell more.
+/// Returns the width of the rows, and whether they have an additional empty cell at the end.
 fn trailing(header: &Header, titles: usize, data: &[&SampledRow]) -> (usize, bool) {
     let longer = |row: &&&SampledRow| row.cells.len() == titles + 1 && row.cell(titles).is_empty();
     let long_rows = data.iter().filter(longer).count();
@@ -253,7 +271,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Dialect {
-        let sample = Sample { head: text.as_bytes().to_vec(), is_complete: true, ..Sample::default() };
+        let sample = Sample::whole(text);
         Dialect::find(&sample, Given::default()).expect("rows")
     }
 

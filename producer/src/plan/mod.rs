@@ -6,8 +6,9 @@
 //!                  header
 //! ```
 //!
-//! A choice is made only if the file leaves one reading. Everything else is a [`Questions`] error, with the options that
-//! answer it. Options override single choices. The plan is a value: equal samples and options give equal plans.
+//! The plan makes a choice only if the file allows exactly one interpretation. Every ambiguity becomes a question in a
+//! [`Questions`] error, with the options that answer it. Options override individual choices. The plan depends on
+//! nothing else: the same file name, sample and options give the same plan.
 
 pub mod bar;
 mod columns;
@@ -16,6 +17,7 @@ pub(crate) mod date_guess;
 mod dates;
 pub(crate) mod dialect;
 mod headerless;
+mod known_forms;
 pub(crate) mod make;
 pub mod moment;
 pub mod number_format;
@@ -23,45 +25,46 @@ pub mod options;
 pub mod question;
 pub mod sample;
 pub mod symbol_name;
-mod text;
+pub(crate) mod text;
+mod time_format;
 mod time_of_day;
 pub mod titles;
 mod words;
 
-pub use self::columns::TimeFormat;
 pub use self::dates::Dates;
 pub(crate) use self::dates::UnreadableCell;
 pub use self::question::Questions;
+pub use self::time_format::TimeFormat;
 
 use self::bar::Bar;
 use self::moment::Zone;
 use self::number_format::NumberFormat;
 use crate::csv::delimiter::Delimiter;
 
-/// How a file is read.
+/// Plan for reading a file: its encoding, delimiter, header and columns, and the formats of its dates and numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadingPlan {
     /// The encoding from which the file is decoded; `None` for UTF-8.
     pub encoding: Option<&'static encoding_rs::Encoding>,
     /// The character between cells.
     pub delimiter: Delimiter,
-    /// Number of the last line before the data.
+    /// Number of the last line before the data; 0 if the file begins with data.
     pub last_header_line: u64,
     /// Number of rows before the first row of data, blank and unreadable ones included.
     pub rows_before_data: u64,
-    /// Whether each row has an empty cell at its end that the header lacks.
+    /// Whether rows end with a delimiter, and thus with an empty cell that has no title.
     pub has_trailing_cell: bool,
     /// The columns, in file order.
     pub columns: Vec<Column>,
     /// The records that a row becomes: one, or one for each symbol of a wide file.
     pub records: Vec<RecordPlan>,
-    /// Where the date is, and how it is written.
+    /// The columns of the date and the time, and their formats.
     pub dates: Dates,
     /// The zone of times without an offset.
     pub zone: Zone,
     /// The length of the bars.
     pub bar: Bar,
-    /// How numbers are written.
+    /// The decimal sign, and whether thousands are separated.
     pub numbers: NumberFormat,
     /// Columns that are joined into `series`.
     pub key: Vec<usize>,
@@ -76,7 +79,7 @@ pub struct ReadingPlan {
 pub struct Column {
     /// The title, empty if the file has none.
     pub title: String,
-    /// The field's name.
+    /// The field's name; empty for a time or key column, which does not become a field.
     pub name: String,
     pub kind: Kind,
 }
@@ -88,7 +91,7 @@ pub enum Kind {
     Date,
     /// The time of day, which is read with the date.
     Time,
-    /// A number. With `magnitudes`, `57.32K` is one.
+    /// A number. With `magnitudes`, `57.32K` is also a number.
     Number {
         /// Whether K, M, B and T are factors.
         magnitudes: bool,
@@ -118,7 +121,8 @@ pub struct RecordPlan {
     pub symbol: Option<String>,
     /// The columns that are fields of this record, in file order.
     pub columns: Vec<usize>,
-    /// Columns of which at least one must have a value, so that a row is a record of this symbol.
+    /// The price and volume columns of this symbol. A row without a value in any of them has no record of this symbol.
+    /// Empty if every row has this record.
     pub needs: Vec<usize>,
 }
 
@@ -129,12 +133,12 @@ pub struct Reason {
     pub choice: &'static str,
     /// The decision.
     pub value: String,
-    /// Why.
+    /// The reason for the decision.
     pub because: String,
 }
 
 impl ReadingPlan {
-    /// Returns the number of cells of a row.
+    /// Returns the number of cells of a row, not counting an empty trailing cell.
     pub(crate) fn width(&self) -> usize {
         self.columns.len()
     }

@@ -1,16 +1,16 @@
-//! A moment as a file writes it: a date, perhaps a time of day, perhaps a zone.
+//! A moment as a file contains it: a date, with an optional time of day and an optional offset.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-/// Earliest year of a date that is taken for a trade's.
+/// Earliest year that the date of a trade can have.
 pub(crate) const MIN_YEAR: i16 = 1700;
 
-/// Microseconds of a day.
+/// Microseconds in a day.
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// Date, time of day and zone of a row, as far as the row has them.
+/// Date, time of day and offset of a row, as far as the row has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) date: Date,
@@ -20,18 +20,18 @@ pub(crate) struct Moment {
     pub(crate) offset: Option<i32>,
 }
 
-/// How the times of a file become instants.
+/// Zone of the times of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Zone {
     /// A time without an offset stays as it is written.
     AsWritten,
     /// A time without an offset is UTC.
     Utc,
-    /// A time without an offset is local to this zone of the IANA database.
+    /// A time without an offset is local to this zone, which is one of the IANA database or has a fixed offset.
     Named(TimeZone),
 }
 
-/// Why a local time is no instant.
+/// Reason that a local time is not an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocalTimeError {
     /// Clocks were set forward over this time.
@@ -46,7 +46,7 @@ impl Moment {
         Moment { date, time: None, offset: None }
     }
 
-    /// Creates a moment from microseconds since 1970 in UTC. Returns `None` outside the calendar.
+    /// Creates a moment from microseconds since 1970 in UTC. Returns `None` for an instant outside jiff's calendar.
     pub(crate) fn from_micros(micros: i64) -> Option<Self> {
         let at = Offset::UTC.to_datetime(Timestamp::from_microsecond(micros).ok()?);
         Some(Moment { date: at.date(), time: Some(micros.rem_euclid(DAY_MICROS)), offset: Some(0) })
@@ -91,17 +91,19 @@ fn datetime(date: Date, micros: i64) -> DateTime {
     date.to_datetime(Time::midnight()).saturating_add(SignedDuration::from_micros(micros))
 }
 
-/// Returns the days since 1970-01-01. Written out because it runs for every row; jiff goes by way of a timestamp.
+/// Returns the days since 1970-01-01. This function runs for every row; jiff would first convert the date to a
+/// timestamp.
 fn days_since_1970(date: Date) -> i64 {
     let (month, day) = (i64::from(date.month()), i64::from(date.day()));
-    // The year begins in March, so that the leap day is its last.
+    // The year begins in March, so that a leap day is its last day.
     let year = i64::from(date.year()) - i64::from(month <= 2);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Appends a date as `YYYY-MM-DD`. Years have four digits, which [`MIN_YEAR`] and the clock ensure.
+/// Appends a date as `YYYY-MM-DD`. The year must have at most four digits, which [`MIN_YEAR`] and the latest date
+/// ensure.
 pub(crate) fn write_date(date: Date, out: &mut Vec<u8>) {
     let year = date.year().unsigned_abs();
     let digit = |number: u16| b'0' + (number % 10) as u8;
@@ -142,7 +144,7 @@ pub(crate) fn write_instant(micros: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `value` with this number of digits, with zeros in front.
+/// Appends the last `digits` digits of `value`, with leading zeros.
 fn write_digits(value: i64, digits: u32, out: &mut Vec<u8>) {
     for place in (0..digits).rev() {
         out.push(b'0' + (value / 10_i64.pow(place) % 10) as u8);

@@ -1,4 +1,5 @@
-//! How a file writes its numbers: decimal sign, groups of thousands, currency signs, K, M and B, and words for missing.
+//! The number format of a file: decimal sign, thousands separators, currency signs, K, M and B, and words for missing
+//! values.
 //!
 //! A number is rewritten as text, digit for digit, and never becomes a float.
 
@@ -22,18 +23,18 @@ pub struct NumberFormat {
     pub has_groups: bool,
 }
 
-/// A number cell that cannot be rewritten.
+/// Reason that a cell cannot be rewritten as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     /// The separators contradict the file's format.
     Separators,
-    /// A single group, such as `1,234`, in a file whose other cells do not decide what the comma is.
+    /// A single group, such as `1,234`, in a file whose other cells do not show whether the comma is the decimal sign.
     AmbiguousGroup,
     /// The cell is not a number.
     NotANumber,
 }
 
-/// A number as its parts, before it is decided which separator is what.
+/// The parts of a number, before the separators are interpreted.
 struct Parts<'a> {
     negative: bool,
     /// Digits and separators.
@@ -44,16 +45,17 @@ struct Parts<'a> {
 
 const CURRENCY_SIGNS: &[char] = &['$', '€', '£', '¥', '₹', '₩', '₽', '₺', '₫', '₱', '฿', '₿', '₴', '₪'];
 const CURRENCY_NAMES: [&str; 6] = ["US$", "C$", "A$", "HK$", "NZ$", "Rs."];
-const MISSING: [&str; 12] = ["", "-", "--", "\u{2013}", "\u{2014}", ".", "null", "none", "nan", "na", "n/a", "#n/a"];
+const MISSING: [&str; 15] =
+    ["", "-", "--", "\u{2013}", "\u{2014}", ".", "\\N", "null", "none", "nan", "nat", "na", "n/a", "n.a.", "#n/a"];
 
-/// Returns `true` if the cell, without blanks around it, is empty or a word for a missing value.
+/// Returns `true` if the cell is empty or a word for a missing value. The cell must not have blanks around it.
 pub(crate) fn is_missing(cell: &str) -> bool {
     cell.len() <= 4 && MISSING.iter().any(|word| word.eq_ignore_ascii_case(cell))
 }
 
 impl NumberFormat {
-    /// Rewrites a number as digits with a decimal point, a sign and an exponent: `$1,234.50` becomes `1234.50`, and with
-    /// `magnitudes`, `57.32K` becomes `57320`.
+    /// Rewrites a number as digits, with a minus sign, a decimal point and an exponent if needed: `$1,234.50` becomes
+    /// `1234.50`, and with `magnitudes`, `57.32K` becomes `57320`.
     ///
     /// # Errors
     /// [`Unreadable`] if the cell is not a number in this format.
@@ -114,7 +116,8 @@ impl NumberFormat {
     }
 }
 
-/// Returns `true` for groups of three digits, or as in India two digits and then three, after one to three digits.
+/// Returns `true` for one to three digits followed by groups of three digits. Also accepts numbers grouped as in India:
+/// one or two digits, groups of two, and a last group of three.
 fn is_grouped(groups: &[&str]) -> bool {
     let is_digits = |group: &&str| group.bytes().all(|byte| byte.is_ascii_digit());
     let [first, middle @ .., last] = groups else { return false };
@@ -132,7 +135,7 @@ fn is_exponent(suffix: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Number of decimal places that a suffix moves the point.
+/// Returns the number of decimal places by which a suffix moves the point, or `None` for an unknown suffix.
 fn magnitude(suffix: &str) -> Option<usize> {
     match suffix {
         "K" | "k" => Some(3),
@@ -182,9 +185,9 @@ pub(super) struct Evidence {
     pub(super) point: Option<String>,
     /// A cell in which the comma can only be the decimal sign.
     pub(super) comma: Option<String>,
-    /// A cell such as `1,234`, in which the comma may be either.
+    /// A cell such as `1,234`, in which the comma is the decimal sign or a thousands separator.
     pub(super) ambiguous: Option<String>,
-    /// A cell such as `1.234`, in which the point may be either.
+    /// A cell such as `1.234`, in which the point is the decimal sign or a thousands separator.
     pub(super) ambiguous_point: Option<String>,
 }
 
@@ -269,7 +272,7 @@ mod tests {
 
     #[test]
     fn words_for_missing_are_known() {
-        for cell in ["", "-", "N/A", "null", "NaN", ".", "None", "#N/A", "—"] {
+        for cell in ["", "-", "N/A", "null", "NaN", ".", "None", "#N/A", "—", "NaT", "n.a.", "\\N"] {
             assert!(is_missing(cell), "{cell}");
         }
         for cell in ["0", "no", "nil!", "x"] {

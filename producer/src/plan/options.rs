@@ -1,4 +1,4 @@
-//! Options that override single choices of a reading plan.
+//! Options that override individual choices of a reading plan.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::csv::field_name::snake_case;
 pub struct PlanOptions {
     /// The character between the cells of a row.
     pub delimiter: Option<Delimiter>,
-    /// Lines before the header.
+    /// Number of lines to skip before the header.
     pub skip_lines: Option<u64>,
     /// Whether the first row is data.
     pub no_header: bool,
@@ -30,7 +30,7 @@ pub struct PlanOptions {
     pub columns: Vec<String>,
     /// The symbol of every row.
     pub symbol: Option<String>,
-    /// Whether the file's name is the symbol, whatever it is.
+    /// Whether the file's name is the symbol, even if it does not look like one.
     pub symbol_from_file_name: bool,
     pub symbol_column: Option<String>,
     /// Columns that are part of a quote's identity.
@@ -44,9 +44,9 @@ pub struct PlanOptions {
     /// The zone of times without an offset.
     pub zone: Option<Zone>,
     pub decimal: Option<DecimalSign>,
-    /// Fields that are numbers.
+    /// Names of fields to read as numbers.
     pub numeric: BTreeSet<String>,
-    /// Fields that are text.
+    /// Names of fields to read as text.
     pub text: BTreeSet<String>,
     /// The length of the bars.
     pub bar: Option<Bar>,
@@ -58,7 +58,7 @@ pub struct PlanOptions {
     pub command: String,
 }
 
-/// Why an argument is not an option of a plan. Each message names the argument.
+/// Reason that an argument is invalid. Each message names the argument.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PlanOptionsError {
     /// The delimiter is invalid.
@@ -73,11 +73,13 @@ pub enum PlanOptionsError {
     /// The date format is invalid.
     #[error("--date-format: {0}")]
     DateFormat(#[source] DateFormatError),
-    /// The date is not a date.
+    /// The value of `--date` is not a date.
     #[error("--date: `{0}` is not a date such as 2012-06-21")]
     Date(String),
     /// The zone is unknown.
-    #[error("--timezone: `{0}` is not the name of a time zone, such as UTC or America/New_York")]
+    #[error(
+        "--timezone: `{0}` is neither the name of a time zone, such as UTC or America/New_York, nor an offset, such as -05:00"
+    )]
     Zone(String),
     /// The length of the bars is invalid.
     #[error("--bar: {0}")]
@@ -85,10 +87,10 @@ pub enum PlanOptionsError {
     /// The encoding is unknown.
     #[error("--encoding: `{0}` is not the name of an encoding, such as utf-8, utf-16le, windows-1252 or gbk")]
     Encoding(String),
-    /// A name occurs twice, or is empty.
+    /// A name occurs twice.
     #[error("--columns: {0}")]
     Columns(String),
-    /// A column cannot be a number column.
+    /// The field is the symbol or the date, which are always strings, or the name contains no letter or digit.
     #[error("{option}: `{name}` is always a string; leave it out")]
     AlwaysText {
         option: &'static str,
@@ -125,7 +127,8 @@ impl Default for PlanOptions {
 }
 
 impl PlanOptions {
-    /// Returns the command to try, with the first answer to each question, or the empty string if it is unknown.
+    /// Returns `; try: ` and the command to try, with the first answer to each question. Returns an empty string if the
+    /// command is unknown or no question has an answer.
     pub(crate) fn command(&self, questions: &Questions) -> String {
         let answers: Vec<&str> = questions
             .0
@@ -146,10 +149,9 @@ impl PlanOptions {
     /// Validates the arguments. `now` decides which dates are in the future.
     ///
     /// # Errors
-    /// [`PlanOptionsError`] names the argument.
+    /// [`PlanOptionsError`] if an argument is invalid.
     pub(crate) fn new(args: &FeedArgs, now: Timestamp) -> Result<Self, PlanOptionsError> {
         use PlanOptionsError as Error;
-        let ahead = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(now);
         Ok(PlanOptions {
             delimiter: args.delimiter.as_deref().map(str::parse).transpose().map_err(Error::Delimiter)?,
             skip_lines: args.skip_lines,
@@ -176,10 +178,16 @@ impl PlanOptions {
                 .as_ref()
                 .map(|name| Encoding::for_label(name.as_bytes()).ok_or_else(|| Error::Encoding(name.clone())))
                 .transpose()?,
-            latest: Offset::UTC.to_datetime(ahead).date(),
+            latest: latest_date(now),
             command: args.command.clone(),
         })
     }
+}
+
+/// Returns the latest date that a row may have at the time `now`: the date in UTC a day later.
+pub(crate) fn latest_date(now: Timestamp) -> Date {
+    let ahead = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(now);
+    Offset::UTC.to_datetime(ahead).date()
 }
 
 /// Trims the symbol, as the encoder trims a symbol cell.
@@ -194,8 +202,20 @@ fn symbol(text: &str) -> Result<String, PlanOptionsError> {
 fn zone(name: &str) -> Result<Zone, PlanOptionsError> {
     match name {
         _ if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("gmt") => Ok(Zone::Utc),
+        _ if name.starts_with(['+', '-']) => match fixed_offset(name) {
+            Some(offset) => Ok(Zone::Named(TimeZone::fixed(offset))),
+            None => Err(PlanOptionsError::Zone(name.to_owned())),
+        },
         _ => TimeZone::get(name).map(Zone::Named).map_err(|_| PlanOptionsError::Zone(name.to_owned())),
     }
+}
+
+/// Parses an offset from UTC, such as `-05:00` or `+0530`.
+fn fixed_offset(text: &str) -> Option<Offset> {
+    let (hours, minutes) = text[1..].split_once(':').or_else(|| text[1..].split_at_checked(2))?;
+    let number = |text: &str| text.parse::<i32>().ok().filter(|_| text.len() == 2);
+    let seconds = number(hours)? * 3_600 + number(minutes).filter(|minutes| *minutes < 60)? * 60;
+    Offset::from_seconds(if text.starts_with('-') { -seconds } else { seconds }).ok()
 }
 
 fn columns(names: &[String]) -> Result<Vec<String>, PlanOptionsError> {

@@ -1,13 +1,13 @@
-//! Questions that a file leaves open: each, with the options that answer it, in one message.
+//! Questions that a file leaves open, and the options that answer them, in one message.
 
 use std::fmt;
 
-/// Something that a file does not decide.
+/// A question that a file leaves open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The problem, a clause with its evidence.
+    /// The problem, as a clause that includes the evidence.
     pub problem: String,
-    /// Options that answer it; the first is part of the command to try.
+    /// Options that answer the question; the first is part of the command to try.
     pub answers: Vec<String>,
 }
 

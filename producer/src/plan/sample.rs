@@ -1,20 +1,21 @@
-//! Sampled rows of an input: its beginning, and for a plain file also rows of its middle and its end.
+//! Sampled rows of an input: its beginning and, for an uncompressed UTF-8 file, also rows from its middle and its end.
 
 use crate::csv::delimiter::Delimiter;
 use crate::csv::row::Row;
 use crate::csv::row_reader::{RowKind, RowReader};
 
-/// Consecutive rows at the beginning of a window that are looked at, and rows that are spread over the rest of it.
+/// Maximum number of consecutive rows taken from the beginning of a sampled window. Up to about the
+/// same number is taken from the rest of the window, evenly spaced.
 pub(crate) const MAX_ROWS: usize = 500;
 
-/// Bytes of an input, as UTF-8 text or nearly so.
+/// Sampled bytes of an input, decoded to UTF-8. They may contain invalid sequences.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// The beginning of the input.
     pub head: Vec<u8>,
     /// Whether `head` is the whole input.
     pub is_complete: bool,
-    /// Whole lines from further on.
+    /// Complete lines from later parts of the input.
     pub others: Vec<Vec<u8>>,
     /// The encoding from which the text was decoded; `None` for UTF-8.
     pub encoding: Option<&'static encoding_rs::Encoding>,
@@ -24,7 +25,7 @@ pub struct Sample {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampledRow {
-    /// Where it is; `None` for rows that do not follow the row before.
+    /// The row's place; `None` if the row does not directly follow the previous sampled row, or is not in the head.
     pub(crate) place: Option<Place>,
     pub(crate) cells: Vec<String>,
 }
@@ -32,33 +33,39 @@ pub(crate) struct SampledRow {
 /// The place of a row at the beginning of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Number of rows before it, blank and unreadable ones included.
+    /// Number of rows before this row, blank and unreadable ones included.
     pub(crate) index: u64,
-    /// Number of its first line.
+    /// Number of the row's first line.
     pub(crate) line: u64,
-    /// Number of its last line, which is another one if a cell has a line end.
+    /// Number of the row's last line, which differs from the first if a cell contains a line break.
     pub(crate) last_line: u64,
 }
 
 impl SampledRow {
-    /// Returns a cell without blanks around it, empty if the row is too short.
+    /// Returns a cell without surrounding blanks, or an empty string if the row is too short.
     pub(crate) fn cell(&self, column: usize) -> &str {
         self.cells.get(column).map_or("", |cell| cell.trim())
     }
 }
 
 impl Sample {
-    /// Splits the beginning of the head into rows.
+    /// Returns the sample of an input that is read completely.
+    #[cfg(test)]
+    pub(crate) fn whole(text: impl AsRef<[u8]>) -> Self {
+        Sample { head: text.as_ref().to_vec(), is_complete: true, ..Sample::default() }
+    }
+
+    /// Returns the first [`MAX_ROWS`] rows of the head.
     pub(crate) fn first_rows(&self, delimiter: Delimiter) -> Vec<SampledRow> {
         rows(self.whole_lines(), delimiter, true, false)
     }
 
-    /// Splits the head into rows.
+    /// Returns sampled rows of the whole head.
     pub(crate) fn head_rows(&self, delimiter: Delimiter) -> Vec<SampledRow> {
         rows(self.whole_lines(), delimiter, true, true)
     }
 
-    /// Returns the head without a last row that may be cut off.
+    /// Returns the head without its last line if that line may be cut off.
     fn whole_lines(&self) -> &[u8] {
         let end = match self.is_complete {
             true => self.head.len(),
@@ -67,20 +74,21 @@ impl Sample {
         &self.head[..end]
     }
 
-    /// Splits the other windows into rows.
+    /// Returns sampled rows of the other windows.
     pub(crate) fn other_rows(&self, delimiter: Delimiter) -> impl Iterator<Item = SampledRow> {
         self.others.iter().flat_map(move |window| rows(window, delimiter, false, true))
     }
 }
 
-/// Splits a window into rows: the first ones, and with `has_rest` some of the others.
+/// Returns the first [`MAX_ROWS`] rows of a window and, with `has_rest`, about as many spread evenly over the rest.
+/// With `has_lines`, the first rows include their place.
 fn rows(text: &[u8], delimiter: Delimiter, has_lines: bool, has_rest: bool) -> Vec<SampledRow> {
     let mut reader = RowReader::new(text, delimiter);
     let mut row = Row::default();
     let (mut rows, mut rest) = (Vec::new(), Vec::new());
     for index in 0.. {
         let place = |row: &Row| Place { index, line: row.line(), last_line: row.last_line() };
-        // Memory cannot fail to be read.
+        // Reading from memory does not fail.
         match reader.read(&mut row).unwrap_or(RowKind::End) {
             RowKind::End => break,
             _ if !has_rest && rows.len() == MAX_ROWS => break,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::tz::TimeZone;
+
 use super::number_format::DecimalSign;
 use super::titles::Role;
 use super::{Dates, Kind, ReadingPlan};
@@ -17,13 +19,14 @@ impl ReadingPlan {
             parts.push(format!("separated by {}", self.delimiter));
         }
         if self.last_header_line > 1 {
-            parts.push(format!("header in line {}", self.last_header_line));
+            parts.push(format!("header on line {}", self.last_header_line));
         }
         parts.push(self.symbol_text());
+        parts.extend(self.series_text());
         parts.push(self.date_text());
         match &self.zone {
             Zone::Utc => parts.push("times in UTC".to_owned()),
-            Zone::Named(zone) => parts.push(format!("times in {}", zone.iana_name().unwrap_or("a fixed zone"))),
+            Zone::Named(zone) => parts.push(format!("times in {}", zone_name(zone))),
             Zone::AsWritten => {}
         }
         parts.push(match self.bar {
@@ -35,7 +38,7 @@ impl ReadingPlan {
         }
         let names: Vec<String> = self
             .fields()
-            // Side by side, each symbol has its own columns.
+            // If several symbols are side by side, each has separate columns, so no title is shown.
             .map(|(title, name)| match title == name || title.is_empty() || self.records.len() > 1 {
                 true => name.to_owned(),
                 false => format!("{name} ({title})"),
@@ -60,6 +63,14 @@ impl ReadingPlan {
         }
     }
 
+    /// Describes the columns that distinguish quotes with the same symbol and time, as in `series in Series`. Returns
+    /// `None` if no column does.
+    fn series_text(&self) -> Option<String> {
+        let series = self.columns.iter().filter(|column| column.name == "series" || column.kind == Kind::Key);
+        let titles: Vec<&str> = series.map(|column| column.title.as_str()).collect();
+        (!titles.is_empty()).then(|| format!("series in {}", titles.join(" and ")))
+    }
+
     fn date_text(&self) -> String {
         let title = |column: &usize| match self.columns[*column].title.as_str() {
             "" => format!("column {}", column + 1),
@@ -74,7 +85,7 @@ impl ReadingPlan {
         }
     }
 
-    /// Returns title and name of the price fields, once each.
+    /// Returns the title and the field name of the first column of each price or volume field.
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         Role::NUMBERS.into_iter().filter_map(|role| {
             let column = self.columns.iter().find(|column| column.name == role.field())?;
@@ -84,7 +95,7 @@ impl ReadingPlan {
 }
 
 impl fmt::Display for ReadingPlan {
-    /// The full form: every choice, and nothing else. It identifies the plan.
+    /// Writes the full form, which contains every choice and nothing else, so that it identifies the plan.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -103,7 +114,13 @@ impl fmt::Display for ReadingPlan {
         match &self.zone {
             Zone::AsWritten => Ok(()),
             Zone::Utc => f.write_str(" utc"),
-            Zone::Named(zone) => write!(f, " {}", zone.iana_name().unwrap_or("fixed")),
+            Zone::Named(zone) => write!(f, " {}", zone_name(zone)),
         }
     }
+}
+
+/// Returns a zone's name in the IANA database, or its offset, such as `-05`.
+pub(crate) fn zone_name(zone: &TimeZone) -> String {
+    let offset = || zone.to_fixed_offset().map_or_else(|_| String::new(), |offset| offset.to_string());
+    zone.iana_name().map_or_else(offset, str::to_owned)
 }

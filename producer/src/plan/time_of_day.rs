@@ -14,12 +14,25 @@ pub(super) fn parse(text: &str) -> Option<TimeOfDay> {
     Some((micros, zone(rest.trim_start())?))
 }
 
-/// Parses seconds since midnight, such as `34200.017459617`, below 86,400.
+/// Parses seconds since midnight, such as `34200.017459617`. They must be less than 86,400.
 pub(super) fn seconds_of_day(text: &str) -> Option<TimeOfDay> {
     let (seconds, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let whole: i64 = seconds.parse().ok().filter(|_| is_digits(seconds) && is_digits(fraction))?;
     (whole < 86_400).then(|| (whole * SECOND + micros(fraction), None))
+}
+
+/// Parses the digits of a clock without leading zeros, up to `width` of them: with 4, `930` is 9:30, and with 6, `93005`
+/// is 9:30:05.
+pub(super) fn unpadded(text: &str, width: usize) -> Option<TimeOfDay> {
+    let is_number = !text.is_empty() && text.len() <= width && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| parse(&format!("{text:0>width$}")))?
+}
+
+/// Returns `true` for a number that may be the digits of a clock without leading zeros: `930` for 9:30, `93005` for
+/// 9:30:05, or `9` for an hour. Such a number does not show that a column has seconds since midnight.
+pub(super) fn may_be_clock(text: &str) -> bool {
+    text.trim().parse::<u32>().is_ok_and(|number| number % 100 < 60 && number / 100 % 100 < 60)
 }
 
 /// Returns the microseconds of a fraction's digits; finer digits are cut off.
@@ -46,6 +59,11 @@ fn clock(text: &str) -> Option<(i64, &str)> {
         }
         (4, None) => (&hour[..2], &hour[2..], "00", rest),
         (6, None) => (&hour[..2], &hour[2..4], &hour[4..], rest),
+        // HistData's ticks, with milliseconds.
+        (9, None) => {
+            let (of_day, rest) = clock(&text[..6])?;
+            return rest.is_empty().then(|| (of_day + micros(&hour[6..]), &text[9..]));
+        }
         _ => return None,
     };
     let (fraction, rest) = match rest.strip_prefix(['.', ',']) {
@@ -60,7 +78,7 @@ fn clock(text: &str) -> Option<(i64, &str)> {
     Some((seconds * SECOND + micros(fraction), rest))
 }
 
-/// Applies AM or PM. Returns `None` if the hour is not one of a twelve-hour clock.
+/// Applies AM or PM if the text has it. Returns `None` if the hour does not exist on a twelve-hour clock.
 fn twelve_hours(micros: i64, rest: &str) -> Option<(i64, &str)> {
     let Some(half) = rest.get(..2).filter(|half| half.eq_ignore_ascii_case("am") || half.eq_ignore_ascii_case("pm"))
     else {
@@ -76,7 +94,8 @@ fn twelve_hours(micros: i64, rest: &str) -> Option<(i64, &str)> {
     Some((hour * 3600 * SECOND + of_hour, &rest[2..]))
 }
 
-/// Parses an offset that fills the text. The outer `None` means that the text is not an offset.
+/// Parses an offset that fills the text. The outer `None` means that the text is not an offset, and the inner one that
+/// the text is empty.
 fn zone(text: &str) -> Option<Option<i32>> {
     let named = ["UTC", "GMT", "Z"].into_iter().find_map(|name| {
         let head = text.get(..name.len())?;
@@ -121,6 +140,7 @@ mod tests {
             ("09:30:05", (clock_time(9, 30, 5), None)),
             ("093005", (clock_time(9, 30, 5), None)),
             ("0930", (clock_time(9, 30, 0), None)),
+            ("093005250", (clock_time(9, 30, 5) + 250_000, None)),
             ("09:30:05.1234567", (clock_time(9, 30, 5) + 123_456, None)),
             ("9:30 PM", (clock_time(21, 30, 0), None)),
             ("12:05:00 am", (clock_time(0, 5, 0), None)),

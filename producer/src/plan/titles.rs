@@ -28,7 +28,7 @@ pub enum Role {
     Bid,
     /// The best price that a seller asks for.
     Ask,
-    /// The part of an identity that distinguishes instruments of one symbol.
+    /// The part of a quote's identity that distinguishes instruments with the same symbol.
     Series,
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn is_price_field(name: &str) -> bool {
     Role::NUMBERS.iter().any(|role| role.field() == name)
 }
 
-/// Titles of a role, without case, blanks and punctuation; the earlier, the stronger.
+/// Titles of each role, in lower case and without blanks and punctuation, the strongest first.
 const TITLES: [(Role, &[&str]); 12] = [
     (
         Role::Symbol,
@@ -197,6 +197,8 @@ const TITLES: [(Role, &[&str]); 12] = [
             "eröffnung",
             "eröffnungskurs",
             "erster",
+            "eröffn",
+            "ouv",
             "ouverture",
             "apertura",
             "abertura",
@@ -220,6 +222,9 @@ const TITLES: [(Role, &[&str]); 12] = [
             "고가",
             "hoch",
             "tageshoch",
+            "hoog",
+            "massimo",
+            "máxima",
             "höchst",
             "plushaut",
             "haut",
@@ -245,6 +250,8 @@ const TITLES: [(Role, &[&str]); 12] = [
             "저가",
             "tief",
             "tagestief",
+            "laag",
+            "mínima",
             "tiefst",
             "plusbas",
             "bas",
@@ -261,6 +268,7 @@ const TITLES: [(Role, &[&str]); 12] = [
             "closeprice",
             "closingprice",
             "priceclose",
+            "closeclosepriceadjustedforsplits",
             "c",
             "last",
             "lastprice",
@@ -281,6 +289,8 @@ const TITLES: [(Role, &[&str]); 12] = [
             "lastpric",
             "latest",
             "dernier",
+            "zuletzt",
+            "laatste",
             "último",
             "ultimo",
         ],
@@ -292,6 +302,7 @@ const TITLES: [(Role, &[&str]); 12] = [
             "adjustedclose",
             "adjustedclosingprice",
             "adjcloseprice",
+            "adjcloseadjustedclosepriceadjustedforsplitsanddividendandorcapitalgaindistributions",
             "closeadj",
             "adjusted",
             "adj",
@@ -321,6 +332,7 @@ const TITLES: [(Role, &[&str]); 12] = [
             "size",
             "v",
             "ttltradgvol",
+            "ttltrdqnty",
             "成交量",
             "出来高",
             "거래량",
@@ -337,7 +349,8 @@ const TITLES: [(Role, &[&str]); 12] = [
     (Role::Ask, &["ask", "askprice", "bestask", "askpx", "offer"]),
 ];
 
-/// Returns the title in lower case, with nothing but letters and digits. A number in front, as in `1. open`, is left out.
+/// Returns the letters and digits of a title, in lower case. A leading number with a point, as in `1. open`, is left
+/// out.
 pub(super) fn key(title: &str) -> String {
     let title = title.trim_start();
     let named = title.trim_start_matches(|letter: char| letter.is_ascii_digit());
@@ -345,21 +358,59 @@ pub(super) fn key(title: &str) -> String {
     title.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Returns how strongly a title names a role: 0 most strongly, or `None` if it does not.
-pub(super) fn rank(title: &str, role: Role) -> Option<usize> {
-    let key = key(title);
-    let (_, titles) = TITLES.iter().find(|(of, _)| *of == role)?;
-    titles.iter().position(|name| *name == key)
+/// Returns `true` for a title, such as `name` or `company`, that may head a column of symbols or a column of names.
+pub(super) fn is_name(title: &str) -> bool {
+    ["name", "company", "companyname", "stockname", "scripname", "indexname", "asset", "coin"]
+        .contains(&key(title).as_str())
 }
 
-/// Returns the price role that a title names without doubt, for columns of several symbols.
+/// Minimum rank of titles that name a role together with a currency, such as `Close (USD)`.
+pub(super) const WITH_CURRENCY: usize = 1_000;
+
+/// Returns how strongly a title names a role: 0 is the strongest, and `None` means that the title does not name the
+/// role.
+pub(super) fn rank(title: &str, role: Role) -> Option<usize> {
+    let (_, titles) = TITLES.iter().find(|(of, _)| *of == role)?;
+    let position = |title: &str| {
+        let key = key(title);
+        titles.iter().position(|name| *name == key)
+    };
+    let has_currency = [Role::Open, Role::High, Role::Low, Role::Close, Role::AdjClose].contains(&role);
+    position(title)
+        .or_else(|| without_currency(title).filter(|_| has_currency).and_then(position).map(|at| at + WITH_CURRENCY))
+}
+
+/// Returns a title without the currency at its end, as in `Close (USD)`, `close_eur` and `Close $`, or `None` if it
+/// does not end with a currency.
+fn without_currency(title: &str) -> Option<&str> {
+    const CURRENCIES: [&str; 16] =
+        ["USD", "EUR", "GBP", "GBX", "JPY", "INR", "CNY", "CHF", "CAD", "AUD", "HKD", "KRW", "$", "€", "£", "¥"];
+    let title = title.trim_end().trim_end_matches([')', ']']);
+    let at = title.rfind([' ', '_', '(', '[', '/'])?;
+    let (rest, currency) = (&title[..at], &title[at + 1..]);
+    CURRENCIES.iter().any(|name| name.eq_ignore_ascii_case(currency)).then_some(rest)
+}
+
+/// Returns the price or volume role that a title names. Returns `None` for a single letter, which can be a symbol.
 pub(super) fn price_role(title: &str) -> Option<Role> {
     [Role::Open, Role::High, Role::Low, Role::AdjClose, Role::Close, Role::Volume]
         .into_iter()
         .find(|role| rank(title, *role).is_some() && key(title).len() > 1)
 }
 
-/// Splits a title that names a symbol and a price, such as `AAPL.Open`, `Close_AAPL` or `('Close', 'AAPL')`.
+/// Returns `true` for a title whose first part is a word, or that has a part that names a price, alone or after a word:
+/// `BID.OPEN` and `BIDOPEN`, but not `BTC-USD`.
+pub(super) fn has_word(title: &str) -> bool {
+    let is_joint = |part: &str| {
+        let halves = part.char_indices().map(|(at, _)| part.split_at(at));
+        halves.into_iter().any(|(word, price)| is_word(word) && price_role(price).is_some())
+    };
+    let mut parts = title.split(|letter: char| !letter.is_alphanumeric()).peekable();
+    parts.peek().is_some_and(|first| is_word(first)) || parts.any(|part| price_role(part).is_some() || is_joint(part))
+}
+
+/// Splits a title that names a symbol and a price, such as `AAPL.Open`, `Close_AAPL` or `('Close', 'AAPL')`. Returns
+/// `None` for other titles.
 pub(super) fn symbol_and_role(title: &str) -> Option<(String, Role)> {
     let bare = title.trim().trim_matches(|letter| matches!(letter, '(' | ')'));
     let is_tuple = bare.len() + 2 == title.trim().len();
@@ -377,7 +428,8 @@ pub(super) fn symbol_and_role(title: &str) -> Option<(String, Role)> {
     })
 }
 
-/// Returns `true` for what looks like a ticker: capitals and digits, up to 15, with the punctuation that tickers have.
+/// Returns `true` for text that looks like a ticker: up to 15 capitals, digits and punctuation marks that occur in
+/// tickers, at least one of them a capital.
 pub(super) fn is_ticker(text: &str) -> bool {
     let letters = text.bytes().filter(u8::is_ascii_alphanumeric).count();
     let is_valid = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"^.=-/&_:!".contains(&byte);

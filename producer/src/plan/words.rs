@@ -1,4 +1,4 @@
-//! Words in the names of files and columns that are not symbols.
+//! Words that occur in file and column names but are not symbols.
 
 const WORDS: [&str; 79] = [
     "ADJ",
@@ -82,7 +82,7 @@ const WORDS: [&str; 79] = [
     "YIELD",
 ];
 
-/// Returns `true` for a word that names a file or a column, in any case.
+/// Returns `true` for one of these words, in upper or lower case, with or without `^` in front.
 pub(super) fn is_word(text: &str) -> bool {
     WORDS.contains(&text.trim_start_matches('^').to_ascii_uppercase().as_str())
 }

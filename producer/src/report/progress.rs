@@ -32,9 +32,9 @@ pub struct Snapshot {
     pub already_in_topic: u64,
     /// Rows that are not quotes.
     pub rejected: u64,
-    /// Blank lines.
+    /// Blank lines, and rows without a value for any symbol.
     pub blank: u64,
-    /// Bytes of the delivered or printed records, keys and values.
+    /// Total size of the keys and values of the delivered or printed records, in bytes.
     pub bytes: u64,
     /// Bytes read from the inputs, before decompression.
     pub input_bytes: u64,
@@ -75,8 +75,8 @@ impl Progress {
         }
     }
 
-    /// Takes the notices for the user since the last call, for example that the broker is unreachable or a file may be
-    /// truncated.
+    /// Removes and returns the notices for the user since the last call, for example that the broker is unreachable or
+    /// that a file may be truncated.
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))

@@ -24,22 +24,22 @@ pub struct PartitionDelivery {
 /// Confirmed records by partition.
 pub type Delivered = BTreeMap<i32, PartitionDelivery>;
 
-/// Rows that were made of bars.
+/// Counts of simulated rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Simulated {
-    /// Bars of which rows were made and sent, at least one of each.
+    /// Bars for which at least one simulated row was sent or printed.
     pub bars: u64,
-    /// Records that were made and sent or printed.
+    /// Simulated records that were sent or printed.
     pub records: u64,
-    /// Seed that makes the same rows again.
+    /// Seed that simulates the same rows again.
     pub seed: u64,
 }
 
 /// Result of a feed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// Rows read from the inputs, without blank ones. A row that is sent again counts again; made rows count as the bar
-    /// of which they are made.
+    /// Rows read from the inputs, without blank ones. A row that is sent again counts again; all simulated rows of a
+    /// bar count as one row.
     pub read: u64,
     /// Records that the broker has confirmed.
     pub delivered: u64,
@@ -53,19 +53,19 @@ pub struct Summary {
     pub already_in_topic: Option<u64>,
     /// Rows that are not quotes.
     pub rejected: u64,
-    /// Blank lines.
+    /// Blank lines, and rows without a value for any symbol.
     pub blank: u64,
-    /// Bytes of the delivered or printed records, keys and values.
+    /// Total size of the keys and values of the delivered or printed records, in bytes.
     pub bytes: u64,
     /// Duration of the feed, in seconds.
     pub seconds: f64,
     /// Records that were delivered or printed per second.
     pub rate: f64,
-    /// `true` if the feed was stopped before its last row. Always `false` with `--repeat forever`.
+    /// `true` if the feed was stopped before its last row. Always `false` with `--repeat forever` and `--follow`.
     pub interrupted: bool,
     /// Seed of a feed with `--order sample`.
     pub seed: Option<u64>,
-    /// Rows that were made of bars, with `--simulate`.
+    /// Counts of simulated rows, with `--simulate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Simulated>,
     /// Confirmed records by partition.
@@ -137,7 +137,7 @@ impl Summary {
         }
         if let Some(Simulated { bars, records, seed }) = self.simulated {
             let (records, bars) = (counted(records, "record", "records"), counted(bars, "bar", "bars"));
-            line(format_args!("simulated: {records} made of {bars}; --seed {seed} makes the same again"));
+            line(format_args!("simulated: {records} from {bars}; --seed {seed} gives the same records again"));
         }
         if self.interrupted {
             line(format_args!("interrupted before the last row; everything that was sent is counted above"));
@@ -189,7 +189,10 @@ mod tests {
     fn made_records_are_counted_with_their_seed() {
         let simulated = Some(Simulated { bars: 1, records: 390, seed: 1 });
         let text = Summary { simulated, ..summary() }.to_text();
-        assert!(text.ends_with("\nsimulated: 390 records made of 1 bar; --seed 1 makes the same again\n"), "{text}");
+        assert!(
+            text.ends_with("\nsimulated: 390 records from 1 bar; --seed 1 gives the same records again\n"),
+            "{text}"
+        );
     }
 
     #[test]

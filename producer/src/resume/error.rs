@@ -75,7 +75,7 @@ fn describe(change: Change, topic: &Topic, input: &str, partitions: u32) -> Stri
             "topic `{topic}` holds rows of {input} that were sent before the file changed, or together with different files, so --resume cannot determine which rows are new; feed new files separately, rename a changed file, or leave out --resume to send everything from the first row"
         ),
         Change::Arguments => format!(
-            "topic `{topic}` holds rows of {input} that were sent with different arguments (--order, --seed, --simulate, --repeat, --delimiter, --symbol, --date-format, --numeric) or by a different version of the producer; use the same arguments and version again, or leave out --resume to send everything from the first row"
+            "topic `{topic}` holds rows of {input} that were sent with different arguments (such as --order, --seed, --repeat, --simulate, or an option that changes how the file is read) or by a different version of the producer; use the same arguments and version again, or leave out --resume to send everything from the first row"
         ),
         Change::Partitions(before) => format!(
             "topic `{topic}` had {} when this feed was started and has {partitions} now, which moves symbols to different partitions; use a new topic, or leave out --resume to send everything from the first row",

@@ -45,7 +45,7 @@ pub(crate) struct Fingerprint {
 /// Difference between a feed and an earlier feed of the same input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The bytes of the files, or which files are fed together.
+    /// The bytes of the files, or the set of files that are fed together.
     Files,
     /// The arguments, or the program's version.
     Arguments,
@@ -91,7 +91,8 @@ pub(super) struct FeedHeaders {
 }
 
 impl Fingerprint {
-    /// Computes the fingerprint of a feed, whose inputs are read by `plans`, in a topic with `partitions` partitions.
+    /// Computes the fingerprint of a feed in a topic with `partitions` partitions. `plans` are the reading plans of its
+    /// inputs, `None` for those whose plan is not made yet.
     ///
     /// # Errors
     /// [`ContentError`] if an input cannot be read, or can be read only once.
@@ -163,7 +164,7 @@ impl FeedHeaders {
 /// Returns a hash of the bytes of all inputs and of the positions at which each input ends.
 ///
 /// # Errors
-/// [`ContentError`] if an input cannot be read, or is standard input.
+/// [`ContentError`] if an input cannot be read, or is standard input or a followed file.
 fn content_hash(inputs: &[Input]) -> Result<u64, ContentError> {
     let mut all = Sha256::new();
     for input in inputs {

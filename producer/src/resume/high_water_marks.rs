@@ -226,7 +226,7 @@ mod tests {
     }
 
     proptest! {
-        /// Each partition contains the first of its rows, with records of other feeds and gaps between them.
+        /// Each partition contains the first few of its rows, with records of other feeds and gaps between the rows.
         #[test]
         fn every_row_is_sent_once_after_any_interruption(
             partition_of in proptest::collection::vec(0usize..3, 1..200),

@@ -81,8 +81,12 @@ struct Found {
 }
 
 impl<'a> ResumedFeed<'a> {
-    /// Finds the last rows of the feed with this fingerprint in its topic. Blocks until no new row has arrived for
+    /// Finds the last rows of the feed with this fingerprint in the topic. Blocks until no new row has arrived for
     /// `wait`, or `shutdown` is cancelled.
+    ///
+    /// # Errors
+    /// [`ResumeError`] if the topic cannot be read, the feed has changed, its last rows are unknown, or another
+    /// producer sends its rows.
     pub(crate) fn find(
         fingerprint: Fingerprint,
         inputs: &[Input],

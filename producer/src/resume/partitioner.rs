@@ -1,4 +1,4 @@
-//! Computes the partition of a key, as Java's clients and librdkafka's `murmur2_random` do.
+//! Computes the partition of a key, as Kafka's Java client and librdkafka's `murmur2_random` do.
 
 /// Returns the partition of a key, which must not be empty, in a topic with `partitions` partitions.
 pub(crate) fn partition_of(key: &[u8], partitions: u32) -> u32 {

@@ -20,7 +20,7 @@ use super::high_water_marks::OffsetRange;
 
 /// Maximum time to wait for the next record, or for the end of a partition, while reading a topic.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum duration of one poll; after it, the shutdown is checked.
+/// Maximum duration of one poll. The reader checks for a shutdown after each poll.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Error while reading a topic.

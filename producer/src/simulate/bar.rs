@@ -1,6 +1,7 @@
-//! A bar that can be replaced by made rows, read from its record.
+//! Reads a bar from its record, and checks that simulated rows can replace it.
 //!
-//! The record is the one that the feed would send, so its numbers are already plain decimals, whatever the file writes.
+//! The record is the one that the feed would send without `--simulate`, so its numbers are valid JSON regardless of the
+//! file's number format.
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -14,17 +15,18 @@ use crate::plan::bar::{Bar, BarUnit};
 
 /// Start of the session of a daily bar, in seconds since midnight: 09:30.
 const SESSION_START: i64 = 9 * 3_600 + 30 * 60;
-/// Length of the session of a daily bar in seconds: to 16:00.
+/// Length of a daily bar's session, 09:30 to 16:00, in seconds.
 const SESSION_SECONDS: i64 = 6 * 3_600 + 30 * 60;
 const DAY_SECONDS: i64 = 86_400;
 
-/// Why a record is sent as it is.
+/// Reason that a record is sent unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum NotSimulated {
-    /// A tick, or a bar that is not longer than the bars to make.
-    #[error("is not longer than the rows to make")]
+    /// The record is a tick. With one-minute bars, also a bar that is not longer than a minute, or not a whole number
+    /// of minutes long.
+    #[error("cannot be split into the rows to simulate")]
     Short,
-    /// A weekly or longer bar.
+    /// A bar of more than one day.
     #[error("is a bar of more than one day")]
     Long,
     /// An open, high, low or close is missing.
@@ -37,31 +39,31 @@ pub(crate) enum NotSimulated {
     #[error("has no time of day")]
     NoTime,
     /// A price or a volume has too many digits.
-    #[error("has a number of more than 29 digits")]
+    #[error("has a number with more than 29 digits")]
     Digits,
-    /// A volume below zero has no shares.
+    /// A volume below zero cannot be divided among the rows.
     #[error("has a negative volume")]
     NegativeVolume,
-    /// The record has a field twice.
-    #[error("has two fields of one name")]
+    /// The record has two fields with the same name.
+    #[error("has two fields with the same name")]
     Fields,
 }
 
-/// A bar that can be replaced by made rows.
+/// A bar that simulated rows can replace.
 #[derive(Debug)]
 pub(crate) struct RealBar<'a> {
     pub(super) fields: Fields<'a>,
     pub(super) range: Range,
-    /// Decimals of the prices.
+    /// Number of decimals of the prices.
     pub(super) decimals: u32,
     pub(super) volume: Option<Decimal>,
-    /// Time at which made rows begin, in microseconds since 1970-01-01T00:00:00Z. Local times count as UTC.
+    /// Time at which the simulated rows begin, in microseconds since 1970-01-01T00:00:00Z. Local times count as UTC.
     pub(super) start: i64,
-    /// Length of the time with made rows, in seconds.
+    /// Length of the time that the simulated rows cover, in seconds.
     pub(super) seconds: i64,
 }
 
-/// The fields of a record that made rows depend on, as written.
+/// The fields of a record that simulated rows depend on, as written.
 #[derive(Debug, Deserialize)]
 pub(super) struct Fields<'a> {
     #[serde(borrow)]
@@ -90,7 +92,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// Returns `true` if the times of made rows are UTC. Those of a daily bar's session are not.
+    /// Returns `true` if the times of simulated rows are UTC. The times of a daily bar's session are not.
     pub(super) fn is_utc(&self, is_daily: bool) -> bool {
         !is_daily && self.zone.is_some_and(|zone| zone.get() == r#""UTC""#)
     }
@@ -100,7 +102,7 @@ impl<'a> RealBar<'a> {
     /// Reads a record. `micros` is its time.
     ///
     /// # Errors
-    /// [`NotSimulated`] if the record is no bar, or no path can have its prices.
+    /// [`NotSimulated`] if simulated rows cannot replace the record.
     pub(super) fn parse(record: &'a [u8], micros: i64) -> Result<Self, NotSimulated> {
         let fields: Fields<'_> = serde_json::from_slice(record).map_err(|_| NotSimulated::Fields)?;
         let (start, seconds) = match fields.bar.parse() {
@@ -144,7 +146,7 @@ impl<'a> RealBar<'a> {
         Ok(RealBar { fields, range, decimals, volume, start, seconds })
     }
 
-    /// Returns the time from which on its rows are made, in microseconds since 1970-01-01T00:00:00Z.
+    /// Returns the time at which the bar's simulated rows begin, in microseconds since 1970-01-01T00:00:00Z.
     pub(crate) fn start(&self) -> i64 {
         self.start
     }
@@ -178,7 +180,7 @@ mod tests {
     fn a_day_is_the_session_as_written() {
         let session = Ok(((24 * 60 + 9 * 60 + 30) * 60_000_000, 23_400));
         assert_eq!(parsed(&of("1d", PRICES)), session);
-        // The time of a daily row is that of its zone's midnight.
+        // The time of a daily row is midnight in its zone.
         let at_midnight = format!(r#","traded_at":"1970-01-02 05:00:00","zone":"UTC"{PRICES}"#);
         assert_eq!(parsed(&of("1d", &at_midnight)), session);
     }

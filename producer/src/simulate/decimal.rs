@@ -1,6 +1,6 @@
 //! Decimal numbers as whole units of their last digit, so that sums and comparisons are exact.
 
-/// Digits of the largest number. Products with weights still fit into 128 bits.
+/// Maximum number of digits. The product of such a number and a sum of weights fits into 128 bits.
 const MAX_DIGITS: u32 = 29;
 
 /// A decimal number: `units` / 10^`decimals`.
@@ -11,8 +11,8 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
-    /// Parses a JSON number. `1.50` has two decimals, `1.5e3` none. Returns `None` if the text is no number, or has more
-    /// than [`MAX_DIGITS`] digits.
+    /// Parses a JSON number. `1.50` has two decimals, `1.5e3` none. Returns `None` if the text is not a number, or has
+    /// more than [`MAX_DIGITS`] digits.
     pub(crate) fn parse(json: &str) -> Option<Self> {
         let (mantissa, exponent) = match json.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -34,7 +34,8 @@ impl Decimal {
         number.with_decimals(number.decimals)
     }
 
-    /// Returns the same number with more decimals. Returns `None` if it has fewer, or the number becomes too long.
+    /// Returns the same number with `decimals` decimals. Returns `None` if the number already has more decimals, or
+    /// would become longer than [`MAX_DIGITS`].
     pub(crate) fn with_decimals(self, decimals: u32) -> Option<Self> {
         let scaled = self.times_power_of_ten(decimals.checked_sub(self.decimals)?)?;
         let fits = decimals <= MAX_DIGITS && scaled.units.unsigned_abs() < 10_u128.pow(MAX_DIGITS);

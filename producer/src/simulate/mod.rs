@@ -1,12 +1,13 @@
-//! `--simulate`: replaces each bar by made rows, ticks or one-minute bars, that move inside it.
+//! `--simulate`: replaces each bar with simulated rows (ticks or one-minute bars) whose prices stay within its range.
 //!
-//! The made rows of a bar have its open first, its close last, its high and its low as extremes, and its volume as their
-//! sum, all exactly: numbers are whole units of their last digit, never floats. Rows are made from the bar and the seed
-//! alone, so they are the same in every order and in every run. A record says that it is made: `"simulated":true`.
+//! The rows of a bar begin at its open, end at its close, and reach its high and its low, and their volumes add up to
+//! its volume. All of this is exact, because numbers are whole units of their last digit, never floats. Rows depend on
+//! the bar and the seed alone, so they are the same in every order and in every run. Each record contains
+//! `"simulated":true`.
 //!
-//! - `bar` reads a bar from its record and decides whether rows can be made;
-//! - `path` makes prices, volumes and times;
-//! - `decimal` and `random` do what they are named after.
+//! - `bar` reads a bar from its record and checks that simulated rows can replace it;
+//! - `path` computes prices, volumes and times;
+//! - `decimal` has exact decimal numbers, and `random` the random number generator.
 
 mod bar;
 mod decimal;
@@ -23,40 +24,40 @@ use crate::cli::simulate::Simulate;
 use crate::plan::moment::write_instant;
 
 const MINUTE_MICROS: i64 = 60_000_000;
-/// Prices of the path within a one-minute bar, from which its open, high, low and close follow.
+/// Number of prices on the path of each one-minute bar, which determine the bar's open, high, low and close.
 const PRICES_PER_MINUTE: usize = 4;
 
-/// Makes the rows of bars.
+/// The settings of `--simulate`: which rows replace a bar, and the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Simulation {
     pub(crate) rows: Simulate,
     pub(crate) seed: u64,
 }
 
-/// The made rows of one bar, written one after the other.
+/// The simulated rows of one bar, which are written one after the other.
 #[derive(Debug)]
 pub(crate) struct MadeRows {
     /// The JSON before the time.
     prefix: Vec<u8>,
-    /// The JSON after volume.
+    /// The JSON after the volume.
     suffix: Vec<u8>,
     is_utc: bool,
     decimals: u32,
     volume_decimals: u32,
     prices_per_row: usize,
     prices: Vec<i128>,
-    /// One of each row; empty if the bar has no volume.
+    /// The volume of each row; empty if the bar has no volume.
     volumes: Vec<i128>,
-    /// Microseconds since 1970-01-01T00:00:00Z of each row.
+    /// The time of each row, in microseconds since 1970-01-01T00:00:00Z.
     times: Vec<i64>,
     next: usize,
 }
 
 impl Simulation {
-    /// Reads a record of which rows are to be made. `micros` is its time.
+    /// Reads the bar that simulated rows replace. `micros` is the time of the record.
     ///
     /// # Errors
-    /// [`NotSimulated`] if the record is to be sent as it is.
+    /// [`NotSimulated`] if the record must be sent unchanged.
     pub(crate) fn bar<'a>(&self, record: &'a [u8], micros: i64) -> Result<RealBar<'a>, NotSimulated> {
         let bar = RealBar::parse(record, micros)?;
         match self.rows {
@@ -65,8 +66,8 @@ impl Simulation {
         }
     }
 
-    /// Returns the number of rows that are made of a bar. A bar of a small volume has fewer ticks, so that none of them
-    /// has a volume of zero.
+    /// Returns the number of rows that replace a bar. A bar with a small volume gets fewer ticks, so that each tick has
+    /// a volume, but never fewer than [`Simulate::MIN_TICKS`].
     pub(crate) fn rows_of(&self, bar: &RealBar<'_>) -> usize {
         match self.rows {
             Simulate::Minutes => (bar.seconds / 60) as usize,
@@ -82,7 +83,7 @@ impl Simulation {
         }
     }
 
-    /// Makes the rows of a bar.
+    /// Simulates the rows of a bar.
     pub(crate) fn make(&self, bar: &RealBar<'_>) -> MadeRows {
         let rows = self.rows_of(bar);
         let series = bar.fields.series.map_or("", |series| series.get());

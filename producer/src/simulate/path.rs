@@ -9,12 +9,13 @@
 //! low   - - - - -x--/  \/ - - - - - - - - - - - - -
 //! ```
 //!
-//! The high and the low get random positions. Between two fixed prices, the price in the middle is their mean and a
-//! random distance that shrinks with the square root of the time between them, as that of a random walk does.
+//! The high and the low get random positions. Between two fixed prices, the price in the middle is their mean plus a
+//! random offset. The maximum offset is proportional to the square root of the time between the two prices, as in a
+//! random walk.
 
 use super::random::Random;
 
-/// Open, high, low and close of a bar. The low is the least and the high the greatest of them.
+/// Open, high, low and close of a bar. The low must be the smallest and the high the largest of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) open: i128,
@@ -24,7 +25,7 @@ pub(super) struct Range {
 }
 
 /// Returns `points` prices, of which the first is the open, the greatest the high, the least the low and the last the
-/// close. `points` is at least 4.
+/// close. `points` must be at least 4.
 pub(super) fn prices(range: Range, points: usize, random: &mut Random) -> Vec<i128> {
     debug_assert!(points >= 4, "open, high, low and close can be four different prices");
     let mut path = vec![range.open; points];
@@ -35,7 +36,7 @@ pub(super) fn prices(range: Range, points: usize, random: &mut Random) -> Vec<i1
     let low = 1 + random.below(last as u64 - 2) as usize;
     let low = if low >= high { low + 1 } else { low };
     for (at, price) in [(high, range.high), (low, range.low)] {
-        // A price that the open or the close has needs no second place.
+        // A high or a low that equals the open or the close needs no other position.
         if price != range.open && price != range.close {
             path[at] = price;
             fixed.push(at);
@@ -48,7 +49,7 @@ pub(super) fn prices(range: Range, points: usize, random: &mut Random) -> Vec<i1
     path
 }
 
-/// Fills the prices between two positions.
+/// Fills in the prices between two positions.
 fn bridge(path: &mut [i128], range: Range, (from, to): (usize, usize), random: &mut Random) {
     if to - from < 2 {
         return;
@@ -78,7 +79,7 @@ pub(super) fn amounts(total: i128, parts: usize, random: &mut Random) -> Vec<i12
     amounts.collect()
 }
 
-/// Returns `count` different times from 0 to `span`, without `span`, in order. `span` is at least `count`.
+/// Returns `count` distinct times in `0..span`, in ascending order. `span` must be at least `count`.
 pub(super) fn times(span: i64, count: usize, random: &mut Random) -> Vec<i64> {
     let mut times: Vec<i64> = (0..count).map(|_| random.below(span.unsigned_abs()) as i64).collect();
     times.sort_unstable();

@@ -1,15 +1,15 @@
 //! `SplitMix64`, a generator of random numbers.
 //!
 //! The same seed must give the same rows with every version of the producer's dependencies. The generators of the crate
-//! `rand` may change from one version to the next, so this one is written out. It passes the usual statistical tests and
-//! is no source of secrets. Source: <https://prng.di.unimi.it/splitmix64.c>.
+//! `rand` may change from one version to the next, so this one is implemented here. It passes the usual statistical
+//! tests, but is not suitable for cryptography. Source: <https://prng.di.unimi.it/splitmix64.c>.
 
 /// A generator of random numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// Creates a generator for one bar: bars of equal `parts` and seeds get equal numbers, whatever was made before.
+    /// Creates a generator for one bar. Equal seeds and `parts` give equal numbers, regardless of the bars before.
     pub(crate) fn of_bar<'a>(seed: u64, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         // FNV-1a, with a byte between the parts that UTF-8 text does not contain.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -33,7 +33,7 @@ impl Random {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
-    /// Returns a number from `-most` to `most`, both of which may be returned.
+    /// Returns a number from `-most` to `most`, including both.
     pub(crate) fn around_zero(&mut self, most: i128) -> i128 {
         let most = most.unsigned_abs();
         let wide = u128::from(self.next()) << 64 | u128::from(self.next());

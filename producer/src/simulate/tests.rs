@@ -1,4 +1,4 @@
-//! Made rows against the bars that they are made of. The sums are computed on text, without the code under test.
+//! Compares simulated rows with their bars. The expected sums are computed from text, without the code under test.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -68,7 +68,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             arguments: &["--date-format", "dmy"],
             stderr: &[
-                "error: quotes.csv: --date-format dmy reads no cell of `Date`, such as 01/15/2024; leave it out, or give another format",
+                "error: quotes.csv: --date-format dmy matches no cell of `Date`, for example 01/15/2024; leave it out, or give another format",
             ],
             exit: 1,
             remedy: "Leave out the argument, or give the right format.",
@@ -77,7 +77,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             arguments: &["--date-format", "%m/%d/%Y"],
             stderr: &[
-                "error: quotes.csv: 2 of the first 2 rows are not quotes, so nothing is sent: line 2: date is implausible: 0017-11-09; read as: symbol in Symbol, date in Date (%m/%d/%Y), 1d bars; close (Close)",
+                "error: quotes.csv: none of the first 2 rows is a quote, so nothing is sent: line 2: date is implausible: 0017-11-09; a year of two digits is %y, not %Y; read as: symbol in Symbol, date in Date (%m/%d/%Y), 1d bars; close (Close)",
             ],
             exit: 1,
             remedy: "Use `%y` for years of two digits, or leave out the argument.",
@@ -105,7 +105,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: `Date` has no dates that can be read, such as Monday: add --date-format FORMAT, such as %d/%m/%Y, or --date-column NAME; try: producer --dry-run quotes.csv --date-format FORMAT",
+                "error: quotes.csv: the dates in `Date` cannot be read, for example Monday: add --date-format FORMAT, such as %d/%m/%Y, or --date-column NAME; try: producer --dry-run quotes.csv --date-format FORMAT",
             ],
             exit: 1,
             remedy: "Give the format of the dates, or the column that has them. Dates before 1700 and dates in the future do not count.",
@@ -155,7 +155,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
                 r#"{"symbol":"A","trade_date":"2024-01-03","bar":"1d","close":1}"#,
             ],
             rejects: &[
-                r#"4,date is implausible: 0024-01-04,"A,0024-01-04,1""#,
+                r#"4,"date is implausible: 0024-01-04; a year of two digits is %y, not %Y","A,0024-01-04,1""#,
                 r#"5,date is implausible: 2204-01-05,"A,2204-01-05,1""#,
             ],
             exit: 3,
@@ -183,7 +183,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
                 r#"{"symbol":"A","trade_date":"2024-01-02","bar":"tick","traded_at":"2024-01-02 09:30:00","close":1.5}"#,
                 r#"{"symbol":"A","trade_date":"2024-01-02","bar":"tick","traded_at":"2024-01-02 09:31:00","close":1.6}"#,
             ],
-            rejects: &[r#"4,time is not HH:MM:SS: 24:31:00,"A,2024-01-02,24:31:00,1.7""#],
+            rejects: &[r#"4,time is not a time of day: 24:31:00,"A,2024-01-02,24:31:00,1.7""#],
             exit: 3,
             remedy: "Correct the row.",
             ..file(
@@ -217,7 +217,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             arguments: &["--timezone", "EST5"],
             stderr: &[
-                "error: --timezone: `EST5` is not the name of a time zone, such as UTC or America/New_York",
+                "error: --timezone: `EST5` is neither the name of a time zone, such as UTC or America/New_York, nor an offset, such as -05:00",
             ],
             exit: 2,
             remedy: "Give the name of a zone of the IANA database.",

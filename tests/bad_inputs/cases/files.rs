@@ -26,7 +26,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
             ..Case::new("A folder instead of a file", Input::Folder)
         },
         Case {
-            stderr: &["error: quotes.csv: the input is empty; its first line must name the columns"],
+            stderr: &["error: quotes.csv: the input has no rows; check the file, and --skip-lines if you gave it"],
             exit: 1,
             remedy: EMPTY_INPUT,
             ..file("An empty file", b"")
@@ -111,7 +111,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
             ..file("The same file twice", b"Symbol,Date,Close\nA,2026-01-02,1\nA,,2\n")
         },
         Case {
-            stderr: &["error: standard input: the input is empty; its first line must name the columns"],
+            stderr: &["error: standard input: the input has no rows; check the file, and --skip-lines if you gave it"],
             exit: 1,
             remedy: "The program before the pipe wrote nothing; see its own error.",
             ..Case::new("Empty standard input", Input::Piped(Vec::new()))

@@ -7,7 +7,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             arguments: &["--symbol", "AAPL"],
             stderr: &[
-                "error: quotes.csv: the first line is data, not a header: 2024-01-02 09:30:00,187.15,100: add --columns c1,c2,c3 (with names such as date, time, symbol, open, high, low, close, volume); try: producer --dry-run quotes.csv --symbol AAPL --columns c1,c2,c3",
+                "error: quotes.csv: the first line is data, not a header: 2024-01-02 09:30:00,187.15,100: add --columns date,c2,c3 (with names such as date, time, symbol, open, high, low, close, volume); try: producer --dry-run quotes.csv --symbol AAPL --columns date,c2,c3",
             ],
             exit: 1,
             remedy: "Name the columns, here with `--columns date,price,volume`. Bars (date, open, high, low, close, volume) and Binance's klines are recognised without it.",
@@ -29,7 +29,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             arguments: &["--symbol", "AAPL", "--columns", "date,price"],
             stderr: &[
-                "error: quotes.csv: --columns names 2 columns, but rows have 3 cells, such as 2024-01-02 09:30:00,187.15,100",
+                "error: quotes.csv: --columns names 2 columns, but rows have 3 cells, for example 2024-01-02 09:30:00,187.15,100",
             ],
             exit: 1,
             remedy: "Name every column; an empty name is allowed, as in `--columns date,price,`.",
@@ -53,7 +53,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             stderr: &[
                 "quotes.csv: symbol in Symbol, date in Date (ymd), 1d bars; close (Close)",
-                "warning: quotes.csv: names that are taken get a number: Plot becomes plot_2",
+                "warning: quotes.csv: fields are renamed because their names are taken: Plot becomes plot_2",
                 "1 row read, 1 printed, 0 rejected, 0 blank",
             ],
             records: &[r#"{"symbol":"A","trade_date":"2026-01-02","bar":"1d","close":1,"plot":2,"plot_2":3}"#],
@@ -63,7 +63,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             stderr: &[
                 "quotes.csv: symbol in Symbol, date in Date (ymd), 1d bars",
-                "warning: quotes.csv: no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines 1 --columns 'Symbol,Date,Kurs'",
+                "warning: quotes.csv: no column holds a close, a last price, a bid or an ask; if one does, name it `close` with --skip-lines 1 --columns 'Symbol,Date,Kurs'",
                 "2 rows read, 2 printed, 0 rejected, 0 blank",
             ],
             records: &[
@@ -76,9 +76,9 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             stderr: &[
                 "quotes.csv: symbol in Symbol, date in Date (ymd), 1d bars",
-                "warning: quotes.csv: column `Close` should hold close, but its cells are not numbers, such as up; it is kept as text",
-                "warning: quotes.csv: names that are taken get a number: Close becomes close_2",
-                "warning: quotes.csv: no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines 1 --columns 'Symbol,Date,Close'",
+                "warning: quotes.csv: column `Close` should contain close, but its cells are not numbers (for example up); it is kept as text",
+                "warning: quotes.csv: fields are renamed because their names are taken: Close becomes close_2",
+                "warning: quotes.csv: no column holds a close, a last price, a bid or an ask; if one does, name it `close` with --skip-lines 1 --columns 'Symbol,Date,Close'",
                 "2 rows read, 2 printed, 0 rejected, 0 blank",
             ],
             records: &[

@@ -6,7 +6,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
     vec![
         Case {
             stderr: &[
-                "error: quotes.csv: 1,234 can be a thousand times as much as 1.234: add --decimal point or --decimal comma; try: producer --dry-run quotes.csv --decimal point",
+                "error: quotes.csv: 1,234 can be 1234 or 1.234: add --decimal point or --decimal comma; try: producer --dry-run quotes.csv --decimal point",
             ],
             exit: 1,
             remedy: "Give the decimal sign. A single number such as `1,234.5` or `1,5` anywhere in the file makes it certain.",
@@ -33,7 +33,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: 4.003 can be 4003 or a thousandth of it: add --decimal point or --decimal comma; try: producer --dry-run quotes.csv --decimal point",
+                "error: quotes.csv: 4.003 can be 4003 or 4.003: add --decimal point or --decimal comma; try: producer --dry-run quotes.csv --decimal point",
             ],
             exit: 1,
             remedy: "Give the decimal sign. With `comma`, 4.003 is four thousand and three.",

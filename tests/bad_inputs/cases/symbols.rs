@@ -78,7 +78,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             arguments: &["--key", "Exchange"],
             stderr: &[
-                "quotes.csv: symbol in Symbol, date in Date (ymd), 1d bars; close (Close)",
+                "quotes.csv: symbol in Symbol, series in Exchange, date in Date (ymd), 1d bars; close (Close)",
                 "3 rows read, 2 printed, 1 rejected, 0 blank",
                 "rejected rows, with their reasons: quotes.csv.rejects.csv",
             ],

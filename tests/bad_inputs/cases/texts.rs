@@ -41,7 +41,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         Case {
             stderr: &[
                 "quotes.csv: symbol in Symbol, date in Date (ymd), 1d bars; close (Close)",
-                "warning: quotes.csv: the file is not UTF-8; read as windows-1252, which is a guess (--encoding)",
+                "warning: quotes.csv: the file is not UTF-8; it is read as windows-1252, which is a guess; set it with --encoding",
                 "1 row read, 1 printed, 0 rejected, 0 blank",
             ],
             records: &[
@@ -52,7 +52,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: the file is not UTF-8, and windows-1252 is a guess, by which a cell is Société: add --encoding windows-1252 or --encoding NAME; try: producer --dry-run quotes.csv --encoding windows-1252",
+                "error: quotes.csv: the file is not UTF-8, and windows-1252 is a guess, with which a cell reads Société: add --encoding windows-1252 or --encoding NAME; try: producer --dry-run quotes.csv --encoding windows-1252",
             ],
             exit: 1,
             remedy: "Name the encoding, since a symbol decides what is counted together. Or convert the file, for example with `iconv -f LATIN1 -t UTF-8`.",

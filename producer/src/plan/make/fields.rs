@@ -12,7 +12,9 @@ use crate::plan::{Column, Dates, Kind};
 impl Maker<'_> {
     pub(super) fn numbers(&mut self, table: Table<'_>, roles: &Roles, dates: &Dates) -> NumberFormat {
         let mut evidence = Evidence::default();
-        // A whole number beside `4.005` and no other fraction: a program that pads to three digits would have padded it.
+        // A cell such as `4.005` in a column that has whole numbers but no other fractions. A program that always
+        // writes three decimals would also have written them for the whole numbers, so the point may separate
+        // thousands.
         let mut is_unpadded = None;
         let priced = roles.prices.values().chain(roles.groups.iter().flat_map(|(_, roles)| roles.values()));
         let priced: Vec<usize> = priced.copied().collect();
@@ -23,7 +25,7 @@ impl Maker<'_> {
             let mut own = Evidence::default();
             let cells = || table.cells(column).filter(|cell| !is_missing(cell));
             let numbers = cells().filter(|cell| own.add(cell, true)).count();
-            // Text with a comma says nothing of numbers.
+            // Text that contains a comma says nothing about numbers.
             if priced.contains(&column) || (numbers > 0 && numbers == cells().count()) {
                 if own.ambiguous_point.is_some() && own.point.is_none() {
                     let whole = |cell: &&str| cell.parse::<u64>().is_ok_and(|number| number > 0);
@@ -33,7 +35,11 @@ impl Maker<'_> {
             }
         }
         if let Some(decimal) = self.options.decimal {
-            self.reason("numbers", format!("{decimal:?} as decimal sign"), "--decimal");
+            let value = match decimal {
+                DecimalSign::Point => "decimal points",
+                DecimalSign::Comma => "decimal commas",
+            };
+            self.reason("numbers", value, "--decimal");
             return NumberFormat { decimal, has_groups: true };
         }
         let ask = |problem: String| Question::new(problem, ["--decimal point", "--decimal comma"]);
@@ -44,7 +50,7 @@ impl Maker<'_> {
         match (evidence.point, evidence.comma, evidence.ambiguous) {
             (None, None, _) if whole.is_some() => {
                 let cell = whole.unwrap_or_default();
-                self.questions.push(ask(format!("{cell} can be {} or a thousandth of it", cell.replace('.', ""))));
+                self.questions.push(ask(format!("{cell} can be {} or {cell}", cell.replace('.', ""))));
                 NumberFormat::default()
             }
             (Some(point), Some(comma), _) => {
@@ -56,14 +62,38 @@ impl Maker<'_> {
                 NumberFormat { decimal: DecimalSign::Comma, has_groups: true }
             }
             (None, None, Some(cell)) => {
-                self.questions
-                    .push(ask(format!("{cell} can be a thousand times as much as {}", cell.replace(',', "."))));
+                self.questions.push(ask(format!(
+                    "{cell} can be {} or {}",
+                    cell.replace(',', ""),
+                    cell.replace(',', ".")
+                )));
                 NumberFormat::default()
             }
             (point, None, ambiguous) => NumberFormat {
                 decimal: DecimalSign::Point,
                 has_groups: ambiguous.is_some() || point.is_some_and(|point| point.contains(',')),
             },
+        }
+    }
+
+    /// Asks for the names of the columns if the high is below the low in most rows.
+    pub(super) fn check_range(&mut self, table: Table<'_>, roles: &Roles, numbers: NumberFormat) {
+        let (Some(&high), Some(&low)) = (roles.prices.get(&Role::High), roles.prices.get(&Role::Low)) else { return };
+        let number = |cell: &str| numbers.rewrite(cell, false).ok()?.parse::<f64>().ok();
+        let ranges = table.rows.iter().filter_map(|row| Some((number(row.cell(low))?, number(row.cell(high))?)));
+        let (wrong, right): (Vec<_>, Vec<_>) = ranges.partition(|(low, high)| low > high);
+        if wrong.len() > right.len() && self.options.columns.is_empty() {
+            let titles: Vec<&str> = table.titles.iter().map(String::as_str).collect();
+            self.questions.push(Question::new(
+                format!(
+                    "the highest price would be {} and the lowest {}, but it is below it in {} of {} rows",
+                    table.label(high),
+                    table.label(low),
+                    wrong.len(),
+                    wrong.len() + right.len()
+                ),
+                [format!("{}--columns '{}' (with the right name for each)", self.skip_header(), titles.join(","))],
+            ));
         }
     }
 
@@ -122,7 +152,7 @@ impl Maker<'_> {
         });
         let renamed: Vec<String> = renamed.map(|column| format!("{} becomes {}", column.title, column.name)).collect();
         if !renamed.is_empty() {
-            self.warnings.push(format!("names that are taken get a number: {}", renamed.join(", ")));
+            self.warnings.push(format!("fields are renamed because their names are taken: {}", renamed.join(", ")));
         }
         let has = |role: Role| {
             roles.prices.contains_key(&role) || roles.groups.iter().any(|(_, group)| group.contains_key(&role))
@@ -130,8 +160,8 @@ impl Maker<'_> {
         if ![Role::Close, Role::Bid, Role::Ask].into_iter().any(has) {
             let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
             self.warnings.push(format!(
-                "no column holds a close, a last price, or bid and ask; if one does, call it `close` in --skip-lines {} --columns '{}'",
-                self.last_header_line,
+                "no column holds a close, a last price, a bid or an ask; if one does, name it `close` with {}--columns '{}'",
+                self.skip_header(),
                 titles.join(",")
             ));
         }

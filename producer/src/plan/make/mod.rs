@@ -3,23 +3,27 @@
 mod bars;
 mod dates;
 mod fields;
+mod preamble;
 mod records;
+mod repeats;
 mod roles;
+#[cfg(test)]
+mod tests;
 
 use crate::plan::columns::{self, Table};
 use crate::plan::dialect::{Dialect, Given, Header};
 use crate::plan::options::PlanOptions;
 use crate::plan::question::{Question, Questions};
 use crate::plan::sample::{Sample, SampledRow};
-use crate::plan::{Kind, ReadingPlan, Reason, headerless};
+use crate::plan::{Kind, ReadingPlan, Reason, headerless, known_forms};
 
-/// Why no plan can be made.
+/// Reason that no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlanError {
     /// The input has no row.
-    #[error("the input is empty; its first line must name the columns")]
+    #[error("the input has no rows; check the file, and --skip-lines if you gave it")]
     Empty,
-    /// The file leaves questions open.
+    /// The file leaves questions open that the user must answer with options.
     #[error(transparent)]
     Questions(#[from] Questions),
 }
@@ -27,7 +31,7 @@ pub(crate) enum PlanError {
 /// Makes the plan of one input. `file_name` is `None` for an input without a name.
 ///
 /// # Errors
-/// [`PlanError`] if the sample has no row, or leaves more than one reading.
+/// [`PlanError`] if the sample has no row, or leaves questions open.
 pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptions) -> Result<ReadingPlan, PlanError> {
     let given = Given {
         delimiter: options.delimiter,
@@ -35,6 +39,9 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
         has_header: (options.no_header || !options.columns.is_empty()).then_some(false),
     };
     let dialect = Dialect::find(sample, given).ok_or(PlanError::Empty)?;
+    if let Some(question) = preamble::question(&dialect) {
+        return Err(Questions(vec![question]).into());
+    }
     let rows = data_rows(sample, &dialect);
     let mut maker = Maker {
         options,
@@ -46,7 +53,10 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
     let titles = match &dialect.header {
         Header::Titles(titles) | Header::TitlesAndSymbols { titles, .. } => titles[..dialect.width].to_vec(),
         Header::None => match headerless::titles(&rows, dialect.width, options) {
-            Ok(titles) => titles,
+            Ok(titles) => {
+                maker.warnings.extend(known_forms::unit_warning(&titles).map(str::to_owned));
+                titles
+            }
             // Without titles, every other question would follow from this one.
             Err(question) => return Err(Questions(vec![question]).into()),
         },
@@ -61,12 +71,12 @@ pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptio
     }
 }
 
-/// Returns the sampled rows of data that have as many cells as the header.
+/// Returns the sampled rows of data that have the expected number of cells.
 fn data_rows(sample: &Sample, dialect: &Dialect) -> Vec<SampledRow> {
     let is_data = |row: &SampledRow| row.place.is_none_or(|place| place.index >= dialect.rows_before_data);
-    let width = dialect.width + usize::from(dialect.has_trailing_cell);
+    let widths = dialect.width..=dialect.width + usize::from(dialect.has_trailing_cell);
     let all = sample.head_rows(dialect.delimiter).into_iter().chain(sample.other_rows(dialect.delimiter));
-    all.filter(|row| is_data(row) && row.cells.len() == width).collect()
+    all.filter(|row| is_data(row) && widths.contains(&row.cells.len())).collect()
 }
 
 struct Maker<'a> {
@@ -82,7 +92,15 @@ impl Maker<'_> {
         self.reasons.push(Reason { choice, value: value.into(), because: because.into() });
     }
 
-    /// Keeps a question, and goes on as if there were no answer.
+    /// Returns the option that skips the header, followed by a space, or the empty string for a file without a header.
+    fn skip_header(&self) -> String {
+        match self.last_header_line {
+            0 => String::new(),
+            lines => format!("--skip-lines {lines} "),
+        }
+    }
+
+    /// Returns the value of `result`. If it is a question, records the question and returns the default value.
     fn ask<T: Default>(&mut self, result: Result<T, Question>) -> T {
         result.unwrap_or_else(|question| {
             self.questions.push(question);
@@ -90,7 +108,8 @@ impl Maker<'_> {
         })
     }
 
-    /// Asks for an encoding that is a guess if the guess decides more than titles and texts.
+    /// If the encoding is a guess, asks for it if other questions are open or if the guess affects more than titles and
+    /// text columns; otherwise, adds a warning.
     fn check_encoding(&mut self, sample: &Sample, plan: &ReadingPlan, table: Table<'_>) {
         let Some(encoding) = sample.guessed_encoding else { return };
         let is_text = |kind: Kind| kind == Kind::Text;
@@ -105,11 +124,13 @@ impl Maker<'_> {
                 ),
             ),
             Some(cell) => self.questions.push(Question::new(
-                format!("the file is not UTF-8, and {encoding} is a guess, by which a cell is {cell}"),
+                format!("the file is not UTF-8, and {encoding} is a guess, with which a cell reads {cell}"),
                 [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
             )),
             None => {
-                self.warnings.push(format!("the file is not UTF-8; read as {encoding}, which is a guess (--encoding)"));
+                self.warnings.push(format!(
+                    "the file is not UTF-8; it is read as {encoding}, which is a guess; set it with --encoding"
+                ));
             }
         }
     }
@@ -125,7 +146,7 @@ impl Maker<'_> {
             Header::None => ("none".to_owned(), "the first line is data"),
             Header::Titles(_) => (format!("line {}", dialect.last_header_line), "its cells are titles"),
             Header::TitlesAndSymbols { .. } => {
-                (format!("lines to {}", dialect.last_header_line), "a data frame with fields and symbols as columns")
+                (format!("up to line {}", dialect.last_header_line), "a data frame with fields and symbols as columns")
             }
         };
         self.reason("header", value, because);
@@ -145,22 +166,27 @@ impl Maker<'_> {
         }
         let zone = self.options.zone.clone();
         let format = self.date_format(table, date.as_ref());
-        let reads_time = format.as_ref().is_some_and(|format| {
-            date_at
-                .is_some_and(|at| table.cells(at).filter_map(|cell| format.read(cell)).any(|read| read.time.is_some()))
-        });
+        let reads_time = date_at.zip(format.as_ref()).is_some_and(|(at, format)| table.has_times(at, format));
         let time = match reads_time && self.options.time_column.is_none() {
             true => None,
             false => self.ask(columns::time(table, date_at, self.options)),
         };
-        let dates = self.dates(table, date_at, format, time, is_date_asked);
+        let dates = self.dates(table, date_at, format, time, is_date_asked, file_name);
         let roles = self.roles(dialect, table, symbol, &dates, file_name);
+        let asked = self.questions.len();
         let numbers = self.numbers(table, &roles, &dates);
+        // Numbers of an unknown format cannot be compared.
+        if self.questions.len() == asked {
+            self.check_range(table, &roles, numbers);
+        }
         let key = self.key(table);
         let columns = self.columns(table, &roles, &dates, &key);
         let zone = zone.unwrap_or_else(|| self.zone_of_title(table, &dates));
-        let records = self.records(&roles, file_name, &columns, table);
-        let bar = self.bar(table, &roles, &dates, &key, &columns);
+        let records = self.records(&roles, file_name, &columns, table, &dates);
+        let series = columns.iter().position(|column| column.name == "series");
+        let identity: Vec<usize> = roles.symbol.into_iter().chain(key.iter().copied()).chain(series).collect();
+        self.check_repeats(table, &roles, &dates, &identity);
+        let bar = self.bar(table, &roles, &dates, &identity, &columns);
         ReadingPlan {
             encoding: None,
             delimiter: dialect.delimiter,

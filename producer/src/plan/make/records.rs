@@ -1,11 +1,17 @@
-//! Chooses the symbol, and with it the records that a row becomes.
+//! Determines where the symbol comes from, and thus which records each row produces: one, or one for each symbol if the
+//! columns are named by symbol.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
 
 use super::Maker;
+use super::repeats::timed_column;
 use super::roles::Roles;
 use crate::plan::columns::{self, Table};
 use crate::plan::question::Question;
 use crate::plan::symbol_name::{stem, symbol_of_file};
-use crate::plan::{Column, RecordPlan};
+use crate::plan::{Column, Dates, RecordPlan, titles};
 
 impl Maker<'_> {
     pub(super) fn records(
@@ -14,6 +20,7 @@ impl Maker<'_> {
         file_name: Option<&str>,
         columns: &[Column],
         table: Table<'_>,
+        dates: &Dates,
     ) -> Vec<RecordPlan> {
         let all = |keep: &dyn Fn(usize) -> bool| (0..columns.len()).filter(|column| keep(*column)).collect::<Vec<_>>();
         if roles.groups.len() > 1 {
@@ -33,6 +40,7 @@ impl Maker<'_> {
         }
         let symbol = match (roles.symbol, &self.options.symbol, roles.groups.as_slice()) {
             (Some(column), ..) => {
+                self.check_names(column, roles, table, dates, file_name);
                 let because =
                     if self.options.symbol_column.is_some() { "--symbol-column" } else { "its title and its cells" };
                 self.reason("symbol", table.label(column), because);
@@ -47,16 +55,23 @@ impl Maker<'_> {
                 Some(symbol.clone())
             }
             (None, None, _) => {
-                let taken: Vec<usize> = roles.prices.values().copied().collect();
+                let taken: Vec<usize> = roles.prices.values().copied().chain(dates.columns()).collect();
                 let symbol = self.symbol_of_name(file_name);
                 let rival = symbol.as_deref().and_then(|symbol| columns::unknown_symbols(table, &taken, symbol));
                 if let (Some(symbol), Some(column), false) = (&symbol, rival, self.options.symbol_from_file_name) {
                     self.questions.push(Question::new(
-                        format!("the file's name is {symbol}, but {} may have the symbols", table.label(column)),
-                        [
-                            format!("--symbol-column {}", columns::argument(&table.titles[column], column)),
-                            format!("--symbol {symbol}"),
-                        ],
+                        format!("the file's name is {symbol}, but {} may contain the symbols", table.label(column)),
+                        [table.option("--symbol-column", column), format!("--symbol {symbol}")],
+                    ));
+                } else if let (Some(symbol), false, Some((date, rows))) =
+                    (&symbol, self.options.symbol_from_file_name, several_a_day(table, dates))
+                {
+                    let mut answers: Vec<String> =
+                        timed_column(table, dates, self.options.latest).into_iter().collect();
+                    answers.extend(["--symbol-column NAME".to_owned(), format!("--symbol {symbol}")]);
+                    self.questions.push(Question::new(
+                        format!("the file's name is {symbol}, but {rows} rows have the date {date} and may belong to several symbols"),
+                        answers,
                     ));
                 }
                 symbol
@@ -65,9 +80,30 @@ impl Maker<'_> {
         vec![RecordPlan { symbol, columns: all(&|_| true), needs: Vec::new() }]
     }
 
+    /// Asks which column contains the symbols if one contains names, such as `Apple Inc.`, and another may contain
+    /// symbols, or the file is named after a symbol.
+    fn check_names(&mut self, column: usize, roles: &Roles, table: Table<'_>, dates: &Dates, file_name: Option<&str>) {
+        let has_names = titles::is_name(&table.titles[column]) && !table.cells(column).all(titles::is_ticker);
+        if self.options.symbol_column.is_some() || !has_names {
+            return;
+        }
+        let taken: Vec<usize> = roles.prices.values().copied().chain(dates.columns()).chain([column]).collect();
+        if let Some(rival) = columns::unknown_symbols(table, &taken, "") {
+            self.questions.push(Question::new(
+                format!("{} may contain the symbols, and {} their names", table.label(rival), table.label(column)),
+                [rival, column].map(|column| table.option("--symbol-column", column)),
+            ));
+        } else if let (Some(symbol), Some(_)) = (file_name.and_then(symbol_of_file), table.only_value(column)) {
+            self.questions.push(Question::new(
+                format!("the file's name is {symbol}, but {} has names", table.label(column)),
+                [format!("--symbol {symbol}"), table.option("--symbol-column", column)],
+            ));
+        }
+    }
+
     pub(super) fn symbol_of_name(&mut self, file_name: Option<&str>) -> Option<String> {
         if self.options.symbol_column.is_some() {
-            // The column was not found, which has been asked.
+            // The column was not found, and a question about it has been added.
             return None;
         }
         if self.options.symbol_from_file_name {
@@ -81,7 +117,7 @@ impl Maker<'_> {
         }
         match file_name.and_then(symbol_of_file) {
             Some(symbol) => {
-                self.reason("symbol", symbol.clone(), "no column has symbols, and the file is named after one");
+                self.reason("symbol", symbol.clone(), "no column has symbols, but the file's name is a symbol");
                 Some(symbol)
             }
             None => {
@@ -95,4 +131,19 @@ impl Maker<'_> {
             }
         }
     }
+}
+
+/// Returns the most frequent date and its number of rows if rows have no time and each date has at least two rows on
+/// average, otherwise `None`. The rows of one symbol have different dates, so such rows may belong to several symbols.
+fn several_a_day(table: Table<'_>, dates: &Dates) -> Option<(Date, usize)> {
+    let mut rows: BTreeMap<Date, usize> = BTreeMap::new();
+    for row in table.rows.iter().filter(|row| row.place.is_some()) {
+        let Ok(moment) = dates.read(|column| row.cell(column)) else { continue };
+        if moment.micros_of_day() != 0 {
+            return None;
+        }
+        *rows.entry(moment.date).or_default() += 1;
+    }
+    let all: usize = rows.values().sum();
+    rows.iter().max_by_key(|(_, count)| **count).filter(|_| rows.len() * 2 <= all).map(|(date, count)| (*date, *count))
 }

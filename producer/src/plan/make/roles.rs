@@ -7,15 +7,15 @@ use crate::plan::Dates;
 use crate::plan::columns::{self, Table};
 use crate::plan::dialect::{Dialect, Header};
 use crate::plan::question::Question;
-use crate::plan::symbol_name::symbol_of_file;
+use crate::plan::symbol_name::{stem, symbol_of_file};
 use crate::plan::titles::{self, Role};
 use crate::plan::words::is_word;
 
-/// The roles of columns, and the records of a row.
+/// The columns of each role.
 pub(super) struct Roles {
     pub(super) symbol: Option<usize>,
     pub(super) prices: BTreeMap<Role, usize>,
-    /// The columns of each symbol, if rows hold several.
+    /// The columns of each symbol that the header names.
     pub(super) groups: Vec<(String, BTreeMap<Role, usize>)>,
 }
 
@@ -49,7 +49,7 @@ impl Maker<'_> {
         if groups.len() > 1 && named {
             self.questions.push(Question::new(
                 format!(
-                    "rows hold the prices of {} symbols side by side, so a symbol for all of them is wrong",
+                    "rows contain the prices of {} symbols side by side, so one symbol cannot apply to all of them",
                     groups.len()
                 ),
                 [] as [&str; 0],
@@ -67,7 +67,7 @@ impl Maker<'_> {
         Roles { symbol, prices, groups }
     }
 
-    /// Asks about titles of prices that occur twice, and about titles that may be symbols as well as prices.
+    /// Asks about titles of prices that occur twice, and about titles that can be either symbols or prices.
     pub(super) fn check_titles(
         &mut self,
         table: Table<'_>,
@@ -91,7 +91,7 @@ impl Maker<'_> {
         if let Some(at) = twice {
             self.questions.push(Question::new(
                 format!("several columns are titled {}", table.label(at)),
-                [format!("--skip-lines {} --columns {} (a different name for each)", self.last_header_line, names())],
+                [format!("{}--columns {} (a different name for each)", self.skip_header(), names())],
             ));
         }
         let has_price = [Role::Close, Role::Bid, Role::Ask].iter().any(|role| prices.contains_key(role));
@@ -105,16 +105,13 @@ impl Maker<'_> {
                     "{} may be symbols or prices",
                     others.iter().map(|title| title.as_str()).collect::<Vec<_>>().join(", ")
                 ),
-                [format!(
-                    "--skip-lines {} --columns {} (with the names that they have)",
-                    self.last_header_line,
-                    names()
-                )],
+                [format!("{}--columns {} (with the right name for each)", self.skip_header(), names())],
             ));
         }
     }
 
-    /// Recognises a table of closes with a column for each symbol.
+    /// Recognises a table that consists of one column of closing prices for each symbol. Returns the column of each
+    /// symbol; empty for any other table.
     pub(super) fn wide(
         &mut self,
         table: Table<'_>,
@@ -122,13 +119,13 @@ impl Maker<'_> {
         file_name: Option<&str>,
     ) -> Vec<(String, BTreeMap<Role, usize>)> {
         let others: Vec<usize> = (0..table.titles.len()).filter(|column| !taken.contains(column)).collect();
-        // One damaged cell does not make a column of text.
+        // One damaged cell does not turn a column of numbers into text.
         let is_price =
             |column: usize| columns::is_number_column(table, column) || (others.len() == 1 && table.is_numeric(column));
         let is_close = |column: &usize| {
-            titles::is_ticker(&table.titles[*column]) && !is_word(&table.titles[*column]) && is_price(*column)
+            titles::is_ticker(&table.titles[*column]) && !titles::has_word(&table.titles[*column]) && is_price(*column)
         };
-        // A single column is named after the symbol of the file, if the file has one.
+        // The title of a single column must be the symbol in the file's name, if the name contains one.
         let contradicts = |column: usize| {
             let symbol = file_name.and_then(symbol_of_file);
             symbol.is_some_and(|symbol| !symbol.eq_ignore_ascii_case(&table.titles[column]))
@@ -137,6 +134,15 @@ impl Maker<'_> {
         if others.is_empty() || !others.iter().all(is_close) || is_other {
             return Vec::new();
         }
+        if let Some(word) = file_name.and_then(word_for_other_values) {
+            self.questions.push(Question::new(
+                format!(
+                    "the columns are named by symbol, which is read as closing prices, but the file's name contains \
+                     `{word}`; if they are closing prices, rename the file"
+                ),
+                [] as [&str; 0],
+            ));
+        }
         self.reason(
             "columns",
             "one symbol each, with its close",
@@ -144,4 +150,18 @@ impl Maker<'_> {
         );
         others.iter().map(|&column| (table.titles[column].clone(), BTreeMap::from([(Role::Close, column)]))).collect()
     }
+}
+
+/// Words in the name of a table of values by symbol that are not closing prices. The names of prices are known from the
+/// titles of columns.
+const OTHER_VALUES: [&str; 8] =
+    ["return", "returns", "volumes", "dividends", "marketcap", "shares", "weights", "volatility"];
+
+/// Returns the word in a file's name that says that the values are not closing prices, such as `volume` or `returns`.
+fn word_for_other_values(file_name: &str) -> Option<&str> {
+    let is_other = |word: &str| {
+        titles::price_role(word).is_some_and(|role| role != Role::Close)
+            || OTHER_VALUES.iter().any(|other| other.eq_ignore_ascii_case(word))
+    };
+    stem(file_name).split(|letter: char| !letter.is_alphanumeric()).find(|word| is_other(word))
 }
