@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
-use tickerlake_tests::programs::program;
+use tickerlake_tests::programs::{Running, program};
 use tickerlake_tests::{lake, workspace};
 
 /// The reading plan of the built-in sample, as `run` announces it.
@@ -110,6 +111,18 @@ fn run_with_a_failed_feed_stores_nothing() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stderr).contains("; try: tickerlake run dates.csv --date-format mdy"), "{output:?}");
     assert_eq!(rows(folder.path(), "SELECT count(*) FROM quotes"), [["0"]]);
+}
+
+#[test]
+fn ctrl_c_ends_the_queries_of_a_run() {
+    let folder = TempDir::new().unwrap();
+    let mut command = Command::new(program("tickerlake").unwrap());
+    command.args(["run", "--repeat", "20"]).current_dir(folder.path()).env_remove("KAFKA_BOOTSTRAP_SERVERS");
+    let mut run = Running::start(&mut command).unwrap();
+    run.wait_for_line("24,000 records in", Duration::from_secs(60)).unwrap();
+    assert_eq!(run.interrupt(Duration::from_secs(20)).unwrap(), Some(130));
+    run.wait_for_line("all delivered records are stored, but not all queries were run", Duration::ZERO).unwrap();
+    assert_eq!(rows(folder.path(), "SELECT count(*) FROM quotes"), [["24000"]]);
 }
 
 #[test]

@@ -32,10 +32,11 @@ fn read_objects(plan: &Plan) -> Vec<(String, i32, i64, Vec<String>)> {
     let read = |object: &Object| {
         let (folder, name) = object.key.rsplit_once('/').unwrap();
         let name = name.strip_prefix("g3-").unwrap_or(name);
-        let (partition, offset) = name.split_once('.').unwrap().0.split_at(5);
+        // A partition has at least five digits; a damaged one can have more.
+        let (partition, offset) = name.split_once('.').unwrap().0.split_once('-').unwrap();
         let text = lake::decoded(&object.key, &object.body).unwrap();
         let lines = text.lines().map(str::to_owned).collect();
-        (format!("{folder}/"), partition.parse().unwrap(), offset[1..].parse().unwrap(), lines)
+        (format!("{folder}/"), partition.parse().unwrap(), offset.parse().unwrap(), lines)
     };
     plan.objects.iter().map(read).collect()
 }

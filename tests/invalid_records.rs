@@ -1,6 +1,7 @@
 //! Each kind of invalid record, alone and among valid records: the sink quarantines it, and stores the valid records
 //! unchanged.
 
+use lake_format::field_names::FieldNames;
 use lake_format::keys::KeyLayout;
 use serde_json::{Value, json};
 use sink::Config;
@@ -60,6 +61,9 @@ fn cases() -> Vec<(Value, &'static str)> {
         ("{\"kafka\\u005ftimestamp\":1}", "field \"kafka_timestamp\""),
         ("{\"KAFKA_GENERATION\":1}", "field \"KAFKA_GENERATION\""),
         ("{\"\u{212a}afka_offset\":1}", "field \"\u{212a}afka_offset\""),
+        ("{\"Close\":1,\"close\":2}", "field \"close\" is named like field \"Close\", ignoring case"),
+        ("{\"a\":1,\"b\":2,\"\\u0041\":3}", "field \"A\" is named like field \"a\""),
+        ("{\"\u{212a}\":1,\"k\":2}", "field \"k\" is named like field"),
         ("{\"Close\":\"1.5\"}", "column close: \"1.5\" is not a number"),
         ("{\"close\":1e999}", "column close"),
         ("{\"close\":1,\"close\":\"x\"}", "column close"),
@@ -79,7 +83,11 @@ const COLUMNS: &str = "close:double,trade_date:date,volume:bigint,n:int,flag:boo
 
 fn plan(records: &[Value]) -> Plan {
     let columns = COLUMNS.parse().unwrap();
-    let layout = KeyLayout { partition_field: Some("sector".to_owned()), ..Config::new("b").layout };
+    let layout = KeyLayout {
+        partition_field: Some("sector".to_owned()),
+        field_names: FieldNames::IgnoreCase,
+        ..Config::new("b").layout
+    };
     let event = json!({"eventSource": "SelfManagedKafka", "records": {"t-0": records}}).to_string();
     Plan::from_event(&event, &Config { layout, columns, ..Config::new("b") }).unwrap()
 }

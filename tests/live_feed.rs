@@ -41,7 +41,8 @@ fn exact(record: &Record, name: &str) -> i128 {
     format!("{integer}{fraction:0<12}").parse().unwrap()
 }
 
-/// Open, high, low, close and volume of made rows in the order of their times; `names` are the fields with the prices.
+/// Returns open, high, low, close and volume of simulated rows, which must be in chronological order. `names` are the
+/// fields that contain the four prices.
 fn bar_of(rows: &[&Record], names: [&str; 4]) -> [i128; 5] {
     let [open, high, low, close] = names;
     [
@@ -53,7 +54,7 @@ fn bar_of(rows: &[&Record], names: [&str; 4]) -> [i128; 5] {
     ]
 }
 
-/// Compares made rows with the bars of the same file.
+/// Checks that the simulated rows of each bar add up to the bar.
 fn assert_rows_add_up(file: &Path, rows: &str, names: [&str; 4]) {
     let bars = records(&dry_run(file, &[]));
     let made = records(&dry_run(file, &["--simulate", rows, "--order", "date"]));
@@ -111,7 +112,7 @@ fn arguments_that_do_not_go_together_are_named() {
     };
     for (arguments, named) in [
         (&["--simulate", "ticks:3"][..], "`ticks:N` with N from 4 to 10000"),
-        (&["--simulate", "1m", "--order", "sample"], "--simulate: rows that are drawn at random"),
+        (&["--simulate", "1m", "--order", "sample"], "--simulate: does not work with --order sample"),
         (&["--follow", "--order", "date"], "--follow: --order date needs the end of the file"),
         (&["--follow", "--repeat", "2"], "--follow: --repeat needs the end of the file"),
         (&["--follow", "-"], "--follow: several files cannot be followed"),
@@ -150,7 +151,7 @@ fn rows_that_are_appended_are_sent_at_once() {
         latencies.push(begun.elapsed());
     }
     latencies.sort_unstable();
-    // Half of the rows only, since other tests use the processors, too.
+    // Only the median is checked, since other tests use the processors at the same time.
     assert!(latencies[latencies.len() / 2] < Duration::from_millis(200), "{latencies:?}");
     assert_eq!(producer.interrupt(WAIT).unwrap(), Some(0));
     producer.wait_for_line("21 rows read, 21 printed, 0 rejected", WAIT).unwrap();

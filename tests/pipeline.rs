@@ -15,7 +15,7 @@ use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake::trigger::sink_function::SinkFunction;
 use tickerlake_tests::programs::program;
-use tickerlake_tests::{kafka, lake};
+use tickerlake_tests::{kafka, lake, time_of_row};
 
 const CSV: &str = "\
 Index,Date,Open,High,Low,Close,Adj Close,Volume,CloseUSD,Full Name
@@ -105,7 +105,7 @@ async fn small_batches_store_each_row_once_in_order() {
     let folder = TempDir::new().unwrap();
     let mut text = "Symbol,Date,Close\n".to_owned();
     for row in 0..2_000 {
-        text += &format!("S{},2020-01-01,{row}\n", row % 7);
+        text += &format!("S{},{},{row}\n", row % 7, time_of_row(row));
     }
     let broker = Broker::start(0).await.unwrap();
     let servers = broker.bootstrap_servers();

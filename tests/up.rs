@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use lake_format::field_names::FieldNames;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tempfile::TempDir;
@@ -146,6 +147,20 @@ async fn records_confirmed_during_shutdown_are_stored() {
     assert!(confirmed > 0 && (confirmed..=confirmed + 1).contains(&stored), "{confirmed} confirmed, {stored} stored");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn record_with_ambiguous_names_is_quarantined() {
+    let folder = TempDir::new().unwrap();
+    let (mut up, servers) = up(folder.path(), &[]);
+    let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", &servers).create().unwrap();
+    for value in [r#"{"Close":1,"close":2}"#, r#"{"close":1}"#, r#"{"a":{"Close":1,"close":2}}"#] {
+        producer.send(FutureRecord::<(), _>::to("quotes").payload(value), WAIT).await.unwrap();
+    }
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM quotes"), "2");
+    let reason = query(folder.path(), "SELECT min(replace(reason, '\"', '')) AS reason FROM quarantine");
+    assert_eq!(reason, "\"field close is named like field Close, ignoring case\"");
+}
+
 #[test]
 fn watched_query_repeats_until_ctrl_c() {
     let folder = TempDir::new().unwrap();
@@ -208,6 +223,7 @@ fn settings_file_configures_the_function_completely() {
     let config = sink::Config::from_variables(variable).unwrap();
     assert_eq!(config.bucket, "tickerlake");
     assert!(!config.columns.is_empty());
+    assert_eq!(config.layout.field_names, FieldNames::IgnoreCase);
     let endpoint = variable("AWS_ENDPOINT_URL_S3").unwrap();
     assert!(std::net::TcpStream::connect(endpoint.trim_start_matches("http://")).is_ok(), "{endpoint}");
 }

@@ -99,7 +99,8 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
         Err(error) => return Err(error.into()),
     };
     let audit = lake_audit::audit(&lake.open_for_reading().await?, scope, client.as_ref()).await?;
-    if audit.report.rows.is_empty() && (scope.topic.is_some() || scope.generation.is_some()) {
+    let has_findings = audit.report.findings.kinds().next().is_some();
+    if audit.report.rows.is_empty() && !has_findings && (scope.topic.is_some() || scope.generation.is_some()) {
         bail!("the lake has neither objects nor ledgers that --topic and --generation select");
     }
     Ok(audit)

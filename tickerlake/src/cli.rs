@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::audit::AuditArgs;
+use crate::drop::DropArgs;
 use crate::inspect::InspectArgs;
 use crate::query::QueryArgs;
 use crate::redrive::RedriveArgs;
@@ -11,6 +12,7 @@ use crate::run::RunArgs;
 use crate::trace::TraceArgs;
 use crate::trigger::TriggerArgs;
 use crate::up::UpArgs;
+use crate::view::ViewArgs;
 
 #[derive(Parser, Debug)]
 /// A stock-market feed from CSV files to SQL on a data lake, on one machine
@@ -42,12 +44,16 @@ pub enum Command {
     Inspect(Box<InspectArgs>),
     /// Run SQL over the stored objects
     Query(Box<QueryArgs>),
+    /// Read another program's topic as quotes: define a view that renames and converts its columns
+    View(Box<ViewArgs>),
     /// Find a record: the object and line that store it, or why it is in the quarantine
     Trace(Box<TraceArgs>),
     /// Read every object and report records that are missing, stored twice or damaged
     Audit(Box<AuditArgs>),
     /// Rebuild lost ledgers from the objects
     Repair(Box<RepairArgs>),
+    /// Undo a run: move a generation of a topic to the trash, or restore it
+    Drop(Box<DropArgs>),
 }
 
 impl Command {

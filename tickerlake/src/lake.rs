@@ -7,9 +7,14 @@ use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
 use embedded::s3::{MAX_KEY_BYTES, Storage};
+use lake_audit::drop::generations_in_trash;
+use lake_format::field_names::FieldNames;
 use lake_format::keys::{self, Hour};
+use lake_format::ledger;
 use lake_store::{Area, Lake};
 use sink::config::{Config, ConfigError};
+
+use crate::shell::shell_word;
 
 /// Name of the embedded S3's bucket, and of the folder that contains its objects.
 pub const FOLDER_BUCKET: &str = "tickerlake";
@@ -40,6 +45,17 @@ pub struct WritableLake {
 }
 
 impl LakeArgs {
+    /// Returns the options that select the same lake, for a command line.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let prefix = self.prefix.as_deref().filter(|prefix| !prefix.is_empty());
+        let dir = (self.dir.as_os_str() != "./lake").then(|| self.dir.to_string_lossy());
+        let location = match &self.bucket {
+            Some(bucket) => Some(format!("--bucket {}", shell_word(bucket))),
+            None => dir.map(|dir| format!("--dir {}", shell_word(&dir))),
+        };
+        location.into_iter().chain(prefix.map(|prefix| format!("--prefix {}", shell_word(prefix)))).collect()
+    }
+
     /// Opens the lake for writing. A folder permits one writer at a time.
     ///
     /// # Errors
@@ -122,7 +138,7 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             bail!(
-                "{} is in use by another `tickerlake run` or `up`: stop it, or select another folder with --dir",
+                "{} is in use by another `tickerlake` command, such as `run` or `up`: stop it, or select another folder with --dir",
                 dir.display()
             )
         }
@@ -134,12 +150,27 @@ impl WritableLake {
     /// Returns the sink's settings for a topic of this lake. The embedded broker recreates every topic when it starts,
     /// so each start over the same lake is a new generation.
     ///
+    /// Without `SINK_FIELD_NAMES`, a generation that has ledgers keeps their rule for field names. A new generation
+    /// quarantines records with names that differ only in case.
+    ///
     /// # Errors
-    /// If a variable is invalid, the lake cannot be listed, or keys would be too long for the embedded S3.
+    /// If a variable is invalid, the lake cannot be listed, a view has the topic's name, or keys would be too long for
+    /// the embedded S3.
     pub async fn sink_config(&self, args: &LakeArgs, topic: &str, embedded_broker: bool) -> anyhow::Result<Config> {
         let mut config = args.sink_config(&self.bucket)?;
+        let lake = args.open_for_reading().await?;
         if embedded_broker {
-            config.layout.generation = next_generation(&args.open_for_reading().await?, topic).await?;
+            config.layout.generation = next_generation(&lake, topic).await?;
+        }
+        let is_set = std::env::var("SINK_FIELD_NAMES").is_ok_and(|rule| !rule.trim().is_empty());
+        if !is_set {
+            let stored = stored_field_names(&lake, topic, config.layout.generation).await?;
+            config.layout.field_names = stored.unwrap_or(FieldNames::IgnoreCase);
+        }
+        if lake_query::view::list(&lake).await?.iter().any(|view| view.name == topic) {
+            bail!(
+                "the lake has a view {topic}, which would hide the topic: remove it with `tickerlake view {topic} --remove`, or select another topic with --topic"
+            );
         }
         let layout = &config.layout;
         let longest = layout.object_key(&layout.directory(topic, &layout.quarantine(Hour::UNKNOWN)), 0, 0).len();
@@ -152,10 +183,11 @@ impl WritableLake {
     }
 }
 
-/// Returns the generation for a recreated topic: one more than the highest in the lake, or 0 if the lake has no object
-/// of the topic.
+/// Returns the generation for a recreated topic: one more than the highest in the lake and its trash, or 0 if neither
+/// has an object of the topic. A dropped generation keeps its number, so that it can be restored.
 async fn next_generation(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
-    let mut next = 0;
+    let dropped = generations_in_trash(lake, topic).await?;
+    let mut next = dropped.last().map_or(0, |generation| generation.saturating_add(1));
     for area in Area::BOTH {
         let visit = |key: &str, _| {
             if let Some((generation, ..)) = key.rsplit('/').next().and_then(keys::parse_name) {
@@ -165,4 +197,43 @@ async fn next_generation(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
         lake.for_each_object(&format!("{}/{topic}", area.folder()), visit).await?;
     }
     Ok(next)
+}
+
+/// Returns the rule for field names in the ledgers of a topic's generation, or `None` if no ledger can be read. The
+/// sink rejects the batches of a partition whose ledger has a different rule, or is damaged.
+async fn stored_field_names(lake: &Lake, topic: &str, generation: u32) -> anyhow::Result<Option<FieldNames>> {
+    let mut keys = Vec::new();
+    let visit = |key: &str, _| {
+        let number = key.rsplit('/').next().and_then(keys::parse_ledger_name);
+        if number.is_some_and(|(other, _)| other == generation) {
+            keys.push(key.to_owned());
+        }
+    };
+    lake.for_each_object(&format!("{}/{topic}", keys::LEDGER), visit).await?;
+    for key in keys {
+        if let Some(Ok(ledger)) = lake.get(&key).await?.map(|text| ledger::from_json(&text)) {
+            return Ok(Some(keys::parse_ledger_layout(&ledger.layout).1));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lake_store::testing::Store;
+
+    #[tokio::test]
+    async fn ledgers_of_the_generation_decide_the_rule() {
+        let store = Store::new();
+        let ledger = |layout: &str| format!(r#"{{"next":1,"ahead":{{}},"gaps":[],"layout":"{layout}"}}"#);
+        store.put("ledger/q/00000.json", "damaged").await;
+        store.put("ledger/q/00001.json", &ledger("dt=*/*.json.gz")).await;
+        store.put("ledger/q/g1-00000.json", &ledger("dt=*/*.json.gz field-names=ignore-case")).await;
+        let lake = store.lake("");
+        let rule = async |topic, generation| stored_field_names(&lake, topic, generation).await.unwrap();
+        assert_eq!(rule("q", 0).await, Some(FieldNames::Exact));
+        assert_eq!(rule("q", 1).await, Some(FieldNames::IgnoreCase));
+        assert_eq!((rule("q", 2).await, rule("other", 0).await), (None, None));
+    }
 }

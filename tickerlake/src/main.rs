@@ -8,16 +8,20 @@ use kafka_client::settings::SettingsError;
 use producer::feed::FeedError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
+use tickerlake::drop::PossibleWriters;
 use tickerlake::trigger::mapping_args::FillError;
-use tickerlake::{audit, inspect, query, redrive, repair, run, screen, trace, trigger, up};
+use tickerlake::{audit, drop, inspect, query, redrive, repair, run, screen, trace, trigger, up, view};
 use tracing_subscriber::EnvFilter;
+
+/// Default of `RUST_LOG`. `aws_config` logs errors only: if credentials are missing, the command's error already
+/// contains the text of the AWS SDK's warning. `tansu_service` is off: `embedded` logs the errors of the broker's
+/// connections, without the errors that the end of the process causes.
+const LOGGED: &str = "warn,aws_config=error,tansu_service=off,tickerlake=info,event_source=info,lake_audit=info";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Without credentials, the error already contains the text of the AWS SDK's warning.
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| screen::Log)
@@ -31,9 +35,11 @@ async fn main() -> ExitCode {
         Command::Redrive(args) => redrive::redrive(*args).await,
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::View(args) => view::view(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trace(args) => trace::trace(*args).await,
         Command::Audit(args) => audit::audit(*args).await,
         Command::Repair(args) => repair::repair(*args).await,
+        Command::Drop(args) => drop::drop(*args).await,
     };
     result.unwrap_or_else(|error| {
         // The program that reads the output, such as `head`, has closed the pipe. That is not a failure.
@@ -62,5 +68,9 @@ fn in_one_line(error: &anyhow::Error) -> String {
 
 /// Returns `true` if the arguments or settings are invalid; nothing was done in that case.
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<FeedError>() || error.is::<SettingsError>() || error.is::<ConfigError>() || error.is::<FillError>()
+    error.is::<FeedError>()
+        || error.is::<SettingsError>()
+        || error.is::<ConfigError>()
+        || error.is::<FillError>()
+        || error.is::<PossibleWriters>()
 }

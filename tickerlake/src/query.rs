@@ -16,7 +16,7 @@ use crate::sql::{DEFAULT_TOPIC, SqlArgs, unmapped_notice};
 #[derive(Args, Debug)]
 /// Run SQL over the stored objects
 #[command(after_help = "\
-Tables: one per topic; `quotes`, which is the topic selected with --topic; `quarantine`, which has the
+Tables: one per topic and view; `quotes`, which is the topic or view selected with --topic; `quarantine`, which has the
 invalid records of all topics. Views: `quotes_latest` has the newest record of each bar and tick,
 `daily` the trading days made from them, `quotes_timed` every record with its time in one form. The
 column dt is the UTC date on which a record was sent. Names of columns are matched ignoring case.
@@ -33,7 +33,7 @@ pub struct QueryArgs {
     /// SQL, or a file or saved query that ends in .sql
     #[arg(value_name = "SQL|FILE.sql")]
     query: String,
-    /// Topic of the table `quotes`
+    /// Topic or view to query as the table `quotes`
     #[arg(short, long, default_value = DEFAULT_TOPIC)]
     topic: Topic,
     /// Format of the rows
@@ -89,7 +89,7 @@ pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     let text = statement(&args.query)?;
     let lake = args.lake.open_for_reading().await?;
     if reads_quotes(&text)
-        && let Some(notice) = unmapped_notice(&lake, args.topic.as_str()).await?
+        && let Some(notice) = unmapped_notice(&args.lake, &lake, args.topic.as_str()).await?
     {
         tracing::warn!("{notice}");
     }
@@ -106,7 +106,8 @@ pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     stop.run_until_cancelled(watch).await.unwrap_or(Ok(()))
 }
 
-/// Runs the statement in a new session, since a session's columns are those of the objects that exist when it is opened.
+/// Runs the statement in a new session, because the columns of a session are those of the objects that exist when the
+/// session is opened.
 async fn run_once(lake: &Lake, args: &QueryArgs, text: &str) -> anyhow::Result<()> {
     let session = args.sql.open(lake, args.topic.as_str()).await?;
     let rows = lake_query::render(&lake_query::execute(&session, text).await?, args.format.into())?;
@@ -126,7 +127,7 @@ fn statement(query: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Returns the saved query with this path.
+/// Returns the text of the saved query with this path, or `None` if no saved query has the path.
 fn saved(path: &str) -> Option<&'static str> {
     let name = path.strip_prefix("queries/")?.strip_suffix(".sql")?;
     let mut saved = lake_query::queries().iter().chain(lake_query::quality_questions());

@@ -22,11 +22,13 @@ use producer::feed::Feed;
 use producer::feed::input::Input;
 use producer::report::summary::Summary;
 use producer::run::run_in_background;
+use rdkafka::ClientConfig;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sink::Sink;
 use terminal::arguments::command_line;
+use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
@@ -58,8 +60,9 @@ const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder adds to it; query it with `tickerlake query`. The
 first 20 rows of each result are printed.
-Ctrl-C ends the feed; delivered records are stored, and the queries are run. At the end every object of
-this topic and generation is audited, as by `tickerlake audit`.
+Ctrl-C ends the feed; delivered records are stored, and the queries are run. Ctrl-C during the
+queries ends them. At the end every object of this topic and generation is audited, as by
+`tickerlake audit`.
 
 Examples:
   tickerlake run
@@ -69,7 +72,8 @@ Examples:
 
 Exit codes: 0 all rows stored, 1 failed, 2 wrong usage, 3 stored, but rows were rejected,
 4 the audit found something missing, stored twice or damaged,
-130 interrupted before the last row, with all delivered records stored, or aborted by a second Ctrl-C.")]
+130 interrupted before the last row or during the queries, with all delivered records stored, or
+aborted by a second Ctrl-C.")]
 pub struct RunArgs {
     #[command(flatten)]
     feed: FeedArgs,
@@ -140,7 +144,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let target = Target::Kafka { settings: kafka, topic: args.topic };
     let pipeline =
         Pipeline { target, event_source, group: args.consumer_group_id, fed, progress: Arc::clone(&progress) };
-    let stored = pipeline.feed_and_store(feed, stop, broker.is_some(), output).await;
+    let stored = pipeline.feed_and_store(feed, stop.clone(), broker.is_some(), output).await;
     display.finish().await;
     let summary = stored?;
 
@@ -154,22 +158,39 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let failures = counted(failures, "failed invocation", "failed invocations");
     output.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
     output.stage("sink", &report_text(&report));
-    let readable = args.lake.open_for_reading().await?;
-    if let Some(notice) = unmapped_notice(&readable, &topic).await? {
+    // With the embedded broker, each generation begins at offset 0.
+    let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
+    // A Ctrl-C that ended the feed does not stop the report.
+    let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
+    match stop.run_until_cancelled(report(&args.lake, &args.sql, &scope, &client, output)).await {
+        Some(is_clean) => Ok(if is_clean? { summary.exit_code() } else { audit::FOUND }.into()),
+        None => {
+            output.stage("sql", "stopped; all delivered records are stored, but not all queries were run");
+            Ok(INTERRUPTED.into())
+        }
+    }
+}
+
+/// Prints the results of the saved queries and the result of the audit. Returns `true` if the audit found nothing.
+async fn report(
+    lake: &LakeArgs,
+    sql: &SqlArgs,
+    scope: &Scope,
+    client: &ClientConfig,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let topic = scope.topic.as_deref().unwrap_or_default();
+    let readable = lake.open_for_reading().await?;
+    if let Some(notice) = unmapped_notice(lake, &readable, topic).await? {
         output.stage("sql", &notice);
         output.event("notice", json!({"text": notice}));
     }
-    let session = args.sql.open(&readable, &topic).await?;
-    let command = |query: &str| query_command(&args.lake, &topic, query);
+    let session = sql.open(&readable, topic).await?;
+    let command = |query: &str| query_command(lake, topic, query);
     print_answers(&session, output, command).await?;
     print_quality(&session, output, command).await?;
-    // With the embedded broker, each generation begins at offset 0.
-    let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
-    let is_clean = audit::print_closing(&args.lake, &scope, &client, output).await;
-    match is_clean.context("all delivered records are stored, but the lake could not be audited")? {
-        true => Ok(summary.exit_code().into()),
-        false => Ok(audit::FOUND.into()),
-    }
+    let is_clean = audit::print_closing(lake, scope, client, output).await;
+    is_clean.context("all delivered records are stored, but the lake could not be audited")
 }
 
 /// Everything between the CSV files and the lake.
@@ -293,8 +314,8 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
     }
 }
 
-/// Prints the results of the queries in `queries/`, as text at most [`MAX_ROWS`] rows of each. `command` returns the
-/// command that prints all rows. If a query fails, the others still run.
+/// Prints the results of the queries in `queries/`; in text, at most [`MAX_ROWS`] rows of each result. `command`
+/// returns the command that prints all rows. If a query fails, the others still run.
 async fn print_answers(session: &Session, output: Output, command: impl Fn(&str) -> String) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for query in lake_query::queries() {

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The terminal's only manager in this process, because all output must go through it.
+/// The only manager of the terminal in this process. All output must go through the manager, so that it does not
+/// overwrite the lines at the bottom.
 static SCREEN: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
 

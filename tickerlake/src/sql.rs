@@ -1,12 +1,13 @@
-//! Shared by `query` and `run`: the limit of the SQL engine, and hints about records and answers.
+//! Shared by `query` and `run`: the memory limit of the SQL engine, and the commands that notices suggest.
 
 use clap::Args;
-use lake_query::Session;
-use lake_store::Lake;
+use lake_query::{QUOTES, Session, view};
+use lake_store::{Area, Lake};
 
 use crate::lake::LakeArgs;
+use crate::shell::shell_word;
 
-/// Largest number of rows of an answer that `run` prints.
+/// Maximum number of rows that `run` prints for each query result.
 pub const MAX_ROWS: usize = 20;
 
 /// Default topic of the table `quotes`.
@@ -16,7 +17,7 @@ pub const DEFAULT_TOPIC: &str = "quotes";
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "SQL")]
 pub struct SqlArgs {
-    /// Memory for sorting and grouping, such as 512MB or 4GB; beyond it, queries continue in temporary files in TMPDIR
+    /// Memory for sorting and grouping, such as 512MB or 4GB; beyond it, queries spill to temporary files in TMPDIR
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = size)]
     pub memory_limit: usize,
 }
@@ -54,47 +55,46 @@ fn size(text: &str) -> Result<usize, String> {
 
 /// Returns the command that prints all rows of a saved query over the same lake.
 pub fn query_command(lake: &LakeArgs, topic: &str, query: &str) -> String {
-    let mut command = format!("tickerlake query queries/{query}.sql");
-    let mut option = |name: &str, value: &str| {
-        command += &format!(" --{name} {}", shell_word(value));
-    };
-    match &lake.bucket {
-        Some(bucket) => option("bucket", bucket),
-        None if lake.dir.as_os_str() != "./lake" => option("dir", &lake.dir.to_string_lossy()),
-        None => {}
-    }
-    if let Some(prefix) = lake.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-        option("prefix", prefix);
-    }
+    let mut words = vec![format!("tickerlake query queries/{query}.sql")];
+    words.extend(lake.options());
     if topic != DEFAULT_TOPIC {
-        option("topic", topic);
+        words.push(format!("--topic {}", shell_word(topic)));
     }
-    command
+    words.join(" ")
 }
 
-fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-/// Returns a notice if the topic holds records that the views leave out, with a way to select them.
+/// Returns a notice if the topic holds records that the views over quotes leave out, with the command that reads these
+/// records as quotes. Returns `None` if there are no such records.
 ///
 /// # Errors
 /// If the lake cannot be listed or read.
-pub async fn unmapped_notice(lake: &Lake, topic: &str) -> anyhow::Result<Option<String>> {
-    let unmapped = lake_query::unmapped(lake, topic).await?;
-    Ok(unmapped.map(|unmapped| {
-        format!(
-            "the topic {topic} holds records without symbol or trade_date, which quotes_latest, daily and the saved \
-             queries leave out; their fields are {}. To select them as quotes: tickerlake query {}",
-            unmapped.columns.join(", "),
-            shell_word(&unmapped.select())
-        )
-    }))
+pub async fn unmapped_notice(args: &LakeArgs, lake: &Lake, topic: &str) -> anyhow::Result<Option<String>> {
+    let Some(unmapped) = view::unmapped(lake, topic).await? else { return Ok(None) };
+    let topics = lake.topics(Area::Data).await?;
+    let is_free = view::list(lake).await?.is_empty() && !topics.iter().any(|topic| topic == QUOTES);
+    let (name, then) = match is_free {
+        true => (QUOTES.to_owned(), String::new()),
+        false => {
+            let name = view_name(topic);
+            let then = format!(", and then query with --topic {name}");
+            (name, then)
+        }
+    };
+    let names: Vec<_> = unmapped.names().collect();
+    let mut words = vec![format!("tickerlake view {name} --from {topic} --map {}", shell_word(&unmapped.map()))];
+    words.extend(args.options());
+    let command = words.join(" ");
+    Ok(Some(format!(
+        "the topic {topic} holds records without symbol or trade_date, which quotes_latest, daily and the saved queries \
+         leave out; their fields are {}. To read them as quotes: {command}{then}",
+        names.join(", "),
+    )))
+}
+
+/// Returns a name for a view of a topic, different from the topic's.
+fn view_name(topic: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    format!("{}_mapped", topic.chars().map(plain).collect::<String>())
 }
 
 #[cfg(test)]
@@ -115,6 +115,24 @@ mod tests {
         for text in ["", "GB", "1 TBX", "-1GB", "0", "10KB", "1.2.3GB"] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn notice_proposes_a_view() {
+        let store = lake_store::testing::Store::new();
+        store.put("data/a.B/dt=2026-02-01/0-0.json", r#"{"Index":"HSI","Date":"1986-12-31","Adj Close":1}"#).await;
+        let notice = async || unmapped_notice(&lake("my lake"), &store.lake(""), "a.B").await.unwrap().unwrap();
+        let text = notice().await;
+        assert!(text.contains("fields are Index, Date, Adj Close"), "{text}");
+        assert!(
+            text.ends_with(
+                "tickerlake view quotes --from a.B --map 'symbol=Index,trade_date=Date,adj_close=Adj Close' --dir 'my lake'"
+            ),
+            "{text}"
+        );
+        store.put("data/quotes/dt=2026-02-01/0-0.json", "{}").await;
+        let text = notice().await;
+        assert!(text.contains(" view a_b_mapped --from a.B ") && text.ends_with("with --topic a_b_mapped"), "{text}");
     }
 
     #[test]

@@ -130,9 +130,9 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-/// Waits for `stop`, closes the broker to new records, and waits until every record in it is stored, because the broker
-/// loses its records when it stops. Reads the last offsets until they no longer change, because the broker may have
-/// been accepting a record while it was closed.
+/// Waits for `stop`, closes the broker to new records, and waits until every record in the broker is stored, because
+/// the broker loses its records when it stops. Reads the last offsets until they no longer change, because the broker
+/// may still accept a record while it is being closed.
 async fn drain(stop: &CancellationToken, broker: &Broker, client: ClientConfig, topic: &Topic, progress: &Progress) {
     stop.cancelled().await;
     broker.close();

@@ -206,7 +206,7 @@ impl Batch {
         last
     }
 
-    /// Splits the batch after `count` records. If a partition is split, its lower offsets are in the first half.
+    /// Splits the batch after `count` records. If a partition is split, its lower offsets are in the first part.
     pub(crate) fn split(&self, count: usize) -> (Batch, Batch) {
         let (mut first, mut second) = (Batch::default(), Batch::default());
         let mut left = count;
@@ -221,7 +221,7 @@ impl Batch {
     }
 
     /// Splits each partition before the offset that `from` returns for it. A partition for which `from` returns `None`
-    /// is entirely in the first half.
+    /// is entirely in the first part.
     pub(crate) fn split_at_offsets(&self, from: impl Fn(&PartitionBatch) -> Option<i64>) -> (Batch, Batch) {
         let (mut before, mut rest) = (Batch::default(), Batch::default());
         for part in &self.partitions {

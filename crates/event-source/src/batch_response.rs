@@ -14,7 +14,7 @@ pub(crate) enum BatchResponse {
     Failures(Vec<ItemIdentifier>),
 }
 
-/// A record that failed. The function processed the records before it in its partition.
+/// A failed record. The function processed the earlier records of the same partition.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct ItemIdentifier {
     /// Topic and partition, as in `quotes-0`.

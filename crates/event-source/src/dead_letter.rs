@@ -1,6 +1,6 @@
 //! The dead letter of a batch: the document that an on-failure destination receives.
 //!
-//! Its format is the one that AWS documents for S3 destinations. It describes the invocation and the batch, and
+//! The document has the format that AWS documents for S3 destinations. It describes the invocation and the batch, and
 //! contains the whole event as a string. See <https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html>.
 
 use std::collections::BTreeMap;

@@ -179,7 +179,7 @@ pub(crate) struct Judgement {
 pub(crate) enum Failure {
     #[error(transparent)]
     Invoke(#[from] InvokeError),
-    #[error("number of failed records that the function reported: {0}")]
+    #[error("the function reported {0} failed {noun}", noun = if *.0 == 1 { "record" } else { "records" })]
     Items(usize),
     #[error("the function's response is not a partial batch response: {0}")]
     Response(#[from] serde_json::Error),

@@ -13,7 +13,8 @@ use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::batch::MAX_PAYLOAD;
 
@@ -44,8 +45,8 @@ pub trait Function: fmt::Display + Send + Sync {
     }
 }
 
-/// A function behind Lambda's invocation API, which `cargo lambda watch` and `sam local start-lambda` provide. Its URL
-/// looks like `http://localhost:9000/2015-03-31/functions/sink/invocations`.
+/// A function behind Lambda's invocation API, which `cargo lambda watch`, `sam local start-lambda` and the Runtime
+/// Interface Emulator provide. Its URL looks like `http://localhost:9000/2015-03-31/functions/sink/invocations`.
 #[derive(Clone, Debug)]
 pub struct HttpFunction {
     url: Uri,
@@ -72,8 +73,8 @@ impl Function for HttpFunction {
         self.url.path().split('/').rev().nth(1).unwrap_or_default()
     }
 
-    /// `cargo lambda watch` reports a function error with status 500, AWS and `sam local` with status 200 and the header
-    /// `x-amz-function-error`.
+    /// Invokes the function over HTTP. A function error is recognised in the form of each server, see
+    /// [`is_function_error`].
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError> {
         let no_response = |source: Box<dyn Error + Send + Sync>| InvokeError::NoResponse {
             url: self.url.clone(),
@@ -88,17 +89,42 @@ impl Function for HttpFunction {
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|error| no_response(error.into()))?.to_bytes();
         let text = || String::from_utf8_lossy(&body[..body.len().min(MAX_REPORTED_BODY)]).into_owned();
-        match head.status {
-            status if status.is_success() && !head.headers.contains_key("x-amz-function-error") => {
-                Ok(Response { body, report: None })
-            }
-            status if status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR => {
-                Err(InvokeError::Function(text().into()))
-            }
+        if is_function_error(head.status, head.headers.contains_key("x-amz-function-error"), &body) {
+            Err(InvokeError::Function(text().into()))
+        } else if head.status.is_success() {
+            Ok(Response { body, report: None })
+        } else {
             // Lambda throttles with status 429, which is not an error of the function.
-            status => Err(InvokeError::Status { url: self.url.clone(), status, body: text() }),
+            Err(InvokeError::Status { url: self.url.clone(), status: head.status, body: text() })
         }
     }
+}
+
+/// Returns `true` if a response reports that the function failed. AWS and `sam local` set the header
+/// `x-amz-function-error`, and `cargo lambda watch` returns status 500. The Runtime Interface Emulator does neither: it
+/// answers an error with status 200 and a timeout with a text, so their bodies decide, and a crash with status 502.
+fn is_function_error(status: StatusCode, has_header: bool, body: &[u8]) -> bool {
+    status == StatusCode::INTERNAL_SERVER_ERROR
+        || status.is_success() && (has_header || is_timeout(body) || is_error_document(body))
+        || status == StatusCode::BAD_GATEWAY && is_error_document(body)
+}
+
+/// Returns `true` for the error that a runtime reports, an object with `errorType` and `errorMessage`. A Kafka event
+/// source has no use for a response with these fields.
+fn is_error_document(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct ErrorDocument {
+        #[serde(rename = "errorType")]
+        _type: IgnoredAny,
+        #[serde(rename = "errorMessage")]
+        _message: IgnoredAny,
+    }
+    serde_json::from_slice::<ErrorDocument>(body).is_ok()
+}
+
+/// Returns `true` for the emulator's text `Task timed out after 3.00 seconds`, which is not JSON.
+fn is_timeout(body: &[u8]) -> bool {
+    body.starts_with(b"Task timed out after ") && body.ends_with(b" seconds")
 }
 
 /// Formats an error with its causes: the outermost error of an HTTP client rarely explains what happened.
@@ -190,5 +216,37 @@ impl InvokeError {
             InvokeError::Function(_) | InvokeError::Timeout(_) | InvokeError::TooLarge { .. } => true,
             InvokeError::NoResponse { .. } | InvokeError::Status { .. } => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAISED: &str = r#"{"errorMessage": "no", "errorType": "ValueError", "requestId": "r", "stackTrace": []}"#;
+
+    fn fails(status: u16, has_header: bool, body: &str) -> bool {
+        is_function_error(StatusCode::from_u16(status).unwrap(), has_header, body.as_bytes())
+    }
+
+    #[test]
+    fn error_is_recognised_in_the_form_of_each_server() {
+        assert!(fails(200, true, r#"{"errorType":"x"}"#), "AWS and sam local");
+        assert!(fails(500, false, r#"{"errorType":"x"}"#), "cargo lambda watch");
+        assert!(fails(200, false, RAISED), "emulator, error");
+        assert!(fails(200, false, "Task timed out after 2.00 seconds"), "emulator, timeout");
+        let exited = r#"{"errorType":"Runtime.ExitError","errorMessage":"Runtime exited with error: exit status 3"}"#;
+        assert!(fails(502, false, exited), "emulator, crash");
+    }
+
+    #[test]
+    fn other_responses_are_no_function_error() {
+        let responses =
+            ["", "null", "{}", r#"{"batchItemFailures":[]}"#, r#"{"errorMessage":"x"}"#, r#""Task timed out""#];
+        for body in responses {
+            assert!(!fails(200, false, body), "{body}");
+        }
+        assert!(!fails(429, false, r#"{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}"#));
+        assert!(!fails(502, false, "<html>Bad Gateway</html>"));
     }
 }

@@ -28,7 +28,7 @@ struct State {
     invoking: bool,
     /// Partitions revoked since the batch began.
     lost: BTreeSet<TopicPartition>,
-    /// Partitions revoked since the last call of `take_revoked`.
+    /// Partitions revoked since the last call to `take_revoked`.
     revoked: Vec<TopicPartition>,
 }
 

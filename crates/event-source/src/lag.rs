@@ -34,7 +34,8 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
     })
 }
 
-/// Measures once, unless the broker does not respond, which the reader logs, or `stop` is cancelled meanwhile.
+/// Measures the lag once. Keeps the previous lag if the broker does not respond, which the reader logs, or if `stop` is
+/// cancelled meanwhile.
 pub(crate) fn update(consumer: &GroupConsumer, progress: &Progress, stop: &CancellationToken) {
     if let Ok(lag) = measure(consumer, stop)
         && !stop.is_cancelled()
@@ -43,7 +44,9 @@ pub(crate) fn update(consumer: &GroupConsumer, progress: &Progress, stop: &Cance
     }
 }
 
-/// Returns the number of records between each partition's committed offset, or its start, and its end.
+/// Returns the lag of each assigned partition: the number of offsets from the committed offset, or from the first
+/// offset on the broker if none is committed, to the end of the partition. Leaves out partitions if `stop` is
+/// cancelled.
 fn measure(consumer: &GroupConsumer, stop: &CancellationToken) -> KafkaResult<BTreeMap<TopicPartition, u64>> {
     let assigned = consumer.assignment()?;
     if assigned.count() == 0 {

@@ -40,7 +40,7 @@ impl OnFailureDestination {
         Ok(OnFailureDestination(location))
     }
 
-    /// Writes a document. Its key is relative to the folder or the prefix.
+    /// Writes a document. `key` is relative to the folder or the prefix.
     ///
     /// # Errors
     /// [`DestinationError`] if the document cannot be written.

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! The pieces of a batch are delivered in order, one at a time, so that a partition's records stay in order even after
-//! failures. Splitting uses up no attempts (AWS documents this for streams of Kinesis and `DynamoDB`). Otherwise, a large
-//! batch would be discarded before its one bad record was found.
+//! failures. Splitting uses up no attempts (AWS documents this for streams of Kinesis and `DynamoDB`). Otherwise, a
+//! large batch would be discarded before its one bad record was found.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -51,11 +51,11 @@ pub struct Stored {
     pub records_per_second: u64,
     /// Batches that succeeded.
     pub batches: u64,
-    /// Stored objects, if the function reports them.
+    /// Stored objects; 0 if the function does not report them.
     pub objects: u64,
-    /// Compressed size of the stored objects in bytes, if the function reports it.
+    /// Compressed size of the stored objects in bytes; 0 if the function does not report it.
     pub bytes: u64,
-    /// Quarantined records, if the function reports them.
+    /// Quarantined records; 0 if the function does not report them.
     pub quarantined: u64,
     pub failed_invocations: u64,
     /// Records that were stored after a failed invocation.

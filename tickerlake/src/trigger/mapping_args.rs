@@ -42,7 +42,7 @@ pub struct MappingArgs {
     /// Consumer group [default: tickerlake]
     #[arg(long, value_name = "ID", help_heading = "Kafka")]
     pub(super) consumer_group_id: Option<String>,
-    /// Position at which a new group starts; an existing group continues after its committed offsets [default:
+    /// Position at which a new group starts; an existing group resumes at its committed offsets [default:
     /// `TRIM_HORIZON`]
     #[arg(long, value_enum, ignore_case = true, help_heading = "Kafka")]
     pub(super) starting_position: Option<StartingPosition>,
@@ -56,10 +56,10 @@ pub struct MappingArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Template")]
 pub struct TemplateArgs {
-    /// SAM template whose `SelfManagedKafka` event provides the settings that are not given on the command line
+    /// Template whose `SelfManagedKafka` event or event source mapping provides the settings that are not given on the command line
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
-    /// Logical ID of the function, or FUNCTION.EVENT, if the template has several `SelfManagedKafka` events
+    /// Logical ID of the function, or FUNCTION.EVENT, if the template has several Kafka event sources
     #[arg(long, value_name = "ID", requires = "template")]
     template_function: Option<String>,
     /// Parameter of the template; may be repeated
@@ -93,7 +93,8 @@ impl MappingArgs {
         if self.topic.is_empty() { quotes() } else { self.topic.clone() }
     }
 
-    /// Returns the names of the given options. The template need not have the settings that they replace.
+    /// Returns the names of the options that are given. The template need not have the settings that these options
+    /// replace.
     fn flags(&self) -> Vec<&'static str> {
         let function = &self.function;
         let given = [

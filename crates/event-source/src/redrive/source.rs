@@ -22,7 +22,7 @@ pub enum SourceError {
     /// A prefix cannot be listed.
     #[error("failed to list {location}: {}", DisplayErrorContext(&**source))]
     Prefix {
-        /// URL of the prefix, as `s3://bucket/prefix`.
+        /// URL of the prefix, in the form `s3://bucket/prefix`.
         location: String,
         source: S3Error,
     },

@@ -95,6 +95,17 @@ impl<'t> Call<'t> {
     }
 }
 
+/// Returns the logical ID of the resource to whose name or ARN a node refers, or `None` if it does not refer to one.
+pub(super) fn referenced(node: &Node) -> Option<&str> {
+    let call = Call::of(node)?;
+    match (call.name, call.argument.text(), call.arguments()) {
+        ("Ref", Some(name), _) => Some(name),
+        ("GetAtt", Some(path), _) => path.split('.').next(),
+        ("GetAtt", None, [name, _]) => name.text(),
+        _ => None,
+    }
+}
+
 /// A template and the given values of its parameters.
 pub(super) struct Template<'t> {
     root: &'t Node,

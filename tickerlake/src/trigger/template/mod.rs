@@ -1,11 +1,12 @@
-//! Reads the settings of a Kafka event source mapping from the SAM template that deploys it.
+//! Reads the settings of a Kafka event source mapping from the template that deploys it: from a `SelfManagedKafka` event of
+//! a SAM function, or from an `AWS::Lambda::EventSourceMapping`.
 //!
 //! Only the settings are evaluated, from the template's own parameters and conditions. Values that only AWS knows
 //! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are reported as errors
 //! before anything runs.
 //!
 //! ```text
-//! text --yaml--> nodes with lines and tags --intrinsics--> values --property--> settings, or an error with path and line
+//! text --yaml--> nodes with lines and tags --intrinsics--> values --property--> settings or error with path and line
 //! ```
 
 mod intrinsics;
@@ -16,15 +17,20 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-use intrinsics::Template;
+use intrinsics::{Template, referenced};
 use property::Property;
 pub use yaml::SyntaxError;
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 const EVENT: &str = "SelfManagedKafka";
+const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+/// Property that a mapping has only if its source is self-managed Kafka.
+const KAFKA_SOURCE: &str = "SelfManagedEventSource";
+/// Property of a mapping that has the settings of this source alone.
+const KAFKA_CONFIG: &str = "SelfManagedKafkaEventSourceConfig";
 
 /// Properties that SAM permits in the event; `sam validate` does not check them.
-const ACCEPTED: [&str; 21] = [
+const EVENT_PROPERTIES: [&str; 21] = [
     "BatchSize",
     "BisectBatchOnFunctionError",
     "ConsumerGroupId",
@@ -47,7 +53,34 @@ const ACCEPTED: [&str; 21] = [
     "StartingPositionTimestamp",
     TOPICS,
 ];
+/// Properties that CloudFormation permits in a mapping whose source is self-managed Kafka.
+const MAPPING_PROPERTIES: [&str; 21] = [
+    "BatchSize",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "Enabled",
+    "FilterCriteria",
+    "FunctionName",
+    "FunctionResponseTypes",
+    "KmsKeyArn",
+    "LoggingConfig",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "MetricsConfig",
+    "ProvisionedPollerConfig",
+    KAFKA_SOURCE,
+    KAFKA_CONFIG,
+    "SourceAccessConfigurations",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "Tags",
+    TOPICS,
+];
 const TOPICS: &str = "Topics";
+
+const QUEUE_MODE: &str = "queue mode (share groups) is not supported: it delivers a partition's records in no order, and \
+                          the sink needs their order to store each exactly once; remove the property";
 
 /// Properties that need provisioned mode.
 const PROVISIONED_ONLY: [&str; 4] =
@@ -68,12 +101,12 @@ const FLAGS: [(&str, &str); 11] = [
     (TOPICS, "--topic"),
 ];
 
-/// A `SelfManagedKafka` event of a function. Settings that the template does not specify are `None`.
+/// An event source mapping for self-managed Kafka. Settings that the template does not specify are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// The function's logical ID.
     pub function: String,
-    /// The event's logical id.
+    /// The logical ID of the event, or of the mapping.
     pub event: String,
     /// Exactly one topic; empty if `--topic` is given and the property is not evaluated.
     pub topics: Vec<String>,
@@ -108,20 +141,20 @@ pub enum TemplateError {
     /// The file is not the YAML of a template.
     #[error("failed to parse the template: {0}")]
     Syntax(#[from] SyntaxError),
-    /// No function in the template has a `SelfManagedKafka` event.
-    #[error("the template has no {FUNCTION} with a {EVENT} event")]
+    /// The template has neither a `SelfManagedKafka` event nor a mapping for self-managed Kafka.
+    #[error("the template has no {FUNCTION} with a {EVENT} event, and no {MAPPING} with a {KAFKA_SOURCE}")]
     NoEvent,
-    /// The template has no function with the selected name and a `SelfManagedKafka` event.
-    #[error("--template-function {name}: the template has no such function with a {EVENT} event; its functions: {}", known.join(", "))]
+    /// The template has no function with the selected name and an event source for self-managed Kafka.
+    #[error("--template-function {name}: the template has no such function with a {EVENT} event or a {MAPPING}; its functions: {}", known.join(", "))]
     NoSuchFunction {
         name: String,
-        /// Logical IDs of the template's functions, with and without `SelfManagedKafka` events.
+        /// Logical IDs of the template's functions, with and without such event sources.
         known: Vec<String>,
     },
-    /// Several `SelfManagedKafka` events match.
-    #[error("the template has several {EVENT} events; give --template-function with one of {}", known.join(", "))]
+    /// Several event sources for self-managed Kafka match.
+    #[error("the template has several event sources for self-managed Kafka; give --template-function with one of {}", known.join(", "))]
     Several {
-        /// The events, as `FUNCTION.EVENT`.
+        /// The event sources, as `FUNCTION.EVENT`.
         known: Vec<String>,
     },
     /// The name or value of a `--template-parameter` is not permitted.
@@ -154,12 +187,12 @@ pub enum TemplateError {
     },
 }
 
-/// Reads the mapping of the only function with a `SelfManagedKafka` event, or of the selected function (`FUNCTION`, or
-/// `FUNCTION.EVENT` if it has several).
+/// Reads the only mapping for self-managed Kafka, or that of the selected function (`FUNCTION`, or `FUNCTION.EVENT` if it has
+/// several).
 ///
 /// `parameters` override the defaults of the template's parameters, and may set pseudo parameters such as
-/// `AWS::Region`. `flags` are the options given on the command line, such as `--batch-size`. The properties that they
-/// replace are not evaluated and are `None` in the result.
+/// `AWS::Region`. `flags` are the options given on the command line, such as `--batch-size`. Properties that these
+/// options replace are not evaluated, and are `None` or empty in the result.
 ///
 /// # Errors
 /// [`TemplateError`] if the template is invalid, no event or several events match, or a setting depends on a value that
@@ -177,13 +210,24 @@ pub fn read(
     let mut known = Vec::new();
     let mut sources = Vec::new();
     for (name, node) in resources.entries()? {
-        if node.entry("Type").and_then(|(_, kind)| kind.text()) != Some(FUNCTION) {
-            continue;
-        }
-        known.push(name.clone());
-        // The other functions need not be valid.
-        if function.is_none_or(|wanted| wanted.split('.').next() == Some(name)) {
-            sources.append(&mut Source::all_of(name, &resources.child(name, node)?)?);
+        // The other functions and mappings need not be valid.
+        let is_wanted = |name: &str| function.is_none_or(|wanted| wanted.split('.').next() == Some(name));
+        match node.entry("Type").and_then(|(_, kind)| kind.text()) {
+            Some(FUNCTION) => {
+                known.push(name.clone());
+                if is_wanted(name) {
+                    sources.append(&mut Source::events_of(name, &resources.child(name, node)?)?);
+                }
+            }
+            Some(MAPPING) => {
+                let invoked = node.entry("Properties").and_then(|(_, properties)| properties.entry("FunctionName"));
+                // A function that the template does not have is known by the name of its mapping.
+                let invoked = invoked.and_then(|(_, name)| referenced(name)).unwrap_or(name);
+                if is_wanted(invoked) {
+                    sources.extend(Source::of_mapping(name, invoked, &resources, &resources.child(name, node)?)?);
+                }
+            }
+            _ => {}
         }
     }
     if let Some((_, event)) = function.and_then(|wanted| wanted.split_once('.')) {
@@ -200,25 +244,49 @@ pub fn read(
     }
 }
 
-/// An event and its function.
+/// An event or a mapping, and its function.
 struct Source<'t> {
     function: &'t str,
     event: &'t str,
     /// Properties of the function.
     settings: Property<'t>,
-    /// Properties of the event.
+    /// Properties of the event or the mapping.
     properties: Property<'t>,
+    /// Properties of the source, which are part of those of an event.
+    source: Property<'t>,
+    /// Names that `properties` may have.
+    accepted: &'static [&'static str],
+    kind: &'static str,
 }
 
 impl<'t> Source<'t> {
-    fn all_of(function: &'t str, resource: &Property<'t>) -> Result<Vec<Self>, TemplateError> {
+    /// Returns the mapping, or `None` if its source is not self-managed Kafka or its condition is false.
+    fn of_mapping(
+        name: &'t str,
+        function: &'t str,
+        resources: &Property<'t>,
+        resource: &Property<'t>,
+    ) -> Result<Option<Self>, TemplateError> {
+        let properties = resource.get("Properties")?;
+        if properties.get(KAFKA_SOURCE)?.is_absent() || !resource.is_created()? {
+            return Ok(None);
+        }
+        let source = properties.get(KAFKA_CONFIG)?;
+        let settings = resources.get(function)?.get("Properties")?;
+        let (accepted, kind) = (MAPPING_PROPERTIES.as_slice(), "a mapping of self-managed Kafka");
+        Ok(Some(Source { function, event: name, settings, properties, source, accepted, kind }))
+    }
+
+    fn events_of(function: &'t str, resource: &Property<'t>) -> Result<Vec<Self>, TemplateError> {
         let mut sources = Vec::new();
         let events = resource.get("Properties")?.get("Events")?;
         for (event, node) in events.entries()? {
             let body = events.child(event, node)?;
             if body.get("Type")?.text("an event's type", |_| true)?.as_deref() == Some(EVENT) {
                 let settings = resource.get("Properties")?;
-                sources.push(Source { function, event, settings, properties: body.get("Properties")? });
+                let (properties, source) = (body.get("Properties")?, body.get("Properties")?);
+                let (accepted, kind) = (EVENT_PROPERTIES.as_slice(), "a SelfManagedKafka event");
+                sources.push(Source { function, event, settings, properties, source, accepted, kind });
             }
         }
         if !sources.is_empty() && !resource.is_created()? {
@@ -228,6 +296,10 @@ impl<'t> Source<'t> {
     }
 
     fn mapping(&self, whole: &Property<'t>, flags: &[&str]) -> Result<Mapping, TemplateError> {
+        let mode = self.source.get("ConsumptionMode")?;
+        if mode.text("Stream or Queue", |mode| ["Stream", "Queue"].contains(&mode))?.as_deref() == Some("Queue") {
+            return Err(mode.invalid(QUEUE_MODE));
+        }
         self.check_names()?;
         let is_given = |name| FLAGS.iter().any(|(property, flag)| *property == name && flags.contains(flag));
         let get = |name| if is_given(name) { Ok(self.properties.absent(name)) } else { self.properties.get(name) };
@@ -240,6 +312,8 @@ impl<'t> Source<'t> {
                 return Err(setting.invalid("AWS permits this only together with ProvisionedPollerConfig"));
             }
         }
+        let group = "ConsumerGroupId";
+        let group = if is_given(group) { self.source.absent(group) } else { self.source.get(group)? };
         let topics = get(TOPICS)?;
         let names = texts(&topics, "a topic's name", |name| !name.is_empty())?;
         if names.len() != 1 && !is_given(TOPICS) {
@@ -250,7 +324,7 @@ impl<'t> Source<'t> {
             function: self.function.to_owned(),
             event: self.event.to_owned(),
             topics: names,
-            consumer_group_id: get("ConsumerGroupId")?
+            consumer_group_id: group
                 .text("a consumer group ID of 1 to 200 characters", |id| (1..=200).contains(&id.chars().count()))?,
             batch_size: get("BatchSize")?
                 .number("a whole number from 1 to 10000", |size| (1..=10_000).contains(&size))?,
@@ -274,9 +348,9 @@ impl<'t> Source<'t> {
 
     fn check_names(&self) -> Result<(), TemplateError> {
         for (name, node) in self.properties.entries()? {
-            if !ACCEPTED.contains(&name.as_str()) {
+            if !self.accepted.contains(&name.as_str()) {
                 let problem =
-                    format!("a {EVENT} event has no such property; its properties are {}", ACCEPTED.join(", "));
+                    format!("{} has no such property; its properties are {}", self.kind, self.accepted.join(", "));
                 return Err(self.properties.absent(name).on(node.line).invalid(problem));
             }
         }

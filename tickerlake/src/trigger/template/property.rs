@@ -11,7 +11,7 @@ use super::{FLAGS, TemplateError};
 pub(super) struct Property<'t> {
     template: &'t Template<'t>,
     path: String,
-    /// Command-line option that can replace the property, or a property that contains it.
+    /// Command-line option that can replace this property or a property that contains it.
     flag: Option<&'static str>,
     line: usize,
     value: Value<'t>,
@@ -93,7 +93,7 @@ impl<'t> Property<'t> {
         }
     }
 
-    /// Returns a list's items, without absent ones.
+    /// Returns a list's items, without absent ones. An absent list has no items.
     pub(super) fn items(&self) -> Result<Vec<Property<'t>>, TemplateError> {
         let items = match self.value {
             Value::Absent => &[],

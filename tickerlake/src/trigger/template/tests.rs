@@ -201,12 +201,13 @@ Resources:
     let both = parameters(&[("Twin", "yes")]);
     assert_eq!(
         read(text, None, &both, &[]).unwrap_err().to_string(),
-        "the template has several SelfManagedKafka events; give --template-function with one of A.E, B.E"
+        "the template has several event sources for self-managed Kafka; give --template-function with one of A.E, B.E"
     );
     assert_eq!(read(text, Some("B"), &both, &[]).unwrap().topics, ["b"]);
     assert_eq!(
         read(text, Some("B"), &BTreeMap::new(), &[]).unwrap_err().to_string(),
-        "--template-function B: the template has no such function with a SelfManagedKafka event; its functions: A, B"
+        "--template-function B: the template has no such function with a SelfManagedKafka event or a \
+         AWS::Lambda::EventSourceMapping; its functions: A, B"
     );
 }
 
@@ -230,11 +231,13 @@ Resources:
 
 #[test]
 fn template_without_such_an_event_is_an_error() {
-    let none = "the template has no AWS::Serverless::Function with a SelfManagedKafka event";
+    let none = "the template has no AWS::Serverless::Function with a SelfManagedKafka event, and no \
+                AWS::Lambda::EventSourceMapping with a SelfManagedEventSource";
     for text in [
         "Resources: {}",
         "Description: nothing",
         "Resources: { Q: { Type: AWS::SQS::Queue } }",
+        "Resources: { M: { Type: AWS::Lambda::EventSourceMapping, Properties: { Queues: [q] } } }",
         "Resources: { F: { Type: AWS::Serverless::Function, Properties: { Events: { E: { Type: MSK } } } } }",
         "Resources: { 'Fn::ForEach::F': [N, [a, b], { 'F${N}': { Type: AWS::Serverless::Function } }] }",
     ] {
@@ -411,7 +414,7 @@ fn error_has_the_line_of_the_selected_value() {
 fn unknown_property_lists_those_that_exist() {
     let message = with("Batchsize: 5").unwrap_err().to_string();
     assert!(message.starts_with("line 7: Resources.Sink.Properties.Events.Quotes.Properties.Batchsize: "), "{message}");
-    for name in ACCEPTED {
+    for name in EVENT_PROPERTIES {
         assert!(message.contains(name), "{name}");
     }
 }
@@ -531,12 +534,72 @@ fn invalid_text_is_located() {
     }
 }
 
+/// Returns a template with a function and a mapping that has these properties from line 8 on.
+fn mapping(properties: &str) -> String {
+    let head = "Resources:\n  Sink: { Type: AWS::Serverless::Function, Properties: { Timeout: 30 } }\n  Source:\n    \
+                Type: AWS::Lambda::EventSourceMapping\n    Properties: {\n      FunctionName: !Ref Sink, Topics: [quotes],\n      \
+                SelfManagedEventSource: { Endpoints: !GetAtt Brokers.Endpoints },\n";
+    format!("{head}      {properties}\n    }}\n")
+}
+
+#[test]
+fn plain_mapping_is_read() {
+    let text =
+        mapping("BatchSize: 7, SelfManagedKafkaEventSourceConfig: { ConsumerGroupId: g, ConsumptionMode: Stream }");
+    let read = |text: &str, name| read(text, name, &BTreeMap::new(), &[]);
+    let found = read(&text, None).unwrap();
+    assert_eq!((found.function.as_str(), found.event.as_str()), ("Sink", "Source"));
+    assert_eq!(
+        (found.topics, found.batch_size, found.function_timeout),
+        (vec!["quotes".to_owned()], Some(7), Some(30))
+    );
+    assert_eq!(found.consumer_group_id.as_deref(), Some("g"));
+    for form in ["!GetAtt Sink.Arn", "{ 'Fn::GetAtt': [Sink, Arn] }", "{ Ref: Sink }"] {
+        let text = text.replace("!Ref Sink", form);
+        assert_eq!(read(&text, Some("Sink.Source")).unwrap().function, "Sink", "{form}");
+    }
+    assert!(matches!(read(&text, Some("Other")), Err(TemplateError::NoSuchFunction { .. })));
+    let imported = text.replace("!Ref Sink", "!ImportValue sink");
+    assert_eq!(read(&imported, Some("Source")).unwrap().function_timeout, None);
+}
+
+#[test]
+fn property_of_an_event_is_unknown_in_a_mapping() {
+    let message = error(&mapping("ConsumerGroupId: g"));
+    assert!(message.starts_with("line 8: Resources.Source.Properties.ConsumerGroupId: a mapping of"), "{message}");
+}
+
+#[test]
+fn queue_mode_is_rejected_with_its_reason() {
+    let plain = mapping("SelfManagedKafkaEventSourceConfig: { ConsumptionMode: Queue }");
+    for text in [plain, event("ConsumptionMode: Queue")] {
+        let message = error(&text);
+        assert!(
+            message.contains("ConsumptionMode: queue mode (share groups) is not supported: it delivers"),
+            "{message}"
+        );
+    }
+}
+
 #[test]
 fn own_template_is_read() {
     let text = include_str!("../../../../template.yaml");
     let mapping = read(text, None, &BTreeMap::new(), &[]).unwrap();
+    assert_eq!((mapping.function.as_str(), mapping.event.as_str()), ("Sink", "EventSource"));
     assert_eq!(mapping.topics, ["quotes"]);
+    assert_eq!((mapping.batch_size, mapping.maximum_batching_window_in_seconds), (Some(10_000), Some(60)));
+    assert_eq!(mapping.function_timeout, Some(120));
     assert!(mapping.enabled && !mapping.provisioned && mapping.function_response_types.is_empty());
-    let provisioned = BTreeMap::from([("Provisioned".to_owned(), "true".to_owned())]);
+    for (given, group) in [
+        (&[][..], "tickerlake-private"),
+        (&[("Network", "public")], "tickerlake-public"),
+        (&[("Broker", "existing")], "tickerlake"),
+    ] {
+        let mapping = read(text, None, &parameters(given), &[]).unwrap();
+        assert_eq!(mapping.consumer_group_id.as_deref(), Some(group));
+    }
+    let provisioned = parameters(&[("Provisioned", "true")]);
     assert_eq!(read(text, None, &provisioned, &[]).unwrap().function_response_types, ["ReportBatchItemFailures"]);
+    let none = read(text, None, &parameters(&[("Broker", "none")]), &[]);
+    assert!(matches!(none, Err(TemplateError::NoEvent)));
 }

@@ -67,8 +67,8 @@ struct Open {
 /// Parses YAML that consists of one document. An alias shares its node, so that aliases do not multiply the size.
 ///
 /// # Errors
-/// [`SyntaxError`] if `text` is not valid YAML, does not contain exactly one document, is nested too deeply, or has an
-/// alias to a node that contains the alias, a duplicate key or a key that is not a string.
+/// [`SyntaxError`] if `text` is not valid YAML, does not contain exactly one document, is nested too deeply, or has a
+/// duplicate key, a key that is not a string, or an alias to a node that contains the alias.
 pub(super) fn parse(text: &str) -> Result<Rc<Node>, SyntaxError> {
     let mut root = None;
     let mut open: Vec<Open> = Vec::new();
