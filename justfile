@@ -50,16 +50,16 @@ architecture:
 picture:
     tests/architecture/check --picture
 
-# Make market files from a seed, and check that the producer reads them as they were written
-market *ARGUMENTS: programs
+# Make market files from a seed, and check that the producer reads them as they were written (`--files 2000`: more of them)
+market *ARGUMENTS='--files 500': programs
     python3 -B -m unittest tests/market/test_check.py
     tests/market/check --producer {{ programs }}/producer {{ ARGUMENTS }}
 
 # --- With the parts -------------------------------------------------------------------------------------------------
 
-# Install what the recipes below need; further arguments are Debian packages
-parts *PACKAGES:
-    tests/install-parts {{ PACKAGES }}
+# Install what the recipes below need; further arguments are programs, or PROGRAM:PACKAGE of Debian
+parts *PROGRAMS:
+    tests/install-parts {{ PROGRAMS }}
 
 # Run the tests marked `#[ignore]`
 test-parts:
@@ -73,7 +73,11 @@ programs:
 
 # Run the broker's boot script with Apache Kafka
 broker: programs
-    tests/broker/check {{ programs }}/producer {{ programs }}/tickerlake
+    deploy/checks/broker/check {{ programs }}/producer {{ programs }}/tickerlake
+
+# Boot the broker's instance in a virtual machine, kill it and boot its replacement (ten minutes; installs QEMU)
+machine *ARGUMENTS: programs
+    deploy/checks/machine/run {{ programs }}/producer {{ ARGUMENTS }}
 
 # Run the saved queries, the view and the history's statements in Trino
 catalog: programs
@@ -81,12 +85,22 @@ catalog: programs
 
 # Check the template and deploy it to moto's CloudFormation
 templates:
-    tests/template/check
-    tests/template/stack
+    deploy/checks/template/check
+    deploy/checks/template/stack
+
+# Run the SAM CLI against a simulated account: pinned parameters, the prebuilt function, each way to deploy
+sam:
+    deploy/checks/sam/check
+
+# Run the function that `sam build` makes, and the guide's Python function, in AWS's Runtime Interface Emulator
+runtime: programs
+    deploy/checks/runtime/build "{{ CARGO_TARGET_DIR }}/sam-build"
+    deploy/checks/runtime/check "{{ CARGO_TARGET_DIR }}/sam-build/build/Sink/bootstrap"
+    deploy/checks/runtime/guide {{ programs }}/producer {{ programs }}/tickerlake
 
 # Run the smoke test of a deployed stack against a substitute for AWS
 aws: programs
-    tests/aws/check {{ programs }}/producer {{ programs }}/tickerlake
+    deploy/checks/smoke/check {{ programs }}/producer {{ programs }}/tickerlake
 
 # Try the benchmarks in a debug build at a small size: shows that they run, measures nothing
 bench-small:

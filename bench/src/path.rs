@@ -34,12 +34,12 @@ pub fn lines(config: &Config, text: &str) -> Result<Vec<Vec<u8>>> {
 
 fn for_each_object(config: &Config, text: &[u8], mut object: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let batch = Batch::from_event(config, text)?;
-    let pattern = config.layout.pattern();
+    let layout = config.layout.ledger_layout();
     for part in batch.partitions() {
-        let protocol = CommitProtocol::new(batch.records(part), &part.prefixes, &pattern, MAX_OBJECT_SPAN);
+        let protocol = CommitProtocol::new(batch.records(part), &part.prefixes, &layout, MAX_OBJECT_SPAN);
         let mut protocol = protocol.map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let first = protocol.records().first().map_or(0, |record| record.offset);
-        let ledger = Answer::Ledger(Ledger::starting_at(first, &pattern), String::new());
+        let ledger = Answer::Ledger(Ledger::starting_at(first, &layout), String::new());
         let requests = protocol.answer(&protocol.begin(), &ledger).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         for request in requests {
             let Request::PutObject { records, .. } = request else { continue };

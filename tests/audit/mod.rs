@@ -85,7 +85,7 @@ impl TestLake {
 
     /// Returns a ledger without gaps whose next offset is `next`.
     fn ledger_at(&self, next: i64) -> Ledger {
-        Ledger::starting_at(next, self.config.layout.pattern())
+        Ledger::starting_at(next, self.config.layout.ledger_layout())
     }
 
     fn write_ledger(&self, partition: i32, ledger: &Ledger) {

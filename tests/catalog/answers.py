@@ -3,6 +3,7 @@
 import json
 import math
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import servers
 
@@ -52,7 +53,10 @@ class Engines:
 
     def compare(self, name, sql, file=None, may_be_empty=False):
         """Checks that both engines return the same rows, by default at least one, and returns these."""
-        expected, found = self.tickerlake(file or sql), self.trino.execute(sql, self.stack.database_name).rows
+        with ThreadPoolExecutor() as threads:
+            answer = threads.submit(self.trino.execute, sql, self.stack.database_name)
+            expected = self.tickerlake(file or sql)
+            found = answer.result().rows
         problem = difference(expected, found) or (None if found or may_be_empty else "no rows, so this proves nothing")
         if problem:
             raise AssertionError(f"{name}: {problem}")

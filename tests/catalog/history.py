@@ -1,4 +1,4 @@
-"""Runs the statements of history/ in Trino, with the values that the state machine substitutes."""
+"""Runs the statements of deploy/history/ in Trino, with the values that the state machine substitutes."""
 
 import re
 
@@ -11,7 +11,7 @@ TYPES = {"string": "varchar", "int": "integer", "timestamp": "timestamp(6)"}
 
 
 def added_columns(text):
-    """Returns the columns that history/columns.sql adds, as (name, type)."""
+    """Returns the columns that deploy/history/columns.sql adds, as (name, type)."""
     return re.findall(r"^  (\w+) (\w+),?$", text, re.MULTILINE)
 
 
@@ -24,7 +24,7 @@ class History:
         values = {"Topic": self.stack.topic, "Lake": servers.BUCKET, "Database": self.stack.database_name}
         text = resolve.substitute(daily.read_statement(servers.ROOT, name), values)
         if "${" in text:
-            raise AssertionError(f"history/{name}.sql has a placeholder that is not substituted")
+            raise AssertionError(f"deploy/history/{name}.sql has a placeholder that is not substituted")
         return text
 
     def execute(self, statement, **options):

@@ -17,6 +17,7 @@ import expected
 import made
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+QUERIES = ROOT / "queries"
 BUCKET = "tickerlake"
 # Lakes of a sink that did not validate its records: their queries fail.
 UNCHECKED = ["quarantine-unchecked"]
@@ -27,15 +28,19 @@ def read_lake(bucket, topic):
 
 
 def compare(name, lake, answer):
-    """Compares every query; `answer` returns the rows of a query's file. Returns the number of compared rows."""
-    compared = 0
+    """Compares every query; `answer` returns the rows of a query's file. Returns how many rows each query has."""
+    files = (path for path in QUERIES.rglob("*.sql") if path.parent.name != "views")
+    unanswered = {str(path.relative_to(QUERIES).with_suffix("")) for path in files} ^ expected.ANSWERS.keys()
+    if unanswered:
+        raise AssertionError(f"expected.py and queries/ differ in {sorted(unanswered)}")
+    counts = {}
     for query in expected.ANSWERS:
-        rows = answer(ROOT / f"queries/{query}.sql")
+        rows = answer(QUERIES / f"{query}.sql")
         problem = expected.difference(query, lake, rows)
         if problem:
             raise AssertionError(f"{name}: queries/{query}.sql: {problem}")
-        compared += len(rows)
-    return compared
+        counts[query] = len(rows)
+    return counts
 
 
 def main():
@@ -51,7 +56,7 @@ def main():
             return [json.loads(line) for line in process.stdout.splitlines()]
 
         lake = read_lake(folder / BUCKET, topic)
-        rows = compare(name, lake, answer)
+        rows = sum(compare(name, lake, answer).values())
         print(f"{name}: {len(lake.records)} records, {len(lake.daily)} days, {rows} rows of answers are the same", flush=True)
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -17,13 +17,13 @@ import made
 import servers
 import sets
 from answers import Engines
+from free_ports import free_ports
 from function import Function
 from history import History
 from stack import Stack
 from trino import Trino
 
 DAY = 86400
-QUERIES = servers.ROOT / "queries"
 # Golden lakes whose days Trino lists, by the topic that they get here.
 GOLDEN = {"golden_day": "gzip-day", "golden_generations": "generations"}
 
@@ -44,7 +44,7 @@ class Pipeline:
         self.producer, self.tickerlake, self.sink = programs
         self.running, self.stack, self.folder = running, stack, folder
         self.s3 = f"http://127.0.0.1:{s3_port}"
-        self.broker = servers.free_port()
+        [self.broker] = free_ports(1)
         self.function = self.start_function(stack.environment)
         command = [self.tickerlake, "up", "--dir", folder, "--topic", stack.topic, "--port", self.broker]
         command += ["--s3-port", s3_port, "--function", self.function.url, "--format", "json"]
@@ -107,25 +107,19 @@ def check_tables(engines):
         progress(f"  {name}: the same {len(rows):,} rows")
 
 
-def check_queries(engines):
-    """Compares all of queries/. They use the views, which the stack itself creates."""
-    files = [path for path in sorted(QUERIES.rglob("*.sql")) if path.parent.name != "views"]
-    counts = []
-    for path in files:
-        rows = engines.compare(path.relative_to(QUERIES), path.read_text(), path)
-        counts.append(f"{path.stem} {len(rows)}")
-    progress(f"  {len(files)} queries with the same rows: {', '.join(counts)}")
+def check_answers(name, engines, bucket, may_be_empty=False):
+    """Both engines give the answers that expected.py computes from the stored lines, without SQL.
 
-
-def check_answers(name, engines, bucket):
-    """Both engines give the answers that expected.py computes from the stored lines, without SQL."""
+    Trino reads the views that the stack itself creates.
+    """
     lake = independent.read_lake(bucket / engines.stack.prefix, engines.stack.topic)
 
     def answer(path):
-        return engines.compare(path.name, path.read_text(), path, may_be_empty=True)
+        return engines.compare(path.relative_to(independent.QUERIES), path.read_text(), path, may_be_empty)
 
     rows = independent.compare(name, lake, answer)
-    progress(f"  {name}: {len(lake.records):,} records, {len(lake.daily):,} days, {rows} rows of answers as computed without SQL")
+    counts = f"{len(lake.records):,} records, {len(lake.daily):,} days"
+    progress(f"  {name}: {counts}, {len(rows)} queries with {sum(rows.values())} rows as computed without SQL")
 
 
 def check_made_lakes(folder, s3_port, glue, trino, tickerlake):
@@ -133,7 +127,8 @@ def check_made_lakes(folder, s3_port, glue, trino, tickerlake):
     day = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(2)
     bucket = folder / servers.BUCKET
     with servers.Servers(folder.parent) as running:
-        command = [tickerlake, "up", "--dir", folder, "--topic", "unused", "--port", servers.free_port(), "--s3-port", s3_port]
+        [port] = free_ports(1)
+        command = [tickerlake, "up", "--dir", folder, "--topic", "unused", "--port", port, "--s3-port", s3_port]
         program, log = running.start("made", [*command, "--format", "json"])
         servers.wait_for("tickerlake up", lambda: '"started"' in log.read_text(), program, log)
         for name in [*made.LAKES, *GOLDEN]:
@@ -153,11 +148,11 @@ def check_made_lakes(folder, s3_port, glue, trino, tickerlake):
             engines = Engines(trino, stack, tickerlake, folder)
             if name != "loose":
                 check_tables(engines)
-            check_answers(name, engines, bucket)
+            check_answers(name, engines, bucket, may_be_empty=True)
 
 
 def check_history(pipeline, engines):
-    """The history has each record of quotes once, in whatever order objects appear; see history/merge.sql."""
+    """The history has each record of quotes once, in whatever order objects appear; see deploy/history/merge.sql."""
     history = History(engines.trino, engines.stack)
     # The first merge is late: all objects are old.
     old = time.time() - 10 * DAY
@@ -233,7 +228,6 @@ def check(running, programs, stack, folder, s3_port, glue, trino, files):
     engines = Engines(trino, stack, programs[1], folder)
     check_quarantine(pipeline, engines)
     check_tables(engines)
-    check_queries(engines)
     check_answers(stack.topic, engines, folder / servers.BUCKET)
     check_history(pipeline, engines)
 
@@ -249,7 +243,7 @@ def main():
     ]
     with tempfile.TemporaryDirectory(prefix="tickerlake-catalog-") as folder, servers.Servers(pathlib.Path(folder)) as running:
         folder = pathlib.Path(folder)
-        s3_port, glue = servers.free_port(), running.glue()
+        s3_port, glue = *free_ports(1), running.glue()
         trino = Trino(running.trino(glue, f"http://127.0.0.1:{s3_port}"))
         progress("Trino and Glue are running")
         check_made_lakes(folder / "made", s3_port, glue, trino, programs[1])

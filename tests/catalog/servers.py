@@ -6,6 +6,8 @@ import socket
 import subprocess
 import time
 
+from free_ports import free_ports
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = pathlib.Path(os.environ["TICKERLAKE_PARTS"])
 TIMEOUT = 300  # seconds, for any program or condition
@@ -41,20 +43,6 @@ CATALOGS = {
     "hive.partition-projection-enabled=true\nhive.table-statistics-enabled=false\n",
     "iceberg": "connector.name=iceberg\niceberg.catalog.type=glue\n",
 }
-
-
-def free_port(taken=set()):
-    """Returns a free port below the range that the system assigns to clients, never the same port twice."""
-    for port in range(20000 + os.getpid() % 10000, 32000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in taken:
-            taken.add(port)
-            return port
-    raise RuntimeError("no free port")
 
 
 def wait_for(what, condition, program=None, log=None):
@@ -102,14 +90,14 @@ class Servers:
 
     def glue(self):
         """Starts moto and returns its address."""
-        port = free_port()
+        [port] = free_ports(1)
         program, log = self.start("moto", [PARTS / "template/bin/moto_server", "-H", "127.0.0.1", "-p", port])
         wait_for("moto", lambda: listens(port), program, log)
         return f"http://127.0.0.1:{port}"
 
     def trino(self, glue, s3):
         """Starts Trino and returns its port."""
-        port, folder = free_port(), self.folder / "trino"
+        port, folder = *free_ports(1), self.folder / "trino"
         (folder / "catalog").mkdir(parents=True)
         (folder / "config.properties").write_text(TRINO.format(port=port, parts=PARTS, folder=folder))
         for name, settings in CATALOGS.items():

@@ -2,7 +2,7 @@
 
 import boto3
 
-import check as template
+import files
 import resolve
 import servers
 
@@ -17,7 +17,7 @@ class Stack:
 
     def __init__(self, given):
         self.given = given
-        self.resources = resolve.resolve(template.transform(given), given)["Resources"]
+        self.resources = resolve.resolve(files.load(given), given)["Resources"]
         self.database = self.properties("AWS::Glue::Database")["Database"]["DatabaseInput"]
         self.database_name = self.database["Name"]
         self.names = PHYSICAL_NAMES | {"Database": self.database_name}

@@ -1,6 +1,7 @@
 //! Generates events with everything that a producer, a schema registry or an accident can put into records.
 
 use lake_format::codec::Codec;
+use lake_format::field_names::FieldNames;
 use lake_format::keys::{KeyLayout, PartitionBy};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -96,12 +97,13 @@ pub(super) fn settings() -> impl Strategy<Value = (KeyLayout, &'static str)> {
         1 => Just(""),
         2 => Just("close:double,trade_date:date,volume:bigint,n:int,flag:boolean,symbol:string,größe:int"),
     ];
-    (codec, any::<bool>(), any::<bool>(), prop::sample::select(vec![0, 3]), columns).prop_map(
-        |(codec, by_hour, by_field, generation, columns)| {
+    let field_names = prop::sample::select(vec![FieldNames::Exact, FieldNames::IgnoreCase]);
+    (codec, any::<bool>(), any::<bool>(), prop::sample::select(vec![0, 3]), field_names, columns).prop_map(
+        |(codec, by_hour, by_field, generation, field_names, columns)| {
             let partition_by = if by_hour { PartitionBy::Hour } else { PartitionBy::Day };
             let partition_field = by_field.then(|| "sector".to_owned());
             let prefix = if by_hour { "lake/" } else { "" }.to_owned();
-            (KeyLayout { prefix, codec, partition_by, partition_field, generation }, columns)
+            (KeyLayout { prefix, codec, partition_by, partition_field, generation, field_names }, columns)
         },
     )
 }

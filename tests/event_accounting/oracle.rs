@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use lake_format::field_names::FieldNames;
 use lake_format::keys::{KeyLayout, PartitionBy};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -36,6 +37,9 @@ pub(super) fn expected(sent: &Sent, layout: &KeyLayout, columns: &str) -> Expect
             Ok(text) => match fields(&text) {
                 Err(text_reasons) => reasons.extend(text_reasons),
                 Ok(fields) => {
+                    if layout.field_names == FieldNames::IgnoreCase && differ_in_case(&fields) {
+                        reasons.push("field ");
+                    }
                     for (name, value) in &fields {
                         if is_coordinate(name) {
                             reasons.push("field ");
@@ -199,6 +203,12 @@ impl<'de> Deserialize<'de> for Fields {
 
         deserializer.deserialize_map(Each)
     }
+}
+
+/// Returns `true` if two names are different and the same in lower case.
+fn differ_in_case(fields: &[(String, String)]) -> bool {
+    let differ = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
+    fields.iter().any(|(a, _)| fields.iter().any(|(b, _)| differ(a, b)))
 }
 
 /// Returns `true` for the name of a coordinate, in any case, because Athena converts names to lower case.

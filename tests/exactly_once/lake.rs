@@ -7,6 +7,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use embedded::s3::Storage;
 use futures::future::join_all;
+use lake_format::field_names::FieldNames;
 use lake_format::keys::KeyLayout;
 use serde_json::{Value, json};
 use sink::response::Response;
@@ -190,6 +191,28 @@ async fn other_settings_are_rejected_until_the_prefix_is_new() {
     }
     other("second/").handle(&batch(5..8)).await.unwrap();
     assert!(lake.holds_once(0, 0..8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_field_names_are_rejected_until_the_next_generation() {
+    let lake = Lake::new();
+    lake.sink().handle(&batch(0..5)).await.unwrap();
+    let other = |generation| {
+        lake.sink_with(|config| {
+            config.layout.field_names = FieldNames::IgnoreCase;
+            config.layout.generation = generation;
+        })
+    };
+    let text = message(&other(0).handle(&batch(5..8)).await.unwrap_err());
+    for part in ["written with SINK_FIELD_NAMES=exact", "has SINK_FIELD_NAMES=ignore-case", "SINK_TOPIC_GENERATION=1"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(lake.holds_once(0, 0..5));
+    other(1).handle(&batch(5..8)).await.unwrap();
+    let text = message(&lake.sink_with(|config| config.layout.generation = 1).handle(&batch(8..9)).await.unwrap_err());
+    assert!(text.contains("set it back to ignore-case"), "{text}");
+    other(1).handle(&batch(5..9)).await.unwrap();
+    assert!(lake.holds_once(0, 0..9));
 }
 
 #[tokio::test(flavor = "multi_thread")]

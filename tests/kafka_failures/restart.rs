@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tickerlake_tests::programs::Running;
+use tickerlake_tests::time_of_row;
 
 use super::*;
 
@@ -17,7 +18,7 @@ fn killed_broker_gets_every_row_once_after_its_restart() {
     kafka.create_topic("quotes", 3, &[]).unwrap();
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("rows.csv");
-    let rows: String = (0..ROWS).map(|row| format!("S{},2020-01-01,{row}\n", row % SYMBOLS)).collect();
+    let rows: String = (0..ROWS).map(|row| format!("S{},{},{row}\n", row % SYMBOLS, time_of_row(row))).collect();
     std::fs::write(&file, format!("Symbol,Date,Close\n{rows}")).unwrap();
 
     let mut command = Command::new(program("producer").unwrap());
