@@ -162,7 +162,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
     // A Ctrl-C that ended the feed does not stop the report.
     let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
-    match stop.run_until_cancelled(report(&args.lake, &args.sql, &scope, &client, output)).await {
+    match stop.run_until_cancelled(print_report(&args.lake, &args.sql, &scope, &client, output)).await {
         Some(is_clean) => Ok(if is_clean? { summary.exit_code() } else { audit::FOUND }.into()),
         None => {
             output.stage("sql", "stopped; all delivered records are stored, but not all queries were run");
@@ -172,7 +172,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints the results of the saved queries and the result of the audit. Returns `true` if the audit found nothing.
-async fn report(
+async fn print_report(
     lake: &LakeArgs,
     sql: &SqlArgs,
     scope: &Scope,

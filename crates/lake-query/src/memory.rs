@@ -46,11 +46,8 @@ impl BoundedPool {
     /// Returns `true` if an operator may hold `size` bytes in total, of which `additional` are newly reserved.
     fn allows(&self, size: usize, additional: usize, can_spill: bool) -> bool {
         let used = self.used.load(Ordering::Relaxed).saturating_add(additional);
-        let fits = if can_spill {
-            size <= self.limit / SHARES && used <= self.limit / 3 * 2
-        } else {
-            used <= self.limit
-        };
+        let fits =
+            if can_spill { size <= self.limit / SHARES && used <= self.limit / 3 * 2 } else { used <= self.limit };
         size <= FLOOR || fits
     }
 }
