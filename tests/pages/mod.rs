@@ -22,13 +22,16 @@ const PAGES: [&str; 3] = ["README.md", "docs/src/tutorial.md", "docs/src/guides/
 const RUN: [&str; 4] = ["cargo run -- ", "tickerlake ", "producer ", "find "];
 
 /// Commands that the tests do not run, each with the reason.
-const NOT_RUN: [(&str, &str); 13] = [
+const NOT_RUN: [(&str, &str); 16] = [
     ("cargo test --workspace", "runs these tests"),
     ("cargo build --workspace", "builds for minutes; the programs of this build are used"),
     (r#"export PATH="$PWD/target/debug:$PATH""#, "the programs of this build are in PATH already"),
     (r"kcat -b 127.0.0.1:9092 -t quotes -C -p 1 -o 0 -c 1 -f '%p/%o %k %s\n'", "needs kcat"),
+    ("cargo run -- run --bucket BUCKET YOUR.csv", "needs AWS"),
     ("sam build", "needs the SAM CLI; builds for minutes"),
-    ("sam deploy", "needs AWS"),
+    ("sam deploy --parameter-overrides Broker=none", "needs AWS"),
+    ("sam build && sam deploy --parameter-overrides Broker=own TopicGeneration=1", "needs AWS"),
+    ("sam deploy --parameter-overrides Broker=own TopicGeneration=1", "needs AWS"),
     ("sam list stack-outputs --stack-name tickerlake", "needs AWS"),
     ("export AWS_REGION=eu-central-1 AWS_DEFAULT_REGION=eu-central-1", "needs AWS"),
     ("deploy/broker/forward tickerlake", "needs AWS"),

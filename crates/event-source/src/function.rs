@@ -73,8 +73,7 @@ impl Function for HttpFunction {
         self.url.path().split('/').rev().nth(1).unwrap_or_default()
     }
 
-    /// Invokes the function over HTTP. A function error is recognised in the form of each server, see
-    /// [`is_function_error`].
+    /// Invokes the function over HTTP, and recognises a function error in the form of each server.
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError> {
         let no_response = |source: Box<dyn Error + Send + Sync>| InvokeError::NoResponse {
             url: self.url.clone(),

@@ -53,7 +53,7 @@ const EVENT_PROPERTIES: [&str; 21] = [
     "StartingPositionTimestamp",
     TOPICS,
 ];
-/// Properties that CloudFormation permits in a mapping whose source is self-managed Kafka.
+/// Properties that an `AWS::Lambda::EventSourceMapping` may have if its source is self-managed Kafka.
 const MAPPING_PROPERTIES: [&str; 21] = [
     "BatchSize",
     "BisectBatchOnFunctionError",
