@@ -1,0 +1,1 @@
+//! Stores the records of Kafka topics in segment files or in memory.
