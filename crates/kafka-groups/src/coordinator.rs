@@ -16,10 +16,10 @@ pub struct GroupCoordinator {
     max_metadata_bytes: usize,
 }
 
-/// OffsetCommit.
+/// `OffsetCommit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitRequest {
-    /// Version of OffsetCommit: the error for a group that does not exist has changed with 9.
+    /// Version of `OffsetCommit`: the error for a group that does not exist has changed with 9.
     pub version: i16,
     pub group_id: String,
     /// -1 if the client is not a member: it assigns its partitions itself, or it is an administrator.
@@ -41,7 +41,7 @@ pub struct CommitPartition {
     pub metadata: String,
 }
 
-/// TxnOffsetCommit. The caller has verified that the partition's transaction is open
+/// `TxnOffsetCommit`. The caller has verified that the partition's transaction is open
 /// ([`Transactions`](crate::transactions::Transactions)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnCommitRequest {
@@ -58,7 +58,7 @@ pub struct Commit {
     pub results: Vec<(TopicPartition, Result<(), ErrorCode>)>,
 }
 
-/// A partition's committed offset, as OffsetFetch answers it.
+/// A partition's committed offset, as `OffsetFetch` answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedOffset {
     pub partition: TopicPartition,
@@ -101,7 +101,7 @@ impl GroupCoordinator {
         self.groups.describe(group_id)
     }
 
-    /// Validates an OffsetCommit. A valid commit of a member also counts as its heartbeat.
+    /// Validates an `OffsetCommit`. A valid commit of a member also counts as its heartbeat.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl GroupCoordinator {
         Err(ErrorCode::UnknownMemberId)
     }
 
-    /// Validates a TxnOffsetCommit.
+    /// Validates a `TxnOffsetCommit`.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl GroupCoordinator {
         Vec::new()
     }
 
-    /// Answers an OffsetFetch of one group: of the given partitions, or of all (`None`).
+    /// Answers an `OffsetFetch` of one group: of the given partitions, or of all (`None`).
     ///
     /// `member` is the member id and epoch that version 9 carries; a classic group ignores both. With `require_stable` a partition that
     /// an open transaction has committed to is answered with [`ErrorCode::UnstableOffsetCommit`].
@@ -148,7 +148,7 @@ impl GroupCoordinator {
         Vec::new()
     }
 
-    /// Validates an OffsetDelete.
+    /// Validates an `OffsetDelete`.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl GroupCoordinator {
         Err(ErrorCode::GroupIdNotFound)
     }
 
-    /// Validates the deletion of one group (DeleteGroups).
+    /// Validates the deletion of one group (`DeleteGroups`).
     ///
     /// # Errors
     ///

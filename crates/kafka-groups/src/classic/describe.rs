@@ -1,6 +1,9 @@
-//! Descriptions of groups for ListGroups and DescribeGroups.
+//! Descriptions of groups for `ListGroups` and `DescribeGroups`.
 
 use bytes::Bytes;
+
+use super::Groups;
+use super::group::Group;
 
 /// State of a classic group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +19,7 @@ pub enum GroupState {
 }
 
 impl GroupState {
-    /// Returns the name that ListGroups and DescribeGroups use.
+    /// Returns the name that `ListGroups` and `DescribeGroups` use.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -28,7 +31,7 @@ impl GroupState {
     }
 }
 
-/// Type of each group of this crate, as ListGroups shows it since version 5.
+/// Type of each group of this crate, as `ListGroups` shows it since version 5.
 pub const GROUP_TYPE: &str = "Classic";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,60 @@ pub struct MemberDescription {
     pub client_host: String,
     /// Empty unless the group is stable.
     pub metadata: Bytes,
-    /// Empty unless the group is stable.
+    /// That of the latest generation with an assignment.
     pub assignment: Bytes,
+}
+
+impl Groups {
+    /// Lists the groups whose state and type is in the filters, in the order of their ids. An empty filter lets all
+    /// groups pass. Case is ignored.
+    #[must_use]
+    pub fn list(&self, states: &[String], types: &[String]) -> Vec<ListedGroup> {
+        let passes = |filter: &[String], name: &str| {
+            filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+        };
+        if !passes(types, GROUP_TYPE) {
+            return Vec::new();
+        }
+        self.groups
+            .iter()
+            .filter(|(_, group)| passes(states, group.state.name()))
+            .map(|(group_id, group)| ListedGroup {
+                group_id: group_id.clone(),
+                protocol_type: group.protocol_type.clone().unwrap_or_default(),
+                state: group.state,
+            })
+            .collect()
+    }
+
+    /// Describes a group. `None` if it does not exist: `DescribeGroups` answers `GROUP_ID_NOT_FOUND` from version 6 on,
+    /// and before that the state `Dead` without an error.
+    #[must_use]
+    pub fn describe(&self, group_id: &str) -> Option<GroupDescription> {
+        let group = self.groups.get(group_id)?;
+        let is_stable = group.state == GroupState::Stable;
+        Some(GroupDescription {
+            group_id: group_id.to_owned(),
+            state: group.state,
+            protocol_type: group.protocol_type.clone().unwrap_or_default(),
+            protocol: group.protocol_name.clone().filter(|_| is_stable).unwrap_or_default(),
+            members: describe_members(group),
+        })
+    }
+}
+
+fn describe_members(group: &Group) -> Vec<MemberDescription> {
+    let is_stable = group.state == GroupState::Stable;
+    group
+        .members
+        .iter()
+        .map(|(member_id, member)| MemberDescription {
+            member_id: member_id.clone(),
+            group_instance_id: member.group_instance_id.clone(),
+            client_id: member.client_id.clone(),
+            client_host: member.client_host.clone(),
+            metadata: if is_stable { group.metadata(member) } else { Bytes::new() },
+            assignment: member.assignment.clone(),
+        })
+        .collect()
 }

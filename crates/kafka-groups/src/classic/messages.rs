@@ -35,7 +35,7 @@ pub enum Answer {
     Leave(Result<Vec<LeaveAnswer>, ErrorCode>),
 }
 
-/// JoinGroup.
+/// `JoinGroup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinRequest {
     /// Version of the request: from 4 on a member without an id has to join twice, and from 9 on a static leader
@@ -95,7 +95,7 @@ pub struct JoinError {
     pub member_id: String,
 }
 
-/// SyncGroup.
+/// `SyncGroup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncRequest {
     /// Version of the request: from 5 on the protocol type and name are mandatory.
@@ -127,7 +127,7 @@ pub struct HeartbeatRequest {
     pub group_instance_id: Option<String>,
 }
 
-/// LeaveGroup; up to version 2 with exactly one member.
+/// `LeaveGroup`; up to version 2 with exactly one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaveRequest {
     pub group_id: String,

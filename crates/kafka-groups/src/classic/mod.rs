@@ -1,4 +1,4 @@
-//! Classic consumer groups: the protocol of JoinGroup, SyncGroup, Heartbeat and LeaveGroup.
+//! Classic consumer groups: the protocol of `JoinGroup`, `SyncGroup`, Heartbeat and `LeaveGroup`.
 //!
 //! ```text
 //!                      a member joins                       all members have joined,
@@ -17,13 +17,33 @@
 //! assignment. [`Groups`] keeps the tokens of waiting requests and returns an [`Output`] for each of them exactly once.
 
 mod describe;
+mod group;
+mod join;
+mod leave;
 mod messages;
+mod rebalance;
+mod subscription;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod turn;
+
+use std::collections::BTreeMap;
 
 pub use describe::{GROUP_TYPE, GroupDescription, GroupState, ListedGroup, MemberDescription};
+use group::Group;
 pub use messages::{
     Answer, HeartbeatRequest, JoinAnswer, JoinError, JoinRequest, JoinedMember, LeaveAnswer, LeaveRequest,
     LeavingMember, Output, Protocol, Request, SyncAnswer, SyncRequest, Token,
 };
+use timers::{Timer, Timers};
+use turn::Turn;
+
+use crate::ErrorCode;
+
+/// Kafka's `offsets.retention.check.interval.ms`: the interval at which empty groups without offsets are removed.
+const CLEANUP_INTERVAL_MS: u64 = 600_000;
 
 /// Limits of the groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,47 +69,128 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Groups {
     options: Options,
+    groups: BTreeMap<String, Group>,
+    timers: Timers,
+    /// Time of the next removal of empty groups; `None` before the first request.
+    next_cleanup_ms: Option<u64>,
 }
 
 impl Groups {
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Groups { options }
+        Groups { options, groups: BTreeMap::new(), timers: Timers::default(), next_cleanup_ms: None }
     }
 
     /// Handles a request. The outputs are answers to this request and to others that waited for it; if none has the
     /// request's own token, its answer follows later.
     pub fn apply(&mut self, now_ms: u64, token: Token, request: Request) -> Vec<Output> {
-        let _ = (now_ms, token, request, &self.options);
-        Vec::new()
+        self.next_cleanup_ms.get_or_insert(now_ms.saturating_add(CLEANUP_INTERVAL_MS));
+        let output = |answer| vec![Output { token, answer }];
+        match request {
+            Request::Join(request) => {
+                if let Err(error) = self.validate_join(&request) {
+                    return output(Answer::Join(Err(JoinError { error, member_id: request.member_id })));
+                }
+                let group_id = request.group_id.clone();
+                if request.member_id.is_empty() {
+                    self.groups.entry(group_id.clone()).or_insert_with(Group::new);
+                }
+                self.turn(now_ms, &group_id, |turn| turn.join(token, request))
+            }
+            Request::Sync(request) => {
+                if let Err(error) = sync::validate_request(&request) {
+                    return output(Answer::Sync(Err(error)));
+                }
+                if !self.groups.contains_key(&request.group_id) {
+                    return output(Answer::Sync(Err(ErrorCode::UnknownMemberId)));
+                }
+                let group_id = request.group_id.clone();
+                self.turn(now_ms, &group_id, |turn| turn.sync(token, request))
+            }
+            Request::Heartbeat(request) => {
+                if request.group_id.is_empty() {
+                    return output(Answer::Heartbeat(Err(ErrorCode::InvalidGroupId)));
+                }
+                if !self.groups.contains_key(&request.group_id) {
+                    return output(Answer::Heartbeat(Err(ErrorCode::UnknownMemberId)));
+                }
+                self.turn(now_ms, &request.group_id, |turn| turn.heartbeat(token, &request))
+            }
+            Request::Leave(request) => {
+                if request.group_id.is_empty() {
+                    return output(Answer::Leave(Err(ErrorCode::InvalidGroupId)));
+                }
+                if !self.groups.contains_key(&request.group_id) {
+                    return output(Answer::Leave(Ok(leave::unknown_group(request))));
+                }
+                let group_id = request.group_id.clone();
+                self.turn(now_ms, &group_id, |turn| turn.leave(token, request))
+            }
+        }
+    }
+
+    fn validate_join(&self, request: &JoinRequest) -> Result<(), ErrorCode> {
+        let valid = self.options.min_session_timeout_ms..=self.options.max_session_timeout_ms;
+        if request.group_id.is_empty() {
+            Err(ErrorCode::InvalidGroupId)
+        } else if !valid.contains(&request.session_timeout_ms) {
+            Err(ErrorCode::InvalidSessionTimeout)
+        } else if !request.member_id.is_empty() && !self.groups.contains_key(&request.group_id) {
+            Err(ErrorCode::UnknownMemberId)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Runs `act` on a group that exists and returns the answers that it gave.
+    fn turn(&mut self, now_ms: u64, group_id: &str, act: impl FnOnce(&mut Turn<'_>)) -> Vec<Output> {
+        let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
+        let timers = &mut self.timers;
+        let mut turn = Turn { options: self.options, group_id, group, timers, now_ms, outputs: Vec::new() };
+        act(&mut turn);
+        turn.outputs
     }
 
     /// Handles the timeouts that have passed.
     pub fn expire(&mut self, now_ms: u64) -> Vec<Output> {
-        let _ = now_ms;
-        Vec::new()
+        let mut outputs = Vec::new();
+        while let Some((group_id, timer)) = self.timers.pop(now_ms) {
+            outputs.extend(self.turn(now_ms, &group_id, |turn| match timer {
+                Timer::Session { member_id } => turn.session_timed_out(&member_id),
+                Timer::Join => turn.join_timed_out(),
+                Timer::Sync => turn.sync_timed_out(),
+            }));
+        }
+        if self.next_cleanup_ms.is_some_and(|deadline| deadline <= now_ms) {
+            self.next_cleanup_ms = Some(now_ms.saturating_add(CLEANUP_INTERVAL_MS));
+            self.groups.retain(|_, group| {
+                group.state != GroupState::Empty || group.has_offsets || !group.pending_join.is_empty()
+            });
+        }
+        outputs
     }
 
     /// Returns the time at which [`Groups::expire`] must be called, if any. It changes with each call of a `&mut`
     /// method.
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
-        None
+        self.timers.next_deadline().into_iter().chain(self.next_cleanup_ms).min()
     }
 
-    /// Lists the groups whose state and type is in the filters, in the order of their ids. An empty filter lets all pass; names
-    /// are compared without regard to case.
-    #[must_use]
-    pub fn list(&self, states: &[String], types: &[String]) -> Vec<ListedGroup> {
-        let _ = (states, types);
-        Vec::new()
-    }
-
-    /// Describes a group. `None` if it does not exist: DescribeGroups answers `GROUP_ID_NOT_FOUND` from version 6 on,
-    /// and before that the state `Dead` without an error.
-    #[must_use]
-    pub fn describe(&self, group_id: &str) -> Option<GroupDescription> {
-        let _ = group_id;
-        None
+    /// Returns the answers to all requests that wait, as if every member had been removed: `error` tells the clients
+    /// what to do. For the end of the broker.
+    pub fn close(&mut self, error: ErrorCode) -> Vec<Output> {
+        self.timers = Timers::default();
+        let mut outputs = Vec::new();
+        for (member_id, member) in std::mem::take(&mut self.groups).into_values().flat_map(|group| group.members) {
+            if let Some(token) = member.waiting_join {
+                let answer = Answer::Join(Err(JoinError { error, member_id }));
+                outputs.push(Output { token, answer });
+            }
+            if let Some(token) = member.waiting_sync {
+                outputs.push(Output { token, answer: Answer::Sync(Err(error)) });
+            }
+        }
+        outputs
     }
 }
