@@ -6,10 +6,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 #[repr(i16)]
 pub enum ErrorCode {
-    #[error("the metadata of a committed offset is too large")]
-    OffsetMetadataTooLarge = 12,
     #[error("the broker does not know the topic or partition")]
     UnknownTopicOrPartition = 3,
+    #[error("the metadata of a committed offset is too large")]
+    OffsetMetadataTooLarge = 12,
+    #[error("the coordinator is not available")]
+    CoordinatorNotAvailable = 15,
+    #[error("this broker is not the coordinator")]
+    NotCoordinator = 16,
     #[error("the generation is not the group's current one")]
     IllegalGeneration = 22,
     #[error("the group has no protocol in common with the member")]

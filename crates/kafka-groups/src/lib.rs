@@ -20,10 +20,12 @@
 //! Kafka's coordinator itself looks into a payload: the topics of a consumer's subscription, and its own journal.
 
 pub mod classic;
+mod codec;
 pub mod coordinator;
 mod error;
 pub mod offsets;
 pub mod transactions;
 
+pub use codec::DecodeError;
 pub use coordinator::GroupCoordinator;
 pub use error::ErrorCode;

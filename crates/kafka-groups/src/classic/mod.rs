@@ -16,6 +16,7 @@
 //! A join waits until the group is complete and then starts a new generation; a sync waits for the leader's
 //! assignment. [`Groups`] keeps the tokens of waiting requests and returns an [`Output`] for each of them exactly once.
 
+mod commit;
 mod describe;
 mod group;
 mod join;
@@ -31,6 +32,7 @@ mod turn;
 
 use std::collections::BTreeMap;
 
+pub(crate) use commit::Committer;
 pub use describe::{GROUP_TYPE, GroupDescription, GroupState, ListedGroup, MemberDescription};
 use group::Group;
 pub use messages::{

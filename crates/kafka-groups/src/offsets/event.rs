@@ -1,48 +1,43 @@
 //! Changes of committed offsets, as the broker's journal stores them.
 
 use super::{CommittedOffset, TopicPartition};
-
-/// Format of the encoded events: the first byte of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum OffsetsFormat {
-    V1 = 1,
-}
+use crate::codec::{DecodeError, Decoder, Encoder};
 
 /// A change of [`Offsets`](super::Offsets).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OffsetEvent {
     /// A group commits an offset.
     Committed { group_id: String, partition: TopicPartition, offset: CommittedOffset },
-    /// An administrator deletes a committed offset.
+    /// A committed offset is deleted, also from open transactions.
     Deleted { group_id: String, partition: TopicPartition },
-    /// An administrator deletes a group and all of its offsets.
+    /// A group is deleted, with all of its offsets.
     GroupDeleted { group_id: String },
     /// A transaction commits an offset, which becomes visible when the transaction is committed.
     Pending { group_id: String, producer_id: i64, partition: TopicPartition, offset: CommittedOffset },
-    /// A transaction ends; its pending offsets in the group become visible or are dropped.
-    TransactionEnded { group_id: String, producer_id: i64, committed: bool },
-}
-
-/// A journal entry that is no [`OffsetEvent`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    #[error("the entry ends early")]
-    Truncated,
-    #[error("{0} bytes follow the entry")]
-    TrailingBytes(usize),
-    #[error("unknown format {0}")]
-    UnknownFormat(u8),
-    #[error("unknown kind of entry {0}")]
-    UnknownKind(u8),
-    #[error("a text is not valid UTF-8")]
-    InvalidText,
+    /// A transaction ends; its pending offsets become visible or are dropped.
+    TransactionEnded { producer_id: i64, committed: bool },
 }
 
 impl OffsetEvent {
     /// Appends the encoded event to `bytes`.
     pub fn encode(&self, bytes: &mut Vec<u8>) {
-        let _ = bytes;
+        match self {
+            OffsetEvent::Committed { group_id, partition, offset } => {
+                Encoder::new(bytes, 1).text(group_id).partition(partition).offset(offset);
+            }
+            OffsetEvent::Deleted { group_id, partition } => {
+                Encoder::new(bytes, 2).text(group_id).partition(partition);
+            }
+            OffsetEvent::GroupDeleted { group_id } => {
+                Encoder::new(bytes, 3).text(group_id);
+            }
+            OffsetEvent::Pending { group_id, producer_id, partition, offset } => {
+                Encoder::new(bytes, 4).text(group_id).i64(*producer_id).partition(partition).offset(offset);
+            }
+            OffsetEvent::TransactionEnded { producer_id, committed } => {
+                Encoder::new(bytes, 5).i64(*producer_id).bool(*committed);
+            }
+        }
     }
 
     /// Decodes an event.
@@ -51,7 +46,24 @@ impl OffsetEvent {
     ///
     /// Returns an error unless `bytes` is exactly one encoded event.
     pub fn decode(bytes: &[u8]) -> Result<OffsetEvent, DecodeError> {
-        let _ = bytes;
-        Err(DecodeError::Truncated)
+        let (mut entry, kind) = Decoder::new(bytes)?;
+        let event = match kind {
+            1 => OffsetEvent::Committed {
+                group_id: entry.text()?,
+                partition: entry.partition()?,
+                offset: entry.offset()?,
+            },
+            2 => OffsetEvent::Deleted { group_id: entry.text()?, partition: entry.partition()? },
+            3 => OffsetEvent::GroupDeleted { group_id: entry.text()? },
+            4 => OffsetEvent::Pending {
+                group_id: entry.text()?,
+                producer_id: entry.i64()?,
+                partition: entry.partition()?,
+                offset: entry.offset()?,
+            },
+            5 => OffsetEvent::TransactionEnded { producer_id: entry.i64()?, committed: entry.bool()? },
+            kind => return Err(DecodeError::UnknownKind(kind)),
+        };
+        entry.finish(event)
     }
 }
