@@ -38,11 +38,13 @@ pub(crate) async fn serve(state: Arc<State>, mut stream: TcpStream, peer: Socket
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "failed to set TCP_NODELAY on a Kafka connection");
     }
-    match requests(&state, &mut stream).await {
+    match requests(&state, &mut stream, peer).await {
         Ok(()) => {}
         Err(ConnectionError::Io(error)) => tracing::debug!(%peer, %error, "Kafka connection lost"),
         // The broker is shutting down for producers, which is no fault of the client.
-        Err(ConnectionError::Request(RequestError::Closed)) => tracing::debug!(%peer, "Kafka producer disconnected"),
+        Err(ConnectionError::Request(error @ RequestError::Closed)) => {
+            tracing::debug!(%peer, %error, "producer disconnected")
+        }
         Err(ConnectionError::Request(error)) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::warn!(%peer, %error, cause, "Kafka connection closed");
@@ -51,10 +53,10 @@ pub(crate) async fn serve(state: Arc<State>, mut stream: TcpStream, peer: Socket
     }
 }
 
-async fn requests(state: &State, stream: &mut TcpStream) -> Result<(), ConnectionError> {
+async fn requests(state: &State, stream: &mut TcpStream, peer: SocketAddr) -> Result<(), ConnectionError> {
     let mut input = BytesMut::new();
     while let Some(request) = next_request(stream, &mut input, state.options.max_request_bytes).await? {
-        let mut work = pin!(api::answer(state, request));
+        let mut work = pin!(api::answer(state, peer, request));
         let response = loop {
             tokio::select! {
                 biased;

@@ -4,10 +4,26 @@
 //! part of the response; a [`RequestError`] closes the connection.
 
 mod api_versions;
+mod broker_configs;
+mod configs;
+mod describe;
+mod fetch;
+mod group_admin;
+mod groups;
+mod list_offsets;
 mod metadata;
+mod offsets;
+mod partitions;
+mod produce;
+mod producer_ids;
+mod topic_partitions;
+mod topics;
+
+use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::{ApiKey, ApiVersionsRequest};
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ProduceRequest};
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 
 use crate::state::State;
@@ -30,9 +46,12 @@ pub(crate) enum RequestError {
     Decode { api: ApiKey, version: i16, size: usize, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("failed to encode the response to {api:?} version {version} (this is a bug)")]
     Encode { api: ApiKey, version: i16, source: Box<dyn std::error::Error + Send + Sync> },
-    /// A producer sent records after [`crate::Broker::close`], or without asking for a response that could carry an error.
-    #[error("records rejected")]
+    /// A producer sent records after [`crate::Broker::close`].
+    #[error("records rejected because the broker is closed")]
     Closed,
+    /// A producer that asked for no response sent records that were not appended.
+    #[error("records rejected of a producer with acks=0")]
+    Unconfirmed,
 }
 
 /// A request with its header read.
@@ -40,12 +59,13 @@ pub(crate) struct Call {
     pub(crate) api: ApiKey,
     pub(crate) version: i16,
     pub(crate) client_id: String,
+    pub(crate) peer: SocketAddr,
     correlation_id: i32,
     body: Bytes,
 }
 
 /// Answers a request. Returns the response with its size, or `None` if the client expects none.
-pub(crate) async fn answer(state: &State, mut request: Bytes) -> Result<Option<Bytes>, RequestError> {
+pub(crate) async fn answer(state: &State, peer: SocketAddr, mut request: Bytes) -> Result<Option<Bytes>, RequestError> {
     let Head { api_key, api_version: version, correlation_id } = Head::peek(&request)?;
     let api = ApiKey::try_from(api_key).map_err(|()| RequestError::UnknownApi(api_key))?;
     let offer = offer_of(api).ok_or(RequestError::UnknownApi(api_key))?;
@@ -58,14 +78,52 @@ pub(crate) async fn answer(state: &State, mut request: Bytes) -> Result<Option<B
         };
     }
     let client_id = head::read_client_id(api, version, &mut request)?;
-    let call = Call { api, version, client_id, correlation_id, body: request };
+    let call = Call { api, version, client_id, peer, correlation_id, body: request };
     dispatch(state, call).await
 }
 
 async fn dispatch(state: &State, call: Call) -> Result<Option<Bytes>, RequestError> {
+    let version = call.version;
     match call.api {
-        ApiKey::ApiVersions => call.run(async |call, request| api_versions::handle(call.version, &request)).await,
-        ApiKey::Metadata => call.run(async |call, request| metadata::handle(state, call.version, request)).await,
+        ApiKey::Produce => {
+            let request = call.decode::<ProduceRequest>()?;
+            let response = produce::handle(state, version, request)?;
+            response.map(|response| encode::<ProduceRequest>(version, call.correlation_id, &response)).transpose()
+        }
+        ApiKey::Fetch => call.run(async |_, request| fetch::handle(state, version, request).await).await,
+        ApiKey::ListOffsets => call.run(async |_, request| list_offsets::list(state, version, request)).await,
+        ApiKey::Metadata => call.run(async |_, request| metadata::handle(state, version, request)).await,
+        ApiKey::OffsetCommit => call.run(async |_, request| offsets::commit(state, version, request)).await,
+        ApiKey::OffsetFetch => call.run(async |_, request| offsets::fetch(state, version, request)).await,
+        ApiKey::FindCoordinator => {
+            call.run(async |_, request| group_admin::find_coordinator(state, version, request)).await
+        }
+        ApiKey::JoinGroup => call.run(async |call, request| groups::join(state, call, request).await).await,
+        ApiKey::Heartbeat => call.run(async |_, request| groups::heartbeat(state, request).await).await,
+        ApiKey::LeaveGroup => call.run(async |call, request| groups::leave(state, call, request).await).await,
+        ApiKey::SyncGroup => call.run(async |call, request| groups::sync(state, call, request).await).await,
+        ApiKey::DescribeGroups => call.run(async |_, request| group_admin::describe(state, version, request)).await,
+        ApiKey::ListGroups => call.run(async |_, request| group_admin::list(state, version, &request)).await,
+        ApiKey::ApiVersions => call.run(async |_, request| api_versions::handle(version, &request)).await,
+        ApiKey::CreateTopics => call.run(async |_, request| topics::create(state, version, request)).await,
+        ApiKey::DeleteTopics => call.run(async |_, request| topics::delete(state, version, request)).await,
+        ApiKey::DeleteRecords => call.run(async |_, request| partitions::delete_records(state, request)).await,
+        ApiKey::InitProducerId => call.run(async |_, request| producer_ids::handle(state, &request)).await,
+        ApiKey::OffsetForLeaderEpoch => {
+            call.run(async |_, request| list_offsets::for_leader_epoch(state, request)).await
+        }
+        ApiKey::DescribeConfigs => call.run(async |_, request| configs::describe(state, version, request)).await,
+        ApiKey::AlterConfigs => call.run(async |_, request| configs::alter(state, request)).await,
+        ApiKey::DescribeLogDirs => call.run(async |_, request| describe::log_dirs(state, request)).await,
+        ApiKey::CreatePartitions => call.run(async |_, request| partitions::create(state, request)).await,
+        ApiKey::DeleteGroups => call.run(async |_, request| group_admin::delete(state, request)).await,
+        ApiKey::IncrementalAlterConfigs => {
+            call.run(async |_, request| configs::alter_incrementally(state, request)).await
+        }
+        ApiKey::OffsetDelete => call.run(async |_, request| offsets::delete(state, request)).await,
+        ApiKey::DescribeCluster => call.run(async |_, request| describe::cluster(state, version, &request)).await,
+        ApiKey::DescribeProducers => call.run(async |_, request| describe::producers(state, request)).await,
+        ApiKey::DescribeTopicPartitions => call.run(async |_, request| topic_partitions::handle(state, request)).await,
         api => Err(RequestError::UnknownApi(api as i16)),
     }
 }
@@ -133,4 +191,30 @@ fn text(text: &str) -> StrBytes {
 fn is_topic_name(name: &str) -> bool {
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (1..=249).contains(&name.len()) && name != "." && name != ".." && name.chars().all(valid)
+}
+
+fn optional(text: Option<String>) -> Option<StrBytes> {
+    text.map(StrBytes::from_string)
+}
+
+/// Compares the leader epoch that a client knows with the only one; -1 means that the client knows none.
+fn epoch_error(epoch: i32) -> Option<ResponseError> {
+    (epoch > crate::state::LEADER_EPOCH).then_some(ResponseError::UnknownLeaderEpoch)
+}
+
+/// An error of one topic or resource, with a message for people.
+#[derive(Debug)]
+struct Rejection {
+    error: ResponseError,
+    message: String,
+}
+
+impl Rejection {
+    fn new(error: ResponseError, message: impl Into<String>) -> Self {
+        Rejection { error, message: message.into() }
+    }
+
+    fn code(&self) -> i16 {
+        self.error.code()
+    }
 }

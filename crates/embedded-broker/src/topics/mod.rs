@@ -14,7 +14,7 @@ use kafka_log::{Folder, FolderError, LogConfig};
 use uuid::Uuid;
 
 pub(crate) use config::{ConfigError, TopicConfigs};
-pub(crate) use keys::{ConfigKind, TOPIC_KEYS, TopicKey};
+pub(crate) use keys::{ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, TopicKey};
 pub(crate) use partition::{Partition, Waiter};
 
 use crate::error::BrokerError;
