@@ -46,6 +46,8 @@ pub enum BatchError {
     CrcMismatch { expected: u32, actual: u32 },
     #[error("last offset delta {0} is negative or exceeds the largest offset")]
     InvalidOffsets(i32),
+    #[error("the next offset is {expected}, and the batch begins at {actual}")]
+    UnexpectedOffset { expected: i64, actual: i64 },
 }
 
 /// Compression of a batch's records.

@@ -37,6 +37,8 @@ mod producers;
 mod records;
 mod segment;
 mod store;
+#[cfg(test)]
+mod testing;
 mod validate;
 
 pub use aborted::AbortedTransaction;

@@ -1,11 +1,22 @@
 //! The log of one partition.
-use bytes::Bytes;
 
-use crate::aborted::AbortedTransaction;
-use crate::batch::TimestampType;
+mod read;
+mod recovery;
+mod retention;
+mod times;
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::aborted::{AbortedIndex, AbortedTransaction};
+use crate::batch::{BatchHeader, TimestampType, set_base_offset};
 use crate::control::EndMarker;
-use crate::error::{AppendError, DeleteRecordsError, ReadError, StorageError};
-use crate::producers::ProducerSnapshot;
+use crate::error::{AppendError, StorageError};
+use crate::producers::{ProducerSnapshot, Producers};
+use crate::segment::{Segment, SegmentData};
+use crate::store::Store;
+use crate::validate::validate;
 
 /// Settings of a log, from the topic's configuration. `Default` has Kafka's defaults, except that retention is off.
 #[derive(Debug, Clone)]
@@ -97,92 +108,156 @@ pub struct TimestampOffset {
 
 /// The log of one partition.
 #[derive(Debug)]
-pub struct Log {}
+pub struct Log {
+    config: LogConfig,
+    store: Store,
+    /// Sorted by offset. Batches are appended to the last one.
+    segments: VecDeque<Segment>,
+    log_start_offset: i64,
+    producers: Producers,
+    aborted: AbortedIndex,
+    /// Batches were appended since the last `fsync`.
+    dirty: bool,
+}
 
-#[allow(unused_variables, clippy::unimplemented)]
 impl Log {
     /// Creates an empty log in memory.
     pub fn in_memory(config: LogConfig) -> Log {
-        unimplemented!()
+        let segment = Segment::new(0, SegmentData::Memory(Vec::new()));
+        Log { segments: VecDeque::from([segment]), ..Log::empty(config, Store::Memory) }
     }
 
-    /// Validates one batch as Kafka validates batches of producers, sets its offsets, and stores it. `records` must be
-    /// one batch, as in Produce requests since version 3.
-    pub fn append(&mut self, records: Bytes, now_ms: i64) -> Result<Appended, AppendError> {
-        unimplemented!()
+    /// A log that needs a segment.
+    fn empty(config: LogConfig, store: Store) -> Log {
+        let (producers, aborted) = Default::default();
+        Log { config, store, segments: VecDeque::new(), log_start_offset: 0, producers, aborted, dirty: false }
+    }
+
+    /// Validates a batch as Kafka validates those of producers, sets its offsets, and stores it. `records` must be one
+    /// batch, as in Produce requests since version 3. A duplicate of an idempotent producer's batch is not stored
+    /// again.
+    ///
+    /// # Errors
+    /// If the batch is not valid or the file cannot be written. The log is then unchanged.
+    pub fn append(&mut self, records: &[u8], now_ms: i64) -> Result<Appended, AppendError> {
+        let (header, batch) = validate(records, &self.config, now_ms)?;
+        if let Some(stored) = self.producers.validate(&header)? {
+            return Ok(self.appended(stored.base_offset, stored.last_offset, stored.timestamp, true));
+        }
+        let header = self.store_batch(header, batch)?;
+        self.producers.add(&header, Some(now_ms));
+        Ok(self.appended(header.base_offset, header.last_offset(), now_ms, false))
     }
 
     /// Appends the marker that ends a producer's transaction.
+    ///
+    /// # Errors
+    /// If the marker's epochs are lower than the producer's, or the file cannot be written. The log is then unchanged.
     pub fn append_end_marker(&mut self, marker: EndMarker, now_ms: i64) -> Result<Appended, AppendError> {
-        unimplemented!()
+        self.producers.validate_marker(&marker)?;
+        let batch = BytesMut::from(&marker.encode(now_ms)[..]);
+        let header = BatchHeader::parse(&batch).map_err(AppendError::Corrupt)?;
+        let header = self.store_batch(header, batch)?;
+        self.add_marker(&marker, &header, Some(now_ms));
+        Ok(self.appended(header.base_offset, header.last_offset(), now_ms, false))
     }
 
-    /// Reads whole batches from one segment.
-    pub fn read(&self, request: ReadRequest) -> Result<ReadRecords, ReadError> {
-        unimplemented!()
+    fn appended(&self, base_offset: i64, last_offset: i64, time: i64, duplicate: bool) -> Appended {
+        let log_append_time = (self.config.timestamp_type == TimestampType::LogAppendTime).then_some(time);
+        Appended { base_offset, last_offset, log_append_time, log_start_offset: self.log_start_offset, duplicate }
     }
 
-    /// The first record with this or a later timestamp.
-    pub fn offset_for_time(&self, timestamp: i64) -> Result<Option<TimestampOffset>, StorageError> {
-        unimplemented!()
+    /// Sets the batch's offsets and stores it. Returns its header.
+    fn store_batch(&mut self, header: BatchHeader, mut batch: BytesMut) -> Result<BatchHeader, StorageError> {
+        let active = self.active();
+        if !active.is_empty() && active.size + header.size as u64 > self.config.segment_bytes {
+            self.roll()?;
+        }
+        let header = BatchHeader { base_offset: self.high_watermark(), ..header };
+        set_base_offset(&mut batch, header.base_offset);
+        self.active_mut().append(&header, batch.freeze())?;
+        self.dirty = true;
+        Ok(header)
     }
 
-    /// The first record with the largest timestamp.
-    pub fn max_timestamp(&self) -> Result<Option<TimestampOffset>, StorageError> {
-        unimplemented!()
+    /// Applies a stored marker to producers and aborted transactions.
+    fn add_marker(&mut self, marker: &EndMarker, header: &BatchHeader, now_ms: Option<i64>) {
+        if let Some(aborted) = self.producers.add_marker(marker, header.max_timestamp, now_ms) {
+            let last_stable_offset = self.producers.first_open_offset().unwrap_or(header.next_offset());
+            self.aborted.add(aborted, header.base_offset, last_stable_offset);
+        }
     }
 
+    /// Starts a new segment. The full one is written to the disk before the new one exists, so only the last segment
+    /// can have a torn end.
+    fn roll(&mut self) -> Result<(), StorageError> {
+        self.active().sync()?;
+        let segment = self.store.create_segment(self.high_watermark())?;
+        self.store.sync()?;
+        self.segments.push_back(segment);
+        Ok(())
+    }
+
+    fn active(&self) -> &Segment {
+        &self.segments[self.segments.len() - 1]
+    }
+
+    fn active_mut(&mut self) -> &mut Segment {
+        let last = self.segments.len() - 1;
+        &mut self.segments[last]
+    }
+
+    /// The offset of the first record.
     pub fn log_start_offset(&self) -> i64 {
-        unimplemented!()
+        self.log_start_offset
     }
 
     /// The offset that the next record gets. The only replica has every record, so this is the log end offset too.
     pub fn high_watermark(&self) -> i64 {
-        unimplemented!()
+        self.active().next_offset
     }
 
     /// The first offset of the oldest open transaction, or else the high watermark.
     pub fn last_stable_offset(&self) -> i64 {
-        unimplemented!()
+        match self.producers.first_open_offset() {
+            Some(offset) => offset.max(self.log_start_offset),
+            None => self.high_watermark(),
+        }
     }
 
     /// Bytes of all segments.
     pub fn size_bytes(&self) -> u64 {
-        unimplemented!()
-    }
-
-    /// Makes `offset` the log start offset and deletes the segments below it. An offset below the log start offset
-    /// changes nothing. Returns the log start offset.
-    pub fn delete_records_before(&mut self, offset: i64) -> Result<i64, DeleteRecordsError> {
-        unimplemented!()
-    }
-
-    /// Deletes the segments that `retention.ms` and `retention.bytes` allow to delete. Returns their number.
-    pub fn enforce_retention(&mut self, now_ms: i64) -> Result<usize, StorageError> {
-        unimplemented!()
+        self.segments.iter().map(|segment| segment.size).sum()
     }
 
     /// The idempotent producers that the log knows, for DescribeProducers.
     pub fn producers(&self) -> Vec<ProducerSnapshot> {
-        unimplemented!()
+        self.producers.snapshots()
     }
 
     /// Returns `true` if the producer has an open transaction in this partition.
     pub fn has_open_transaction(&self, producer_id: i64) -> bool {
-        unimplemented!()
+        self.producers.has_open_transaction(producer_id)
+    }
+
+    pub fn config(&self) -> &LogConfig {
+        &self.config
     }
 
     /// Replaces the settings. Stored batches do not change.
     pub fn set_config(&mut self, config: LogConfig) {
-        unimplemented!()
-    }
-
-    pub fn config(&self) -> &LogConfig {
-        unimplemented!()
+        self.config = config;
     }
 
     /// Writes everything to the disk (`fsync`).
+    ///
+    /// # Errors
+    /// If the operating system reports one.
     pub fn flush(&mut self) -> Result<(), StorageError> {
-        unimplemented!()
+        if self.dirty {
+            self.active().sync()?;
+            self.dirty = false;
+        }
+        Ok(())
     }
 }
