@@ -43,6 +43,11 @@ impl Timers {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn has(&self, group_id: &str, timer: Timer) -> bool {
+        self.deadlines.contains_key(&Key { group_id: group_id.to_owned(), timer })
+    }
+
     pub(super) fn next_deadline(&self) -> Option<u64> {
         self.by_time.first().map(|(deadline, _)| *deadline)
     }
