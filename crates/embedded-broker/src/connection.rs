@@ -43,7 +43,7 @@ pub(crate) async fn serve(state: Arc<State>, mut stream: TcpStream, peer: Socket
         Err(ConnectionError::Io(error)) => tracing::debug!(%peer, %error, "Kafka connection lost"),
         // The broker is shutting down for producers, which is no fault of the client.
         Err(ConnectionError::Request(error @ RequestError::Closed)) => {
-            tracing::debug!(%peer, %error, "producer disconnected")
+            tracing::debug!(%peer, %error, "producer disconnected");
         }
         Err(ConnectionError::Request(error)) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

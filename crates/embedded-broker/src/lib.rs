@@ -3,7 +3,7 @@
 //! One node with the id 1, reachable on the loopback address only, without authentication and encryption. It exists so
 //! that a pipeline runs on one machine without Java: it starts in milliseconds, inside a program, on a folder or in
 //! memory. Apache Kafka 4.2 is the reference for the behaviour and the error codes of everything it offers; what it
-//! lacks is not listed in ApiVersions, so that clients explain it.
+//! lacks is not listed in `ApiVersions`, so that clients explain it.
 //!
 //! ```text
 //!   connection      one task for each client: requests in, responses out, in order

@@ -1,4 +1,4 @@
-//! ApiVersions: the APIs of this broker with their versions.
+//! `ApiVersions`: the APIs of this broker with their versions.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
@@ -15,7 +15,7 @@ pub(super) fn handle(version: i16, request: &ApiVersionsRequest) -> ApiVersionsR
 }
 
 /// The response to a version that the broker does not offer. It is encoded as version 0, which every client decodes, and
-/// contains the versions of ApiVersions, so that the client can ask again (KIP-511).
+/// contains the versions of `ApiVersions`, so that the client can ask again (KIP-511).
 pub(super) fn unsupported() -> ApiVersionsResponse {
     ApiVersionsResponse::default()
         .with_error_code(ResponseError::UnsupportedVersion.code())

@@ -1,4 +1,4 @@
-//! DescribeConfigs, AlterConfigs and IncrementalAlterConfigs, for topics and for the broker.
+//! `DescribeConfigs`, `AlterConfigs` and `IncrementalAlterConfigs`, for topics and for the broker.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! DescribeCluster, DescribeLogDirs and DescribeProducers.
+//! `DescribeCluster`, `DescribeLogDirs` and `DescribeProducers`.
 
 use kafka_log::{Log, ProducerSnapshot};
 use kafka_protocol::error::ResponseError;

@@ -1,4 +1,4 @@
-//! The APIs of administrators of consumer groups: FindCoordinator, ListGroups, DescribeGroups and DeleteGroups.
+//! The APIs of administrators of consumer groups: `FindCoordinator`, `ListGroups`, `DescribeGroups` and `DeleteGroups`.
 
 use kafka_groups::ErrorCode;
 use kafka_groups::classic::{GROUP_TYPE, GroupDescription, MemberDescription};
@@ -15,13 +15,13 @@ use kafka_protocol::messages::{
 use super::{GROUP_OPERATIONS, optional, text};
 use crate::state::{NODE_ID, State};
 
-/// First version of FindCoordinator with several keys.
+/// First version of `FindCoordinator` with several keys.
 const FIRST_FIND_WITH_KEYS: i16 = 4;
 
-/// First version of DescribeGroups that reports a group that does not exist as an error.
+/// First version of `DescribeGroups` that reports a group that does not exist as an error.
 const FIRST_DESCRIBE_WITH_NOT_FOUND: i16 = 6;
 
-/// Key types of FindCoordinator for groups and for transactional ids.
+/// Key types of `FindCoordinator` for groups and for transactional ids.
 const COORDINATED: [i8; 2] = [0, 1];
 
 pub(super) fn find_coordinator(

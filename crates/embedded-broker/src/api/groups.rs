@@ -1,4 +1,4 @@
-//! The APIs of members of a consumer group: JoinGroup, SyncGroup, Heartbeat and LeaveGroup.
+//! The APIs of members of a consumer group: `JoinGroup`, `SyncGroup`, Heartbeat and `LeaveGroup`.
 
 use kafka_groups::ErrorCode;
 use kafka_groups::classic::{
@@ -17,10 +17,10 @@ use uuid::Uuid;
 use super::{Call, optional, text};
 use crate::state::State;
 
-/// First version of JoinGroup whose protocol name can be null.
+/// First version of `JoinGroup` whose protocol name can be null.
 const FIRST_JOIN_WITH_NULL_PROTOCOL: i16 = 7;
 
-/// First version of LeaveGroup with several members.
+/// First version of `LeaveGroup` with several members.
 const FIRST_LEAVE_WITH_MEMBERS: i16 = 3;
 
 /// The answer if the broker stops while a member waits. It makes the member look for its coordinator again.

@@ -1,4 +1,4 @@
-//! ListOffsets and OffsetForLeaderEpoch: offsets by timestamp and by leader epoch.
+//! `ListOffsets` and `OffsetForLeaderEpoch`: offsets by timestamp and by leader epoch.
 
 use std::collections::HashSet;
 

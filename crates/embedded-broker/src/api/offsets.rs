@@ -1,4 +1,4 @@
-//! Committed offsets: OffsetCommit, OffsetFetch and OffsetDelete.
+//! Committed offsets: `OffsetCommit`, `OffsetFetch` and `OffsetDelete`.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use kafka_protocol::messages::{
 use super::text;
 use crate::state::State;
 
-/// First version of OffsetFetch with several groups.
+/// First version of `OffsetFetch` with several groups.
 const FIRST_FETCH_WITH_GROUPS: i16 = 8;
 
 /// Results for partitions, by topic and partition.

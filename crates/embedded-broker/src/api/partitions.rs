@@ -1,4 +1,4 @@
-//! CreatePartitions and DeleteRecords.
+//! `CreatePartitions` and `DeleteRecords`.
 
 use kafka_log::DeleteRecordsError;
 use kafka_protocol::error::ResponseError;

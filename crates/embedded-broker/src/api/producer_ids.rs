@@ -1,4 +1,4 @@
-//! InitProducerId: ids of idempotent producers.
+//! `InitProducerId`: ids of idempotent producers.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};

@@ -1,4 +1,4 @@
-//! DescribeTopicPartitions: topics page by page.
+//! `DescribeTopicPartitions`: topics page by page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

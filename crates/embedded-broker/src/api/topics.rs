@@ -1,4 +1,4 @@
-//! CreateTopics and DeleteTopics.
+//! `CreateTopics` and `DeleteTopics`.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,13 +19,13 @@ use super::{Rejection, is_topic_name, text};
 use crate::state::{NODE_ID, State};
 use crate::topics::{MAX_PARTITIONS, TopicConfigs};
 
-/// First version of CreateTopics whose response has the number of partitions and the configurations.
+/// First version of `CreateTopics` whose response has the number of partitions and the configurations.
 const FIRST_CREATE_WITH_CONFIGS: i16 = 5;
 
-/// First version of CreateTopics whose response has the topic's id.
+/// First version of `CreateTopics` whose response has the topic's id.
 const FIRST_CREATE_WITH_ID: i16 = 7;
 
-/// First version of DeleteTopics that can name a topic by its id.
+/// First version of `DeleteTopics` that can name a topic by its id.
 const FIRST_DELETE_WITH_ID: i16 = 6;
 
 pub(super) fn create(state: &State, version: i16, request: CreateTopicsRequest) -> CreateTopicsResponse {

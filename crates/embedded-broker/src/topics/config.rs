@@ -6,7 +6,7 @@ use kafka_log::{LogConfig, TimestampType};
 
 use super::keys::{ConfigKind, TopicKey};
 
-/// A configuration that Kafka rejects too, with INVALID_CONFIG.
+/// A configuration that Kafka rejects too, with `INVALID_CONFIG`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error("unknown topic configuration {0}")]

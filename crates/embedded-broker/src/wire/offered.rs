@@ -9,7 +9,7 @@ use kafka_protocol::messages::ApiKey;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) api: ApiKey,
-    /// The lowest version that ApiVersions names.
+    /// The lowest version that `ApiVersions` names.
     pub(crate) listed_min: i16,
     /// The lowest version that is answered.
     pub(crate) min: i16,
