@@ -52,7 +52,7 @@ pub struct CommitPartition {
 }
 
 /// `TxnOffsetCommit`. The caller has verified that the producer has an open transaction with the group
-/// ([`Transactions::verify_group`](crate::transactions::Transactions::verify_group)).
+/// ([`Transactions::verify`](crate::transactions::Transactions::verify)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnCommitRequest {
     pub producer_id: i64,

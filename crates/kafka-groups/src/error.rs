@@ -38,6 +38,8 @@ pub enum ErrorCode {
     InvalidTransactionTimeout = 50,
     #[error("the previous transaction is still being completed")]
     ConcurrentTransactions = 51,
+    #[error("another part of the request failed, so this one was not attempted")]
+    OperationNotAttempted = 55,
     #[error("the group has members")]
     NonEmptyGroup = 68,
     #[error("the group does not exist")]
