@@ -96,8 +96,10 @@ impl Transactions {
 
     /// Verifies that a partition or a group is part of the producer's open transaction.
     ///
-    /// With `supports_abortable` (`Produce` from version 12 on, `TxnOffsetCommit` from version 5 on) one that is not part of it has
-    /// the error [`ErrorCode::TransactionAbortable`], else [`ErrorCode::InvalidTxnState`].
+    /// With `supports_abortable` (`Produce` from version 11 on, `TxnOffsetCommit` from version 4 on) anything else has
+    /// the error [`ErrorCode::TransactionAbortable`], without it [`ErrorCode::InvalidTxnState`]. From `Produce` version
+    /// 12 and `TxnOffsetCommit` version 5 on clients do not announce what they add: the caller calls
+    /// [`Transactions::add`] instead.
     ///
     /// # Errors
     ///

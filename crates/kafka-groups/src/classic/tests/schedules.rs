@@ -335,8 +335,6 @@ impl Schedule {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
-
     #[test]
     fn every_schedule_keeps_the_invariants(
         delay_ms in prop_oneof![Just(0), Just(3_000)],
