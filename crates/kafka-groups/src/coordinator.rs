@@ -1,4 +1,4 @@
-//! Groups and their offsets together: what the group coordinator of a broker answers.
+//! The group coordinator of a broker: groups and their offsets.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use crate::offsets::{CommittedOffset, OffsetEvent, Offsets, TopicPartition};
 
 /// Kafka's `offset.metadata.max.bytes`: longer metadata is rejected. Kafka counts UTF-16 units.
 const MAX_METADATA_LENGTH: usize = 4_096;
-/// Version of `OffsetCommit` from which on a group that does not exist has an error of its own.
+/// First version of `OffsetCommit` with a separate error for a group that does not exist.
 const COMMIT_HAS_GROUP_ID_NOT_FOUND: i16 = 9;
 
 /// Groups, their committed offsets, and the rules between the two.
@@ -25,11 +25,11 @@ pub struct GroupCoordinator {
     offsets: Offsets,
 }
 
-/// `OffsetCommit`. The caller answers partitions that do not exist itself
-/// ([`ErrorCode::UnknownTopicOrPartition`]).
+/// `OffsetCommit`. It must contain only partitions that exist; the caller answers the others with
+/// [`ErrorCode::UnknownTopicOrPartition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitRequest {
-    /// Version of `OffsetCommit`: the error for a group that does not exist has changed with 9.
+    /// Version of `OffsetCommit`. The error for a group that does not exist depends on it.
     pub version: i16,
     pub group_id: String,
     /// -1 if the client is not a member: it assigns its partitions itself, or it is an administrator.
@@ -47,20 +47,19 @@ pub struct CommitPartition {
     pub offset: i64,
     /// -1 if the request has none.
     pub leader_epoch: i32,
-    /// Missing metadata is stored as an empty text.
+    /// Empty if the request has none.
     pub metadata: String,
 }
 
-/// `TxnOffsetCommit`. The caller has verified that the producer has an open transaction with the group
+/// `TxnOffsetCommit`. The caller must have verified that the group is part of the producer's open transaction
 /// ([`Transactions::verify`](crate::transactions::Transactions::verify)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnCommitRequest {
     pub producer_id: i64,
-    /// The version is ignored.
     pub commit: CommitRequest,
 }
 
-/// Changes by a commit or a deletion, and the answer to it.
+/// Changes of a commit or a deletion, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// To be stored, then replayed.
@@ -125,7 +124,7 @@ impl GroupCoordinator {
     /// The error is that of each partition.
     pub fn commit(&mut self, now_ms: u64, wall_clock_ms: i64, request: &CommitRequest) -> Result<Commit, ErrorCode> {
         match self.groups.validate_commit(&request.group_id, committer(request, false)) {
-            // A client that is no member creates the group by its commit.
+            // The commit of a client without membership creates the group.
             Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => {}
             Err(ErrorCode::GroupIdNotFound) if request.version < COMMIT_HAS_GROUP_ID_NOT_FOUND => {
                 return Err(ErrorCode::IllegalGeneration);
@@ -199,7 +198,7 @@ impl GroupCoordinator {
         }
     }
 
-    /// Validates an `OffsetDelete`. The caller answers partitions that do not exist itself.
+    /// Validates an `OffsetDelete` of partitions that exist.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Rules of a group for its offsets: who may commit, and what may be deleted.
+//! A group's rules for its offsets: which clients may commit, and which offsets may be deleted.
 
 use super::{GroupState, Groups};
 use crate::ErrorCode;
@@ -51,7 +51,8 @@ impl Groups {
         });
     }
 
-    /// Verifies that offsets of the group may be deleted: the group is empty, or it has consumers, whose topics are known.
+    /// Verifies that the group's offsets may be deleted: the group is empty, or its members are consumers, whose topics
+    /// the coordinator knows.
     pub(crate) fn validate_offset_delete(&self, group_id: &str) -> Result<(), ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         if group.state == GroupState::Empty || group.uses_consumer_protocol() {
@@ -72,7 +73,7 @@ impl Groups {
         self.groups.get(group_id).is_some_and(|group| group.is_subscribed(topic))
     }
 
-    /// Records whether the group has offsets. A group that has some exists even without members.
+    /// Records whether the group has offsets. The group is created if it has offsets and does not exist.
     pub(crate) fn set_has_offsets(&mut self, group_id: &str, has_offsets: bool) {
         if has_offsets && !self.groups.contains_key(group_id) {
             self.groups.insert(group_id.to_owned(), Group::new());

@@ -60,7 +60,7 @@ pub struct MemberDescription {
     pub client_host: String,
     /// Empty unless the group is stable.
     pub metadata: Bytes,
-    /// That of the latest generation with an assignment.
+    /// Assignment of the latest generation that has one.
     pub assignment: Bytes,
 }
 

@@ -1,4 +1,4 @@
-//! Members and generation of one group. Rules that involve time or answers are in the other modules.
+//! State of one group: its members and its generation. Timeouts and answers are in the other modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +25,8 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Returns `true` if the member waits for an answer, which counts as a heartbeat. A new member's wait does not: its
-    /// client may have gone away without a trace.
+    /// Returns `true` if the member waits for an answer, which counts as a heartbeat. For a new member it does not,
+    /// because its client may have disconnected.
     pub(super) fn is_waiting(&self) -> bool {
         !self.is_new && (self.waiting_join.is_some() || self.waiting_sync.is_some())
     }
@@ -44,7 +44,7 @@ impl Member {
     }
 }
 
-/// How much longer an empty group waits for further members after the first one.
+/// Delay in which an empty group waits for further members after the first one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InitialDelay {
     /// Length of the present delay.
@@ -63,7 +63,7 @@ pub(super) struct Group {
     pub(super) members: BTreeMap<String, Member>,
     /// Member ids by group instance id.
     pub(super) static_members: BTreeMap<String, String>,
-    /// Ids that were given to clients which have not joined with them yet.
+    /// Ids of clients that have not joined with them yet.
     pub(super) pending_join: BTreeSet<String>,
     /// Members of the generation that have not sent `SyncGroup` yet.
     pub(super) pending_sync: BTreeSet<String>,
@@ -72,7 +72,7 @@ pub(super) struct Group {
     /// `Some` during the first rebalance of an empty group.
     pub(super) initial_delay: Option<InitialDelay>,
     pub(super) new_member_added: bool,
-    /// A group with committed offsets is never removed for being empty.
+    /// Keeps the group when it is empty.
     pub(super) has_offsets: bool,
 }
 
@@ -126,7 +126,7 @@ impl Group {
         member
     }
 
-    /// Gives a static member a new id. The new member has no waiting requests.
+    /// Gives a static member a new id and returns its former state, with the waiting requests.
     pub(super) fn replace(&mut self, old_id: &str, new_id: &str) -> Option<Member> {
         let old = self.members.remove(old_id)?;
         if let Some(instance_id) = &old.group_instance_id {
@@ -164,8 +164,8 @@ impl Group {
         self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
 
-    /// Returns `true` if a client with these protocols can be a member: the type is the group's, and each of
-    /// the present members knows at least one of the protocols.
+    /// Returns `true` if a client with these protocols can be a member: the type is the group's, and the present members
+    /// have one of the protocols in common.
     pub(super) fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
         if self.state == GroupState::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();
@@ -179,7 +179,7 @@ impl Group {
     }
 
     /// Selects the protocol of the next generation. Each member votes for the first of its protocols that all members
-    /// know. If two protocols have as many votes, the leader's vote decides.
+    /// know. If two protocols have equally many votes, the leader's vote decides.
     pub(super) fn select_protocol(&self) -> Option<String> {
         let votes: Vec<(&str, &str)> = self
             .members
@@ -198,7 +198,7 @@ impl Group {
         counts.into_iter().max_by_key(|(_, rank)| *rank).map(|(protocol, _)| protocol.to_owned())
     }
 
-    /// Verifies that the leader has joined, or elects a member that has. Returns `false` if none has.
+    /// Keeps the leader if it has joined, or elects a member that has. Returns `false` if no member has joined.
     pub(super) fn elect_joined_leader(&mut self) -> bool {
         let has_joined = |member: &Member| member.waiting_join.is_some();
         let Some(leader) = &self.leader else { return false };
@@ -254,7 +254,7 @@ impl Group {
         member.metadata(self.protocol_name.as_deref())
     }
 
-    /// Returns the members as the leader receives them.
+    /// Returns the members for the answer to the leader.
     pub(super) fn joined_members(&self) -> Vec<JoinedMember> {
         self.members
             .iter()

@@ -8,9 +8,9 @@ use super::messages::{Answer, JoinAnswer, JoinRequest, Protocol, Token};
 use super::turn::{Turn, session};
 use crate::ErrorCode;
 
-/// Version of `JoinGroup` from which on a dynamic member joins twice: first without an id, then with the one it is given.
+/// First version of `JoinGroup` in which a dynamic member joins twice: without an id, then with the id it receives.
 const REQUIRES_MEMBER_ID: i16 = 4;
-/// Version of `JoinGroup` from which on a returning static leader can be asked to skip the assignment.
+/// First version of `JoinGroup` in which a returning static leader can be asked to skip the assignment.
 const SUPPORTS_SKIPPING_ASSIGNMENT: i16 = 9;
 /// Time after which a new member that waits for its first generation is removed, because its client may have gone away.
 const NEW_MEMBER_JOIN_TIMEOUT_MS: u64 = 300_000;
@@ -43,7 +43,7 @@ impl Turn<'_> {
 
     fn join_with_id(&mut self, token: Token, request: JoinRequest) {
         let member_id = request.member_id.clone();
-        // Ids are pending for dynamic members only; with an instance id the member is unknown.
+        // Only dynamic members have pending ids. With an instance id, the member is unknown.
         if request.group_instance_id.is_none() && self.group.pending_join.contains(&member_id) {
             self.add_member(token, request, &member_id);
             return;
@@ -54,7 +54,7 @@ impl Turn<'_> {
         }
         let unchanged = self.group.members.get(&member_id).is_some_and(|member| member.protocols == request.protocols);
         match self.group.state {
-            // The member may have missed the answer, so it gets the present generation again.
+            // The member may have missed the answer, so it receives the present generation again.
             GroupState::CompletingRebalance if unchanged => self.answer_join(token, &member_id),
             // A leader joins again to cause a rebalance, for example because a topic has more partitions.
             GroupState::Stable if unchanged && !self.group.is_leader(&member_id) => self.answer_join(token, &member_id),
@@ -87,8 +87,7 @@ impl Turn<'_> {
         self.rebalance();
     }
 
-    /// Updates a member by its new request. An earlier request that still waits is answered: its client has sent a
-    /// newer one.
+    /// Updates a member by its new request. If an earlier request still waits, the new one supersedes it.
     fn update_member(&mut self, token: Token, member_id: &str, request: &JoinRequest) {
         let Some(member) = self.group.members.get_mut(member_id) else { return };
         member.protocols.clone_from(&request.protocols);
@@ -99,7 +98,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Lets a static member that has restarted take the place of its former self.
+    /// Gives a restarted static member a new member id. The former id is fenced.
     fn replace_static_member(&mut self, token: Token, request: &JoinRequest, old_id: &str, new_id: &str) {
         let former_leader = self.group.leader.clone().unwrap_or_default();
         self.cancel_timer(session(old_id));
@@ -110,7 +109,7 @@ impl Turn<'_> {
         self.restart_session(new_id);
 
         match self.group.state {
-            // Nobody notices the restart: the member keeps its assignment.
+            // No rebalance is needed: the member keeps its assignment.
             GroupState::Stable if self.group.protocol_name == self.group.select_protocol() => {
                 let is_leader = self.group.is_leader(new_id);
                 let can_skip = request.version >= SUPPORTS_SKIPPING_ASSIGNMENT;
@@ -121,7 +120,7 @@ impl Turn<'_> {
                     generation_id: self.group.generation_id,
                     protocol_type: self.group.protocol_type.clone(),
                     protocol_name: self.group.protocol_name.clone(),
-                    // An older client computes an assignment if it sees its own id here, so it gets the former one.
+                    // An older client computes an assignment if this is its own id, so it receives the former id.
                     leader: if can_skip { self.group.leader.clone().unwrap_or_default() } else { former_leader },
                     skip_assignment: can_skip && is_leader,
                     member_id: new_id.to_owned(),
@@ -129,7 +128,7 @@ impl Turn<'_> {
                 };
                 self.answer(token, Answer::Join(Ok(answer)));
             }
-            // In CompletingRebalance the leader may already compute an assignment for the former id.
+            // The leader may already have computed an assignment for the former id.
             GroupState::Stable | GroupState::CompletingRebalance => self.prepare_rebalance(),
             GroupState::PreparingRebalance | GroupState::Empty => self.complete_join_if_all_joined(),
         }

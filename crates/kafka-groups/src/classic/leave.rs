@@ -15,9 +15,9 @@ impl Turn<'_> {
                 LeaveAnswer { member_id: leaving.member_id, group_instance_id: leaving.group_instance_id, result }
             })
             .collect();
-        let anybody_left = answers.iter().any(|answer| answer.result.is_ok());
+        let a_member_left = answers.iter().any(|answer| answer.result.is_ok());
         self.answer(token, Answer::Leave(Ok(answers)));
-        if anybody_left && self.group.state != GroupState::Empty {
+        if a_member_left && self.group.state != GroupState::Empty {
             self.rebalance();
         }
     }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::ErrorCode;
 
-/// Identifies a request that waits for its answer. The caller chooses the numbers; each may be in use only once at a
-/// time.
+/// Identifies a request until it is answered. The caller chooses the numbers; two requests must not wait with the same
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u64);
 
@@ -38,8 +38,8 @@ pub enum Answer {
 /// `JoinGroup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinRequest {
-    /// Version of the request: from 4 on a member without an id has to join twice, and from 9 on a static leader
-    /// can be asked to skip the assignment.
+    /// Version of the request. From 4 on, a member without an id has to join twice; from 9 on, a static leader can be
+    /// asked to skip the assignment.
     pub version: i16,
     pub group_id: String,
     /// Empty if the client has no member id yet.
@@ -52,13 +52,13 @@ pub struct JoinRequest {
     /// In the order of the client's preference.
     pub protocols: Vec<Protocol>,
     pub session_timeout_ms: i32,
-    /// A negative number stands for the session timeout, which is what version 0 means.
+    /// -1 in version 0, which has no such field: the session timeout is used instead.
     pub rebalance_timeout_ms: i32,
-    /// Random; becomes a part of the member id if the client has none.
+    /// Random. It becomes part of the member id if the client has none.
     pub random: Uuid,
 }
 
-/// A way to assign partitions that a member knows, for example `range`.
+/// A protocol that the member supports, for example the assignment strategy `range`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protocol {
     pub name: String,
@@ -91,7 +91,7 @@ pub struct JoinedMember {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinError {
     pub error: ErrorCode,
-    /// The id to join with if the error is [`ErrorCode::MemberIdRequired`]; else the one of the request.
+    /// The id to join with if the error is [`ErrorCode::MemberIdRequired`], else the id of the request.
     pub member_id: String,
 }
 
@@ -108,7 +108,7 @@ pub struct SyncRequest {
     pub protocol_type: Option<String>,
     /// Compared with the group's if present.
     pub protocol_name: Option<String>,
-    /// Member ids and what each of them is assigned; sent by the leader only.
+    /// Assignments by member id. Only the leader sends them.
     pub assignments: Vec<(String, Bytes)>,
 }
 
@@ -136,7 +136,7 @@ pub struct LeaveRequest {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeavingMember {
-    /// Empty if the member is named by its instance id alone, as administrators do.
+    /// Empty if the request names the member by its instance id alone, as administrators do.
     pub member_id: String,
     pub group_instance_id: Option<String>,
 }

@@ -83,8 +83,8 @@ impl Groups {
         Groups { options, groups: BTreeMap::new(), timers: Timers::default(), next_cleanup_ms: None }
     }
 
-    /// Handles a request. The outputs are answers to this request and to others that waited for it; if none has the
-    /// request's own token, its answer follows later.
+    /// Handles a request. Returns the answers to this request and to others that waited for it. If no output has the
+    /// request's token, the request waits, and a later call returns its answer.
     pub fn apply(&mut self, now_ms: u64, token: Token, request: Request) -> Vec<Output> {
         self.next_cleanup_ms.get_or_insert(now_ms.saturating_add(CLEANUP_INTERVAL_MS));
         let output = |answer| vec![Output { token, answer }];
@@ -144,7 +144,7 @@ impl Groups {
         }
     }
 
-    /// Runs `act` on a group that exists and returns the answers that it gave.
+    /// Runs `act` on a group and returns its answers. Does nothing if the group does not exist.
     fn turn(&mut self, now_ms: u64, group_id: &str, act: impl FnOnce(&mut Turn<'_>)) -> Vec<Output> {
         let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
         let timers = &mut self.timers;
@@ -172,15 +172,13 @@ impl Groups {
         outputs
     }
 
-    /// Returns the time at which [`Groups::expire`] must be called, if any. It changes with each call of a `&mut`
-    /// method.
+    /// Returns the time at which [`Groups::expire`] must be called. Each call of a `&mut` method can change it.
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
         self.timers.next_deadline().into_iter().chain(self.next_cleanup_ms).min()
     }
 
-    /// Returns the answers to all requests that wait, as if every member had been removed: `error` tells the clients
-    /// what to do. For the end of the broker.
+    /// Removes all groups and answers each waiting request with `error`. To be called before the broker stops.
     pub fn close(&mut self, error: ErrorCode) -> Vec<Output> {
         self.timers = Timers::default();
         let mut outputs = Vec::new();

@@ -1,4 +1,5 @@
-//! The phases of a rebalance: members join, then they send `SyncGroup`.
+//! The two phases of a rebalance: in the join phase members join, in the sync phase the leader's assignment is
+//! distributed.
 
 use bytes::Bytes;
 
@@ -9,7 +10,7 @@ use super::turn::{Turn, session};
 use crate::ErrorCode;
 
 impl Turn<'_> {
-    /// Starts a rebalance, or ends the phase of joining if a rebalance is under way and nobody is missing.
+    /// Starts a rebalance. During a rebalance, ends the join phase if all members have joined.
     pub(super) fn rebalance(&mut self) {
         if self.group.state == GroupState::PreparingRebalance {
             self.complete_join_if_all_joined();
@@ -44,7 +45,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends the phase of joining if nobody is missing. The first rebalance of an empty group ends by its delay only.
+    /// Ends the join phase if all members have joined. The first rebalance of an empty group ends by its delay only.
     pub(super) fn complete_join_if_all_joined(&mut self) {
         if self.group.state == GroupState::PreparingRebalance
             && self.group.initial_delay.is_none()
@@ -54,7 +55,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Handles the end of the time to join.
+    /// Handles the timeout of the join phase.
     pub(super) fn join_timed_out(&mut self) {
         if self.group.state != GroupState::PreparingRebalance {
             return;
@@ -72,7 +73,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends the phase of joining: removes dynamic members that have not joined, and starts the next generation.
+    /// Ends the join phase: removes dynamic members that have not joined, and starts the next generation.
     pub(super) fn complete_join(&mut self) {
         self.cancel_timer(Timer::Join);
         let missing: Vec<String> = self
@@ -87,7 +88,7 @@ impl Turn<'_> {
         }
 
         if !self.group.elect_joined_leader() && !self.group.members.is_empty() {
-            // Only static members are left, and none of them has joined. Their session timeouts decide.
+            // All members are static and none has joined. Wait until they join or their sessions end.
             if let Some(delay) = &mut self.group.initial_delay {
                 delay.remaining_ms = 0;
             }
@@ -113,7 +114,7 @@ impl Turn<'_> {
         self.set_timer(Timer::Sync, self.group.rebalance_timeout_ms());
     }
 
-    /// Handles the end of the time to send `SyncGroup`: removes the members that have not sent it.
+    /// Handles the timeout of the sync phase: removes the members that have not sent `SyncGroup`.
     pub(super) fn sync_timed_out(&mut self) {
         if !matches!(self.group.state, GroupState::CompletingRebalance | GroupState::Stable)
             || self.group.pending_sync.is_empty()
@@ -126,7 +127,7 @@ impl Turn<'_> {
         self.prepare_rebalance();
     }
 
-    /// Handles the end of a member's session.
+    /// Handles the session timeout of a member, or of a client that has not joined with its member id.
     pub(super) fn session_timed_out(&mut self, member_id: &str) {
         if self.group.pending_join.contains(member_id) {
             self.remove_member(member_id);
@@ -147,7 +148,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes the assignments away and answers the members that wait for theirs with an error.
+    /// Clears all assignments and answers waiting syncs with an error.
     fn reset_assignments(&mut self, error: ErrorCode) {
         let mut waiting = Vec::new();
         for (member_id, member) in &mut self.group.members {
@@ -162,7 +163,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Forgets that a member is awaited by the phase of `SyncGroup`.
+    /// Records that a member has sent `SyncGroup`. The sync phase ends with the last one.
     pub(super) fn member_synced(&mut self, member_id: &str) {
         self.group.pending_sync.remove(member_id);
         if self.group.pending_sync.is_empty() {
@@ -170,7 +171,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Registers a member id that was given to a client, for as long as the client's session timeout.
+    /// Registers a member id that a client has received. It expires after the client's session timeout.
     pub(super) fn add_pending(&mut self, member_id: &str, session_timeout_ms: u64) {
         self.group.pending_join.insert(member_id.to_owned());
         self.set_timer(session(member_id), session_timeout_ms);

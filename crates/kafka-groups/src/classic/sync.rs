@@ -9,7 +9,7 @@ use super::messages::{Answer, HeartbeatRequest, SyncRequest, Token};
 use super::turn::Turn;
 use crate::ErrorCode;
 
-/// Version of `SyncGroup` from which on the protocol type and name are mandatory.
+/// First version of `SyncGroup` in which the protocol type and name are mandatory.
 const REQUIRES_PROTOCOL: i16 = 5;
 
 impl Turn<'_> {
@@ -54,8 +54,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Stores the leader's assignment and answers all members that wait for theirs. A member that the leader has left
-    /// out gets an empty one.
+    /// Stores the leader's assignments and answers all waiting syncs. A member that the leader has omitted receives an
+    /// empty assignment.
     fn assign(&mut self, assignments: Vec<(String, Bytes)>) {
         let mut assignments: HashMap<String, Bytes> = assignments.into_iter().collect();
         let mut waiting = Vec::new();
@@ -93,7 +93,7 @@ impl Turn<'_> {
     }
 }
 
-/// Verifies what does not depend on the group.
+/// Validates the parts of the request that do not depend on the group.
 pub(super) fn validate_request(request: &SyncRequest) -> Result<(), ErrorCode> {
     if request.group_id.is_empty() {
         Err(ErrorCode::InvalidGroupId)

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) enum Timer {
     /// The session of a member, or the time in which a client must join with the id that it was given.
     Session { member_id: String },
-    /// The end of the phase in which members join.
+    /// The end of the join phase.
     Join,
-    /// The end of the phase in which members send `SyncGroup`.
+    /// The end of the sync phase.
     Sync,
 }
 

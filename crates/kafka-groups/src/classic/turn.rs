@@ -1,4 +1,4 @@
-//! One group in the course of one call: the group, its timers, and the answers that the call gives.
+//! One group during one call: the group, its timers, and the answers of the call.
 
 use super::Options;
 use super::group::{Group, Member};
@@ -53,7 +53,7 @@ impl Turn<'_> {
         self.answer(token, Answer::Sync(Ok(answer)));
     }
 
-    /// Answers the requests of a member that is no longer part of the group.
+    /// Answers the waiting requests of a member that has been removed.
     pub(super) fn answer_removed(&mut self, member: &Member, error: ErrorCode, member_id: &str) {
         if let Some(token) = member.waiting_join {
             self.answer_join_error(token, error, member_id);
@@ -63,8 +63,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Removes a member or a pending member id, with its timer. A client that still waits is told to join as a new
-    /// member.
+    /// Removes a member or a pending member id, with its timer. The error that a waiting client receives makes it join
+    /// as a new member.
     pub(super) fn remove_member(&mut self, member_id: &str) {
         self.timers.cancel(self.group_id, session(member_id));
         if let Some(member) = self.group.remove(member_id) {
@@ -72,7 +72,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Starts the member's session timeout again.
+    /// Restarts the member's session timeout.
     pub(super) fn restart_session(&mut self, member_id: &str) {
         if let Some(member) = self.group.members.get(member_id) {
             self.timers.set(self.group_id, session(member_id), self.now_ms.saturating_add(member.session_timeout_ms));

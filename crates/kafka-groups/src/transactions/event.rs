@@ -8,7 +8,7 @@ use crate::codec::{DecodeError, Decoder, Encoder};
 pub enum TransactionEvent {
     /// The new state of a transactional id.
     Updated { transactional_id: String, transaction: Transaction },
-    /// A transactional id is forgotten.
+    /// A transactional id is removed.
     Removed { transactional_id: String },
 }
 

@@ -7,7 +7,7 @@ use crate::ErrorCode;
 
 /// Kafka's `transaction.max.timeout.ms`: a longer transaction timeout is rejected.
 const MAX_TIMEOUT_MS: i32 = 900_000;
-/// Version of `InitProducerId` from which on a fenced producer has an error of its own.
+/// First version of `InitProducerId` with a separate error for a fenced producer.
 const HAS_PRODUCER_FENCED: i16 = 4;
 
 /// Request for a producer id and epoch.
@@ -24,8 +24,8 @@ impl Transactions {
     /// Handles an `InitProducerId`. `new_producer_id` is called if the transactional id is new, or if the epochs of
     /// its producer id are exhausted.
     ///
-    /// If a transaction is open, it is aborted and the answer is [`ErrorCode::ConcurrentTransactions`]; the client
-    /// tries again.
+    /// An open transaction is aborted first. The answer is then [`ErrorCode::ConcurrentTransactions`], and the client
+    /// retries.
     pub fn init_producer_id(
         &self,
         wall_clock_ms: i64,
@@ -101,20 +101,21 @@ struct Epoch {
     previous_producer_id: i64,
 }
 
-/// The last epoch is never given to a producer, so that any producer can be fenced.
+/// Returns `true` if the producer id has no further epoch. Producers never receive the largest epoch, so that each can
+/// be fenced.
 fn is_exhausted(epoch: i16) -> bool {
     epoch >= i16::MAX - 1
 }
 
-/// Returns `true` if the producer that the request names is the present one. It may name the previous one if its
-/// epochs are exhausted: then it has not received the answer with its new id.
+/// Returns `true` if the request names the present producer id. It may also name the previous one if its epochs are
+/// exhausted, because the producer may have missed the answer with the new id.
 fn is_known(transaction: &Transaction, present: Producer) -> bool {
     present.id == transaction.producer.id
         || (present.id == transaction.previous_producer_id && is_exhausted(present.epoch))
 }
 
-/// Returns the next epoch. With `present`, the epoch that the producer has: if it is the one before the current epoch,
-/// the producer repeats a request whose answer it has not received, and gets the current epoch again.
+/// Returns the next epoch. `present` is the epoch that the producer has. If it is the one before the current epoch, the
+/// producer has missed an answer and receives the current epoch again.
 fn next_epoch(
     transaction: &Transaction,
     present: Option<i16>,

@@ -1,13 +1,13 @@
 //! Transactions of producers: epochs, fencing, the partitions of an open transaction, and its end.
 //!
 //! ```text
-//!     InitProducerId          AddPartitionsToTxn,         EndTxn, the timeout, or       the caller has
-//!                             AddOffsetsToTxn             a newer producer              written the markers
-//!                  +-> Empty ---------------> Ongoing ------------------> PrepareCommit -----> CompleteCommit
-//!                  |                             ^                        PrepareAbort         CompleteAbort
-//!                  |                             |                                                   |
-//!                  |                             +---------------------------------------------------+
-//!                  +---------------------------------------------------------------------------------+
+//!                AddPartitionsToTxn,         EndTxn, the timeout,              the caller has
+//!                AddOffsetsToTxn             or a newer producer               written the markers
+//!     Empty -----------------------> Ongoing -----------------> PrepareCommit ----------> CompleteCommit
+//!       ^                               ^                       PrepareAbort              CompleteAbort
+//!       |                               |                                                       |
+//!       |                               +------------------ AddPartitionsToTxn -----------------+
+//!       +------------------------------------ InitProducerId -----------------------------------+
 //! ```
 //!
 //! The coordinator writes no markers itself. Each call returns a [`Change`], and the caller
@@ -18,9 +18,9 @@
 //!    [`Transactions::markers_written`],
 //! 3. answers.
 //!
-//! No other request may come between the call and the end of step 1; from then on the state is `Prepare...`, and other
-//! requests are answered with [`ErrorCode::ConcurrentTransactions`](crate::ErrorCode::ConcurrentTransactions). A process that is killed before step 2 is complete repeats it
-//! for each of [`Transactions::unfinished`].
+//! The caller must not handle another request before step 1 is complete. During step 2 other requests are answered with
+//! [`ErrorCode::ConcurrentTransactions`]. After a restart the caller does step 2 for each of
+//! [`Transactions::unfinished`].
 //!
 //! This is the protocol of `transaction.version` 0 and 1: the producer announces its partitions, and its epoch changes
 //! only with `InitProducerId`. Clients use it with every broker that does not announce version 2.
@@ -40,13 +40,13 @@ pub use requests::{AddToTransaction, EndTxn, Verify};
 use crate::ErrorCode;
 use crate::offsets::TopicPartition;
 
-/// Kafka's `transactional.id.expiration.ms`: an id without an open transaction is forgotten after 7 days.
+/// Kafka's `transactional.id.expiration.ms`: an id that is unused for 7 days is removed.
 const ID_EXPIRATION_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// State of a transactional id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TransactionState {
-    /// No transaction since the producer has got its epoch.
+    /// The producer has begun no transaction with its epoch.
     Empty,
     Ongoing,
     /// The transaction is committed; its markers are being written.
@@ -84,7 +84,7 @@ pub struct Producer {
 pub struct Transaction {
     pub state: TransactionState,
     pub producer: Producer,
-    /// The epoch before the producer itself asked for another one, to recognise a repeated request; else -1.
+    /// The epoch that the producer has named to receive the present one, to recognise a repeated request; else -1.
     pub last_epoch: i16,
     /// The producer id before the present one, whose epochs are exhausted.
     pub previous_producer_id: i64,
@@ -206,8 +206,8 @@ impl Transactions {
         self.deadlines.first().map(|(deadline_ms, _)| *deadline_ms)
     }
 
-    /// Aborts the first transaction whose timeout has passed, or forgets an id that has been unused for 7 days.
-    /// Returns `None` if there is nothing to do. The caller calls again until then.
+    /// Aborts a transaction whose timeout has passed, or removes an id that has been unused for 7 days. The caller
+    /// repeats the call until it returns `None`.
     ///
     /// An abort fences the producer: its next request fails.
     #[must_use]
@@ -226,7 +226,7 @@ impl Transactions {
     }
 }
 
-/// Returns the time at which a transaction is aborted or an unused id is forgotten.
+/// Returns the time at which a transaction is aborted or an unused id is removed.
 fn deadline_ms(transaction: &Transaction) -> Option<i64> {
     match transaction.state {
         TransactionState::Ongoing => Some(transaction.start_ms.saturating_add(transaction.timeout_ms.into())),
@@ -262,7 +262,7 @@ fn prepare<T>(id: &str, prepared: Transaction, answer: Result<T, ErrorCode>) -> 
     Change { end: end(id, &prepared), events: vec![updated(id, prepared)], answer }
 }
 
-/// Aborts an open transaction with the next epoch, which no producer has: the present one cannot continue.
+/// Aborts an open transaction and fences its producer: the next epoch belongs to no producer.
 fn fence<T>(id: &str, open: &Transaction, wall_clock_ms: i64, answer: Result<T, ErrorCode>) -> Change<T> {
     let producer = Producer { epoch: open.producer.epoch.saturating_add(1), ..open.producer };
     let prepared = Transaction {

@@ -1,4 +1,4 @@
-//! Requests of a producer that has its id and epoch: adding partitions and groups, and ending the transaction.
+//! Requests of a producer with an id and epoch: to add partitions and groups, and to end the transaction.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,13 @@ use super::{Change, Producer, Transaction, TransactionState, Transactions, prepa
 use crate::ErrorCode;
 use crate::offsets::TopicPartition;
 
-/// Version of `AddPartitionsToTxn`, `AddOffsetsToTxn` and `EndTxn` from which on a fenced producer has an error of its
-/// own.
+/// First version of `AddPartitionsToTxn`, `AddOffsetsToTxn` and `EndTxn` with a separate error for a fenced producer.
 const HAS_PRODUCER_FENCED: i16 = 2;
 
 /// `AddPartitionsToTxn` (with partitions) or `AddOffsetsToTxn` (with a group).
 ///
-/// If a partition does not exist, the caller answers [`ErrorCode::UnknownTopicOrPartition`] for it and
-/// [`ErrorCode::OperationNotAttempted`] for the others, and adds none.
+/// If a partition does not exist, the caller adds no partition. It answers [`ErrorCode::UnknownTopicOrPartition`] for
+/// that partition and [`ErrorCode::OperationNotAttempted`] for the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddToTransaction {
     pub version: i16,
@@ -32,7 +31,7 @@ pub struct EndTxn {
     pub committed: bool,
 }
 
-/// Something that must be part of the open transaction.
+/// A partition or a group that must be part of the open transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verify<'a> {
     /// Of a transactional batch in `Produce`.
@@ -42,7 +41,7 @@ pub enum Verify<'a> {
 }
 
 impl Transactions {
-    /// Adds partitions and groups to the transaction, and begins it if none is open.
+    /// Adds partitions and groups to the open transaction, or begins one with them.
     pub fn add(&self, wall_clock_ms: i64, request: &AddToTransaction) -> Change<()> {
         let AddToTransaction { version, transactional_id: id, producer, partitions, groups } = request;
         let transaction = match self.of_producer(id, *producer) {
@@ -70,8 +69,7 @@ impl Transactions {
         Change { events: vec![updated(id, ongoing)], end: None, answer: Ok(()) }
     }
 
-    /// Commits or aborts the transaction. A repeated request for a transaction that has been ended in the same way
-    /// succeeds.
+    /// Commits or aborts the transaction. The request succeeds again if the transaction has ended in the same way.
     pub fn end_txn(&self, wall_clock_ms: i64, request: &EndTxn) -> Change<()> {
         let EndTxn { version, transactional_id: id, producer, committed } = request;
         let transaction = match self.of_producer(id, *producer) {
@@ -103,7 +101,7 @@ impl Transactions {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::ConcurrentTransactions`] means that the client should try again.
+    /// After [`ErrorCode::ConcurrentTransactions`] the client should retry; all other errors are permanent.
     pub fn verify(
         &self,
         transactional_id: &str,
@@ -112,7 +110,7 @@ impl Transactions {
         supports_abortable: bool,
     ) -> Result<(), ErrorCode> {
         let transaction = match self.of_producer(transactional_id, producer) {
-            // Clients take this error as a reason to abort, and the other one as the end.
+            // `PRODUCER_FENCED` is fatal to clients; after this error they abort the transaction.
             Err(ErrorCode::ProducerFenced) => return Err(ErrorCode::InvalidProducerEpoch),
             result => result?,
         };
@@ -144,7 +142,7 @@ impl Transactions {
     }
 }
 
-/// Returns the error that older clients know for a fenced producer.
+/// Replaces the error for a fenced producer by the one that older clients know.
 fn fenced_error(error: ErrorCode, version: i16) -> ErrorCode {
     if error == ErrorCode::ProducerFenced && version < HAS_PRODUCER_FENCED {
         ErrorCode::InvalidProducerEpoch

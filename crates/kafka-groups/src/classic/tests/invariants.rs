@@ -36,6 +36,14 @@ pub(super) fn check(groups: &Groups, group_id: &str) {
         Some(leader) => assert!(group.members.contains_key(leader), "the leader is not a member"),
         None => assert!(group.members.is_empty()),
     }
+    if group.state != GroupState::PreparingRebalance {
+        assert!(!has_timer(Timer::Join), "a join phase that is over has a timeout");
+        assert!(group.initial_delay.is_none());
+    }
+    if !matches!(group.state, GroupState::CompletingRebalance | GroupState::Stable) {
+        assert!(!has_timer(Timer::Sync), "a sync phase that is over has a timeout");
+        assert!(group.pending_sync.is_empty());
+    }
     match group.state {
         GroupState::Empty => assert!(group.members.is_empty()),
         GroupState::PreparingRebalance => assert!(has_timer(Timer::Join), "the join phase never ends"),
