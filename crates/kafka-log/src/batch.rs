@@ -236,7 +236,7 @@ pub fn batches(mut bytes: Bytes) -> impl Iterator<Item = Result<(BatchHeader, By
     })
 }
 
-/// The writable fields of a header, for batches that the broker or a test writes.
+/// The header fields of a batch that the broker writes itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewBatch {
     pub(crate) attributes: i16,
@@ -250,8 +250,6 @@ pub(crate) struct NewBatch {
 
 impl NewBatch {
     pub(crate) const CONTROL: i16 = CONTROL_BIT | TRANSACTIONAL_BIT;
-    #[cfg(test)]
-    pub(crate) const TRANSACTIONAL: i16 = TRANSACTIONAL_BIT;
 
     /// Encodes the batch with base offset 0 around its encoded records.
     pub(crate) fn encode(&self, records: &[u8]) -> Vec<u8> {

@@ -101,7 +101,7 @@ pub enum DeleteRecordsError {
 }
 
 impl DeleteRecordsError {
-    /// The error code of a DeleteRecords response.
+    /// The error code of a `DeleteRecords` response.
     pub fn code(&self) -> i16 {
         match self {
             DeleteRecordsError::OffsetOutOfRange { .. } => OFFSET_OUT_OF_RANGE,

@@ -49,11 +49,6 @@ impl Files {
     fn open(&self) -> MutexGuard<'_, OpenFiles> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    #[cfg(test)]
-    pub(crate) fn open_count(&self) -> usize {
-        self.open().by_id.len()
-    }
 }
 
 /// A file that is opened when it is used.
@@ -128,5 +123,42 @@ pub(crate) fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>, StorageErro
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StorageError::io("read", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn least_recently_used_file_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::lock(dir.path()).unwrap();
+        let pooled: Vec<_> = (0..MAX_OPEN_FILES + 2).map(|n| files.register(dir.path().join(n.to_string()))).collect();
+        for file in &pooled[..MAX_OPEN_FILES] {
+            file.create().unwrap();
+        }
+        pooled[0].get().unwrap();
+        pooled[MAX_OPEN_FILES].create().unwrap();
+        pooled[MAX_OPEN_FILES + 1].create().unwrap();
+        let is_open = |file: &PooledFile| files.open().by_id.contains_key(&file.id);
+        assert_eq!(files.open().by_id.len(), MAX_OPEN_FILES);
+        assert!(is_open(&pooled[0]));
+        assert!(!is_open(&pooled[1]) && !is_open(&pooled[2]) && is_open(&pooled[3]));
+        pooled[1].get().unwrap();
+        drop(pooled);
+        assert_eq!(files.open().by_id.len(), 0);
+    }
+
+    #[test]
+    fn replaced_file_has_the_new_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.json");
+        assert_eq!(read_if_exists(&path).unwrap(), None);
+        for content in [b"first", b"other"] {
+            replace(&path, content).unwrap();
+            assert_eq!(read_if_exists(&path).unwrap().unwrap(), content);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -13,13 +13,13 @@
 //!         └── aborted         offset ranges of aborted transactions
 //! ```
 //!
-//! # What survives
+//! # Durability
 //!
 //! [`Log::append`] and [`Journal::append`] write to the operating system before they return. A process that is killed
 //! loses nothing that was confirmed; at the next start a torn last batch is cut. `fsync` is called when a segment is
 //! full, when a small file is replaced, and in [`Log::flush`], so **a power failure can lose the end of a log**.
 //!
-//! # What a caller does
+//! # Threads and time
 //!
 //! All calls are synchronous and do file I/O. [`Log`] and [`Folder`] change only through `&mut self`; the caller
 //! locks. The clock is passed in. Everything derived (indexes, sequences, transactions) is kept in memory and rebuilt
@@ -37,8 +37,6 @@ mod producers;
 mod records;
 mod segment;
 mod store;
-#[cfg(test)]
-mod testing;
 mod validate;
 
 pub use aborted::AbortedTransaction;

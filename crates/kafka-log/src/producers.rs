@@ -15,7 +15,7 @@ const REMEMBERED_BATCHES: usize = 5;
 /// Kafka's `producer.id.expiration.ms`: a producer that was idle for this long is forgotten.
 const EXPIRATION_MS: i64 = 86_400_000;
 
-/// A producer's state, as DescribeProducers reports it.
+/// A producer's state, as `DescribeProducers` reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProducerSnapshot {
     pub producer_id: i64,
@@ -28,7 +28,7 @@ pub struct ProducerSnapshot {
     pub open_transaction_start: Option<i64>,
 }
 
-/// A batch that is stored.
+/// Sequences and offsets of a producer's batch in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoredBatch {
     first_sequence: i32,
@@ -209,7 +209,6 @@ fn validate_epoch(producer_id: i64, producer: &Producer, epoch: i16) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::header;
 
     fn batch(epoch: i16, sequence: i32, base_offset: i64, records: i32) -> BatchHeader {
         BatchHeader {
@@ -219,7 +218,11 @@ mod tests {
             base_offset,
             last_offset_delta: records - 1,
             record_count: records,
-            ..header()
+            size: 61,
+            crc: 0,
+            attributes: 0,
+            base_timestamp: 0,
+            max_timestamp: 0,
         }
     }
 

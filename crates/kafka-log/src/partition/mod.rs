@@ -230,7 +230,7 @@ impl Log {
         self.segments.iter().map(|segment| segment.size).sum()
     }
 
-    /// The idempotent producers that the log knows, for DescribeProducers.
+    /// The idempotent producers that the log knows, for `DescribeProducers`.
     pub fn producers(&self) -> Vec<ProducerSnapshot> {
         self.producers.snapshots()
     }

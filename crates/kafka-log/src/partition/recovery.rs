@@ -46,6 +46,7 @@ impl Log {
             for segment in std::mem::take(&mut self.segments) {
                 self.store.remove_segment(segment)?;
             }
+            (self.producers, self.aborted) = Default::default();
         }
         if self.segments.is_empty() {
             self.segments.push_back(self.store.create_segment(self.log_start_offset)?);
