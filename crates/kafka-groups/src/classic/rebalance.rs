@@ -9,6 +9,9 @@ use super::timers::Timer;
 use super::turn::{Turn, session};
 use crate::ErrorCode;
 
+/// Shortest time between two attempts to end a join phase in which no member has joined.
+const MIN_JOIN_RETRY_MS: u64 = 1_000;
+
 impl Turn<'_> {
     /// Starts a rebalance. During a rebalance, ends the join phase if all members have joined.
     pub(super) fn rebalance(&mut self) {
@@ -92,7 +95,7 @@ impl Turn<'_> {
             if let Some(delay) = &mut self.group.initial_delay {
                 delay.remaining_ms = 0;
             }
-            self.set_timer(Timer::Join, self.group.rebalance_timeout_ms().max(1));
+            self.set_timer(Timer::Join, self.group.rebalance_timeout_ms().max(MIN_JOIN_RETRY_MS));
             return;
         }
 

@@ -134,15 +134,17 @@ fn missing_rebalance_timeout_is_the_session_timeout() {
 }
 
 #[test]
-fn static_members_that_never_rejoin_do_not_spin() {
+fn absent_static_members_do_not_make_the_timer_spin() {
     let mut broker = Broker::new();
-    let request = JoinRequest { rebalance_timeout_ms: 0, ..static_request("i") };
-    let (token, answers) = broker.join(request.clone());
+    let (token, answers) = broker.join(JoinRequest { rebalance_timeout_ms: 0, ..static_request("i") });
     let member_id = answers.join(token).unwrap().member_id;
     broker.sync(1, &member_id, &[(&member_id, "a")]);
-    broker.join(JoinRequest { rebalance_timeout_ms: 0, ..static_request("j") });
-    let outputs = broker.groups.expire(broker.now_ms);
-    assert!(outputs.len() <= 1);
+    let (leaving, ..) = broker.join_twice(JoinRequest { rebalance_timeout_ms: 0, ..join_request() });
+    broker.leave(&leaving, None);
+    assert_eq!(broker.groups.expire(broker.now_ms), []);
+    assert_eq!(broker.groups.next_deadline(), Some(broker.now_ms + 1_000));
+    broker.advance(10_000);
+    assert_eq!(broker.state(), GroupState::Empty);
 }
 
 #[test]

@@ -12,6 +12,8 @@ use super::*;
 const CLIENTS: usize = 5;
 /// The last two clients are static members.
 const DYNAMIC_CLIENTS: usize = 3;
+/// Shortest and longest rebalance timeout of the clients.
+const MIN_REBALANCE_MS: u64 = 20_000;
 const MAX_REBALANCE_MS: u64 = 60_000;
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::invariants::check;
 use super::super::*;
-use super::{CLIENTS, MAX_REBALANCE_MS, Step, instance_id};
+use super::{CLIENTS, MAX_REBALANCE_MS, MIN_REBALANCE_MS, Step, instance_id};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Client {
@@ -43,8 +43,18 @@ pub(super) struct World {
     /// Number of the leader's request whose assignment was distributed, by generation.
     pub(super) assignments: BTreeMap<i32, String>,
     pub(super) last_generation: i32,
+    /// Time at which the group entered its present state.
+    pub(super) phase_since_ms: u64,
     pub(super) left: BTreeSet<String>,
     pub(super) replaced: BTreeSet<String>,
+}
+
+/// State of the group before a step.
+struct Snapshot {
+    members: BTreeSet<String>,
+    joined: BTreeSet<String>,
+    pending_sync: BTreeSet<String>,
+    phase: (GroupState, i32),
 }
 
 pub(super) struct Schedule {
@@ -62,8 +72,7 @@ impl Schedule {
     }
 
     pub(super) fn run(&mut self, step: Step) {
-        let before: BTreeSet<String> = self.broker.members().into_iter().collect();
-        let joined_before = self.joined();
+        let before = self.snapshot();
         match step {
             Step::Join { client, version, protocols, rebalance_timeout_ms } => {
                 self.join(client, version, protocols, rebalance_timeout_ms);
@@ -74,23 +83,18 @@ impl Schedule {
             Step::Restart { client } => self.world.clients[client] = Client::default(),
             Step::Wait { ms } => self.wait(ms),
         }
-        check(&self.broker.groups, GROUP);
-        self.check_removed(&before, &joined_before);
-        self.check_waiting();
+        self.check(&before);
     }
 
     /// Lets time pass from deadline to deadline and verifies the group after each of them.
     pub(super) fn wait(&mut self, ms: u64) {
         let end_ms = self.broker.now_ms + ms;
         while self.broker.now_ms < end_ms {
-            let before: BTreeSet<String> = self.broker.members().into_iter().collect();
-            let joined_before = self.joined();
+            let before = self.snapshot();
             let next_ms = self.broker.groups.next_deadline().unwrap_or(end_ms).clamp(self.broker.now_ms, end_ms);
             let answers = self.broker.advance(next_ms - self.broker.now_ms);
             self.receive(answers);
-            check(&self.broker.groups, GROUP);
-            self.check_removed(&before, &joined_before);
-            self.check_waiting();
+            self.check(&before);
             if next_ms == end_ms {
                 break;
             }
@@ -107,9 +111,24 @@ impl Schedule {
         }
     }
 
-    fn joined(&self) -> BTreeSet<String> {
-        let members = &self.broker.groups.groups[GROUP].members;
-        members.iter().filter(|(_, member)| member.waiting_join.is_some()).map(|(id, _)| id.clone()).collect()
+    fn snapshot(&self) -> Snapshot {
+        let group = &self.broker.groups.groups[GROUP];
+        let joined = group.members.iter().filter(|(_, member)| member.waiting_join.is_some());
+        Snapshot {
+            members: group.members.keys().cloned().collect(),
+            joined: joined.map(|(member_id, _)| member_id.clone()).collect(),
+            pending_sync: group.pending_sync.clone(),
+            phase: (group.state, group.generation_id),
+        }
+    }
+
+    fn check(&mut self, before: &Snapshot) {
+        check(&self.broker.groups, GROUP);
+        self.check_removed(before);
+        self.check_waiting();
+        if self.snapshot().phase != before.phase {
+            self.world.phase_since_ms = self.broker.now_ms;
+        }
     }
 
     fn send(&mut self, client: usize, kind: Kind, request: Request) {
@@ -221,10 +240,14 @@ impl Schedule {
         let is_leader = joined.leader == joined.member_id;
         assert_eq!(is_leader, !joined.members.is_empty(), "exactly the leader receives the members");
         assert!(!joined.skip_assignment || is_leader);
+        // A join that is answered with the present generation does not restart the session.
+        if joined.generation_id > self.world.clients[client].generation_id {
+            self.contact(joined.member_id.clone());
+        }
+        self.world.session_ms.insert(joined.member_id.clone(), self.broker.now_ms);
         let members = if joined.skip_assignment { Vec::new() } else { joined.members };
         self.world.clients[client] =
-            Client { member_id: joined.member_id.clone(), generation_id: joined.generation_id, members };
-        self.contact(joined.member_id);
+            Client { member_id: joined.member_id, generation_id: joined.generation_id, members };
     }
 
     fn synced(&mut self, waiting: &Waiting, synced: &SyncAnswer) {
@@ -242,7 +265,8 @@ impl Schedule {
             Some(instance_id) => assert_eq!(owner, instance_id),
             None => assert!(owner.starts_with("client-")),
         }
-        self.contact(waiting.member_id.clone());
+        // A sync that is answered at once does not restart the session.
+        self.world.session_ms.insert(waiting.member_id.clone(), self.broker.now_ms);
     }
 
     fn contact(&mut self, member_id: String) {
@@ -256,17 +280,22 @@ impl Schedule {
         }
     }
 
-    /// A member goes only if it left, was replaced, was silent, or missed the end of a phase.
-    fn check_removed(&self, before: &BTreeSet<String>, joined_before: &BTreeSet<String>) {
-        let now: BTreeSet<String> = self.broker.members().into_iter().collect();
-        for member_id in before.difference(&now) {
+    /// Verifies that each removed member left, was replaced, was silent, or missed the end of a phase.
+    fn check_removed(&self, before: &Snapshot) {
+        let now = self.snapshot().members;
+        let phase_ms = self.broker.now_ms - self.world.phase_since_ms;
+        for member_id in before.members.difference(&now) {
             if self.world.left.contains(member_id) || self.world.replaced.contains(member_id) {
                 continue;
             }
             let silent_ms =
                 self.world.contact_ms.get(member_id).map_or(u64::MAX, |contact_ms| self.broker.now_ms - contact_ms);
-            let missed_the_join = self.world.last_generation > 0 && !joined_before.contains(member_id);
-            assert!(silent_ms >= 10_000 || missed_the_join, "{member_id} is lost after {silent_ms} ms");
+            let missed = match before.phase.0 {
+                GroupState::PreparingRebalance => !before.joined.contains(member_id),
+                _ => before.pending_sync.contains(member_id),
+            };
+            let was_late = missed && phase_ms >= MIN_REBALANCE_MS;
+            assert!(silent_ms >= 10_000 || was_late, "{member_id} is lost after {silent_ms} ms");
         }
     }
 
