@@ -124,8 +124,8 @@ impl GroupCoordinator {
     /// The error is that of each partition.
     pub fn commit(&mut self, now_ms: u64, wall_clock_ms: i64, request: &CommitRequest) -> Result<Commit, ErrorCode> {
         match self.groups.validate_commit(&request.group_id, committer(request, false)) {
-            // The commit of a client without membership creates the group.
-            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => {}
+            // The commit of a client without membership creates the group, even if no offset is valid.
+            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => self.groups.create(&request.group_id),
             Err(ErrorCode::GroupIdNotFound) if request.version < COMMIT_HAS_GROUP_ID_NOT_FOUND => {
                 return Err(ErrorCode::IllegalGeneration);
             }
@@ -144,13 +144,17 @@ impl GroupCoordinator {
     /// # Errors
     ///
     /// The error is that of each partition.
-    pub fn commit_in_transaction(&self, wall_clock_ms: i64, request: &TxnCommitRequest) -> Result<Commit, ErrorCode> {
+    pub fn commit_in_transaction(
+        &mut self,
+        wall_clock_ms: i64,
+        request: &TxnCommitRequest,
+    ) -> Result<Commit, ErrorCode> {
         let TxnCommitRequest { producer_id, commit: request } = request;
         if request.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
         match self.groups.validate_commit(&request.group_id, committer(request, true)) {
-            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => {}
+            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => self.groups.create(&request.group_id),
             Err(ErrorCode::GroupIdNotFound) => return Err(ErrorCode::IllegalGeneration),
             result => result?,
         }

@@ -32,7 +32,7 @@ impl GroupState {
 }
 
 /// Type of each group of this crate, as `ListGroups` shows it since version 5.
-pub const GROUP_TYPE: &str = "Classic";
+pub const GROUP_TYPE: &str = "classic";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedGroup {

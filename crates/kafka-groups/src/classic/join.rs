@@ -43,9 +43,12 @@ impl Turn<'_> {
 
     fn join_with_id(&mut self, token: Token, request: JoinRequest) {
         let member_id = request.member_id.clone();
-        // Only dynamic members have pending ids. With an instance id, the member is unknown.
-        if request.group_instance_id.is_none() && self.group.pending_join.contains(&member_id) {
-            self.add_member(token, request, &member_id);
+        if self.group.pending_join.contains(&member_id) {
+            // Only dynamic members have pending ids.
+            match request.group_instance_id {
+                None => self.add_member(token, request, &member_id),
+                Some(_) => self.answer_join_error(token, ErrorCode::UnknownMemberId, ""),
+            }
             return;
         }
         if let Err(error) = self.group.validate_member(&member_id, request.group_instance_id.as_deref()) {

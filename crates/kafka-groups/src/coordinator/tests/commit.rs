@@ -13,7 +13,6 @@ fn commit_is_invisible_before_its_replay() {
     let mut coordinator = new();
     coordinator.commit(NOW_MS, WALL_CLOCK_MS, &request(&[(0, 5)])).unwrap();
     assert_eq!(values(&coordinator), []);
-    assert_eq!(coordinator.describe(GROUP), None);
 }
 
 #[test]
@@ -130,4 +129,14 @@ fn too_long_metadata_fails_its_partition_only() {
     assert_eq!(commit.results, [(quotes(0), Err(ErrorCode::OffsetMetadataTooLarge)), (quotes(1), Ok(()))]);
     replay(&mut coordinator, commit.events);
     assert_eq!(values(&coordinator), [(1, 7)]);
+}
+
+#[test]
+fn group_exists_although_none_of_its_offsets_was_valid() {
+    let mut coordinator = new();
+    let mut request = request(&[(0, 5)]);
+    request.partitions[0].metadata = "x".repeat(4_097);
+    commit(&mut coordinator, &request);
+    assert_eq!(values(&coordinator), []);
+    assert!(coordinator.delete_group(GROUP).is_ok());
 }
