@@ -14,6 +14,7 @@ use crate::connection;
 use crate::error::BrokerError;
 use crate::options::Options;
 use crate::state::State;
+use crate::transactions;
 
 /// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -72,7 +73,7 @@ impl Broker {
     pub async fn stop(self) -> Result<(), BrokerError> {
         drop(self.stop);
         self.tasks.wait().await;
-        let flushed = self.state.groups.flush();
+        let flushed = self.state.groups.flush().and(self.state.transactions.flush());
         self.state.topics.close()?;
         Ok(flushed?)
     }
@@ -100,7 +101,7 @@ async fn accept(listener: TcpListener, state: Arc<State>, tasks: TaskTracker, st
 }
 
 async fn run_timeouts(state: Arc<State>) {
-    state.groups.run_timeouts().await;
+    tokio::join!(state.groups.run_timeouts(), transactions::run_timeouts(&state));
 }
 
 async fn enforce_retention(state: Arc<State>) {

@@ -23,6 +23,9 @@ pub enum BrokerError {
     /// An entry of the journal of committed offsets cannot be decoded.
     #[error("entry {index} of the broker's offsets.log is not valid: {source}")]
     Offsets { index: usize, source: DecodeError },
+    /// An entry of the journal of transactions cannot be decoded.
+    #[error("entry {index} of the broker's transactions.log is not valid: {source}")]
+    Transactions { index: usize, source: DecodeError },
     /// A stored configuration of a topic is not valid.
     #[error("topic {topic} has an invalid configuration: {source}")]
     TopicConfig { topic: String, source: crate::topics::ConfigError },

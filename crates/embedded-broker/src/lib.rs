@@ -26,6 +26,7 @@ mod groups;
 mod options;
 mod state;
 mod topics;
+mod transactions;
 mod wire;
 
 pub use broker::Broker;

@@ -10,6 +10,7 @@ use crate::error::BrokerError;
 use crate::groups::Groups;
 use crate::options::{Options, Storage};
 use crate::topics::Topics;
+use crate::transactions::Transactions;
 
 /// Id of the only node.
 pub(crate) const NODE_ID: i32 = 1;
@@ -25,6 +26,7 @@ pub(crate) struct State {
     pub(crate) cluster_id: String,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
     closed: AtomicBool,
 }
 
@@ -42,8 +44,10 @@ impl State {
             ..Default::default()
         };
         let groups = Groups::open(group_options, journal, &entries, Clock::start())?;
+        let (journal, entries) = folder.open_journal(JournalKind::Transactions)?;
+        let transactions = Transactions::open(journal, &entries)?;
         let topics = Topics::open(folder, &options)?;
-        Ok(State { options, address, cluster_id, topics, groups, closed: AtomicBool::new(false) })
+        Ok(State { options, address, cluster_id, topics, groups, transactions, closed: AtomicBool::new(false) })
     }
 
     /// Stops accepting records.

@@ -18,6 +18,8 @@ mod produce;
 mod producer_ids;
 mod topic_partitions;
 mod topics;
+mod transaction_admin;
+mod transactions;
 
 use std::net::SocketAddr;
 
@@ -108,9 +110,19 @@ async fn dispatch(state: &State, call: Call) -> Result<Option<Bytes>, RequestErr
         ApiKey::CreateTopics => call.run(async |_, request| topics::create(state, version, request)).await,
         ApiKey::DeleteTopics => call.run(async |_, request| topics::delete(state, version, request)).await,
         ApiKey::DeleteRecords => call.run(async |_, request| partitions::delete_records(state, request)).await,
-        ApiKey::InitProducerId => call.run(async |_, request| producer_ids::handle(state, &request)).await,
+        ApiKey::InitProducerId => call.run(async |_, request| producer_ids::handle(state, version, &request)).await,
         ApiKey::OffsetForLeaderEpoch => {
             call.run(async |_, request| list_offsets::for_leader_epoch(state, request)).await
+        }
+        ApiKey::AddPartitionsToTxn => {
+            call.run(async |_, request| transactions::add_partitions(state, version, request)).await
+        }
+        ApiKey::AddOffsetsToTxn => {
+            call.run(async |_, request| transactions::add_offsets(state, version, &request)).await
+        }
+        ApiKey::EndTxn => call.run(async |_, request| transactions::end(state, version, &request)).await,
+        ApiKey::TxnOffsetCommit => {
+            call.run(async |_, request| transactions::commit_offsets(state, version, request)).await
         }
         ApiKey::DescribeConfigs => call.run(async |_, request| configs::describe(state, version, request)).await,
         ApiKey::AlterConfigs => call.run(async |_, request| configs::alter(state, request)).await,
@@ -123,6 +135,8 @@ async fn dispatch(state: &State, call: Call) -> Result<Option<Bytes>, RequestErr
         ApiKey::OffsetDelete => call.run(async |_, request| offsets::delete(state, request)).await,
         ApiKey::DescribeCluster => call.run(async |_, request| describe::cluster(state, version, &request)).await,
         ApiKey::DescribeProducers => call.run(async |_, request| describe::producers(state, request)).await,
+        ApiKey::DescribeTransactions => call.run(async |_, request| transaction_admin::describe(state, request)).await,
+        ApiKey::ListTransactions => call.run(async |_, request| transaction_admin::list(state, &request)).await,
         ApiKey::DescribeTopicPartitions => call.run(async |_, request| topic_partitions::handle(state, request)).await,
         api => Err(RequestError::UnknownApi(api as i16)),
     }

@@ -23,7 +23,7 @@ use crate::state::State;
 const FIRST_FETCH_WITH_GROUPS: i16 = 8;
 
 /// Results for partitions, by topic and partition.
-type Results = BTreeMap<TopicPartition, i16>;
+pub(super) type Results = BTreeMap<TopicPartition, i16>;
 
 pub(super) fn commit(state: &State, version: i16, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let asked = request.topics.iter().flat_map(|topic| {
@@ -177,16 +177,16 @@ pub(super) fn delete(state: &State, request: OffsetDeleteRequest) -> OffsetDelet
     OffsetDeleteResponse::default().with_topics(topics.collect())
 }
 
-fn exists(state: &State, partition: &TopicPartition) -> bool {
+pub(super) fn exists(state: &State, partition: &TopicPartition) -> bool {
     state.topics.partition(&partition.topic, partition.partition).is_some()
 }
 
-fn unknown_partitions(partitions: impl IntoIterator<Item = TopicPartition>) -> Results {
+pub(super) fn unknown_partitions(partitions: impl IntoIterator<Item = TopicPartition>) -> Results {
     let unknown = ErrorCode::UnknownTopicOrPartition.code();
     partitions.into_iter().map(|partition| (partition, unknown)).collect()
 }
 
-fn result(results: &Results, topic: &str, partition: i32) -> i16 {
+pub(super) fn result(results: &Results, topic: &str, partition: i32) -> i16 {
     results.get(&TopicPartition { topic: topic.to_owned(), partition }).copied().unwrap_or(0)
 }
 

@@ -1,7 +1,12 @@
 //! Produce: appends record batches as they come.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use kafka_log::AppendError;
+use kafka_groups::ErrorCode;
+use kafka_groups::offsets::TopicPartition;
+use kafka_groups::transactions::{AddToTransaction, Producer, Verify};
+use kafka_log::{AppendError, BatchHeader};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
@@ -18,6 +23,13 @@ const FIRST_VERSION_WITH_IDS: i16 = 13;
 /// First version whose clients know zstd.
 const FIRST_VERSION_WITH_ZSTD: i16 = 7;
 
+/// First version whose clients know `TRANSACTION_ABORTABLE`.
+const FIRST_VERSION_WITH_ABORTABLE: i16 = 11;
+
+/// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` that does the same.
+const FIRST_VERSION_THAT_ADDS: i16 = 12;
+const ADD_VERSION: i16 = 3;
+
 /// Attribute bits of a record batch that contain the compression type, and the type zstd.
 const ATTRIBUTES_AT: usize = 22;
 const COMPRESSION_MASK: u8 = 0b111;
@@ -33,10 +45,11 @@ pub(super) fn handle(
         return Err(RequestError::Closed);
     }
     let valid_acks = matches!(request.acks, -1..=1);
+    let transactional_id = request.transactional_id.as_ref().map(|id| id.as_str());
     let mut failed = false;
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for data in request.topic_data {
-        let response = topic(state, version, valid_acks, data);
+        let response = topic(state, version, valid_acks, transactional_id, data);
         failed |= response.partition_responses.iter().any(|partition| partition.error_code != 0);
         responses.push(response);
     }
@@ -48,7 +61,13 @@ pub(super) fn handle(
     }
 }
 
-fn topic(state: &State, version: i16, valid_acks: bool, data: TopicProduceData) -> TopicProduceResponse {
+fn topic(
+    state: &State,
+    version: i16,
+    valid_acks: bool,
+    transactional_id: Option<&str>,
+    data: TopicProduceData,
+) -> TopicProduceResponse {
     let (topic, unknown) = if version >= FIRST_VERSION_WITH_IDS {
         (state.topics.by_id(data.topic_id), ResponseError::UnknownTopicId)
     } else {
@@ -57,7 +76,7 @@ fn topic(state: &State, version: i16, valid_acks: bool, data: TopicProduceData) 
     let partition = |partition: PartitionProduceData| match &topic {
         _ if !valid_acks => failed(partition.index, ResponseError::InvalidRequiredAcks.code(), None),
         None => failed(partition.index, unknown.code(), None),
-        Some(topic) => append(topic, version, partition),
+        Some(topic) => append(state, topic, version, transactional_id, partition),
     };
     let partitions = data.partition_data.into_iter().map(partition).collect();
     TopicProduceResponse::default()
@@ -66,14 +85,35 @@ fn topic(state: &State, version: i16, valid_acks: bool, data: TopicProduceData) 
         .with_partition_responses(partitions)
 }
 
-fn append(topic: &Topic, version: i16, data: PartitionProduceData) -> PartitionProduceResponse {
+/// Reason that records were not appended.
+enum Rejected {
+    /// By the transaction coordinator, with its error code.
+    Transaction(i16),
+    Log(AppendError),
+}
+
+fn append(
+    state: &State,
+    topic: &Topic,
+    version: i16,
+    transactional_id: Option<&str>,
+    data: PartitionProduceData,
+) -> PartitionProduceResponse {
     let index = data.index;
     let records = data.records.unwrap_or_default();
     if version < FIRST_VERSION_WITH_ZSTD && is_zstd(&records) {
         return failed(index, ResponseError::UnsupportedCompressionType.code(), None);
     }
     let partition = topic.partition(index);
-    let appended = partition.and_then(|partition| partition.change(|log| log.append(&records, Clock::wall_ms())));
+    let appended = partition.and_then(|partition| {
+        partition.change(|log| {
+            // The partition is locked from here on, so that no record follows the marker of its transaction.
+            if let Some(header) = transactional_header(&records) {
+                verify(state, topic, index, version, transactional_id, &header).map_err(Rejected::Transaction)?;
+            }
+            log.append(&records, Clock::wall_ms()).map_err(Rejected::Log)
+        })
+    });
     match appended {
         None => failed(index, ResponseError::UnknownTopicOrPartition.code(), None),
         Some(Ok(appended)) => {
@@ -86,7 +126,8 @@ fn append(topic: &Topic, version: i16, data: PartitionProduceData) -> PartitionP
                 .with_log_append_time_ms(appended.log_append_time.unwrap_or(-1))
                 .with_log_start_offset(appended.log_start_offset)
         }
-        Some(Err(error)) => {
+        Some(Err(Rejected::Transaction(code))) => failed(index, code, None),
+        Some(Err(Rejected::Log(error))) => {
             match &error {
                 AppendError::Storage(error) => {
                     tracing::error!(topic = topic.name, partition = index, %error, "failed to store records");
@@ -96,6 +137,48 @@ fn append(topic: &Topic, version: i16, data: PartitionProduceData) -> PartitionP
             failed(index, error.code(), Some(&error))
         }
     }
+}
+
+/// Returns the header of a transactional batch.
+fn transactional_header(records: &[u8]) -> Option<BatchHeader> {
+    BatchHeader::parse(records).ok().filter(BatchHeader::is_transactional)
+}
+
+/// Checks that the batch belongs to an open transaction that contains the partition. Clients of version 12 and later
+/// leave it to the broker to add the partition.
+fn verify(
+    state: &State,
+    topic: &Topic,
+    index: i32,
+    version: i16,
+    transactional_id: Option<&str>,
+    header: &BatchHeader,
+) -> Result<(), i16> {
+    let id = transactional_id.ok_or(ResponseError::TransactionalIdAuthorizationFailed.code())?;
+    let producer = Producer { id: header.producer_id, epoch: header.producer_epoch };
+    let partition = TopicPartition { topic: topic.name.clone(), partition: index };
+    let result = if version >= FIRST_VERSION_THAT_ADDS {
+        let add = AddToTransaction {
+            version: ADD_VERSION,
+            transactional_id: id.to_owned(),
+            producer,
+            partitions: BTreeSet::from([partition]),
+            groups: BTreeSet::new(),
+        };
+        // Adding a partition ends no transaction, so there are no markers to write.
+        state.transactions.change(|transactions, now| transactions.add(now, &add)).0
+    } else {
+        let abortable = version >= FIRST_VERSION_WITH_ABORTABLE;
+        let verified = state
+            .transactions
+            .read(|transactions| transactions.verify(id, producer, Verify::Partition(&partition), abortable));
+        verified.map_err(ErrorCode::code)
+    };
+    // Producers retry after NOT_ENOUGH_REPLICAS, but not after CONCURRENT_TRANSACTIONS.
+    result.map_err(|code| match code {
+        _ if code == ErrorCode::ConcurrentTransactions.code() => ResponseError::NotEnoughReplicas.code(),
+        code => code,
+    })
 }
 
 fn failed(index: i32, code: i16, error: Option<&AppendError>) -> PartitionProduceResponse {

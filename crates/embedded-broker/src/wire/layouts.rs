@@ -43,7 +43,6 @@ pub(super) fn layout_of(api: ApiKey) -> Option<&'static Layout> {
         ApiKey::DescribeTransactions => &DESCRIBE_TRANSACTIONS,
         ApiKey::ListTransactions => &LIST_TRANSACTIONS,
         ApiKey::DescribeTopicPartitions => &DESCRIBE_TOPIC_PARTITIONS,
-        ApiKey::ListConfigResources => &LIST_CONFIG_RESOURCES,
         _ => return None,
     })
 }
@@ -265,5 +264,3 @@ static LIST_TRANSACTIONS: Layout =
 
 static DESCRIBE_TOPIC_PARTITIONS: Layout =
     Layout { flexible_from: 0, fields: &[structs(&[text()]), fixed(4), optional(&[text(), fixed(4)])] };
-
-static LIST_CONFIG_RESOURCES: Layout = Layout { flexible_from: 0, fields: &[array(&[fixed(1)]).from(1)] };

@@ -49,6 +49,11 @@ pub(crate) const OFFERED: &[Offer] = &[
     offer(ApiKey::DeleteRecords, 0, 2),
     offer(ApiKey::InitProducerId, 0, 5),
     offer(ApiKey::OffsetForLeaderEpoch, 2, 4),
+    // Higher versions of the next four are for brokers, or for the feature `transaction.version` 2.
+    offer(ApiKey::AddPartitionsToTxn, 0, 3),
+    offer(ApiKey::AddOffsetsToTxn, 0, 3),
+    offer(ApiKey::EndTxn, 0, 4),
+    offer(ApiKey::TxnOffsetCommit, 0, 4),
     offer(ApiKey::DescribeConfigs, 1, 4),
     offer(ApiKey::AlterConfigs, 0, 2),
     offer(ApiKey::DescribeLogDirs, 1, 4),
@@ -58,6 +63,9 @@ pub(crate) const OFFERED: &[Offer] = &[
     offer(ApiKey::OffsetDelete, 0, 0),
     offer(ApiKey::DescribeCluster, 0, 2),
     offer(ApiKey::DescribeProducers, 0, 0),
+    offer(ApiKey::DescribeTransactions, 0, 0),
+    // Version 2 filters by a regular expression.
+    offer(ApiKey::ListTransactions, 0, 1),
     offer(ApiKey::DescribeTopicPartitions, 0, 0),
 ];
 

@@ -3,6 +3,8 @@
 //! With `TICKERLAKE_TEST_BROKER=HOST:PORT` the tests run against that broker instead. Those of behaviour pass on Apache
 //! Kafka 4.2 too; those in `own` are about this broker only and are skipped.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod client;
 mod configs;
 mod fetch;
