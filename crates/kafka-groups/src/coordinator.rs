@@ -124,8 +124,9 @@ impl GroupCoordinator {
     /// The error is that of each partition.
     pub fn commit(&mut self, now_ms: u64, wall_clock_ms: i64, request: &CommitRequest) -> Result<Commit, ErrorCode> {
         match self.groups.validate_commit(&request.group_id, committer(request, false)) {
-            // The commit of a client without membership creates the group, even if no offset is valid.
-            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => self.groups.create(&request.group_id),
+            // The commit of a client without membership creates the group. (Apache Kafka also creates it if no offset is
+            // valid, but does not list it then.)
+            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => {}
             Err(ErrorCode::GroupIdNotFound) if request.version < COMMIT_HAS_GROUP_ID_NOT_FOUND => {
                 return Err(ErrorCode::IllegalGeneration);
             }
@@ -154,7 +155,7 @@ impl GroupCoordinator {
             return Err(ErrorCode::InvalidGroupId);
         }
         match self.groups.validate_commit(&request.group_id, committer(request, true)) {
-            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => self.groups.create(&request.group_id),
+            Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => {}
             Err(ErrorCode::GroupIdNotFound) => return Err(ErrorCode::IllegalGeneration),
             result => result?,
         }

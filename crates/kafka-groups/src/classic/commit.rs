@@ -75,18 +75,11 @@ impl Groups {
 
     /// Records whether the group has offsets. The group is created if it has offsets and does not exist.
     pub(crate) fn set_has_offsets(&mut self, group_id: &str, has_offsets: bool) {
-        if has_offsets {
-            self.create(group_id);
+        if has_offsets && !self.groups.contains_key(group_id) {
+            self.groups.insert(group_id.to_owned(), Group::new());
         }
         if let Some(group) = self.groups.get_mut(group_id) {
             group.has_offsets = has_offsets;
-        }
-    }
-
-    /// Creates an empty group if the group does not exist.
-    pub(crate) fn create(&mut self, group_id: &str) {
-        if !self.groups.contains_key(group_id) {
-            self.groups.insert(group_id.to_owned(), Group::new());
         }
     }
 

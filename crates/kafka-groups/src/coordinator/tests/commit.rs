@@ -13,6 +13,7 @@ fn commit_is_invisible_before_its_replay() {
     let mut coordinator = new();
     coordinator.commit(NOW_MS, WALL_CLOCK_MS, &request(&[(0, 5)])).unwrap();
     assert_eq!(values(&coordinator), []);
+    assert_eq!(coordinator.describe(GROUP), None);
 }
 
 #[test]
@@ -132,11 +133,10 @@ fn too_long_metadata_fails_its_partition_only() {
 }
 
 #[test]
-fn group_exists_although_none_of_its_offsets_was_valid() {
+fn commit_without_a_valid_offset_creates_no_group() {
     let mut coordinator = new();
     let mut request = request(&[(0, 5)]);
     request.partitions[0].metadata = "x".repeat(4_097);
     commit(&mut coordinator, &request);
-    assert_eq!(values(&coordinator), []);
-    assert!(coordinator.delete_group(GROUP).is_ok());
+    assert_eq!(coordinator.describe(GROUP), None);
 }
