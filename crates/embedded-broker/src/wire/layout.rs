@@ -253,3 +253,7 @@ pub(super) const fn optional(fields: &'static [Field]) -> Field {
 pub(super) const fn tagged(tag: u32, content: &'static [Field]) -> Field {
     Field::new(Kind::Tagged(tag, content))
 }
+
+#[cfg(test)]
+#[path = "generate.rs"]
+pub(super) mod generate;

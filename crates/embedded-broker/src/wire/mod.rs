@@ -9,3 +9,6 @@ pub(crate) mod head;
 pub(crate) mod layout;
 mod layouts;
 pub(crate) mod offered;
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! ListOffsets, DeleteRecords and OffsetForLeaderEpoch.
+//! `ListOffsets`, `DeleteRecords` and `OffsetForLeaderEpoch`.
 
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};

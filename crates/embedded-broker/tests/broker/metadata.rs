@@ -1,4 +1,4 @@
-//! Metadata, ApiVersions and the descriptions of the cluster.
+//! Metadata, `ApiVersions` and the descriptions of the cluster.
 
 use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;

@@ -1,4 +1,4 @@
-//! OffsetCommit, OffsetFetch and OffsetDelete.
+//! `OffsetCommit`, `OffsetFetch` and `OffsetDelete`.
 
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};

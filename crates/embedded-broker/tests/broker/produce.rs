@@ -1,4 +1,4 @@
-//! Produce and InitProducerId.
+//! Produce and `InitProducerId`.
 
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProducerId, TransactionalId};

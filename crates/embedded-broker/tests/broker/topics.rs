@@ -1,4 +1,4 @@
-//! CreateTopics, DeleteTopics and CreatePartitions.
+//! `CreateTopics`, `DeleteTopics` and `CreatePartitions`.
 
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{
