@@ -145,11 +145,7 @@ impl GroupCoordinator {
     /// # Errors
     ///
     /// The error is that of each partition.
-    pub fn commit_in_transaction(
-        &mut self,
-        wall_clock_ms: i64,
-        request: &TxnCommitRequest,
-    ) -> Result<Commit, ErrorCode> {
+    pub fn commit_in_transaction(&self, wall_clock_ms: i64, request: &TxnCommitRequest) -> Result<Commit, ErrorCode> {
         let TxnCommitRequest { producer_id, commit: request } = request;
         if request.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);

@@ -133,6 +133,21 @@ fn protocol_with_most_votes_is_selected() {
 }
 
 #[test]
+fn leaders_vote_decides_between_protocols_with_equal_votes() {
+    for (leaders, followers) in [(["range", "sticky"], ["sticky", "range"]), (["sticky", "range"], ["range", "sticky"])]
+    {
+        let mut broker = Broker::with_delay(100);
+        let join = |broker: &mut Broker, names: &[&str]| {
+            broker.join_twice(JoinRequest { protocols: protocols(names), ..join_request() }).1
+        };
+        let token = join(&mut broker, &leaders);
+        join(&mut broker, &followers);
+        let answers = broker.advance(60_000);
+        assert_eq!(answers.join(token).unwrap().protocol_name.as_deref(), Some(leaders[0]));
+    }
+}
+
+#[test]
 fn protocol_that_a_member_lacks_is_not_selected() {
     let mut broker = Broker::with_delay(100);
     let mut tokens = Vec::new();

@@ -117,3 +117,15 @@ fn newer_sync_supersedes_a_waiting_one() {
     assert_eq!(answers.sync(first), Err(ErrorCode::RebalanceInProgress));
     assert!(answers.is_waiting(second));
 }
+
+#[test]
+fn rebalance_before_the_assignment_discards_former_assignments() {
+    let (mut broker, _) = completing();
+    let assignments = |broker: &Broker| -> Vec<bool> {
+        let members = broker.groups.describe(GROUP).unwrap().members;
+        members.iter().map(|member| member.assignment.is_empty()).collect()
+    };
+    assert!(assignments(&broker).contains(&false), "the first member has one of the first generation");
+    broker.join_twice(join_request());
+    assert!(!assignments(&broker).contains(&false));
+}
