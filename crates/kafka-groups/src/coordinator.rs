@@ -244,6 +244,19 @@ impl GroupCoordinator {
         offsets.map(|(group_id, partition)| OffsetEvent::Deleted { group_id, partition }).collect()
     }
 
+    /// Returns the events of the generations that have begun since the last call. The caller stores them after
+    /// [`GroupCoordinator::apply`] and [`GroupCoordinator::expire`]; there is no need to replay them or to delay an
+    /// answer.
+    pub fn take_events(&mut self) -> Vec<OffsetEvent> {
+        let group_ids = self.groups.take_unstored();
+        group_ids.iter().filter_map(|group_id| self.generation(group_id)).collect()
+    }
+
+    fn generation(&self, group_id: &str) -> Option<OffsetEvent> {
+        let (generation_id, protocol_type) = self.groups.generation(group_id)?;
+        Some(OffsetEvent::Generation { group_id: group_id.to_owned(), generation_id, protocol_type })
+    }
+
     /// Changes the offsets by an event that the caller has stored.
     pub fn replay(&mut self, event: OffsetEvent) {
         let groups = match &event {
@@ -252,6 +265,10 @@ impl GroupCoordinator {
             | OffsetEvent::Deleted { group_id, .. } => BTreeSet::from([group_id.clone()]),
             OffsetEvent::GroupDeleted { group_id } => {
                 self.groups.remove_empty(group_id);
+                BTreeSet::new()
+            }
+            OffsetEvent::Generation { group_id, generation_id, protocol_type } => {
+                self.groups.restore(group_id, *generation_id, protocol_type.clone());
                 BTreeSet::new()
             }
             OffsetEvent::TransactionEnded { producer_id, .. } => {
@@ -264,10 +281,12 @@ impl GroupCoordinator {
         }
     }
 
-    /// Returns events that lead from an empty coordinator to the present offsets, to rewrite a journal that has grown.
+    /// Returns events that lead from an empty coordinator to the present offsets and generations, to rewrite a journal
+    /// that has grown.
     #[must_use]
     pub fn snapshot(&self) -> Vec<OffsetEvent> {
-        self.offsets.snapshot()
+        let generations = self.groups.ids().filter_map(|group_id| self.generation(group_id));
+        generations.chain(self.offsets.snapshot()).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! A group's rules for its offsets: which clients may commit, and which offsets may be deleted.
 
+use std::collections::BTreeSet;
+
 use super::{GroupState, Groups};
 use crate::ErrorCode;
 use crate::classic::group::Group;
@@ -71,6 +73,31 @@ impl Groups {
     /// Returns `true` if a member of the group subscribes to the topic.
     pub(crate) fn is_subscribed(&self, group_id: &str, topic: &str) -> bool {
         self.groups.get(group_id).is_some_and(|group| group.is_subscribed(topic))
+    }
+
+    /// Returns the ids of groups whose generation has changed since the last call.
+    pub(crate) fn take_unstored(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.unstored)
+    }
+
+    /// Returns the group's generation and protocol type, if the group has had members.
+    pub(crate) fn generation(&self, group_id: &str) -> Option<(i32, String)> {
+        let group = self.groups.get(group_id)?;
+        Some((group.generation_id, group.protocol_type.clone()?))
+    }
+
+    /// Iterates over the ids of all groups.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &String> {
+        self.groups.keys()
+    }
+
+    /// Restores the generation of a group after a restart. Does nothing to a group with members.
+    pub(crate) fn restore(&mut self, group_id: &str, generation_id: i32, protocol_type: String) {
+        let group = self.groups.entry(group_id.to_owned()).or_insert_with(Group::new);
+        if group.state == GroupState::Empty {
+            group.generation_id = generation_id;
+            group.protocol_type = Some(protocol_type);
+        }
     }
 
     /// Records whether the group has offsets. The group is created if it has offsets and does not exist.

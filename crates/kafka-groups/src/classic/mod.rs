@@ -30,7 +30,7 @@ mod tests;
 mod timers;
 mod turn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use commit::Committer;
 pub use describe::{GROUP_TYPE, GroupDescription, GroupState, ListedGroup, MemberDescription};
@@ -75,12 +75,20 @@ pub struct Groups {
     timers: Timers,
     /// Time of the next removal of empty groups; `None` before the first request.
     next_cleanup_ms: Option<u64>,
+    /// Groups with a generation that has not been stored.
+    unstored: BTreeSet<String>,
 }
 
 impl Groups {
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Groups { options, groups: BTreeMap::new(), timers: Timers::default(), next_cleanup_ms: None }
+        Groups {
+            options,
+            groups: BTreeMap::new(),
+            timers: Timers::default(),
+            next_cleanup_ms: None,
+            unstored: BTreeSet::new(),
+        }
     }
 
     /// Handles a request. Returns the answers to this request and to others that waited for it. If no output has the
@@ -147,10 +155,16 @@ impl Groups {
     /// Runs `act` on a group and returns its answers. Does nothing if the group does not exist.
     fn turn(&mut self, now_ms: u64, group_id: &str, act: impl FnOnce(&mut Turn<'_>)) -> Vec<Output> {
         let Some(group) = self.groups.get_mut(group_id) else { return Vec::new() };
+        let before = (group.state, group.generation_id);
         let timers = &mut self.timers;
         let mut turn = Turn { options: self.options, group_id, group, timers, now_ms, outputs: Vec::new() };
         act(&mut turn);
-        turn.outputs
+        let Turn { group, outputs, .. } = turn;
+        if before != (group.state, group.generation_id) && matches!(group.state, GroupState::Stable | GroupState::Empty)
+        {
+            self.unstored.insert(group_id.to_owned());
+        }
+        outputs
     }
 
     /// Handles the timeouts that have passed.
@@ -181,6 +195,7 @@ impl Groups {
     /// Removes all groups and answers each waiting request with `error`. To be called before the broker stops.
     pub fn close(&mut self, error: ErrorCode) -> Vec<Output> {
         self.timers = Timers::default();
+        self.unstored.clear();
         let mut outputs = Vec::new();
         for (member_id, member) in std::mem::take(&mut self.groups).into_values().flat_map(|group| group.members) {
             if let Some(token) = member.waiting_join {

@@ -1,9 +1,9 @@
-//! Changes of committed offsets, as the broker's journal stores them.
+//! Changes of committed offsets and of generations, as the broker's journal stores them.
 
 use super::{CommittedOffset, TopicPartition};
 use crate::codec::{DecodeError, Decoder, Encoder};
 
-/// A change of [`Offsets`](super::Offsets).
+/// A change of [`Offsets`](super::Offsets) or of a group's generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OffsetEvent {
     /// A group commits an offset.
@@ -16,6 +16,9 @@ pub enum OffsetEvent {
     Pending { group_id: String, producer_id: i64, partition: TopicPartition, offset: CommittedOffset },
     /// A transaction ends; its pending offsets become visible or are dropped.
     TransactionEnded { producer_id: i64, committed: bool },
+    /// A group has a new generation, with or without members. After a restart the group is empty and continues with the
+    /// next generation.
+    Generation { group_id: String, generation_id: i32, protocol_type: String },
 }
 
 impl OffsetEvent {
@@ -36,6 +39,9 @@ impl OffsetEvent {
             }
             OffsetEvent::TransactionEnded { producer_id, committed } => {
                 Encoder::new(bytes, 5).i64(*producer_id).bool(*committed);
+            }
+            OffsetEvent::Generation { group_id, generation_id, protocol_type } => {
+                Encoder::new(bytes, 6).text(group_id).i32(*generation_id).text(protocol_type);
             }
         }
     }
@@ -62,6 +68,11 @@ impl OffsetEvent {
                 offset: entry.offset()?,
             },
             5 => OffsetEvent::TransactionEnded { producer_id: entry.i64()?, committed: entry.bool()? },
+            6 => OffsetEvent::Generation {
+                group_id: entry.text()?,
+                generation_id: entry.i32()?,
+                protocol_type: entry.text()?,
+            },
             kind => return Err(DecodeError::UnknownKind(kind)),
         };
         entry.finish(event)

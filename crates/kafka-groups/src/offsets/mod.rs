@@ -100,7 +100,7 @@ impl Offsets {
         found
     }
 
-    /// Changes the offsets by an event.
+    /// Changes the offsets by an event. A generation changes nothing here.
     pub fn replay(&mut self, event: OffsetEvent) {
         self.sequence += 1;
         match event {
@@ -131,6 +131,7 @@ impl Offsets {
                     self.commit_pending(groups);
                 }
             }
+            OffsetEvent::Generation { .. } => {}
         }
         self.pending.retain(|_, groups| !groups.is_empty());
     }

@@ -103,6 +103,9 @@ fn any_event() -> impl Strategy<Value = OffsetEvent> {
         4 => (group, 0..3i64, partition(), offset()).prop_map(|(group_id, producer_id, partition, offset)| {
             OffsetEvent::Pending { group_id, producer_id, partition, offset }
         }),
+        1 => (group, any::<i32>(), ".{0,8}").prop_map(|(group_id, generation_id, protocol_type)| {
+            OffsetEvent::Generation { group_id, generation_id, protocol_type }
+        }),
         2 => (0..3i64, any::<bool>())
             .prop_map(|(producer_id, committed)| OffsetEvent::TransactionEnded { producer_id, committed }),
     ]

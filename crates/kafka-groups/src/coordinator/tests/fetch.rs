@@ -17,17 +17,3 @@ fn unknown_group_has_no_offsets() {
     assert_eq!(coordinator.fetch(GROUP, None, true), []);
     assert_eq!(coordinator.fetch(GROUP, Some(&[quotes(0)]), true)[0].offset, Ok(None));
 }
-
-#[test]
-fn recovery_restores_groups_with_their_offsets() {
-    let mut coordinator = new();
-    commit(&mut coordinator, &request(&[(0, 5)]));
-    commit_in_transaction(&mut coordinator, 9, &[(1, 8)]);
-    let mut restored = new();
-    replay(&mut restored, coordinator.snapshot());
-    assert_eq!(restored.snapshot(), coordinator.snapshot());
-    assert_eq!(restored.list(&[], &[]), coordinator.list(&[], &[]));
-    let events = restored.end_transaction(9, true);
-    replay(&mut restored, events);
-    assert_eq!(values(&restored), [(0, 5), (1, 8)]);
-}

@@ -3,6 +3,7 @@
 mod commit;
 mod delete;
 mod fetch;
+mod recovery;
 mod transactional;
 
 use bytes::Bytes;
