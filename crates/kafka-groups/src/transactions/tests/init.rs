@@ -109,3 +109,16 @@ fn producer_with_the_last_epoch_can_be_fenced() {
     broker.write_markers(&end.unwrap());
     assert_eq!(broker.init(), Producer { id: 102, epoch: 0 });
 }
+
+#[test]
+fn open_transaction_is_aborted_even_for_an_old_epoch() {
+    let mut broker = Broker::new();
+    let old = broker.init();
+    let producer = broker.init();
+    broker.add(producer, &[0]).unwrap();
+    let (end, result) = broker.init_with(&InitProducerId { version: 3, ..request(Some(old)) });
+    assert_eq!(result, Err(ErrorCode::ConcurrentTransactions));
+    broker.write_markers(&end.unwrap());
+    let (_, result) = broker.init_with(&InitProducerId { version: 3, ..request(Some(old)) });
+    assert_eq!(result, Err(ErrorCode::InvalidProducerEpoch));
+}
