@@ -34,10 +34,7 @@ pub(super) fn broker_configs(state: &State) -> Vec<DescribeConfigsResourceResult
     ];
     let own = own.into_iter().map(|(name, value, kind, source)| config(name, &value, kind, source));
     let of_topics = TOPIC_KEYS.iter().filter(|key| !key.broker_key.is_empty() && key.broker_key != "message.max.bytes");
-    let of_topics = of_topics.map(|key| match key.broker_value {
-        Some(value) => config(key.broker_key, value, STRING, FROM_BROKER),
-        None => config(key.broker_key, key.default, STRING, FROM_DEFAULT),
-    });
+    let of_topics = of_topics.map(|key| config(key.broker_key, key.default, STRING, FROM_DEFAULT));
     own.chain(of_topics).collect()
 }
 

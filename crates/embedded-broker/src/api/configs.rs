@@ -51,22 +51,22 @@ pub(super) fn effective<'a>(state: &'a State, configs: &'a TopicConfigs) -> impl
     })
 }
 
+/// The value of a topic's key that the broker's options set, if it differs from the default.
 fn broker_value(state: &State, key: &TopicKey) -> Option<String> {
-    if key.name == MAX_MESSAGE_BYTES {
-        return Some(state.options.max_message_bytes.to_string()).filter(|value| value != key.default);
-    }
-    key.broker_value.map(str::to_owned)
+    let value = (key.name == MAX_MESSAGE_BYTES).then(|| state.options.max_message_bytes.to_string());
+    value.filter(|value| value != key.default)
 }
 
 pub(super) fn describe(state: &State, version: i16, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
     let (synonyms, types) = (request.include_synonyms, version >= 3);
     let results = request.resources.into_iter().map(|resource| {
+        // Neither null nor an empty list filters.
+        let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
         let result = DescribeConfigsResult::default();
         let result = match resource_configs(state, &resource) {
             Ok(configs) => {
-                let asked = |config: &DescribeConfigsResourceResult| {
-                    resource.configuration_keys.as_ref().is_none_or(|keys| keys.contains(&config.name))
-                };
+                let asked =
+                    |config: &DescribeConfigsResourceResult| keys.is_none_or(|keys| keys.contains(&config.name));
                 let configs = configs.into_iter().filter(asked).map(|config| {
                     let config = if synonyms { config } else { config.with_synonyms(Vec::new()) };
                     if types { config } else { config.with_config_type(0) }
@@ -231,7 +231,7 @@ fn change<'a>(
     resource_type: i8,
     name: &str,
     mut keys: impl Iterator<Item = &'a str>,
-    configs: impl FnOnce(TopicConfigs) -> Result<TopicConfigs, Rejection>,
+    configs: impl Fn(TopicConfigs) -> Result<TopicConfigs, Rejection>,
     validate_only: bool,
 ) -> Result<(), Rejection> {
     let mut seen = HashSet::new();
@@ -240,6 +240,8 @@ fn change<'a>(
     }
     match resource_type {
         TOPIC => {
+            // An invalid change is an error even if the topic does not exist.
+            configs(TopicConfigs::default())?;
             let changed = configs(topic_configs(state, name)?)?;
             if validate_only { Ok(()) } else { state.topics.set_configs(name, changed).map_err(Rejection::from) }
         }

@@ -119,6 +119,9 @@ impl<'a> Fetch<'a> {
     /// Reads from one partition after `read` bytes from the others.
     fn partition(&self, topic: Option<&Topic>, asked: &FetchPartition, read: usize) -> PartitionData {
         let Some(topic) = topic else { return failed(asked.partition, self.unknown_topic.code()) };
+        let Some(partition) = topic.partition(asked.partition) else {
+            return failed(asked.partition, ResponseError::UnknownTopicOrPartition.code());
+        };
         if let Some(error) = epoch_error(asked.current_leader_epoch) {
             return failed(asked.partition, error.code());
         }
@@ -128,8 +131,7 @@ impl<'a> Fetch<'a> {
             at_least_one_batch: read == 0,
             isolation: self.isolation,
         };
-        let partition = topic.partition(asked.partition);
-        match partition.and_then(|partition| partition.read(|log| read_log(log, asked.partition, request))) {
+        match partition.read(|log| read_log(log, asked.partition, request)) {
             None => failed(asked.partition, ResponseError::UnknownTopicOrPartition.code()),
             Some(Ok(data)) => data,
             Some(Err(error)) => {
@@ -169,5 +171,6 @@ fn failed(index: i32, code: i16) -> PartitionData {
         .with_high_watermark(-1)
         .with_last_stable_offset(-1)
         .with_log_start_offset(-1)
+        .with_aborted_transactions(None)
         .with_records(Some(Bytes::new()))
 }

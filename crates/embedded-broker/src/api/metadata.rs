@@ -1,5 +1,6 @@
 //! Metadata: the broker, its topics and their partitions.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kafka_log::FolderError;
@@ -24,7 +25,9 @@ pub(super) fn handle(state: &State, version: i16, request: MetadataRequest) -> M
         None => state.topics.all().iter().map(|topic| described(topic, version)).collect(),
         Some(asked) => {
             let create = request.allow_auto_topic_creation;
-            asked.into_iter().map(|topic| named(state, version, topic, create)).collect::<Vec<_>>()
+            let mut seen = HashSet::new();
+            let asked = asked.into_iter().filter(|topic| seen.insert((topic.name.clone(), topic.topic_id)));
+            asked.map(|topic| named(state, version, topic, create)).collect::<Vec<_>>()
         }
     };
     let topics = topics.into_iter().map(|topic| topic.with_topic_authorized_operations(topic_operations)).collect();

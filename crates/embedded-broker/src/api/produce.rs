@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_groups::ErrorCode;
 use kafka_groups::offsets::TopicPartition;
 use kafka_groups::transactions::{AddToTransaction, Producer, Verify};
-use kafka_log::{AppendError, BatchHeader};
+use kafka_log::{AppendError, BatchHeader, Log};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
@@ -44,12 +44,15 @@ pub(super) fn handle(
     if state.is_closed() {
         return Err(RequestError::Closed);
     }
-    let valid_acks = matches!(request.acks, -1..=1);
-    let transactional_id = request.transactional_id.as_ref().map(|id| id.as_str());
+    let context = Context {
+        version,
+        valid_acks: matches!(request.acks, -1..=1),
+        transactional_id: request.transactional_id.as_ref().map(|id| id.as_str()),
+    };
     let mut failed = false;
     let mut responses = Vec::with_capacity(request.topic_data.len());
     for data in request.topic_data {
-        let response = topic(state, version, valid_acks, transactional_id, data);
+        let response = append_to_topic(state, context, data);
         failed |= response.partition_responses.iter().any(|partition| partition.error_code != 0);
         responses.push(response);
     }
@@ -61,24 +64,25 @@ pub(super) fn handle(
     }
 }
 
-fn topic(
-    state: &State,
+/// What the partitions of a request have in common.
+#[derive(Clone, Copy)]
+struct Context<'a> {
     version: i16,
     valid_acks: bool,
-    transactional_id: Option<&str>,
-    data: TopicProduceData,
-) -> TopicProduceResponse {
-    let (topic, unknown) = if version >= FIRST_VERSION_WITH_IDS {
+    transactional_id: Option<&'a str>,
+}
+
+fn append_to_topic(state: &State, context: Context<'_>, data: TopicProduceData) -> TopicProduceResponse {
+    let (topic, unknown) = if context.version >= FIRST_VERSION_WITH_IDS {
         (state.topics.by_id(data.topic_id), ResponseError::UnknownTopicId)
     } else {
         (state.topics.by_name(&data.name), ResponseError::UnknownTopicOrPartition)
     };
-    let partition = |partition: PartitionProduceData| match &topic {
-        _ if !valid_acks => failed(partition.index, ResponseError::InvalidRequiredAcks.code(), None),
-        None => failed(partition.index, unknown.code(), None),
-        Some(topic) => append(state, topic, version, transactional_id, partition),
+    let append = |data: PartitionProduceData| match &topic {
+        None => failed(data.index, unknown.code()),
+        Some(topic) => append(state, context, topic, data),
     };
-    let partitions = data.partition_data.into_iter().map(partition).collect();
+    let partitions = data.partition_data.into_iter().map(append).collect();
     TopicProduceResponse::default()
         .with_name(data.name)
         .with_topic_id(data.topic_id)
@@ -92,32 +96,29 @@ enum Rejected {
     Log(AppendError),
 }
 
-fn append(
-    state: &State,
-    topic: &Topic,
-    version: i16,
-    transactional_id: Option<&str>,
-    data: PartitionProduceData,
-) -> PartitionProduceResponse {
+fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionProduceData) -> PartitionProduceResponse {
     let index = data.index;
     let records = data.records.unwrap_or_default();
-    if version < FIRST_VERSION_WITH_ZSTD && is_zstd(&records) {
-        return failed(index, ResponseError::UnsupportedCompressionType.code(), None);
+    let Some(partition) = topic.partition(index) else {
+        return failed(index, ResponseError::UnknownTopicOrPartition.code());
+    };
+    if context.version < FIRST_VERSION_WITH_ZSTD && is_zstd(&records) {
+        return failed(index, ResponseError::UnsupportedCompressionType.code());
     }
-    let partition = topic.partition(index);
-    let appended = partition.and_then(|partition| {
-        partition.change(|log| {
-            // The partition is locked from here on, so that no record follows the marker of its transaction.
-            if let Some(header) = transactional_header(&records) {
-                verify(state, topic, index, version, transactional_id, &header).map_err(Rejected::Transaction)?;
-            }
-            log.append(&records, Clock::wall_ms()).map_err(Rejected::Log)
-        })
+    if !context.valid_acks {
+        return failed(index, ResponseError::InvalidRequiredAcks.code());
+    }
+    let appended = partition.change(|log| {
+        // The partition is locked from here on, so that no record follows the marker of its transaction.
+        if let Some(header) = transactional_header(&records) {
+            verify(state, context, topic, index, &header).map_err(Rejected::Transaction)?;
+        }
+        log.append(&records, Clock::wall_ms()).map_err(Rejected::Log)
     });
     match appended {
-        None => failed(index, ResponseError::UnknownTopicOrPartition.code(), None),
+        None => failed(index, ResponseError::UnknownTopicOrPartition.code()),
         Some(Ok(appended)) => {
-            if let Some(partition) = partition.filter(|_| !appended.duplicate) {
+            if !appended.duplicate {
                 partition.wake();
             }
             PartitionProduceResponse::default()
@@ -126,7 +127,7 @@ fn append(
                 .with_log_append_time_ms(appended.log_append_time.unwrap_or(-1))
                 .with_log_start_offset(appended.log_start_offset)
         }
-        Some(Err(Rejected::Transaction(code))) => failed(index, code, None),
+        Some(Err(Rejected::Transaction(code))) => failed(index, code),
         Some(Err(Rejected::Log(error))) => {
             match &error {
                 AppendError::Storage(error) => {
@@ -134,7 +135,10 @@ fn append(
                 }
                 error => tracing::debug!(topic = topic.name, partition = index, %error, "records rejected"),
             }
-            failed(index, error.code(), Some(&error))
+            let log_start_offset = if names_log_start(&error) { partition.read(Log::log_start_offset) } else { None };
+            failed(index, error.code())
+                .with_error_message(Some(text(&error.to_string())))
+                .with_log_start_offset(log_start_offset.unwrap_or(-1))
         }
     }
 }
@@ -146,18 +150,11 @@ fn transactional_header(records: &[u8]) -> Option<BatchHeader> {
 
 /// Checks that the batch belongs to an open transaction that contains the partition. Clients of version 12 and later
 /// leave it to the broker to add the partition.
-fn verify(
-    state: &State,
-    topic: &Topic,
-    index: i32,
-    version: i16,
-    transactional_id: Option<&str>,
-    header: &BatchHeader,
-) -> Result<(), i16> {
-    let id = transactional_id.ok_or(ResponseError::TransactionalIdAuthorizationFailed.code())?;
+fn verify(state: &State, context: Context<'_>, topic: &Topic, index: i32, header: &BatchHeader) -> Result<(), i16> {
+    let id = context.transactional_id.ok_or(ResponseError::TransactionalIdAuthorizationFailed.code())?;
     let producer = Producer { id: header.producer_id, epoch: header.producer_epoch };
     let partition = TopicPartition { topic: topic.name.clone(), partition: index };
-    let result = if version >= FIRST_VERSION_THAT_ADDS {
+    let result = if context.version >= FIRST_VERSION_THAT_ADDS {
         let add = AddToTransaction {
             version: ADD_VERSION,
             transactional_id: id.to_owned(),
@@ -168,7 +165,7 @@ fn verify(
         // Adding a partition ends no transaction, so there are no markers to write.
         state.transactions.change(|transactions, now| transactions.add(now, &add)).0
     } else {
-        let abortable = version >= FIRST_VERSION_WITH_ABORTABLE;
+        let abortable = context.version >= FIRST_VERSION_WITH_ABORTABLE;
         let verified = state
             .transactions
             .read(|transactions| transactions.verify(id, producer, Verify::Partition(&partition), abortable));
@@ -181,14 +178,18 @@ fn verify(
     })
 }
 
-fn failed(index: i32, code: i16, error: Option<&AppendError>) -> PartitionProduceResponse {
+/// Returns `true` if Apache Kafka sends the log start offset with this error.
+fn names_log_start(error: &AppendError) -> bool {
+    !matches!(error, AppendError::Corrupt(_) | AppendError::TooLarge { .. } | AppendError::Storage(_))
+}
+
+fn failed(index: i32, code: i16) -> PartitionProduceResponse {
     PartitionProduceResponse::default()
         .with_index(index)
         .with_error_code(code)
         .with_base_offset(-1)
         .with_log_append_time_ms(-1)
         .with_log_start_offset(-1)
-        .with_error_message(error.map(|error| text(&error.to_string())))
 }
 
 fn is_zstd(records: &Bytes) -> bool {

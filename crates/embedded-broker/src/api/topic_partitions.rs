@@ -69,7 +69,7 @@ fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
         .with_name(Some(TopicName(text(name))))
         .with_error_code(error.code())
-        .with_topic_authorized_operations(i32::MIN)
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
 }
 
 fn partitions(topic: &Topic, indexes: std::ops::Range<i32>) -> DescribeTopicPartitionsResponseTopic {

@@ -29,10 +29,10 @@ const FIRST_CREATE_WITH_ID: i16 = 7;
 const FIRST_DELETE_WITH_ID: i16 = 6;
 
 pub(super) fn create(state: &State, version: i16, request: CreateTopicsRequest) -> CreateTopicsResponse {
-    let names = counts(request.topics.iter().map(|topic| topic.name.clone()));
-    let results = request.topics.into_iter().map(|topic| {
+    let topics = counted(request.topics, |topic| topic.name.clone());
+    let results = topics.into_iter().map(|(topic, count)| {
         let name = topic.name.clone();
-        let created = if names[&name] > 1 {
+        let created = if count > 1 {
             Err(Rejection::new(ResponseError::InvalidRequest, "the request names the topic more than once"))
         } else {
             create_one(state, version, &topic, request.validate_only)
@@ -59,10 +59,10 @@ fn create_one(
     validate_only: bool,
 ) -> Result<CreatableTopicResult, Rejection> {
     validate_name(state, &topic.name)?;
-    let partitions = partition_count(state, topic)?;
     let configs = configs(topic)?;
+    let partitions = partition_count(state, topic)?;
     let id = if validate_only {
-        Uuid::nil()
+        Uuid::new_v4()
     } else {
         state.topics.create(&topic.name, partitions, configs.clone()).map_err(Rejection::from)?.id
     };
@@ -160,10 +160,9 @@ pub(super) fn delete(state: &State, version: i16, request: DeleteTopicsRequest) 
         let by_name = |name| DeleteTopicState::default().with_name(Some(name));
         request.topic_names.into_iter().map(by_name).collect()
     };
-    let counts = counts(asked.iter().map(|topic| (topic.name.clone(), topic.topic_id)));
-    let responses = asked.into_iter().map(|asked| {
-        let once = counts[&(asked.name.clone(), asked.topic_id)] == 1;
-        let result = if once { delete_one(state, &asked) } else { Err(ResponseError::InvalidRequest) };
+    let asked = counted(asked, |topic| (topic.name.clone(), topic.topic_id));
+    let responses = asked.into_iter().map(|(asked, count)| {
+        let result = if count == 1 { delete_one(state, &asked) } else { Err(ResponseError::InvalidRequest) };
         let response = DeletableTopicResult::default();
         match result {
             Ok((name, id)) => {
@@ -190,12 +189,18 @@ fn delete_one(state: &State, asked: &DeleteTopicState) -> Result<(TopicName, Uui
     Ok((TopicName(text(&topic.name)), topic.id))
 }
 
-fn counts<T: Eq + Hash>(items: impl Iterator<Item = T>) -> HashMap<T, usize> {
-    let mut counts = HashMap::new();
+/// Returns the first item for each key, with the number of items that have the key.
+fn counted<T, K: Eq + Hash>(items: Vec<T>, key: impl Fn(&T) -> K) -> Vec<(T, usize)> {
+    let mut positions = HashMap::new();
+    let mut counted: Vec<(T, usize)> = Vec::with_capacity(items.len());
     for item in items {
-        *counts.entry(item).or_default() += 1;
+        let position = *positions.entry(key(&item)).or_insert(counted.len());
+        match counted.get_mut(position) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((item, 1)),
+        }
     }
-    counts
+    counted
 }
 
 impl From<FolderError> for Rejection {

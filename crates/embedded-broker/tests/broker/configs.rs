@@ -65,8 +65,8 @@ async fn append_until(client: &mut Client, topic: &TopicName, code: i16) {
 async fn changed_config_takes_effect() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;
     assert_eq!(change(&mut client, TOPIC, &topic, "max.message.bytes", 0, Some("40")).await, 0);
-    assert_eq!(describe(&mut client, TOPIC, &topic, "max.message.bytes").await.1, Some(("40".to_owned(), 1)));
     append_until(&mut client, &topic, 10).await;
+    assert_eq!(describe(&mut client, TOPIC, &topic, "max.message.bytes").await.1, Some(("40".to_owned(), 1)));
     assert_eq!(change(&mut client, TOPIC, &topic, "max.message.bytes", 1, None).await, 0);
     append_until(&mut client, &topic, 0).await;
 }

@@ -4,7 +4,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProducerId, TransactionalId};
 use uuid::Uuid;
 
-use crate::client::{TestBroker, TestRecord, batch, produce_request, record, text, unique};
+use crate::client::{TestBroker, TestRecord, batch, now_ms, produce_request, record, text, unique};
 
 #[tokio::test]
 async fn offsets_continue_across_batches() {
@@ -37,7 +37,8 @@ async fn corrupt_batch_is_rejected() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;
     let mut corrupt = batch(&[record("a")]).to_vec();
     *corrupt.last_mut().unwrap() ^= 1;
-    assert_eq!(client.append(&topic, corrupt.into()).await.error_code, 2);
+    let appended = client.append(&topic, corrupt.into()).await;
+    assert_eq!((appended.error_code, appended.log_start_offset), (2, -1));
 }
 
 /// E3: a batch above max.message.bytes is rejected, and the partition works on.
@@ -48,7 +49,8 @@ async fn oversized_batch_is_rejected() {
         Err(_) => "",
     };
     let (_broker, mut client, topic) = TestBroker::topic(1).await;
-    assert_eq!(client.append(&topic, batch(&[record(LARGE)])).await.error_code, 10);
+    let appended = client.append(&topic, batch(&[record(LARGE)])).await;
+    assert_eq!((appended.error_code, appended.log_start_offset), (10, -1));
     assert_eq!(client.append(&topic, batch(&[record("a")])).await.base_offset, 0);
 }
 
@@ -57,6 +59,15 @@ async fn invalid_acks_are_rejected() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;
     let response = client.call(9, &produce_request(&topic, batch(&[record("a")])).with_acks(2)).await;
     assert_eq!(response.responses[0].partition_responses[0].error_code, 21);
+}
+
+/// A timestamp is too far in the future.
+#[tokio::test]
+async fn invalid_records_name_the_log_start() {
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let late = TestRecord { timestamp: now_ms() + 1_000_000_000, ..record("a") };
+    let appended = client.append(&topic, batch(&[late])).await;
+    assert_eq!((appended.error_code, appended.log_start_offset), (32, 0));
 }
 
 #[tokio::test]
@@ -122,7 +133,9 @@ async fn repeated_batch_is_stored_once() {
     let repeated = client.append(&topic, first).await;
     assert_eq!((repeated.error_code, repeated.base_offset), (0, 0));
     assert_eq!(client.append(&topic, batch(&[of(1, 0)])).await.base_offset, 1);
-    assert_eq!(client.append(&topic, batch(&[of(5, 0)])).await.error_code, 45);
+    let gap = client.append(&topic, batch(&[of(5, 0)])).await;
+    assert_eq!((gap.error_code, gap.log_start_offset), (45, 0));
     assert_eq!(client.append(&topic, batch(&[of(0, 1)])).await.base_offset, 2);
-    assert_eq!(client.append(&topic, batch(&[of(2, 0)])).await.error_code, 47);
+    let fenced = client.append(&topic, batch(&[of(2, 0)])).await;
+    assert_eq!((fenced.error_code, fenced.log_start_offset), (47, 0));
 }
