@@ -1,0 +1,113 @@
+//! Starts and stops the broker.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::connection;
+use crate::error::BrokerError;
+use crate::options::Options;
+use crate::state::State;
+use crate::transactions;
+
+/// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Time between two deletions of expired segments.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A running broker. Dropping it stops the broker without waiting for its connections.
+#[derive(Debug)]
+pub struct Broker {
+    state: Arc<State>,
+    tasks: TaskTracker,
+    stop: DropGuard,
+}
+
+impl Broker {
+    /// Starts a broker on a loopback port.
+    ///
+    /// # Errors
+    /// [`BrokerError`] if the port is in use, or if the folder cannot be opened.
+    pub async fn start(options: Options) -> Result<Broker, BrokerError> {
+        let wanted = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), options.port);
+        let listen = |source| BrokerError::Listen { address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let state = Arc::new(State::open(options, address)?);
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        tasks.spawn(stop.clone().run_until_cancelled_owned(accept(
+            listener,
+            Arc::clone(&state),
+            tasks.clone(),
+            stop.clone(),
+        )));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(run_timeouts(Arc::clone(&state))));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(enforce_retention(Arc::clone(&state))));
+        tasks.close();
+        Ok(Broker { state, tasks, stop: stop.drop_guard() })
+    }
+
+    /// Returns the address for a client's `bootstrap.servers`, such as `127.0.0.1:9092`.
+    pub fn bootstrap_servers(&self) -> String {
+        self.state.address.to_string()
+    }
+
+    /// Stops accepting records. A producer that sends a record is disconnected, as if the broker were shutting down.
+    /// Consumers can still read.
+    pub fn close(&self) {
+        self.state.close();
+    }
+
+    /// Closes all connections and writes everything to the disk.
+    ///
+    /// # Errors
+    /// [`BrokerError::Storage`] if a file cannot be written.
+    pub async fn stop(self) -> Result<(), BrokerError> {
+        drop(self.stop);
+        self.tasks.wait().await;
+        let flushed = self.state.groups.flush().and(self.state.transactions.flush());
+        self.state.topics.close()?;
+        Ok(flushed?)
+    }
+
+    /// Returns the name, id and number of partitions of each topic, in the order of the names.
+    pub fn topics(&self) -> Vec<(String, Uuid, i32)> {
+        let topics = self.state.topics.all();
+        topics.iter().map(|topic| (topic.name.clone(), topic.id, topic.partition_count())).collect()
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>, tasks: TaskTracker, stop: CancellationToken) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let connection = connection::serve(Arc::clone(&state), stream, peer);
+                tasks.spawn(stop.clone().run_until_cancelled_owned(connection));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "failed to accept a Kafka connection");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+            }
+        }
+    }
+}
+
+async fn run_timeouts(state: Arc<State>) {
+    tokio::join!(state.groups.run_timeouts(), transactions::run_timeouts(&state));
+}
+
+async fn enforce_retention(state: Arc<State>) {
+    let mut interval = tokio::time::interval(RETENTION_INTERVAL);
+    loop {
+        interval.tick().await;
+        state.topics.enforce_retention(Clock::wall_ms());
+    }
+}

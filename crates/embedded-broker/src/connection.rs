@@ -1,0 +1,138 @@
+//! One connection of a client: reads requests, answers them in their order, and closes the connection on a request that
+//! cannot be answered.
+//!
+//! Like Apache Kafka, a connection works on one request at a time. The next ones are read ahead into a bounded buffer.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::api::{self, RequestError};
+use crate::state::State;
+
+/// Memory that is reserved for a request before its bytes arrive. From there on, the buffer doubles.
+const FIRST_READ: usize = 16 * 1024;
+
+/// Bytes that are read ahead while a request is being answered.
+const READ_AHEAD: usize = 64 * 1024;
+
+const SIZE_PREFIX: usize = 4;
+
+/// Reason that the broker closes a connection.
+#[derive(Debug, thiserror::Error)]
+enum ConnectionError {
+    #[error("connection failed")]
+    Io(#[from] std::io::Error),
+    #[error("a request of {size} bytes is outside the accepted range of 8 to {max} bytes")]
+    Size { size: i32, max: usize },
+    #[error("request rejected")]
+    Request(#[from] RequestError),
+}
+
+/// Serves a client until it disconnects.
+pub(crate) async fn serve(state: Arc<State>, mut stream: TcpStream, peer: SocketAddr) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "failed to set TCP_NODELAY on a Kafka connection");
+    }
+    match requests(&state, &mut stream, peer).await {
+        Ok(()) => {}
+        Err(ConnectionError::Io(error)) => tracing::debug!(%peer, %error, "Kafka connection lost"),
+        // The broker is shutting down for producers, which is no fault of the client.
+        Err(ConnectionError::Request(error @ RequestError::Closed)) => {
+            tracing::debug!(%peer, %error, "producer disconnected");
+        }
+        Err(ConnectionError::Request(error)) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(%peer, %error, cause, "Kafka connection closed");
+        }
+        Err(error) => tracing::warn!(%peer, %error, "Kafka connection closed"),
+    }
+}
+
+async fn requests(state: &State, stream: &mut TcpStream, peer: SocketAddr) -> Result<(), ConnectionError> {
+    let mut input = BytesMut::new();
+    while let Some(request) = next_request(stream, &mut input, state.options.max_request_bytes).await? {
+        let mut work = pin!(api::answer(state, peer, request));
+        let response = loop {
+            tokio::select! {
+                biased;
+                response = &mut work => break response?,
+                // A client that disconnects is noticed while its request waits, for example for records.
+                read = read_some(stream, &mut input), if input.len() < READ_AHEAD => {
+                    if read? == 0 {
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        if let Some(response) = response {
+            stream.write_all(&response).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the next request without its size, or `None` after the last one.
+async fn next_request(
+    stream: &mut TcpStream,
+    input: &mut BytesMut,
+    max: usize,
+) -> Result<Option<Bytes>, ConnectionError> {
+    loop {
+        if let Some(request) = split_request(input, max)? {
+            return Ok(Some(request));
+        }
+        if read_some(stream, input).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+/// Splits the first request off the input if all of its bytes are there.
+fn split_request(input: &mut BytesMut, max: usize) -> Result<Option<Bytes>, ConnectionError> {
+    let Some(prefix) = input.first_chunk::<SIZE_PREFIX>() else { return Ok(None) };
+    let size = i32::from_be_bytes(*prefix);
+    let length = usize::try_from(size)
+        .ok()
+        .filter(|length| (crate::wire::head::FIXED_SIZE..=max).contains(length))
+        .ok_or(ConnectionError::Size { size, max })?;
+    if input.len() - SIZE_PREFIX < length {
+        return Ok(None);
+    }
+    input.advance(SIZE_PREFIX);
+    Ok(Some(input.split_to(length).freeze()))
+}
+
+/// Reads what has arrived. Dropping the future loses no bytes.
+async fn read_some(stream: &mut TcpStream, input: &mut BytesMut) -> std::io::Result<usize> {
+    if input.capacity() == input.len() {
+        input.reserve(input.len().max(FIRST_READ));
+    }
+    stream.read_buf(input).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_is_split_when_complete() {
+        let mut input = BytesMut::from(&[0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7][..]);
+        assert!(split_request(&mut input, 100).unwrap().is_none());
+        input.extend_from_slice(&[8, 0, 0]);
+        assert_eq!(split_request(&mut input, 100).unwrap().unwrap(), [1, 2, 3, 4, 5, 6, 7, 8][..]);
+        assert_eq!(input, [0, 0][..]);
+    }
+
+    #[test]
+    fn sizes_out_of_range_are_rejected() {
+        for size in [-1, 0, 7, 101, i32::MAX] {
+            let mut input = BytesMut::from(&size.to_be_bytes()[..]);
+            assert!(matches!(split_request(&mut input, 100), Err(ConnectionError::Size { .. })), "{size}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Everything that the handlers of requests share.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kafka_log::{Folder, JournalKind};
+
+use crate::clock::Clock;
+use crate::error::BrokerError;
+use crate::groups::Groups;
+use crate::options::{Options, Storage};
+use crate::topics::Topics;
+use crate::transactions::Transactions;
+
+/// Id of the only node.
+pub(crate) const NODE_ID: i32 = 1;
+
+/// Epoch of every partition's leader, which never changes.
+pub(crate) const LEADER_EPOCH: i32 = 0;
+
+/// The state of a running broker.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) options: Options,
+    pub(crate) address: SocketAddr,
+    pub(crate) cluster_id: String,
+    pub(crate) topics: Topics,
+    pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
+    closed: AtomicBool,
+}
+
+impl State {
+    /// Opens the storage.
+    pub(crate) fn open(options: Options, address: SocketAddr) -> Result<Self, BrokerError> {
+        let folder = match &options.storage {
+            Storage::Memory => Folder::in_memory(),
+            Storage::Folder(path) => Folder::open(path)?,
+        };
+        let cluster_id = folder.cluster_id().to_owned();
+        let (journal, entries) = folder.open_journal(JournalKind::Offsets)?;
+        let group_options = kafka_groups::classic::Options {
+            initial_rebalance_delay_ms: options.initial_rebalance_delay_ms,
+            ..Default::default()
+        };
+        let groups = Groups::open(group_options, journal, &entries, Clock::start())?;
+        let (journal, entries) = folder.open_journal(JournalKind::Transactions)?;
+        let transactions = Transactions::open(journal, &entries)?;
+        let topics = Topics::open(folder, &options)?;
+        Ok(State { options, address, cluster_id, topics, groups, transactions, closed: AtomicBool::new(false) })
+    }
+
+    /// Stops accepting records.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+}

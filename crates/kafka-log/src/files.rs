@@ -1,0 +1,164 @@
+//! Open files of a folder. A process may have 1,024 files open by default, and a broker has a segment per partition and
+//! more, so files are opened when they are used and the least recently used one is closed.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{FolderError, StorageError};
+
+/// Files that are open at the same time, not counting those that another thread is using after they were closed here.
+const MAX_OPEN_FILES: usize = 256;
+
+/// The files of a folder. Keeps the folder locked until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Files {
+    _lock: File,
+    next_id: AtomicU64,
+    open: Mutex<OpenFiles>,
+}
+
+#[derive(Debug, Default)]
+struct OpenFiles {
+    by_id: HashMap<u64, (Arc<File>, u64)>,
+    uses: u64,
+}
+
+impl Files {
+    /// Locks the folder `path`, which must exist, with the file `lock` in it.
+    pub(crate) fn lock(path: &Path) -> Result<Arc<Files>, FolderError> {
+        let lock_path = path.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
+        let lock = lock.map_err(StorageError::io("open", &lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Arc::new(Files { _lock: lock, next_id: AtomicU64::new(0), open: Mutex::default() })),
+            Err(std::fs::TryLockError::WouldBlock) => Err(FolderError::InUse { path: path.into() }),
+            Err(std::fs::TryLockError::Error(source)) => Err(StorageError::io("lock", &lock_path)(source).into()),
+        }
+    }
+
+    /// Registers the file `path`. It is opened on first use.
+    pub(crate) fn register(self: &Arc<Self>, path: PathBuf) -> PooledFile {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        PooledFile { id, path, files: Arc::clone(self) }
+    }
+
+    fn open(&self) -> MutexGuard<'_, OpenFiles> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that is opened when it is used.
+#[derive(Debug)]
+pub(crate) struct PooledFile {
+    id: u64,
+    path: PathBuf,
+    files: Arc<Files>,
+}
+
+impl PooledFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the file, open for reading and writing. Creates it if it does not exist and `create` is set.
+    pub(crate) fn get(&self) -> Result<Arc<File>, StorageError> {
+        self.get_with(false)
+    }
+
+    pub(crate) fn create(&self) -> Result<Arc<File>, StorageError> {
+        self.get_with(true)
+    }
+
+    fn get_with(&self, create: bool) -> Result<Arc<File>, StorageError> {
+        let mut open = self.files.open();
+        open.uses += 1;
+        let uses = open.uses;
+        if let Some((file, last_use)) = open.by_id.get_mut(&self.id) {
+            *last_use = uses;
+            return Ok(Arc::clone(file));
+        }
+        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(&self.path);
+        let file = Arc::new(file.map_err(StorageError::io("open", &self.path))?);
+        if open.by_id.len() >= MAX_OPEN_FILES {
+            let oldest = open.by_id.iter().min_by_key(|(_, (_, last_use))| *last_use).map(|(&id, _)| id);
+            oldest.and_then(|id| open.by_id.remove(&id));
+        }
+        open.by_id.insert(self.id, (Arc::clone(&file), uses));
+        Ok(file)
+    }
+}
+
+impl Drop for PooledFile {
+    fn drop(&mut self) {
+        self.files.open().by_id.remove(&self.id);
+    }
+}
+
+/// Replaces a small file atomically: a crash leaves the old or the new content.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    let new = path.with_added_extension("new");
+    write_synced(&new, content).map_err(StorageError::io("write", &new))?;
+    std::fs::rename(&new, path).map_err(StorageError::io("replace", path))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Writes the entries of a directory to the disk.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), StorageError> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(StorageError::io("sync", path))
+}
+
+/// Reads a file, or returns `None` if it does not exist.
+pub(crate) fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StorageError::io("read", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn least_recently_used_file_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::lock(dir.path()).unwrap();
+        let pooled: Vec<_> = (0..MAX_OPEN_FILES + 2).map(|n| files.register(dir.path().join(n.to_string()))).collect();
+        for file in &pooled[..MAX_OPEN_FILES] {
+            file.create().unwrap();
+        }
+        pooled[0].get().unwrap();
+        pooled[MAX_OPEN_FILES].create().unwrap();
+        pooled[MAX_OPEN_FILES + 1].create().unwrap();
+        let is_open = |file: &PooledFile| files.open().by_id.contains_key(&file.id);
+        assert_eq!(files.open().by_id.len(), MAX_OPEN_FILES);
+        assert!(is_open(&pooled[0]));
+        assert!(!is_open(&pooled[1]) && !is_open(&pooled[2]) && is_open(&pooled[3]));
+        pooled[1].get().unwrap();
+        drop(pooled);
+        assert_eq!(files.open().by_id.len(), 0);
+    }
+
+    #[test]
+    fn replaced_file_has_the_new_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.json");
+        assert_eq!(read_if_exists(&path).unwrap(), None);
+        for content in [b"first", b"other"] {
+            replace(&path, content).unwrap();
+            assert_eq!(read_if_exists(&path).unwrap().unwrap(), content);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

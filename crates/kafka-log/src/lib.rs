@@ -1,0 +1,48 @@
+//! Stores the records of Kafka topics in segment files or in memory.
+//!
+//! The embedded broker needs Kafka's log: offsets without gaps, batches that are stored as the producer sent them,
+//! duplicates of an idempotent producer recognised, and nothing confirmed lost when the process is killed. No crate
+//! offers that below a complete broker, so this one does, for a single replica.
+//!
+//! ```text
+//! Folder               topics, configurations, cluster id, producer ids; one lock file
+//!   ├── Journal        opaque entries, for example the offsets of consumer groups
+//!   └── Log            one partition
+//!         ├── Segment  record batches in one file or in memory, with a sparse index in memory
+//!         ├── producers       sequences and open transactions
+//!         └── aborted         offset ranges of aborted transactions
+//! ```
+//!
+//! # Durability
+//!
+//! [`Log::append`] and [`Journal::append`] write to the operating system before they return. A process that is killed
+//! loses nothing that was confirmed; at the next start a torn last batch is cut. `fsync` is called when a segment is
+//! full, when a small file is replaced, and in [`Log::flush`], so **a power failure can lose the end of a log**.
+//!
+//! # Threads and time
+//!
+//! All calls are synchronous and do file I/O. [`Log`] and [`Folder`] change only through `&mut self`; the caller
+//! locks. The clock is passed in. Everything derived (indexes, sequences, transactions) is kept in memory and rebuilt
+//! from the batch headers when a log is opened.
+
+mod aborted;
+mod batch;
+mod control;
+mod error;
+mod files;
+mod folder;
+mod index;
+mod partition;
+mod producers;
+mod records;
+mod segment;
+mod store;
+mod validate;
+
+pub use aborted::AbortedTransaction;
+pub use batch::{BatchError, BatchHeader, Compression, TimestampType, batches};
+pub use control::{EndMarker, TransactionResult};
+pub use error::{AppendError, DeleteRecordsError, FolderError, ReadError, StorageError};
+pub use folder::{Folder, Journal, JournalKind, Topic};
+pub use partition::{Appended, Isolation, Log, LogConfig, ReadRecords, ReadRequest, TimestampOffset};
+pub use producers::ProducerSnapshot;

@@ -1,0 +1,263 @@
+//! The log of one partition.
+
+mod read;
+mod recovery;
+mod retention;
+mod times;
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::aborted::{AbortedIndex, AbortedTransaction};
+use crate::batch::{BatchHeader, TimestampType, set_base_offset};
+use crate::control::EndMarker;
+use crate::error::{AppendError, StorageError};
+use crate::producers::{ProducerSnapshot, Producers};
+use crate::segment::{Segment, SegmentData};
+use crate::store::Store;
+use crate::validate::validate;
+
+/// Settings of a log, from the topic's configuration. `Default` has Kafka's defaults, except that retention is off.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// `segment.bytes`: a new segment starts before a batch that would exceed it.
+    pub segment_bytes: u64,
+    /// `max.message.bytes`: the largest batch, header included.
+    pub max_message_bytes: usize,
+    /// `message.timestamp.type`.
+    pub timestamp_type: TimestampType,
+    /// `message.timestamp.before.max.ms`: how far a record's timestamp may lie in the past.
+    pub timestamp_before_max_ms: i64,
+    /// `message.timestamp.after.max.ms`: how far a record's timestamp may lie in the future.
+    pub timestamp_after_max_ms: i64,
+    /// `retention.ms`, or `None` to keep records of any age.
+    pub retention_ms: Option<i64>,
+    /// `retention.bytes`, or `None` to keep any number of bytes.
+    pub retention_bytes: Option<u64>,
+    /// Rejects records without a key, as Kafka does for `cleanup.policy=compact`.
+    pub require_keys: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> LogConfig {
+        LogConfig {
+            segment_bytes: 64 << 20,
+            max_message_bytes: 1_048_588,
+            timestamp_type: TimestampType::CreateTime,
+            timestamp_before_max_ms: i64::MAX,
+            timestamp_after_max_ms: 3_600_000,
+            retention_ms: None,
+            retention_bytes: None,
+            require_keys: false,
+        }
+    }
+}
+
+/// The result of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Offset of the first record. For a duplicate, the offset at which the batch was stored before.
+    pub base_offset: i64,
+    /// Offset of the last record.
+    pub last_offset: i64,
+    /// Timestamp of the records if the topic uses `LogAppendTime`.
+    pub log_append_time: Option<i64>,
+    pub log_start_offset: i64,
+    /// The batch had been stored before and was not stored again.
+    pub duplicate: bool,
+}
+
+/// Which records a read returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Up to the high watermark.
+    #[default]
+    ReadUncommitted,
+    /// Up to the last stable offset, with the aborted transactions among the records.
+    ReadCommitted,
+}
+
+/// Parameters of [`Log::read`].
+#[derive(Debug, Clone, Copy)]
+pub struct ReadRequest {
+    /// Offset of the first record. The batch that contains it is returned whole.
+    pub offset: i64,
+    /// Bytes to return at most.
+    pub max_bytes: usize,
+    /// Returns the first batch even if it is larger than `max_bytes`, so that a consumer makes progress.
+    pub at_least_one_batch: bool,
+    pub isolation: Isolation,
+}
+
+/// The result of a read.
+#[derive(Debug, Clone, Default)]
+pub struct ReadRecords {
+    /// Whole batches; empty at the end of the log.
+    pub records: Bytes,
+    /// Aborted transactions that overlap the records; empty for [`Isolation::ReadUncommitted`].
+    pub aborted: Vec<AbortedTransaction>,
+}
+
+/// A record's timestamp in milliseconds since the epoch, and its offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimestampOffset {
+    pub timestamp: i64,
+    pub offset: i64,
+}
+
+/// The log of one partition.
+#[derive(Debug)]
+pub struct Log {
+    config: LogConfig,
+    store: Store,
+    /// Sorted by offset. Batches are appended to the last one.
+    segments: VecDeque<Segment>,
+    log_start_offset: i64,
+    producers: Producers,
+    aborted: AbortedIndex,
+    /// Batches were appended since the last `fsync`.
+    dirty: bool,
+}
+
+impl Log {
+    /// Creates an empty log in memory.
+    pub fn in_memory(config: LogConfig) -> Log {
+        let segment = Segment::new(0, SegmentData::Memory(Vec::new()));
+        Log { segments: VecDeque::from([segment]), ..Log::empty(config, Store::Memory) }
+    }
+
+    /// A log that needs a segment.
+    fn empty(config: LogConfig, store: Store) -> Log {
+        let (producers, aborted) = Default::default();
+        Log { config, store, segments: VecDeque::new(), log_start_offset: 0, producers, aborted, dirty: false }
+    }
+
+    /// Validates a batch as Kafka validates those of producers, sets its offsets, and stores it. `records` must be one
+    /// batch, as in Produce requests since version 3. A duplicate of an idempotent producer's batch is not stored
+    /// again.
+    ///
+    /// # Errors
+    /// If the batch is not valid or the file cannot be written. The log is then unchanged.
+    pub fn append(&mut self, records: &[u8], now_ms: i64) -> Result<Appended, AppendError> {
+        let (header, batch) = validate(records, &self.config, now_ms)?;
+        if let Some(stored) = self.producers.validate(&header)? {
+            return Ok(self.appended(stored.base_offset, stored.last_offset, stored.timestamp, true));
+        }
+        let header = self.store_batch(header, batch)?;
+        self.producers.add(&header, Some(now_ms));
+        Ok(self.appended(header.base_offset, header.last_offset(), now_ms, false))
+    }
+
+    /// Appends the marker that ends a producer's transaction.
+    ///
+    /// # Errors
+    /// If the marker's epochs are lower than the producer's, or the file cannot be written. The log is then unchanged.
+    pub fn append_end_marker(&mut self, marker: EndMarker, now_ms: i64) -> Result<Appended, AppendError> {
+        self.producers.validate_marker(&marker)?;
+        let batch = BytesMut::from(&marker.encode(now_ms)[..]);
+        let header = BatchHeader::parse(&batch).map_err(AppendError::Corrupt)?;
+        let header = self.store_batch(header, batch)?;
+        self.add_marker(&marker, &header, Some(now_ms));
+        Ok(self.appended(header.base_offset, header.last_offset(), now_ms, false))
+    }
+
+    fn appended(&self, base_offset: i64, last_offset: i64, time: i64, duplicate: bool) -> Appended {
+        let log_append_time = (self.config.timestamp_type == TimestampType::LogAppendTime).then_some(time);
+        Appended { base_offset, last_offset, log_append_time, log_start_offset: self.log_start_offset, duplicate }
+    }
+
+    /// Sets the batch's offsets and stores it. Returns its header.
+    fn store_batch(&mut self, header: BatchHeader, mut batch: BytesMut) -> Result<BatchHeader, StorageError> {
+        let active = self.active();
+        if !active.is_empty() && active.size + header.size as u64 > self.config.segment_bytes {
+            self.roll()?;
+        }
+        let header = BatchHeader { base_offset: self.high_watermark(), ..header };
+        set_base_offset(&mut batch, header.base_offset);
+        self.active_mut().append(&header, batch.freeze())?;
+        self.dirty = true;
+        Ok(header)
+    }
+
+    /// Applies a stored marker to producers and aborted transactions.
+    fn add_marker(&mut self, marker: &EndMarker, header: &BatchHeader, now_ms: Option<i64>) {
+        if let Some(aborted) = self.producers.add_marker(marker, header.max_timestamp, now_ms) {
+            let last_stable_offset = self.producers.first_open_offset().unwrap_or(header.next_offset());
+            self.aborted.add(aborted, header.base_offset, last_stable_offset);
+        }
+    }
+
+    /// Starts a new segment. The full one is written to the disk before the new one exists, so only the last segment
+    /// can have a torn end.
+    fn roll(&mut self) -> Result<(), StorageError> {
+        self.active().sync()?;
+        let segment = self.store.create_segment(self.high_watermark())?;
+        self.store.sync()?;
+        self.segments.push_back(segment);
+        Ok(())
+    }
+
+    fn active(&self) -> &Segment {
+        &self.segments[self.segments.len() - 1]
+    }
+
+    fn active_mut(&mut self) -> &mut Segment {
+        let last = self.segments.len() - 1;
+        &mut self.segments[last]
+    }
+
+    /// The offset of the first record.
+    pub fn log_start_offset(&self) -> i64 {
+        self.log_start_offset
+    }
+
+    /// The offset that the next record gets. The only replica has every record, so this is the log end offset too.
+    pub fn high_watermark(&self) -> i64 {
+        self.active().next_offset
+    }
+
+    /// The first offset of the oldest open transaction, or else the high watermark.
+    pub fn last_stable_offset(&self) -> i64 {
+        match self.producers.first_open_offset() {
+            Some(offset) => offset.max(self.log_start_offset),
+            None => self.high_watermark(),
+        }
+    }
+
+    /// Bytes of all segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size).sum()
+    }
+
+    /// The idempotent producers that the log knows, for `DescribeProducers`.
+    pub fn producers(&self) -> Vec<ProducerSnapshot> {
+        self.producers.snapshots()
+    }
+
+    /// Returns `true` if the producer has an open transaction in this partition.
+    pub fn has_open_transaction(&self, producer_id: i64) -> bool {
+        self.producers.has_open_transaction(producer_id)
+    }
+
+    pub fn config(&self) -> &LogConfig {
+        &self.config
+    }
+
+    /// Replaces the settings. Stored batches do not change.
+    pub fn set_config(&mut self, config: LogConfig) {
+        self.config = config;
+    }
+
+    /// Writes everything to the disk (`fsync`).
+    ///
+    /// # Errors
+    /// If the operating system reports one.
+    pub fn flush(&mut self) -> Result<(), StorageError> {
+        if self.dirty {
+            self.active().sync()?;
+            self.dirty = false;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Reads records for consumers.
+
+use bytes::Bytes;
+
+use super::{Isolation, Log, ReadRecords, ReadRequest};
+use crate::batch::BatchHeader;
+use crate::error::{ReadError, StorageError};
+use crate::segment::Segment;
+
+impl Log {
+    /// Reads whole batches from one segment, the first of which contains the requested offset.
+    ///
+    /// # Errors
+    /// If the offset is below the log start offset or above the high watermark, or the file cannot be read.
+    pub fn read(&self, request: ReadRequest) -> Result<ReadRecords, ReadError> {
+        let (log_start_offset, log_end_offset) = (self.log_start_offset, self.high_watermark());
+        let offset = request.offset;
+        if !(log_start_offset..=log_end_offset).contains(&offset) {
+            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
+        }
+        let end = match request.isolation {
+            Isolation::ReadUncommitted => log_end_offset,
+            Isolation::ReadCommitted => self.last_stable_offset(),
+        };
+        if offset >= end {
+            return Ok(ReadRecords::default());
+        }
+        let segment = self.segment_of(offset);
+        let Some((position, first)) = segment.find(offset)? else { return Ok(ReadRecords::default()) };
+        let (records, next_offset) = read_batches(segment, position, first, end, request)?;
+        let aborted = match request.isolation {
+            Isolation::ReadUncommitted => Vec::new(),
+            Isolation::ReadCommitted => self.aborted.overlapping(offset, next_offset),
+        };
+        Ok(ReadRecords { records, aborted })
+    }
+
+    /// The segment with this offset, which must not be below the log start offset.
+    pub(super) fn segment_of(&self, offset: i64) -> &Segment {
+        let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
+        &self.segments[after.saturating_sub(1)]
+    }
+}
+
+/// Reads the batches from `position` on that are below the offset `end` and fit into the request's limit. Returns them
+/// and the offset after them.
+fn read_batches(
+    segment: &Segment,
+    position: u64,
+    first: BatchHeader,
+    end: i64,
+    request: ReadRequest,
+) -> Result<(Bytes, i64), StorageError> {
+    let available = usize::try_from(segment.size - position).unwrap_or(usize::MAX);
+    let min = if request.at_least_one_batch { first.size } else { 0 };
+    let limit = request.max_bytes.max(min).min(available);
+    if first.size > limit {
+        return Ok((Bytes::new(), request.offset));
+    }
+    let bytes = segment.read(position, limit)?;
+    let mut length = 0;
+    let mut next_offset = request.offset;
+    while let Ok(header) = BatchHeader::parse(&bytes[length..]) {
+        if header.base_offset >= end || header.size > bytes.len() - length {
+            break;
+        }
+        length += header.size;
+        next_offset = header.next_offset();
+    }
+    Ok((bytes.slice(..length), next_offset))
+}
