@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use embedded::broker::Broker;
+use embedded_broker::{Broker, Options};
 use tempfile::TempDir;
 use tickerlake_tests::acl::{Operation, Resource, allow};
 use tickerlake_tests::apache_kafka::{ApacheKafka, STRANGER};
@@ -102,14 +102,14 @@ fn unreachable_broker_names_bootstrap_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_topic_names_create_topic() {
-    let broker = Broker::start(0).await.unwrap();
+    let broker = Broker::start(Options { port: 0, ..Options::default() }).await.unwrap();
     let servers = broker.bootstrap_servers();
     assert_contains(&producer_error(&["-b", &servers, "--topic", "absent"]), &["`absent`", &servers, "--create-topic"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oversized_record_names_message_max_bytes() {
-    let broker = Broker::start(0).await.unwrap();
+    let broker = Broker::start(Options { port: 0, ..Options::default() }).await.unwrap();
     let servers = broker.bootstrap_servers();
     let (_folder, file) = row_file(4_000);
     let stderr = error_line(

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use embedded::broker::Broker;
 use embedded::s3::Storage;
+use embedded_broker::{Broker, Options};
 use event_source::progress::Progress;
 use event_source::{EventSource, Limits, MAX_PAYLOAD, Settings};
 use rdkafka::ClientConfig;
@@ -48,7 +48,7 @@ fn settings(servers: &str, batch_size: usize) -> Settings {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_digit_of_a_row_reaches_the_object() {
     let folder = TempDir::new().unwrap();
-    let broker = Broker::start(0).await.unwrap();
+    let broker = Broker::start(Options { port: 0, ..Options::default() }).await.unwrap();
     let servers = broker.bootstrap_servers();
     let csv = write(&folder, "index.csv", CSV);
     let output = produce(&servers, &["--create-topic", "2"], &csv);
@@ -107,7 +107,7 @@ async fn small_batches_store_each_row_once_in_order() {
     for row in 0..2_000 {
         text += &format!("S{},{},{row}\n", row % 7, time_of_row(row));
     }
-    let broker = Broker::start(0).await.unwrap();
+    let broker = Broker::start(Options { port: 0, ..Options::default() }).await.unwrap();
     let servers = broker.bootstrap_servers();
     let output = produce(&servers, &["--create-topic", "3", "--format", "json"], &write(&folder, "s.csv", &text));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();

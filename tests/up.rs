@@ -71,6 +71,66 @@ fn records_sent_to_up_can_be_queried() {
     );
 }
 
+/// Feeds the sample into the broker.
+fn feed(servers: &str) {
+    let sample = workspace().join("data/us-stocks-sample.csv");
+    let produced = Command::new(program("producer").unwrap()).args(["-b", servers]).arg(sample).output().unwrap();
+    assert!(produced.status.success(), "{produced:?}");
+}
+
+/// Returns the last line of `tickerlake audit`.
+fn audit(folder: &Path) -> String {
+    let output = Command::new(program("tickerlake").unwrap()).arg("audit").current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn up_continues_after_a_kill() {
+    let folder = TempDir::new().unwrap();
+    for start in 1..=3 {
+        let (mut up, servers) = up(folder.path(), &[]);
+        feed(&servers);
+        if start == 2 {
+            until("2400", || query(folder.path(), "SELECT count(*) FROM quotes"));
+        }
+        up.kill().unwrap();
+    }
+    let (mut up, _) = up(folder.path(), &[]);
+    until("3600", || query(folder.path(), "SELECT count(*) FROM quotes"));
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();
+    assert!(!objects.keys().any(|key| key.contains("/g1-")), "a start was a new generation: {objects:?}");
+    let closing = audit(folder.path());
+    assert!(closing.contains("3,600 stored") && closing.contains("no duplicates"), "{closing}");
+}
+
+#[test]
+fn ephemeral_up_begins_a_new_generation() {
+    let folder = TempDir::new().unwrap();
+    for start in 1..=2_u64 {
+        let (mut up, servers) = up(folder.path(), &["--ephemeral"]);
+        feed(&servers);
+        until(&(1200 * start).to_string(), || query(folder.path(), "SELECT count(*) FROM quotes"));
+        assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    }
+    let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();
+    assert!(objects.keys().any(|key| key.contains("/g1-")), "{objects:?}");
+    assert!(!folder.path().join("lake/broker").exists());
+}
+
+#[test]
+fn records_that_a_function_did_not_store_are_stored_later() {
+    let folder = TempDir::new().unwrap();
+    let unreachable = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
+    let (mut without, servers) = up(folder.path(), &["--function", unreachable]);
+    feed(&servers);
+    without.kill().unwrap();
+    let (mut up, _) = up(folder.path(), &[]);
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM quotes"), "1200");
+}
+
 #[test]
 fn only_the_first_ctrl_c_waits_for_unstored_records() {
     let folder = TempDir::new().unwrap();

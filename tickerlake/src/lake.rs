@@ -7,11 +7,10 @@ use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
 use embedded::s3::{MAX_KEY_BYTES, Storage};
-use lake_audit::drop::generations_in_trash;
 use lake_format::field_names::FieldNames;
 use lake_format::keys::{self, Hour};
 use lake_format::ledger;
-use lake_store::{Area, Lake};
+use lake_store::Lake;
 use sink::config::{Config, ConfigError};
 
 use crate::shell::shell_word;
@@ -147,8 +146,7 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
 }
 
 impl WritableLake {
-    /// Returns the sink's settings for a topic of this lake. The embedded broker recreates every topic when it starts,
-    /// so each start over the same lake is a new generation.
+    /// Returns the sink's settings for a topic of this lake. `generation` has precedence over the variable.
     ///
     /// Without `SINK_FIELD_NAMES`, a generation that has ledgers keeps their rule for field names. A new generation
     /// quarantines records with names that differ only in case.
@@ -156,11 +154,11 @@ impl WritableLake {
     /// # Errors
     /// If a variable is invalid, the lake cannot be listed, a view has the topic's name, or keys would be too long for
     /// the embedded S3.
-    pub async fn sink_config(&self, args: &LakeArgs, topic: &str, embedded_broker: bool) -> anyhow::Result<Config> {
+    pub async fn sink_config(&self, args: &LakeArgs, topic: &str, generation: Option<u32>) -> anyhow::Result<Config> {
         let mut config = args.sink_config(&self.bucket)?;
         let lake = args.open_for_reading().await?;
-        if embedded_broker {
-            config.layout.generation = next_generation(&lake, topic).await?;
+        if let Some(generation) = generation {
+            config.layout.generation = generation;
         }
         let is_set = std::env::var("SINK_FIELD_NAMES").is_ok_and(|rule| !rule.trim().is_empty());
         if !is_set {
@@ -181,22 +179,6 @@ impl WritableLake {
         }
         Ok(config)
     }
-}
-
-/// Returns the generation for a recreated topic: one more than the highest in the lake and its trash, or 0 if neither
-/// has an object of the topic. A dropped generation keeps its number, so that it can be restored.
-async fn next_generation(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
-    let dropped = generations_in_trash(lake, topic).await?;
-    let mut next = dropped.last().map_or(0, |generation| generation.saturating_add(1));
-    for area in Area::BOTH {
-        let visit = |key: &str, _| {
-            if let Some((generation, ..)) = key.rsplit('/').next().and_then(keys::parse_name) {
-                next = next.max(generation.saturating_add(1));
-            }
-        };
-        lake.for_each_object(&format!("{}/{topic}", area.folder()), visit).await?;
-    }
-    Ok(next)
 }
 
 /// Returns the rule for field names in the ledgers of a topic's generation, or `None` if no ledger can be read. The

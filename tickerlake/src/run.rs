@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use embedded::broker::Broker;
+use embedded_broker::{Broker, Options};
 use event_source::progress::{Counts, Progress};
 use event_source::{EventSource, Settings};
 use kafka_client::args::KafkaArgs;
@@ -32,7 +32,6 @@ use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit;
 use crate::lake::{LakeArgs, WritableLake};
 use crate::output::{Format, Output};
 use crate::progress::status::report_text;
@@ -40,6 +39,7 @@ use crate::progress::{Display, Sources};
 use crate::sql::{DEFAULT_TOPIC, MAX_ROWS, SqlArgs, query_command, unmapped_notice};
 use crate::trigger::args::BatchArgs;
 use crate::trigger::sink_function::SinkFunction;
+use crate::{audit, generation};
 use terminal::numbers::{counted, grouped};
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
@@ -120,7 +120,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     output.stage("broker", &format!("{kind}{}, {topic_text}", kafka.servers()));
 
-    let config = lake.sink_config(&args.lake, &topic, broker.is_some()).await?;
+    // The embedded broker is in memory, so its topic begins at offset 0.
+    let generation = match &broker {
+        Some(_) => Some(generation::next(&args.lake.open_for_reading().await?, &topic).await?),
+        None => None,
+    };
+    let config = lake.sink_config(&args.lake, &topic, generation).await?;
     let (location, generation) = (location(&args.lake, &lake), config.layout.generation);
     output.stage("lake", &format!("{location}, {}", generation_text(generation)));
     output.event(
@@ -265,7 +270,7 @@ impl Pipeline {
 async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
     match KafkaSettings::try_from(args.clone()) {
         Err(SettingsError::NoServers) => {
-            let broker = Broker::start(0).await?;
+            let broker = Broker::start(Options { port: 0, ..Options::default() }).await?;
             args.bootstrap_server = Some(broker.bootstrap_servers());
             Ok((KafkaSettings::try_from(args)?, Some(broker)))
         }

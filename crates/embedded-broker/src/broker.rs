@@ -22,6 +22,16 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Time between two deletions of expired segments.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(30);
 
+/// A topic of the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    /// A topic that is deleted and created again has another id.
+    pub id: Uuid,
+    /// One past the last offset of each partition, by partition number.
+    pub end_offsets: Vec<i64>,
+}
+
 /// A running broker. Dropping it stops the broker without waiting for its connections.
 #[derive(Debug)]
 pub struct Broker {
@@ -78,10 +88,14 @@ impl Broker {
         Ok(flushed?)
     }
 
-    /// Returns the name, id and number of partitions of each topic, in the order of the names.
-    pub fn topics(&self) -> Vec<(String, Uuid, i32)> {
+    /// Returns the topics in the order of their names.
+    pub fn topics(&self) -> Vec<Topic> {
+        let ends = |topic: &crate::topics::Topic| {
+            let partitions = (0..topic.partition_count()).map_while(|index| topic.partition(index));
+            partitions.map(|partition| partition.read(kafka_log::Log::high_watermark).unwrap_or(0)).collect()
+        };
         let topics = self.state.topics.all();
-        topics.iter().map(|topic| (topic.name.clone(), topic.id, topic.partition_count())).collect()
+        topics.iter().map(|topic| Topic { name: topic.name.clone(), id: topic.id, end_offsets: ends(topic) }).collect()
     }
 }
 

@@ -29,6 +29,6 @@ mod topics;
 mod transactions;
 mod wire;
 
-pub use broker::Broker;
+pub use broker::{Broker, Topic};
 pub use error::BrokerError;
 pub use options::{Options, Storage};

@@ -1,11 +1,11 @@
-//! Reads the first and last offsets of a topic's partitions. All functions block the thread.
+//! Reads the first and last offsets of a topic's partitions, and a group's committed offsets. All functions block the thread.
 
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::metadata::MetadataTopic;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use crate::hints::Operation;
@@ -67,6 +67,33 @@ pub fn topic_watermarks<C: ConsumerContext>(
         }
     }
     Ok(Some(watermarks))
+}
+
+/// Returns the offsets that a group has committed, by partition number from 0; 0 where it has committed none.
+///
+/// # Errors
+/// librdkafka's error if the request fails or takes longer than 5 seconds.
+pub fn committed_offsets(client: &ClientConfig, group: &str, topic: &str, partitions: usize) -> KafkaResult<Vec<i64>> {
+    let consumer: BaseConsumer = client.clone().set("group.id", group).create()?;
+    let mut list = TopicPartitionList::new();
+    for (partition, _) in (0..).zip(0..partitions) {
+        list.add_partition(topic, partition);
+    }
+    let committed = consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
+    Ok(committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(0).max(0)).collect())
+}
+
+/// Commits offsets of a topic for a group without members, by partition number from 0.
+///
+/// # Errors
+/// librdkafka's error if the request fails.
+pub fn commit_offsets(client: &ClientConfig, group: &str, topic: &str, offsets: &[i64]) -> KafkaResult<()> {
+    let consumer: BaseConsumer = client.clone().set("group.id", group).create()?;
+    let mut list = TopicPartitionList::new();
+    for (partition, &offset) in (0..).zip(offsets) {
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+    }
+    consumer.commit(&list, CommitMode::Sync)
 }
 
 /// Returns the partition number and the last offset of each partition that contains records.
