@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::connection;
 use crate::error::BrokerError;
+use crate::markers;
 use crate::options::Options;
 use crate::state::State;
-use crate::transactions;
 
 /// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -115,7 +115,7 @@ async fn accept(listener: TcpListener, state: Arc<State>, tasks: TaskTracker, st
 }
 
 async fn run_timeouts(state: Arc<State>) {
-    tokio::join!(state.groups.run_timeouts(), transactions::run_timeouts(&state));
+    tokio::join!(state.groups.run_timeouts(), markers::run_timeouts(&state));
 }
 
 async fn enforce_retention(state: Arc<State>) {

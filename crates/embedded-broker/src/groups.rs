@@ -82,6 +82,7 @@ impl Groups {
             inner.next_token += 1;
             inner.waiting.insert(token, sender);
             let outputs = inner.coordinator.apply(self.clock.monotonic_ms(), token, request);
+            inner.store_generations();
             inner.deliver(outputs);
             self.schedule(&inner);
             Forget { groups: self, token }
@@ -114,6 +115,7 @@ impl Groups {
                 let now = self.clock.monotonic_ms();
                 if inner.coordinator.next_deadline().is_some_and(|deadline| deadline <= now) {
                     let outputs = inner.coordinator.expire(now);
+                    inner.store_generations();
                     inner.deliver(outputs);
                 }
                 inner.scheduled = inner.coordinator.next_deadline();
@@ -163,11 +165,19 @@ impl Inner {
         }
     }
 
+    /// Stores the generations that have begun, so that members can continue after a restart of the broker. Without
+    /// them, members would have to join again, so a failure is only logged.
+    fn store_generations(&mut self) {
+        let events = self.coordinator.take_events();
+        let stored = events.iter().try_for_each(|event| self.journal.append(&encode(event)));
+        if let Err(error) = stored {
+            tracing::error!(%error, "failed to store the generation of a group");
+        }
+    }
+
     fn store(&mut self, events: Vec<OffsetEvent>) -> Result<(), StorageError> {
         for event in events {
-            let mut entry = Vec::new();
-            event.encode(&mut entry);
-            self.journal.append(&entry)?;
+            self.journal.append(&encode(&event))?;
             self.coordinator.replay(event);
         }
         if self.journal.needs_rewrite() {

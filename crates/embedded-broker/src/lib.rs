@@ -23,6 +23,7 @@ mod clock;
 mod connection;
 mod error;
 mod groups;
+mod markers;
 mod options;
 mod state;
 mod topics;

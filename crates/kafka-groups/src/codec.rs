@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::offsets::{CommittedOffset, TopicPartition};
+use crate::topic_partition::TopicPartition;
 
 /// The format that this version writes, and the only one that it reads.
 const FORMAT: u8 = 1;
@@ -85,10 +85,6 @@ impl<'a> Encoder<'a> {
         }
         self
     }
-
-    pub(crate) fn offset(&mut self, offset: &CommittedOffset) -> &mut Self {
-        self.i64(offset.offset).i32(offset.leader_epoch).text(&offset.metadata).i64(offset.commit_timestamp_ms)
-    }
 }
 
 pub(crate) struct Decoder<'a>(&'a [u8]);
@@ -154,14 +150,5 @@ impl<'a> Decoder<'a> {
 
     pub(crate) fn partitions(&mut self) -> Result<BTreeSet<TopicPartition>, DecodeError> {
         (0..self.length()?).map(|_| self.partition()).collect()
-    }
-
-    pub(crate) fn offset(&mut self) -> Result<CommittedOffset, DecodeError> {
-        Ok(CommittedOffset {
-            offset: self.i64()?,
-            leader_epoch: self.i32()?,
-            metadata: self.text()?,
-            commit_timestamp_ms: self.i64()?,
-        })
     }
 }

@@ -24,6 +24,7 @@ mod codec;
 pub mod coordinator;
 mod error;
 pub mod offsets;
+mod topic_partition;
 pub mod transactions;
 
 pub use codec::DecodeError;

@@ -49,3 +49,49 @@ impl AbortedIndex {
         self.entries.drain(..first);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Transactions of several producers, as steps that begin or end the transaction of a producer. The offset of a
+    /// step is its number.
+    fn build(steps: &[usize]) -> (AbortedIndex, Vec<(AbortedTransaction, i64)>) {
+        let mut index = AbortedIndex::default();
+        let mut all = Vec::new();
+        let mut open = [None; 4];
+        for (offset, &producer) in steps.iter().enumerate() {
+            let offset = offset as i64;
+            let Some(first_offset) = open[producer].take() else {
+                open[producer] = Some(offset);
+                continue;
+            };
+            let transaction = AbortedTransaction { producer_id: producer as i64, first_offset };
+            let last_stable_offset = open.iter().flatten().min().copied().unwrap_or(offset + 1);
+            index.add(transaction, offset, last_stable_offset);
+            all.push((transaction, offset));
+        }
+        (index, all)
+    }
+
+    proptest! {
+        #[test]
+        fn lookup_equals_a_search_of_all(
+            steps in prop::collection::vec(0..4_usize, 0..30),
+            start in 0..30_i64,
+            length in 1..10_i64,
+            removed in 0..30_i64,
+        ) {
+            let (mut index, all) = build(&steps);
+            let end = start + length;
+            index.remove_before(removed.min(start));
+            let overlaps = |(transaction, last): &(AbortedTransaction, i64)| {
+                (*last >= start && transaction.first_offset < end).then_some(*transaction)
+            };
+            let expected: Vec<_> = all.iter().filter_map(overlaps).collect();
+            prop_assert_eq!(index.overlapping(start, end), expected);
+        }
+    }
+}

@@ -27,6 +27,8 @@ pub(crate) const HEADER_LEN: usize = 61;
 /// Bytes of a batch that its length field does not count.
 pub(crate) const LENGTH_END: usize = 12;
 const MAGIC: u8 = 2;
+/// Length of the shortest batch of any format.
+const MIN_LENGTH: i32 = 14;
 const CRC_START: usize = 21;
 const TIMESTAMP_TYPE_BIT: i16 = 1 << 3;
 const TRANSACTIONAL_BIT: i16 = 1 << 4;
@@ -93,7 +95,13 @@ impl BatchHeader {
     /// # Errors
     /// If the bytes end within the header, or a field cannot be right.
     pub fn parse(mut bytes: &[u8]) -> Result<BatchHeader, BatchError> {
-        // The magic precedes everything that differs between formats, so it is examined first.
+        // Length and magic are where every format has them, so they are examined first.
+        if let Some(&length) = bytes.get(8..).and_then(|rest| rest.first_chunk()) {
+            let length = i32::from_be_bytes(length);
+            if length < MIN_LENGTH {
+                return Err(BatchError::InvalidLength(length));
+            }
+        }
         if let Some(&magic) = bytes.get(16).filter(|&&magic| magic != MAGIC) {
             return Err(BatchError::UnsupportedMagic(magic));
         }

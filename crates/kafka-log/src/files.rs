@@ -16,7 +16,7 @@ const MAX_OPEN_FILES: usize = 256;
 /// The files of a folder. Keeps the folder locked until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Files {
-    _lock: File,
+    lock: File,
     next_id: AtomicU64,
     open: Mutex<OpenFiles>,
 }
@@ -34,7 +34,7 @@ impl Files {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(StorageError::io("open", &lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Arc::new(Files { _lock: lock, next_id: AtomicU64::new(0), open: Mutex::default() })),
+            Ok(()) => Ok(Arc::new(Files { lock, next_id: AtomicU64::new(0), open: Mutex::default() })),
             Err(std::fs::TryLockError::WouldBlock) => Err(FolderError::InUse { path: path.into() }),
             Err(std::fs::TryLockError::Error(source)) => Err(StorageError::io("lock", &lock_path)(source).into()),
         }
@@ -48,6 +48,15 @@ impl Files {
 
     fn open(&self) -> MutexGuard<'_, OpenFiles> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Files {
+    /// Unlocks explicitly. Closing the file is not enough while a child process that is being started has a copy of it.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "folder not unlocked");
+        }
     }
 }
 

@@ -2,11 +2,16 @@
 
 use kafka_protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsSynonym};
 
-use super::configs::{FROM_BROKER, FROM_DEFAULT};
 use super::text;
 use crate::options::Storage;
 use crate::state::{NODE_ID, State};
 use crate::topics::TOPIC_KEYS;
+
+/// Source of a value that the broker's options set.
+pub(super) const FROM_BROKER: i8 = 4;
+
+/// Source of a default.
+pub(super) const FROM_DEFAULT: i8 = 5;
 
 /// Type codes of values.
 const BOOLEAN: i8 = 1;
@@ -38,7 +43,7 @@ pub(super) fn broker_configs(state: &State) -> Vec<DescribeConfigsResourceResult
     own.chain(of_topics).collect()
 }
 
-/// The folder of the records, or a name that shows that there is none.
+/// Returns the folder of the records, or `memory`.
 pub(super) fn log_dir(state: &State) -> String {
     match &state.options.storage {
         Storage::Memory => "memory".to_owned(),

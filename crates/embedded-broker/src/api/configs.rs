@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
-use super::broker_configs::broker_configs;
+use super::broker_configs::{FROM_BROKER, FROM_DEFAULT, broker_configs};
 use super::{Rejection, is_topic_name, text};
 use crate::state::{NODE_ID, State};
 use crate::topics::{ConfigError, ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, TopicConfigs, TopicKey};
@@ -24,10 +24,8 @@ use crate::topics::{ConfigError, ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, Topi
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-/// Sources of a value.
+/// Source of a value that was set for the topic.
 const FROM_TOPIC: i8 = 1;
-pub(super) const FROM_BROKER: i8 = 4;
-pub(super) const FROM_DEFAULT: i8 = 5;
 
 /// The value of a topic's configuration key.
 pub(super) struct Effective {

@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
 use super::epoch_error;
 use crate::state::{LEADER_EPOCH, State};
 
-/// What the timestamp of a request asks for.
+/// The offset that the timestamp of a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Earliest,

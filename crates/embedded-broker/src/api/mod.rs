@@ -30,7 +30,8 @@ use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 
 use crate::state::State;
 use crate::wire::head::{self, Head, HeadError};
-use crate::wire::layout::{self, LayoutError};
+use crate::wire::layout::LayoutError;
+use crate::wire::layouts;
 use crate::wire::offered::offer_of;
 
 /// Reason that a request is not answered and its connection is closed.
@@ -155,7 +156,7 @@ impl Call {
 
     fn decode<R: Request>(&self) -> Result<R, RequestError> {
         let (api, version, size) = (self.api, self.version, self.body.len());
-        layout::check(api, version, &self.body).map_err(|source| RequestError::Layout {
+        layouts::check(api, version, &self.body).map_err(|source| RequestError::Layout {
             api,
             version,
             size,

@@ -64,7 +64,7 @@ pub(super) fn handle(
     }
 }
 
-/// What the partitions of a request have in common.
+/// The fields of a request that concern all of its partitions.
 #[derive(Clone, Copy)]
 struct Context<'a> {
     version: i16,

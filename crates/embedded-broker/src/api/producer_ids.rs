@@ -4,8 +4,8 @@ use kafka_groups::transactions::{InitProducerId, Producer};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
+use crate::markers::init_producer_id;
 use crate::state::State;
-use crate::transactions::init_producer_id;
 
 /// Assigns a producer id. The id and epoch that a producer sends matter only with a transactional id; -1 and -1, or 0
 /// and 0, mean that it has none yet.

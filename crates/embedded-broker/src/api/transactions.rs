@@ -19,8 +19,8 @@ use kafka_protocol::messages::{
 };
 
 use super::offsets::{Results, exists, result, unknown_partitions};
+use crate::markers::transact;
 use crate::state::State;
-use crate::transactions::transact;
 
 /// First version of `TxnOffsetCommit` whose clients know `TRANSACTION_ABORTABLE`.
 const FIRST_COMMIT_WITH_ABORTABLE: i16 = 4;

@@ -1,10 +1,9 @@
 //! Writes requests that have a given layout.
 
-use super::{ApiKey, Field, Kind, layout_of};
+use super::{Field, Kind, Layout};
 
 /// Returns a request whose lengths and values are chosen by `choices`; after the last choice all are 0.
-pub(crate) fn request(api: ApiKey, version: i16, choices: &[u8]) -> Vec<u8> {
-    let layout = layout_of(api).unwrap();
+pub(crate) fn generate(layout: &Layout, version: i16, choices: &[u8]) -> Vec<u8> {
     let flexible = version >= layout.flexible_from;
     let mut writer = Writer { bytes: Vec::new(), version, flexible, choices: choices.iter() };
     writer.structure(layout.fields);

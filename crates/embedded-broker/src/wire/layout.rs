@@ -4,11 +4,8 @@
 //! Metadata v9:  [n topics: varint] ([name: length + bytes] [tags])*n  [bool] [bool] [bool] [tags]
 //! ```
 //!
-//! A layout lists the fields of a request in the order of their bytes. [`check`] reads a request by it without
+//! A layout lists the fields of a request in the order of their bytes. [`Layout::check`] reads a request by it without
 //! storing anything, so a length that exceeds the request is found before any memory is reserved for it.
-
-use super::layouts::layout_of;
-use kafka_protocol::messages::ApiKey;
 
 /// Maximum number of elements of all arrays of a request together. A request with more is rejected, because an element
 /// of two bytes can occupy a hundred bytes of memory once it is decoded.
@@ -61,14 +58,15 @@ pub(crate) enum LayoutError {
     NotOffered,
 }
 
-/// Checks that `body` has the layout of the request `api` in `version`, and returns the number of bytes of its fields.
-/// Bytes after the last field are ignored, as Apache Kafka ignores them.
-pub(crate) fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<usize, LayoutError> {
-    let layout = layout_of(api).ok_or(LayoutError::NotOffered)?;
-    let flexible = version >= layout.flexible_from;
-    let mut reader = Reader { bytes: body, version, flexible, elements_left: MAX_ELEMENTS };
-    reader.structure(layout.fields)?;
-    Ok(body.len() - reader.bytes.len())
+impl Layout {
+    /// Checks that `body` has this layout in `version`, and returns the number of bytes of its fields. Bytes after the
+    /// last field are ignored, as Apache Kafka ignores them.
+    pub(super) fn check(&self, version: i16, body: &[u8]) -> Result<usize, LayoutError> {
+        let flexible = version >= self.flexible_from;
+        let mut reader = Reader { bytes: body, version, flexible, elements_left: MAX_ELEMENTS };
+        reader.structure(self.fields)?;
+        Ok(body.len() - reader.bytes.len())
+    }
 }
 
 struct Reader<'a> {
@@ -256,4 +254,6 @@ pub(super) const fn tagged(tag: u32, content: &'static [Field]) -> Field {
 
 #[cfg(test)]
 #[path = "generate.rs"]
-pub(super) mod generate;
+mod generate;
+#[cfg(test)]
+pub(super) use generate::generate;

@@ -3,7 +3,14 @@
 
 use kafka_protocol::messages::ApiKey;
 
-use super::layout::{Field, Layout, NEVER, array, bytes, fixed, optional, structs, structure, tagged, text};
+use super::layout::{
+    Field, Layout, LayoutError, NEVER, array, bytes, fixed, optional, structs, structure, tagged, text,
+};
+
+/// Checks the lengths within a request, and returns the number of bytes of its fields.
+pub(crate) fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<usize, LayoutError> {
+    layout_of(api).ok_or(LayoutError::NotOffered)?.check(version, body)
+}
 
 /// Returns the layout of a request, or `None` if the broker does not offer it.
 pub(super) fn layout_of(api: ApiKey) -> Option<&'static Layout> {

@@ -2,12 +2,12 @@
 //! it is decoded.
 //!
 //! The messages themselves are those of the crate `kafka-protocol`, which is generated from Apache Kafka's definitions.
-//! Its decoder reserves memory for as many elements as an array claims to have, so [`layout`] first checks that the
+//! Its decoder reserves memory for as many elements as an array claims to have, so [`layouts::check`] first checks that the
 //! bytes of a request can contain them.
 
 pub(crate) mod head;
 pub(crate) mod layout;
-mod layouts;
+pub(crate) mod layouts;
 pub(crate) mod offered;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use kafka_protocol::messages::*;
 use kafka_protocol::protocol::Request;
 use proptest::prelude::*;
 
-use super::layout::generate;
-use super::layout::{LayoutError, check};
+use super::layout::{LayoutError, generate};
+use super::layouts::{check, layout_of};
 use super::offered::OFFERED;
 
 /// Decodes a request and returns the number of bytes that the decoder has read, or `None` if it has failed.
@@ -98,7 +98,7 @@ proptest! {
     #[test]
     fn decoder_reads_what_has_the_layout(choices in prop::collection::vec(any::<u8>(), 0..200)) {
         for (api, version) in every_version() {
-            let request = generate::request(api, version, &choices);
+            let request = generate(layout_of(api).unwrap(), version, &choices);
             prop_assert_eq!(check(api, version, &request), Ok(request.len()), "{:?} version {}", api, version);
             prop_assert_eq!(decoded_size(api, version, &request), Some(request.len()), "{:?} version {}", api, version);
         }
@@ -113,7 +113,7 @@ proptest! {
         is_cut in any::<bool>(),
     ) {
         for (api, version) in every_version() {
-            let mut request = generate::request(api, version, &choices);
+            let mut request = generate(layout_of(api).unwrap(), version, &choices);
             for (at, value) in damages.iter().filter(|_| !request.is_empty()).collect::<Vec<_>>() {
                 let at = at.index(request.len());
                 request[at] = *value;

@@ -193,7 +193,17 @@ pub(crate) fn now_ms() -> i64 {
 
 /// Encodes a record batch.
 pub(crate) fn batch(records: &[TestRecord]) -> Bytes {
-    let records: Vec<_> = (0..).zip(records).map(|(offset, record)| encoded(offset, record)).collect();
+    encode(records, false)
+}
+
+/// Encodes a record batch that belongs to a transaction.
+pub(crate) fn transactional_batch(records: &[TestRecord]) -> Bytes {
+    encode(records, true)
+}
+
+fn encode(records: &[TestRecord], transactional: bool) -> Bytes {
+    let record = |(offset, record)| Record { transactional, ..encoded(offset, record) };
+    let records: Vec<_> = (0..).zip(records).map(record).collect();
     let mut batch = BytesMut::new();
     let options = RecordEncodeOptions { version: 2, compression: Compression::None };
     RecordBatchEncoder::encode(&mut batch, &records, &options).unwrap();

@@ -59,7 +59,7 @@ async fn version_12_has_no_tagged_fields() {
     assert!(response.responses[0].partitions[0].unknown_tagged_fields.is_empty());
 }
 
-/// K6
+/// K6: the response is not an empty success.
 #[tokio::test]
 async fn unknown_topic_is_an_error() {
     let broker = TestBroker::start().await;

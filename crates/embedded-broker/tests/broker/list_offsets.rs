@@ -80,7 +80,7 @@ async fn offsets_of_unknown_topic_are_an_error() {
     assert_eq!(look_up(&mut broker.client().await, 6, &unique("unknown"), -1).await.0, 3);
 }
 
-/// K7
+/// K7: `DeleteRecords` works.
 #[tokio::test]
 async fn deleted_records_cannot_be_fetched() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;

@@ -15,4 +15,5 @@ mod offsets;
 mod own;
 mod produce;
 mod topics;
+mod transactions;
 mod versions;

@@ -1,4 +1,4 @@
-//! What only this broker does: options, restarts, `close`, and the defence against invalid requests.
+//! Features of this broker alone: options, restarts, `close`, and the defence against invalid requests.
 
 use std::time::Duration;
 

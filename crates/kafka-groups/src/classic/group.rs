@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::messages::{JoinedMember, Protocol, Token};
-use super::{GroupState, subscription};
+use super::state::GroupState;
+use super::subscription;
 use crate::ErrorCode;
 
 #[derive(Clone, Debug)]

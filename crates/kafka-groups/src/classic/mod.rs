@@ -23,6 +23,7 @@ mod join;
 mod leave;
 mod messages;
 mod rebalance;
+mod state;
 mod subscription;
 mod sync;
 #[cfg(test)]
@@ -33,12 +34,13 @@ mod turn;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use commit::Committer;
-pub use describe::{GROUP_TYPE, GroupDescription, GroupState, ListedGroup, MemberDescription};
+pub use describe::{GROUP_TYPE, GroupDescription, ListedGroup, MemberDescription};
 use group::Group;
 pub use messages::{
     Answer, HeartbeatRequest, JoinAnswer, JoinError, JoinRequest, JoinedMember, LeaveAnswer, LeaveRequest,
     LeavingMember, Output, Protocol, Request, SyncAnswer, SyncRequest, Token,
 };
+pub use state::GroupState;
 use timers::{Timer, Timers};
 use turn::Turn;
 

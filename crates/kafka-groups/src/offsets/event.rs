@@ -26,7 +26,7 @@ impl OffsetEvent {
     pub fn encode(&self, bytes: &mut Vec<u8>) {
         match self {
             OffsetEvent::Committed { group_id, partition, offset } => {
-                Encoder::new(bytes, 1).text(group_id).partition(partition).offset(offset);
+                encode_offset(Encoder::new(bytes, 1).text(group_id).partition(partition), offset);
             }
             OffsetEvent::Deleted { group_id, partition } => {
                 Encoder::new(bytes, 2).text(group_id).partition(partition);
@@ -35,7 +35,7 @@ impl OffsetEvent {
                 Encoder::new(bytes, 3).text(group_id);
             }
             OffsetEvent::Pending { group_id, producer_id, partition, offset } => {
-                Encoder::new(bytes, 4).text(group_id).i64(*producer_id).partition(partition).offset(offset);
+                encode_offset(Encoder::new(bytes, 4).text(group_id).i64(*producer_id).partition(partition), offset);
             }
             OffsetEvent::TransactionEnded { producer_id, committed } => {
                 Encoder::new(bytes, 5).i64(*producer_id).bool(*committed);
@@ -57,7 +57,7 @@ impl OffsetEvent {
             1 => OffsetEvent::Committed {
                 group_id: entry.text()?,
                 partition: entry.partition()?,
-                offset: entry.offset()?,
+                offset: decode_offset(&mut entry)?,
             },
             2 => OffsetEvent::Deleted { group_id: entry.text()?, partition: entry.partition()? },
             3 => OffsetEvent::GroupDeleted { group_id: entry.text()? },
@@ -65,7 +65,7 @@ impl OffsetEvent {
                 group_id: entry.text()?,
                 producer_id: entry.i64()?,
                 partition: entry.partition()?,
-                offset: entry.offset()?,
+                offset: decode_offset(&mut entry)?,
             },
             5 => OffsetEvent::TransactionEnded { producer_id: entry.i64()?, committed: entry.bool()? },
             6 => OffsetEvent::Generation {
@@ -77,4 +77,17 @@ impl OffsetEvent {
         };
         entry.finish(event)
     }
+}
+
+fn encode_offset(entry: &mut Encoder<'_>, offset: &CommittedOffset) {
+    entry.i64(offset.offset).i32(offset.leader_epoch).text(&offset.metadata).i64(offset.commit_timestamp_ms);
+}
+
+fn decode_offset(entry: &mut Decoder<'_>) -> Result<CommittedOffset, DecodeError> {
+    Ok(CommittedOffset {
+        offset: entry.i64()?,
+        leader_epoch: entry.i32()?,
+        metadata: entry.text()?,
+        commit_timestamp_ms: entry.i64()?,
+    })
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 pub use event::OffsetEvent;
 
 pub use crate::codec::DecodeError;
+pub use crate::topic_partition::TopicPartition;
 
 /// An offset that a group has committed for a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +23,6 @@ pub struct CommittedOffset {
     pub metadata: String,
     /// Wall-clock time of the commit, in milliseconds since 1970.
     pub commit_timestamp_ms: i64,
-}
-
-/// Partition of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TopicPartition {
-    pub topic: String,
-    pub partition: i32,
 }
 
 /// A committed offset, and how many events were replayed before it.

@@ -70,10 +70,19 @@ pub(super) fn create(topics: &Path, topic: &Topic) -> Result<(), FolderError> {
     let path = dir(topics, topic);
     let new = path.with_added_extension("new");
     fs::create_dir(&new).map_err(StorageError::io("create", &new))?;
-    let json = to_json(&new, topic)?;
-    replace(&new.join(FILE), &json)?;
-    fs::rename(&new, &path).map_err(StorageError::io("create", &path))?;
+    let created = fill_and_rename(&new, &path, topic);
+    if created.is_err() {
+        // On a full disk this frees space. Otherwise the next start removes the directory.
+        let _ = fs::remove_dir_all(&new);
+    }
+    created?;
     Ok(sync_dir(topics)?)
+}
+
+fn fill_and_rename(new: &Path, path: &Path, topic: &Topic) -> Result<(), FolderError> {
+    let json = to_json(new, topic)?;
+    replace(&new.join(FILE), &json)?;
+    Ok(fs::rename(new, path).map_err(StorageError::io("create", path))?)
 }
 
 /// Replaces a topic's file.

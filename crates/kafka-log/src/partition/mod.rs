@@ -61,7 +61,8 @@ pub struct Appended {
     pub base_offset: i64,
     /// Offset of the last record.
     pub last_offset: i64,
-    /// Timestamp of the records if the topic uses `LogAppendTime`.
+    /// Timestamp of the records if the topic uses `LogAppendTime`. For a duplicate, the largest timestamp of the stored
+    /// batch, as in Apache Kafka.
     pub log_append_time: Option<i64>,
     pub log_start_offset: i64,
     /// The batch had been stored before and was not stored again.
@@ -142,11 +143,13 @@ impl Log {
     pub fn append(&mut self, records: &[u8], now_ms: i64) -> Result<Appended, AppendError> {
         let (header, batch) = validate(records, &self.config, now_ms)?;
         if let Some(stored) = self.producers.validate(&header)? {
-            return Ok(self.appended(stored.base_offset, stored.last_offset, stored.timestamp, true));
+            let time = Some(stored.timestamp);
+            return Ok(self.appended(stored.base_offset, stored.last_offset, time, true));
         }
         let header = self.store_batch(header, batch)?;
         self.producers.add(&header, Some(now_ms));
-        Ok(self.appended(header.base_offset, header.last_offset(), now_ms, false))
+        let time = (self.config.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
+        Ok(self.appended(header.base_offset, header.last_offset(), time, false))
     }
 
     /// Appends the marker that ends a producer's transaction.
@@ -159,11 +162,10 @@ impl Log {
         let header = BatchHeader::parse(&batch).map_err(AppendError::Corrupt)?;
         let header = self.store_batch(header, batch)?;
         self.add_marker(&marker, &header, Some(now_ms));
-        Ok(self.appended(header.base_offset, header.last_offset(), now_ms, false))
+        Ok(self.appended(header.base_offset, header.last_offset(), None, false))
     }
 
-    fn appended(&self, base_offset: i64, last_offset: i64, time: i64, duplicate: bool) -> Appended {
-        let log_append_time = (self.config.timestamp_type == TimestampType::LogAppendTime).then_some(time);
+    fn appended(&self, base_offset: i64, last_offset: i64, log_append_time: Option<i64>, duplicate: bool) -> Appended {
         Appended { base_offset, last_offset, log_append_time, log_start_offset: self.log_start_offset, duplicate }
     }
 

@@ -126,6 +126,7 @@ fn duplicate_is_answered_with_its_first_offset() {
         for _ in 0..2 {
             let appended = log.append(&batch(0), 0).unwrap();
             assert_eq!((appended.base_offset, appended.last_offset, appended.duplicate), (0, 1, true));
+            assert_eq!(appended.log_append_time, Some(1_000));
             assert_eq!(log.high_watermark(), 4);
             log.reopen();
         }
@@ -147,6 +148,27 @@ fn log_append_time_replaces_the_timestamps() {
         let found = log.offset_for_time(5_000).unwrap().unwrap();
         assert_eq!((found.offset, found.timestamp), (0, 5_000));
     }
+}
+
+#[test]
+fn many_small_batches_are_found_after_a_restart() {
+    let mut log = TestLog::on_disk(LogConfig { segment_bytes: 600_000, ..LogConfig::default() });
+    for n in 0..8_000 {
+        let batch = Batch::new(vec![(n / 2, vec![b'x'; n as usize % 47])]).encode();
+        log.append(&batch, 0).unwrap();
+    }
+    log.reopen();
+    assert_eq!(log.high_watermark(), 8_000);
+    for offset in (0..8_000).step_by(13) {
+        let read = log.read(ReadRequest { max_bytes: 1, ..from(offset) }).unwrap().records;
+        assert_eq!(BatchHeader::verify(&read).unwrap().base_offset, offset);
+        assert_eq!(
+            log.offset_for_time(offset).unwrap().map(|found| found.offset),
+            (offset < 4_000).then_some(2 * offset)
+        );
+    }
+    log.delete_records_before(10).unwrap();
+    assert_eq!(log.max_timestamp().unwrap().map(|max| max.offset), Some(7_998));
 }
 
 #[test]

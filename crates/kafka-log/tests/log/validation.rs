@@ -48,6 +48,11 @@ fn flipped_bit_below_the_crc_is_corrupt() {
 }
 
 #[test]
+fn zeros_are_corrupt() {
+    assert_eq!(code_of(&[0; 40]), CORRUPT_MESSAGE);
+}
+
+#[test]
 fn invalid_header_fields_have_the_codes_of_kafka() {
     let set = |start: usize, bytes: &[u8]| {
         let bytes = bytes.to_vec();

@@ -25,7 +25,7 @@ fn restarted_static_member_keeps_its_assignment() {
 }
 
 #[test]
-fn restarted_static_leader_skips_the_assignment_from_version_9_on() {
+fn restarted_static_leader_skips_assignment_from_version_9() {
     let (mut broker, _, _, _) = stable();
     let (token, answers) = broker.join(static_request("i"));
     let joined = answers.join(token).unwrap();

@@ -21,7 +21,7 @@ fn heartbeats_keep_a_member() {
 }
 
 #[test]
-fn members_that_do_not_rejoin_are_removed_after_the_rebalance_timeout() {
+fn rebalance_timeout_removes_members_that_do_not_rejoin() {
     let mut broker = Broker::new();
     let (generation, members) = broker.stable(2);
     let (token, _) = broker.rejoin(&members[0]);
