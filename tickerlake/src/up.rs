@@ -99,7 +99,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let output = Output { format: args.format };
     let location = lake_args.dir.join(&lake.bucket).display().to_string();
     let function = args.function.invoke.http();
-    let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone()))));
+    let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(lake.sink(config))));
     let partitions = counted(args.partitions.into(), "partition", "partitions");
     output.stage("broker", &format!("{}, topic {} with {partitions}", broker.bootstrap_servers(), args.topic));
     output.stage("s3", &format!("{}, bucket {}, credentials {ACCESS_KEY} / {SECRET_KEY}", endpoint.url(), lake.bucket));
