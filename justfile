@@ -98,6 +98,16 @@ runtime: programs
     deploy/checks/runtime/check "{{ CARGO_TARGET_DIR }}/sam-build/build/Sink/bootstrap"
     deploy/checks/runtime/guide {{ programs }}/producer {{ programs }}/tickerlake
 
+# Run the S3 clients of the book's page against `tickerlake up` (clients from PyPI and Go; not part of CI)
+s3-clients *CLIENTS: programs
+    tests/s3-clients/check --install
+    tests/s3-clients/check --bin {{ programs }} {{ CLIENTS }}
+
+# Store records on S3 servers of others, with kills and delays (builds MinIO and others; not part of CI)
+s3-servers *SERVERS: programs
+    tests/s3-servers/check --install {{ SERVERS }}
+    tests/s3-servers/check --bin {{ programs }} {{ SERVERS }}
+
 # Run the smoke test of a deployed stack against a substitute for AWS
 aws: programs
     deploy/checks/smoke/check {{ programs }}/producer {{ programs }}/tickerlake

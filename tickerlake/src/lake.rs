@@ -11,7 +11,9 @@ use lake_format::field_names::FieldNames;
 use lake_format::keys::{self, Hour};
 use lake_format::ledger;
 use lake_store::Lake;
+use sink::Sink;
 use sink::config::{Config, ConfigError};
+use sink::storage::endpoint::{self, Connection};
 
 use crate::shell::shell_word;
 
@@ -39,6 +41,8 @@ pub struct WritableLake {
     pub bucket: String,
     /// The embedded S3, if the lake is a folder.
     pub storage: Option<Storage>,
+    /// The connection to S3, if the lake is a bucket.
+    connection: Option<Connection>,
     /// Lock on the folder.
     _lock: Option<File>,
 }
@@ -61,8 +65,14 @@ impl LakeArgs {
     /// If the folder cannot be created, or another process has locked it.
     pub async fn open_for_writing(&self) -> anyhow::Result<WritableLake> {
         if let Some(bucket) = &self.bucket {
-            let client = sink::storage::s3_adapter::client().await;
-            return Ok(WritableLake { client, bucket: bucket.clone(), storage: None, _lock: None });
+            let connection = endpoint::connect().await?;
+            return Ok(WritableLake {
+                client: connection.client.clone(),
+                bucket: bucket.clone(),
+                storage: None,
+                connection: Some(connection),
+                _lock: None,
+            });
         }
         std::fs::create_dir_all(&self.dir).with_context(|| format!("failed to create {}", self.dir.display()))?;
         // Lock first: opening the storage removes the incomplete files of a writer that died.
@@ -72,6 +82,7 @@ impl LakeArgs {
             client: storage.client(),
             bucket: FOLDER_BUCKET.to_owned(),
             storage: Some(storage),
+            connection: None,
             _lock: Some(lock),
         })
     }
@@ -82,7 +93,10 @@ impl LakeArgs {
     /// If the folder does not exist, the prefix is invalid, or no client for the bucket can be built.
     pub async fn open_for_reading(&self) -> anyhow::Result<Lake> {
         let store = match &self.bucket {
-            Some(bucket) => lake_store::bucket(bucket, &sink::storage::s3_adapter::sdk_config().await)?,
+            Some(bucket) => {
+                let connection = endpoint::connect().await?;
+                lake_store::bucket(bucket, &connection.sdk, connection.endpoint.as_deref())?
+            }
             None => {
                 let folder = self.dir.join(FOLDER_BUCKET);
                 if !folder.is_dir() {
@@ -146,6 +160,15 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
 }
 
 impl WritableLake {
+    /// Creates a sink that writes to this lake.
+    pub fn sink(&self, config: Config) -> Sink {
+        match &self.connection {
+            Some(connection) => Sink::connected(config, connection.clone()),
+            // The embedded S3 honours conditional writes.
+            None => Sink::new(config, self.client.clone()),
+        }
+    }
+
     /// Returns the sink's settings for a topic of this lake. `generation` has precedence over the variable.
     ///
     /// Without `SINK_FIELD_NAMES`, a generation that has ledgers keeps their rule for field names. A new generation

@@ -71,7 +71,7 @@ impl RedriveArgs {
 pub async fn redrive(args: RedriveArgs) -> anyhow::Result<ExitCode> {
     let output = Output { format: args.format };
     let redrive = Redrive {
-        source: open(args.source).await,
+        source: open(args.source).await?,
         function: args.invoke.function_or_sink().await?,
         timeout: args.invoke.timeout(),
         retries: u32::try_from(args.maximum_retry_attempts).ok(),

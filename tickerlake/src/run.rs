@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use embedded_broker::{Broker, Options};
+use event_source::function::InvokeError;
 use event_source::progress::{Counts, Progress};
-use event_source::{EventSource, Settings};
+use event_source::{EventSource, Failure, Settings};
 use kafka_client::args::KafkaArgs;
 use kafka_client::create_topic::Created;
 use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
@@ -26,7 +27,8 @@ use rdkafka::ClientConfig;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use sink::Sink;
+use sink::storage::Rejection;
+use sink::{BatchError, Cause};
 use terminal::arguments::command_line;
 use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
@@ -50,6 +52,10 @@ pub const BATCH_SIZE: u16 = 10_000;
 
 /// Interval between warnings while delivered records are not stored.
 const WAIT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Number of invocations in a row that fail before the command ends. The pauses between them, from 0.25 s on, add up to
+/// 16 s.
+const MAX_FAILURES: u32 = 7;
 
 /// Minimum time between two plain lines of progress.
 const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -136,7 +142,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
     let progress = Arc::new(Progress::default());
-    let function = Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone())));
+    let function = Arc::new(SinkFunction::new(lake.sink(config)));
     let event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
 
     let fed = Arc::new(producer::report::progress::Progress::default());
@@ -228,6 +234,10 @@ impl Pipeline {
                 if embedded_broker {
                     tokio::select! {
                         () = self.progress.stored_records(delivered) => {}
+                        failure = self.progress.unrecovered(MAX_FAILURES, is_final) => {
+                            let records = self.progress.counts().records;
+                            return Err(unstored(&failure, records, delivered, embedded_broker).context(error));
+                        }
                         failed = self.event_source.failure() => {
                             let failed = anyhow::Error::from(failed);
                             return Err(failed.context(format!("{error}; then the event source failed")));
@@ -251,7 +261,10 @@ impl Pipeline {
         // A Ctrl-C that ended the feed does not stop delivered records from being stored.
         let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
         tokio::select! {
-            () = stored(&self.progress, &topic, &self.group, &summary) => {}
+            () = stored(&self.progress, &topic, &self.group, embedded_broker, &summary) => {}
+            failure = self.progress.unrecovered(MAX_FAILURES, is_final) => {
+                return Err(unstored(&failure, self.progress.counts().records, summary.delivered, embedded_broker));
+            }
             failed = self.event_source.failure() => {
                 let failed = anyhow::Error::from(failed);
                 return Err(failed.context("the event source failed before all delivered records were stored"));
@@ -292,9 +305,32 @@ fn generation_text(generation: u32) -> String {
     }
 }
 
+/// Returns `true` if retrying a failed invocation cannot help: the server does not honour conditional writes.
+fn is_final(failure: &Failure) -> bool {
+    let Failure::Invoke(InvokeError::Function(error)) = failure else { return false };
+    let Some(BatchError::Partitions(errors)) = error.downcast_ref() else { return false };
+    errors.iter().any(|error| matches!(error.cause, Cause::Rejected(Rejection::ConditionIgnored(_))))
+}
+
+/// Returns the error for records that the sink failed to store.
+fn unstored(failure: &Failure, stored: u64, delivered: u64, embedded_broker: bool) -> anyhow::Error {
+    let failure = match failure {
+        Failure::Invoke(InvokeError::Function(error)) => match error.downcast_ref() {
+            // Every partition has this reason.
+            Some(BatchError::Partitions(errors)) if is_final(failure) => {
+                errors.first().map_or_else(|| error.to_string(), |error| error.cause.to_string())
+            }
+            _ => error.to_string(),
+        },
+        other => other.to_string(),
+    };
+    let rest = if embedded_broker { "; feed the files again when the cause is removed" } else { "" };
+    anyhow!("{} of {} were stored: {failure}{rest}", grouped(stored), counted(delivered, "record", "records"))
+}
+
 /// Waits until every record that the broker confirmed is stored, by the number of records and by the last offset of
 /// each partition.
-async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary) {
+async fn stored(progress: &Progress, topic: &str, group: &str, embedded_broker: bool, summary: &Summary) {
     let all = async {
         for (&partition, delivery) in &summary.partitions {
             progress.stored(topic, partition, delivery.last_offset).await;
@@ -304,13 +340,17 @@ async fn stored(progress: &Progress, topic: &str, group: &str, summary: &Summary
     let warn = async {
         loop {
             tokio::time::sleep(WAIT_WARNING_INTERVAL).await;
-            let stored = progress.counts().records;
-            tracing::warn!(
-                stored,
-                delivered = summary.delivered,
-                group,
-                "waiting for delivered records to be stored; another member of the group may have received some of them"
-            );
+            let (stored, delivered) = (progress.counts().records, summary.delivered);
+            if embedded_broker || progress.is_failing() {
+                tracing::warn!(stored, delivered, "waiting for delivered records to be stored");
+            } else {
+                tracing::warn!(
+                    stored,
+                    delivered,
+                    group,
+                    "waiting for delivered records to be stored; another member of the group may have received some of them"
+                );
+            }
         }
     };
     tokio::select! {

@@ -115,7 +115,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let location = lake_args.dir.join(&lake.bucket).display().to_string();
     let function = args.function.invoke.http();
     let is_external = function.is_some();
-    let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(Sink::new(config, lake.client.clone()))));
+    let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(lake.sink(config))));
     let partitions = counted(args.partitions.into(), "partition", "partitions");
     let kept = log.as_ref().map_or("in memory".to_owned(), |log| format!("log in {}", log.display()));
     output.stage("broker", &format!("{}, topic {} with {partitions}, {kept}", broker.bootstrap_servers(), args.topic));

@@ -15,6 +15,7 @@ use crate::batch_response::{self, BatchResponse};
 use crate::clock::millis_since_1970;
 use crate::consumer::GroupConsumer;
 use crate::dead_letter::{self, LastInvocation};
+use crate::failure::Failure;
 use crate::function::{Function, InvokeError, Report, Response};
 use crate::in_flight::InFlight;
 use crate::progress::Progress;
@@ -77,8 +78,8 @@ impl Deliverer {
         let Judgement { outcome, report, failure } = judge(invoked, self.settings.report_batch_item_failures);
         if let Some(error) = failure {
             *failures += 1;
-            self.progress.failed();
             tracing::warn!(topic, partition, first_offset, records, %error, "invocation failed");
+            self.progress.failed(error);
         }
         let consequence = retry.apply(outcome);
         if let Some(mut done) = consequence.done {
@@ -172,17 +173,6 @@ pub(crate) struct Judgement {
     pub(crate) report: Option<Report>,
     /// Reason that the outcome is not [`Outcome::Success`]; `None` if it is.
     pub(crate) failure: Option<Failure>,
-}
-
-/// Reason that an invocation failed, entirely or for some of the records.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error(transparent)]
-    Invoke(#[from] InvokeError),
-    #[error("the function reported {0} failed {noun}", noun = if *.0 == 1 { "record" } else { "records" })]
-    Items(usize),
-    #[error("the function's response is not a partial batch response: {0}")]
-    Response(#[from] serde_json::Error),
 }
 
 /// Derives the outcome from a function's response. The body is parsed only if the mapping has

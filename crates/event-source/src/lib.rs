@@ -28,6 +28,7 @@ mod consumer;
 mod dead_letter;
 mod deliver;
 mod event_source;
+mod failure;
 pub mod function;
 mod in_flight;
 mod lag;
@@ -41,6 +42,7 @@ mod settings;
 
 pub use batch::{Limits, MAX_PAYLOAD};
 pub use event_source::EventSource;
+pub use failure::Failure;
 pub use reader::EventSourceError;
 pub use retry::RetryPolicy;
 pub use settings::{FUNCTION_TIMEOUT, Settings, StartingPosition};

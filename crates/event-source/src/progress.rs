@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::batch::Batch;
+use crate::failure::Failure;
 use crate::function::Report;
 
 pub type TopicPartition = (String, i32);
@@ -29,6 +30,8 @@ struct State {
     newest: Option<i64>,
     next_offsets: BTreeMap<TopicPartition, i64>,
     lag: BTreeMap<TopicPartition, u64>,
+    /// Number of failures since the last success, and the latest failure.
+    failing: Option<(u32, Arc<Failure>)>,
 }
 
 /// A snapshot of the counters.
@@ -60,6 +63,7 @@ impl Progress {
             self.retried.fetch_add(records, Ordering::Relaxed);
         }
         let mut state = self.state();
+        state.failing = None;
         if let Some(report) = report {
             state.report += report;
         }
@@ -82,8 +86,30 @@ impl Progress {
         }
     }
 
-    pub(crate) fn failed(&self) {
+    pub(crate) fn failed(&self, failure: Failure) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state();
+        let in_a_row = state.failing.as_ref().map_or(0, |(failures, _)| *failures);
+        state.failing = Some((in_a_row + 1, Arc::new(failure)));
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Returns `true` if the latest invocation failed.
+    pub fn is_failing(&self) -> bool {
+        self.state().failing.is_some()
+    }
+
+    /// Waits until `count` invocations in a row have failed, or until one has failed for which `is_final` returns
+    /// `true`. Returns the latest failure.
+    pub async fn unrecovered(&self, count: u32, is_final: impl Fn(&Failure) -> bool) -> Arc<Failure> {
+        let failing = || self.state().failing.clone().filter(|(failures, last)| *failures >= count || is_final(last));
+        loop {
+            self.until(|| failing().is_some()).await;
+            if let Some((_, failure)) = failing() {
+                return failure;
+            }
+        }
     }
 
     pub(crate) fn set_lag(&self, lag: BTreeMap<TopicPartition, u64>) {

@@ -213,7 +213,11 @@ impl Auditor<'_> {
         let prefix = &self.lake.prefix;
         let findings = &mut self.report.findings;
         let visit = |key: &str, _| {
-            let number = key.rsplit('/').next().and_then(keys::parse_ledger_name);
+            let name = key.rsplit('/').next().unwrap_or_default();
+            if keys::is_probe_name(name) {
+                return;
+            }
+            let number = keys::parse_ledger_name(name);
             match number.filter(|number| ledger_key(prefix, topic, *number) == key) {
                 None => findings.add(foreign(key)),
                 Some(number) => {

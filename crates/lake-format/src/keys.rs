@@ -33,6 +33,10 @@ pub const QUARANTINE: &str = "quarantine";
 /// First part of the keys of ledgers, after the configured prefix.
 pub const LEDGER: &str = "ledger";
 
+/// Name, below the folder of a topic's ledgers, of the object with which the sink finds out whether a server honours
+/// conditional writes. Everything that reads ledgers ignores it.
+const PROBE: &str = "_probe";
+
 /// First part of the keys of dropped objects and ledgers, after the configured prefix.
 pub const TRASH: &str = "trash";
 
@@ -208,6 +212,11 @@ impl KeyLayout {
         format!("{}{LEDGER}/{topic}/{}.json", self.prefix, self.partition_name(partition))
     }
 
+    /// Formats the key of the object with which the sink finds out whether a server honours conditional writes.
+    pub fn probe_key(&self, topic: &str) -> String {
+        format!("{}{LEDGER}/{topic}/{PROBE}", self.prefix)
+    }
+
     /// Returns the layout text that ledgers store, such as `dt=*/*.json.gz field-names=ignore-case`: the pattern of
     /// object keys, followed by the rule for field names unless it is `exact`. Sinks with different layout texts would
     /// write different sequences of objects, so they must not continue each other's ledgers. See
@@ -283,6 +292,11 @@ pub fn parse_prefix(path: &str) -> Option<String> {
 pub fn parse_ledger_layout(layout: &str) -> (&str, FieldNames) {
     let known = layout.rsplit_once(FIELD_NAMES).and_then(|(pattern, rule)| Some((pattern, rule.parse().ok()?)));
     known.unwrap_or((layout, FieldNames::Exact))
+}
+
+/// Returns `true` for the file name of an object of the probe: `_probe`, or a name that begins with it.
+pub fn is_probe_name(name: &str) -> bool {
+    name.starts_with(PROBE)
 }
 
 /// Parses the file name of an object into generation, partition and first offset. Returns `None` for any other name.

@@ -1,11 +1,14 @@
 //! The two backends of a lake, a local folder and an S3 bucket, as object stores.
 
+use std::error::Error;
+use std::iter::successors;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::local::LocalFileSystem;
@@ -21,18 +24,17 @@ pub fn folder(path: &Path) -> object_store::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true)))
 }
 
-/// Opens an S3 bucket with the region, endpoint and credentials of `config`. `AWS_ENDPOINT_URL_S3` overrides the
-/// endpoint. A custom endpoint is addressed in path style, and may use plain HTTP.
+/// Opens an S3 bucket with the region and credentials of `config`. An `endpoint` is a server that may not be AWS's; it is
+/// addressed in path style, and may use plain HTTP.
 ///
 /// # Errors
 /// If no client can be built from these settings.
-pub fn bucket(name: &str, config: &SdkConfig) -> object_store::Result<Arc<dyn ObjectStore>> {
+pub fn bucket(name: &str, config: &SdkConfig, endpoint: Option<&str>) -> object_store::Result<Arc<dyn ObjectStore>> {
     let mut builder = AmazonS3Builder::new().with_bucket_name(name);
     if let Some(region) = config.region() {
         builder = builder.with_region(region.as_ref());
     }
-    let endpoint = std::env::var("AWS_ENDPOINT_URL_S3").ok().or_else(|| config.endpoint_url().map(str::to_owned));
-    if let Some(endpoint) = endpoint.filter(|endpoint| !endpoint.is_empty()) {
+    if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint).with_allow_http(true).with_virtual_hosted_style_request(false);
     }
     if let Some(provider) = config.credentials_provider() {
@@ -43,6 +45,21 @@ pub fn bucket(name: &str, config: &SdkConfig) -> object_store::Result<Arc<dyn Ob
 
 /// Remaining lifetime of credentials below which they are renewed.
 const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
+
+/// Error for missing credentials. The message names the remedy instead of the sources that were tried, each of which is
+/// an error that most users have never heard of.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role"
+)]
+struct NoCredentials;
+
+fn with_remedy(error: CredentialsError) -> Box<dyn Error + Send + Sync> {
+    let mut causes = successors(Some(&error as &(dyn Error + 'static)), |&cause| cause.source());
+    let is_missing = matches!(error, CredentialsError::CredentialsNotLoaded(_))
+        || causes.any(|cause| cause.to_string().contains("IMDS"));
+    if is_missing { NoCredentials.into() } else { error.into() }
+}
 
 /// Credentials from the AWS SDK, which, unlike `object_store` itself, supports profiles and roles. The credentials are
 /// cached, because every request needs them, and fetching them can require a request to another service.
@@ -58,11 +75,9 @@ impl SdkCredentials {
         if let Some(credentials) = cached.as_ref().filter(|credentials| is_fresh(credentials, SystemTime::now())) {
             return Ok(credentials.clone());
         }
-        let fresh = self
-            .provider
-            .provide_credentials()
-            .await
-            .map_err(|error| object_store::Error::Unauthenticated { path: String::new(), source: error.into() })?;
+        let fresh = self.provider.provide_credentials().await.map_err(|error| {
+            object_store::Error::Unauthenticated { path: String::new(), source: with_remedy(error) }
+        })?;
         *cached = Some(fresh.clone());
         Ok(fresh)
     }

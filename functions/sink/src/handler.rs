@@ -10,8 +10,9 @@ use tokio::task::yield_now;
 use crate::batch::{Batch, PartitionBatch};
 use crate::config::Config;
 use crate::metrics::Report;
+use crate::storage::endpoint::Connection;
 use crate::storage::s3_adapter::S3Adapter;
-use crate::storage::{Committer, LedgerRead, PartitionError};
+use crate::storage::{Committer, LedgerRead, PartitionError, Probe};
 use lambda_kafka_event::{EventError, Records};
 
 /// Maximum number of concurrent requests of a batch. A response from S3 takes tens of milliseconds, and a
@@ -58,6 +59,17 @@ impl Sink {
     pub fn new(config: Config, client: Client) -> Self {
         let s3 = S3Adapter::new(client, config.bucket.clone());
         Sink { config, s3 }
+    }
+
+    /// Creates a sink that writes through the client of the environment. If that has an endpoint, the sink checks
+    /// before its first write that the server honours conditional writes.
+    pub fn connected(config: Config, connection: Connection) -> Self {
+        let Connection { client, endpoint, .. } = connection;
+        let mut sink = Sink::new(config, client);
+        if let Some(endpoint) = endpoint {
+            sink.s3.set_probe(Probe::new(endpoint));
+        }
+        sink
     }
 
     /// Stores a batch, given as a Kafka event in JSON. On return, every record of each partition that has not failed is

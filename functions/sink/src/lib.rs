@@ -40,4 +40,4 @@ mod validate;
 
 pub use config::Config;
 pub use handler::{BatchError, Outcome, Sink};
-pub use storage::{Cause, PartitionError};
+pub use storage::{Cause, ConditionIgnored, PartitionError};

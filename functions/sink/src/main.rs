@@ -1,5 +1,6 @@
 //! The Lambda function: reads the settings from the environment and passes the runtime's events to the sink.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,9 +8,8 @@ use bytes::Bytes;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use sink::body::Body;
-use sink::config::ConfigError;
 use sink::response::Response;
-use sink::storage::s3_adapter;
+use sink::storage::endpoint;
 use sink::{BatchError, Cause, Config, Outcome, PartitionError, Sink, metrics};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -39,9 +39,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn sink() -> Result<Sink, ConfigError> {
+async fn sink() -> Result<Sink, Box<dyn Error>> {
     let config = Config::from_variables(|name| std::env::var(name).ok())?;
-    Ok(Sink::new(config, s3_adapter::client().await))
+    Ok(Sink::connected(config, endpoint::connect().await?))
 }
 
 async fn handle(sink: &Sink, event: Bytes, context: Context) -> Result<Option<Response>, Diagnostic> {

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use hyper::Uri;
 use sink::Sink;
+use sink::storage::endpoint::{self, EndpointError};
 
 use event_source::function::{Function, HttpFunction};
 use event_source::location::{Location, OpenLocation};
@@ -118,7 +119,7 @@ impl InvokeArgs {
         let config = crate::lake::sink_config(|name| std::env::var(name).ok()).context(
             "invalid settings of the sink; correct its variables, or select a different function with --function",
         )?;
-        Ok(Arc::new(SinkFunction::new(Sink::new(config, sink::storage::s3_adapter::client().await))))
+        Ok(Arc::new(SinkFunction::new(Sink::connected(config, endpoint::connect().await?))))
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -140,7 +141,7 @@ impl FunctionArgs {
         settings.retry_policy = self.retry_policy();
         settings.report_batch_item_failures = self.invoke.report_batch_item_failures();
         if let Some(location) = &self.on_failure {
-            settings.on_failure = Some(OnFailureDestination::open(open(location.clone()).await)?);
+            settings.on_failure = Some(OnFailureDestination::open(open(location.clone()).await?)?);
         }
         Ok(())
     }
@@ -158,13 +159,16 @@ impl FunctionArgs {
 }
 
 /// Opens a location. AWS's environment variables configure the S3 client, if the location needs one.
-pub(crate) async fn open(location: Location) -> OpenLocation {
-    match location {
+///
+/// # Errors
+/// If the endpoint is not a URL.
+pub(crate) async fn open(location: Location) -> Result<OpenLocation, EndpointError> {
+    Ok(match location {
         Location::Folder(folder) => OpenLocation::Folder(folder),
         Location::S3 { bucket, prefix } => {
-            OpenLocation::S3 { client: sink::storage::s3_adapter::client().await, bucket, prefix }
+            OpenLocation::S3 { client: endpoint::connect().await?.client, bucket, prefix }
         }
-    }
+    })
 }
 
 #[cfg(test)]

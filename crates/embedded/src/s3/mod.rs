@@ -1,10 +1,24 @@
 //! An S3-compatible object store that keeps its objects as plain files.
 //!
-//! `s3s` implements the protocol and `s3s-fs` stores the objects as files, so that users can inspect them with `ls`
-//! and `zcat`. Inside the process, the AWS SDK's client calls the service without a port (through `s3s-aws`).
-//! [`Storage::serve`] opens a port for other programs.
+//! `s3s` implements the protocol, and this module the storage: users can inspect the objects with `ls` and `zcat`.
+//! `s3s-fs`, the file storage of `s3s`, is not used: it writes objects in steps that another request can come between,
+//! lists without `ETag`s, takes a folder for an object and cannot store keys beyond about 150 bytes. Inside the process,
+//! the AWS SDK's client calls the service without a port (through `s3s-aws`). [`Storage::serve`] opens a port for other
+//! programs.
+//!
+//! - `objects`: objects as files; conditional, atomic writes.
+//! - `listing`: keys in order, with prefix, delimiter and pages.
+//! - `multipart`: uploads that have begun.
+//! - `body`: receives and sends bytes, with checksums.
+//! - `service`: the operations of S3.
+//! - `errors`: error responses with the texts of AWS.
 
-mod atomic;
+mod body;
+mod errors;
+mod listing;
+mod multipart;
+mod objects;
+mod service;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,11 +26,14 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use s3s::S3Error;
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, HttpResponse, S3ErrorCode, S3Result};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -31,9 +48,8 @@ pub const SECRET_KEY: &str = "tickerlake";
 /// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Maximum length of a key in bytes. s3s-fs names a metadata file after the key, in base64, and file systems limit the
-/// length of a file name; writing an object with a longer key may fail.
-pub const MAX_KEY_BYTES: usize = 150;
+/// Maximum length of a key in bytes, as on AWS.
+pub const MAX_KEY_BYTES: usize = 1024;
 
 /// Reason that the embedded S3 failed to start.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +67,20 @@ pub enum StorageError {
     Listen { address: SocketAddr, source: std::io::Error },
 }
 
+/// Knows the one access key.
+struct Auth;
+
+#[async_trait::async_trait]
+impl S3Auth for Auth {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == ACCESS_KEY {
+            Ok(SecretKey::from(SECRET_KEY))
+        } else {
+            Err(errors::error(S3ErrorCode::InvalidAccessKeyId))
+        }
+    }
+}
+
 /// An S3 service. Each folder in its root folder is a bucket.
 #[derive(Clone)]
 pub struct Storage(S3Service);
@@ -63,9 +93,9 @@ impl Storage {
     pub fn open(folder: &Path, bucket: &str) -> Result<Self, StorageError> {
         let failed = |source| StorageError::Folder { folder: folder.to_owned(), source };
         std::fs::create_dir_all(folder.join(bucket)).map_err(|error| failed(error.into()))?;
-        let files = s3s_fs::FileSystem::new(folder).map_err(|error| failed(S3Error::from(error).into()))?;
-        let mut builder = S3ServiceBuilder::new(atomic::Atomic::new(files));
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let objects = objects::Objects::open(folder).map_err(|error| failed(error.into()))?;
+        let mut builder = S3ServiceBuilder::new(service::Service::new(objects));
+        builder.set_auth(Auth);
         Ok(Storage(builder.build()))
     }
 
@@ -111,9 +141,26 @@ impl Endpoint {
     }
 }
 
+/// Adds AWS's text to an error response of `s3s` that has none, so that clients do not print "Unknown".
+fn with_message(mut response: HttpResponse) -> HttpResponse {
+    let text = response.body().bytes().filter(|_| response.status().is_client_error());
+    let text = text.and_then(|bytes| String::from_utf8(bytes.into()).ok());
+    let text = text.filter(|text| text.contains("<Error>") && !text.contains("<Message>"));
+    let Some((start, rest)) = text.as_deref().and_then(|text| text.split_once("</Code>")) else { return response };
+    let code = start.rsplit('>').next().unwrap_or_default();
+    let body = format!("{start}</Code><Message>{}</Message>{rest}", errors::message(code));
+    response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(body);
+    response
+}
+
 /// Accepts connections. Dropping the future closes all of them.
 async fn serve(listener: TcpListener, service: S3Service) {
     let http = auto::Builder::new(TokioExecutor::new());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let service = service.clone();
+        async move { service.call(request.map(Body::from)).await.map(with_message) }
+    });
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

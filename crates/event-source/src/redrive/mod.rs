@@ -14,7 +14,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::deliver::{Failure, Judgement, judge};
+use crate::deliver::{Judgement, judge};
+use crate::failure::Failure;
 use crate::function::{Function, Report};
 use crate::location::OpenLocation;
 use crate::retry::{Outcome, backoff};

@@ -154,6 +154,9 @@ impl Committer<'_> {
 
     async fn execute(&self, request: &Request, lines: &[(i64, &[u8])]) -> Result<Reply, Cause> {
         let Committer { s3, layout: KeyLayout { codec, .. }, .. } = *self;
+        if let Request::CreateLedger(_) | Request::ReplaceLedger(..) | Request::PutObject { .. } = request {
+            s3.check_conditional_writes(&self.layout.probe_key(&self.partition_batch.topic)).await?;
+        }
         Ok(match request {
             Request::ReadLedger => Reply::Ledger(s3.read_ledger(&self.ledger_key()).await?),
             Request::CreateLedger(ledger) => Reply::LedgerPut(s3.write_ledger(&self.ledger_key(), ledger, None).await?),

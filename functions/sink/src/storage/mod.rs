@@ -2,13 +2,19 @@
 //!
 //! - `committer`: runs the commit protocol for one partition of a batch.
 //! - `partition_error`: the error for a partition whose records are not all stored.
+//! - `probe`: finds out whether a server honours conditional writes.
+//! - [`endpoint`]: the endpoint and the client of the environment.
 //! - [`s3_adapter`]: sends the requests: conditional writes, reads and lists.
 //! - [`https`]: the HTTP client of the AWS SDK.
 
 mod committer;
+pub mod endpoint;
 pub mod https;
 mod partition_error;
+mod probe;
 pub mod s3_adapter;
 
 pub(crate) use committer::{Committer, LedgerRead};
 pub use partition_error::{Cause, PartitionError, Rejection};
+pub use probe::ConditionIgnored;
+pub(crate) use probe::Probe;

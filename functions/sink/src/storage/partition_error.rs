@@ -1,5 +1,6 @@
 //! The error for a partition whose records are not all stored, classified by the remedy.
 
+use super::probe::ConditionIgnored;
 use super::s3_adapter::{Damage, S3Error};
 
 /// Number of ledger conflicts after which the partition fails. A conflict means that the ledger changed between the
@@ -127,6 +128,9 @@ pub enum Rejection {
         url: String,
         source: Damage,
     },
+    /// The server does not honour conditional writes. Nothing was stored.
+    #[error(transparent)]
+    ConditionIgnored(ConditionIgnored),
     /// The commit protocol is not done, but no request is in flight.
     #[error("internal error: the commit protocol has no next request (this is a bug)")]
     NoNextRequest,
@@ -136,6 +140,7 @@ impl From<S3Error> for Cause {
     fn from(error: S3Error) -> Self {
         match error {
             S3Error::Failed { .. } => Cause::Storage(error),
+            S3Error::ConditionIgnored(error) => Cause::Rejected(Rejection::ConditionIgnored(error)),
             S3Error::Damaged { url, source } => Cause::Rejected(Rejection::Damaged { url, source }),
         }
     }

@@ -4,10 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
@@ -15,7 +14,8 @@ use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use super::https;
+use super::endpoint::missing_credentials;
+use super::probe::{ConditionIgnored, Probe};
 use commit_protocol::{Ledger, Version};
 use lake_format::codec::Codec;
 use lake_format::keys;
@@ -51,6 +51,9 @@ pub enum S3Error {
         url: String,
         source: Damage,
     },
+    /// The server does not honour conditional writes.
+    #[error(transparent)]
+    ConditionIgnored(ConditionIgnored),
 }
 
 /// Reason that a request to S3 failed.
@@ -65,7 +68,7 @@ pub enum RequestError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// No complete response was received, for example because of a timeout.
-    #[error("{}", DisplayErrorContext(&**.0))]
+    #[error("{}", no_answer(&**.0))]
     NoAnswer(#[source] Box<dyn Error + Send + Sync>),
     /// The response lacks the `ETag` that conditional writes need.
     #[error("the response has no ETag; use a server that supports conditional writes with ETags")]
@@ -118,31 +121,18 @@ impl fmt::Display for Remedy<'_> {
     }
 }
 
-/// Loads the SDK's configuration from the environment, the profile, or the function's role. Connecting times out after
-/// 3 seconds, and each attempt after 30 seconds.
-pub async fn sdk_config() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .operation_attempt_timeout(Duration::from_secs(30))
-        .build();
-    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https::client());
-    loader.timeout_config(timeouts).load().await
-}
-
-/// Creates a client from the environment. Uses path-style addressing with a custom endpoint, because servers other than
-/// S3 rarely support virtual-hosted-style addressing (`bucket.host`).
-pub async fn client() -> Client {
-    let is_set = |name| std::env::var_os(name).is_some_and(|url| !url.is_empty());
-    let has_custom_endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].into_iter().any(is_set);
-    let config = aws_sdk_s3::config::Builder::from(&sdk_config().await);
-    Client::from_conf(config.force_path_style(has_custom_endpoint).build())
+/// Returns the reason that no response was received, with its causes, or the remedy if no credentials were found.
+fn no_answer(error: &(dyn Error + Send + Sync + 'static)) -> String {
+    missing_credentials(error).unwrap_or_else(|| DisplayErrorContext(error).to_string())
 }
 
 /// A bucket and the client to access it.
 #[derive(Clone, Debug)]
 pub(crate) struct S3Adapter {
-    client: Client,
-    bucket: String,
+    pub(super) client: Client,
+    pub(super) bucket: String,
+    /// Probe of a server that may not be AWS's.
+    probe: Option<Arc<Probe>>,
 }
 
 /// An object to write.
@@ -167,7 +157,30 @@ pub(crate) enum PutOutcome {
 
 impl S3Adapter {
     pub(crate) fn new(client: Client, bucket: String) -> Self {
-        S3Adapter { client, bucket }
+        S3Adapter { client, bucket, probe: None }
+    }
+
+    /// Lets [`S3Adapter::check_conditional_writes`] probe the server.
+    pub(crate) fn set_probe(&mut self, probe: Probe) {
+        self.probe = Some(Arc::new(probe));
+    }
+
+    /// Fails if the server does not honour conditional writes. Must be called before every write; only the first call
+    /// sends requests. `key` is the key of the probe's object.
+    pub(crate) async fn check_conditional_writes(&self, key: &str) -> Result<(), S3Error> {
+        match &self.probe {
+            Some(probe) => probe.check(self, key).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns `true` if an object has this key.
+    pub(super) async fn exists(&self, key: &str) -> Result<bool, S3Error> {
+        match self.client.head_object().bucket(&self.bucket).key(key).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if status(&error) == Some(404) => Ok(false),
+            Err(error) => Err(self.failed("read", key, error.into())),
+        }
     }
 
     /// Returns the URL of a key for messages, in the form `s3://bucket/key`.
@@ -307,13 +320,13 @@ impl S3Adapter {
         S3Error::Damaged { url: self.url(key), source }
     }
 
-    fn failed(&self, action: &'static str, key: &str, source: RequestError) -> S3Error {
+    pub(super) fn failed(&self, action: &'static str, key: &str, source: RequestError) -> S3Error {
         S3Error::Failed { action, url: self.url(key), source }
     }
 }
 
 /// Sends a conditional write up to [`MAX_ATTEMPTS`] times, as long as S3 reports a conflict.
-async fn retry_conflicts(
+pub(super) async fn retry_conflicts(
     request: impl Fn() -> PutObjectFluentBuilder,
 ) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
     let mut attempt = 1;
