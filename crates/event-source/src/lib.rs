@@ -36,6 +36,7 @@ pub mod on_failure;
 pub mod progress;
 mod reader;
 pub mod redrive;
+mod removed;
 mod retry;
 mod settings;
 

@@ -19,6 +19,7 @@ pub struct Progress {
     failures: AtomicU64,
     retried: AtomicU64,
     given_up: AtomicU64,
+    removed: AtomicU64,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -44,6 +45,8 @@ pub struct Counts {
     pub retried: u64,
     /// Discarded records.
     pub given_up: u64,
+    /// Maximum number of records that the broker removed before they were read.
+    pub removed: u64,
     /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,
     /// Latest timestamp of a processed record, in milliseconds since 1970. `None` until a record has been processed.
@@ -86,6 +89,16 @@ impl Progress {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts records that the broker removed before they were read.
+    pub(crate) fn removed(&self, records: u64) {
+        self.removed.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Returns the offset after a partition's last record that was processed or discarded, if any.
+    pub(crate) fn next_offset(&self, partition: &TopicPartition) -> Option<i64> {
+        self.state().next_offsets.get(partition).copied()
+    }
+
     pub(crate) fn set_lag(&self, lag: BTreeMap<TopicPartition, u64>) {
         self.state().lag = lag;
     }
@@ -99,6 +112,7 @@ impl Progress {
             failures: self.failures.load(Ordering::Relaxed),
             retried: self.retried.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
+            removed: self.removed.load(Ordering::Relaxed),
             report,
             newest,
         }
