@@ -85,6 +85,7 @@ impl Meter {
         let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(committed) = committed {
             removals.set_committed(partition, committed);
+            self.progress.committed(partition, committed);
         }
         let ranges = removals.measure(partition, position, low);
         drop(removals);

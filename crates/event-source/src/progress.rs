@@ -99,6 +99,18 @@ impl Progress {
         self.state().next_offsets.get(partition).copied()
     }
 
+    /// Advances a partition to an offset that the group has committed. The offsets below it may belong to no record, or
+    /// to records that an earlier process has handled.
+    pub(crate) fn committed(&self, partition: &TopicPartition, offset: i64) {
+        let mut state = self.state();
+        let reached = state.next_offsets.entry(partition.clone()).or_default();
+        if *reached < offset {
+            *reached = offset;
+            drop(state);
+            self.changed.notify_waiters();
+        }
+    }
+
     pub(crate) fn set_lag(&self, lag: BTreeMap<TopicPartition, u64>) {
         self.state().lag = lag;
     }
@@ -130,7 +142,8 @@ impl Progress {
         self.until(|| settled() >= count).await;
     }
 
-    /// Waits until the partition's records up to and including `offset` have been processed or discarded.
+    /// Waits until the partition's records up to and including `offset` have been processed or discarded, or the group
+    /// has committed a later offset.
     pub async fn stored(&self, topic: &str, partition: i32, offset: i64) {
         let key = (topic.to_owned(), partition);
         self.until(|| self.state().next_offsets.get(&key).is_some_and(|next| *next > offset)).await;

@@ -65,7 +65,7 @@ impl ReadPositions {
     }
 }
 
-/// What is known about the assigned partitions.
+/// Finds removed records in the assigned partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Removals {
     partitions: BTreeMap<TopicPartition, Partition>,
