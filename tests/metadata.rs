@@ -35,8 +35,8 @@ async fn key_and_headers_are_stored_and_queried(broker: TestBroker) {
     let producer: FutureProducer = broker.client().create().unwrap();
     let value = r#"{ "b":1.50, "a":"x" }"#;
     let headers = OwnedHeaders::new()
-        .insert(Header { key: "h", value: Some(&[104, 195, 171]) })
-        .insert(Header::<[u8]> { key: "\"n\"", value: None });
+        .insert(Header { key: "h", value: Some(&b"h\xc3\xab"[..]) })
+        .insert(Header { key: "\"n\"", value: None::<&[u8]> });
     let record = |value| FutureRecord::<[u8], str>::to(&broker.topic).partition(0).payload(value);
     let wait = std::time::Duration::from_secs(30);
     producer.send(record(value).key(&[0xff, 0x00]).headers(headers), wait).await.unwrap();
