@@ -20,6 +20,7 @@ mod invalid_records;
 mod kafka_failures;
 mod live_feed;
 mod mapping;
+mod metadata;
 mod on_failure;
 mod pages;
 mod pipeline;

@@ -3,6 +3,7 @@
 use lake_format::codec::Codec;
 use lake_format::field_names::FieldNames;
 use lake_format::keys::{KeyLayout, PartitionBy};
+use lake_format::metadata::Metadata;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -98,12 +99,14 @@ pub(super) fn settings() -> impl Strategy<Value = (KeyLayout, &'static str)> {
         2 => Just("close:double,trade_date:date,volume:bigint,n:int,flag:boolean,symbol:string,größe:int"),
     ];
     let field_names = prop::sample::select(vec![FieldNames::Exact, FieldNames::IgnoreCase]);
-    (codec, any::<bool>(), any::<bool>(), prop::sample::select(vec![0, 3]), field_names, columns).prop_map(
-        |(codec, by_hour, by_field, generation, field_names, columns)| {
+    let metadata = prop::sample::select(Metadata::ALL.to_vec());
+    (codec, any::<bool>(), any::<bool>(), prop::sample::select(vec![0, 3]), field_names, metadata, columns).prop_map(
+        |(codec, by_hour, by_field, generation, field_names, metadata, columns)| {
             let partition_by = if by_hour { PartitionBy::Hour } else { PartitionBy::Day };
             let partition_field = by_field.then(|| "sector".to_owned());
             let prefix = if by_hour { "lake/" } else { "" }.to_owned();
-            (KeyLayout { prefix, codec, partition_by, partition_field, generation, field_names }, columns)
+            let layout = KeyLayout { prefix, codec, partition_by, partition_field, generation, field_names, metadata };
+            (layout, columns)
         },
     )
 }
@@ -185,7 +188,18 @@ fn nested(depth: u32) -> impl Strategy<Value = String> {
 
 fn object() -> impl Strategy<Value = String> {
     let plain = ["symbol", "close", "Close", "trade_date", "VOLUME", "n", "flag", "sector", "Sector", "größe", "GRÖßE"];
-    let other = ["\\u0063lose", "s\\u0065ctor", "é", "", "kafka_topic", "kafka_offset_", "a\\nb", "\\u004e"];
+    let other = [
+        "\\u0063lose",
+        "s\\u0065ctor",
+        "é",
+        "",
+        "kafka_topic",
+        "kafka_offset_",
+        "kafka_key",
+        "Kafka_Headers",
+        "a\\nb",
+        "\\u004e",
+    ];
     let taken = ["kafka_partition", "Kafka_Offset", "kafka\\u005ftimestamp", "KAFKA_GENERATION", "\u{212a}afka_offset"];
     let name = prop_oneof![
         20 => prop::sample::select(plain.to_vec()),

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use base64_simd::STANDARD;
 use lake_format::field_names::FieldNames;
 use lake_format::keys::{KeyLayout, PartitionBy};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -41,7 +42,7 @@ pub(super) fn expected(sent: &Sent, layout: &KeyLayout, columns: &str) -> Expect
                         reasons.push("field ");
                     }
                     for (name, value) in &fields {
-                        if is_coordinate(name) {
+                        if is_coordinate(name) || is_added(layout, name) {
                             reasons.push("field ");
                         }
                         if !fits(columns, name, value) {
@@ -80,6 +81,18 @@ pub(super) fn expected(sent: &Sent, layout: &KeyLayout, columns: &str) -> Expect
     );
     if *generation > 0 {
         line += &format!(",\"kafka_generation\":{generation}");
+    }
+    if layout.metadata.key {
+        let key = match payload(&sent.key) {
+            None => Value::Null,
+            Some(Ok(bytes)) => STANDARD.encode_to_string(bytes).into(),
+            Some(Err(text)) => text.into(),
+        };
+        line += &format!(",\"kafka_key\":{key}");
+    }
+    if layout.metadata.headers {
+        let headers = sent.headers.as_deref().filter(|headers| *headers != "null").unwrap_or("[]");
+        line += &format!(",\"kafka_headers\":{}", Value::from(headers));
     }
     let fields = text.trim_matches([' ', '\t', '\r', '\n']).replace(['\r', '\n'], " ");
     line += if is_empty { "" } else { "," };
@@ -214,6 +227,12 @@ fn differ_in_case(fields: &[(String, String)]) -> bool {
 /// Returns `true` for the name of a coordinate, in any case, because Athena converts names to lower case.
 pub(super) fn is_coordinate(name: &str) -> bool {
     ["kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_generation"].contains(&&*name.to_lowercase())
+}
+
+/// Returns `true` for the name of a field that `SINK_METADATA` adds, in any case.
+fn is_added(layout: &KeyLayout, name: &str) -> bool {
+    let name = name.to_lowercase();
+    (layout.metadata.key && name == "kafka_key") || (layout.metadata.headers && name == "kafka_headers")
 }
 
 /// Returns `true` if the value is valid for its column, or no column has this name.

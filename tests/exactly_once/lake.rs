@@ -9,6 +9,7 @@ use embedded::s3::Storage;
 use futures::future::join_all;
 use lake_format::field_names::FieldNames;
 use lake_format::keys::KeyLayout;
+use lake_format::metadata::Metadata;
 use serde_json::{Value, json};
 use sink::response::Response;
 use sink::{BatchError, Config, Sink};
@@ -210,7 +211,37 @@ async fn other_field_names_are_rejected_until_the_next_generation() {
     assert!(lake.holds_once(0, 0..5));
     other(1).handle(&batch(5..8)).await.unwrap();
     let text = message(&lake.sink_with(|config| config.layout.generation = 1).handle(&batch(8..9)).await.unwrap_err());
-    assert!(text.contains("set it back to ignore-case"), "{text}");
+    assert!(text.contains("restore SINK_FIELD_NAMES=ignore-case"), "{text}");
+    other(1).handle(&batch(5..9)).await.unwrap();
+    assert!(lake.holds_once(0, 0..9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_metadata_is_rejected_until_the_next_generation() {
+    let lake = Lake::new();
+    lake.sink().handle(&batch(0..5)).await.unwrap();
+    let metadata = Metadata { key: true, headers: true };
+    let other = |generation| {
+        lake.sink_with(|config| {
+            config.layout.metadata = metadata;
+            config.layout.generation = generation;
+        })
+    };
+    let text = message(&other(0).handle(&batch(5..8)).await.unwrap_err());
+    for part in ["written with SINK_METADATA=none", "has SINK_METADATA=key,headers", "SINK_TOPIC_GENERATION=1"] {
+        assert!(text.contains(part), "{text}");
+    }
+    other(1).handle(&batch(5..8)).await.unwrap();
+    for fewer in [Metadata::NONE, Metadata { headers: false, ..metadata }] {
+        let sink = lake.sink_with(|config| {
+            config.layout.metadata = fewer;
+            config.layout.field_names = FieldNames::IgnoreCase;
+            config.layout.generation = 1;
+        });
+        let text = message(&sink.handle(&batch(8..9)).await.unwrap_err());
+        assert!(text.contains("restore SINK_FIELD_NAMES=exact and SINK_METADATA=key,headers;"), "{text}");
+    }
+    // A redelivery is compared with the whole line.
     other(1).handle(&batch(5..9)).await.unwrap();
     assert!(lake.holds_once(0, 0..9));
 }

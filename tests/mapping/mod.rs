@@ -6,6 +6,7 @@
 mod batches;
 mod failures;
 mod groups;
+mod log;
 mod positions;
 
 use std::sync::Arc;

@@ -8,8 +8,9 @@ use aws_sdk_s3::Client;
 use clap::Args;
 use embedded::s3::{MAX_KEY_BYTES, Storage};
 use lake_format::field_names::FieldNames;
-use lake_format::keys::{self, Hour};
+use lake_format::keys::{self, Hour, LineRules};
 use lake_format::ledger;
+use lake_format::metadata::Metadata;
 use lake_store::Lake;
 use sink::Sink;
 use sink::config::{Config, ConfigError};
@@ -171,8 +172,8 @@ impl WritableLake {
 
     /// Returns the sink's settings for a topic of this lake. `generation` has precedence over the variable.
     ///
-    /// Without `SINK_FIELD_NAMES`, a generation that has ledgers keeps their rule for field names. A new generation
-    /// quarantines records with names that differ only in case.
+    /// Without `SINK_FIELD_NAMES` or `SINK_METADATA`, a generation that has ledgers keeps their rule. A new generation
+    /// then quarantines records with names that differ only in case, and adds no metadata.
     ///
     /// # Errors
     /// If a variable is invalid, the lake cannot be listed, a view has the topic's name, or keys would be too long for
@@ -183,10 +184,16 @@ impl WritableLake {
         if let Some(generation) = generation {
             config.layout.generation = generation;
         }
-        let is_set = std::env::var("SINK_FIELD_NAMES").is_ok_and(|rule| !rule.trim().is_empty());
-        if !is_set {
-            let stored = stored_field_names(&lake, topic, config.layout.generation).await?;
-            config.layout.field_names = stored.unwrap_or(FieldNames::IgnoreCase);
+        let is_set = |name| std::env::var(name).is_ok_and(|rule| !rule.trim().is_empty());
+        let (is_rule_set, is_metadata_set) = (is_set("SINK_FIELD_NAMES"), is_set("SINK_METADATA"));
+        if !(is_rule_set && is_metadata_set) {
+            let stored = stored_rules(&lake, topic, config.layout.generation).await?;
+            if !is_rule_set {
+                config.layout.field_names = stored.map_or(FieldNames::IgnoreCase, |rules| rules.field_names);
+            }
+            if !is_metadata_set {
+                config.layout.metadata = stored.map_or(Metadata::NONE, |rules| rules.metadata);
+            }
         }
         if lake_query::view::list(&lake).await?.iter().any(|view| view.name == topic) {
             bail!(
@@ -204,9 +211,9 @@ impl WritableLake {
     }
 }
 
-/// Returns the rule for field names in the ledgers of a topic's generation, or `None` if no ledger can be read. The
-/// sink rejects the batches of a partition whose ledger has a different rule, or is damaged.
-async fn stored_field_names(lake: &Lake, topic: &str, generation: u32) -> anyhow::Result<Option<FieldNames>> {
+/// Returns the rules for lines in the ledgers of a topic's generation, or `None` if no ledger can be read. The sink
+/// rejects the batches of a partition whose ledger has different rules, or is damaged.
+async fn stored_rules(lake: &Lake, topic: &str, generation: u32) -> anyhow::Result<Option<LineRules>> {
     let mut keys = Vec::new();
     let visit = |key: &str, _| {
         let number = key.rsplit('/').next().and_then(keys::parse_ledger_name);
@@ -217,7 +224,7 @@ async fn stored_field_names(lake: &Lake, topic: &str, generation: u32) -> anyhow
     lake.for_each_object(&format!("{}/{topic}", keys::LEDGER), visit).await?;
     for key in keys {
         if let Some(Ok(ledger)) = lake.get(&key).await?.map(|text| ledger::from_json(&text)) {
-            return Ok(Some(keys::parse_ledger_layout(&ledger.layout).1));
+            return Ok(Some(keys::parse_ledger_layout(&ledger.layout).rules));
         }
     }
     Ok(None)
@@ -229,16 +236,17 @@ mod tests {
     use lake_store::testing::Store;
 
     #[tokio::test]
-    async fn ledgers_of_the_generation_decide_the_rule() {
+    async fn ledgers_of_the_generation_decide_the_rules() {
         let store = Store::new();
         let ledger = |layout: &str| format!(r#"{{"next":1,"ahead":{{}},"gaps":[],"layout":"{layout}"}}"#);
         store.put("ledger/q/00000.json", "damaged").await;
         store.put("ledger/q/00001.json", &ledger("dt=*/*.json.gz")).await;
-        store.put("ledger/q/g1-00000.json", &ledger("dt=*/*.json.gz field-names=ignore-case")).await;
+        store.put("ledger/q/g1-00000.json", &ledger("dt=*/*.json.gz field-names=ignore-case metadata=key")).await;
         let lake = store.lake("");
-        let rule = async |topic, generation| stored_field_names(&lake, topic, generation).await.unwrap();
-        assert_eq!(rule("q", 0).await, Some(FieldNames::Exact));
-        assert_eq!(rule("q", 1).await, Some(FieldNames::IgnoreCase));
-        assert_eq!((rule("q", 2).await, rule("other", 0).await), (None, None));
+        let rules = async |topic, generation| stored_rules(&lake, topic, generation).await.unwrap();
+        assert_eq!(rules("q", 0).await, Some(LineRules::default()));
+        let metadata = Metadata { key: true, headers: false };
+        assert_eq!(rules("q", 1).await, Some(LineRules { field_names: FieldNames::IgnoreCase, metadata }));
+        assert_eq!((rules("q", 2).await, rules("other", 0).await), (None, None));
     }
 }

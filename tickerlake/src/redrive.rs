@@ -30,7 +30,7 @@ after the current file.
 Without --function the events go to the sink in this process, which reads its settings from the
 function's variables (SINK_BUCKET, SINK_PREFIX, ...) and AWS's (AWS_REGION, AWS_ENDPOINT_URL_S3, ...).
 For batches that `tickerlake up` discarded, set SINK_TOPIC_GENERATION to the topic's generation at that
-time, and SINK_FIELD_NAMES=ignore-case.
+time, SINK_FIELD_NAMES=ignore-case, and SINK_METADATA to its value at that time.
 
 Examples:
   SINK_BUCKET=my-lake tickerlake redrive ./given-up

@@ -23,10 +23,10 @@ ledger: `next` is one past the highest stored offset, and missing offsets below 
 never overwrites a ledger. Then it prints the audit.
 
 Before you run it, stop everything that stores records of the topic: disable the event source, and
-stop `trigger`, `up` and `run`. Set SINK_COMPRESSION, SINK_PARTITION_BY, SINK_PARTITION_FIELD and
-SINK_FIELD_NAMES as for the function, because a ledger records them. The objects do not show whether
-records were stored past the highest remaining offset; with --bootstrap-server such records appear as
-lag.
+stop `trigger`, `up` and `run`. Set SINK_COMPRESSION, SINK_PARTITION_BY, SINK_PARTITION_FIELD,
+SINK_FIELD_NAMES and SINK_METADATA as for the function, because a ledger records them. The objects do
+not show whether records were stored past the highest remaining offset; with --bootstrap-server such
+records appear as lag.
 
 Examples:
   tickerlake repair

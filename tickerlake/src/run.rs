@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lake::{LakeArgs, WritableLake};
 use crate::output::{Format, Output};
-use crate::progress::status::report_text;
+use crate::progress::status::{removed_text, report_text};
 use crate::progress::{Display, Sources};
 use crate::sql::{DEFAULT_TOPIC, MAX_ROWS, SqlArgs, query_command, unmapped_notice};
 use crate::trigger::args::BatchArgs;
@@ -159,15 +159,16 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     display.finish().await;
     let summary = stored?;
 
-    let Counts { batches, records, failures, report, .. } = progress.counts();
+    let Counts { batches, records, failures, removed, report, .. } = progress.counts();
     output.event("fed", &summary);
     output.event(
         "stored",
-        json!({"records": records, "batches": batches, "failed_invocations": failures, "sink": report}),
+        json!({"records": records, "batches": batches, "failed_invocations": failures, "removed": removed, "sink": report}),
     );
     let records = counted(records, "record", "records");
     let failures = counted(failures, "failed invocation", "failed invocations");
-    output.stage("trigger", &format!("{records} in {}, {failures}", counted(batches, "batch", "batches")));
+    let (batches, removed) = (counted(batches, "batch", "batches"), removed_text(removed));
+    output.stage("trigger", &format!("{records} in {batches}, {failures}{removed}"));
     output.stage("sink", &report_text(&report));
     // With the embedded broker, each generation begins at offset 0.
     let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };

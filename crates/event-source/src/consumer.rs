@@ -1,18 +1,19 @@
 //! The consumer: a group member that completes the current invocation before its partitions are revoked.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientConfig, ClientContext, Timestamp, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Offset, Timestamp, TopicPartitionList};
 
 use crate::batch::Batch;
 use crate::batcher::Batcher;
 use crate::in_flight::InFlight;
 use crate::progress::TopicPartition;
+use crate::removed::Removals;
 use lambda_kafka_event::writer::{SourceRecord, TimestampType};
 
 /// A consumer that reports revoked partitions to [`InFlight`].
@@ -22,14 +23,40 @@ pub(crate) type GroupConsumer = BaseConsumer<GroupMember>;
 /// below the five minutes for which the group waits for a member (`max.poll.interval.ms`).
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Maximum time for the broker to return the committed offsets of partitions that it has assigned.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The consumer's callbacks for log messages, errors and rebalances.
 pub(crate) struct GroupMember {
     in_flight: Arc<InFlight>,
+    removals: Arc<Mutex<Removals>>,
 }
 
 impl GroupMember {
-    pub(crate) fn new(in_flight: Arc<InFlight>) -> Self {
-        GroupMember { in_flight }
+    pub(crate) fn new(in_flight: Arc<InFlight>, removals: Arc<Mutex<Removals>>) -> Self {
+        GroupMember { in_flight, removals }
+    }
+
+    /// Notes the offsets at which the group starts to read newly assigned partitions. If the broker does not return
+    /// them, removals before the first record of these partitions are not noticed.
+    fn begin(&self, consumer: &BaseConsumer<Self>, assigned: &TopicPartitionList) {
+        let committed = consumer.committed_offsets(assigned.clone(), COMMITTED_TIMEOUT);
+        if let Err(error) = &committed {
+            tracing::debug!(%error, "failed to read the committed offsets of the assigned partitions");
+        }
+        let list = committed.as_ref().unwrap_or(assigned);
+        let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in list.elements() {
+            removals.assign((one.topic().to_owned(), one.partition()), offset(one.offset()));
+        }
+    }
+}
+
+/// Returns the number of an offset, or `None` if it is not a number, such as when nothing has been committed or read.
+pub(crate) fn offset(offset: Offset) -> Option<i64> {
+    match offset {
+        Offset::Offset(number) => Some(number),
+        _ => None,
     }
 }
 
@@ -49,11 +76,12 @@ impl ConsumerContext for GroupMember {
     /// Waits until the offsets of the current invocation are committed before its partitions are revoked, so that the
     /// next consumer starts after them. After [`REVOKE_TIMEOUT`] it stops waiting, and the next consumer may receive
     /// those records again.
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Revoke(partitions) => self.in_flight.revoke(topic_partitions(partitions), REVOKE_TIMEOUT),
             Rebalance::Assign(partitions) => {
                 tracing::debug!(partitions = ?topic_partitions(partitions), "partitions assigned");
+                self.begin(consumer, partitions);
             }
             Rebalance::Error(error) => tracing::warn!(%error, "failed to rebalance the group"),
         }
@@ -66,9 +94,13 @@ impl ConsumerContext for GroupMember {
 const PREFETCH: [(&str, &str); 3] =
     [("queued.min.messages", "1000"), ("fetch.message.max.bytes", "262144"), ("fetch.queue.backoff.ms", "5")];
 
-/// Applies each setting of [`PREFETCH`] that the user has not set.
-pub(crate) fn prefetch(client: &mut ClientConfig) {
-    for (name, value) in PREFETCH {
+/// Interval at which the consumer looks for new partitions of its topics. With librdkafka's default, it would not read
+/// a new partition for up to five minutes.
+const METADATA_REFRESH: (&str, &str) = ("topic.metadata.refresh.interval.ms", "10000");
+
+/// Applies each setting of [`PREFETCH`] and [`METADATA_REFRESH`] that the user has not set.
+pub(crate) fn apply_defaults(client: &mut ClientConfig) {
+    for (name, value) in PREFETCH.into_iter().chain([METADATA_REFRESH]) {
         if client.get(name).is_none() {
             client.set(name, value);
         }
@@ -125,15 +157,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefetch_keeps_the_users_settings() {
+    fn defaults_keep_the_users_settings() {
         for (given, expected) in [
             (&[][..], ["1000", "262144", "5"]),
             (&[("fetch.message.max.bytes", "1048576"), ("fetch.queue.backoff.ms", "0")], ["1000", "1048576", "0"]),
         ] {
             let mut client = ClientConfig::new();
             client.extend(given.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-            prefetch(&mut client);
+            apply_defaults(&mut client);
             assert_eq!(PREFETCH.map(|(name, _)| client.get(name).unwrap()), expected);
+            assert_eq!(client.get(METADATA_REFRESH.0), Some(METADATA_REFRESH.1));
             client.create_native_config().unwrap();
         }
     }

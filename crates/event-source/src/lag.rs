@@ -1,17 +1,18 @@
-//! Measures the group's lag once a second, on a separate thread because every request to the broker blocks.
+//! Measures the group's lag once a second, and what the broker has removed before it was read, on a separate thread
+//! because every request to the broker blocks.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use tokio_util::sync::CancellationToken;
 
-use crate::consumer::GroupConsumer;
+use crate::consumer::{GroupConsumer, offset};
 use crate::progress::{Progress, TopicPartition};
+use crate::removed::Removals;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
@@ -19,14 +20,22 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which the thread checks whether it should stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Measures a consumer's partitions.
+#[derive(Clone)]
+pub(crate) struct Meter {
+    pub(crate) consumer: Arc<GroupConsumer>,
+    pub(crate) removals: Arc<Mutex<Removals>>,
+    pub(crate) progress: Arc<Progress>,
+}
+
 /// Starts the thread, which ends when `stop` is cancelled.
-pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop: CancellationToken) -> JoinHandle<()> {
+pub(crate) fn watch(meter: Meter, stop: CancellationToken) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut waited = INTERVAL;
         while !stop.is_cancelled() {
             if waited >= INTERVAL {
                 waited = Duration::ZERO;
-                update(&consumer, &progress, &stop);
+                meter.update(&stop);
             }
             std::thread::sleep(STOP_CHECK_INTERVAL);
             waited += STOP_CHECK_INTERVAL;
@@ -34,36 +43,60 @@ pub(crate) fn watch(consumer: Arc<GroupConsumer>, progress: Arc<Progress>, stop:
     })
 }
 
-/// Measures the lag once. Keeps the previous lag if the broker does not respond, which the reader logs, or if `stop` is
-/// cancelled meanwhile.
-pub(crate) fn update(consumer: &GroupConsumer, progress: &Progress, stop: &CancellationToken) {
-    if let Ok(lag) = measure(consumer, stop)
-        && !stop.is_cancelled()
-    {
-        progress.set_lag(lag);
-    }
-}
-
-/// Returns the lag of each assigned partition: the number of offsets from the committed offset, or from the first
-/// offset on the broker if none is committed, to the end of the partition. Leaves out partitions if `stop` is
-/// cancelled.
-fn measure(consumer: &GroupConsumer, stop: &CancellationToken) -> KafkaResult<BTreeMap<TopicPartition, u64>> {
-    let assigned = consumer.assignment()?;
-    if assigned.count() == 0 {
-        return Ok(BTreeMap::new());
-    }
-    let committed = consumer.committed_offsets(assigned, REQUEST_TIMEOUT)?;
-    let mut lag = BTreeMap::new();
-    for one in committed.elements() {
-        if stop.is_cancelled() {
-            break;
+impl Meter {
+    /// Measures once. Keeps the previous lag if the broker does not respond, which the reader logs, or if `stop` is
+    /// cancelled meanwhile.
+    pub(crate) fn update(&self, stop: &CancellationToken) {
+        if let Ok(lag) = self.measure(stop)
+            && !stop.is_cancelled()
+        {
+            self.progress.set_lag(lag);
         }
-        let (low, high) = consumer.fetch_watermarks(one.topic(), one.partition(), REQUEST_TIMEOUT)?;
-        let next = match one.offset() {
-            Offset::Offset(next) => next.max(low),
-            _ => low,
-        };
-        lag.insert((one.topic().to_owned(), one.partition()), u64::try_from(high - next).unwrap_or(0));
     }
-    Ok(lag)
+
+    /// Returns the lag of each assigned partition: the number of offsets from the committed offset, or from the first
+    /// offset on the broker if none is committed, to the end of the partition. Reports removed records. Leaves out
+    /// partitions if `stop` is cancelled.
+    fn measure(&self, stop: &CancellationToken) -> KafkaResult<BTreeMap<TopicPartition, u64>> {
+        let assigned = self.consumer.assignment()?;
+        if assigned.count() == 0 {
+            return Ok(BTreeMap::new());
+        }
+        let positions = self.consumer.position()?;
+        let committed = self.consumer.committed_offsets(assigned, REQUEST_TIMEOUT)?;
+        let mut lag = BTreeMap::new();
+        for one in committed.elements() {
+            if stop.is_cancelled() {
+                break;
+            }
+            let (topic, number) = (one.topic(), one.partition());
+            let partition = (topic.to_owned(), number);
+            let (low, high) = self.consumer.fetch_watermarks(topic, number, REQUEST_TIMEOUT)?;
+            let next = offset(one.offset());
+            let position = positions.find_partition(topic, number).and_then(|found| offset(found.offset()));
+            self.report_removed(&partition, next, position, low);
+            lag.insert(partition, u64::try_from(high - next.unwrap_or(low).max(low)).unwrap_or(0));
+        }
+        Ok(lag)
+    }
+
+    /// Warns of records of a partition that were removed before they were read, and counts them.
+    fn report_removed(&self, partition: &TopicPartition, committed: Option<i64>, position: Option<i64>, low: i64) {
+        let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(committed) = committed {
+            removals.set_committed(partition, committed);
+            self.progress.committed(partition, committed);
+        }
+        let ranges = removals.measure(partition, position, low);
+        drop(removals);
+        for range in ranges {
+            let records = u64::try_from(range.end - range.start).unwrap_or(0);
+            self.progress.removed(records);
+            let ((topic, number), noun) = (partition, if records == 1 { "record was" } else { "records were" });
+            let (first, last) = (range.start, range.end - 1);
+            tracing::warn!(
+                "up to {records} {noun} removed by the broker before they were read: {topic}/{number} {first} to {last}"
+            );
+        }
+    }
 }

@@ -37,6 +37,7 @@ pub mod on_failure;
 pub mod progress;
 mod reader;
 pub mod redrive;
+mod removed;
 mod retry;
 mod settings;
 

@@ -20,6 +20,7 @@ pub struct Progress {
     failures: AtomicU64,
     retried: AtomicU64,
     given_up: AtomicU64,
+    removed: AtomicU64,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -47,6 +48,8 @@ pub struct Counts {
     pub retried: u64,
     /// Discarded records.
     pub given_up: u64,
+    /// Maximum number of records that the broker removed before they were read.
+    pub removed: u64,
     /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,
     /// Latest timestamp of a processed record, in milliseconds since 1970. `None` until a record has been processed.
@@ -112,6 +115,28 @@ impl Progress {
         }
     }
 
+    /// Counts records that the broker removed before they were read.
+    pub(crate) fn removed(&self, records: u64) {
+        self.removed.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Returns the offset after a partition's last record that was processed or discarded, if any.
+    pub(crate) fn next_offset(&self, partition: &TopicPartition) -> Option<i64> {
+        self.state().next_offsets.get(partition).copied()
+    }
+
+    /// Advances a partition to an offset that the group has committed. The offsets below it may belong to no record, or
+    /// to records that an earlier process has handled.
+    pub(crate) fn committed(&self, partition: &TopicPartition, offset: i64) {
+        let mut state = self.state();
+        let reached = state.next_offsets.entry(partition.clone()).or_default();
+        if *reached < offset {
+            *reached = offset;
+            drop(state);
+            self.changed.notify_waiters();
+        }
+    }
+
     pub(crate) fn set_lag(&self, lag: BTreeMap<TopicPartition, u64>) {
         self.state().lag = lag;
     }
@@ -125,6 +150,7 @@ impl Progress {
             failures: self.failures.load(Ordering::Relaxed),
             retried: self.retried.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
+            removed: self.removed.load(Ordering::Relaxed),
             report,
             newest,
         }
@@ -142,7 +168,8 @@ impl Progress {
         self.until(|| settled() >= count).await;
     }
 
-    /// Waits until the partition's records up to and including `offset` have been processed or discarded.
+    /// Waits until the partition's records up to and including `offset` have been processed or discarded, or the group
+    /// has committed a later offset.
     pub async fn stored(&self, topic: &str, partition: i32, offset: i64) {
         let key = (topic.to_owned(), partition);
         self.until(|| self.state().next_offsets.get(&key).is_some_and(|next| *next > offset)).await;

@@ -1,11 +1,13 @@
 //! Joins the consumer group, collects records into batches, and starts the delivery of one batch at a time.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -14,12 +16,13 @@ use crate::batch::Batch;
 use crate::batcher::Batcher;
 use kafka_client::hints::Operation;
 
-use crate::consumer::{GroupConsumer, GroupMember, ThrottledWarning, add, prefetch};
+use crate::consumer::{GroupConsumer, GroupMember, ThrottledWarning, add, apply_defaults, offset};
 use crate::deliver::Deliverer;
 use crate::function::Function;
 use crate::in_flight::InFlight;
 use crate::lag;
 use crate::progress::Progress;
+use crate::removed::{ReadPositions, Removals};
 use crate::settings::{Settings, StartingPosition};
 
 /// Maximum time to wait for a record before the reader checks whether it should stop.
@@ -32,6 +35,9 @@ const MAX_RECORDS_PER_ROUND: usize = 100;
 /// partitions and polls, because the group requires its members to poll. Pausing discards the prefetched records, so it
 /// is avoided during short deliveries.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
+
+/// Minimum time between two commits of offsets that belong to no record.
+const IDLE_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Error that ended an event source.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +58,7 @@ pub enum EventSourceError {
 pub(crate) struct Subscription {
     consumer: Arc<GroupConsumer>,
     in_flight: Arc<InFlight>,
+    removals: Arc<Mutex<Removals>>,
     deliverer: Arc<Deliverer>,
 }
 
@@ -68,7 +75,7 @@ impl Subscription {
         let servers = settings.client.get("bootstrap.servers").unwrap_or_default().to_owned();
         let kafka = |source| EventSourceError::Kafka { servers: servers.clone(), source };
         let mut client = settings.client.clone();
-        prefetch(&mut client);
+        apply_defaults(&mut client);
         client.set("group.id", &settings.group).set("enable.auto.commit", "false").set(
             "auto.offset.reset",
             match settings.starting_position {
@@ -77,7 +84,8 @@ impl Subscription {
             },
         );
         let in_flight = Arc::new(InFlight::default());
-        let member = GroupMember::new(Arc::clone(&in_flight));
+        let removals = Arc::new(Mutex::new(Removals::default()));
+        let member = GroupMember::new(Arc::clone(&in_flight), Arc::clone(&removals));
         let consumer: GroupConsumer = client.create_with_context(member).map_err(kafka)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(kafka)?;
@@ -90,7 +98,7 @@ impl Subscription {
             in_flight: Arc::clone(&in_flight),
             progress,
         });
-        Ok(Subscription { consumer, in_flight, deliverer })
+        Ok(Subscription { consumer, in_flight, removals, deliverer })
     }
 
     /// Reads and delivers records until `stop` is cancelled, then completes the current invocation and commits its
@@ -102,14 +110,20 @@ impl Subscription {
     pub(crate) fn run(self, runtime: &Handle, stop: &CancellationToken) -> Result<(), EventSourceError> {
         // If reading ends for any reason, delivery and the measurement of the lag end too.
         let stop = stop.child_token();
-        let progress = Arc::clone(&self.deliverer.progress);
-        let lag = lag::watch(Arc::clone(&self.consumer), progress, stop.clone());
+        let meter = lag::Meter {
+            consumer: Arc::clone(&self.consumer),
+            removals: Arc::clone(&self.removals),
+            progress: Arc::clone(&self.deliverer.progress),
+        };
+        let lag = lag::watch(meter.clone(), stop.clone());
         let mut reader = Reader {
             subscription: &self,
             runtime,
             stop: &stop,
             batcher: Batcher::new(self.deliverer.settings.limits, &self.deliverer.servers),
             ready: VecDeque::new(),
+            positions: ReadPositions::default(),
+            last_idle_commit: None,
             delivery: None,
             paused: false,
             drained: false,
@@ -120,7 +134,7 @@ impl Subscription {
         // A panic of the lag thread no longer matters.
         let _ = lag.join();
         // The last status is the state after the last commit.
-        lag::update(&self.consumer, &self.deliverer.progress, &CancellationToken::new());
+        meter.update(&CancellationToken::new());
         read.and(delivered)
     }
 }
@@ -133,6 +147,9 @@ struct Reader<'a> {
     batcher: Batcher,
     /// Closed batches that wait for the current delivery to end.
     ready: VecDeque<Batch>,
+    positions: ReadPositions,
+    /// Time of the last call to [`Reader::commit_positions`].
+    last_idle_commit: Option<Instant>,
     delivery: Option<JoinHandle<()>>,
     paused: bool,
     /// `true` if the last poll returned no record.
@@ -156,6 +173,10 @@ impl Reader<'_> {
                 match self.subscription.consumer.poll(timeout) {
                     Some(Ok(message)) => {
                         self.drained = false;
+                        let (topic, partition) = (message.topic(), message.partition());
+                        if let Some(skipped) = self.positions.advance(topic, partition, message.offset()) {
+                            self.removals().skip(topic, partition, skipped);
+                        }
                         self.ready.extend(add(&mut self.batcher, &message));
                         if self.paused {
                             // The record is from a partition that was assigned after the pause.
@@ -174,8 +195,40 @@ impl Reader<'_> {
             }
             // Rebalances happen during a poll that returns no record.
             self.drop_revoked();
+            if self.is_idle() && self.last_idle_commit.is_none_or(|last| now - last >= IDLE_COMMIT_INTERVAL) {
+                self.last_idle_commit = Some(now);
+                if let Err(error) = self.commit_positions() {
+                    tracing::debug!(%error, "failed to commit the offsets after the last record");
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Returns `true` if every record that was read has been delivered, and its offset committed.
+    fn is_idle(&self) -> bool {
+        self.drained && self.delivery.is_none() && self.ready.is_empty() && self.batcher.due().is_none()
+    }
+
+    /// Commits the positions of partitions that end in offsets without a record, such as the marker after the last
+    /// record of a transaction. Otherwise, the lag of such a partition never reaches 0. Must be called only while idle:
+    /// every record before the positions has then been delivered.
+    fn commit_positions(&self) -> KafkaResult<()> {
+        let Subscription { consumer, deliverer, .. } = self.subscription;
+        let mut offsets = TopicPartitionList::new();
+        for one in consumer.position()?.elements() {
+            let Some(position) = offset(one.offset()) else { continue };
+            let partition = (one.topic().to_owned(), one.partition());
+            let known = self.removals().committed(&partition).max(deliverer.progress.next_offset(&partition));
+            if known.is_none_or(|known| known < position) {
+                offsets.add_partition_offset(one.topic(), one.partition(), Offset::Offset(position))?;
+            }
+        }
+        if offsets.count() == 0 { Ok(()) } else { consumer.commit(&offsets, CommitMode::Async) }
+    }
+
+    fn removals(&self) -> MutexGuard<'_, Removals> {
+        self.subscription.removals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the delivery of the next batch unless a delivery is running. A batch whose window ends during a delivery
@@ -253,6 +306,7 @@ impl Reader<'_> {
     /// its committed offset.
     fn drop_revoked(&mut self) {
         for (topic, partition) in self.subscription.in_flight.take_revoked() {
+            self.positions.forget(&topic, partition);
             self.batcher.drop_partition(&topic, partition);
             for batch in &mut self.ready {
                 batch.drop_partition(&topic, partition);

@@ -7,8 +7,7 @@ use std::ops::Range;
 
 use commit_protocol::Ledger;
 use futures::{StreamExt, TryStreamExt, stream};
-use lake_format::field_names::FieldNames;
-use lake_format::keys::{self, KeyLayout};
+use lake_format::keys::{self, KeyLayout, LineRules};
 use lake_format::ledger;
 use lake_store::{Area, Lake, StoreError};
 use rdkafka::ClientConfig;
@@ -301,8 +300,8 @@ impl Auditor<'_> {
         }
         self.report.rows.push(row);
         self.lost_ledgers.extend(lost_ledger.map(|lost| {
-            let field_names = topic.field_names(lost.partition.generation);
-            LostLedger { field_names, ..lost }
+            let rules = topic.line_rules(lost.partition.generation);
+            LostLedger { rules, ..lost }
         }));
         Ok(())
     }
@@ -338,12 +337,12 @@ impl Auditor<'_> {
 }
 
 impl Topic<'_> {
-    /// Returns the rule for field names in the ledgers of a generation, or `None` if no ledger of the generation could
-    /// be read.
-    fn field_names(&self, generation: u32) -> Option<FieldNames> {
+    /// Returns the rules for lines in the ledgers of a generation, or `None` if no ledger of the generation could be
+    /// read.
+    fn line_rules(&self, generation: u32) -> Option<LineRules> {
         let ledgers = self.ledgers.iter().filter(|((other, _), _)| *other == generation);
         let mut layouts = ledgers.filter_map(|(_, read)| Some(&read.ledger()?.layout));
-        layouts.next().map(|layout| keys::parse_ledger_layout(layout).1)
+        layouts.next().map(|layout| keys::parse_ledger_layout(layout).rules)
     }
 
     /// Returns the broker if it has the partition `key`.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use commit_protocol::{Ledger, MAX_OBJECT_SPAN};
-use lake_format::field_names::FieldNames;
-use lake_format::keys::parse_ledger_layout;
+use lake_format::keys::{LineRules, parse_ledger_layout};
 use lake_store::Area;
 use terminal::numbers::grouped;
 
@@ -46,9 +45,9 @@ pub struct LostLedger {
     pub(crate) gaps: Vec<Range<i64>>,
     /// Key patterns of the objects, each with the key of one object. The patterns depend on the sink's settings.
     pub(crate) patterns: BTreeMap<String, String>,
-    /// Rule for field names, from the ledger of another partition in the same generation; `None` if no such ledger
-    /// exists. The objects do not show the rule.
-    pub(crate) field_names: Option<FieldNames>,
+    /// Rules for lines, from the ledger of another partition in the same generation; `None` if no such ledger exists. The
+    /// objects do not show all of them.
+    pub(crate) rules: Option<LineRules>,
     /// Key of the first object whose offsets could not all be determined, if any. Such an object prevents a rebuild.
     pub(crate) unreadable: Option<String>,
 }
@@ -229,7 +228,7 @@ impl Partition {
             next: past_last,
             gaps: self.gaps.into_iter().filter(|gap| past_last < gap.end.saturating_add(MAX_OBJECT_SPAN)).collect(),
             patterns: self.patterns,
-            field_names: None,
+            rules: None,
             unreadable: self.unreadable,
         });
         (self.row, gaps, lost)
@@ -265,7 +264,7 @@ impl Partition {
             let text = format!("the ledger's next offset is {}, but offset {last} is stored", ledger.next);
             add(FindingKind::LedgerBehind, text);
         }
-        let (layout, _) = parse_ledger_layout(&ledger.layout);
+        let layout = parse_ledger_layout(&ledger.layout).pattern;
         for (pattern, key) in &self.patterns {
             let is_own = match pattern.starts_with('*') {
                 // Keys in the quarantine depend only on the codec, which is the last part of the layout.

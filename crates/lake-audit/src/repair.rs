@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use commit_protocol::Ledger;
-use lake_format::keys::KeyLayout;
+use lake_format::keys::{KeyLayout, LineRules};
 use lake_format::ledger;
 
 use crate::finding::PartitionKey;
@@ -49,17 +49,17 @@ pub enum WriteError {
 }
 
 /// Rebuilds a lost ledger. `settings` must match the sink's settings, except for two values that this function sets:
-/// the generation, from `lost`, and the rule for field names, if another partition's ledger shows it.
+/// the generation, from `lost`, and the rules for lines, if another partition's ledger shows them.
 ///
 /// # Errors
 /// [`RebuildError`] if an object could not be read completely, or the objects do not match `settings`.
 pub fn rebuild(lost: &LostLedger, settings: &KeyLayout) -> Result<RebuiltLedger, RebuildError> {
-    let LostLedger { partition, next, gaps, patterns, field_names, unreadable } = lost;
+    let LostLedger { partition, next, gaps, patterns, rules, unreadable } = lost;
     if let Some(key) = unreadable {
         return Err(RebuildError::Unreadable { partition: partition.clone(), key: key.clone() });
     }
-    let field_names = field_names.unwrap_or(settings.field_names);
-    let layout = KeyLayout { generation: partition.generation, field_names, ..settings.clone() };
+    let LineRules { field_names, metadata } = rules.unwrap_or(settings.line_rules());
+    let layout = KeyLayout { generation: partition.generation, field_names, metadata, ..settings.clone() };
     let pattern = layout.pattern();
     let extension = pattern.rsplit('/').next();
     for (of_objects, key) in patterns {
@@ -100,6 +100,7 @@ mod tests {
     use super::*;
     use embedded::s3::Storage;
     use lake_format::field_names::FieldNames;
+    use lake_format::metadata::Metadata;
     use tempfile::TempDir;
 
     const BUCKET: &str = "lake";
@@ -111,7 +112,7 @@ mod tests {
             next: 100,
             gaps: vec![5..9, 20..30],
             patterns: BTreeMap::from(keys),
-            field_names: None,
+            rules: None,
             unreadable: None,
         }
     }
@@ -124,14 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn other_ledgers_decide_the_rule_for_field_names() {
+    fn other_ledgers_decide_the_rules_for_lines() {
         let layout = |lost: &LostLedger, settings| rebuild(lost, &settings).unwrap().ledger.layout;
-        let folded = KeyLayout { field_names: FieldNames::IgnoreCase, ..KeyLayout::default() };
+        let metadata = Metadata { key: true, headers: true };
+        let folded = KeyLayout { field_names: FieldNames::IgnoreCase, metadata, ..KeyLayout::default() };
         let text = folded.ledger_layout();
         assert_eq!(layout(&lost(), folded.clone()), text);
-        let sibling = LostLedger { field_names: Some(FieldNames::IgnoreCase), ..lost() };
+        let sibling = LostLedger { rules: Some(folded.line_rules()), ..lost() };
         assert_eq!(layout(&sibling, KeyLayout::default()), text);
-        let sibling = LostLedger { field_names: Some(FieldNames::Exact), ..lost() };
+        let sibling = LostLedger { rules: Some(LineRules::default()), ..lost() };
         assert_eq!(layout(&sibling, folded), "dt=*/*.json.gz");
     }
 

@@ -30,6 +30,9 @@ pub enum InvalidRecord {
     /// of the coordinate.
     #[error("field {0:?} is named like a coordinate of the record")]
     CoordinateName(String),
+    /// A field has the name of a field that `SINK_METADATA` adds, ignoring case.
+    #[error("field {0:?} is named like a field that SINK_METADATA adds")]
+    MetadataName(String),
     /// Two fields have different names that are equal ignoring case, so a table would keep only one of them.
     #[error("field {second:?} is named like field {first:?}, ignoring case")]
     FieldNames {

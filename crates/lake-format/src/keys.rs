@@ -23,6 +23,7 @@ use crate::InvalidRecord;
 use crate::codec::Codec;
 use crate::field_names::FieldNames;
 use crate::json::{Field, Kind};
+use crate::metadata::Metadata;
 
 /// First part of the keys of valid records, after the configured prefix.
 pub const DATA: &str = "data";
@@ -46,6 +47,9 @@ pub const NO_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Separator between the pattern of object keys and the rule for field names in a ledger's layout text. A pattern
 /// cannot be mistaken for a pattern with a rule, because every pattern ends in the extension of a codec.
 const FIELD_NAMES: &str = " field-names=";
+
+/// Separator before the added metadata in a ledger's layout text, at its end.
+const METADATA: &str = " metadata=";
 
 /// Maximum length of an escaped partition value in bytes. A record with a longer value is invalid. S3 limits object
 /// keys to 1,024 bytes, so this leaves room for the rest of the key.
@@ -98,6 +102,38 @@ pub struct KeyLayout {
     pub generation: u32,
     /// Determines whether a record is quarantined because its field names are ambiguous.
     pub field_names: FieldNames,
+    /// Parts of the record that are added to its line.
+    pub metadata: Metadata,
+}
+
+/// The parts of a ledger's layout text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerLayout<'a> {
+    /// Pattern of object keys.
+    pub pattern: &'a str,
+    pub rules: LineRules,
+}
+
+/// The settings that decide which bytes an object contains, but not its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineRules {
+    pub field_names: FieldNames,
+    pub metadata: Metadata,
+}
+
+impl LineRules {
+    /// Formats the rules in which `self` differs from `other` as settings of the sink, such as
+    /// `SINK_FIELD_NAMES=exact`. Empty if they are equal.
+    pub fn settings_unlike(self, other: LineRules) -> String {
+        let mut settings = Vec::new();
+        if self.field_names != other.field_names {
+            settings.push(format!("SINK_FIELD_NAMES={}", self.field_names.name()));
+        }
+        if self.metadata != other.metadata {
+            settings.push(format!("SINK_METADATA={}", self.metadata.name()));
+        }
+        settings.join(" and ")
+    }
 }
 
 /// An hour, counted from 1970-01-01T00Z. It is the part of a record's timestamp that determines the object prefix.
@@ -139,7 +175,8 @@ pub enum ObjectPrefix<'a> {
     },
 }
 
-/// The sink's default settings: no prefix, gzip, by day, no partition field, generation 0, exact field names.
+/// The sink's default settings: no prefix, gzip, by day, no partition field, generation 0, exact field names, no
+/// metadata.
 impl Default for KeyLayout {
     fn default() -> Self {
         KeyLayout {
@@ -149,6 +186,7 @@ impl Default for KeyLayout {
             partition_field: None,
             generation: 0,
             field_names: FieldNames::Exact,
+            metadata: Metadata::NONE,
         }
     }
 }
@@ -217,15 +255,27 @@ impl KeyLayout {
         format!("{}{LEDGER}/{topic}/{PROBE}", self.prefix)
     }
 
-    /// Returns the layout text that ledgers store, such as `dt=*/*.json.gz field-names=ignore-case`: the pattern of
-    /// object keys, followed by the rule for field names unless it is `exact`. Sinks with different layout texts would
-    /// write different sequences of objects, so they must not continue each other's ledgers. See
-    /// [`parse_ledger_layout`].
+    /// Returns the layout text that ledgers store, such as `dt=*/*.json.gz field-names=ignore-case metadata=key`: the
+    /// pattern of object keys, followed by the rule for field names unless it is `exact`, and by the metadata unless it
+    /// is `none`. Sinks with different layout texts would write different sequences of objects, so they must not
+    /// continue each other's ledgers. See [`parse_ledger_layout`].
     pub fn ledger_layout(&self) -> String {
-        match self.field_names {
-            FieldNames::Exact => self.pattern(),
-            rule => format!("{}{FIELD_NAMES}{}", self.pattern(), rule.name()),
+        let mut text = self.pattern();
+        let LineRules { field_names, metadata } = self.line_rules();
+        if field_names != FieldNames::Exact {
+            text.push_str(FIELD_NAMES);
+            text.push_str(field_names.name());
         }
+        if metadata != Metadata::NONE {
+            text.push_str(METADATA);
+            text.push_str(metadata.name());
+        }
+        text
+    }
+
+    /// Returns the settings that decide which bytes an object contains, but not its key.
+    pub fn line_rules(&self) -> LineRules {
+        LineRules { field_names: self.field_names, metadata: self.metadata }
     }
 
     /// Returns the pattern of object keys, such as `dt=*/hour=*/by_sector=*/*.json.gz`.
@@ -287,11 +337,17 @@ pub fn parse_prefix(path: &str) -> Option<String> {
     is_path.then(|| format!("{path}/"))
 }
 
-/// Separates the pattern of object keys from the rule for field names in a ledger's layout text. Text without a rule
-/// that this version knows is returned whole, as the pattern.
-pub fn parse_ledger_layout(layout: &str) -> (&str, FieldNames) {
-    let known = layout.rsplit_once(FIELD_NAMES).and_then(|(pattern, rule)| Some((pattern, rule.parse().ok()?)));
-    known.unwrap_or((layout, FieldNames::Exact))
+/// Separates the pattern of object keys from the rules that follow it in a ledger's layout text. A rule that this version
+/// does not know stays part of the pattern.
+pub fn parse_ledger_layout(layout: &str) -> LedgerLayout<'_> {
+    let known = layout.rsplit_once(METADATA).and_then(|(rest, name)| {
+        let metadata = Metadata::ALL[1..].iter().find(|metadata| metadata.name() == name)?;
+        Some((rest, *metadata))
+    });
+    let (rest, metadata) = known.unwrap_or((layout, Metadata::NONE));
+    let known = rest.rsplit_once(FIELD_NAMES).and_then(|(pattern, rule)| Some((pattern, rule.parse().ok()?)));
+    let (pattern, field_names) = known.unwrap_or((rest, FieldNames::Exact));
+    LedgerLayout { pattern, rules: LineRules { field_names, metadata } }
 }
 
 /// Returns `true` for the file name of an object of the probe: `_probe`, or a name that begins with it.
@@ -390,6 +446,7 @@ mod tests {
             partition_field: Some("Sector".into()),
             generation: 2,
             field_names: FieldNames::Exact,
+            metadata: Metadata::NONE,
         };
         let data = layout.data(Hour::from_timestamp(MOMENT + 7 * 3_600_000).unwrap(), Some("oil/gas 50%".into()));
         assert_eq!(
@@ -408,16 +465,50 @@ mod tests {
 
     #[test]
     fn ledger_layout_parses_back_into_its_parts() {
-        let exact = KeyLayout { partition_field: Some("a field-names=exact".into()), ..KeyLayout::default() };
+        let odd = "a metadata=key field-names=exact";
+        let exact = KeyLayout { partition_field: Some(odd.into()), ..KeyLayout::default() };
         assert_eq!(exact.ledger_layout(), exact.pattern(), "ledgers of earlier versions have no rule");
-        let folded = KeyLayout { field_names: FieldNames::IgnoreCase, ..KeyLayout::default() };
-        assert_eq!(folded.ledger_layout(), "dt=*/*.json.gz field-names=ignore-case");
-        for layout in [&exact, &folded] {
-            let text = layout.ledger_layout();
-            assert_eq!(parse_ledger_layout(&text), (layout.pattern().as_str(), layout.field_names));
+        let both = KeyLayout {
+            field_names: FieldNames::IgnoreCase,
+            metadata: Metadata { key: true, headers: true },
+            ..KeyLayout::default()
+        };
+        assert_eq!(both.ledger_layout(), "dt=*/*.json.gz field-names=ignore-case metadata=key,headers");
+        for partition_field in [None, Some(odd.to_owned())] {
+            for field_names in [FieldNames::Exact, FieldNames::IgnoreCase] {
+                for metadata in Metadata::ALL {
+                    let partition_field = partition_field.clone();
+                    let layout = KeyLayout { partition_field, field_names, metadata, ..KeyLayout::default() };
+                    let text = layout.ledger_layout();
+                    let parts = LedgerLayout { pattern: &layout.pattern(), rules: layout.line_rules() };
+                    assert_eq!(parse_ledger_layout(&text), parts);
+                }
+            }
         }
-        let unknown = "dt=*/*.json.gz field-names=none";
-        assert_eq!(parse_ledger_layout(unknown), (unknown, FieldNames::Exact));
+        for unknown in [
+            "dt=*/*.json.gz field-names=none",
+            "dt=*/*.json.gz metadata=none",
+            "dt=*/*.json.gz metadata=headers,key",
+            "dt=*/*.json.gz metadata=key field-names=exact metadata=topic",
+        ] {
+            let whole = LedgerLayout { pattern: unknown, rules: LineRules::default() };
+            assert_eq!(parse_ledger_layout(unknown), whole);
+        }
+    }
+
+    #[test]
+    fn only_different_rules_are_named() {
+        let old = LineRules::default();
+        let metadata = Metadata { key: true, headers: false };
+        let new = LineRules { metadata, ..old };
+        let other = LineRules { field_names: FieldNames::IgnoreCase, metadata };
+        assert_eq!(
+            (new.settings_unlike(old), old.settings_unlike(new)),
+            ("SINK_METADATA=key".into(), "SINK_METADATA=none".into())
+        );
+        assert_eq!(old.settings_unlike(other), "SINK_FIELD_NAMES=exact and SINK_METADATA=none");
+        assert_eq!(new.settings_unlike(other), "SINK_FIELD_NAMES=exact");
+        assert_eq!(old.settings_unlike(old), "");
     }
 
     #[test]

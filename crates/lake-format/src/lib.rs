@@ -7,6 +7,7 @@
 //! - [`json`]: validates a record's value without copying it.
 //! - [`columns`]: validates the value's fields against the table.
 //! - [`field_names`]: decides which field names are the same.
+//! - [`metadata`]: the key and the headers in the lines of valid records.
 //! - [`InvalidRecord`]: the reason to quarantine a record.
 //! - [`RecordId`]: identifies a record by its topic, partition and offset.
 //! - [`topic`]: the rules for topic names.
@@ -21,6 +22,7 @@ mod invalid_record;
 pub mod json;
 pub mod keys;
 pub mod ledger;
+pub mod metadata;
 mod record_id;
 pub mod record_line;
 pub mod topic;

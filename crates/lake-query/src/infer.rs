@@ -6,6 +6,7 @@
 //! lines, or a partition column that occurs in none of the sampled keys, is not a column of the table.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use lake_format::metadata::Metadata;
 use lake_format::record_line;
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -24,6 +25,9 @@ const FIRST_LINE_BYTES: u64 = 64 * 1024;
 
 const CONCURRENT_READS: usize = 8;
 
+/// Fields besides the coordinates that the sink may have added.
+const ADDED: Metadata = Metadata { key: true, headers: true };
+
 /// Inferred columns of a topic.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inferred {
@@ -31,8 +35,8 @@ pub(crate) struct Inferred {
     pub(crate) fields: Vec<(String, Kind)>,
     /// Partition columns of the sampled keys, in the order of first occurrence.
     pub(crate) partitions: Vec<String>,
-    /// The fields of the first sampled line that lacks a symbol or a `trade_date`, except its coordinates: each name as
-    /// written, and the value if it is a string. `None` if no sampled line lacks them.
+    /// The fields of the first sampled line that lacks a symbol or a `trade_date`, except those that the sink added: each
+    /// name as written, and the value if it is a string. `None` if no sampled line lacks them.
     pub(crate) unmapped: Option<Vec<(String, Option<String>)>>,
 }
 
@@ -63,7 +67,7 @@ pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreE
                 fields.iter().any(|(name, value)| column_name(name) == wanted && json::kind(value).is_some())
             };
             if inferred.unmapped.is_none() && !(is_present("symbol") && is_present("trade_date")) {
-                let own = fields.iter().filter(|(name, _)| !record_line::is_coordinate(name));
+                let own = fields.iter().filter(|(name, _)| !record_line::is_coordinate(name) && !ADDED.adds(name));
                 inferred.unmapped = Some(own.map(|(name, value)| (name.clone(), string(value))).collect());
             }
             inferred.add(fields.into_iter().map(|(name, value)| (column_name(&name), json::kind(value))));

@@ -120,8 +120,10 @@ def tables(root, resources, parameters):
         yield "the columns of deploy/history/create.sql must be kafka_topic, those of quotes, dt and stored_at"
     topic, prefix = parameters.get("Topic", "quotes"), parameters.get("Prefix", "")
     by_hour = parameters.get("PartitionBy") == "hour"
+    metadata = parameters.get("RecordMetadata", "none").split(",")
+    added = [(f"kafka_{part}", "string") for part in ["key", "headers"] if part in metadata]
     for name, folder, expected, partitions in [
-        ("quotes", "data", quotes, ["dt", "hour"] if by_hour else ["dt"]),
+        ("quotes", "data", quotes + added, ["dt", "hour"] if by_hour else ["dt"]),
         ("quarantine", "quarantine", quarantine, ["dt"]),
     ]:
         table = tables_found[name]

@@ -33,7 +33,7 @@ ACCEPTED = {
     "existing-busy": EXISTING_BROKERS | {"Size": "busy"},
     "provisioned": EXISTING_BROKERS | {"Provisioned": "true", "MinimumPollers": "2", "MaximumPollers": "4"},
     "x86_64": EXISTING_BROKERS | {"Architecture": "x86_64"},
-    "hourly": EXISTING_BROKERS | {"PartitionBy": "hour", "Prefix": "raw/quotes/", "Compression": "zstd", "Topic": "ticks.v2"},
+    "hourly": EXISTING_BROKERS | {"PartitionBy": "hour", "Prefix": "raw/quotes/", "Compression": "zstd", "Topic": "ticks.v2", "RecordMetadata": "key"},
     "without-schedules": EXISTING_BROKERS | {"CrawlerSchedule": "", "HistorySchedule": "", "Paused": "true"},
     "every-option": EXISTING_BROKERS
     | {
@@ -43,6 +43,7 @@ ACCEPTED = {
         "Email": "me@example.com",
         "TopicGeneration": "3",
         "FieldNames": "exact",
+        "RecordMetadata": "key,headers",
         "Provisioned": "true",
         "CrawlerSchedule": "cron(15 1 * * ? *)",
         "MemorySize": "2048",
@@ -89,4 +90,5 @@ REJECTED = [
     ({"Timeout": "900"}, "Timeout"),
     ({"Compression": "lz4"}, "Compression"),
     ({"FieldNames": "lower"}, "FieldNames"),
+    ({"RecordMetadata": "headers,key"}, "RecordMetadata"),
 ]

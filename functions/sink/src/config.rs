@@ -7,6 +7,7 @@ use lake_format::codec::UnknownCodec;
 use lake_format::columns::{Columns, ParseColumnsError};
 use lake_format::field_names::UnknownFieldNames;
 use lake_format::keys::{self, KeyLayout, UnknownPartitionBy};
+use lake_format::metadata::UnknownMetadata;
 use lake_format::record_line;
 
 /// Settings of the sink. The comment on each field names its environment variables.
@@ -15,7 +16,7 @@ pub struct Config {
     /// `SINK_BUCKET`: name of the bucket to write to.
     pub bucket: String,
     /// `SINK_PREFIX`, `SINK_COMPRESSION`, `SINK_PARTITION_BY`, `SINK_PARTITION_FIELD`, `SINK_TOPIC_GENERATION`,
-    /// `SINK_FIELD_NAMES`: settings that determine where a record is stored.
+    /// `SINK_FIELD_NAMES`, `SINK_METADATA`: settings that determine where and how a record is stored.
     pub layout: KeyLayout,
     /// `SINK_COLUMNS`: columns of the table. A record with a value that its column cannot hold goes to the quarantine.
     pub columns: Columns,
@@ -52,8 +53,8 @@ pub enum InvalidSetting {
     /// `SINK_PARTITION_BY` is neither `day` nor `hour`.
     #[error(transparent)]
     PartitionBy(#[from] UnknownPartitionBy),
-    /// `SINK_PARTITION_FIELD` is the name of a coordinate.
-    #[error("expected a field of the records, not a coordinate that the sink adds")]
+    /// `SINK_PARTITION_FIELD` is the name of a coordinate, or of metadata that the sink adds.
+    #[error("expected a field of the records, not a coordinate or metadata that the sink adds")]
     PartitionField,
     /// `SINK_TOPIC_GENERATION` is not a number, is negative, or is too large.
     #[error("expected a whole number from 0 to {}", u32::MAX)]
@@ -64,6 +65,9 @@ pub enum InvalidSetting {
     /// `SINK_FIELD_NAMES` is neither `exact` nor `ignore-case`.
     #[error(transparent)]
     FieldNames(#[from] UnknownFieldNames),
+    /// `SINK_METADATA` is not a list of metadata.
+    #[error(transparent)]
+    Metadata(#[from] UnknownMetadata),
     /// `SINK_PARTIAL_BATCH_RESPONSE` is neither `true` nor `false`.
     #[error("expected true or false")]
     PartialBatchResponse(#[from] ParseBoolError),
@@ -105,8 +109,11 @@ impl Config {
         if let Some(value) = get("SINK_PARTITION_BY") {
             layout.partition_by = parse("SINK_PARTITION_BY", value)?;
         }
+        if let Some(value) = get("SINK_METADATA") {
+            layout.metadata = parse("SINK_METADATA", value)?;
+        }
         if let Some(value) = get("SINK_PARTITION_FIELD") {
-            if record_line::is_coordinate(&value) {
+            if record_line::is_coordinate(&value) || layout.metadata.adds(&value) {
                 let source = InvalidSetting::PartitionField;
                 return Err(ConfigError::Invalid { variable: "SINK_PARTITION_FIELD", value, source });
             }
@@ -129,7 +136,8 @@ impl Config {
 
     /// Returns the names and values of the variables from which [`Config::from_variables`] reads these settings.
     pub fn to_variables(&self) -> Vec<(&'static str, String)> {
-        let KeyLayout { prefix, codec, partition_by, partition_field, generation, field_names } = &self.layout;
+        let KeyLayout { prefix, codec, partition_by, partition_field, generation, field_names, metadata } =
+            &self.layout;
         vec![
             ("SINK_BUCKET", self.bucket.clone()),
             ("SINK_PREFIX", prefix.clone()),
@@ -138,6 +146,7 @@ impl Config {
             ("SINK_PARTITION_FIELD", partition_field.clone().unwrap_or_default()),
             ("SINK_TOPIC_GENERATION", generation.to_string()),
             ("SINK_FIELD_NAMES", field_names.name().to_owned()),
+            ("SINK_METADATA", metadata.name().to_owned()),
             ("SINK_COLUMNS", self.columns.to_string()),
             ("SINK_PARTIAL_BATCH_RESPONSE", self.partial_batch_response.to_string()),
         ]
@@ -153,6 +162,7 @@ mod tests {
     use lake_format::codec::Codec;
     use lake_format::field_names::FieldNames;
     use lake_format::keys::PartitionBy;
+    use lake_format::metadata::Metadata;
 
     use super::*;
 
@@ -179,6 +189,7 @@ mod tests {
             ("SINK_PARTITION_FIELD", "sector"),
             ("SINK_TOPIC_GENERATION", "3"),
             ("SINK_FIELD_NAMES", "ignore-case"),
+            ("SINK_METADATA", "key,headers"),
             ("SINK_COLUMNS", "close:double"),
             ("SINK_PARTIAL_BATCH_RESPONSE", "true"),
         ])
@@ -189,6 +200,7 @@ mod tests {
         assert_eq!(config.layout.partition_field.as_deref(), Some("sector"));
         assert_eq!(config.layout.generation, 3);
         assert_eq!(config.layout.field_names, FieldNames::IgnoreCase);
+        assert_eq!(config.layout.metadata, Metadata { key: true, headers: true });
         assert!(!config.columns.is_empty() && config.partial_batch_response);
         for config in [config, Config::new("b")] {
             let variables = config.to_variables();
@@ -207,11 +219,15 @@ mod tests {
             ("SINK_PARTITION_FIELD", "Kafka_Offset", "coordinate"),
             ("SINK_PREFIX", "a/../b", "path"),
             ("SINK_FIELD_NAMES", "lower", "exact or ignore-case"),
+            ("SINK_METADATA", "key,value", "key, headers, key,headers or none"),
             ("SINK_COLUMNS", "close:decimal", "decimal"),
             ("SINK_PARTIAL_BATCH_RESPONSE", "yes", "true or false"),
         ] {
             let error = config(&[("SINK_BUCKET", "b"), (variable, value)]).unwrap_err().to_string();
             assert!(error.starts_with(variable) && error.contains(hint), "{error}");
         }
+        let metadata = [("SINK_BUCKET", "b"), ("SINK_METADATA", "key"), ("SINK_PARTITION_FIELD", "Kafka_Key")];
+        assert!(config(&metadata).unwrap_err().to_string().starts_with("SINK_PARTITION_FIELD"));
+        assert!(config(&[metadata[0], metadata[2]]).is_ok(), "without the metadata it is a field of the records");
     }
 }

@@ -403,12 +403,14 @@ pub(super) fn by_symbol(pairs: impl Iterator<Item = Option<(String, Role)>>) -> 
 }
 
 /// Names of fields that the pipeline adds or declares.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 24] = [
     "kafka_topic",
     "kafka_partition",
     "kafka_offset",
     "kafka_timestamp",
     "kafka_generation",
+    "kafka_key",
+    "kafka_headers",
     "dt",
     "traded_at",
     "bar",

@@ -102,6 +102,7 @@ impl View {
                 let before = &self.last.0;
                 let has_changed = status.stored.records != before.stored.records
                     || status.stored.failed_invocations != before.stored.failed_invocations
+                    || status.stored.removed != before.stored.removed
                     || status.total_lag() != before.total_lag();
                 if has_changed && (is_last || self.last.1.elapsed() >= *line_interval) {
                     print_status(self.output, &status);

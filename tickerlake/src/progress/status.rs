@@ -62,6 +62,8 @@ pub struct Stored {
     pub retried: u64,
     /// Records in discarded batches.
     pub given_up: u64,
+    /// Maximum number of records that the broker removed before they were read.
+    pub removed: u64,
 }
 
 /// Recent counters, from which rates are computed.
@@ -132,6 +134,7 @@ impl From<&Counts> for Stored {
             failed_invocations: counts.failures,
             retried: counts.retried,
             given_up: counts.given_up,
+            removed: counts.removed,
         }
     }
 }
@@ -151,16 +154,18 @@ impl Stored {
         if self.given_up > 0 {
             text += &format!("; {} discarded", counted(self.given_up, "record", "records"));
         }
+        text += &removed_text(self.removed);
         text
     }
 
-    /// Formats every counter, without the rate, for the end of a command.
+    /// Formats every counter, without the rate, for the end of a command. Removed records appear only if there are any.
     pub fn closing(&self) -> String {
         let records = counted(self.records, "record", "records");
         let batches = counted(self.batches, "batch", "batches");
         let failed = counted(self.failed_invocations, "failed invocation", "failed invocations");
         let (retried, given_up) = (grouped(self.retried), grouped(self.given_up));
-        format!("{records} in {batches}{}; {failed}, {retried} retried, {given_up} discarded", self.objects())
+        let removed = removed_text(self.removed);
+        format!("{records} in {batches}{}; {failed}, {retried} retried, {given_up} discarded{removed}", self.objects())
     }
 
     /// Formats the counters of objects. Returns an empty string if the function reported no objects.
@@ -205,6 +210,15 @@ impl Status {
     pub fn line(&self) -> String {
         let age = self.age_text().map_or_else(String::new, |age| format!("; newest sent {age} ago"));
         format!("{}; lag {}{age}", self.stored.text(), self.lag_text())
+    }
+}
+
+/// Formats the number of removed records as `; up to 290 records removed before they were read`, or as an empty string
+/// if the number is 0.
+pub(crate) fn removed_text(removed: u64) -> String {
+    match removed {
+        0 => String::new(),
+        _ => format!("; up to {} removed before they were read", counted(removed, "record", "records")),
     }
 }
 
@@ -264,6 +278,22 @@ mod tests {
         let failing = Counts { failures: 1, retried: 1_000, given_up: 2, ..Counts::default() };
         let closing = Stored::from(&failing).closing();
         assert_eq!(closing, "0 records in 0 batches; 1 failed invocation, 1,000 retried, 2 discarded");
+    }
+
+    #[test]
+    fn removed_records_are_shown() {
+        let counts = Counts { removed: 1_290, ..Counts::default() };
+        let status = Meter::default().measure(Duration::from_secs(1), 0, None, &counts, &BTreeMap::new());
+        assert_eq!(
+            status.line(),
+            "0 records (0/s) in 0 batches; up to 1,290 records removed before they were read; lag 0"
+        );
+        assert_eq!(
+            status.stored.closing(),
+            "0 records in 0 batches; 0 failed invocations, 0 retried, 0 discarded; \
+             up to 1,290 records removed before they were read"
+        );
+        assert_eq!(serde_json::to_value(&status).unwrap()["stored"]["removed"], 1_290);
     }
 
     #[test]

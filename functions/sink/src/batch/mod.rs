@@ -1,6 +1,7 @@
 //! Turns an event into lines, without I/O: validates each record, writes it as a line with its coordinates, and chooses
 //! its object prefix.
 
+mod metadata;
 mod partition_batch;
 mod quarantine_line;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::validate::Validator;
 use lake_format::InvalidRecord;
 use lake_format::keys::{Hour, KeyLayout, ObjectPrefix};
+use lake_format::metadata::Metadata;
 use lake_format::record_line::{self, Coordinates};
 use lambda_kafka_event::{EventError, Payload, Record, Records};
 
@@ -106,6 +108,9 @@ impl<'c> Batch<'c> {
         let coordinates =
             Coordinates { partition: record.partition, offset: record.offset, timestamp: record.timestamp };
         partition_batch.head.append(&coordinates, self.layout.generation, &mut self.lines);
+        if self.layout.metadata != Metadata::NONE {
+            metadata::append(record, self.layout.metadata, &mut self.lines);
+        }
         let prefix = match append_line(record, self.layout, &mut self.validator, &mut self.lines) {
             Ok(prefix) => prefix,
             Err(reason) => {

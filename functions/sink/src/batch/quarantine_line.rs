@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::metadata::{append_payload, append_string};
 use lake_format::InvalidRecord;
 use lake_format::record_line::{self, Coordinates};
 use lambda_kafka_event::{Payload, Record};
@@ -76,24 +77,6 @@ fn without_reason(line: &[u8]) -> Option<(&[u8], &[u8])> {
 /// make the line invalid, for example with a lone surrogate.
 fn are_lambda_headers(json: &str) -> bool {
     serde_json::from_str::<Vec<HashMap<String, Option<Vec<i16>>>>>(json).is_ok()
-}
-
-/// Appends a payload as a base64 string, or `null` if the payload is absent. JSON that a schema registry has decoded is
-/// encoded again, so that all values of the column have the same type.
-fn append_payload(payload: &Payload<'_>, out: &mut Vec<u8>) {
-    match payload {
-        Payload::Absent => out.extend_from_slice(b"null"),
-        Payload::Base64(text) => append_string(&String::from_utf8_lossy(text), out),
-        Payload::Json(json) => {
-            append_string(&base64_simd::STANDARD.encode_to_string(json.get()), out);
-        }
-    }
-}
-
-/// Appends `text` as a JSON string.
-fn append_string(text: &str, out: &mut Vec<u8>) {
-    // Writing to memory cannot fail.
-    let _ = serde_json::to_writer(out, text);
 }
 
 #[cfg(test)]

@@ -250,16 +250,17 @@ impl Committer<'_> {
             }
             CommitError::LedgerDeleted => Rejection::LedgerDeleted { ledger },
             CommitError::LayoutDiffers { theirs } => {
-                let (configured, (stored, field_names)) = (self.layout.pattern(), parse_ledger_layout(&theirs));
-                if stored == configured {
-                    Rejection::FieldNamesDiffer {
+                let (configured, stored) = (self.layout.pattern(), parse_ledger_layout(&theirs));
+                let rules = self.layout.line_rules();
+                if stored.pattern == configured {
+                    Rejection::RulesDiffer {
                         ledger,
-                        configured: self.layout.field_names.name(),
-                        stored: field_names.name(),
+                        configured: rules.settings_unlike(stored.rules),
+                        stored: stored.rules.settings_unlike(rules),
                         next_generation: self.layout.generation.saturating_add(1),
                     }
                 } else {
-                    Rejection::LayoutDiffers { ledger, configured, stored: stored.to_owned() }
+                    Rejection::LayoutDiffers { ledger, configured, stored: stored.pattern.to_owned() }
                 }
             }
             CommitError::OffsetReused { group, first, offset } => Rejection::OffsetReused {

@@ -76,17 +76,17 @@ pub enum Rejection {
         /// URL of the ledger.
         ledger: String,
     },
-    /// The ledger was written with a different rule for field names.
+    /// The ledger was written with a different rule for field names, or with other metadata.
     #[error(
-        "{ledger} was written with SINK_FIELD_NAMES={stored}, but the sink has SINK_FIELD_NAMES={configured}; set it back to {stored}; to change it instead, wait until the lag is 0, then deploy the new value together with SINK_TOPIC_GENERATION={next_generation}, or one more than the highest generation in use"
+        "{ledger} was written with {stored}, but the sink has {configured}; restore {stored}; to keep {configured} instead, wait until the lag is 0, then deploy it together with SINK_TOPIC_GENERATION={next_generation}, or one more than the highest generation in use"
     )]
-    FieldNamesDiffer {
+    RulesDiffer {
         /// URL of the ledger.
         ledger: String,
-        /// The sink's rule.
-        configured: &'static str,
-        /// The rule in the ledger.
-        stored: &'static str,
+        /// The sink's settings that differ.
+        configured: String,
+        /// The same settings in the ledger.
+        stored: String,
         /// Generation after the configured one.
         next_generation: u32,
     },

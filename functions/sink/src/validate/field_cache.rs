@@ -1,6 +1,6 @@
 //! Field cache: the rules that field names imply, kept from record to record.
 //!
-//! The records of a topic mostly have the same fields. Whether a field is a coordinate, a column or the partition
+//! The records of a topic mostly have the same fields. Whether a field is named like a coordinate, is a column or the partition
 //! field, and which other names are the same ignoring case, is therefore determined once per name, not once per record.
 
 use super::MAX_CACHED_FIELDS;
@@ -15,8 +15,8 @@ use lake_format::record_line;
 /// Rules for a field's value, implied by the field's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FieldRules {
-    /// The field has the name of a coordinate, so the record is invalid.
-    pub(crate) is_coordinate: bool,
+    /// The field has the name of a coordinate or of metadata that the sink adds, so the record is invalid.
+    pub(crate) is_taken: bool,
     /// Index of the column that must accept the value; `None` if the field is not a column.
     pub(crate) column: Option<usize>,
     /// The value becomes part of the object's key.
@@ -58,15 +58,15 @@ impl<'c> FieldCache<'c> {
             return (known.rules, Some(known.id));
         }
         let name = field.name();
-        let is_coordinate = record_line::is_coordinate(&name);
+        let is_taken = record_line::is_coordinate(&name) || self.layout.metadata.adds(&name);
         let column = self.columns.index_of(&name);
         let is_partition_field = self.layout.partition_field.as_deref().is_some_and(|field| is_same_name(field, &name));
         let (accepts_any_number, accepts_any_string) = match column {
-            _ if is_coordinate || is_partition_field => (false, false),
+            _ if is_taken || is_partition_field => (false, false),
             Some(index) => self.columns.accepts_all_plain(index),
             None => (true, true),
         };
-        let rules = FieldRules { is_coordinate, column, is_partition_field, accepts_any_number, accepts_any_string };
+        let rules = FieldRules { is_taken, column, is_partition_field, accepts_any_number, accepts_any_string };
         (rules, self.add(field.name, &name, rules))
     }
 
@@ -121,7 +121,7 @@ mod tests {
         config.layout.partition_field = Some("sector".to_owned());
         let mut cache = FieldCache::new(&config);
         let none = FieldRules {
-            is_coordinate: false,
+            is_taken: false,
             column: None,
             is_partition_field: false,
             accepts_any_number: false,
@@ -129,7 +129,7 @@ mod tests {
         };
         let close = FieldRules { column: Some(1), accepts_any_number: true, ..none };
         let sector = FieldRules { is_partition_field: true, ..none };
-        let coordinate = FieldRules { is_coordinate: true, ..none };
+        let coordinate = FieldRules { is_taken: true, ..none };
         for _ in 0..2 {
             assert_eq!(rules(&mut cache, r#"{"close":1,"sector":"x"}"#), [close, sector]);
             assert_eq!(rules(&mut cache, r#"{"Sector":"x","\u0063lose":1}"#), [sector, close]);

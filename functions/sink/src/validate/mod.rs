@@ -24,6 +24,7 @@ use lake_format::columns::Columns;
 use lake_format::field_names::FieldNames;
 use lake_format::json::{self, Field, Object, Visitor};
 use lake_format::keys::KeyLayout;
+use lake_format::record_line;
 
 /// Maximum number of fields in each cache, which bounds memory if records keep introducing new fields. The rules of
 /// further names are determined each time, and the schema of a record with more fields is not cached.
@@ -115,15 +116,19 @@ struct FieldValidator<'c> {
 impl FieldValidator<'_> {
     /// Returns `true` if the field's plain value is valid. Keeps the value of the partition field.
     fn accepts_plain(&mut self, field: &PlainField<'_>) -> bool {
-        let FieldRules { is_coordinate, column, is_partition_field, .. } = *field.rules;
+        let FieldRules { is_taken, column, is_partition_field, .. } = *field.rules;
         let is_accepted = column.is_some_and(|index| self.columns.accepts_plain(index, field.kind, field.value));
-        (is_accepted && !is_coordinate && !is_partition_field)
+        (is_accepted && !is_taken && !is_partition_field)
             || field.to_field().is_some_and(|full| self.validate_value(field.rules, &full).is_ok())
     }
 
     fn validate_value(&mut self, rules: &FieldRules, field: &Field<'_>) -> Result<(), InvalidRecord> {
-        if rules.is_coordinate {
-            return Err(InvalidRecord::CoordinateName(field.name().into_owned()));
+        if rules.is_taken {
+            let name = field.name().into_owned();
+            return Err(match record_line::is_coordinate(&name) {
+                true => InvalidRecord::CoordinateName(name),
+                false => InvalidRecord::MetadataName(name),
+            });
         }
         if let Some(index) = rules.column {
             self.columns.validate(index, field)?;
