@@ -271,6 +271,8 @@ def alarms(resources, parameters):
     for name, alarm in found.items():
         if not alarm["AlarmActions"] == alarm["OKActions"] == expected:
             yield f"{name} notifies {alarm['AlarmActions']}, not {expected}"
+    if "LagAlarm" in found:
+        yield from lag_alarm(found["LagAlarm"], parameters)
     budgets = properties_of(resources, "AWS::Budgets::Budget")
     if bool(budgets) != bool(parameters.get("Email")):
         yield f"{len(budgets)} budgets, and Email is {parameters.get('Email', '')!r}"
@@ -278,6 +280,17 @@ def alarms(resources, parameters):
         addresses = {one["Address"] for each in budget["NotificationsWithSubscribers"] for one in each["Subscribers"]}
         if addresses != {parameters["Email"]}:
             yield f"the budget warns {addresses}"
+
+
+def lag_alarm(alarm, parameters):
+    """In provisioned mode, the lag is a metric of the mapping, and its absence raises the alarm."""
+    provisioned = parameters.get("Provisioned") == "true"
+    stopped = parameters.get("Paused") == "true" or parameters.get("StartSchedule")
+    expected = ("MaxOffsetLag", "EventSourceMappingUUID") if provisioned else ("OffsetLag", "FunctionName")
+    if (alarm["MetricName"], *[one["Name"] for one in alarm["Dimensions"]]) != expected:
+        yield f"LagAlarm watches {alarm['MetricName']} of {alarm['Dimensions']}, not {expected}"
+    if alarm["TreatMissingData"] != ("breaching" if provisioned and not stopped else "notBreaching"):
+        yield f"LagAlarm treats missing data as {alarm['TreatMissingData']}"
 
 
 def work_groups(resources, parameters):

@@ -7,6 +7,7 @@ bucket and volume stay, and the role keeps the permission to delete the former m
 neither that AWS accepts the properties nor that the stack works. Exit codes: 0 no problems, 1 problems found.
 """
 
+import ast
 import copy
 import io
 import json
@@ -307,7 +308,8 @@ def find_network_problems():
                     yield f"{parameters}: {name} is {outputs[name]}, and was {value}"
             # The policy that is in force while CloudFormation deletes the former mapping.
             document = aws("iam").get_role_policy(RoleName=stack_resources(NAME)["SinkRole"], PolicyName="brokers")["PolicyDocument"]
-            document = json.loads(document) if isinstance(document, str) else document
+            # moto stores a policy of a template as Python prints it.
+            document = ast.literal_eval(document) if isinstance(document, str) else document
             allowed = [one for one in document["Statement"] if one["Effect"] == "Allow" and "ec2:DeleteNetworkInterface" in one["Action"]]
             if not allowed:
                 yield f"{parameters}: SinkRole may not delete the network interfaces of the mapping that was replaced"
