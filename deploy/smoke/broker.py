@@ -48,7 +48,7 @@ def answers(run):
 
 def remedy(run):
     if run.forward:
-        return "run `aws ssm start-session --target " + str(run.instance) + "`, and there `journalctl -u kafka`"
+        return "run `aws ssm start-session --target " + str(run.instance) + "`, and there `sudo journalctl -u kafka`"
     return "check --bootstrap-server and --config, and whether the brokers accept connections from this machine"
 
 
@@ -138,8 +138,8 @@ def replaced(run):
     group = run.stack.output("BrokerGroup")
     run.instance = run.report.wait_until(lambda: replacement(run, before),
                                          f"see the activity of the Auto Scaling group {group}")
-    run.report.wait_until(lambda: replacement_answers(run, uses_session), "read /var/log/cloud-init-output.log on the "
-                          f"instance: `aws ssm start-session --target {run.instance}`")
+    run.report.wait_until(lambda: replacement_answers(run, uses_session), "run `aws ssm start-session --target "
+                          f"{run.instance}`, and there `sudo cat /var/log/cloud-init-output.log`")
     return f"{run.instance} has replaced {before} and accepts the same user with the same certificate"
 
 

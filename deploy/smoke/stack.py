@@ -23,6 +23,7 @@ class Stack:
         self.parameters = {one["ParameterKey"]: one["ParameterValue"] for one in described.get("Parameters", [])}
         self.kind = self.parameters.get("Broker", "own")
         self.has_broker, self.has_own_broker = self.kind != "none", self.kind == "own"
+        self.is_provisioned = self.parameters.get("Provisioned") == "true"
         is_public = self.parameters.get("Network") == "public"
         self.has_public_listener = self.has_own_broker and (is_public or bool(self.parameters.get("PublicCidr")))
         self.has_two_zones = self.has_own_broker and not is_public

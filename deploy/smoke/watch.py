@@ -21,8 +21,12 @@ def event_source_state(run):
 
 
 def event_source(run):
-    """Step: the event source is enabled, and its last batch succeeded."""
+    """Step: the event source is in the mode of Provisioned and enabled, and its last batch succeeded."""
     uuid = run.stack.output("EventSource")
+    provisioned = "ProvisionedPollerConfig" in run.aws("lambda", "get-event-source-mapping", "--uuid", uuid)
+    if provisioned != run.stack.is_provisioned:
+        raise Failed(f"the mapping is {'' if provisioned else 'not '}in provisioned mode, against the parameter Provisioned",
+                     "docs/src/deploy/parameters.md, Provisioned mode, has the command that changes it")
 
     def poll():
         mapping = run.aws("lambda", "get-event-source-mapping", "--uuid", uuid)
@@ -56,6 +60,13 @@ def metric(run, namespace, name, dimension, value):
 
     run.report.wait_until(poll, remedy)
     return f"{namespace} {name} with {dimension}={value}"
+
+
+def lag(run):
+    """Step: CloudWatch has the metric of LagAlarm."""
+    if run.stack.is_provisioned:
+        return metric(run, "AWS/Lambda", "MaxOffsetLag", "EventSourceMappingUUID", run.stack.output("EventSource"))
+    return metric(run, "AWS/Lambda", "OffsetLag", "FunctionName", run.stack.output("Function"))
 
 
 def alarms(run):

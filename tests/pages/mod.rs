@@ -22,7 +22,7 @@ const PAGES: [&str; 3] = ["README.md", "docs/src/tutorial.md", "docs/src/guides/
 const RUN: [&str; 4] = ["cargo run -- ", "tickerlake ", "producer ", "find "];
 
 /// Commands that the tests do not run, each with the reason.
-const NOT_RUN: [(&str, &str); 16] = [
+const NOT_RUN: [(&str, &str); 17] = [
     ("cargo test --workspace", "runs these tests"),
     ("cargo build --workspace", "builds for minutes; the programs of this build are used"),
     (r#"export PATH="$PWD/target/debug:$PATH""#, "the programs of this build are in PATH already"),
@@ -41,6 +41,11 @@ const NOT_RUN: [(&str, &str); 16] = [
         "ID=$(aws athena start-query-execution --work-group tickerlake --query-execution-context Database=tickerlake \
          --query-string 'SELECT symbol, count(*), max(trade_date) FROM quotes_latest GROUP BY symbol' \
          --query QueryExecutionId --output text)",
+        "needs AWS",
+    ),
+    (
+        "until aws athena get-query-execution --query-execution-id $ID --query QueryExecution.Status.State --output text | \
+         grep -E 'SUCCEEDED|FAILED|CANCELLED'; do sleep 1; done",
         "needs AWS",
     ),
     ("aws athena get-query-results --query-execution-id $ID --output text", "needs AWS"),

@@ -7,7 +7,7 @@ a defect of the deployed script.
 import re
 import subprocess
 
-TEMPLATES = "template.yaml", "deploy/broker.yaml"
+TEMPLATE = "deploy/broker.yaml"
 BLOCK = re.compile(r"^( *)Fn::Base64: !Sub\n +- \|\n((?:\1   .*\n|\n)+?) +- \w+: ", re.MULTILINE)
 CALL = "/usr/local/sbin/kafka-boot"
 
@@ -18,10 +18,9 @@ class UserDataError(Exception):
 
 def read(root):
     """Returns the text of the user data before its substitution by Fn::Sub."""
-    files = [root / name for name in TEMPLATES if (root / name).exists()]
-    found = [text for file in files for _, text in BLOCK.findall(file.read_text()) if CALL in text]
+    found = [text for _, text in BLOCK.findall((root / TEMPLATE).read_text()) if CALL in text]
     if len(found) != 1:
-        raise UserDataError(f"{len(found)} texts in {' and '.join(TEMPLATES)} look like the broker's user data, instead of one")
+        raise UserDataError(f"{len(found)} texts in {TEMPLATE} look like the broker's user data, instead of one")
     indentation = re.match(" *", found[0])[0]
     return "".join(line.removeprefix(indentation) for line in found[0].splitlines(keepends=True))
 

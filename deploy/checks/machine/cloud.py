@@ -19,7 +19,7 @@ FAIL_FIRST = {
 }
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """A call that fails, with the message that the program prints."""
 
 
@@ -61,7 +61,7 @@ class Cloud:
             self.calls.append((action, words))
             try:
                 for word in self.failing.keys() & set(words):
-                    raise Refused(self.failing.pop(word))
+                    raise Rejected(self.failing.pop(word))
                 options = dict(zip(words, words[1:]))
                 return getattr(self, action.replace("-", "_"))(options) or ""
             finally:
@@ -72,7 +72,7 @@ class Cloud:
 
     def cfn_init(self, options):
         if options.get("--resource") != "BrokerTemplate":
-            raise Refused(f"no metadata of {options.get('--resource')}")
+            raise Rejected(f"no metadata of {options.get('--resource')}")
         return self.script
 
     def cfn_signal(self, options):
@@ -82,12 +82,12 @@ class Cloud:
         value = self.secrets.get(options["--secret-id"])
         if value is None:
             message = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"
-            raise Refused(f"An error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: {message}")
+            raise Rejected(f"An error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: {message}")
         return value + "\n"
 
     def put_secret_value(self, options):
         if options["--secret-id"] not in self.secrets:
-            raise Refused("An error occurred (ResourceNotFoundException) when calling the PutSecretValue operation")
+            raise Rejected("An error occurred (ResourceNotFoundException) when calling the PutSecretValue operation")
         self.secrets[options["--secret-id"]] = options["--secret-string"]
 
     def describe_volumes(self, _):
@@ -98,7 +98,7 @@ class Cloud:
 
     def attach_volume(self, options):
         if (options["--volume-id"], options["--instance-id"], self.volume) != (VOLUME, self.instance, "available"):
-            raise Refused(f"An error occurred (IncorrectState) when calling the AttachVolume operation: {VOLUME} is {self.volume}")
+            raise Rejected(f"An error occurred (IncorrectState) when calling the AttachVolume operation: {VOLUME} is {self.volume}")
         self.volume = "in-use"
         self.attach()
 
@@ -145,8 +145,8 @@ class Metadata(Handler):
         words = urllib.parse.parse_qs(self.body(), keep_blank_values=True).get("word", [])
         try:
             output = self.cloud.call(self.path.rsplit("/", 1)[1], words)
-        except Refused as refused:
-            self.answer(200, f"{refused}\n".encode(), Exit_Code="254")
+        except Rejected as rejected:
+            self.answer(200, f"{rejected}\n".encode(), Exit_Code="254")
         else:
             self.answer(200, output.encode(), Exit_Code="0")
 

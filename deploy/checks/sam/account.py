@@ -108,8 +108,6 @@ def clean_json(original):
             [(function, argument)] = node.items()
             if function == "Fn::GetAtt" and isinstance(argument, list) and len(argument) > 2:
                 node = {function: [argument[0], ".".join(argument[1:])]}
-            elif function == "Fn::GetAZs":
-                node = {function: clean(argument, names)}
         result = original(node, names)
         return [part for part in result if part is not None] if isinstance(node, list) else result
 

@@ -2,7 +2,8 @@
 
 - pins.py: a change of a parameter survives the next `sam deploy`, and with `sam deploy --guided` it would not.
 - prebuilt.py: deploy/prebuilt prepares a deployment without Rust, and rejects a wrong ZIP.
-- ways.py: `sam deploy` in each way creates what the template's conditions ask for, nested stacks included.
+- ways.py: `sam deploy` in each way, Broker=none without a build, creates what the template's conditions ask for, nested
+  stacks included.
 
 account.py says what is simulated. None of it proves that AWS accepts the resources' properties.
 """
@@ -30,7 +31,7 @@ def main():
             for shown in (
                 prebuilt.check(folder / "prebuilt"),
                 pins.check(folder / "pins", (ROOT / "samconfig.toml").read_text(), parameters),
-                ways.check(folder / "ways", parameters, arguments.list),
+                ways.check(folder / "ways", arguments.list),
             ):
                 for line in shown:
                     print(f"sam: {line}", flush=True)

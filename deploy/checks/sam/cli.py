@@ -31,7 +31,7 @@ def make_zip(file, architecture="arm64", name="bootstrap", mode=0o755):
 
 
 class Project:
-    """A copy of the template, samconfig.toml and deploy/, and a PATH with only the SAM CLI and Python."""
+    """A copy of the template, samconfig.toml, deploy/ and functions/, and a PATH with only the SAM CLI and Python."""
 
     def __init__(self, folder, account=None):
         self.folder, self.account = folder / "project", account
@@ -41,6 +41,8 @@ class Project:
         for name in "template.yaml", "samconfig.toml":
             shutil.copy(ROOT / name, self.folder / name)
         shutil.copytree(ROOT / "deploy", self.folder / "deploy", ignore=shutil.ignore_patterns("checks", "__pycache__"))
+        # Without a build, `sam deploy` packages the function's folder as it is, also if the function is not deployed.
+        shutil.copytree(ROOT / "functions", self.folder / "functions", ignore=shutil.ignore_patterns("target"))
         self.bin = folder / "bin"
         self.bin.mkdir()
         (self.bin / "sam").symlink_to(PARTS / "sam/bin/sam")

@@ -7,7 +7,7 @@ import zipfile
 from cli import Failed, Project, make_zip
 
 
-def expect_refused(project, reason, *arguments):
+def expect_rejected(project, reason, *arguments):
     """Checks that deploy/prebuilt fails with this reason and prepares nothing."""
     code, output = project.run("deploy/prebuilt", *arguments)
     if code == 0 or reason not in output:
@@ -29,7 +29,7 @@ def check(folder):
         entry = zipfile.ZipInfo("bootstrap")
         entry.external_attr = 0o100755 << 16
         archive.writestr(entry, "#!/bin/sh\n")
-    refusals = [
+    rejections = [
         ("does not exist", folder / "missing.zip"),
         ("failed to read", project.folder / "template.yaml"),
         ("has no bootstrap at its top level", make_zip(folder / "named.zip", name="bin/bootstrap")),
@@ -38,15 +38,15 @@ def check(folder):
         ("is for x86_64, but Architecture is arm64", x86),
         ("is for arm64, but Architecture is x86_64", arm, "--architecture", "x86_64"),
     ]
-    for reason, *arguments in refusals:
-        expect_refused(project, reason, *arguments)
+    for reason, *arguments in rejections:
+        expect_rejected(project, reason, *arguments)
 
     listing = folder / "arm64.zip.sha256"
     sums = {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in (arm, x86)}
     listing.write_text(f"{sums[x86]}  arm64.zip\n")
-    expect_refused(project, "has the SHA-256", arm)
+    expect_rejected(project, "has the SHA-256", arm)
     listing.write_text("no checksum\n")
-    expect_refused(project, "has no SHA-256 of arm64.zip", arm)
+    expect_rejected(project, "has no SHA-256 of arm64.zip", arm)
     listing.write_text("".join(f"{sums[file]}  {file.name}\n" for file in (x86, arm)))
     output = project.prepare(arm)
     if "checksum verified" not in output:
@@ -57,4 +57,4 @@ def check(folder):
     left = sorted(file.name for file in project.folder.glob("template*"))
     if left != ["template.yaml"]:
         raise Failed(f"deploy/prebuilt leaves {left} behind")
-    yield f"deploy/prebuilt without Rust: 2 ZIPs accepted, one by its checksum, and {len(refusals) + 2} rejected with their reason"
+    yield f"deploy/prebuilt without Rust: 2 ZIPs accepted, one by its checksum, and {len(rejections) + 2} rejected with their reason"

@@ -17,15 +17,12 @@ EXISTING_BROKERS = {
 }
 
 
-def ways(parameters):
-    """Returns the parameters of each way: as today's template distinguishes them, or by its parameter Broker."""
-    if "Broker" not in parameters:
-        return {"own": {}, "existing": EXISTING_BROKERS}
-    return {
-        "none": {"Broker": "none"},
-        "own": {"Broker": "own"},
-        "existing": {"Broker": "existing"} | {name: value for name, value in EXISTING_BROKERS.items() if name in parameters},
-    }
+WAYS = {
+    "none": {"Broker": "none"},
+    "private": {"Broker": "own"},
+    "public": {"Broker": "own", "Network": "public"},
+    "existing": {"Broker": "existing"} | EXISTING_BROKERS,
+}
 
 
 def options(parameters):
@@ -110,11 +107,15 @@ def check_deletion(project, account, stack):
 
 
 def deploy(folder, name, parameters):
-    """Deploys one way and returns what the account then has: resources by stack, and the types with stand-ins."""
+    """Deploys one way and returns what the account then has: resources by stack, and the types with stand-ins.
+
+    The lake alone is deployed from a fresh clone, as the tutorial does: nothing is built.
+    """
     with Account() as account:
         project = Project(folder, account)
         file = make_zip(folder / "bootstrap.zip")
-        project.prepare(file)
+        if name != "none":
+            project.prepare(file)
         if name == "existing":
             check_rejection(project, parameters)
         project.deploy(*options(parameters))
@@ -156,10 +157,10 @@ def check_switch(folder):
     return f"Broker changed from none to own and back: {sizes} resources, the bucket remains, the volume's policy is Snapshot"
 
 
-def check(folder, parameters, print_list=False):
+def check(folder, print_list=False):
     """Deploys each way. Yields what was shown."""
     replaced = collections.Counter()
-    for name, values in ways(parameters).items():
+    for name, values in WAYS.items():
         found, listing = deploy(folder / name, name, values)
         kinds = {kind for _, kind, _ in listing}
         replaced.update(kind for _, kind, stand_in in listing if stand_in)
@@ -167,11 +168,10 @@ def check(folder, parameters, print_list=False):
             for resource, kind, stand_in in listing:
                 print(f"  {name}: {resource} {kind}{' (stand-in)' if stand_in else ''}")
         stacks = ", ".join(f"{logical_name(stack)} {count}" for stack, count in found.items())
-        function = "the function is the ZIP of deploy/prebuilt" if "AWS::Lambda::Function" in kinds else "no function"
+        function = "the function is the ZIP of deploy/prebuilt" if "AWS::Lambda::Function" in kinds else "no function and no build"
         yield (
             f"{name}: {len(listing)} resources of {len(kinds)} types ({stacks}), {function}; "
             f"{sum(not stand_in for _, _, stand_in in listing)} resources are moto's own; sam delete leaves only the bucket"
         )
-    if "Broker" in parameters:
-        yield check_switch(folder / "switch")
+    yield check_switch(folder / "switch")
     yield f"not in moto, only names and attributes: {', '.join(sorted(replaced))}"

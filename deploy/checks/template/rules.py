@@ -8,6 +8,7 @@ import broker
 import columns
 import daily
 import queries
+import resolve
 
 MAX_ALARMS = 6
 # (role, statement) whose actions accept no narrower resource than `*`.
@@ -22,6 +23,13 @@ NOT_THE_FUNCTION = {
     "ec2:DescribeVpcs",
     "kms:Decrypt",
     "secretsmanager:GetSecretValue",
+}
+# Whose calls the statement denies: those of the code of any function of this account and Region.
+THE_FUNCTION = {
+    "ArnLike": {
+        "lambda:SourceFunctionArn": f"arn:{resolve.PSEUDO['AWS::Partition']}:lambda:{resolve.PSEUDO['AWS::Region']}:"
+        f"{resolve.PSEUDO['AWS::AccountId']}:function:*"
+    }
 }
 # Types of resources that cost nothing while the lake is empty and nothing runs.
 FREE = {
@@ -160,6 +168,7 @@ def event_source(resources, parameters):
         "ProvisionedPollerConfig": "ProvisionedPollerConfig" in mapping,
         "BisectBatchOnFunctionError": mapping.get("BisectBatchOnFunctionError", False),
         "FunctionResponseTypes": mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"],
+        "MetricsConfig": "MetricsConfig" in mapping,
         "LoggingConfig": "LoggingConfig" in mapping,
         "SINK_PARTIAL_BATCH_RESPONSE": variables(resources)["SINK_PARTIAL_BATCH_RESPONSE"] == "true",
     }
@@ -209,8 +218,7 @@ def sink_role(resources):
     for statement in statements(resources, "SinkRole"):
         if statement["Effect"] == "Deny":
             denied |= set(as_list(statement["Action"]))
-            [(operator, condition)] = statement["Condition"].items()
-            if (operator, list(condition), statement["Resource"]) != ("ArnLike", ["lambda:SourceFunctionArn"], "*"):
+            if (statement["Condition"], statement["Resource"]) != (THE_FUNCTION, "*"):
                 yield f"the statement {statement['Sid']} does not deny the function's code alone"
             continue
         for action in as_list(statement["Action"]):
@@ -222,6 +230,9 @@ def sink_role(resources):
     conditions = [statement.get("Condition") for statement in found.get("s3:ListBucket", [])]
     if conditions != [{"StringLikeIfExists": {"s3:prefix": keys}}]:
         yield f"SinkRole allows s3:ListBucket under {conditions}, but the sink needs it under {keys}"
+    # In every network: Lambda deletes the interfaces of a mapping that a public one has replaced with the new policy.
+    if missing := {action for action in NOT_THE_FUNCTION if action.startswith("ec2:")} - found.keys():
+        yield f"SinkRole does not allow {sorted(missing)}: Lambda could not delete the network interfaces of a former mapping"
     known = {"s3", "logs", "secretsmanager", "kms", "ec2"}
     foreign = [action for action in found if action.split(":")[0] not in known]
     only_mapping = {action for action in found if action.split(":")[0] not in ("s3", "logs")}
@@ -262,6 +273,8 @@ def alarms(resources, parameters):
     for name, alarm in found.items():
         if not alarm["AlarmActions"] == alarm["OKActions"] == expected:
             yield f"{name} notifies {alarm['AlarmActions']}, not {expected}"
+    if "LagAlarm" in found:
+        yield from lag_alarm(found["LagAlarm"], parameters)
     budgets = properties_of(resources, "AWS::Budgets::Budget")
     if bool(budgets) != bool(parameters.get("Email")):
         yield f"{len(budgets)} budgets, and Email is {parameters.get('Email', '')!r}"
@@ -269,6 +282,17 @@ def alarms(resources, parameters):
         addresses = {one["Address"] for each in budget["NotificationsWithSubscribers"] for one in each["Subscribers"]}
         if addresses != {parameters["Email"]}:
             yield f"the budget warns {addresses}"
+
+
+def lag_alarm(alarm, parameters):
+    """In provisioned mode, the lag is a metric of the mapping, and its absence raises the alarm."""
+    provisioned = parameters.get("Provisioned") == "true"
+    stopped = parameters.get("Paused") == "true" or parameters.get("StartSchedule")
+    expected = ("MaxOffsetLag", "EventSourceMappingUUID") if provisioned else ("OffsetLag", "FunctionName")
+    if (alarm["MetricName"], *[one["Name"] for one in alarm["Dimensions"]]) != expected:
+        yield f"LagAlarm watches {alarm['MetricName']} of {alarm['Dimensions']}, not {expected}"
+    if alarm["TreatMissingData"] != ("breaching" if provisioned and not stopped else "notBreaching"):
+        yield f"LagAlarm treats missing data as {alarm['TreatMissingData']}"
 
 
 def work_groups(resources, parameters):

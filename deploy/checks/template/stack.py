@@ -1,11 +1,13 @@
 """Creates and deletes a stack of template.yaml in moto's CloudFormation, in memory, with each parameter set.
 
 The nested stacks are created as such. This proves references: the targets of Ref, GetAtt and Sub exist with these
-parameters, and outputs name the right resources. Then a stack goes from Broker=none to own and back: its bucket stays,
-and a snapshot of the broker's volume remains. It proves neither that AWS accepts the properties nor that the stack works. Exit codes: 0 no problems,
-1 problems found.
+parameters, and outputs name the right resources. Then a stack goes from Broker=none to each other way and back: its
+bucket stays, and the broker's volume has the policy Snapshot. Another goes from Network=private to public and back:
+bucket and volume stay, and the role keeps the permission to delete the former mapping's network interfaces. It proves
+neither that AWS accepts the properties nor that the stack works. Exit codes: 0 no problems, 1 problems found.
 """
 
+import ast
 import copy
 import io
 import json
@@ -56,9 +58,6 @@ def strict_evaluation(clean_json):
     """Wraps moto's evaluation: raises Unresolved for an unresolved reference, and removes AWS::NoValue from lists, too."""
 
     def cleaned(node, names):
-        if isinstance(node, dict) and "Fn::GetAZs" in node:
-            # moto does not evaluate the region.
-            node = {"Fn::GetAZs": cleaned(node["Fn::GetAZs"], names)}
         if isinstance(node, dict) and len(node.get("Fn::GetAtt", [])) > 2:
             # moto splits the reference to a nested stack's output at each dot.
             name, *attribute = node["Fn::GetAtt"]
@@ -93,7 +92,7 @@ def patched_moto(stand_in_types):
 
     def deleting(resources, resource, body):
         if body.get("DeletionPolicy") == "Snapshot":
-            # As CloudFormation does, and moto does not.
+            # As CloudFormation does, and moto does not. So a snapshot proves only the policy.
             aws("ec2").create_snapshot(VolumeId=resource.physical_resource_id)
         delete(resources, resource, body)
         deleted.add(resource.logical_resource_id)
@@ -118,6 +117,7 @@ def patched_moto(stand_in_types):
             stack.enter_context(mock.patch.object(parsing, name, patch))
         stack.enter_context(mock.patch.object(parsing.ResourceMap, "_delete_resource", deleting))
         stack.enter_context(mock.patch.object(Stack, "get_cfn_attribute", output_of, create=True))
+        stack.enter_context(mock.patch.object(Stack, "update_from_cloudformation_json", update_nested))
         yield evaluated, deleted
 
 
@@ -127,6 +127,15 @@ def output_of(stack, attribute):
     if kind != "Outputs" or key not in stack.output_map.outputs or stack.output_map[key] is None:
         raise Unresolved(f"the nested stack has no {attribute}")
     return stack.output_map[key].value
+
+
+def update_nested(original_resource, cloudformation_json, **_options):
+    """Updates a nested stack in place, where moto would delete and recreate it."""
+    properties = cloudformation_json["Properties"]
+    key = properties["TemplateURL"].removeprefix(URL)
+    text = aws("s3").get_object(Bucket=files.BUCKET, Key=key)["Body"].read().decode()
+    original_resource.update(text, parameters=properties.get("Parameters", {}))
+    return original_resource
 
 
 def unresolved(value, names):
@@ -263,26 +272,61 @@ def without_false_conditions(templates, parameters):
     return found
 
 
+def deploy(call, templates, parameters):
+    """Creates or updates the stack, and returns its outputs."""
+    deployed = without_false_conditions(templates, parameters)
+    upload_nested(deployed)
+    getattr(aws("cloudformation"), f"{call}_stack")(
+        StackName=NAME,
+        TemplateBody=json.dumps(adapt_to_moto(deployed[files.TEMPLATE])),
+        Parameters=parameter_list(parameters),
+        Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    [stack] = aws("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def find_network_problems():
+    """Yields the problems of a stack that goes from Network=private to public and back."""
+    private, public = {"Network": "private"}, {"Network": "public"}
+    templates = files.load(private)
+    upload(templates)
+    with patched_moto(STAND_INS) as (_, deleted):
+        kept, groups, resources = None, [], set()
+        for call, parameters in [("create", private), ("update", public), ("update", private)]:
+            deleted.clear()
+            outputs = deploy(call, templates, parameters)
+            expected = resolve.resolve(templates, parameters)["Resources"]
+            mapping = expected["EventSource"]["Properties"]
+            groups.append(mapping["SelfManagedKafkaEventSourceConfig"]["ConsumerGroupId"])
+            if deleted != resources - expected.keys():
+                yield f"{parameters}: {sorted(deleted ^ (resources - expected.keys()))} are deleted or kept against the conditions"
+            resources = set(expected)
+            kept = kept or {name: outputs[name] for name in ("Bucket", "BrokerVolume")}
+            for name, value in kept.items():
+                if outputs[name] != value:
+                    yield f"{parameters}: {name} is {outputs[name]}, and was {value}"
+            # The policy that is in force while CloudFormation deletes the former mapping.
+            document = aws("iam").get_role_policy(RoleName=stack_resources(NAME)["SinkRole"], PolicyName="brokers")["PolicyDocument"]
+            # moto stores a policy of a template as Python prints it.
+            document = ast.literal_eval(document) if isinstance(document, str) else document
+            allowed = [one for one in document["Statement"] if one["Effect"] == "Allow" and "ec2:DeleteNetworkInterface" in one["Action"]]
+            if not allowed:
+                yield f"{parameters}: SinkRole may not delete the network interfaces of the mapping that was replaced"
+        if groups[0] == groups[1]:
+            yield f"the mapping of both networks is in the consumer group {groups[0]}, which can have only one"
+
+
 def find_transition_problems(way):
     """Yields the problems of a stack that goes from Broker=none to another way and back."""
-    cloudformation, none = aws("cloudformation"), {"Broker": "none"}
+    none = {"Broker": "none"}
     templates = files.load(none)
     upload(templates)
     with patched_moto(STAND_INS) as (_, deleted):
         steps = []
         for call, parameters in [("create", none), ("update", way), ("update", none)]:
-            deployed = without_false_conditions(templates, parameters)
-            upload_nested(deployed)
-            getattr(cloudformation, f"{call}_stack")(
-                StackName=NAME,
-                TemplateBody=json.dumps(adapt_to_moto(deployed[files.TEMPLATE])),
-                Parameters=parameter_list(parameters),
-                Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-            )
-            expected = resolve.resolve(templates, parameters)["Resources"]
-            steps.append(set(expected))
-            [stack] = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
-            outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+            outputs = deploy(call, templates, parameters)
+            steps.append(set(resolve.resolve(templates, parameters)["Resources"]))
             if call == "create":
                 bucket = outputs["Bucket"]
                 aws("s3").put_object(Bucket=bucket, Key="data/record", Body=b"{}")
@@ -349,6 +393,7 @@ def main():
     ways = {"private": {"Broker": "own"}, "public": {"Broker": "own"} | sets.PUBLIC, "existing": sets.EXISTING_BROKERS}
     for name, way in ways.items():
         found += [f"from none to {name} and back: {problem}" for problem in problems_of(find_transition_problems(way))]
+    found += [f"from private to public and back: {problem}" for problem in problems_of(find_network_problems())]
     # Whether moto supports a type shows only if all stacks are correct.
     found = found or list(unneeded_entries(loaded))
     for problem in found:
@@ -356,8 +401,9 @@ def main():
     if found:
         sys.exit(1)
     print(
-        f"template.yaml: {len(loaded)} stacks created in moto and deleted, and {len(ways)} taken from Broker=none to another "
-        f"way and back; every reference resolves. Of {len(kinds_of(loaded['default']))} types, {len(STAND_INS)} are stand-ins. "
+        f"template.yaml: {len(loaded)} stacks created in moto and deleted, {len(ways)} taken from Broker=none to another way and "
+        "back, and one from Network=private to public and back; every reference resolves. Of "
+        f"{len(kinds_of(loaded['default']))} types, {len(STAND_INS)} are stand-ins. "
         "This proves references, not that AWS deploys it."
     )
 
