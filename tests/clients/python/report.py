@@ -26,7 +26,7 @@ _operation = None
 def _print(**line):
     if isinstance(line.get("text"), str):
         line["text"] = line["text"][:300]
-    print(json.dumps({"operation": _operation, **line}, ensure_ascii=False), flush=True)
+    print(json.dumps({"operation": _operation, **line}, ensure_ascii=False, default=lambda _: None), flush=True)
 
 
 def name(error):
