@@ -1,6 +1,7 @@
 """The clients of the matrix: their versions, how they are installed, and how they are run."""
 
 import os
+import shutil
 from dataclasses import dataclass, field
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -45,7 +46,7 @@ CLIENTS = {
     "kafka-python-3.0.12": Client("python", "python/kafka_python.py", "3.0.12", ci=True),
     "aiokafka": Client("python", "python/aio.py", "0.14.0", ci=True),
     "franz-go": Client("go", "go/franz", "1.22.3", ci=True),
-    "sarama-1.23.1": Client("go", "go/sarama-old", "1.23.1", ci=True),
+    "sarama-1.23.1": Client("go", "go/sarama", "1.23.1", ci=True, extra={"flags": ["-modfile=old.mod", "-tags=old"]}),
     "sarama-1.61.1": Client("go", "go/sarama", "1.61.1", ci=True),
     "kafka-go": Client("go", "go/segmentio", "0.4.51", ci=True),
     "java-2.8.2": Client("java", "java", "2.8.2"),
@@ -55,7 +56,9 @@ CLIENTS = {
     "java-4.4.0": Client("java", "java", "4.4.0"),
     "kafkajs": Client("node", "node/kafkajs", "2.2.4"),
     "platformatic": Client("node", "node/platformatic", "1.35.0"),
-    "confluent-javascript": Client("node", "node/confluent", "1.10.1"),
+    "confluent-javascript": Client("node", "node/confluent", "1.10.1", extra={
+        "flags": ["--ignore-scripts"], "environment": {"CKJS_LINKING": "dynamic"},
+        "then": [("node_modules/@confluentinc/kafka-javascript", "npx", "node-pre-gyp", "install", "--build-from-source")]}),
 }
 
 
@@ -84,8 +87,7 @@ def chosen(names, ci):
 
 
 def installed(name):
-    """Returns a file that exists once the client is installed."""
-    program = command(name)
-    if CLIENTS[name].kind in ("java", "node"):
-        return os.path.join(parts(), name, "installed")
-    return program[0]
+    """Returns whether the client is installed."""
+    if CLIENTS[name].kind == "system":
+        return shutil.which(name) is not None
+    return os.path.exists(os.path.join(parts(), name, "installed"))
