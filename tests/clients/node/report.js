@@ -71,6 +71,8 @@ const report = {
   // Carries out the operations that the command line names.
   async run(known) {
     process.on('unhandledRejection', () => {});
+    // A client that throws from a timer or a socket fails its step by never answering.
+    process.on('uncaughtException', (error) => print({ step: 'uncaught', error: String(report.errorName(error)), text: error.message }));
     for (operation of operations.split(',')) {
       const began = Date.now();
       if (!known[operation]) {

@@ -209,19 +209,8 @@ def static():
                 member.leave()
         return found
 
-    def fenced():
-        first = Member(name, topic, group_instance_id="one")
-        until(lambda: sizes([first]) == [2], "assignment", pause)
-        second = Member(name, topic, group_instance_id="one")
-        try:
-            until(lambda: first.error is not None, "the first member's error", pause)
-            raise first.error
-        finally:
-            first.leave()
-            second.leave()
-
+    # A member that another one has fenced waits for ever.
     step("rejoin", rejoin)
-    step("fenced!", fenced)
 
 
 def time_():
