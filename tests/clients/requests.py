@@ -309,7 +309,7 @@ def records(target, step):
     if kind == "control":
         return batch(values, timestamps=times, attributes=0x20)
     if kind in ("idempotent", "transactional"):
-        number, epoch = target.producers.get(step["producer"], (-1, -1))
+        number, epoch = target.producers.get(step["producer"], (-1, -1) if kind == "idempotent" else (4711, 0))
         place = (step["producer"], step["topic"], step["partition"])
         following = target.sequences.get(place, 0)
         sequence = {"next": following, "again": max(0, following - count), "gap": following + 7, "zero": 0}[step["sequence"]]
