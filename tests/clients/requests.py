@@ -178,7 +178,7 @@ class Target:
 
 
 def subscription(target, topics):
-    """Returns a consumer's metadata, version 0. Apache Kafka does not answer some joins with bytes that are none."""
+    """Returns a consumer's metadata, version 0. Apache Kafka does not answer some joins if the bytes are not valid metadata."""
     names = [target.name(topic).encode() for topic in topics]
     return struct.pack(">hi", 0, len(names)) + b"".join(struct.pack(">h", len(one)) + one for one in names) + b"\xff" * 4
 

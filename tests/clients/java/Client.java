@@ -245,7 +245,7 @@ public class Client {
         });
     }
 
-    /** A member of a group that polls in a thread of its own. */
+    /** A member of a group, which polls in a separate thread. */
     static class Member {
         final AtomicBoolean stopping = new AtomicBoolean();
         final Thread thread;

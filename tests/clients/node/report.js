@@ -1,4 +1,4 @@
-// What the Node programs of the matrix share: the command line and the lines they print (see ../README.md).
+// The command line of the Node programs of the matrix and the lines they print (see ../README.md).
 'use strict';
 
 const [, , servers, operations, prefix] = process.argv;

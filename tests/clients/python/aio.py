@@ -145,7 +145,7 @@ def group():
 
 
 class Member:
-    """A member of a group that polls in a task of its own."""
+    """A member of a group, which polls in a separate task."""
 
     def __init__(self, reader):
         self.reader, self.error = reader, None

@@ -138,7 +138,7 @@ def group():
 
 
 class Member:
-    """A member of a group that polls in a thread of its own."""
+    """A member of a group, which polls in a separate thread."""
 
     def __init__(self, group, topic, **settings):
         self.reader = consumer(group, **settings)

@@ -1,4 +1,4 @@
-"""What the Python programs of the matrix share: the command line and the lines they print (see ../README.md)."""
+"""The command line of the Python programs of the matrix and the lines they print (see ../README.md).
 
 import json
 import sys

@@ -1,4 +1,4 @@
-// Package report is what the Go programs of the matrix share: the command line and the lines they print (see ../../README.md).
+// Package report reads the command line of the Go programs of the matrix and prints their lines (see ../../README.md).
 package report
 
 import (
