@@ -45,8 +45,9 @@ def create_topics(server, prefix):
     answer = connection.call("CreateTopics", 5, {"Topics": topics, "timeoutMs": 20000})
     failed = [topic for topic in answer["Topics"] if topic["ErrorCode"]]
     if failed:
-        raise SystemExit(f"{server} does not create topics: {failed[0]}")
-    while True:
+        raise RuntimeError(f"{server} does not create topics: {failed[0]}")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         answer = connection.call("Metadata", 5, {"Topics": [{"Name": one["Name"]} for one in topics],
                                                  "AllowAutoTopicCreation": False})
         if all(not topic["ErrorCode"] for topic in answer["Topics"]):

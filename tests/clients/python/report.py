@@ -1,4 +1,4 @@
-"""The command line of the Python programs of the matrix and the lines they print (see ../README.md).
+"""The command line of the Python programs of the matrix and the lines they print (see ../README.md)."""
 
 import json
 import sys
