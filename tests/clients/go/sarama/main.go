@@ -72,7 +72,7 @@ func send(topic string, records []Record, change func(*sarama.Config)) ([]int64,
 }
 
 // readAll reads a topic from the start to the end that it has now. The end counts control records, which sarama does not
-// return, so the last record of a transactional topic is the one before half a second of silence.
+// return, so the last record of a transactional topic is the one before three seconds of silence.
 func readAll(topic string, partitions int32, transactional bool, change func(*sarama.Config)) ([]*sarama.ConsumerMessage, error) {
 	c := config()
 	if change != nil {
@@ -101,8 +101,8 @@ func readAll(topic string, partitions int32, transactional bool, change func(*sa
 		defer reader.Close()
 		for at := int64(0); at < end; {
 			silence := time.After(time.Hour)
-			if transactional {
-				silence = time.After(1500 * time.Millisecond)
+			if transactional && at > 0 {
+				silence = time.After(3 * time.Second)
 			}
 			select {
 			case m := <-reader.Messages():
