@@ -1,0 +1,69 @@
+"""The brokers that the matrix and the differential test talk to."""
+
+import atexit
+import os
+import subprocess
+import tempfile
+import time
+
+import clients
+import protocol
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Apache:
+    """An Apache Kafka of this process, killed when the process exits."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="matrix-kafka-")
+        start = os.path.join(HERE, "..", "apache-kafka", "start")
+        self.process = subprocess.Popen([start, "--while-stdin", self.folder.name], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        atexit.register(self.stop)
+        self.server = None
+        for line in self.process.stdout:
+            word, _, value = line.strip().partition(" ")
+            if word == "plaintext":
+                self.server = value
+            if word == "ready":
+                return
+        raise SystemExit("Apache Kafka does not start")
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+def create_topics(server, prefix):
+    """Creates a client's topics and waits until the broker shows them."""
+    connection = protocol.Connection(server, timeout=30)
+    topics = [{"Name": f"{prefix}-{name}", "NumPartitions": count, "ReplicationFactor": 1,
+               "Configs": [{"Name": "retention.ms", "Value": "-1"}]}
+              for name, count in clients.TOPICS.items()]
+    answer = connection.call("CreateTopics", 5, {"Topics": topics, "timeoutMs": 20000})
+    failed = [topic for topic in answer["Topics"] if topic["ErrorCode"]]
+    if failed:
+        raise RuntimeError(f"{server} does not create topics: {failed[0]}")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        answer = connection.call("Metadata", 5, {"Topics": [{"Name": one["Name"]} for one in topics],
+                                                 "AllowAutoTopicCreation": False})
+        if all(not topic["ErrorCode"] for topic in answer["Topics"]):
+            break
+        time.sleep(0.05)
+    connection.close()
+
+
+def warm_up(server):
+    """Has the broker create its internal topics, which Apache Kafka does when the first client looks for a coordinator."""
+    connection = protocol.Connection(server, timeout=30)
+    for kind in (0, 1):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            answer = connection.call("FindCoordinator", 3, {"Key": "warm-up", "KeyType": kind})
+            if answer["ErrorCode"] != 15:
+                break
+            time.sleep(0.1)
+    connection.close()
