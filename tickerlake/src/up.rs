@@ -17,7 +17,6 @@ use kafka_client::watermarks::{commit_offsets, committed_offsets, last_offsets};
 use lake_store::Lake;
 use rdkafka::ClientConfig;
 use serde_json::json;
-use sink::Sink;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
