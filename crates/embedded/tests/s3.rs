@@ -192,7 +192,7 @@ async fn listings_have_tags_sizes_and_pages() {
         assert_eq!(top, ["d.txt", "d/", "e"], "{max_keys}");
         assert_eq!(s3.list("d/", Some("/"), max_keys).await.len(), 25, "{max_keys}");
     }
-    // An empty delimiter is none.
+    // An empty delimiter counts as no delimiter.
     assert_eq!(s3.list("", Some(""), 1000).await, keys);
     let old = s3.client.list_objects().bucket(BUCKET).marker("d/23/x").delimiter("").send().await.unwrap();
     assert_eq!(old.contents().len(), 2);

@@ -27,6 +27,7 @@
 
 mod aborted;
 mod batch;
+mod config;
 mod control;
 mod error;
 mod files;
@@ -41,8 +42,9 @@ mod validate;
 
 pub use aborted::AbortedTransaction;
 pub use batch::{BatchError, BatchHeader, Compression, TimestampType, batches};
+pub use config::LogConfig;
 pub use control::{EndMarker, TransactionResult};
 pub use error::{AppendError, DeleteRecordsError, FolderError, ReadError, StorageError};
 pub use folder::{Folder, Journal, JournalKind, Topic};
-pub use partition::{Appended, Isolation, Log, LogConfig, ReadRecords, ReadRequest, TimestampOffset};
+pub use partition::{Appended, Isolation, Log, ReadRecords, ReadRequest, TimestampOffset};
 pub use producers::ProducerSnapshot;

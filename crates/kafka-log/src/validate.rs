@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use bytes::BytesMut;
 
 use crate::batch::{BatchError, BatchHeader, TimestampType, set_timestamps};
+use crate::config::LogConfig;
 use crate::error::AppendError;
-use crate::partition::LogConfig;
 use crate::records::{RecordInfo, for_each_record};
 
 /// Timestamp of a record without one.

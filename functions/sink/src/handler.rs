@@ -52,24 +52,22 @@ pub struct Outcome {
 pub struct Sink {
     config: Config,
     s3: S3Adapter,
+    probe: Option<Arc<Probe>>,
 }
 
 impl Sink {
     /// Creates a sink that writes through `client`.
     pub fn new(config: Config, client: Client) -> Self {
         let s3 = S3Adapter::new(client, config.bucket.clone());
-        Sink { config, s3 }
+        Sink { config, s3, probe: None }
     }
 
     /// Creates a sink that writes through the client of the environment. If that has an endpoint, the sink checks
     /// before its first write that the server honours conditional writes.
     pub fn connected(config: Config, connection: Connection) -> Self {
         let Connection { client, endpoint, .. } = connection;
-        let mut sink = Sink::new(config, client);
-        if let Some(endpoint) = endpoint {
-            sink.s3.set_probe(Probe::new(endpoint));
-        }
-        sink
+        let probe = endpoint.map(|endpoint| Arc::new(Probe::new(endpoint)));
+        Sink { probe, ..Sink::new(config, client) }
     }
 
     /// Stores a batch, given as a Kafka event in JSON. On return, every record of each partition that has not failed is
@@ -100,6 +98,7 @@ impl Sink {
         let reports = join_all(batch.partitions().iter().zip(ledgers).map(|(partition_batch, ledger)| {
             let committer = Committer {
                 s3: &self.s3,
+                probe: self.probe.as_deref(),
                 layout: &self.config.layout,
                 batch: &batch,
                 partition_batch,

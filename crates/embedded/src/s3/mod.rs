@@ -13,6 +13,7 @@
 //! - `service`: the operations of S3.
 //! - `errors`: error responses with the texts of AWS.
 
+mod blocking;
 mod body;
 mod errors;
 mod listing;

@@ -22,6 +22,7 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
+use super::blocking::blocking;
 use super::body::{Received, Stated, receive, send};
 use super::errors::{error, failed};
 use super::listing::{self, Entry, Query};
@@ -35,7 +36,7 @@ const MIN_PART: u64 = 5 << 20;
 /// Highest number of a part, as on AWS.
 const MAX_PART_NUMBER: i32 = 10_000;
 
-/// The S3 service.
+/// Answers the requests of S3 clients.
 #[derive(Debug)]
 pub(super) struct Service {
     objects: Arc<Objects>,
@@ -159,16 +160,6 @@ struct Listed {
     common_prefixes: Vec<CommonPrefix>,
     /// The last entry, if more entries follow.
     last: Option<String>,
-}
-
-/// Runs a function that blocks. It runs to its end even if the client has disconnected.
-pub(super) async fn blocking<T: Send + 'static>(
-    objects: &Arc<Objects>,
-    run: impl FnOnce(&Objects) -> S3Result<T> + Send + 'static,
-) -> S3Result<T> {
-    let objects = Arc::clone(objects);
-    let task = tokio::task::spawn_blocking(move || run(&objects));
-    task.await.map_err(|error| S3Error::with_message(S3ErrorCode::InternalError, error.to_string()))?
 }
 
 fn write_error(error: WriteError) -> S3Error {

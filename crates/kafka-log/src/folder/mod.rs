@@ -22,9 +22,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::config::LogConfig;
 use crate::error::{FolderError, StorageError};
 use crate::files::Files;
-use crate::partition::{Log, LogConfig};
+use crate::partition::Log;
 pub use journal::{Journal, JournalKind};
 use meta::Meta;
 pub use topics::Topic;

@@ -7,8 +7,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Log, LogConfig};
+use super::Log;
 use crate::batch::{BatchError, BatchHeader};
+use crate::config::LogConfig;
 use crate::control::EndMarker;
 use crate::error::StorageError;
 use crate::files::Files;

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::partition_error::{Cause, MAX_LEDGER_CONFLICTS, PartitionError, Rejection};
+use super::probe::Probe;
 use super::s3_adapter::{Damage, Object, PutOutcome, S3Adapter, S3Error};
 use crate::batch::{self, Batch, PartitionBatch};
 use crate::metrics::Report;
@@ -46,6 +47,8 @@ enum Reply {
 /// Runs the commit protocol for the records of one partition.
 pub(crate) struct Committer<'p> {
     pub(crate) s3: &'p S3Adapter,
+    /// Probe of a server that may not be AWS's.
+    pub(crate) probe: Option<&'p Probe>,
     pub(crate) layout: &'p KeyLayout,
     pub(crate) batch: &'p Batch<'p>,
     pub(crate) partition_batch: &'p PartitionBatch,
@@ -155,7 +158,9 @@ impl Committer<'_> {
     async fn execute(&self, request: &Request, lines: &[(i64, &[u8])]) -> Result<Reply, Cause> {
         let Committer { s3, layout: KeyLayout { codec, .. }, .. } = *self;
         if let Request::CreateLedger(_) | Request::ReplaceLedger(..) | Request::PutObject { .. } = request {
-            s3.check_conditional_writes(&self.layout.probe_key(&self.partition_batch.topic)).await?;
+            if let Some(probe) = self.probe {
+                probe.check(s3, &self.layout.probe_key(&self.partition_batch.topic)).await?;
+            }
         }
         Ok(match request {
             Request::ReadLedger => Reply::Ledger(s3.read_ledger(&self.ledger_key()).await?),

@@ -1,6 +1,7 @@
 //! Storage: executes the requests of the commit protocol against S3.
 //!
 //! - `committer`: runs the commit protocol for one partition of a batch.
+//! - `condition_ignored`: the error for a server that does not honour conditional writes.
 //! - `partition_error`: the error for a partition whose records are not all stored.
 //! - `probe`: finds out whether a server honours conditional writes.
 //! - [`endpoint`]: the endpoint and the client of the environment.
@@ -8,6 +9,7 @@
 //! - [`https`]: the HTTP client of the AWS SDK.
 
 mod committer;
+mod condition_ignored;
 pub mod endpoint;
 pub mod https;
 mod partition_error;
@@ -15,6 +17,6 @@ mod probe;
 pub mod s3_adapter;
 
 pub(crate) use committer::{Committer, LedgerRead};
+pub use condition_ignored::ConditionIgnored;
 pub use partition_error::{Cause, PartitionError, Rejection};
-pub use probe::ConditionIgnored;
 pub(crate) use probe::Probe;

@@ -1,6 +1,6 @@
 //! The error for a partition whose records are not all stored, classified by the remedy.
 
-use super::probe::ConditionIgnored;
+use super::condition_ignored::ConditionIgnored;
 use super::s3_adapter::{Damage, S3Error};
 
 /// Number of ledger conflicts after which the partition fails. A conflict means that the ledger changed between the

@@ -16,6 +16,7 @@ use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::sync::OnceCell;
 
+use super::condition_ignored::ConditionIgnored;
 use super::s3_adapter::{S3Adapter, S3Error, retry_conflicts};
 
 /// An `ETag` that the object of the probe does not have.
@@ -23,22 +24,6 @@ const WRONG_ETAG: &str = "\"00000000000000000000000000000000\"";
 
 /// Text of the object `_probe`, for readers who find it.
 const TEXT: &[u8] = b"Tickerlake checks with this object whether the server honours conditional writes.\n";
-
-/// Error for a server that does not honour conditional writes.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(
-    "the S3 server {endpoint} does not honour conditional writes, so records would be lost or stored twice, and nothing was stored: it answered {answer} to a write with {condition}, where S3 answers {expected}; use a server that honours If-None-Match and If-Match, and start again"
-)]
-pub struct ConditionIgnored {
-    /// URL of the server.
-    pub endpoint: String,
-    /// Status and error code of the server's answer.
-    pub answer: String,
-    /// The condition, and why it is not met.
-    pub condition: &'static str,
-    /// Status of S3's answer.
-    pub expected: &'static str,
-}
 
 /// The probe of one server, which runs once.
 #[derive(Debug)]
@@ -52,8 +37,8 @@ impl Probe {
         Probe { endpoint, result: OnceCell::new() }
     }
 
-    /// Probes the server unless that was done. `key` is the key of the probe's object. A request that fails for another
-    /// reason, such as a timeout, leaves the question open.
+    /// Fails if the server does not honour conditional writes. Must be called before every write; only the first call
+    /// sends requests, unless one fails for another reason, such as a timeout. `key` is the key of the probe's object.
     pub(super) async fn check(&self, s3: &S3Adapter, key: &str) -> Result<(), S3Error> {
         let result = self.result.get_or_try_init(|| self.run(s3, key)).await?;
         result.clone().map_err(S3Error::ConditionIgnored)
@@ -240,8 +225,8 @@ mod tests {
             Server { keys: Arc::default(), requests: Arc::default(), kind }
         }
 
-        /// Returns an adapter of a process that has not probed the server yet.
-        fn adapter(&self) -> S3Adapter {
+        /// Returns a process that has not probed the server yet.
+        fn process(&self) -> Process {
             let server = self.clone();
             let config = aws_sdk_s3::Config::builder()
                 .behavior_version(BehaviorVersion::latest())
@@ -251,9 +236,8 @@ mod tests {
                 .force_path_style(true)
                 .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
                 .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(server.clone())));
-            let mut s3 = S3Adapter::new(aws_sdk_s3::Client::from_conf(config.build()), "lake".to_owned());
-            s3.set_probe(Probe::new("http://server".to_owned()));
-            s3
+            let s3 = S3Adapter::new(aws_sdk_s3::Client::from_conf(config.build()), "lake".to_owned());
+            Process { s3, probe: Probe::new("http://server".to_owned()) }
         }
 
         fn requests(&self) -> String {
@@ -261,16 +245,28 @@ mod tests {
         }
     }
 
+    /// A process with its own probe.
+    struct Process {
+        s3: S3Adapter,
+        probe: Probe,
+    }
+
+    impl Process {
+        async fn check(&self, key: &str) -> Result<(), S3Error> {
+            self.probe.check(&self.s3, key).await
+        }
+    }
+
     #[tokio::test]
     async fn right_server_is_probed_once() {
         let server = Server::new(Kind::Right);
-        let s3 = server.adapter();
-        s3.check_conditional_writes(KEY).await.unwrap();
+        let process = server.process();
+        process.check(KEY).await.unwrap();
         assert_eq!(server.requests(), "PUT _probe 200, PUT _probe 412, PUT _probe 412, PUT _probe-missing 404");
-        s3.check_conditional_writes("ledger/other/_probe").await.unwrap();
+        process.check("ledger/other/_probe").await.unwrap();
         assert_eq!(server.requests(), "");
         // Another process finds the object.
-        server.adapter().check_conditional_writes(KEY).await.unwrap();
+        server.process().check(KEY).await.unwrap();
         assert_eq!(server.requests(), "PUT _probe 412, PUT _probe 412, PUT _probe-missing 404");
         assert_eq!(server.keys.lock().unwrap().iter().collect::<Vec<_>>(), [KEY]);
     }
@@ -288,11 +284,11 @@ mod tests {
         ] {
             let server = Server::new(kind);
             for _ in 0..2 {
-                let s3 = server.adapter();
-                let text = s3.check_conditional_writes(KEY).await.unwrap_err().to_string();
+                let process = server.process();
+                let text = process.check(KEY).await.unwrap_err().to_string();
                 assert!(text.contains(answer) && text.contains("http://server"), "{kind:?}: {text}");
                 server.requests();
-                assert!(s3.check_conditional_writes(KEY).await.is_err());
+                assert!(process.check(KEY).await.is_err());
                 assert_eq!(server.requests(), "", "{kind:?}");
             }
             assert!(server.keys.lock().unwrap().iter().all(|key| key == KEY), "{kind:?}");
@@ -302,9 +298,9 @@ mod tests {
     #[tokio::test]
     async fn failed_request_leaves_the_question_open() {
         let server = Server::new(Kind::Denied);
-        let s3 = server.adapter();
+        let process = server.process();
         for _ in 0..2 {
-            let error = s3.check_conditional_writes(KEY).await.unwrap_err();
+            let error = process.check(KEY).await.unwrap_err();
             assert!(matches!(error, S3Error::Failed { .. }), "{error}");
             assert_eq!(server.requests(), "PUT _probe 403");
         }

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -14,8 +13,9 @@ use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
+use super::condition_ignored::ConditionIgnored;
 use super::endpoint::missing_credentials;
-use super::probe::{ConditionIgnored, Probe};
+
 use commit_protocol::{Ledger, Version};
 use lake_format::codec::Codec;
 use lake_format::keys;
@@ -131,8 +131,6 @@ fn no_answer(error: &(dyn Error + Send + Sync + 'static)) -> String {
 pub(crate) struct S3Adapter {
     pub(super) client: Client,
     pub(super) bucket: String,
-    /// Probe of a server that may not be AWS's.
-    probe: Option<Arc<Probe>>,
 }
 
 /// An object to write.
@@ -157,21 +155,7 @@ pub(crate) enum PutOutcome {
 
 impl S3Adapter {
     pub(crate) fn new(client: Client, bucket: String) -> Self {
-        S3Adapter { client, bucket, probe: None }
-    }
-
-    /// Lets [`S3Adapter::check_conditional_writes`] probe the server.
-    pub(crate) fn set_probe(&mut self, probe: Probe) {
-        self.probe = Some(Arc::new(probe));
-    }
-
-    /// Fails if the server does not honour conditional writes. Must be called before every write; only the first call
-    /// sends requests. `key` is the key of the probe's object.
-    pub(crate) async fn check_conditional_writes(&self, key: &str) -> Result<(), S3Error> {
-        match &self.probe {
-            Some(probe) => probe.check(self, key).await,
-            None => Ok(()),
-        }
+        S3Adapter { client, bucket }
     }
 
     /// Returns `true` if an object has this key.
