@@ -16,7 +16,6 @@ use kafka_client::topic::Topic;
 use kafka_client::watermarks::last_offsets;
 use rdkafka::ClientConfig;
 use serde_json::json;
-use sink::Sink;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
