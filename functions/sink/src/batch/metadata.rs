@@ -87,7 +87,9 @@ mod tests {
     #[test]
     fn text_that_is_not_base64_or_a_list_stays_valid_json() {
         let both = Metadata { key: true, headers: true };
-        for (key, headers) in [(b"\"\\\n\xff".as_slice(), "{\n\"\\ud800\": 1}"), (b"a".as_slice(), "\"x\""), (b"".as_slice(), "7")] {
+        for (key, headers) in
+            [(b"\"\\\n\xff".as_slice(), "{\n\"\\ud800\": 1}"), (b"a".as_slice(), "\"x\""), (b"".as_slice(), "7")]
+        {
             let text = fields(Payload::Base64(key.into()), Some(headers), both);
             let fields: serde_json::Value = serde_json::from_str(&format!("{{{}}}", &text[1..])).unwrap();
             assert_eq!(fields["kafka_key"], *String::from_utf8_lossy(key));
