@@ -44,8 +44,8 @@ const NOT_RUN: [(&str, &str); 17] = [
         "needs AWS",
     ),
     (
-        "until aws athena get-query-execution --query-execution-id $ID --query QueryExecution.Status.State --output text | \
-         grep -E 'SUCCEEDED|FAILED|CANCELLED'; do sleep 1; done",
+        "until aws athena get-query-execution --query-execution-id $ID --query QueryExecution.Status.State --output text \
+         | grep -E 'SUCCEEDED|FAILED|CANCELLED'; do sleep 1; done",
         "needs AWS",
     ),
     ("aws athena get-query-results --query-execution-id $ID --output text", "needs AWS"),

@@ -50,10 +50,10 @@ impl Probe {
         let created = create().await;
         let again = match self.judge(s3, key, created)? {
             // Another process, or an earlier one, has created the object.
-            Answer::Failed => Ok(()),
+            Answer::Failed | Answer::Missing => Ok(()),
             Answer::Unsupported(answer) => Err((answer, "If-None-Match: * on a new key", "200")),
             Answer::Written => match self.judge(s3, key, create().await)? {
-                Answer::Failed => Ok(()),
+                Answer::Failed | Answer::Missing => Ok(()),
                 Answer::Unsupported(answer) => Err((answer, "If-None-Match: * on an existing key", "412")),
                 Answer::Written => Err(("200".to_owned(), "If-None-Match: * on an existing key", "412")),
             },
@@ -62,7 +62,7 @@ impl Probe {
             return Ok(Err(self.ignored(found)));
         }
         match self.judge(s3, key, put(s3, key, Condition::WrongETag).await)? {
-            Answer::Failed => {}
+            Answer::Failed | Answer::Missing => {}
             Answer::Unsupported(answer) => {
                 return Ok(Err(self.ignored((answer, "If-Match and a wrong ETag", "412"))));
             }
@@ -78,6 +78,7 @@ impl Probe {
                 let _ = s3.client.delete_object().bucket(&s3.bucket).key(&missing).send().await;
                 Some("200".to_owned())
             }
+            Answer::Missing => None,
             // The object exists if an earlier probe created it and could not delete it.
             Answer::Failed => s3.exists(&missing).await?.then(|| "200 (earlier)".to_owned()),
         };
@@ -105,7 +106,7 @@ impl Probe {
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
         match (status, code) {
             (Some(412), _) => Ok(Answer::Failed),
-            (Some(404), code) if code != "NoSuchBucket" => Ok(Answer::Failed),
+            (Some(404), code) if code != "NoSuchBucket" => Ok(Answer::Missing),
             (Some(status @ (405 | 501)), code)
             | (Some(status @ 400), code @ ("InvalidArgument" | "InvalidRequest")) => {
                 Ok(Answer::Unsupported(format!("{status} {code}").trim_end().to_owned()))
@@ -127,6 +128,8 @@ enum Answer {
     Written,
     /// The condition is not met.
     Failed,
+    /// No object has the key.
+    Missing,
     /// The server does not know the condition.
     Unsupported(String),
 }
