@@ -120,13 +120,14 @@ async fn quarantine_keeps_signed_header_bytes() {
 }
 
 #[tokio::test]
-async fn s3_failure_names_the_object() {
+async fn missing_bucket_is_named_with_its_remedy() {
     let bucket = Bucket::new();
     std::fs::remove_dir(bucket.path()).unwrap();
-    std::fs::write(bucket.path(), "a file in place of the bucket's folder").unwrap();
     let error = bucket.sink.handle(&sample_event("3-tombstone.json").unwrap()).await.unwrap_err();
     assert!(matches!(error, BatchError::Partitions(_)), "{error:?}");
-    assert!(error.to_string().contains("s3://lake/") && error.to_string().contains("sample/dt=2026-11-20/"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("topic sample, partition 0, offsets 30 to 31: failed to read s3://lake/ledger/"), "{text}");
+    assert!(text.contains("create the bucket or correct SINK_BUCKET"), "{text}");
 }
 
 #[tokio::test]

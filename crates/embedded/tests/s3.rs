@@ -1,5 +1,7 @@
 //! The embedded S3 through its port, as clients of AWS see it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use aws_sdk_s3::Client;

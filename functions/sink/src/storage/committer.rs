@@ -157,10 +157,10 @@ impl Committer<'_> {
 
     async fn execute(&self, request: &Request, lines: &[(i64, &[u8])]) -> Result<Reply, Cause> {
         let Committer { s3, layout: KeyLayout { codec, .. }, .. } = *self;
-        if let Request::CreateLedger(_) | Request::ReplaceLedger(..) | Request::PutObject { .. } = request {
-            if let Some(probe) = self.probe {
-                probe.check(s3, &self.layout.probe_key(&self.partition_batch.topic)).await?;
-            }
+        if let Request::CreateLedger(_) | Request::ReplaceLedger(..) | Request::PutObject { .. } = request
+            && let Some(probe) = self.probe
+        {
+            probe.check(s3, &self.layout.probe_key(&self.partition_batch.topic)).await?;
         }
         Ok(match request {
             Request::ReadLedger => Reply::Ledger(s3.read_ledger(&self.ledger_key()).await?),
