@@ -101,7 +101,9 @@ def check_tables(engines):
         unknown = set(names) - {column["Name"] for table in engines.stack.tables for column in table["StorageDescriptor"]["Columns"]}
         # Only locally do the views have the columns that the table does not declare.
         partitions = {"dt", "hour"} if name == "quotes" else {"dt"}
-        selected = ", ".join(column for column in names if column not in unknown - partitions)
+        # Athena's views have the same columns in every stack.
+        metadata = set() if name == "quotes" else {"kafka_key", "kafka_headers"}
+        selected = ", ".join(column for column in names if column not in (unknown - partitions) | metadata)
         key = "symbol, series, trade_date" if name == "daily" else "kafka_partition, kafka_offset, kafka_generation"
         rows = engines.compare(name, f"SELECT {selected} FROM {name} ORDER BY {key}")
         progress(f"  {name}: the same {len(rows):,} rows")

@@ -101,7 +101,8 @@ def check_line(kind, line, record):
 def check_objects(found, stated, records, prefix):
     """Checks the objects against events/README.md, and each line against its record."""
     ledgers = {f"{prefix}ledger/sample/{partition:05}.json" for partition in range(PARTITIONS)}
-    expect_equal(set(found), {prefix + key for key in stated} | ledgers, "objects in the bucket")
+    probe = {f"{prefix}ledger/sample/_probe"}
+    expect_equal(set(found), {prefix + key for key in stated} | ledgers | probe, "objects in the bucket")
     stored = []
     for key, offsets in stated.items():
         kind, partition = key.split("/")[0], int(key.rsplit("/", 1)[1].split("-")[0])
