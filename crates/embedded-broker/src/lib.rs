@@ -23,6 +23,7 @@ mod clock;
 mod connection;
 mod error;
 mod groups;
+mod journaled;
 mod markers;
 mod options;
 mod state;
