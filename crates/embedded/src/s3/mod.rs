@@ -15,7 +15,10 @@
 
 mod blocking;
 mod body;
+mod conditions;
 mod errors;
+mod fields;
+mod key_text;
 mod listing;
 mod multipart;
 mod objects;

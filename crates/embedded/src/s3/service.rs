@@ -1,6 +1,5 @@
 //! The operations of S3 over the objects of the folder.
 
-use std::fmt::Write as _;
 use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,20 +10,22 @@ use s3s::dto::{
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CopyObjectResult,
     CopyPartResult, CopySource, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
     CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, EncodingType,
-    Error as DeleteObjectsError, GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput,
-    GetBucketVersioningOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
-    HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
-    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput,
-    Metadata, MetadataDirective, MultipartUpload, Object, ObjectStorageClass, Part as ListedPart, PutObjectInput,
-    PutObjectOutput, Range, Timestamp, TimestampFormat, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput,
-    UploadPartOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, EncodingType, Error as DeleteObjectsError,
+    GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput,
+    GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
+    ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsInput,
+    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput, MetadataDirective,
+    MultipartUpload, Object, ObjectStorageClass, Part as ListedPart, PutObjectInput, PutObjectOutput, Range, Timestamp,
+    TimestampFormat, UploadPartCopyInput, UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::blocking::blocking;
 use super::body::{Received, Stated, receive, send};
+use super::conditions::{check_read, condition};
 use super::errors::{error, failed};
+use super::fields::{check_source, headers, http_date, length, metadata, object_output, stated, written_output};
+use super::key_text::{encoded, parse_token, token};
 use super::listing::{self, Entry, Query};
 use super::multipart::{Part, Upload, Uploads};
 use super::objects::{Condition, Found, Headers, Objects, WriteError, hex};
@@ -171,98 +172,6 @@ fn write_error(error: WriteError) -> S3Error {
     }
 }
 
-/// Returns the condition of a write.
-fn condition(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> S3Result<Condition> {
-    match (if_match, if_none_match) {
-        (None, None) => Ok(Condition::None),
-        (None, Some(ETagCondition::Any)) => Ok(Condition::Absent),
-        (Some(ETagCondition::Any), None) => Ok(Condition::Exists),
-        (Some(ETagCondition::ETag(e_tag)), None) => Ok(Condition::ETag(e_tag.into_value())),
-        _ => Err(S3Error::with_message(
-            S3ErrorCode::NotImplemented,
-            "A write can have If-None-Match: * or If-Match, and not both.",
-        )),
-    }
-}
-
-/// Checks the conditions of a read or of the source of a copy.
-fn check_read(
-    found: &Found,
-    (if_match, if_none_match): (Option<&ETagCondition>, Option<&ETagCondition>),
-    (if_modified, if_unmodified): (Option<&Timestamp>, Option<&Timestamp>),
-    is_read: bool,
-) -> S3Result<()> {
-    let matches = |condition: &ETagCondition| match condition {
-        ETagCondition::Any => true,
-        ETagCondition::ETag(e_tag) => e_tag.value() == found.e_tag,
-    };
-    // A header has the time in seconds.
-    let is_newer = |time: &Timestamp| seconds(&found.modified.into()) > seconds(time);
-    let failed = match (if_match, if_unmodified) {
-        (Some(condition), _) => !matches(condition),
-        (None, Some(time)) => is_newer(time),
-        (None, None) => false,
-    };
-    let is_unchanged = match (if_none_match, if_modified) {
-        (Some(condition), _) => matches(condition),
-        (None, Some(time)) => !is_newer(time),
-        (None, None) => false,
-    };
-    if failed || (is_unchanged && !is_read) {
-        Err(error(S3ErrorCode::PreconditionFailed))
-    } else if is_unchanged {
-        Err(error(S3ErrorCode::NotModified))
-    } else {
-        Ok(())
-    }
-}
-
-/// Returns the whole seconds of a time since 1970.
-fn seconds(timestamp: &Timestamp) -> Option<u64> {
-    let mut text = Vec::new();
-    timestamp.format(TimestampFormat::EpochSeconds, &mut text).ok()?;
-    String::from_utf8(text).ok()?.split('.').next()?.parse().ok()
-}
-
-fn http_date(timestamp: &Timestamp) -> Option<String> {
-    let mut text = Vec::new();
-    timestamp.format(TimestampFormat::HttpDate, &mut text).ok()?;
-    String::from_utf8(text).ok()
-}
-
-fn length(size: u64) -> i64 {
-    i64::try_from(size).unwrap_or(i64::MAX)
-}
-
-/// Encodes a key as in a URL: everything but letters, digits and `-._~/`.
-fn encoded(key: &str) -> String {
-    let mut text = String::with_capacity(key.len());
-    for &byte in key.as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
-}
-
-/// Encodes a key as a continuation token, which XML and URLs can contain.
-fn token(key: &str) -> String {
-    hex(key.as_bytes())
-}
-
-fn parse_token(token: &str) -> S3Result<String> {
-    let digits = token.as_bytes().chunks(2).map(|pair| {
-        let text = std::str::from_utf8(pair).ok().filter(|text| text.len() == 2)?;
-        u8::from_str_radix(text, 16).ok()
-    });
-    let key = digits.collect::<Option<Vec<u8>>>().and_then(|bytes| String::from_utf8(bytes).ok());
-    key.ok_or_else(|| {
-        S3Error::with_message(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect")
-    })
-}
-
 fn not_empty(delimiter: Option<String>) -> Option<String> {
     delimiter.filter(|delimiter| !delimiter.is_empty())
 }
@@ -270,70 +179,6 @@ fn not_empty(delimiter: Option<String>) -> Option<String> {
 /// Returns the parts of a list that are not empty, as the output expects them.
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
-}
-
-fn metadata(headers: &Headers) -> Option<Metadata> {
-    (!headers.metadata.is_empty()).then(|| headers.metadata.clone())
-}
-
-/// Takes the headers that are stored with an object out of an input.
-macro_rules! headers {
-    ($input:expr) => {
-        Headers {
-            metadata: $input.metadata.take().unwrap_or_default(),
-            content_type: $input.content_type.take(),
-            content_encoding: $input.content_encoding.take(),
-            content_disposition: $input.content_disposition.take(),
-            content_language: $input.content_language.take(),
-            cache_control: $input.cache_control.take(),
-            expires: $input.expires.as_ref().and_then(http_date),
-        }
-    };
-}
-
-/// Takes the checksums that an input states out of it.
-macro_rules! stated {
-    ($input:expr, $trailers:expr) => {
-        Stated {
-            algorithm: $input.checksum_algorithm.take(),
-            md5: $input.content_md5.take(),
-            checksum: Checksum {
-                checksum_crc32: $input.checksum_crc32.take(),
-                checksum_crc32c: $input.checksum_crc32c.take(),
-                checksum_crc64nvme: $input.checksum_crc64nvme.take(),
-                checksum_sha1: $input.checksum_sha1.take(),
-                checksum_sha256: $input.checksum_sha256.take(),
-                ..Checksum::default()
-            },
-            trailers: $trailers,
-        }
-    };
-}
-
-/// Fills the fields that `GetObjectOutput` and `HeadObjectOutput` share.
-macro_rules! object_output {
-    ($output:ident, $found:expr, $length:expr, $range:expr, $($field:ident: $value:expr),*) => {{
-        let Headers {
-            ref content_type, ref content_encoding, ref content_disposition, ref content_language, ref cache_control,
-            ref expires, ..
-        } = $found.headers;
-        $output {
-            $($field: $value,)*
-            accept_ranges: Some("bytes".to_owned()),
-            content_length: Some(length($length)),
-            content_range: $range,
-            content_type: Some(content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned())),
-            content_encoding: content_encoding.clone(),
-            content_disposition: content_disposition.clone(),
-            content_language: content_language.clone(),
-            cache_control: cache_control.clone(),
-            expires: expires.as_ref().and_then(|text| Timestamp::parse(TimestampFormat::HttpDate, text).ok()),
-            e_tag: Some(ETag::Strong($found.e_tag.clone())),
-            last_modified: Some($found.modified.into()),
-            metadata: metadata(&$found.headers),
-            ..$output::default()
-        }
-    }};
 }
 
 /// Returns the start and the length of a range, and the header `Content-Range`.
@@ -512,27 +357,14 @@ impl S3 for Service {
         let received = receive(&self.objects, input.body.take(), stated!(input, request.trailing_headers)).await?;
         let checksum = received.checksum.clone();
         let e_tag = self.store(input.bucket, input.key, condition, received, headers!(input)).await?;
-        Ok(S3Response::new(PutObjectOutput {
-            e_tag: Some(ETag::Strong(e_tag)),
-            checksum_crc32: checksum.checksum_crc32,
-            checksum_crc32c: checksum.checksum_crc32c,
-            checksum_crc64nvme: checksum.checksum_crc64nvme,
-            checksum_sha1: checksum.checksum_sha1,
-            checksum_sha256: checksum.checksum_sha256,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(written_output!(PutObjectOutput, e_tag, checksum)))
     }
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
         let mut input = request.input;
         self.check_bucket(&input.bucket)?;
         let mut source = self.copy_source(input.copy_source).await?;
-        check_read(
-            &source,
-            (input.copy_source_if_match.as_ref(), input.copy_source_if_none_match.as_ref()),
-            (input.copy_source_if_modified_since.as_ref(), input.copy_source_if_unmodified_since.as_ref()),
-            false,
-        )?;
+        check_source!(&source, input)?;
         let replace = input.metadata_directive.as_ref().is_some_and(|how| how.as_str() == MetadataDirective::REPLACE);
         let headers = if replace { headers!(input) } else { std::mem::take(&mut source.headers) };
         let size = source.size;
@@ -608,15 +440,7 @@ impl S3 for Service {
         let received = receive(&self.objects, input.body.take(), stated!(input, request.trailing_headers)).await?;
         let checksum = received.checksum.clone();
         let (e_tag, _) = self.add_part(&input.upload_id, input.part_number, received)?;
-        Ok(S3Response::new(UploadPartOutput {
-            e_tag: Some(ETag::Strong(e_tag)),
-            checksum_crc32: checksum.checksum_crc32,
-            checksum_crc32c: checksum.checksum_crc32c,
-            checksum_crc64nvme: checksum.checksum_crc64nvme,
-            checksum_sha1: checksum.checksum_sha1,
-            checksum_sha256: checksum.checksum_sha256,
-            ..Default::default()
-        }))
+        Ok(S3Response::new(written_output!(UploadPartOutput, e_tag, checksum)))
     }
 
     async fn upload_part_copy(
@@ -627,12 +451,7 @@ impl S3 for Service {
         self.upload(&input.bucket, &input.key, &input.upload_id)?;
         check_part_number(input.part_number)?;
         let source = self.copy_source(input.copy_source).await?;
-        check_read(
-            &source,
-            (input.copy_source_if_match.as_ref(), input.copy_source_if_none_match.as_ref()),
-            (input.copy_source_if_modified_since.as_ref(), input.copy_source_if_unmodified_since.as_ref()),
-            false,
-        )?;
+        check_source!(&source, input)?;
         let range = input.copy_source_range.as_deref().map(Range::parse).transpose();
         let range = range.map_err(|_| error(S3ErrorCode::InvalidArgument))?;
         let (start, length, _) = part_of(range, source.size)?;
@@ -787,28 +606,4 @@ fn check_part_number(number: i32) -> S3Result<()> {
 
 fn is_url(encoding: Option<&EncodingType>) -> bool {
     encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_encoded_as_in_urls() {
-        assert_eq!(encoded("pl/a b+ü%.json"), "pl/a%20b%2B%C3%BC%25.json");
-    }
-
-    #[test]
-    fn tokens_are_keys() {
-        assert_eq!(parse_token(&token("ä/b")).unwrap(), "ä/b");
-        for wrong in ["1", "zz", "ff", "é"] {
-            assert!(parse_token(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn times_are_compared_in_seconds() {
-        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_700_000_000_900);
-        assert_eq!(seconds(&Timestamp::from(time)), Some(1_700_000_000));
-    }
 }
