@@ -199,8 +199,7 @@ async fn generation(broker: &Broker, log: Option<&Path>, lake: &Lake, topic: &To
 }
 
 /// Waits for `stop`, closes the broker to new records, and waits until every record in the broker is stored. Reads the
-/// last offsets until they no longer change, because the broker
-/// may still accept a record while it is being closed.
+/// last offsets until they no longer change, because the broker may still accept a record while it is being closed.
 async fn drain(
     stop: &CancellationToken,
     broker: &Broker,
