@@ -23,6 +23,8 @@ const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Measures a consumer's partitions.
 #[derive(Clone)]
 pub(crate) struct Meter {
+    /// The topics of the subscription.
+    pub(crate) topics: Vec<String>,
     pub(crate) consumer: Arc<GroupConsumer>,
     pub(crate) removals: Arc<Mutex<Removals>>,
     pub(crate) progress: Arc<Progress>,
@@ -50,7 +52,7 @@ impl Meter {
         if let Ok(lag) = self.measure(stop)
             && !stop.is_cancelled()
         {
-            self.progress.set_lag(lag);
+            self.progress.set_lag(&self.topics, lag);
         }
     }
 

@@ -137,8 +137,11 @@ impl Progress {
         }
     }
 
-    pub(crate) fn set_lag(&self, lag: BTreeMap<TopicPartition, u64>) {
-        self.state().lag = lag;
+    /// Replaces the lag of the partitions of `topics`. Event sources of other topics can share this value.
+    pub(crate) fn set_lag(&self, topics: &[String], lag: BTreeMap<TopicPartition, u64>) {
+        let mut state = self.state();
+        state.lag.retain(|(topic, _), _| !topics.contains(topic));
+        state.lag.extend(lag);
     }
 
     /// Returns the current counters.

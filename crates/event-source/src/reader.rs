@@ -111,6 +111,7 @@ impl Subscription {
         // If reading ends for any reason, delivery and the measurement of the lag end too.
         let stop = stop.child_token();
         let meter = lag::Meter {
+            topics: self.deliverer.settings.topics.clone(),
             consumer: Arc::clone(&self.consumer),
             removals: Arc::clone(&self.removals),
             progress: Arc::clone(&self.deliverer.progress),

@@ -1,5 +1,6 @@
 //! Errors returned when a statement is run.
 
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lake_store::StoreError;
 
@@ -57,6 +58,12 @@ fn explain(error: &DataFusionError) -> String {
                 "the query needs more memory than its limit, or more space for temporary files than {} has ({cause}): \
                  raise --memory-limit",
                 std::env::temp_dir().display()
+            );
+        }
+        DataFusionError::SchemaError(missing, _) if matches!(**missing, SchemaError::FieldNotFound { .. }) => {
+            return format!(
+                "{error} Columns that are not declared are found in some of a topic's objects: if the field is rare, raise \
+                 --sample-objects"
             );
         }
         _ => return error.to_string(),
