@@ -14,8 +14,7 @@ use tickerlake::{audit, drop, inspect, query, redrive, repair, run, screen, trac
 use tracing_subscriber::EnvFilter;
 
 /// Default of `RUST_LOG`. `aws_config` logs errors only: if credentials are missing, the command's error already
-/// contains the text of the AWS SDK's warning. `tansu_service` is off: `embedded` logs the errors of the broker's
-/// connections, without the errors that the end of the process causes.
+/// contains the text of the AWS SDK's warning.
 const LOGGED: &str = "warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info";
 
 #[tokio::main]

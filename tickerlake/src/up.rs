@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use embedded_broker::{Broker, Options, Storage};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use event_source::progress::Progress;
 use event_source::{EventSource, Settings};
 use kafka_client::args::KafkaArgs;

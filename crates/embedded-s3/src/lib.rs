@@ -1,6 +1,7 @@
-//! An S3-compatible object store that keeps its objects as plain files.
+//! An S3-compatible object store that runs in this process and keeps its objects as plain files.
 //!
-//! `s3s` implements the protocol, and this module the storage: users can inspect the objects with `ls` and `zcat`.
+//! With it, `tickerlake run` and `up` need neither a container nor an AWS account. `s3s` implements the protocol, and
+//! this crate the storage: users can inspect the objects with `ls` and `zcat`. No other crate of the workspace uses `s3s`.
 //! `s3s-fs`, the file storage of `s3s`, is not used: it writes objects in steps that another request can come between,
 //! lists without `ETag`s, takes a folder for an object and cannot store keys beyond about 150 bytes. Inside the process,
 //! the AWS SDK's client calls the service without a port (through `s3s-aws`). [`Storage::serve`] opens a port for other
