@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kafka_client::settings::SettingsError;
+use lake_store::S3Failure;
 use producer::feed::FeedError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
@@ -54,12 +55,20 @@ async fn main() -> ExitCode {
     })
 }
 
-/// Formats an error and its causes, without causes that the text already contains.
+/// Formats an error and its causes, without causes that the text already contains. For a failed request to S3, the last
+/// cause is the one with the remedy.
 fn in_one_line(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let failure = S3Failure::of(cause);
+        let cause = failure.as_ref().map_or_else(|| cause.to_string(), ToString::to_string);
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
             text = format!("{text}: {cause}");
+        }
+        if failure.is_some() {
+            break;
         }
     }
     text
