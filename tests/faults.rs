@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};

@@ -26,6 +26,7 @@ mod pages;
 mod pipeline;
 mod quality;
 mod reading;
+mod requests;
 mod resume;
 mod runtime_api;
 mod sam_build;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
-use embedded::s3::{MAX_KEY_BYTES, Storage};
+use embedded_s3::{MAX_KEY_BYTES, Storage};
 use lake_format::field_names::FieldNames;
 use lake_format::keys::{self, Hour, LineRules};
 use lake_format::ledger;

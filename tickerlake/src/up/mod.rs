@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use embedded_broker::{Broker, Options, Storage};
 use event_source::function::Function;
 use event_source::progress::Progress;

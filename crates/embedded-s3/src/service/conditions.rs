@@ -4,7 +4,7 @@ use s3s::dto::{ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::errors::error;
-use super::objects::{Condition, Found};
+use crate::objects::{Condition, Found};
 
 /// Returns the condition of a write.
 pub(super) fn condition(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> S3Result<Condition> {

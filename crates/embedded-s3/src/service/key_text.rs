@@ -1,22 +1,16 @@
 //! Keys as text in a listing: encoded as in URLs, and as continuation tokens.
 
-use std::fmt::Write as _;
-
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-use super::objects::hex;
+use crate::objects::hex;
 
-/// Encodes a key as in a URL: everything but letters, digits and `-._~/`.
+/// Bytes to encode in a key: all but letters, digits and `-._~/`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Encodes a key as in a URL.
 pub(super) fn encoded(key: &str) -> String {
-    let mut text = String::with_capacity(key.len());
-    for &byte in key.as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
+    utf8_percent_encode(key, ENCODED).to_string()
 }
 
 /// Encodes a key as a continuation token, which XML and URLs can contain.
@@ -24,12 +18,9 @@ pub(super) fn token(key: &str) -> String {
     hex(key.as_bytes())
 }
 
+/// Decodes a continuation token.
 pub(super) fn parse_token(token: &str) -> S3Result<String> {
-    let digits = token.as_bytes().chunks(2).map(|pair| {
-        let text = std::str::from_utf8(pair).ok().filter(|text| text.len() == 2)?;
-        u8::from_str_radix(text, 16).ok()
-    });
-    let key = digits.collect::<Option<Vec<u8>>>().and_then(|bytes| String::from_utf8(bytes).ok());
+    let key = hex_simd::decode_to_vec(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     key.ok_or_else(|| {
         S3Error::with_message(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect")
     })

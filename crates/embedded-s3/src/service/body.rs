@@ -13,7 +13,7 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders};
 
 use super::blocking::blocking;
 use super::errors::{error, failed};
-use super::objects::{Objects, Temporary};
+use crate::objects::{Objects, Temporary};
 
 /// Number of bytes of a body in memory: received bytes are written to a file, and sent bytes are read, in pieces of
 /// this size.
@@ -81,7 +81,7 @@ pub(super) async fn receive(objects: &Arc<Objects>, body: Option<StreamingBlob>,
     let differs = |expected: &Option<String>, received: &Option<String>| {
         expected.as_ref().is_some_and(|expected| received.as_ref().is_some_and(|received| received != expected))
     };
-    if md5.is_some_and(|md5| md5 != base64(&received))
+    if md5.is_some_and(|md5| md5 != base64_simd::STANDARD.encode_to_string(received))
         || differs(&expected.checksum_crc32, &checksum.checksum_crc32)
         || differs(&expected.checksum_crc32c, &checksum.checksum_crc32c)
         || differs(&expected.checksum_sha1, &checksum.checksum_sha1)
@@ -113,20 +113,6 @@ fn hasher(expected: &Checksum, algorithm: Option<&ChecksumAlgorithm>) -> S3Resul
     })
 }
 
-/// Encodes an MD5 as in the header `Content-MD5`.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let value = group.iter().fold(0, |value, &byte| value << 8 | usize::from(byte)) << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            let is_padding = digit > group.len();
-            text.push(if is_padding { '=' } else { char::from(DIGITS[value >> (18 - 6 * digit) & 63]) });
-        }
-    }
-    text
-}
-
 /// Returns a body of `length` bytes from the current position of `file` on.
 pub(super) async fn send(mut file: File, length: u64) -> io::Result<StreamingBlob> {
     if length <= CHUNK as u64 {
@@ -149,17 +135,4 @@ fn read_chunk(file: &mut File, length: u64) -> io::Result<Bytes> {
     let mut chunk = vec![0; usize::try_from(length).unwrap_or(CHUNK).min(CHUNK)];
     file.read_exact(&mut chunk)?;
     Ok(chunk.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_padded() {
-        assert_eq!(
-            ["", "a", "ab", "abc", "abcd"].map(|text| base64(text.as_bytes())),
-            ["", "YQ==", "YWI=", "YWJj", "YWJjZA=="]
-        );
-    }
 }

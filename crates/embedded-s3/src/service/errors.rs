@@ -6,6 +6,8 @@ use std::io;
 
 use s3s::{S3Error, S3ErrorCode};
 
+use crate::objects::WriteError;
+
 /// Creates an error with AWS's text for its code.
 pub(super) fn error(code: S3ErrorCode) -> S3Error {
     let text = message(code.as_str());
@@ -16,6 +18,16 @@ pub(super) fn error(code: S3ErrorCode) -> S3Error {
 /// left on device", so that the client can show it.
 pub(super) fn failed(action: &str, source: &io::Error) -> S3Error {
     S3Error::with_message(S3ErrorCode::InternalError, format!("failed to {action}: {source}"))
+}
+
+/// Converts the reason that an object was not written or deleted.
+pub(super) fn write_error(reason: WriteError) -> S3Error {
+    match reason {
+        WriteError::NoSuchBucket => error(S3ErrorCode::NoSuchBucket),
+        WriteError::NoSuchKey => error(S3ErrorCode::NoSuchKey),
+        WriteError::PreconditionFailed => error(S3ErrorCode::PreconditionFailed),
+        WriteError::Io(source) => failed("store the object", &source),
+    }
 }
 
 /// Returns AWS's text for an error code.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
-use super::objects::Objects;
+use crate::objects::Objects;
 
 /// Runs a function that blocks. It runs to its end even if the client has disconnected.
 pub(super) async fn blocking<T: Send + 'static>(

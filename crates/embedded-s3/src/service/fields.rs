@@ -1,8 +1,13 @@
 //! The fields that several requests or answers of S3 share. Their types have nothing in common, hence the macros.
 
-use s3s::dto::{Metadata, Timestamp, TimestampFormat};
+use s3s::dto::{EncodingType, Metadata, Range, Timestamp, TimestampFormat};
+use s3s::{S3ErrorCode, S3Result};
 
-use super::objects::Headers;
+use super::errors::error;
+use crate::objects::Headers;
+
+/// Maximum number of entries of a page, as on AWS.
+pub(super) const MAX_KEYS: i32 = 1000;
 
 pub(super) fn http_date(timestamp: &Timestamp) -> Option<String> {
     let mut text = Vec::new();
@@ -16,6 +21,24 @@ pub(super) fn length(size: u64) -> i64 {
 
 pub(super) fn metadata(headers: &Headers) -> Option<Metadata> {
     (!headers.metadata.is_empty()).then(|| headers.metadata.clone())
+}
+
+/// Returns the parts of a list that are not empty, as the output expects them.
+pub(super) fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// Returns the start and the length of a range, and the header `Content-Range`.
+pub(super) fn part_of(range: Option<Range>, size: u64) -> S3Result<(u64, u64, Option<String>)> {
+    let Some(range) = range else { return Ok((0, size, None)) };
+    let range = range.check(size).map_err(|_| error(S3ErrorCode::InvalidRange))?;
+    let text = format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
+    Ok((range.start, range.end - range.start, Some(text)))
+}
+
+/// Returns `true` if keys are to be encoded as in URLs.
+pub(super) fn is_url(encoding: Option<&EncodingType>) -> bool {
+    encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL)
 }
 
 /// Takes the headers that are stored with an object out of an input.

@@ -9,7 +9,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, EncodingType};
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use tempfile::TempDir;
 
 const BUCKET: &str = "lake";

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use super::objects::{Headers, Temporary};
+use crate::objects::{Headers, Temporary};
 
 /// A part of an upload.
 #[derive(Clone, Debug)]

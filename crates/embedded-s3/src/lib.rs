@@ -1,26 +1,15 @@
-//! An S3-compatible object store that keeps its objects as plain files.
+//! An S3-compatible object store that runs in this process and keeps its objects as plain files.
 //!
-//! `s3s` implements the protocol, and this module the storage: users can inspect the objects with `ls` and `zcat`.
+//! With it, `tickerlake run` and `up` need neither a container nor an AWS account. `s3s` implements the protocol, and
+//! this crate the storage: users can inspect the objects with `ls` and `zcat`. No other crate of the workspace uses `s3s`.
 //! `s3s-fs`, the file storage of `s3s`, is not used: it writes objects in steps that another request can come between,
 //! lists without `ETag`s, takes a folder for an object and cannot store keys beyond about 150 bytes. Inside the process,
 //! the AWS SDK's client calls the service without a port (through `s3s-aws`). [`Storage::serve`] opens a port for other
 //! programs.
 //!
 //! - `objects`: objects as files; conditional, atomic writes.
-//! - `listing`: keys in order, with prefix, delimiter and pages.
-//! - `multipart`: uploads that have begun.
-//! - `body`: receives and sends bytes, with checksums.
-//! - `service`: the operations of S3.
-//! - `errors`: error responses with the texts of AWS.
+//! - `service`: the operations of S3 over these objects.
 
-mod blocking;
-mod body;
-mod conditions;
-mod errors;
-mod fields;
-mod key_text;
-mod listing;
-mod multipart;
 mod objects;
 mod service;
 
@@ -38,6 +27,7 @@ use hyper_util::server::conn::auto;
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, HttpResponse, S3ErrorCode, S3Result};
+use service::errors::{error, message};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -80,7 +70,7 @@ impl S3Auth for Auth {
         if access_key == ACCESS_KEY {
             Ok(SecretKey::from(SECRET_KEY))
         } else {
-            Err(errors::error(S3ErrorCode::InvalidAccessKeyId))
+            Err(error(S3ErrorCode::InvalidAccessKeyId))
         }
     }
 }
@@ -152,7 +142,7 @@ fn with_message(mut response: HttpResponse) -> HttpResponse {
     let text = text.filter(|text| text.contains("<Error>") && !text.contains("<Message>"));
     let Some((start, rest)) = text.as_deref().and_then(|text| text.split_once("</Code>")) else { return response };
     let code = start.rsplit('>').next().unwrap_or_default();
-    let body = format!("{start}</Code><Message>{}</Message>{rest}", errors::message(code));
+    let body = format!("{start}</Code><Message>{}</Message>{rest}", message(code));
     response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
     *response.body_mut() = Body::from(body);
     response
