@@ -24,5 +24,6 @@ mod shell;
 pub mod sql;
 pub mod trace;
 pub mod trigger;
+mod unstored;
 pub mod up;
 pub mod view;

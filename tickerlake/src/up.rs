@@ -29,6 +29,7 @@ use crate::run::BATCH_SIZE;
 use crate::trigger::PLAIN_LINE_INTERVAL;
 use crate::trigger::args::{BatchArgs, FunctionArgs};
 use crate::trigger::sink_function::SinkFunction;
+use crate::unstored;
 use terminal::numbers::counted;
 
 /// Folder of the broker's log, in the folder of the lake.
@@ -65,9 +66,13 @@ pub struct UpArgs {
     /// Topic to create and store
     #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
     topic: Topic,
-    /// Number of partitions of the topic
+    /// Number of partitions of the topic, and of topics created by --auto-create-topics
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
     partitions: u32,
+    /// Create a topic when a client sends to it or reads from it, as Kafka does with
+    /// `auto.create.topics.enable=true`; only the records of --topic are stored in the lake
+    #[arg(long, help_heading = "Kafka")]
+    auto_create_topics: bool,
     /// Keep the broker's records in memory; they are lost when `up` ends
     #[arg(long, help_heading = "Kafka")]
     ephemeral: bool,
@@ -98,7 +103,9 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let endpoint = storage.serve(args.s3_port).await?;
     let log = (!args.ephemeral).then(|| lake_args.dir.join(BROKER_FOLDER));
     let broker_storage = log.clone().map_or(Storage::Memory, Storage::Folder);
-    let broker = Broker::start(Options { port: args.port, storage: broker_storage, ..Options::default() }).await?;
+    let auto_create = args.auto_create_topics.then_some(args.partitions);
+    let broker = Options { port: args.port, storage: broker_storage, auto_create, ..Options::default() };
+    let broker = Broker::start(broker).await?;
     let kafka = KafkaSettings::try_from(KafkaArgs {
         bootstrap_server: Some(broker.bootstrap_servers()),
         ..KafkaArgs::default()
@@ -140,6 +147,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let display = Display::start(sources, output);
     let ended = tokio::select! {
         failed = event_source.failure() => Err(failed),
+        never = unstored::warn_about_topics(&broker, &args.topic) => match never {},
         () = drain(&stop, &broker, client, &args.topic, &start, &progress) => event_source.finish().await,
     };
     display.finish().await;
