@@ -270,6 +270,34 @@ fn topics_that_are_not_stored_are_counted_at_the_end() {
     }
 }
 
+/// Sends a record to a topic that does not exist, and returns whether the broker confirmed it.
+async fn sends_to_new_topic(servers: &str, topic: &str) -> bool {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers).set("message.timeout.ms", "5000");
+    // Without this, the producer itself waits for the topic for 30 seconds.
+    config.set("topic.metadata.propagation.max.ms", "1000");
+    let producer: FutureProducer = config.create().unwrap();
+    producer.send(FutureRecord::<(), _>::to(topic).payload("{}"), Duration::ZERO).await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn up_creates_no_topic_by_default() {
+    let folder = TempDir::new().unwrap();
+    let (_up, servers) = up(folder.path(), &[]);
+    assert!(!sends_to_new_topic(&servers, "demo_test").await);
+    assert!(sends_to_new_topic(&servers, "quotes").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn up_creates_the_topic_of_a_producer_when_asked() {
+    let folder = TempDir::new().unwrap();
+    let (mut up, servers) = up(folder.path(), &["--auto-create-topics"]);
+    assert!(sends_to_new_topic(&servers, "demo_test").await);
+    up.wait_for_line("topic      demo_test with 3 partitions", WAIT).unwrap();
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM demo_test"), "1");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn record_with_ambiguous_names_is_quarantined() {
     let folder = TempDir::new().unwrap();

@@ -1,9 +1,12 @@
 """The brokers that the matrix and the differential test talk to."""
 
 import atexit
+import json
 import os
+import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import clients
@@ -33,6 +36,49 @@ class Apache:
     def stop(self):
         self.process.stdin.close()
         self.process.wait()
+        self.folder.cleanup()
+
+
+class Up:
+    """A `tickerlake up` of this process, with its default settings except for those in `settings`."""
+
+    def __init__(self, program):
+        self.folder = tempfile.TemporaryDirectory(prefix="matrix-up-")
+        # Free ports and an empty folder, so that a run disturbs no other; JSON, because it is read here.
+        self.settings = ["--port", "0", "--s3-port", "0", "--dir", os.path.join(self.folder.name, "lake"), "--format", "json"]
+        self.log = open(os.path.join(self.folder.name, "log"), "w+", errors="replace")
+        self.process = subprocess.Popen([program, "up", *self.settings], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True, start_new_session=True)
+        atexit.register(self.stop)
+        for line in self.process.stdout:
+            started = json.loads(line)
+            if started["type"] == "started":
+                self.server = started["broker"]
+                # Its progress is not used, but has to be read.
+                threading.Thread(target=self.process.stdout.read, daemon=True).start()
+                return
+        raise SystemExit(f"tickerlake up does not start: {self.messages()}")
+
+    def messages(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def faults(self):
+        """Returns what went wrong in the broker itself, whatever the clients saw of it."""
+        lines = [line.strip() for line in self.messages().splitlines() if "panicked" in line or " ERROR " in line]
+        if self.process.poll() is not None:
+            lines.append(f"tickerlake up exited with code {self.process.returncode}: {self.messages()[-500:]}")
+        return lines
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
         self.folder.cleanup()
 
 

@@ -548,6 +548,9 @@ public class Client {
         operations.put("groups", Client::groups);
         operations.put("transactions", Client::transactions);
         operations.put("bulk", Client::bulk);
+        operations.put("console", Tools::console);
+        operations.put("tools", Tools::tools);
+        operations.put("perf", Tools::perf);
         for (String name : arguments[1].split(",")) {
             operation = name;
             Runnable run = operations.get(name);

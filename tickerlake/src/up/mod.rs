@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use embedded_broker::{Broker, Options, Storage};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use event_source::function::Function;
 use event_source::progress::Progress;
 use kafka_client::args::KafkaArgs;
@@ -66,10 +66,14 @@ pub struct UpArgs {
     /// Topic to create and store; those that other programs create are stored, too
     #[arg(short, long, default_value = "quotes", help_heading = "Kafka")]
     topic: Topic,
+    /// Create a topic when a client sends to it or reads from it, as Kafka does with
+    /// `auto.create.topics.enable=true`
+    #[arg(long, help_heading = "Kafka")]
+    auto_create_topics: bool,
     /// Store only the topic of --topic
     #[arg(long, help_heading = "Kafka")]
     only_topic: bool,
-    /// Number of partitions of the topic
+    /// Number of partitions of the topic, and of topics created by --auto-create-topics
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Kafka")]
     partitions: u32,
     /// Keep the broker's records in memory; they are lost when `up` ends
@@ -102,7 +106,9 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let endpoint = storage.serve(args.s3_port).await?;
     let log = (!args.ephemeral).then(|| lake_args.dir.join(BROKER_FOLDER));
     let broker_storage = log.clone().map_or(Storage::Memory, Storage::Folder);
-    let broker = Broker::start(Options { port: args.port, storage: broker_storage, ..Options::default() }).await?;
+    let auto_create = args.auto_create_topics.then_some(args.partitions);
+    let broker = Options { port: args.port, storage: broker_storage, auto_create, ..Options::default() };
+    let broker = Broker::start(broker).await?;
     let kafka = KafkaSettings::try_from(KafkaArgs {
         bootstrap_server: Some(broker.bootstrap_servers()),
         ..KafkaArgs::default()
