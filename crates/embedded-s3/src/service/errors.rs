@@ -9,7 +9,7 @@ use s3s::{S3Error, S3ErrorCode};
 use crate::objects::WriteError;
 
 /// Creates an error with AWS's text for its code.
-pub(super) fn error(code: S3ErrorCode) -> S3Error {
+pub(crate) fn error(code: S3ErrorCode) -> S3Error {
     let text = message(code.as_str());
     S3Error::with_message(code, text)
 }
@@ -31,7 +31,7 @@ pub(super) fn write_error(reason: WriteError) -> S3Error {
 }
 
 /// Returns AWS's text for an error code.
-pub(super) fn message(code: &str) -> &'static str {
+pub(crate) fn message(code: &str) -> &'static str {
     match code {
         "AccessDenied" => "Access Denied",
         "BadDigest" => "The Content-MD5 or checksum value that you specified did not match what the server received.",
