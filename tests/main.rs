@@ -29,6 +29,7 @@ mod reading;
 mod requests;
 mod resume;
 mod runtime_api;
+mod s3_settings;
 mod sam_build;
 mod trace;
 mod up;

@@ -59,7 +59,11 @@ impl S3Failure {
             return Some(S3Failure::OtherRegion { server });
         }
         if let Some(code) = element(&text, "Code") {
-            let message = element(&text, "Message").unwrap_or_default().trim_end_matches('.').to_owned();
+            let message = match code.as_str() {
+                // Servers ask to check "your key and signing method", where only the secret key can be wrong.
+                "SignatureDoesNotMatch" => "the secret key does not belong to the access key".to_owned(),
+                _ => element(&text, "Message").unwrap_or_default().trim_end_matches('.').to_owned(),
+            };
             return Some(S3Failure::Answer { server, code, message });
         }
         let http = causes().find_map(|cause| cause.downcast_ref::<HttpError>())?;
@@ -95,9 +99,7 @@ impl Display for Remedy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Remedy(code, server) = *self;
         let remedy = match code {
-            "SignatureDoesNotMatch" => {
-                "the secret key does not belong to the access key: correct AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE"
-            }
+            "SignatureDoesNotMatch" => "correct AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE",
             // Whoever forgets the endpoint sends the keys of another server to AWS.
             "InvalidAccessKeyId" if server.contains(".amazonaws.com") => {
                 "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE; if the keys are for another server, set AWS_ENDPOINT_URL_S3"
