@@ -21,8 +21,9 @@ class Apache:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="matrix-kafka-")
         start = os.path.join(HERE, "..", "apache-kafka", "start")
-        self.process = subprocess.Popen([start, "--while-stdin", self.folder.name], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+        # Many clients at once may keep a broker from the processor for seconds, after which it is fenced. It is not restarted.
+        self.process = subprocess.Popen([start, "--while-stdin", self.folder.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env={"KAFKA_SESSION_TIMEOUT_MS": "60000", **os.environ})
         atexit.register(self.stop)
         self.server = None
         for line in self.process.stdout:

@@ -5,7 +5,7 @@ use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProducerId
 use uuid::Uuid;
 
 use crate::client::{
-    TestBroker, TestRecord, batch, now_ms, produce_request, record, text, transactional_batch, unique,
+    TestBroker, TestRecord, batch, is_foreign, now_ms, produce_request, record, text, transactional_batch, unique,
 };
 
 #[tokio::test]
@@ -73,6 +73,18 @@ async fn impossible_batch_fails_all_partitions() {
     let codes: Vec<_> = response.responses.iter().map(|topic| topic.partition_responses[0].error_code).collect();
     assert_eq!(codes, [2, 2]);
     assert_eq!(client.append(&topic, batch(&[record("b")])).await.base_offset, 0);
+}
+
+/// Apache Kafka 4.2 never answers such a request.
+#[tokio::test]
+async fn null_records_are_rejected() {
+    if is_foreign() {
+        return;
+    }
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let mut request = produce_request(&topic, Default::default());
+    request.topic_data[0].partition_data[0].records = None;
+    assert_eq!(client.call(9, &request).await.responses[0].partition_responses[0].error_code, 87);
 }
 
 /// The CRC is verified by the log, which an unknown topic does not have.
