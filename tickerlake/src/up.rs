@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use console::Phase;
 use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use embedded_broker::{Broker, Options, Storage};
 use event_source::progress::Progress;
@@ -14,12 +15,14 @@ use kafka_client::args::KafkaArgs;
 use kafka_client::settings::Settings as KafkaSettings;
 use kafka_client::topic::Topic;
 use kafka_client::watermarks::{commit_offsets, committed_offsets, last_offsets};
+use lake_audit::Scope;
 use lake_store::Lake;
 use rdkafka::ClientConfig;
 use serde_json::json;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
+use crate::console::serve::{Counters, ServeArgs, Served};
 use crate::generation::{self, Generation};
 use crate::lake::LakeArgs;
 use crate::output::{Format, Output};
@@ -81,6 +84,8 @@ pub struct UpArgs {
     /// Port of the embedded S3; 0 selects a free one
     #[arg(long, default_value = "9900", help_heading = "Lake")]
     s3_port: u16,
+    #[command(flatten)]
+    console: ServeArgs,
     /// Format of the output
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
@@ -94,6 +99,11 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let stop = stop_on_signal();
     let lake_args = LakeArgs { dir: args.dir, bucket: None, prefix: std::env::var("SINK_PREFIX").ok() };
     let lake = lake_args.open_for_writing().await?;
+    let output = Output { format: args.format };
+    let limits = args.batch.limits(BATCH_SIZE);
+    let progress = Arc::new(Progress::default());
+    let counters = Counters { feed: None, event_source: Arc::clone(&progress), limits };
+    let console = args.console.start(args.topic.as_str(), &lake_args, counters, output);
     let storage = lake.storage.clone().context("internal error: the folder has no embedded S3 (this is a bug)")?;
     let endpoint = storage.serve(args.s3_port).await?;
     let log = (!args.ephemeral).then(|| lake_args.dir.join(BROKER_FOLDER));
@@ -105,12 +115,12 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     })?;
     kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let generation = generation(&broker, log.as_deref(), &lake_args.open_for_reading().await?, &args.topic).await?;
-    let config = lake.sink_config(&lake_args, args.topic.as_str(), Some(generation.number)).await?;
+    let number = generation.number;
+    let config = lake.sink_config(&lake_args, args.topic.as_str(), Some(number)).await?;
     let env_file = lake_args.dir.join("sink.env");
     std::fs::write(&env_file, environment(&endpoint, &config))
         .with_context(|| format!("failed to write {}", env_file.display()))?;
 
-    let output = Output { format: args.format };
     let location = lake_args.dir.join(&lake.bucket).display().to_string();
     let function = args.function.invoke.http();
     let is_external = function.is_some();
@@ -130,17 +140,22 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
                "settings": env_file}),
     );
     let topics = vec![args.topic.to_string()];
-    let mut settings = Settings::new(kafka.client_config(), topics, GROUP, args.batch.limits(BATCH_SIZE));
+    let mut settings = Settings::new(kafka.client_config(), topics, GROUP, limits);
     args.function.apply(&mut settings).await?;
-    let progress = Arc::new(Progress::default());
     let client = settings.client.clone();
     let start = start_offsets(&client, &args.topic, generation, is_external, !args.ephemeral).await?;
     let mut event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
     let sources = Sources { feed: None, event_source: Arc::clone(&progress), line_interval: PLAIN_LINE_INTERVAL };
     let display = Display::start(sources, output);
+    if let Some(console) = console.console() {
+        let scope =
+            Scope { topic: Some(args.topic.to_string()), generation: Some(number), from_first: false };
+        console.set_audit_scope(scope, Some(client.clone()));
+    }
+    console.set_phase(Phase::Running);
     let ended = tokio::select! {
         failed = event_source.failure() => Err(failed),
-        () = drain(&stop, &broker, client, &args.topic, &start, &progress) => event_source.finish().await,
+        () = drain(&stop, &broker, client, &args.topic, &start, &progress, &console) => event_source.finish().await,
     };
     display.finish().await;
     print_ended(output, &Stored::from(&progress.counts()));
@@ -208,8 +223,10 @@ async fn drain(
     topic: &Topic,
     start: &Start,
     progress: &Progress,
+    console: &Served,
 ) {
     stop.cancelled().await;
+    console.set_phase(Phase::Stopping);
     broker.close();
     let mut stored = Vec::new();
     loop {
