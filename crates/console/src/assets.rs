@@ -34,6 +34,7 @@ pub(crate) static ASSETS: &[Asset] = assets![
     "market.js",
     "net.js",
     "pipeline.js",
+    "plot.js",
     "quality.js",
     "quarantine.js",
     "records.js",
