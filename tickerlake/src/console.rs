@@ -1,5 +1,6 @@
 //! `tickerlake console`: the web console over any lake.
 
+pub(crate) mod lab;
 pub(crate) mod pipeline;
 pub mod serve;
 

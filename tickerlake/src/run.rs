@@ -35,14 +35,13 @@ use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::serve::{Counters, ServeArgs, Served};
+use crate::console::serve::{Counters, ServeArgs, Served, SinkInProcess};
 use crate::lake::{LakeArgs, WritableLake};
 use crate::output::{Format, Output};
 use crate::progress::status::{removed_text, report_text};
 use crate::progress::{Display, Sources};
 use crate::sql::{DEFAULT_TOPIC, MAX_ROWS, SqlArgs, query_command, unmapped_notice};
 use crate::trigger::args::BatchArgs;
-use crate::trigger::sink_function::SinkFunction;
 use crate::{audit, generation};
 use terminal::numbers::{counted, grouped};
 
@@ -124,13 +123,17 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
     let feed = Feed::or_sample(FeedArgs { command: command_line(), ..args.feed }, sample)?;
     let stop = stop_on_signal();
+    if args.console.lab && (args.lake.bucket.is_some() || KafkaSettings::try_from(args.kafka.clone()).is_ok()) {
+        bail!(
+            "--lab breaks a pipeline on purpose, so it needs the embedded broker and a folder: leave out --bootstrap-server and --bucket"
+        );
+    }
     let lake = args.lake.open_for_writing().await?;
     let output = Output { format: args.format };
     let limits = args.batch.limits(BATCH_SIZE);
     let progress = Arc::new(Progress::default());
     let fed = Arc::new(producer::report::progress::Progress::default());
-    let counters =
-        Counters { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
+    let counters = Counters { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
     let console = args.console.start(args.topic.as_str(), &args.lake, counters, output);
     let (kafka, broker) = broker(args.kafka).await?;
     let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
@@ -158,7 +161,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     );
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, limits);
-    let function = Arc::new(SinkFunction::new(lake.sink(config)));
+    let SinkInProcess { function, lab } = SinkInProcess::new(&lake, config, args.console.lab);
+    if let Some(lab) = &lab {
+        console.set_lab(lab, &client, &topic, &args.lake);
+    }
     let event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
 
     console.set_phase(Phase::Feeding);
@@ -169,8 +175,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let display = Display::start(sources, output);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
-    let pipeline =
-        Pipeline {
+    let pipeline = Pipeline {
         target,
         event_source,
         group: args.consumer_group_id,

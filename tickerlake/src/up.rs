@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use console::Phase;
 use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
@@ -22,7 +22,7 @@ use serde_json::json;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::serve::{Counters, ServeArgs, Served};
+use crate::console::serve::{Counters, ServeArgs, Served, SinkInProcess};
 use crate::generation::{self, Generation};
 use crate::lake::LakeArgs;
 use crate::output::{Format, Output};
@@ -31,7 +31,6 @@ use crate::progress::{Display, Sources, print_ended};
 use crate::run::BATCH_SIZE;
 use crate::trigger::PLAIN_LINE_INTERVAL;
 use crate::trigger::args::{BatchArgs, FunctionArgs};
-use crate::trigger::sink_function::SinkFunction;
 use terminal::numbers::counted;
 
 /// Folder of the broker's log, in the folder of the lake.
@@ -116,6 +115,8 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let generation = generation(&broker, log.as_deref(), &lake_args.open_for_reading().await?, &args.topic).await?;
     let number = generation.number;
+    // A new generation of a kept log begins after what earlier generations have.
+    let from_first = generation.is_new && generation.stored.iter().any(|&offset| offset > 0);
     let config = lake.sink_config(&lake_args, args.topic.as_str(), Some(number)).await?;
     let env_file = lake_args.dir.join("sink.env");
     std::fs::write(&env_file, environment(&endpoint, &config))
@@ -124,7 +125,13 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let location = lake_args.dir.join(&lake.bucket).display().to_string();
     let function = args.function.invoke.http();
     let is_external = function.is_some();
-    let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(lake.sink(config))));
+    if is_external && args.console.lab {
+        bail!("--lab breaks the sink in this process: leave out --function");
+    }
+    let in_process = function.is_none().then(|| SinkInProcess::new(&lake, config, args.console.lab));
+    let lab = in_process.as_ref().and_then(|sink| sink.lab.clone());
+    let function = function.or_else(|| in_process.map(|sink| sink.function));
+    let function = function.context("internal error: the event source has no function (this is a bug)")?;
     let partitions = counted(args.partitions.into(), "partition", "partitions");
     let kept = log.as_ref().map_or("in memory".to_owned(), |log| format!("log in {}", log.display()));
     output.stage("broker", &format!("{}, topic {} with {partitions}, {kept}", broker.bootstrap_servers(), args.topic));
@@ -148,9 +155,11 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let sources = Sources { feed: None, event_source: Arc::clone(&progress), line_interval: PLAIN_LINE_INTERVAL };
     let display = Display::start(sources, output);
     if let Some(console) = console.console() {
-        let scope =
-            Scope { topic: Some(args.topic.to_string()), generation: Some(number), from_first: false };
+        let scope = Scope { topic: Some(args.topic.to_string()), generation: Some(number), from_first };
         console.set_audit_scope(scope, Some(client.clone()));
+    }
+    if let Some(lab) = &lab {
+        console.set_lab(lab, &client, args.topic.as_str(), &lake_args);
     }
     console.set_phase(Phase::Running);
     let ended = tokio::select! {

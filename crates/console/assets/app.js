@@ -11,6 +11,7 @@ import { QuarantineView } from './quarantine.js';
 import { QualityView } from './quality.js';
 import { AuditView } from './audit.js';
 import { LakeView } from './lake.js';
+import { LabView } from './lab.js';
 
 /** What every view sees: the sections of the event stream, and what the server is. */
 const context = {
@@ -31,6 +32,7 @@ const VIEWS = [
   ['quality', 'Quality', QualityView],
   ['audit', 'Audit', AuditView],
   ['lake', 'Lake', LakeView],
+  ['lab', 'Break it', LabView],
 ];
 const views = new Map();
 let current = null;
@@ -41,14 +43,14 @@ function buildTabs() {
   for (const [name, title] of VIEWS) {
     tabs.append(el('button', {
       type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `view-${name}`, 'aria-selected': 'false', tabindex: '-1',
-      onclick: () => show(name),
+      onclick: () => show(name), hidden: name === 'lab',
     }, title, name === 'quarantine' && el('span', { class: 'badge', id: 'quarantine-count', hidden: true })));
     main.append(el('section', { role: 'tabpanel', id: `view-${name}`, 'aria-labelledby': `tab-${name}`, hidden: true }));
   }
   tabs.addEventListener('keydown', (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1, Home: -99, End: 99 }[event.key];
     if (!step) return;
-    const names = VIEWS.map(([name]) => name);
+    const names = VIEWS.map(([name]) => name).filter((name) => !document.getElementById(`tab-${name}`).hidden);
     const next = Math.abs(step) === 99 ? (step < 0 ? 0 : names.length - 1) : (names.indexOf(current) + step + names.length) % names.length;
     show(names[next]);
     document.getElementById(`tab-${names[next]}`).focus();
@@ -90,6 +92,7 @@ function onframe(frame, kind) {
     if (!frame.quotes) delete context.state.quotes;
   }
   const changed = Object.keys(frame);
+  if (changed.includes('lab')) document.getElementById('tab-lab').hidden = false;
   strip.onframe(context.state, changed);
   for (const view of views.values()) view.onframe?.(context.state, changed, kind);
   if (changed.includes('stored')) {

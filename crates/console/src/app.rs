@@ -16,6 +16,7 @@ use crate::api::ApiError;
 use crate::audit::{AuditResult, Seal, seal};
 use crate::clock::millis_since_1970;
 use crate::guard::Rules;
+use crate::lab::LabState;
 use crate::live::Live;
 use crate::live::hub::Hub;
 use crate::settings::Settings;
@@ -32,6 +33,7 @@ pub(crate) struct App {
     pub(crate) live: Option<Arc<Live>>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) audit: Audits,
+    pub(crate) lab: LabState,
     pub(crate) queries: Semaphore,
     open_lake: OpenLake,
     lake: OnceCell<Lake>,
@@ -46,6 +48,7 @@ impl App {
             live,
             hub: Arc::default(),
             audit: Audits::default(),
+            lab: LabState::default(),
             queries: Semaphore::new(CONCURRENT_QUERIES),
             open_lake,
             lake: OnceCell::new(),

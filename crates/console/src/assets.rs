@@ -30,6 +30,7 @@ pub(crate) static ASSETS: &[Asset] = assets![
     "chart.js",
     "dom.js",
     "format.js",
+    "lab.js",
     "lake.js",
     "market.js",
     "net.js",
@@ -124,7 +125,8 @@ mod tests {
             for (at, _) in text.match_indices("//").filter(|(at, _)| text[..*at].ends_with(':')) {
                 let url = text[at..].split(['"', '\'', ' ', '<', '`']).next().unwrap();
                 // A link that the user follows is not a request of the page.
-                let is_link = ["//www.tradingview.com/", "//www.w3.org/2000/svg"].iter().any(|known| url.starts_with(known));
+                let is_link =
+                    ["//www.tradingview.com/", "//www.w3.org/2000/svg"].iter().any(|known| url.starts_with(known));
                 assert!(is_link, "{}: {url}", asset.path);
             }
         }

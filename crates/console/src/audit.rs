@@ -49,7 +49,7 @@ impl AuditResult {
     }
 }
 
-/// What the strip shows about the audit.
+/// State of the audit in the strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Seal {

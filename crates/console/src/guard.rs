@@ -23,7 +23,7 @@ pub(crate) const COOKIE: &str = "tickerlake_console";
 /// Names of this machine, as browsers write them.
 const LOOPBACK_HOSTS: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
-/// What a request must have.
+/// Requirements on a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// Permitted host names besides those of the loopback addresses, in lower case and without a port.
@@ -78,7 +78,10 @@ impl Rules {
             }
         }
         let is_api = path.starts_with("/api/");
-        if is_api && text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin" && site != "none") {
+        if is_api
+            && text(header::HeaderName::from_static("sec-fetch-site"))
+                .is_some_and(|site| site != "same-origin" && site != "none")
+        {
             return Err(Refusal::Origin);
         }
         if let Some(bearer) = &self.bearer
@@ -116,7 +119,8 @@ pub(crate) fn token_of(query: &str) -> Option<&str> {
 fn has_bearer(headers: &HeaderMap, bearer: &str) -> bool {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let cookie = cookies.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let cookie =
+        cookies.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
     authorization.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|token| is_equal(token, bearer))
         || cookie.is_some_and(|token| is_equal(token, bearer))
 }
@@ -133,7 +137,11 @@ mod tests {
     use super::*;
 
     fn rules(bearer: Option<&str>) -> Rules {
-        Rules { hosts: vec!["lake.example".to_owned()], page_token: "page".to_owned(), bearer: bearer.map(str::to_owned) }
+        Rules {
+            hosts: vec!["lake.example".to_owned()],
+            page_token: "page".to_owned(),
+            bearer: bearer.map(str::to_owned),
+        }
     }
 
     fn check(rules: &Rules, method: &Method, target: &str, headers: &[(&str, &str)]) -> Result<(), Refusal> {
@@ -158,7 +166,8 @@ mod tests {
 
     #[test]
     fn other_sites_are_refused() {
-        let get = |name, value| check(&rules(None), &Method::GET, "/api/info", &[("host", "localhost:8900"), (name, value)]);
+        let get =
+            |name, value| check(&rules(None), &Method::GET, "/api/info", &[("host", "localhost:8900"), (name, value)]);
         assert_eq!(get("sec-fetch-site", "same-origin"), Ok(()));
         assert_eq!(get("sec-fetch-site", "none"), Ok(()));
         assert_eq!(get("sec-fetch-site", "cross-site"), Err(Refusal::Origin));

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `tickerlake run` and `up` serve it for the pipeline of their process ([`Pipeline`], [`Live`]), `tickerlake console` for
-//! any lake. The server has threads of its own, so that a statement of a user does not delay the pipeline's tasks. `guard`
+//! any lake. The server runs on separate threads, so that a statement of a user does not delay the pipeline's tasks. `guard`
 //! explains which requests are answered.
 
 mod api;
@@ -16,6 +16,7 @@ mod assets;
 mod audit;
 mod clock;
 mod guard;
+mod lab;
 mod live;
 mod market;
 mod server;
@@ -30,10 +31,11 @@ use rdkafka::ClientConfig;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-pub use app::OpenLake;
 use app::App;
+pub use app::OpenLake;
 use audit::AuditResult;
 use guard::Rules;
+pub use lab::{Lab, LabAction};
 pub use live::pipeline::{BatchFill, Feed, Invoked, Lane, Pipeline, Range, Sample, Stored};
 pub use live::{Live, Phase};
 pub use settings::{PORT, Settings};
@@ -56,7 +58,9 @@ pub enum ConsoleError {
     #[error("failed to start the console's threads")]
     Threads(#[source] std::io::Error),
     /// Another machine could read the lake.
-    #[error("{0} is not a loopback address, so a token is required: give one with --token-file or TICKERLAKE_CONSOLE_TOKEN")]
+    #[error(
+        "{0} is not a loopback address, so a token is required: give one with --token-file or TICKERLAKE_CONSOLE_TOKEN"
+    )]
     NoToken(SocketAddr),
 }
 
@@ -122,6 +126,11 @@ impl Console {
     /// Sets what the audit covers, and the broker that it compares with.
     pub fn set_audit_scope(&self, scope: Scope, broker: Option<ClientConfig>) {
         self.app.audit.set_scope(scope, broker);
+    }
+
+    /// Lets the page break the pipeline on purpose.
+    pub fn set_lab(&self, lab: Arc<dyn Lab>) {
+        self.app.lab.set(lab);
     }
 
     /// Shows an audit that the command has run. `elapsed` is its duration.

@@ -12,7 +12,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
-use crate::api::{ApiError, audit, events, info, lake, market, query, records};
+use crate::api::{ApiError, audit, events, info, lab, lake, market, query, records};
 use crate::app::App;
 use crate::assets::{Asset, gzip};
 use crate::guard::{COOKIE, token_of};
@@ -47,6 +47,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/audit", get(audit::last).post(audit::start))
         .route("/api/lake", get(lake::contents))
         .route("/api/object", get(lake::object))
+        .route("/api/lab", post(lab::act))
         .fallback(|| async { ApiError::not_found("no such page") })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(&app), check))

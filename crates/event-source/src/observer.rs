@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn range_counts_records_rather_than_offsets() {
         let ranges = offset_ranges(&batch(&[(0, 3, 0), (0, 9, 0), (2, 1, 0)]));
-        let seen: Vec<_> = ranges.iter().map(|range| (range.partition, range.first, range.last, range.records)).collect();
+        let seen: Vec<_> =
+            ranges.iter().map(|range| (range.partition, range.first, range.last, range.records)).collect();
         assert_eq!(seen, [(0, 3, 9, 2), (2, 1, 1, 1)]);
     }
 }

@@ -193,9 +193,10 @@ impl Reader<'_> {
                 // The rest of the round takes only records that have already been fetched.
                 timeout = Duration::ZERO;
             }
-            let waiting = self.ready.iter().fold((0, 0), |(records, bytes), batch| {
-                (records + batch.records(), bytes + batch.size())
-            });
+            let waiting = self
+                .ready
+                .iter()
+                .fold((0, 0), |(records, bytes), batch| (records + batch.records(), bytes + batch.size()));
             self.subscription.deliverer.progress.set_collected(self.batcher.filled(), waiting);
             // Rebalances happen during a poll that returns no record.
             self.drop_revoked();

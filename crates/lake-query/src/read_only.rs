@@ -76,7 +76,8 @@ pub async fn read(session: &SessionContext, sql: &str, max_rows: usize) -> Resul
     // The counter belongs to this statement; the tables are shared.
     let state = session.state();
     let config = state.config().clone().with_extension(Arc::clone(&reads));
-    let session = SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build());
+    let session =
+        SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build());
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let Planned { plan, schema, context } = plan(session, statement, Some(reading)).await?;
     let mut rows = execute_stream(plan, context)?;

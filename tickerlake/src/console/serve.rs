@@ -1,17 +1,23 @@
 //! The console of `run` and `up`: its arguments, and the server beside the pipeline.
 
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clap::Args;
 use console::{Console, OpenLake, PORT, Phase, Settings};
 use event_source::Limits;
+use event_source::function::Function;
 use event_source::progress::Progress;
+use lake_format::keys::DATA;
+use rdkafka::ClientConfig;
 use serde_json::json;
 
+use super::lab::{LabFunction, LocalLab, S3Faults};
 use super::pipeline::{LocalPipeline, Recorder};
-use crate::lake::{FOLDER_BUCKET, LakeArgs};
+use crate::lake::{FOLDER_BUCKET, LakeArgs, WritableLake};
 use crate::output::Output;
+use crate::trigger::sink_function::SinkFunction;
+use sink::{Config, Sink};
 
 /// Arguments of the console beside a pipeline.
 #[derive(Args, Clone, Copy, Debug)]
@@ -23,6 +29,10 @@ pub struct ServeArgs {
     /// Do not serve the console
     #[arg(long, conflicts_with = "open")]
     pub no_console: bool,
+    /// Let the page break the pipeline on purpose: kill the function, deliver batches again, fail S3, damage an object.
+    /// Only for the embedded broker, the sink in this process and a folder
+    #[arg(long, conflicts_with = "no_console")]
+    pub lab: bool,
     /// Port of the console; if it is in use, the next free one
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     pub console_port: u16,
@@ -68,6 +78,19 @@ impl ServeArgs {
 }
 
 impl Served {
+    /// Shows the lab, which acts on `function`.
+    pub(crate) fn set_lab(&self, function: &Arc<LabFunction>, client: &ClientConfig, topic: &str, lake: &LakeArgs) {
+        let Some(console) = &self.0 else { return };
+        let objects = format!("{}{DATA}/{topic}", lake.prefix.as_deref().unwrap_or_default());
+        console.set_lab(Arc::new(LocalLab {
+            function: Arc::clone(function),
+            client: client.clone(),
+            topic: topic.to_owned(),
+            objects: lake.dir.join(FOLDER_BUCKET).join(objects),
+            damaged: Mutex::default(),
+        }));
+    }
+
     pub(crate) fn set_phase(&self, phase: Phase) {
         if let Some(live) = self.console().and_then(Console::live) {
             live.set_phase(phase);
@@ -76,6 +99,25 @@ impl Served {
 
     pub(crate) fn console(&self) -> Option<&Console> {
         self.0.as_ref()
+    }
+}
+
+/// The sink in this process, and what the lab needs of it.
+pub(crate) struct SinkInProcess {
+    pub(crate) function: Arc<dyn Function>,
+    pub(crate) lab: Option<Arc<LabFunction>>,
+}
+
+impl SinkInProcess {
+    /// Creates the sink that writes to a lake. With `lab`, it can be killed and its requests can fail.
+    pub(crate) fn new(lake: &WritableLake, config: Config, lab: bool) -> Self {
+        if !lab {
+            return SinkInProcess { function: Arc::new(SinkFunction::new(lake.sink(config))), lab: None };
+        }
+        let faults = Arc::new(S3Faults::default());
+        let sink = SinkFunction::new(Sink::new(config, faults.client(&lake.client)));
+        let function = Arc::new(LabFunction::new(Arc::new(sink), faults));
+        SinkInProcess { function: Arc::clone(&function) as Arc<dyn Function>, lab: Some(function) }
     }
 }
 

@@ -55,5 +55,7 @@ pub(crate) async fn queries() -> Json<Value> {
         let entry = |query: &SavedQuery| json!({"name": query.name, "title": query.title, "sql": query.sql});
         queries.iter().map(entry).collect::<Vec<_>>()
     };
-    Json(json!({"saved": list(lake_query::queries()), "quality": list(lake_query::quality_questions()), "views": list(lake_query::views())}))
+    Json(
+        json!({"saved": list(lake_query::queries()), "quality": list(lake_query::quality_questions()), "views": list(lake_query::views())}),
+    )
 }

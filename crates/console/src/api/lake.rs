@@ -80,9 +80,9 @@ pub(crate) async fn object(
     Query(ObjectQuery { key }): Query<ObjectQuery>,
 ) -> Result<Json<ObjectLines>, ApiError> {
     let lake = app.lake().await?;
-    let is_of_lake = key.strip_prefix(&lake.prefix).is_some_and(|rest| {
-        AREAS.iter().any(|area| rest.strip_prefix(area).is_some_and(|rest| rest.starts_with('/')))
-    });
+    let is_of_lake = key
+        .strip_prefix(&lake.prefix)
+        .is_some_and(|rest| AREAS.iter().any(|area| rest.strip_prefix(area).is_some_and(|rest| rest.starts_with('/'))));
     if !is_of_lake {
         return Err(ApiError::bad("expected the key of an object of the lake"));
     }

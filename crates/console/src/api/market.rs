@@ -117,10 +117,15 @@ pub(crate) async fn bars(State(app): State<Arc<App>>, Query(query): Query<BarsQu
         None => None,
         Some(text) => match Length::parse(text) {
             Some(length) if length != Length::Tick => Some(length),
-            _ => return Err(ApiError::bad(format!("length {text}: expected a length such as 1m, 5m, 1h, 1d, 1w or 1mo"))),
+            _ => {
+                return Err(ApiError::bad(format!(
+                    "length {text}: expected a length such as 1m, 5m, 1h, 1d, 1w or 1mo"
+                )));
+            }
         },
     };
-    let series = query.series.as_deref().map_or("series IS NULL".to_owned(), |series| format!("series = {}", literal(series)));
+    let series =
+        query.series.as_deref().map_or("series IS NULL".to_owned(), |series| format!("series = {}", literal(series)));
     let sql = format!(
         "SELECT bar, instant, seq, simulated, open, high, low, close, volume FROM quotes_latest \
          WHERE symbol = {} AND {series} AND close IS NOT NULL ORDER BY instant DESC, seq DESC",
@@ -144,7 +149,8 @@ pub(crate) async fn bars(State(app): State<Arc<App>>, Query(query): Query<BarsQu
 }
 
 fn chart_rows(answer: ReadAnswer) -> Result<Vec<Row>, ApiError> {
-    let number = |cell: Option<String>| cell.and_then(|cell| cell.parse::<f64>().ok()).filter(|value| value.is_finite());
+    let number =
+        |cell: Option<String>| cell.and_then(|cell| cell.parse::<f64>().ok()).filter(|value| value.is_finite());
     let rows = answer.cells()?.into_iter().filter_map(|row| {
         let [bar, instant, seq, simulated, open, high, low, close, volume] = <[_; 9]>::try_from(row).ok()?;
         Some(Row {
@@ -188,7 +194,14 @@ mod tests {
             vec![None, None, None, None],
         ]);
         assert_eq!(symbols.len(), 2);
-        let first = Symbol { symbol: "A".to_owned(), series: None, date: "2024-01-02".to_owned(), close: 1.5, before: Some(1.0), spark: vec![1.0, 1.5] };
+        let first = Symbol {
+            symbol: "A".to_owned(),
+            series: None,
+            date: "2024-01-02".to_owned(),
+            close: 1.5,
+            before: Some(1.0),
+            spark: vec![1.0, 1.5],
+        };
         assert_eq!(symbols[0], first);
         assert_eq!((symbols[1].series.as_deref(), symbols[1].before), (Some("EQ"), None));
     }

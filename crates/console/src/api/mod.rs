@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod events;
 pub(crate) mod info;
+pub(crate) mod lab;
 pub(crate) mod lake;
 pub(crate) mod market;
 pub(crate) mod query;

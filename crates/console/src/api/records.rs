@@ -51,7 +51,10 @@ pub(crate) struct Lines {
 }
 
 /// Returns the newest records, newest first: by partition and offset from the objects, by symbol with SQL.
-pub(crate) async fn records(State(app): State<Arc<App>>, Query(query): Query<RecordsQuery>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn records(
+    State(app): State<Arc<App>>,
+    Query(query): Query<RecordsQuery>,
+) -> Result<Json<Value>, ApiError> {
     let (lake, topic) = (app.lake().await?, &app.settings.topic);
     match (&query.symbol, query.partition, query.offset) {
         (None, Some(partition), Some(offset)) => {
@@ -82,7 +85,9 @@ pub(crate) async fn records(State(app): State<Arc<App>>, Query(query): Query<Rec
                 .filter_map(|line| serde_json::from_slice(line).ok())
                 .map(|record: Box<RawValue>| json!({"key": null, "line": null, "record": record}))
                 .collect();
-            Ok(Json(json!({"records": rows, "objects_read": answer.objects, "objects": answer.objects, "sql": sql, "is_cut": answer.is_cut})))
+            Ok(Json(
+                json!({"records": rows, "objects_read": answer.objects, "objects": answer.objects, "sql": sql, "is_cut": answer.is_cut}),
+            ))
         }
     }
 }
@@ -115,7 +120,10 @@ pub(crate) struct Traced {
     neighbours: Vec<Neighbours>,
 }
 
-pub(crate) async fn trace(State(app): State<Arc<App>>, Query(query): Query<TraceQuery>) -> Result<Json<Traced>, ApiError> {
+pub(crate) async fn trace(
+    State(app): State<Arc<App>>,
+    Query(query): Query<TraceQuery>,
+) -> Result<Json<Traced>, ApiError> {
     let topic = query.topic.as_deref().unwrap_or(&app.settings.topic);
     let wanted = Wanted { partition: query.partition, offset: query.offset, generation: None };
     Ok(Json(match find(&app.lake().await?, topic, wanted).await? {
@@ -213,8 +221,12 @@ mod tests {
     #[tokio::test]
     async fn newest_records_come_first() {
         let store = Store::new();
-        store.put("data/q/dt=2026-02-01/00000-00000000000000000000.json", &[line(0, 0, 10), line(0, 1, 30)].concat()).await;
-        store.put("data/q/dt=2026-02-02/00001-00000000000000000000.json", &[line(1, 0, 20), line(1, 1, 40)].concat()).await;
+        store
+            .put("data/q/dt=2026-02-01/00000-00000000000000000000.json", &[line(0, 0, 10), line(0, 1, 30)].concat())
+            .await;
+        store
+            .put("data/q/dt=2026-02-02/00001-00000000000000000000.json", &[line(1, 0, 20), line(1, 1, 40)].concat())
+            .await;
         let offsets = async |partition| {
             let lines = newest(&store.lake(""), Area::Data, Some("q"), partition).await.unwrap();
             lines.records.iter().map(|line| timestamp(line.record.get())).collect::<Vec<_>>()

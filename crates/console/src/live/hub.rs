@@ -123,8 +123,12 @@ mod tests {
         count(&hub, 1);
         let mut client = pin!(hub.connect().unwrap());
         count(&hub, 2);
-        assert!(matches!(client.next().await, Some(Message::Snapshot(frame)) if &*frame.json == r#"{"frame":1,"count":1}"#));
-        assert!(matches!(client.next().await, Some(Message::Delta(frame)) if &*frame.json == r#"{"frame":2,"count":2}"#));
+        assert!(
+            matches!(client.next().await, Some(Message::Snapshot(frame)) if &*frame.json == r#"{"frame":1,"count":1}"#)
+        );
+        assert!(
+            matches!(client.next().await, Some(Message::Delta(frame)) if &*frame.json == r#"{"frame":2,"count":2}"#)
+        );
     }
 
     #[tokio::test]

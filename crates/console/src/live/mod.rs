@@ -1,4 +1,4 @@
-//! What changes while the page is open: collects the state of the pipeline ten times a second and distributes frames.
+//! The live parts of the page: collects the state of the pipeline ten times a second and distributes frames.
 //!
 //! ```text
 //! function ── invoked() ──> bounded queue ──┐
@@ -32,7 +32,7 @@ const SHOWN_INVOCATIONS: usize = 14;
 /// Size of the events that wait to be read, in bytes: two events of Lambda's maximum size, and a little.
 const MAX_WAITING: usize = 14 << 20;
 
-/// What a pipeline is doing, as its owner reports it.
+/// Activity of a pipeline, as its owner reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -72,7 +72,7 @@ pub(crate) struct ShownInvocation {
     discarded: usize,
 }
 
-/// What the pipeline of this process has done recently.
+/// Recent activity of the pipeline of this process.
 pub struct Live {
     pub(crate) pipeline: Arc<dyn Pipeline>,
     recent: Mutex<Recent>,

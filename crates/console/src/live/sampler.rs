@@ -69,6 +69,9 @@ impl Sampler {
                 quotes = read_quotes(waiting.events.iter().map(AsRef::as_ref), &app.settings.topic, waiting.skipped);
             }
         }
+        if let Some(lab) = app.lab.section() {
+            add(&mut sections, "lab", &lab);
+        }
         add(&mut sections, "audit", &app.audit.summary(stored));
         if is_watched && self.listed.is_none_or(|(at, count)| at.elapsed() >= LIST_INTERVAL && count != stored) {
             self.listed = Some((Instant::now(), stored));
@@ -99,7 +102,7 @@ impl Sampler {
     }
 }
 
-/// Returns the JSON of the quotes in events, or `None` if there are none and nothing was left out.
+/// Returns the JSON of the quotes in events, or `None` if the events have no quotes and nothing was left out.
 fn read_quotes<'a>(events: impl Iterator<Item = &'a [u8]>, topic: &str, skipped: u64) -> Option<String> {
     let mut quotes: Vec<Quote> = events.flat_map(|event| quote::quotes(event, topic)).collect();
     let left_out = quote::limit(&mut quotes) as u64 + skipped;

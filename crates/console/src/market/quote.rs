@@ -133,9 +133,14 @@ mod tests {
         let records: Vec<_> = values
             .iter()
             .zip(0..)
-            .map(|(value, offset)| format!(r#"{{"topic":"quotes","partition":0,"offset":{offset},"value":"{}"}}"#, encode(value)))
+            .map(|(value, offset)| {
+                format!(r#"{{"topic":"quotes","partition":0,"offset":{offset},"value":"{}"}}"#, encode(value))
+            })
             .collect();
-        format!(r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":"h:1","records":{{"quotes-0":[{}]}}}}"#, records.join(","))
+        format!(
+            r#"{{"eventSource":"SelfManagedKafka","bootstrapServers":"h:1","records":{{"quotes-0":[{}]}}}}"#,
+            records.join(",")
+        )
     }
 
     #[test]

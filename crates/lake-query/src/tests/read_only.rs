@@ -67,7 +67,9 @@ async fn statements_that_do_more_than_read_are_rejected() {
 #[tokio::test]
 async fn files_outside_the_lake_are_no_tables() {
     let session = open(&mixed().await, "quotes").await;
-    for sql in ["SELECT * FROM '/etc/passwd'", "SELECT * FROM \"/etc/hosts.csv\"", "SELECT * FROM read_csv('/etc/passwd')"] {
+    for sql in
+        ["SELECT * FROM '/etc/passwd'", "SELECT * FROM \"/etc/hosts.csv\"", "SELECT * FROM read_csv('/etc/passwd')"]
+    {
         assert!(read(&session, sql, 10).await.is_err(), "{sql}");
     }
 }
