@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const PORT: u16 = 8900;
 
 /// Number of ports above the wanted one that are tried if it is in use.
-pub const MORE_PORTS: u16 = 100;
+pub(crate) const MORE_PORTS: u16 = 100;
 
 #[derive(Clone, Debug)]
 pub struct Settings {

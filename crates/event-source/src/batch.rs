@@ -128,13 +128,23 @@ impl PartitionBatch {
 pub(crate) struct Batch {
     partitions: Vec<PartitionBatch>,
     /// Limit that closed the batch. Unspecified for parts of a batch.
-    pub(crate) closed_by: ClosedBy,
+    closed_by: ClosedBy,
 }
 
 impl Batch {
     /// Returns the records by partition.
     pub(crate) fn partitions(&self) -> &[PartitionBatch] {
         &self.partitions
+    }
+
+    /// Sets the limit that closed the batch.
+    #[must_use]
+    pub(crate) fn closed_by(self, closed_by: ClosedBy) -> Self {
+        Batch { closed_by, ..self }
+    }
+
+    pub(crate) fn limit(&self) -> ClosedBy {
+        self.closed_by
     }
 
     /// Returns the number of records.

@@ -54,12 +54,12 @@ impl Batcher {
             let last = open.batch.split_last(record.topic, record.partition);
             // The new batch is not full: with a batch size of 1, there would have been no open batch to split.
             let full = self.open.replace(OpenBatch::new(last, empty_size, now()));
-            return full.map(|open| Batch { closed_by: ClosedBy::Payload, ..open.batch });
+            return full.map(|open| open.batch.closed_by(ClosedBy::Payload));
         }
         if open.records < self.limits.batch_size {
             return None;
         }
-        self.close().map(|batch| Batch { closed_by: ClosedBy::Records, ..batch })
+        self.close().map(|batch| batch.closed_by(ClosedBy::Records))
     }
 
     /// Returns the time at which the open batch's window ends, or `None` if no batch is open.

@@ -46,7 +46,7 @@ impl Deliverer {
     }
 
     async fn deliver_in_span(&self, batch: Batch, stop: &CancellationToken) {
-        let whole = Whole { closed_by: batch.closed_by, records: batch.records() };
+        let whole = Whole { closed_by: batch.limit(), records: batch.records() };
         let mut retry = Retry::new(batch, self.settings.retry_policy);
         let mut failures = 0_u64;
         loop {

@@ -68,8 +68,13 @@ const ACTIONS: &[LabAction] = &[
 ];
 
 /// Invalid records: not JSON, not an object, not UTF-8, cut off, and a name that collides with a coordinate.
-const INVALID: [&[u8]; 5] =
-    [b"not JSON", b"[1,2,3]", b"{\"symbol\":\"caf\xe9\"}", b"{\"symbol\":\"AAPL\",\"close\":", b"{\"kafka_offset\":1}"];
+const INVALID: [&[u8]; 5] = [
+    b"not JSON",
+    b"[1,2,3]",
+    b"{\"symbol\":\"Z\xfcrich\"}",
+    b"{\"symbol\":\"AAPL\",\"close\":",
+    b"{\"kafka_offset\":1}",
+];
 
 /// Fails the requests of an S3 client while it is told to, and reports each finished write.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use console::{Console, OpenLake, PORT, Phase, Settings};
 use event_source::Limits;
 use event_source::function::Function;
 use event_source::progress::Progress;
-use lake_format::keys::DATA;
+use lake_format::keys::{DATA, parse_prefix};
 use rdkafka::ClientConfig;
 use serde_json::json;
 
@@ -81,7 +81,7 @@ impl Served {
     /// Shows the lab, which acts on `function`.
     pub(crate) fn set_lab(&self, function: &Arc<LabFunction>, client: &ClientConfig, topic: &str, lake: &LakeArgs) {
         let Some(console) = &self.0 else { return };
-        let objects = format!("{}{DATA}/{topic}", lake.prefix.as_deref().unwrap_or_default());
+        let objects = format!("{}{DATA}/{topic}", lake.prefix.as_deref().and_then(parse_prefix).unwrap_or_default());
         console.set_lab(Arc::new(LocalLab {
             function: Arc::clone(function),
             client: client.clone(),

@@ -11,7 +11,7 @@ use lake_store::{Area, Lake};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ApiError;
+use super::{ApiError, on_thread};
 use crate::app::{App, run_audit};
 
 /// Maximum number of objects in the strip of one partition; of more, the newest are shown.
@@ -38,24 +38,27 @@ struct Cell {
 }
 
 pub(crate) async fn last(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let strips = strips(&app.lake().await?).await?;
-    let (result, error) = match app.audit.last() {
-        None => (None, None),
-        Some(Ok(result)) => (Some(result), None),
-        Some(Err(error)) => (None, Some(error)),
-    };
-    Ok(Json(json!({
-        "summary": app.audit.summary(app.stored()),
-        "result": result.as_deref(),
-        "error": error,
-        "strips": strips,
-    })))
+    on_thread(move || async move {
+        let strips = strips(&app.lake().await?).await?;
+        let (result, error) = match app.audit.last() {
+            None => (None, None),
+            Some(Ok(result)) => (Some(result), None),
+            Some(Err(error)) => (None, Some(error)),
+        };
+        Ok(Json(json!({
+            "summary": app.audit.summary(app.stored()),
+            "result": result.as_deref(),
+            "error": error,
+            "strips": strips,
+        })))
+    })
+    .await
 }
 
 /// Starts an audit, and answers at once. The event stream reports its end.
 pub(crate) async fn start(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
     // Spawned, so that it does not end with the request.
-    tokio::spawn(async move { run_audit(&app).await });
+    tokio::spawn(on_thread(move || async move { Ok(run_audit(&app).await) }));
     (StatusCode::ACCEPTED, Json(json!({"started": true})))
 }
 

@@ -8,7 +8,7 @@ use lake_query::{SavedQuery, read};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ApiError;
+use super::{ApiError, on_thread};
 use crate::app::App;
 
 /// Maximum number of columns of all tables.
@@ -37,17 +37,20 @@ pub(crate) struct Table {
 }
 
 pub(crate) async fn schema(State(app): State<Arc<App>>) -> Result<Json<Vec<Table>>, ApiError> {
-    let answer = read(&app.session().await?, COLUMNS, MAX_COLUMNS).await?;
-    let mut tables: Vec<Table> = Vec::new();
-    for row in answer.cells()? {
-        let mut cells = row.into_iter().map(Option::unwrap_or_default);
-        let (Some(table), Some(name), Some(kind)) = (cells.next(), cells.next(), cells.next()) else { continue };
-        match tables.last_mut() {
-            Some(last) if last.name == table => last.columns.push((name, kind)),
-            _ => tables.push(Table { name: table, columns: vec![(name, kind)] }),
+    on_thread(move || async move {
+        let answer = read(&app.session().await?, COLUMNS, MAX_COLUMNS).await?;
+        let mut tables: Vec<Table> = Vec::new();
+        for row in answer.cells()? {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            let (Some(table), Some(name), Some(kind)) = (cells.next(), cells.next(), cells.next()) else { continue };
+            match tables.last_mut() {
+                Some(last) if last.name == table => last.columns.push((name, kind)),
+                _ => tables.push(Table { name: table, columns: vec![(name, kind)] }),
+            }
         }
-    }
-    Ok(Json(tables))
+        Ok(Json(tables))
+    })
+    .await
 }
 
 pub(crate) async fn queries() -> Json<Value> {

@@ -10,7 +10,7 @@ use lake_format::keys;
 use lake_store::codec;
 use serde::{Deserialize, Serialize};
 
-use super::ApiError;
+use super::{ApiError, on_thread};
 use crate::app::App;
 
 /// Number of lines of an object that the page receives.
@@ -38,19 +38,22 @@ pub(crate) struct Contents {
 }
 
 pub(crate) async fn contents(State(app): State<Arc<App>>) -> Result<Json<Contents>, ApiError> {
-    let lake = app.lake().await?;
-    let mut prefixes: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for area in AREAS {
-        let visit = |key: &str, size| {
-            let (objects, bytes) = prefixes.entry(folder(&key[lake.prefix.len().min(key.len())..])).or_default();
-            *objects += 1;
-            *bytes += size;
-        };
-        lake.for_each_object(area, visit).await?;
-    }
-    let (objects, bytes) = prefixes.values().fold((0, 0), |(a, b), (objects, bytes)| (a + objects, b + bytes));
-    let prefixes = prefixes.into_iter().map(|(prefix, (objects, bytes))| Prefix { prefix, objects, bytes });
-    Ok(Json(Contents { location: app.settings.location.clone(), prefixes: prefixes.collect(), objects, bytes }))
+    on_thread(move || async move {
+        let lake = app.lake().await?;
+        let mut prefixes: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for area in AREAS {
+            let visit = |key: &str, size| {
+                let (objects, bytes) = prefixes.entry(folder(&key[lake.prefix.len().min(key.len())..])).or_default();
+                *objects += 1;
+                *bytes += size;
+            };
+            lake.for_each_object(area, visit).await?;
+        }
+        let (objects, bytes) = prefixes.values().fold((0, 0), |(a, b), (objects, bytes)| (a + objects, b + bytes));
+        let prefixes = prefixes.into_iter().map(|(prefix, (objects, bytes))| Prefix { prefix, objects, bytes });
+        Ok(Json(Contents { location: app.settings.location.clone(), prefixes: prefixes.collect(), objects, bytes }))
+    })
+    .await
 }
 
 /// Returns the prefix under which an object is counted: area, topic and day.
@@ -79,23 +82,27 @@ pub(crate) async fn object(
     State(app): State<Arc<App>>,
     Query(ObjectQuery { key }): Query<ObjectQuery>,
 ) -> Result<Json<ObjectLines>, ApiError> {
-    let lake = app.lake().await?;
-    let is_of_lake = key
-        .strip_prefix(&lake.prefix)
-        .is_some_and(|rest| AREAS.iter().any(|area| rest.strip_prefix(area).is_some_and(|rest| rest.starts_with('/'))));
-    if !is_of_lake {
-        return Err(ApiError::bad("expected the key of an object of the lake"));
-    }
-    let Some(bytes) = lake.get(&key).await? else {
-        return Err(ApiError::not_found(format!("no object {key} exists")));
-    };
-    if bytes.len() > MAX_OBJECT_BYTES {
-        return Err(ApiError::bad(format!("the object is larger than {MAX_OBJECT_BYTES} bytes")));
-    }
-    let codec = Codec::from_key(&key).unwrap_or(Codec::None);
-    let text = codec::text(codec, &bytes).map_err(|error| ApiError::bad(format!("failed to decode {key}: {error}")))?;
-    let first_lines = text.lines().take(MAX_LINES).map(str::to_owned).collect();
-    Ok(Json(ObjectLines { key, bytes: bytes.len(), lines: text.lines().count(), first_lines }))
+    on_thread(move || async move {
+        let lake = app.lake().await?;
+        let is_of_lake = key.strip_prefix(&lake.prefix).is_some_and(|rest| {
+            AREAS.iter().any(|area| rest.strip_prefix(area).is_some_and(|rest| rest.starts_with('/')))
+        });
+        if !is_of_lake {
+            return Err(ApiError::bad("expected the key of an object of the lake"));
+        }
+        let Some(bytes) = lake.get(&key).await? else {
+            return Err(ApiError::not_found(format!("no object {key} exists")));
+        };
+        if bytes.len() > MAX_OBJECT_BYTES {
+            return Err(ApiError::bad(format!("the object is larger than {MAX_OBJECT_BYTES} bytes")));
+        }
+        let codec = Codec::from_key(&key).unwrap_or(Codec::None);
+        let text =
+            codec::text(codec, &bytes).map_err(|error| ApiError::bad(format!("failed to decode {key}: {error}")))?;
+        let first_lines = text.lines().take(MAX_LINES).map(str::to_owned).collect();
+        Ok(Json(ObjectLines { key, bytes: bytes.len(), lines: text.lines().count(), first_lines }))
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use axum::extract::{Query, State};
 use lake_query::ReadAnswer;
 use serde::{Deserialize, Serialize};
 
-use super::ApiError;
 use super::query::run;
+use super::{ApiError, on_thread};
 use crate::app::App;
 use crate::market::bars::{self, Bar, Row};
 use crate::market::time::{Length, parse_instant};
@@ -48,18 +48,21 @@ pub(crate) struct Symbols {
 }
 
 pub(crate) async fn symbols(State(app): State<Arc<App>>) -> Result<Json<Symbols>, ApiError> {
-    let sql = format!(
-        "SELECT symbol, series, trade_date, close FROM (\
+    on_thread(move || async move {
+        let sql = format!(
+            "SELECT symbol, series, trade_date, close FROM (\
            SELECT symbol, series, trade_date, close, \
              row_number() OVER (PARTITION BY symbol, series ORDER BY trade_date DESC) AS place \
            FROM daily WHERE close IS NOT NULL AND bar NOT IN ('1w', '1mo')) AS ranked \
          WHERE place <= {SPARK_POINTS} ORDER BY symbol, series, trade_date"
-    );
-    let answer = run(&app, &sql, MAX_SYMBOLS * SPARK_POINTS).await?;
-    let mut symbols = group(answer.cells()?);
-    let is_cut = answer.is_cut || symbols.len() > MAX_SYMBOLS;
-    symbols.truncate(MAX_SYMBOLS);
-    Ok(Json(Symbols { symbols, is_cut }))
+        );
+        let answer = run(&app, &sql, MAX_SYMBOLS * SPARK_POINTS).await?;
+        let mut symbols = group(answer.cells()?);
+        let is_cut = answer.is_cut || symbols.len() > MAX_SYMBOLS;
+        symbols.truncate(MAX_SYMBOLS);
+        Ok(Json(Symbols { symbols, is_cut }))
+    })
+    .await
 }
 
 /// Groups rows of symbol, series, date and close, in this order, into symbols.
@@ -113,39 +116,44 @@ struct LastRow {
 }
 
 pub(crate) async fn bars(State(app): State<Arc<App>>, Query(query): Query<BarsQuery>) -> Result<Json<Bars>, ApiError> {
-    let wanted = match &query.length {
-        None => None,
-        Some(text) => match Length::parse(text) {
-            Some(length) if length != Length::Tick => Some(length),
-            _ => {
-                return Err(ApiError::bad(format!(
-                    "length {text}: expected a length such as 1m, 5m, 1h, 1d, 1w or 1mo"
-                )));
-            }
-        },
-    };
-    let series =
-        query.series.as_deref().map_or("series IS NULL".to_owned(), |series| format!("series = {}", literal(series)));
-    let sql = format!(
-        "SELECT bar, instant, seq, simulated, open, high, low, close, volume FROM quotes_latest \
+    on_thread(move || async move {
+        let wanted = match &query.length {
+            None => None,
+            Some(text) => match Length::parse(text) {
+                Some(length) if length != Length::Tick => Some(length),
+                _ => {
+                    return Err(ApiError::bad(format!(
+                        "length {text}: expected a length such as 1m, 5m, 1h, 1d, 1w or 1mo"
+                    )));
+                }
+            },
+        };
+        let series = query
+            .series
+            .as_deref()
+            .map_or("series IS NULL".to_owned(), |series| format!("series = {}", literal(series)));
+        let sql = format!(
+            "SELECT bar, instant, seq, simulated, open, high, low, close, volume FROM quotes_latest \
          WHERE symbol = {} AND {series} AND close IS NOT NULL ORDER BY instant DESC, seq DESC",
-        literal(&query.symbol)
-    );
-    let answer = run(&app, &sql, MAX_CHART_ROWS).await?;
-    let is_cut = answer.is_cut;
-    let mut rows = chart_rows(answer)?;
-    rows.reverse();
-    let lengths = bars::lengths(&rows);
-    let length = wanted.or_else(|| bars::first_length(&rows, &lengths, WANTED_BARS));
-    let mut built = length.map(|length| bars::bars(&rows, length)).unwrap_or_default();
-    if let Some(from) = query.from {
-        built.retain(|bar| bar.time >= from);
-    }
-    let more = built.len().saturating_sub(MAX_BARS);
-    built.drain(..more);
-    let last = rows.iter().rev().find(|row| length.is_some_and(|length| row.length <= length));
-    let last = last.map(|row| LastRow { length: row.length, time: row.time, seq: row.seq });
-    Ok(Json(Bars { length, lengths, bars: built, last, rows: rows.len(), is_cut: is_cut || more > 0 }))
+            literal(&query.symbol)
+        );
+        let answer = run(&app, &sql, MAX_CHART_ROWS).await?;
+        let is_cut = answer.is_cut;
+        let mut rows = chart_rows(answer)?;
+        rows.reverse();
+        let lengths = bars::lengths(&rows);
+        let length = wanted.or_else(|| bars::first_length(&rows, &lengths, WANTED_BARS));
+        let mut built = length.map(|length| bars::bars(&rows, length)).unwrap_or_default();
+        if let Some(from) = query.from {
+            built.retain(|bar| bar.time >= from);
+        }
+        let more = built.len().saturating_sub(MAX_BARS);
+        built.drain(..more);
+        let last = rows.iter().rev().find(|row| length.is_some_and(|length| row.length <= length));
+        let last = last.map(|row| LastRow { length: row.length, time: row.time, seq: row.seq });
+        Ok(Json(Bars { length, lengths, bars: built, last, rows: rows.len(), is_cut: is_cut || more > 0 }))
+    })
+    .await
 }
 
 fn chart_rows(answer: ReadAnswer) -> Result<Vec<Row>, ApiError> {

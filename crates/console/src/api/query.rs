@@ -11,7 +11,7 @@ use lake_query::{AnswerColumn, Format, ReadAnswer, read, render};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::ApiError;
+use super::{ApiError, on_thread};
 use crate::app::App;
 
 /// Maximum number of rows that the page receives.
@@ -41,17 +41,20 @@ pub(crate) struct Answer {
 
 /// Runs a statement. It ends when the client disconnects, because the future is dropped then.
 pub(crate) async fn query(State(app): State<Arc<App>>, Json(query): Json<Query>) -> Result<Json<Answer>, ApiError> {
-    let began = Instant::now();
-    let rows = query.rows.unwrap_or(MAX_ROWS).min(MAX_ROWS);
-    let answer = run(&app, &query.sql, rows).await?;
-    Ok(Json(Answer {
-        columns: answer.columns(),
-        rows: answer.cells()?,
-        is_cut: answer.is_cut,
-        elapsed_ms: milliseconds(began.elapsed()),
-        objects: answer.objects,
-        bytes: answer.bytes,
-    }))
+    on_thread(move || async move {
+        let began = Instant::now();
+        let rows = query.rows.unwrap_or(MAX_ROWS).min(MAX_ROWS);
+        let answer = run(&app, &query.sql, rows).await?;
+        Ok(Json(Answer {
+            columns: answer.columns(),
+            rows: answer.cells()?,
+            is_cut: answer.is_cut,
+            elapsed_ms: milliseconds(began.elapsed()),
+            objects: answer.objects,
+            bytes: answer.bytes,
+        }))
+    })
+    .await
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -68,21 +71,24 @@ pub(crate) struct Download {
 }
 
 pub(crate) async fn download(State(app): State<Arc<App>>, Json(query): Json<Download>) -> Result<Response, ApiError> {
-    let answer = run(&app, &query.sql, MAX_DOWNLOAD_ROWS).await?;
-    if answer.is_cut {
-        return Err(ApiError::bad(format!(
-            "the result has more than {MAX_DOWNLOAD_ROWS} rows; use `tickerlake query` for larger results"
-        )));
-    }
-    let (format, kind) = match query.format {
-        FileFormat::Csv => (Format::Csv, "text/csv; charset=utf-8"),
-        FileFormat::Json => (Format::Json, "application/x-ndjson"),
-    };
-    let mut batches = answer.batches;
-    if batches.is_empty() {
-        batches.push(lake_query::RecordBatch::new_empty(answer.schema));
-    }
-    Ok(([(header::CONTENT_TYPE, kind)], render(&batches, format)?).into_response())
+    on_thread(move || async move {
+        let answer = run(&app, &query.sql, MAX_DOWNLOAD_ROWS).await?;
+        if answer.is_cut {
+            return Err(ApiError::bad(format!(
+                "the result has more than {MAX_DOWNLOAD_ROWS} rows; use `tickerlake query` for larger results"
+            )));
+        }
+        let (format, kind) = match query.format {
+            FileFormat::Csv => (Format::Csv, "text/csv; charset=utf-8"),
+            FileFormat::Json => (Format::Json, "application/x-ndjson"),
+        };
+        let mut batches = answer.batches;
+        if batches.is_empty() {
+            batches.push(lake_query::RecordBatch::new_empty(answer.schema));
+        }
+        Ok(([(header::CONTENT_TYPE, kind)], render(&batches, format)?).into_response())
+    })
+    .await
 }
 
 /// Runs a statement within the limits. Waits while other statements run.

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::ApiError;
 use super::market::literal;
 use super::query::run;
+use super::{ApiError, on_thread};
 use crate::app::App;
 
 /// Maximum number of records in an answer.
@@ -55,6 +55,7 @@ pub(crate) async fn records(
     State(app): State<Arc<App>>,
     Query(query): Query<RecordsQuery>,
 ) -> Result<Json<Value>, ApiError> {
+    on_thread(move || async move {
     let (lake, topic) = (app.lake().await?, &app.settings.topic);
     match (&query.symbol, query.partition, query.offset) {
         (None, Some(partition), Some(offset)) => {
@@ -90,20 +91,25 @@ pub(crate) async fn records(
             ))
         }
     }
+    })
+    .await
 }
 
 /// Returns the newest invalid records, and the number of all of them by reason.
 pub(crate) async fn quarantine(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let lake = app.lake().await?;
-    let newest = newest(&lake, Area::Quarantine, None, None).await?;
-    let reasons = if newest.objects == 0 {
-        Vec::new()
-    } else {
-        let sql = "SELECT kafka_topic, reason, count(*) AS records FROM quarantine GROUP BY kafka_topic, reason \
+    on_thread(move || async move {
+        let lake = app.lake().await?;
+        let newest = newest(&lake, Area::Quarantine, None, None).await?;
+        let reasons = if newest.objects == 0 {
+            Vec::new()
+        } else {
+            let sql = "SELECT kafka_topic, reason, count(*) AS records FROM quarantine GROUP BY kafka_topic, reason \
                    ORDER BY records DESC, kafka_topic, reason";
-        run(&app, sql, MAX_RECORDS).await?.cells()?
-    };
-    Ok(Json(json!({"reasons": reasons, "newest": newest})))
+            run(&app, sql, MAX_RECORDS).await?.cells()?
+        };
+        Ok(Json(json!({"reasons": reasons, "newest": newest})))
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -124,16 +130,20 @@ pub(crate) async fn trace(
     State(app): State<Arc<App>>,
     Query(query): Query<TraceQuery>,
 ) -> Result<Json<Traced>, ApiError> {
-    let topic = query.topic.as_deref().unwrap_or(&app.settings.topic);
-    let wanted = Wanted { partition: query.partition, offset: query.offset, generation: None };
-    Ok(Json(match find(&app.lake().await?, topic, wanted).await? {
-        Trace::Found(locations) => Traced { locations, neighbours: Vec::new() },
-        Trace::Missing(neighbours) => Traced { locations: Vec::new(), neighbours },
-    }))
+    on_thread(move || async move {
+        let topic = query.topic.as_deref().unwrap_or(&app.settings.topic);
+        let wanted = Wanted { partition: query.partition, offset: query.offset, generation: None };
+        Ok(Json(match find(&app.lake().await?, topic, wanted).await? {
+            Trace::Found(locations) => Traced { locations, neighbours: Vec::new() },
+            Trace::Missing(neighbours) => Traced { locations: Vec::new(), neighbours },
+        }))
+    })
+    .await
 }
 
 /// Runs the quality questions one after the other, each within the limits of a statement.
 pub(crate) async fn quality(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
+    on_thread(move || async move {
     let mut answers = Vec::new();
     for question in lake_query::quality_questions() {
         let answer = run(&app, question.sql, MAX_RECORDS).await;
@@ -143,6 +153,8 @@ pub(crate) async fn quality(State(app): State<Arc<App>>) -> Result<Json<Value>, 
         });
     }
     Ok(Json(json!(answers)))
+    })
+    .await
 }
 
 /// Returns the last lines of the newest objects of an area, newest first. `topic` limits the objects of both areas;

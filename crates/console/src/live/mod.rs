@@ -12,7 +12,7 @@ pub(crate) mod frames;
 pub(crate) mod hub;
 mod meter;
 mod newest;
-pub mod pipeline;
+pub(crate) mod pipeline;
 mod sampler;
 
 use std::collections::VecDeque;

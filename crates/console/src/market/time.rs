@@ -40,10 +40,9 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Returns the number of months since year 0 and the first second of the month that contains `seconds`.
+/// Returns the first second of the month that contains `seconds`.
 fn month_start(seconds: i64) -> i64 {
     let days = seconds.div_euclid(DAY) + 719_468;
-    let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
