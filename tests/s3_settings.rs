@@ -135,7 +135,7 @@ async fn endpoint_of_a_profile_is_used_by_all_commands() {
         let arguments = [command, &["--bucket", "lake"]].concat();
         let output = tickerlake(home.path(), &[("AWS_PROFILE", "local")], &arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert!(String::from_utf8_lossy(&output.stdout).contains("1200\n") || *command != commands[1], "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1200\n") || *command != *commands[1], "{output:?}");
     }
     assert!(server.objects() > 0);
 }

@@ -31,6 +31,12 @@ pub enum SqlError {
     /// The engine panicked while it planned a statement.
     #[error("the engine failed to plan the query: this is a bug")]
     Planning,
+    /// More or less than one statement where one is expected.
+    #[error("expected one statement; run several one after the other")]
+    OneStatement,
+    /// A statement that does more than read.
+    #[error("only statements that read are permitted, such as SELECT, WITH, SHOW and EXPLAIN ({0})")]
+    ReadOnly(String),
     /// The engine rejected the statement, or failed while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
+use console::Phase;
 use embedded_broker::{Broker, Options, Storage};
 use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY};
 use event_source::function::Function;
@@ -16,6 +17,7 @@ use event_source::progress::Progress;
 use kafka_client::args::KafkaArgs;
 use kafka_client::settings::Settings as KafkaSettings;
 use kafka_client::topic::Topic;
+use lake_audit::Scope;
 use serde_json::json;
 use terminal::numbers::counted;
 use terminal::signal::stop_on_signal;
@@ -24,13 +26,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::drain::drain;
 use self::topics::{Others, Shared, Topics};
+use crate::console::lab::LabFunction;
+use crate::console::serve::{Counters, ServeArgs, Served, SinkInProcess};
 use crate::lake::LakeArgs;
 use crate::output::{Format, Output};
 use crate::progress::status::Stored;
 use crate::progress::{Display, Sources, print_ended};
+use crate::run::BATCH_SIZE;
 use crate::trigger::PLAIN_LINE_INTERVAL;
 use crate::trigger::args::{BatchArgs, FunctionArgs};
-use crate::trigger::sink_function::SinkFunction;
 
 /// Folder of the broker's log, in the folder of the lake.
 const BROKER_FOLDER: &str = "broker";
@@ -89,6 +93,8 @@ pub struct UpArgs {
     /// Port of the embedded S3; 0 selects a free one
     #[arg(long, default_value = "9900", help_heading = "Lake")]
     s3_port: u16,
+    #[command(flatten)]
+    console: ServeArgs,
     /// Format of the output
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
@@ -102,6 +108,11 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let stop = stop_on_signal();
     let lake_args = LakeArgs { dir: args.dir, bucket: None, prefix: std::env::var("SINK_PREFIX").ok() };
     let lake = lake_args.open_for_writing().await?;
+    let output = Output { format: args.format };
+    let progress = Arc::new(Progress::default());
+    let limits = args.batch.limits(BATCH_SIZE);
+    let counters = Counters { feed: None, event_source: Arc::clone(&progress), limits };
+    let console = args.console.start(args.topic.as_str(), &lake_args, counters, output);
     let storage = lake.storage.clone().context("internal error: the folder has no embedded S3 (this is a bug)")?;
     let endpoint = storage.serve(args.s3_port).await?;
     let log = (!args.ephemeral).then(|| lake_args.dir.join(BROKER_FOLDER));
@@ -114,13 +125,11 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         ..KafkaArgs::default()
     })?;
     kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
-    let output = Output { format: args.format };
     let others = match (args.only_topic, args.function.invoke.http().is_some()) {
         (true, _) => Others::Ignore,
         (false, true) => Others::FunctionStoresOne,
         (false, false) => Others::Store,
     };
-    let progress = Arc::new(Progress::default());
     let shared = Shared {
         broker,
         log,
@@ -128,7 +137,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         readable: lake_args.open_for_reading().await?,
         lake_args,
         lake,
-        batch: args.batch,
+        limits,
         function: args.function,
         selected: args.topic,
         others,
@@ -136,15 +145,26 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         progress: Arc::clone(&progress),
     };
     let generation = shared.selected_generation().await?;
-    let function = shared.prepare(&endpoint, generation.number, args.partitions).await?;
+    // A new generation of a kept log begins after what earlier generations have.
+    let from_first = generation.is_new && generation.stored.iter().any(|&offset| offset > 0);
+    let scope = Scope { topic: Some(shared.selected.to_string()), generation: Some(generation.number), from_first };
+    let (function, lab) = shared.prepare(&endpoint, generation.number, args.partitions, args.console.lab).await?;
     let (failures, mut failed) = unbounded_channel();
     let mut topics = Topics::new(shared, failures);
     topics.start_selected(generation, function).await?;
     let sources = Sources { feed: None, event_source: Arc::clone(&progress), line_interval: PLAIN_LINE_INTERVAL };
     let display = Display::start(sources, output);
+    if let Some(console) = console.console() {
+        console.set_audit_scope(scope, Some(topics.shared.client.clone()));
+    }
+    if let Some(lab) = &lab {
+        let Shared { client, selected, lake_args, .. } = &topics.shared;
+        console.set_lab(lab, client, selected.as_str(), lake_args);
+    }
+    console.set_phase(Phase::Running);
     let failure = tokio::select! {
         failure = failed.recv() => failure,
-        () = store(&stop, &mut topics, !args.ephemeral) => None,
+        () = store(&stop, &mut topics, !args.ephemeral, &console) => None,
     };
     topics.finish().await;
     display.finish().await;
@@ -158,30 +178,39 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
 }
 
 /// Stores every topic until `stop`, then the rest of the records.
-async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool) {
+async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool, console: &Served) {
     let mut ticks = tokio::time::interval(DISCOVERY_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         topics.discover().await;
     }
+    console.set_phase(Phase::Stopping);
     drain(topics, is_kept).await;
 }
 
 impl Shared {
-    /// Writes the settings of the selected topic's function, prints where everything is, and returns the function.
+    /// Writes the settings of the selected topic's function, prints where everything is, and returns the function, and
+    /// what the lab needs of it.
     async fn prepare(
         &self,
         endpoint: &Endpoint,
         generation: u32,
         partitions: u32,
-    ) -> anyhow::Result<Arc<dyn Function>> {
+        lab: bool,
+    ) -> anyhow::Result<(Arc<dyn Function>, Option<Arc<LabFunction>>)> {
         let Shared { broker, log, lake_args, lake, selected, output, .. } = self;
         let config = lake.sink_config(lake_args, selected.as_str(), Some(generation)).await?;
         let env_file = lake_args.dir.join("sink.env");
         std::fs::write(&env_file, environment(endpoint, &config))
             .with_context(|| format!("failed to write {}", env_file.display()))?;
         let location = lake_args.dir.join(&lake.bucket).display().to_string();
-        let function = self.function.invoke.http();
-        let function = function.unwrap_or_else(|| Arc::new(SinkFunction::new(lake.sink(config))));
+        let (function, lab) = match self.function.invoke.http() {
+            Some(_) if lab => bail!("--lab breaks the sink in this process: leave out --function"),
+            Some(function) => (function, None),
+            None => {
+                let SinkInProcess { function, lab } = SinkInProcess::new(lake, config, lab);
+                (function, lab)
+            }
+        };
         let counted = counted(partitions.into(), "partition", "partitions");
         let kept = log.as_ref().map_or("in memory".to_owned(), |log| format!("log in {}", log.display()));
         output.stage("broker", &format!("{}, topic {selected} with {counted}, {kept}", broker.bootstrap_servers()));
@@ -199,7 +228,7 @@ impl Shared {
                    "s3": endpoint.url(), "bucket": lake.bucket, "function": function.to_string(), "lake": location,
                    "settings": env_file}),
         );
-        Ok(function)
+        Ok((function, lab))
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::Context;
 use embedded_broker::{Broker, Topic as BrokerTopic};
 use event_source::function::Function;
 use event_source::progress::Progress;
-use event_source::{EventSource, EventSourceError, Settings};
+use event_source::{EventSource, EventSourceError, Limits, Settings};
 use kafka_client::topic::Topic;
 use kafka_client::watermarks::{commit_offsets, committed_offsets};
 use lake_store::Lake;
@@ -26,8 +26,7 @@ use uuid::Uuid;
 use crate::generation::{self, Generation};
 use crate::lake::{LakeArgs, WritableLake};
 use crate::output::Output;
-use crate::run::BATCH_SIZE;
-use crate::trigger::args::{BatchArgs, FunctionArgs};
+use crate::trigger::args::FunctionArgs;
 use crate::trigger::sink_function::SinkFunction;
 
 /// Consumer group of the selected topic's event source. The groups of other topics end with the topic.
@@ -45,7 +44,7 @@ pub(super) struct Shared {
     pub(super) lake_args: LakeArgs,
     pub(super) lake: WritableLake,
     pub(super) readable: Lake,
-    pub(super) batch: BatchArgs,
+    pub(super) limits: Limits,
     pub(super) function: FunctionArgs,
     /// The topic of `--topic`.
     pub(super) selected: Topic,
@@ -172,8 +171,7 @@ impl Topics {
         let group = if is_selected { GROUP.to_owned() } else { format!("{GROUP}-{}", topic.name) };
         let is_external = is_selected && shared.function.invoke.http().is_some();
         let start = start_offsets(&shared.client, &group, &topic.name, generation, is_external).await?;
-        let limits = shared.batch.limits(BATCH_SIZE);
-        let mut settings = Settings::new(shared.client.clone(), vec![topic.name.clone()], group, limits);
+        let mut settings = Settings::new(shared.client.clone(), vec![topic.name.clone()], group, shared.limits);
         shared.function.apply(&mut settings).await?;
         let event_source = EventSource::start(settings, function, Arc::clone(&shared.progress))?;
         let stop = CancellationToken::new();

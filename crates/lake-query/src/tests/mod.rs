@@ -11,6 +11,7 @@ use super::*;
 mod daily;
 mod objects;
 mod quality;
+mod read_only;
 mod tables;
 mod views;
 
