@@ -105,12 +105,35 @@ def create_topics(server, prefix):
 
 def warm_up(server):
     """Has the broker create its internal topics, which Apache Kafka does when the first client looks for a coordinator."""
+    loading = (14, 15, 16)
+    group, transactions = 0, 1
+    requests = [("FindCoordinator", 3, {"Key": "warm-up", "KeyType": group}),
+                ("FindCoordinator", 3, {"Key": "warm-up", "KeyType": transactions}),
+                ("Heartbeat", 3, {"GroupId": "warm-up", "GenerationId": 1, "MemberId": "none"}),
+                ("InitProducerId", 1, {"TransactionalId": "warm-up", "TransactionTimeoutMs": 60000})]
     connection = protocol.Connection(server, timeout=30)
-    for kind in (0, 1):
+    for name, version, body in requests:
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            answer = connection.call("FindCoordinator", 3, {"Key": "warm-up", "KeyType": kind})
-            if answer["ErrorCode"] != 15:
-                break
+        while connection.call(name, version, body)["ErrorCode"] in loading:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{server} still loads its state after 30 s")
             time.sleep(0.1)
     connection.close()
+
+
+def use_transactions_of_clients_before_4(server):
+    """Lowers a feature of Apache Kafka that the embedded broker lacks, and that changes the epochs of transactions."""
+    connection = protocol.Connection(server, timeout=30)
+    answer = connection.call("UpdateFeatures", 1, {"timeoutMs": 10000, "FeatureUpdates": [
+        {"Feature": "transaction.version", "MaxVersionLevel": 1, "UpgradeType": 2}]})
+    if answer["ErrorCode"] or any(one["ErrorCode"] for one in answer.get("Results", [])):
+        raise SystemExit(f"{server} does not lower transaction.version: {answer}")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        versions = connection.call("ApiVersions", 3, {"ClientSoftwareName": "tests", "ClientSoftwareVersion": "1"})
+        levels = {one["Name"]: one["MaxVersionLevel"] for one in versions["FinalizedFeatures"]}
+        if levels.get("transaction.version") == 1:
+            connection.close()
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"{server} still has another transaction.version after 30 s")

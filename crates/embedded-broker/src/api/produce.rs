@@ -106,6 +106,9 @@ fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionPro
     let appended = partition.change(|log| {
         // The partition is locked from here on, so that no record follows the marker of its transaction.
         if let Some(header) = transactional_header(&records) {
+            let starts_at_zero = context.version >= FIRST_VERSION_THAT_ADDS;
+            let begun = log.begin_verification(&header, starts_at_zero, Clock::wall_ms());
+            begun.map_err(|error| Rejected::Coordinator(error.code()))?;
             verify(state, context, topic, index, &header).map_err(Rejected::Coordinator)?;
         }
         if !context.valid_acks {
@@ -170,8 +173,10 @@ fn verify(state: &State, context: Context<'_>, topic: &Topic, index: i32, header
             .read(|transactions| transactions.verify(id, producer, Verify::Partition(&partition), abortable));
         verified.map_err(ErrorCode::code)
     };
-    // Producers retry after NOT_ENOUGH_REPLICAS, but not after CONCURRENT_TRANSACTIONS.
+    // Producers retry after NOT_ENOUGH_REPLICAS, but not after CONCURRENT_TRANSACTIONS. After INVALID_PRODUCER_EPOCH they
+    // abort the transaction; PRODUCER_FENCED would be fatal.
     result.map_err(|code| match code {
+        _ if code == ErrorCode::ProducerFenced.code() => ErrorCode::InvalidProducerEpoch.code(),
         _ if code == ErrorCode::ConcurrentTransactions.code() => ResponseError::NotEnoughReplicas.code(),
         code => code,
     })

@@ -119,6 +119,25 @@ async fn unknown_partition_groups_results_by_topic() {
     assert_eq!(known.len(), 2);
 }
 
+/// Only -1 and -1 mean that a producer has no id yet.
+#[tokio::test]
+async fn producer_with_another_id_does_not_take_over() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    // The first producer may have the id 0.
+    Producer::new(&mut client).await;
+    let producer = Producer::new(&mut client).await;
+    let request = |id| {
+        InitProducerIdRequest::default()
+            .with_transactional_id(Some(id))
+            .with_transaction_timeout_ms(60_000)
+            .with_producer_id(ProducerId(0))
+            .with_producer_epoch(0)
+    };
+    assert_eq!(client.call(4, &request(producer.transactional_id.clone())).await.error_code, 90);
+    assert_eq!(client.call(4, &request(TransactionalId(unique("new").0))).await.error_code, 0);
+}
+
 #[tokio::test]
 async fn open_transaction_is_not_stable() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;

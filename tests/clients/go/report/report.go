@@ -45,6 +45,11 @@ func print(fields map[string]any) {
 	os.Stdout.Write(append(line, '\n'))
 }
 
+// Steps after which Apache Kafka answers before every request sees the change, and the time that it gets for it.
+var slowSteps = map[string]bool{"create": true, "alter": true, "partitions": true}
+
+const settle = 500 * time.Millisecond
+
 // Step runs one step and prints what it returned. A step whose name ends with `!` has to fail.
 func Step(name string, f func() (any, error)) any {
 	value, err := f()
@@ -55,6 +60,9 @@ func Step(name string, f func() (any, error)) any {
 		print(map[string]any{"step": name, "error": ErrorName(err), "text": err.Error()})
 	default:
 		print(map[string]any{"step": name, "value": value})
+		if slowSteps[name] {
+			time.Sleep(settle)
+		}
 		return value
 	}
 	return nil
