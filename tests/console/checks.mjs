@@ -107,7 +107,7 @@ export const checks = {
     await tools.shot(page, 'quality-dark');
     await openTab(page, 'quarantine');
     await page.waitForSelector('#quarantine >> text=The quarantine is empty');
-    await run.stop();
+    await tools.end(run);
     return `${audit.stored} stored; ${objects}`;
   },
 
@@ -158,7 +158,7 @@ export const checks = {
     await page.keyboard.press('Escape');
     await page.click('#run');
     await until('it is cancelled', async () => /cancelled/.test(await text(page, '.sql-tools .status')));
-    await run.stop();
+    await tools.end(run);
     return 'answers equal the command line’s';
   },
 
@@ -187,7 +187,7 @@ export const checks = {
     await tools.shot(page, 'journey-dark');
     await page.click('dialog >> text=Run it');
     await until('the row', async () => (await page.locator('#result tbody tr').count()) === 1);
-    await run.stop();
+    await tools.end(run);
   },
 
   async live(tools) {
@@ -222,7 +222,7 @@ export const checks = {
     const delays = seen.map(([, at], index) => at - sent[index]).sort((a, b) => a - b);
     await page.locator('.watch li', { hasText: 'NEW' }).click();
     await until('the new symbol’s bars', async () => (await bars(page)) === rows);
-    await up.stop();
+    await tools.end(up);
     return `first candle ${first} ms after the producer’s start; record to page p50 ${delays[Math.floor(rows * 0.5)]} ms, p99 ${delays[Math.floor(rows * 0.99)]} ms`;
   },
 
@@ -242,7 +242,7 @@ export const checks = {
     page.faults.length = 0;
     await page.reload();
     await until('candles again', async () => (await bars(page)) > 0);
-    await second.stop();
+    await tools.end(second);
   },
 
   async empty(tools) {
@@ -254,7 +254,7 @@ export const checks = {
       await openTab(page, tab);
       await until(`${tab} says so`, async () => expected.test(await text(page, `#view-${tab}`)));
     }
-    await up.stop();
+    await tools.end(up);
   },
 
   async hostile(tools) {
@@ -302,7 +302,7 @@ export const checks = {
     assert.equal(status, 200);
     assert.match(headers['content-security-policy'], /default-src 'none'/);
     assert.equal(headers['access-control-allow-origin'], undefined);
-    await run.stop();
+    await tools.end(run);
     return refused.join(', ');
   },
 
@@ -325,7 +325,7 @@ export const checks = {
     await page.keyboard.press('Escape');
     await page.locator('#quarantine tbody tr', { hasText: 'oops' }).click();
     assert.equal(await page.locator('dialog mark').first().textContent(), 'o');
-    await up.stop();
+    await tools.end(up);
   },
 
   async cut(tools) {
@@ -342,7 +342,7 @@ export const checks = {
     await until('the cell is red', async () => (await page.locator('#audit .cell.bad:not(i)').count()) === 1);
     assert.ok((await text(page, '#audit')).includes(name.split('/').at(-1)));
     await tools.shot(page, 'audit-cut-dark');
-    await served.stop();
+    await tools.end(served);
     return `the audit names ${name.split('/').at(-1)}`;
   },
 
@@ -362,7 +362,7 @@ export const checks = {
         }
       }
     }
-    await run.stop();
+    await tools.end(run);
     return '7 views, 2 themes, 2 widths: none wider than its window';
   },
 
@@ -396,7 +396,7 @@ export const checks = {
     for (let at = 0; at < 40 && !(await focus()).includes('editor-input'); at += 1) await page.keyboard.press('Tab');
     await page.keyboard.press('Control+Enter');
     await page.waitForSelector('#result tbody tr');
-    await run.stop();
+    await tools.end(run);
     return 'axe-core: no violation in 7 views and 2 themes; keyboard reaches and runs SQL';
   },
 };
