@@ -42,7 +42,10 @@ const candlePixels = (page) => page.evaluate(() => {
   let count = 0;
   for (const canvas of document.querySelectorAll('#chart canvas')) {
     if (!canvas.width || !canvas.height) continue;
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    // A copy: reading a canvas of the chart makes the browser warn.
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
     for (let at = 0; at < data.length; at += 4) {
       if (data[at + 3] > 200 && wanted.some((color) => color.every((value, index) => Math.abs(value - data[at + index]) < 3))) count += 1;
     }
