@@ -14,7 +14,7 @@ const TABS = ['live', 'sql', 'records', 'quarantine', 'quality', 'audit', 'lake'
 
 const number = (text) => Number(text.replaceAll(',', ''));
 const text = (page, selector) => page.locator(selector).textContent();
-const until = async (what, test, seconds = 30) => {
+const until = async (what, test, seconds = 60) => {
   const limit = Date.now() + seconds * 1000;
   for (;;) {
     const value = await test();
@@ -106,7 +106,7 @@ export const checks = {
       .reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).size, 0);
     assert.equal(sizes, onDisk);
     await openTab(page, 'quality');
-    await until('seven questions', async () => (await page.locator('#quality .card').count()) === 7, 60);
+    await until('seven questions', async () => (await page.locator('#quality .card').count()) === 7, 300);
     await tools.shot(page, 'quality-dark');
     await openTab(page, 'quarantine');
     await page.waitForSelector('#quarantine >> text=The quarantine is empty');
@@ -205,6 +205,11 @@ export const checks = {
     const first = Date.now() - began;
     await until('all records', async () => number(await text(page, '#strip-stored')) === 1200);
     await until('all symbols', async () => (await page.locator('.watch li').count()) === 5);
+    const change = await page.evaluate(async () => {
+      const one = (await (await fetch('/api/market/symbols')).json()).symbols.find((symbol) => symbol.symbol === 'AAPL');
+      return `${((one.close / one.before - 1) * 100).toFixed(2).replace('-', '−')} %`;
+    });
+    assert.equal(await page.locator('.watch li', { hasText: 'AAPL' }).locator('.change').textContent(), change);
     await page.click('#seal');
     await until('the seal is good', async () => (await page.locator('#seal').getAttribute('class')).includes('good'));
     await tools.shot(page, 'live-dark');
@@ -293,7 +298,7 @@ export const checks = {
     await expectStatus('another host', 403, { path: '/api/info', headers: { host: 'evil.example' } });
     await expectStatus('a rebound name', 403, { path: '/', headers: { host: `evil.example:${port}` } });
     await expectStatus('another origin', 403, { path: '/api/info', headers: { host, origin: 'http://evil.example' } });
-    await expectStatus('another site', 403, { path: '/api/quality', headers: { host, 'sec-fetch-site': 'cross-site' } });
+    await expectStatus('another site', 403, { path: '/api/lake', headers: { host, 'sec-fetch-site': 'cross-site' } });
     await expectStatus('no token', 403, { method: 'POST', path: '/api/query', headers: json, body });
     await expectStatus('a wrong token', 403, { method: 'POST', path: '/api/query', headers: { ...json, 'x-console-token': 'x' }, body });
     await expectStatus('a form', 415, { method: 'POST', path: '/api/query', headers: { host, 'x-console-token': token, 'content-type': 'text/plain' }, body });
@@ -357,8 +362,8 @@ export const checks = {
         await until('candles', async () => (await bars(page)) > 0);
         for (const tab of TABS) {
           await openTab(page, tab);
-          if (tab === 'sql') { await page.click('#run'); await page.waitForSelector('#result tbody tr'); }
-          if (tab === 'quality') await page.waitForSelector('#quality .card');
+          if (tab === 'sql') { await page.click('#run'); await page.waitForSelector('#result tbody tr', { timeout: 120_000 }); }
+          if (tab === 'quality') await page.waitForSelector('#quality .card', { timeout: 120_000 });
           await page.waitForTimeout(250);
           await noOverflow(page, `${tab}, ${colorScheme}, ${width} px`);
           await tools.shot(page, `${tab}-${colorScheme}-${width}`);
@@ -379,8 +384,8 @@ export const checks = {
       await page.evaluate(`${source}; window.axe = axe;`);
       for (const tab of TABS) {
         await openTab(page, tab);
-        if (tab === 'sql') { await page.click('#run'); await page.waitForSelector('#result tbody tr'); }
-        if (tab === 'quality') await page.waitForSelector('#quality .card');
+        if (tab === 'sql') { await page.click('#run'); await page.waitForSelector('#result tbody tr', { timeout: 120_000 }); }
+        if (tab === 'quality') await page.waitForSelector('#quality .card', { timeout: 120_000 });
         await page.waitForTimeout(250);
         const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
         for (const one of violations) found.push(`${tab}, ${colorScheme}: ${one.id} (${one.help}): ${one.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`);
@@ -398,7 +403,7 @@ export const checks = {
     assert.equal(await focus(), 'tab-sql');
     for (let at = 0; at < 40 && !(await focus()).includes('editor-input'); at += 1) await page.keyboard.press('Tab');
     await page.keyboard.press('Control+Enter');
-    await page.waitForSelector('#result tbody tr');
+    await page.waitForSelector('#result tbody tr', { timeout: 120_000 });
     await tools.end(run);
     return 'axe-core: no violation in 7 views and 2 themes; keyboard reaches and runs SQL';
   },
