@@ -77,7 +77,7 @@ export class PipelineView {
     setText(this.notes.function, plural(invocations.count, 'invocation', 'invocations'));
     const slowest = Math.max(1, ...invocations.shown.map((one) => one.ms));
     fill(this.bodies.function,
-      el('div', { class: 'bars', role: 'img', 'aria-label': 'Durations of the last invocations' },
+      el('div', { class: 'bars', role: 'group', 'aria-label': 'Durations of the last invocations' },
         invocations.shown.slice().reverse().map((one) => {
           const bar = el('button', { type: 'button', class: one.error ? 'bad' : one.failures_before ? 'warn' : '', title: summary(one), 'aria-label': summary(one), onclick: () => showInvocation(one) });
           bar.style.setProperty('--part', String(Math.max(0.06, one.ms / slowest)));
