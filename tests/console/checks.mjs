@@ -1,7 +1,7 @@
 // The checks. Each returns a text with what it measured.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync, readdirSync, truncateSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
@@ -334,6 +334,52 @@ export const checks = {
     await page.locator('#quarantine tbody tr', { hasText: 'oops' }).click();
     assert.equal(await page.locator('dialog mark').first().textContent(), 'o');
     await tools.end(up);
+  },
+
+  async lab(tools) {
+    const up = start(tools.tickerlake, ['up', '--lab', '--console-port', tools.port, '--port', '0', '--s3-port', '0', '--batch-size', '100']);
+    const { url } = await up.event('console');
+    const { broker } = await up.event('started');
+    const feed = spawn(tools.producer, ['-b', broker, SAMPLE, '--rate', '300', '--repeat', 'forever'], { cwd: up.cwd, stdio: 'ignore' });
+    const page = await tools.open(`${url}#lab`);
+    await page.waitForSelector('#lab-do-kill');
+    await until('records', async () => number(await text(page, '#lab-stored')) > 200);
+    // A linear congruential generator, so that a seed presses the same buttons in the same order.
+    let state = Number(tools.seed);
+    const random = (below) => { state = (state * 1_103_515_245 + 12_345) % 2 ** 31; return Math.floor((state / 2 ** 31) * below); };
+    const buttons = ['kill', 'again', 'cut', 'invalid', 's3'];
+    const pressed = {};
+    const end = Date.now() + Number(tools.seconds) * 1000;
+    while (Date.now() < end) {
+      const button = buttons[random(buttons.length)];
+      await page.click(`#lab-do-${button}`);
+      pressed[button] = (pressed[button] ?? 0) + 1;
+      await until('the button is free', () => page.locator(`#lab-do-${button}`).isEnabled());
+      await page.waitForTimeout(300 + random(1500));
+    }
+    feed.kill('SIGINT');
+    await new Promise((resolve) => { feed.on('exit', resolve); });
+    await until('everything is stored', async () => (await text(page, '#strip-lag')) === '0' && (await text(page, '#strip-state')) === 'Running' && (await text(page, '#strip-rate')) === '0', 120);
+    await page.click('#lab-audit');
+    await until('the audit ends', async () => /good|bad/.test(await page.locator('#seal').getAttribute('class')), 120);
+    await tools.shot(page, 'lab-dark');
+    const figures = await page.evaluate(() => Object.fromEntries(['stored', 'already', 'retried', 'failed', 'quarantined', 'missing', 'twice'].map((name) => [name, Number(document.getElementById(`lab-${name}`).textContent.replaceAll(',', ''))])));
+    assert.equal(figures.missing, 0);
+    assert.equal(figures.twice, 0);
+    const { total } = await page.evaluate(async () => (await (await fetch('/api/audit')).json()).result);
+    assert.equal(total.stored + total.quarantined, figures.stored, 'stored records of the audit and of the event source');
+    assert.ok(figures.quarantined > 0 || !pressed.invalid);
+    // A damaged object is named by the audit, and whole again after the second press.
+    await page.click('#lab-do-damage');
+    await until('it is damaged', async () => /lost its second half/.test(await text(page, '#lab-done')));
+    await page.click('#lab-audit');
+    await until('the audit names it', async () => (await page.locator('#seal').getAttribute('class')).includes('bad'), 120);
+    await page.click('#lab-do-damage');
+    await until('it is whole', async () => /whole again/.test(await text(page, '#lab-done')));
+    await page.click('#lab-audit');
+    await until('the audit is clean', async () => (await page.locator('#seal').getAttribute('class')).includes('good'), 120);
+    await tools.end(up);
+    return `seed ${tools.seed}, ${tools.seconds} s: ${JSON.stringify(pressed)}; ${JSON.stringify(figures)}`;
   },
 
   async cut(tools) {

@@ -9,7 +9,7 @@ import { checks } from './checks.mjs';
 const require = createRequire(join(process.env.CONSOLE_PARTS, 'package.json'));
 const { chromium } = require('playwright-core');
 
-const options = { tickerlake: '', producer: '', port: '8900', screenshots: '' };
+const options = { tickerlake: '', producer: '', port: '8900', screenshots: '', seed: '1', seconds: '20' };
 const names = [];
 for (let at = 2; at < process.argv.length; at += 1) {
   const name = process.argv[at];
