@@ -9,7 +9,7 @@ import { checks } from './checks.mjs';
 const require = createRequire(join(process.env.CONSOLE_PARTS, 'package.json'));
 const { chromium } = require('playwright-core');
 
-const options = { tickerlake: '', producer: '', port: '8900', screenshots: '' };
+const options = { tickerlake: '', producer: '', port: '8900', screenshots: '', seed: '1', seconds: '20' };
 const names = [];
 for (let at = 2; at < process.argv.length; at += 1) {
   const name = process.argv[at];
@@ -48,15 +48,22 @@ for (const [name, check] of Object.entries(checks)) {
   if (names.length && !names.includes(name)) continue;
   const began = Date.now();
   const pages = [];
+  const faults = [];
   const tools = {
     ...options,
     axe: require.resolve('axe-core/axe.min.js'),
     open: async (...args) => { const page = await open(...args); pages.push(page); return page; },
+    // Closes the pages before the program that serves them ends, because a broken connection is an error in their consoles.
+    end: async (program) => {
+      faults.push(...pages.flatMap((page) => page.faults));
+      for (const page of pages.splice(0)) await page.context().close();
+      await program.stop();
+    },
     shot: async (page, file) => { if (options.screenshots) await page.screenshot({ path: join(options.screenshots, `${file}.png`) }); },
   };
   try {
     const told = await check(tools);
-    const faults = pages.flatMap((page) => page.faults);
+    faults.push(...pages.flatMap((page) => page.faults));
     if (faults.length) throw new Error(faults.join('\n'));
     console.log(`ok      ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)${told ? `: ${told}` : ''}`);
   } catch (error) {

@@ -22,7 +22,7 @@ export class LakeView {
           { name: 'prefix', class: 'mono', cell: (row) => row.prefix },
           { name: 'objects', numeric: true, cell: (row) => count(row.objects) },
           { name: 'size', numeric: true, cell: (row) => size(row.bytes) },
-          { name: '', class: 'share', cell: (row) => { const part = el('i', { 'aria-hidden': 'true' }); part.style.width = `${(row.bytes / most) * 100}%`; return part; } },
+          { name: 'share', class: 'share', cell: (row) => { const part = el('i', { 'aria-hidden': 'true' }); part.style.width = `${(row.bytes / most) * 100}%`; return part; } },
         ], prefixes, { caption: 'Prefixes' })));
     } catch (error) {
       fill(this.body, el('div', { class: 'panel' }, note(error.message, 'error')));

@@ -12,6 +12,8 @@ const SPARK_POINTS = 40;
 const RELOAD_INTERVAL = 2_000;
 /** Number of symbols in the list; the filter finds the others. */
 const SHOWN_SYMBOLS = 300;
+/** Minimum time between two reads of the watch list, in milliseconds. */
+const SYMBOLS_INTERVAL = 5_000;
 
 const idOf = (symbol, series) => JSON.stringify([symbol, series ?? null]);
 
@@ -232,10 +234,11 @@ export class LiveView {
     let isChanged = false;
     for (const [symbol, series, bar, time, seq, simulated, open, high, low, close, volume] of rows) {
       const id = idOf(symbol, series);
-      this.pending.set(id, { symbol, series, id, time, close });
+      if (!this.pending.has(id)) this.pending.set(id, []);
+      this.pending.get(id).push({ symbol, series, time, close });
       if (id === this.selected) isChanged = this.addToChart({ bar, time, seq, simulated, open, high, low, close, volume }) || isChanged;
     }
-    if (leftOut) { this.leftOut += leftOut; this.scheduleReload(); }
+    if (leftOut) { this.leftOut += leftOut; this.scheduleReload(); this.scheduleSymbols(); }
     if (isChanged) this.showQuote();
     if (!this.selected && rows.length) this.flushList();
   }
@@ -281,15 +284,23 @@ export class LiveView {
     }, wait);
   }
 
+  /** Reads the watch list again, because quotes were left out. */
+  scheduleSymbols() {
+    this.symbolsReload ??= setTimeout(() => { this.symbolsReload = null; if (!this.context.isPaused) this.loadSymbols(); }, SYMBOLS_INTERVAL);
+  }
+
   flushList() {
     if (!this.pending.size || this.context.isPaused) return;
     let isNew = false;
-    for (const [id, { symbol, series, time, close }] of this.pending) {
-      const one = this.symbols.get(id);
-      if (!one) {
-        this.symbols.set(id, { symbol, series, id, time, close, before: null, spark: [close] });
-        isNew = true;
-      } else if (time >= one.time) {
+    for (const [id, quotes] of this.pending) {
+      for (const { symbol, series, time, close } of quotes) {
+        const one = this.symbols.get(id);
+        if (!one) {
+          this.symbols.set(id, { symbol, series, id, time, close, before: null, spark: [close] });
+          isNew = true;
+          continue;
+        }
+        if (time < one.time) continue;
         if (Math.floor(time / DAY) > Math.floor(one.time / DAY)) {
           one.before = one.close;
           one.spark.push(close);
@@ -299,9 +310,9 @@ export class LiveView {
         }
         one.time = time;
         one.close = close;
-        const row = this.rows?.get(id);
-        if (row) this.paint(row, one);
       }
+      const row = this.rows?.get(id);
+      if (row) this.paint(row, this.symbols.get(id));
     }
     const first = [...this.pending.keys()][0];
     this.pending.clear();

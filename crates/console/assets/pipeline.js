@@ -31,7 +31,7 @@ export class PipelineView {
     if (!state.stored) return;
     if (changed.includes('feed') || changed.includes('rates')) this.showFeed(state.feed, state.rates);
     if (changed.includes('lanes')) this.showLanes(state.lanes);
-    if (changed.includes('batch')) this.showBatch(state.batch);
+    if (changed.includes('batch') || changed.includes('invocations')) this.showBatch(state.batch);
     if (changed.includes('invocations') || changed.includes('stored')) this.showFunction(state.invocations, state.stored);
     if (changed.includes('objects') || changed.includes('stored')) this.showObjects(state.objects, state.stored);
   }
@@ -64,11 +64,12 @@ export class PipelineView {
   }
 
   showBatch(batch) {
-    setText(this.notes.batch, `window ${duration(batch.window_ms)}`);
+    setText(this.notes.batch, `window ${batch.window_ms} ms`);
     fill(this.bodies.batch,
       meter('Records in the open batch', batch.records / batch.max_records, `${count(batch.records)} of ${count(batch.max_records)} records`),
       meter('Bytes in the open batch', batch.bytes / batch.max_bytes, `${size(batch.bytes)} of ${size(batch.max_bytes)}`),
-      figure('waiting for the function', plural(batch.waiting, 'record', 'records')));
+      this.context.state.invocations?.shown[0] && figure('last closed by', { window: 'window', records: 'records', bytes: 'bytes' }[this.context.state.invocations.shown[0].closed_by]),
+      figure('waiting', plural(batch.waiting, 'record', 'records')));
   }
 
   showFunction(invocations, stored) {
@@ -76,13 +77,13 @@ export class PipelineView {
     setText(this.notes.function, plural(invocations.count, 'invocation', 'invocations'));
     const slowest = Math.max(1, ...invocations.shown.map((one) => one.ms));
     fill(this.bodies.function,
-      el('div', { class: 'bars', role: 'img', 'aria-label': 'Durations of the last invocations' },
+      el('div', { class: 'bars', role: 'group', 'aria-label': 'Durations of the last invocations' },
         invocations.shown.slice().reverse().map((one) => {
           const bar = el('button', { type: 'button', class: one.error ? 'bad' : one.failures_before ? 'warn' : '', title: summary(one), 'aria-label': summary(one), onclick: () => showInvocation(one) });
           bar.style.setProperty('--part', String(Math.max(0.06, one.ms / slowest)));
           return bar;
         })),
-      invocations.shown[0] && figure('last', `${duration(invocations.shown[0].ms)}, ${plural(invocations.shown[0].records, 'record', 'records')}, closed by ${invocations.shown[0].closed_by}`),
+      invocations.shown[0] && figure('last', `${duration(invocations.shown[0].ms)}, ${count(invocations.shown[0].records)} records`),
       el('div', { class: 'row' },
         figure('failed', count(stored.failed_invocations), stored.failed_invocations > 0 && 'warn'),
         figure('retried', count(stored.retried), stored.retried > 0 && 'warn'),
@@ -94,7 +95,7 @@ export class PipelineView {
     fill(this.bodies.objects, !objects?.length && note('Nothing is stored yet.'),
       objects?.slice(0, 5).map((object) => el('button', {
         type: 'button', class: object.quarantined ? 'object warn' : 'object', title: object.key, onclick: () => showObject(object.key),
-      }, el('span', { class: 'mono' }, shortKey(object.key)), el('span', {}, size(object.size)))));
+      }, el('span', { class: 'mono' }, `${object.partition} from ${count(object.first)}`), el('span', { class: 'label' }, duration(Math.max(0, this.context.now() - object.modified)), ' ago'), el('span', {}, size(object.size)))));
   }
 }
 

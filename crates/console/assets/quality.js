@@ -2,7 +2,7 @@
 
 import { button, el, fill, note, setText, table } from './dom.js';
 import { plural } from './format.js';
-import { get } from './net.js';
+import { get, post } from './net.js';
 
 export class QualityView {
   constructor(node, context) {
@@ -15,19 +15,25 @@ export class QualityView {
   onshow() { if (!this.isLoaded) this.load(); }
 
   async load() {
-    setText(this.status, 'running seven queries…');
+    if (this.isRunning) return;
+    this.isRunning = true;
+    this.isLoaded = true;
+    fill(this.body);
     try {
-      const answers = await get('/api/quality');
-      this.isLoaded = true;
+      const { quality } = await get('/api/queries');
+      for (const [at, question] of quality.entries()) {
+        setText(this.status, `question ${at + 1} of ${quality.length}…`);
+        const answer = await post('/api/query', { sql: question.sql }).catch((error) => ({ error: error.message }));
+        this.body.append(this.card({ ...question, ...answer }));
+      }
       setText(this.status, '');
-      fill(this.body, answers.map((answer) => this.card(answer)));
     } catch (error) {
-      setText(this.status, '');
-      fill(this.body, note(error.message, 'error'));
+      setText(this.status, error.message);
     }
+    this.isRunning = false;
   }
 
-  card({ name, title, columns, rows, error }) {
+  card({ sql, title, columns, rows, error }) {
     const at = columns?.findIndex((column) => column.name === 'findings') ?? -1;
     const findings = error ? null : rows.length === 0 ? 0 : at < 0 ? rows.length : Number(rows[0][at]);
     const kind = error ? 'bad' : findings === 0 ? 'good' : 'warn';
@@ -37,9 +43,6 @@ export class QualityView {
       error && note(error, 'error'),
       findings > 0 && table(shown, rows, { caption: title }),
       findings > rows?.length && el('p', { class: 'more' }, `${plural(findings - rows.length, 'more finding', 'more findings')}: remove the LIMIT of the query`),
-      el('p', {}, button('Open the query', async () => {
-        const queries = await get('/api/queries');
-        this.context.open('sql', queries.quality.find((query) => query.name === name).sql);
-      }, { class: 'quiet' })));
+      el('p', {}, button('Open the query', () => this.context.open('sql', sql))));
   }
 }

@@ -1,7 +1,7 @@
 // Invalid records: why each is in the quarantine, and its value byte for byte.
 
 import { el, fill, note, openDialog, table, button } from './dom.js';
-import { count, plural, shortKey, timestamp } from './format.js';
+import { count, plural, timestamp } from './format.js';
 import { get } from './net.js';
 import { showObject } from './pipeline.js';
 
@@ -103,7 +103,7 @@ function showInvalid({ key, line, record }) {
     el('h3', {}, 'Key'), record.key === null ? note('No key.') : showBytesPlain(record.key),
     el('h3', {}, 'Headers'), headers(record.headers),
     el('p', { class: 'mono wrap' }, `${key}, line ${line}`),
-    button('Show the object', () => showObject(key, line)), el('p', { class: 'label' }, shortKey(key)));
+    button('Show the object', () => showObject(key, line)));
 }
 
 function showBytesPlain(key) {

@@ -20,7 +20,7 @@ export class SqlEditor {
     this.mirror = el('pre', { class: 'editor-mirror mono', 'aria-hidden': 'true' });
     this.input = el('textarea', {
       class: 'editor-input mono', spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off', wrap: 'off', rows: '8', 'aria-label': label,
-      'aria-autocomplete': 'list', 'aria-controls': 'completions', role: 'combobox', 'aria-expanded': 'false',
+      'aria-autocomplete': 'list', 'aria-controls': 'completions',
       oninput: () => { this.paint(); this.complete(); }, onscroll: () => this.scroll(), onkeydown: (event) => this.onkey(event),
       onblur: () => setTimeout(() => this.close(), 150), onclick: () => this.close(),
     });
@@ -107,7 +107,6 @@ export class SqlEditor {
     this.popup.style.left = `${Math.max(0, Math.min(left, this.input.clientWidth - 260))}px`;
     this.popup.style.top = `${lines.length * line + parseFloat(style.paddingTop) - this.input.scrollTop + 2}px`;
     this.popup.hidden = false;
-    this.input.setAttribute('aria-expanded', 'true');
     this.mark();
   }
 
@@ -133,7 +132,6 @@ export class SqlEditor {
 
   close() {
     this.popup.hidden = true;
-    this.input.setAttribute('aria-expanded', 'false');
     this.input.removeAttribute('aria-activedescendant');
   }
 

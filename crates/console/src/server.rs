@@ -43,7 +43,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/records", get(records::records))
         .route("/api/quarantine", get(records::quarantine))
         .route("/api/trace", get(records::trace))
-        .route("/api/quality", get(records::quality))
         .route("/api/audit", get(audit::last).post(audit::start))
         .route("/api/lake", get(lake::contents))
         .route("/api/object", get(lake::object))

@@ -75,7 +75,9 @@ pub async fn read(session: &SessionContext, sql: &str, max_rows: usize) -> Resul
     let reads = Arc::new(Reads::default());
     // The counter belongs to this statement; the tables are shared.
     let state = session.state();
-    let config = state.config().clone().with_extension(Arc::clone(&reads));
+    // Otherwise the builder would replace the tables with an empty catalog.
+    let config =
+        state.config().clone().with_create_default_catalog_and_schema(false).with_extension(Arc::clone(&reads));
     let session =
         SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build());
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);

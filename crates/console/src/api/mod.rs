@@ -62,7 +62,10 @@ impl From<SqlError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        ApiError::unavailable(with_causes(&error))
+        match error {
+            StoreError::Key { .. } => ApiError::bad(with_causes(&error)),
+            _ => ApiError::unavailable(with_causes(&error)),
+        }
     }
 }
 

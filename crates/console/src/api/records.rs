@@ -1,4 +1,4 @@
-//! `GET /api/records`, `/api/quarantine`, `/api/trace` and `/api/quality`: single records, and questions about all.
+//! `GET /api/records`, `/api/quarantine` and `/api/trace`: single records.
 
 use std::sync::Arc;
 
@@ -137,22 +137,6 @@ pub(crate) async fn trace(
             Trace::Found(locations) => Traced { locations, neighbours: Vec::new() },
             Trace::Missing(neighbours) => Traced { locations: Vec::new(), neighbours },
         }))
-    })
-    .await
-}
-
-/// Runs the quality questions one after the other, each within the limits of a statement.
-pub(crate) async fn quality(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    on_thread(move || async move {
-    let mut answers = Vec::new();
-    for question in lake_query::quality_questions() {
-        let answer = run(&app, question.sql, MAX_RECORDS).await;
-        answers.push(match answer {
-            Ok(answer) => json!({"name": question.name, "title": question.title, "columns": answer.columns(), "rows": answer.cells()?}),
-            Err(error) => json!({"name": question.name, "title": question.title, "error": error.message}),
-        });
-    }
-    Ok(Json(json!(answers)))
     })
     .await
 }
