@@ -94,6 +94,16 @@ console *ARGUMENTS: programs
     tests/console/install
     tests/console/check {{ ARGUMENTS }}
 
+# Run Kafka clients and random requests against `up` and Apache Kafka, and compare (tests/clients/README.md: all clients)
+clients: programs
+    tests/clients/install --ci
+    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake
+    tests/clients/differential --apache --up {{ programs }}/tickerlake --seed 1129 --sequences 1000000 --seconds 30
+
+# Kill `up` while a producer feeds it, and check that each row is stored once (`--kills 50`: more often)
+kills *ARGUMENTS='--kills 4 --seed 1129': programs
+    tests/kills/check --bin {{ programs }} {{ ARGUMENTS }}
+
 # Run the SAM CLI against a simulated account: pinned parameters, the prebuilt function, each way to deploy
 sam:
     deploy/checks/sam/check
