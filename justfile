@@ -88,6 +88,12 @@ templates:
     deploy/checks/template/check
     deploy/checks/template/stack
 
+# Check the console in Chromium: every view, themes, keyboard, accessibility, hostile records and requests
+console *ARGUMENTS: programs
+    crates/console/assets/vendor/refresh --check
+    tests/console/install
+    tests/console/check {{ ARGUMENTS }}
+
 # Run the SAM CLI against a simulated account: pinned parameters, the prebuilt function, each way to deploy
 sam:
     deploy/checks/sam/check

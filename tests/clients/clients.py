@@ -17,6 +17,9 @@ OPERATIONS = {
     "groups": "list, describe, reset and delete a group and its offsets",
     "transactions": "commit, abort, commit offsets, fence; read committed and uncommitted",
     "bulk": "send and read 20,000 records",
+    "console": "Java: console producer and consumer, kafka-consumer-groups",
+    "tools": "Java: kafka-topics, -configs, -get-offsets, -delete-records, -log-dirs, -cluster, -broker-api-versions",
+    "perf": "Java: performance tests of producer, transactions, consumer and latency; kafka-transactions",
 }
 # Topics that the driver creates before a client runs: their names after the prefix, and their partitions.
 TOPICS = {"produce": 1, "idempotent": 1, "group": 2, "share": 4, "static": 2, "time": 1, "transactions": 1, "bulk": 2}

@@ -1,7 +1,8 @@
 //! The `tickerlake` command line: the whole pipeline on one machine, and the operator's tools.
 //!
 //! Each command has a module: [`run`] feeds CSV files through the pipeline, [`inspect`] shows how `run` would read
-//! them, [`up`] keeps the pipeline's servers running, [`trigger`] and [`redrive`] invoke a function, and [`query`],
+//! them, [`up`] keeps the pipeline's servers running, [`console`] serves the page for the
+//! browser, [`trigger`] and [`redrive`] invoke a function, and [`query`],
 //! [`view`], [`trace`], [`audit`], [`repair`] and [`mod@drop`] work on a lake. The commands parse arguments, connect
 //! the crates that do the work (`embedded-broker`, `embedded-s3`, `event-source`, `lake-query`, `lake-audit`, `producer`
 //! and `sink`), and print results. [`lake`] opens the lake for all commands, [`output`] prints to standard output,
@@ -9,6 +10,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod console;
 pub mod drop;
 mod generation;
 pub mod inspect;

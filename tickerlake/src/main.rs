@@ -11,12 +11,12 @@ use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::drop::PossibleWriters;
 use tickerlake::trigger::mapping_args::FillError;
-use tickerlake::{audit, drop, inspect, query, redrive, repair, run, screen, trace, trigger, up, view};
+use tickerlake::{audit, console, drop, inspect, query, redrive, repair, run, screen, trace, trigger, up, view};
 use tracing_subscriber::EnvFilter;
 
 /// Default of `RUST_LOG`. `aws_config` logs errors only: if credentials are missing, the command's error already
 /// contains the text of the AWS SDK's warning.
-const LOGGED: &str = "warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info";
+const LOGGED: &str = "warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info,console=info";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -33,6 +33,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trigger(args) => trigger::trigger(*args).await,
         Command::Redrive(args) => redrive::redrive(*args).await,
+        Command::Console(args) => console::console(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::View(args) => view::view(*args).await.map(|()| ExitCode::SUCCESS),

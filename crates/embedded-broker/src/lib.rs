@@ -22,6 +22,8 @@ mod broker;
 mod clock;
 mod connection;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod groups;
 mod journaled;
 mod markers;

@@ -39,6 +39,7 @@ mod records;
 mod segment;
 mod store;
 mod validate;
+mod verification;
 
 pub use aborted::AbortedTransaction;
 pub use batch::{BatchError, BatchHeader, Compression, TimestampType, batches};

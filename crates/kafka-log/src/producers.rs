@@ -10,7 +10,10 @@ use crate::aborted::AbortedTransaction;
 use crate::batch::{BatchHeader, add_sequence};
 use crate::control::{EndMarker, TransactionResult};
 use crate::error::AppendError;
+use crate::verification::Verifications;
 
+/// Epoch of a producer that has none.
+const NO_EPOCH: i16 = -1;
 const REMEMBERED_BATCHES: usize = 5;
 /// Kafka's `producer.id.expiration.ms`: a producer that was idle for this long is forgotten.
 const EXPIRATION_MS: i64 = 86_400_000;
@@ -79,9 +82,27 @@ pub(crate) struct Producers {
     producers: HashMap<i64, Producer>,
     /// First offsets of the open transactions.
     open_transactions: BTreeSet<i64>,
+    verifications: Verifications,
 }
 
 impl Producers {
+    /// Begins to verify that a transactional batch belongs to a transaction, unless the transaction has a batch already.
+    pub(crate) fn begin_verification(
+        &mut self,
+        header: &BatchHeader,
+        starts_at_zero: bool,
+        now_ms: i64,
+    ) -> Result<(), AppendError> {
+        if let Some(producer) = self.producers.get(&header.producer_id) {
+            validate_epoch(header.producer_id, producer, header.producer_epoch)?;
+            if producer.open_transaction_start.is_some() && producer.epoch == header.producer_epoch {
+                return Ok(());
+            }
+        }
+        self.verifications.begin(header, starts_at_zero, now_ms);
+        Ok(())
+    }
+
     /// Validates epoch, sequence and transaction of a batch. Returns the stored batch if this one is a duplicate of it.
     pub(crate) fn validate(&self, header: &BatchHeader) -> Result<Option<StoredBatch>, AppendError> {
         if !header.has_producer_id() {
@@ -89,7 +110,7 @@ impl Producers {
         }
         let Some(producer) = self.producers.get(&header.producer_id) else {
             // Retention may have removed the producer's earlier batches, so any sequence is accepted.
-            return Ok(None);
+            return self.verifications.validate(header, false).map(|()| None);
         };
         let producer_id = header.producer_id;
         let (first, last) = (header.base_sequence, header.last_sequence());
@@ -100,9 +121,10 @@ impl Producers {
             }
         }
         validate_epoch(producer_id, producer, header.producer_epoch)?;
+        self.verifications.validate(header, !producer.batches.is_empty())?;
         let expected =
             if header.producer_epoch == producer.epoch { add_sequence(producer.last_sequence(), 1) } else { 0 };
-        if first != expected {
+        if first != expected && producer.epoch != NO_EPOCH {
             return Err(AppendError::OutOfOrderSequence { producer_id, sequence: first, expected });
         }
         if producer.open_transaction_start.is_some() && !header.is_transactional() {
@@ -116,6 +138,7 @@ impl Producers {
         if !header.has_producer_id() {
             return;
         }
+        self.verifications.stored(header);
         let epoch = header.producer_epoch;
         let producer = self.producers.entry(header.producer_id).or_insert_with(|| Producer::new(epoch));
         producer.set_epoch(epoch);
@@ -156,6 +179,7 @@ impl Producers {
         timestamp: i64,
         now_ms: Option<i64>,
     ) -> Option<AbortedTransaction> {
+        self.verifications.ended(marker);
         let epoch = marker.producer_epoch;
         let producer = self.producers.entry(marker.producer_id).or_insert_with(|| Producer::new(epoch));
         producer.set_epoch(epoch);
@@ -179,6 +203,7 @@ impl Producers {
 
     /// Forgets producers that were idle for a day and have no open transaction.
     pub(crate) fn expire(&mut self, now_ms: i64) {
+        self.verifications.expire(now_ms, EXPIRATION_MS);
         self.producers.retain(|_, producer| {
             let idle_since = *producer.last_append_ms.get_or_insert(now_ms);
             producer.open_transaction_start.is_some() || now_ms.saturating_sub(idle_since) < EXPIRATION_MS
@@ -263,6 +288,31 @@ mod tests {
     #[test]
     fn unknown_producer_may_start_at_any_sequence() {
         assert!(Producers::default().validate(&batch(0, 1_234, 0, 1)).unwrap().is_none());
+    }
+
+    #[test]
+    fn producer_without_epoch_may_continue_at_any_sequence() {
+        let mut producers = Producers::default();
+        producers.add(&batch(-1, 0, 0, 2), None);
+        assert!(producers.validate(&batch(0, 7, 0, 1)).unwrap().is_none());
+        assert!(producers.validate(&batch(-1, 7, 0, 1)).unwrap().is_none());
+    }
+
+    #[test]
+    fn batch_of_an_open_transaction_is_not_verified_again() {
+        let mut producers = Producers::default();
+        let transactional = |sequence| BatchHeader { attributes: 1 << 4, ..batch(0, sequence, 0, 1) };
+        producers.begin_verification(&transactional(0), false, 0).unwrap();
+        producers.add(&transactional(0), None);
+        producers.begin_verification(&transactional(2), false, 0).unwrap();
+        assert!(producers.validate(&transactional(1)).unwrap().is_none());
+        assert_eq!(
+            producers
+                .begin_verification(&BatchHeader { producer_epoch: -1, ..transactional(0) }, false, 0)
+                .unwrap_err()
+                .code(),
+            47
+        );
     }
 
     #[test]

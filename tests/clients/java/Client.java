@@ -16,6 +16,9 @@ import org.apache.kafka.common.serialization.*;
 /** Apache Kafka's Java client, compiled against each version from 2.8 on (see ../README.md). */
 public class Client {
     static final long PATIENCE = 20_000;
+    /** Steps after which Apache Kafka answers before every request sees the change, and the time that it gets for it. */
+    static final List<String> SLOW_STEPS = Arrays.asList("create", "alter", "partitions");
+    static final long SETTLE = 500;
     static String servers, operation, prefix;
 
     interface Step { Object run() throws Exception; }
@@ -52,6 +55,7 @@ public class Client {
         try {
             Object value = step.run();
             print("step", name, "value", value);
+            if (SLOW_STEPS.contains(name)) Thread.sleep(SETTLE);
             return value;
         } catch (Throwable error) {
             Throwable cause = error;
@@ -548,6 +552,9 @@ public class Client {
         operations.put("groups", Client::groups);
         operations.put("transactions", Client::transactions);
         operations.put("bulk", Client::bulk);
+        operations.put("console", Tools::console);
+        operations.put("tools", Tools::tools);
+        operations.put("perf", Tools::perf);
         for (String name : arguments[1].split(",")) {
             operation = name;
             Runnable run = operations.get(name);

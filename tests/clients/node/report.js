@@ -3,6 +3,9 @@
 
 const [, , servers, operations, prefix] = process.argv;
 const PATIENCE = 20000;
+// Steps after which Apache Kafka answers before every request sees the change, and the time that it gets for it.
+const SLOW_STEPS = ['create', 'alter', 'partitions'];
+const SETTLE = 500;
 let operation;
 
 class Unsupported extends Error {}
@@ -46,6 +49,7 @@ const report = {
     try {
       const value = await report.within(action(), name, limit);
       print({ step: name, value: value === undefined ? null : value });
+      if (SLOW_STEPS.includes(name)) await report.sleep(SETTLE);
       return value;
     } catch (error) {
       if (error instanceof Unsupported) print({ step: name, unsupported: error.message });

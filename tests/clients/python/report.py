@@ -10,6 +10,8 @@ SERVERS = sys.argv[1] if len(sys.argv) > 1 else ""
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 # Long enough for a rebalance on a busy machine; a client that waits longer fails its step.
 PATIENCE = 20.0
+# Steps after which Apache Kafka answers before every request sees the change, and the time that it gets for it.
+SLOW_STEPS, SETTLE = ("create", "alter", "partitions"), 0.5
 
 
 class Unsupported(Exception):
@@ -44,6 +46,8 @@ def step(what, function, *, error_name=None):
         _print(step=what, error=(error_name or name)(error), text=str(error))
     else:
         _print(step=what, value=value)
+        if what in SLOW_STEPS:
+            time.sleep(SETTLE)
         return value
     return None
 

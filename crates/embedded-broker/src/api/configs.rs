@@ -144,6 +144,12 @@ fn unsupported(resource_type: i8) -> Rejection {
     )
 }
 
+/// Operations of `IncrementalAlterConfigs`.
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
 /// Replaces all configurations of topics.
 pub(super) fn alter(state: &State, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let responses = request.resources.into_iter().map(|resource| {
@@ -157,9 +163,9 @@ pub(super) fn alter(state: &State, request: AlterConfigsRequest) -> AlterConfigs
             }
             Ok(configs)
         };
-        let names = resource.configs.iter().map(|config| config.name.as_str());
+        let keys = resource.configs.iter().map(|config| (config.name.as_str(), config.value.is_some()));
         let altered =
-            change(state, resource.resource_type, &resource.resource_name, names, configs, request.validate_only);
+            change(state, resource.resource_type, &resource.resource_name, keys, configs, request.validate_only);
         let (code, message) = outcome(altered);
         Altered::default()
             .with_error_code(code)
@@ -180,9 +186,12 @@ pub(super) fn alter_incrementally(
             resource.configs.iter().try_for_each(|change| apply(&mut configs, change))?;
             Ok(configs)
         };
-        let names = resource.configs.iter().map(|config| config.name.as_str());
+        let keys = resource.configs.iter().map(|change| {
+            let has_value = change.value.is_some() || change.config_operation == DELETE;
+            (change.name.as_str(), has_value)
+        });
         let altered =
-            change(state, resource.resource_type, &resource.resource_name, names, configs, request.validate_only);
+            change(state, resource.resource_type, &resource.resource_name, keys, configs, request.validate_only);
         let (code, message) = outcome(altered);
         IncrementallyAltered::default()
             .with_error_code(code)
@@ -194,10 +203,6 @@ pub(super) fn alter_incrementally(
 }
 
 fn apply(configs: &mut TopicConfigs, change: &AlterableConfig) -> Result<(), Rejection> {
-    const SET: i8 = 0;
-    const DELETE: i8 = 1;
-    const APPEND: i8 = 2;
-    const SUBTRACT: i8 = 3;
     let name = change.name.as_str();
     match (change.config_operation, &change.value) {
         (DELETE, _) => Ok(configs.remove(name)?),
@@ -224,17 +229,22 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
+/// Changes the configuration of a topic. `keys` are the names, and whether each has the value that its change needs.
 fn change<'a>(
     state: &State,
     resource_type: i8,
     name: &str,
-    mut keys: impl Iterator<Item = &'a str>,
+    keys: impl Iterator<Item = (&'a str, bool)> + Clone,
     configs: impl Fn(TopicConfigs) -> Result<TopicConfigs, Rejection>,
     validate_only: bool,
 ) -> Result<(), Rejection> {
     let mut seen = HashSet::new();
-    if !keys.all(|key| seen.insert(key)) {
+    if !keys.clone().all(|(key, _)| seen.insert(key)) {
         return Err(Rejection::new(ResponseError::InvalidRequest, "the request names a configuration more than once"));
+    }
+    // A missing value is reported before an invalid one, whatever their order.
+    if let Some((key, _)) = keys.clone().find(|(_, has_value)| !has_value) {
+        return Err(no_value(key));
     }
     match resource_type {
         TOPIC => {

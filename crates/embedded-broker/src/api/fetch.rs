@@ -118,9 +118,9 @@ impl<'a> Fetch<'a> {
 
     /// Reads from one partition after `read` bytes from the others.
     fn partition(&self, topic: Option<&Topic>, asked: &FetchPartition, read: usize) -> PartitionData {
-        let Some(topic) = topic else { return failed(asked.partition, self.unknown_topic.code()) };
+        let Some(topic) = topic else { return unknown(asked.partition, self.unknown_topic) };
         let Some(partition) = topic.partition(asked.partition) else {
-            return failed(asked.partition, ResponseError::UnknownTopicOrPartition.code());
+            return unknown(asked.partition, ResponseError::UnknownTopicOrPartition);
         };
         if let Some(error) = epoch_error(asked.current_leader_epoch) {
             return failed(asked.partition, error.code());
@@ -132,7 +132,7 @@ impl<'a> Fetch<'a> {
             isolation: self.isolation,
         };
         match partition.read(|log| read_log(log, asked.partition, request)) {
-            None => failed(asked.partition, ResponseError::UnknownTopicOrPartition.code()),
+            None => unknown(asked.partition, ResponseError::UnknownTopicOrPartition),
             Some(Ok(data)) => data,
             Some(Err(error)) => {
                 if let ReadError::Storage(error) = &error {
@@ -162,6 +162,11 @@ fn read_log(log: &Log, index: i32, request: ReadRequest) -> Result<PartitionData
         .with_log_start_offset(log.log_start_offset())
         .with_aborted_transactions(aborted_transactions)
         .with_records(Some(read.records)))
+}
+
+/// Answers for a partition that does not exist: with an empty list of aborted transactions instead of none.
+fn unknown(index: i32, error: ResponseError) -> PartitionData {
+    failed(index, error.code()).with_aborted_transactions(Some(Vec::new()))
 }
 
 fn failed(index: i32, code: i16) -> PartitionData {

@@ -65,9 +65,11 @@ pub(super) fn describe(state: &State, version: i16, request: DescribeGroupsReque
     let operations = if request.include_authorized_operations { GROUP_OPERATIONS } else { i32::MIN };
     let describe = |group_id: GroupId| {
         let group = match state.groups.read(|groups| groups.describe(&group_id)) {
-            Some(group) => described(version, group).with_authorized_operations(operations),
+            Some(group) => described(version, group),
             None => not_found(version, &group_id),
         };
+        let operations = if group.error_code == 0 { operations } else { i32::MIN };
+        let group = group.with_authorized_operations(operations);
         group.with_group_id(group_id)
     };
     DescribeGroupsResponse::default().with_groups(request.groups.into_iter().map(describe).collect())

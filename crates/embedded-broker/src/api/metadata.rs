@@ -30,12 +30,18 @@ pub(super) fn handle(state: &State, version: i16, request: MetadataRequest) -> M
             asked.map(|topic| named(state, version, topic, create)).collect::<Vec<_>>()
         }
     };
-    let topics = topics.into_iter().map(|topic| topic.with_topic_authorized_operations(topic_operations)).collect();
+    // A topic that is asked for by an unknown id cannot be authorized.
+    let is_known = |topic: &MetadataResponseTopic| topic.error_code != ResponseError::UnknownTopicId.code();
+    let operations_of = |topic: &MetadataResponseTopic| if is_known(topic) { topic_operations } else { i32::MIN };
+    let topics = topics.into_iter().map(|topic| {
+        let operations = operations_of(&topic);
+        topic.with_topic_authorized_operations(operations)
+    });
     MetadataResponse::default()
         .with_brokers(vec![broker(state)])
         .with_cluster_id(Some(text(&state.cluster_id)))
         .with_controller_id(BrokerId(NODE_ID))
-        .with_topics(topics)
+        .with_topics(topics.collect())
         .with_cluster_authorized_operations(cluster_operations)
 }
 

@@ -15,6 +15,7 @@ mod metadata;
 mod offsets;
 mod partitions;
 mod produce;
+mod produced_records;
 mod producer_ids;
 mod topic_partitions;
 mod topics;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use kafka_groups::ErrorCode;
 use kafka_groups::offsets::TopicPartition;
 use kafka_groups::transactions::{AddToTransaction, Producer, Verify};
@@ -12,7 +11,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
-use super::{RequestError, text};
+use super::{RequestError, produced_records, text};
 use crate::clock::Clock;
 use crate::state::State;
 use crate::topics::Topic;
@@ -20,20 +19,12 @@ use crate::topics::Topic;
 /// First version that names topics by their id.
 const FIRST_VERSION_WITH_IDS: i16 = 13;
 
-/// First version whose clients know zstd.
-const FIRST_VERSION_WITH_ZSTD: i16 = 7;
-
 /// First version whose clients know `TRANSACTION_ABORTABLE`.
 const FIRST_VERSION_WITH_ABORTABLE: i16 = 11;
 
 /// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` that does the same.
 const FIRST_VERSION_THAT_ADDS: i16 = 12;
 const ADD_VERSION: i16 = 3;
-
-/// Attribute bits of a record batch that contain the compression type, and the type zstd.
-const ATTRIBUTES_AT: usize = 22;
-const COMPRESSION_MASK: u8 = 0b111;
-const ZSTD: u8 = 4;
 
 /// Appends the records. Returns `None` if the client asked for no response.
 pub(super) fn handle(
@@ -44,7 +35,9 @@ pub(super) fn handle(
     if state.is_closed() {
         return Err(RequestError::Closed);
     }
+    let rejected = produced_records::check_request(&request).err().map(|error| error.code());
     let context = Context {
+        rejected,
         version,
         valid_acks: matches!(request.acks, -1..=1),
         transactional_id: request.transactional_id.as_ref().map(|id| id.as_str()),
@@ -67,6 +60,8 @@ pub(super) fn handle(
 /// The fields of a request that concern all of its partitions.
 #[derive(Clone, Copy)]
 struct Context<'a> {
+    /// Error code of all partitions.
+    rejected: Option<i16>,
     version: i16,
     valid_acks: bool,
     transactional_id: Option<&'a str>,
@@ -78,9 +73,10 @@ fn append_to_topic(state: &State, context: Context<'_>, data: TopicProduceData) 
     } else {
         (state.topics.by_name(&data.name), ResponseError::UnknownTopicOrPartition)
     };
-    let append = |data: PartitionProduceData| match &topic {
-        None => failed(data.index, unknown.code()),
-        Some(topic) => append(state, context, topic, data),
+    let append = |data: PartitionProduceData| match (&topic, context.rejected) {
+        (_, Some(code)) => failed(data.index, code),
+        (None, None) => failed(data.index, unknown.code()),
+        (Some(topic), None) => append(state, context, topic, data),
     };
     let partitions = data.partition_data.into_iter().map(append).collect();
     TopicProduceResponse::default()
@@ -92,7 +88,9 @@ fn append_to_topic(state: &State, context: Context<'_>, data: TopicProduceData) 
 /// Reason that records were not appended.
 enum Rejected {
     /// By the transaction coordinator, with its error code.
-    Transaction(i16),
+    Coordinator(i16),
+    /// The number of acknowledgements does not exist.
+    Acks,
     Log(AppendError),
 }
 
@@ -102,16 +100,19 @@ fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionPro
     let Some(partition) = topic.partition(index) else {
         return failed(index, ResponseError::UnknownTopicOrPartition.code());
     };
-    if context.version < FIRST_VERSION_WITH_ZSTD && is_zstd(&records) {
-        return failed(index, ResponseError::UnsupportedCompressionType.code());
-    }
-    if !context.valid_acks {
-        return failed(index, ResponseError::InvalidRequiredAcks.code());
+    if let Err(rejection) = produced_records::check_partition(context.version, &records) {
+        return failed(index, rejection.code()).with_error_message(Some(text(&rejection.message)));
     }
     let appended = partition.change(|log| {
         // The partition is locked from here on, so that no record follows the marker of its transaction.
         if let Some(header) = transactional_header(&records) {
-            verify(state, context, topic, index, &header).map_err(Rejected::Transaction)?;
+            let starts_at_zero = context.version >= FIRST_VERSION_THAT_ADDS;
+            let begun = log.begin_verification(&header, starts_at_zero, Clock::wall_ms());
+            begun.map_err(|error| Rejected::Coordinator(error.code()))?;
+            verify(state, context, topic, index, &header).map_err(Rejected::Coordinator)?;
+        }
+        if !context.valid_acks {
+            return Err(Rejected::Acks);
         }
         log.append(&records, Clock::wall_ms()).map_err(Rejected::Log)
     });
@@ -127,7 +128,8 @@ fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionPro
                 .with_log_append_time_ms(appended.log_append_time.unwrap_or(-1))
                 .with_log_start_offset(appended.log_start_offset)
         }
-        Some(Err(Rejected::Transaction(code))) => failed(index, code),
+        Some(Err(Rejected::Coordinator(code))) => failed(index, code),
+        Some(Err(Rejected::Acks)) => failed(index, ResponseError::InvalidRequiredAcks.code()),
         Some(Err(Rejected::Log(error))) => {
             match &error {
                 AppendError::Storage(error) => {
@@ -171,8 +173,10 @@ fn verify(state: &State, context: Context<'_>, topic: &Topic, index: i32, header
             .read(|transactions| transactions.verify(id, producer, Verify::Partition(&partition), abortable));
         verified.map_err(ErrorCode::code)
     };
-    // Producers retry after NOT_ENOUGH_REPLICAS, but not after CONCURRENT_TRANSACTIONS.
+    // Producers retry after NOT_ENOUGH_REPLICAS, but not after CONCURRENT_TRANSACTIONS. After INVALID_PRODUCER_EPOCH they
+    // abort the transaction; PRODUCER_FENCED would be fatal.
     result.map_err(|code| match code {
+        _ if code == ErrorCode::ProducerFenced.code() => ErrorCode::InvalidProducerEpoch.code(),
         _ if code == ErrorCode::ConcurrentTransactions.code() => ResponseError::NotEnoughReplicas.code(),
         code => code,
     })
@@ -190,8 +194,4 @@ fn failed(index: i32, code: i16) -> PartitionProduceResponse {
         .with_base_offset(-1)
         .with_log_append_time_ms(-1)
         .with_log_start_offset(-1)
-}
-
-fn is_zstd(records: &Bytes) -> bool {
-    records.get(ATTRIBUTES_AT).is_some_and(|attributes| attributes & COMPRESSION_MASK == ZSTD)
 }

@@ -7,8 +7,9 @@ use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, Pr
 use crate::markers::init_producer_id;
 use crate::state::State;
 
-/// Assigns a producer id. The id and epoch that a producer sends matter only with a transactional id; -1 and -1, or 0
-/// and 0, mean that it has none yet.
+/// Assigns a producer id. The id and epoch that a producer sends matter only with a transactional id; -1 and -1 mean
+/// that it has none yet. Some clients send 0 and 0 instead, with which they cannot take over a transactional id from
+/// another producer: 0 is also the id of a producer.
 pub(super) fn handle(state: &State, version: i16, request: &InitProducerIdRequest) -> InitProducerIdResponse {
     let present = Producer { id: request.producer_id.0, epoch: request.producer_epoch };
     if (present.id == -1) != (present.epoch == -1) {
@@ -17,12 +18,11 @@ pub(super) fn handle(state: &State, version: i16, request: &InitProducerIdReques
     let assigned = match &request.transactional_id {
         Some(id) if id.is_empty() => Err(ResponseError::InvalidRequest.code()),
         Some(id) => {
-            let none = present.id == -1 || (present.id == 0 && present.epoch == 0);
             let init = InitProducerId {
                 version,
                 transactional_id: id.to_string(),
                 timeout_ms: request.transaction_timeout_ms,
-                present: (!none).then_some(present),
+                present: (present.id != -1).then_some(present),
             };
             init_producer_id(state, &init)
         }

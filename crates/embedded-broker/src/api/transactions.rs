@@ -15,10 +15,11 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    EndTxnRequest, EndTxnResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    EndTxnRequest, EndTxnResponse, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 
 use super::offsets::{Results, exists, result, unknown_partitions};
+use super::text;
 use crate::markers::transact;
 use crate::state::State;
 
@@ -33,32 +34,49 @@ pub(super) fn add_partitions(
     let topics = request.v3_and_below_topics;
     let asked: BTreeSet<_> = topics.iter().flat_map(partitions).collect();
     let (known, unknown): (BTreeSet<_>, BTreeSet<_>) = asked.into_iter().partition(|asked| exists(state, asked));
-    let mut results = unknown_partitions(unknown.clone());
-    let code = if unknown.is_empty() {
-        let add = AddToTransaction {
-            version,
-            transactional_id: request.v3_and_below_transactional_id.to_string(),
-            producer: Producer { id: request.v3_and_below_producer_id.0, epoch: request.v3_and_below_producer_epoch },
-            partitions: known.clone(),
-            groups: BTreeSet::new(),
-        };
-        transact(state, |transactions, now| transactions.add(now, &add)).err().unwrap_or(0)
-    } else {
-        ErrorCode::OperationNotAttempted.code()
+    let response = AddPartitionsToTxnResponse::default();
+    if !unknown.is_empty() {
+        let mut results = unknown_partitions(unknown);
+        let not_attempted = ErrorCode::OperationNotAttempted.code();
+        results.extend(known.into_iter().map(|partition| (partition, not_attempted)));
+        return response.with_results_by_topic_v3_and_below(by_topic(&results));
+    }
+    let add = AddToTransaction {
+        version,
+        transactional_id: request.v3_and_below_transactional_id.to_string(),
+        producer: Producer { id: request.v3_and_below_producer_id.0, epoch: request.v3_and_below_producer_epoch },
+        partitions: known,
+        groups: BTreeSet::new(),
     };
-    results.extend(known.into_iter().map(|partition| (partition, code)));
-    let topics = topics.into_iter().map(|topic| {
-        let partitions =
-            topic.partitions.iter().map(|&index| {
-                AddPartitionsToTxnPartitionResult::default()
-                    .with_partition_index(index)
-                    .with_partition_error_code(result(&results, &topic.name, index))
-            });
+    let code = transact(state, |transactions, now| transactions.add(now, &add)).err().unwrap_or(0);
+    let results = topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|&index| partition_result(index, code));
         AddPartitionsToTxnTopicResult::default()
             .with_results_by_partition(partitions.collect())
             .with_name(topic.name.clone())
     });
-    AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(topics.collect())
+    response.with_results_by_topic_v3_and_below(results.collect())
+}
+
+/// Groups results by topic, also if the request names a topic more than once.
+fn by_topic(results: &Results) -> Vec<AddPartitionsToTxnTopicResult> {
+    let mut topics: Vec<AddPartitionsToTxnTopicResult> = Vec::new();
+    for (TopicPartition { topic, partition }, &code) in results {
+        let result = partition_result(*partition, code);
+        match topics.last_mut() {
+            Some(last) if last.name.as_str() == topic => last.results_by_partition.push(result),
+            _ => topics.push(
+                AddPartitionsToTxnTopicResult::default()
+                    .with_name(TopicName(text(topic)))
+                    .with_results_by_partition(vec![result]),
+            ),
+        }
+    }
+    topics
+}
+
+fn partition_result(index: i32, code: i16) -> AddPartitionsToTxnPartitionResult {
+    AddPartitionsToTxnPartitionResult::default().with_partition_index(index).with_partition_error_code(code)
 }
 
 fn partitions(topic: &AddPartitionsToTxnTopic) -> impl Iterator<Item = TopicPartition> + '_ {

@@ -146,3 +146,17 @@ async fn wait_ends_with_the_requested_time() {
     assert_eq!(response.responses[0].partitions[0].records.as_ref().map_or(0, bytes::Bytes::len), 0);
     assert!(started.elapsed() >= Duration::from_millis(200));
 }
+
+#[tokio::test]
+async fn unknown_partition_has_no_aborted_transactions() {
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    for (topic, isolation) in [(&unique("unknown"), 0), (&unique("unknown"), 1), (&topic, 0)] {
+        let mut request = fetch_request(topic, 0).with_isolation_level(isolation);
+        request.topics[0].partitions[0].partition = 9;
+        let response = client.call(11, &request).await;
+        let partition = &response.responses[0].partitions[0];
+        assert_eq!((partition.error_code, partition.aborted_transactions.as_deref()), (3, Some(&[][..])));
+    }
+    let read = client.fetch(&topic, 0).await;
+    assert_eq!((read.error_code, read.aborted_transactions), (0, None));
+}

@@ -49,6 +49,17 @@ async fn metadata_of_unknown_id_is_an_error() {
 }
 
 #[tokio::test]
+async fn operations_are_not_reported_for_an_unknown_id() {
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let by_id = MetadataRequestTopic::default().with_name(None).with_topic_id(Uuid::new_v4());
+    for (asked, operations) in [(by_id, i32::MIN), (named(&topic).topics.unwrap().remove(0), 3_576)] {
+        let request = MetadataRequest::default().with_topics(Some(vec![asked]));
+        let response = client.call(12, &request.with_include_topic_authorized_operations(true)).await;
+        assert_eq!(response.topics[0].topic_authorized_operations, operations);
+    }
+}
+
+#[tokio::test]
 async fn metadata_of_invalid_name_is_an_error() {
     let broker = TestBroker::start().await;
     let response = broker.client().await.call(12, &named(&TopicName(text("a/b")))).await;

@@ -32,6 +32,15 @@ async fn topics_are_created_when_asked_for() {
     assert_eq!(without.client().await.call(12, &asked(&name, true)).await.topics[0].error_code, 3);
 }
 
+/// Clients before version 4 cannot say whether they want the topic, so Kafka creates it.
+#[tokio::test]
+async fn old_metadata_creates_the_topic() {
+    let broker = TestBroker::with(Options { auto_create: Some(2), ..Options::default() }).await;
+    let mut client = broker.client().await;
+    let created = client.call(3, &asked(&unique("auto"), true)).await;
+    assert_eq!((created.topics[0].error_code, created.topics[0].partitions.len()), (0, 2));
+}
+
 #[tokio::test]
 async fn port_in_use_is_named() {
     let broker = TestBroker::with(Options::default()).await;

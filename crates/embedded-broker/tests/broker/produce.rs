@@ -4,7 +4,9 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProducerId, TransactionalId};
 use uuid::Uuid;
 
-use crate::client::{TestBroker, TestRecord, batch, now_ms, produce_request, record, text, unique};
+use crate::client::{
+    TestBroker, TestRecord, batch, is_foreign, now_ms, produce_request, record, text, transactional_batch, unique,
+};
 
 #[tokio::test]
 async fn offsets_continue_across_batches() {
@@ -59,6 +61,58 @@ async fn invalid_acks_are_rejected() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;
     let response = client.call(9, &produce_request(&topic, batch(&[record("a")])).with_acks(2)).await;
     assert_eq!(response.responses[0].partition_responses[0].error_code, 21);
+}
+
+/// Bytes that cannot be a batch fail the whole request, before topics are looked up.
+#[tokio::test]
+async fn impossible_batch_fails_all_partitions() {
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let mut request = produce_request(&topic, batch(&[record("a")]));
+    request.topic_data.extend(produce_request(&unique("unknown"), vec![0; 40].into()).topic_data);
+    let response = client.call(9, &request).await;
+    let codes: Vec<_> = response.responses.iter().map(|topic| topic.partition_responses[0].error_code).collect();
+    assert_eq!(codes, [2, 2]);
+    assert_eq!(client.append(&topic, batch(&[record("b")])).await.base_offset, 0);
+}
+
+/// Apache Kafka 4.2 never answers such a request.
+#[tokio::test]
+async fn null_records_are_rejected() {
+    if is_foreign() {
+        return;
+    }
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let mut request = produce_request(&topic, Default::default());
+    request.topic_data[0].partition_data[0].records = None;
+    assert_eq!(client.call(9, &request).await.responses[0].partition_responses[0].error_code, 87);
+}
+
+/// The CRC is verified by the log, which an unknown topic does not have.
+#[tokio::test]
+async fn unknown_topic_is_found_before_a_wrong_crc() {
+    let broker = TestBroker::start().await;
+    let mut corrupt = batch(&[record("a")]).to_vec();
+    *corrupt.last_mut().unwrap() ^= 1;
+    assert_eq!(broker.client().await.append(&unique("unknown"), corrupt.into()).await.error_code, 3);
+}
+
+#[tokio::test]
+async fn transactional_batch_without_id_fails_all_partitions() {
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let records = transactional_batch(&[TestRecord { producer: Some((1, 0, 0)), ..record("a") }]);
+    let mut request = produce_request(&topic, records);
+    request.topic_data.extend(produce_request(&unique("unknown"), batch(&[record("b")])).topic_data);
+    let response = client.call(9, &request).await;
+    let codes: Vec<_> = response.responses.iter().map(|topic| topic.partition_responses[0].error_code).collect();
+    assert_eq!(codes, [53, 53]);
+}
+
+#[tokio::test]
+async fn invalid_records_are_found_before_invalid_acks() {
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let response = client.call(9, &produce_request(&topic, Default::default()).with_acks(2)).await;
+    let partition = &response.responses[0].partition_responses[0];
+    assert_eq!((partition.error_code, partition.log_start_offset), (87, -1));
 }
 
 /// A timestamp is too far in the future.

@@ -96,6 +96,48 @@ async fn read_committed(client: &mut Client, topic: &TopicName, expected: i64) -
     }
 }
 
+/// A partition that does not exist keeps the others from being added, and topics are named once.
+#[tokio::test]
+async fn unknown_partition_groups_results_by_topic() {
+    let (_broker, mut client, topic) = TestBroker::topic(1).await;
+    let producer = Producer::new(&mut client).await;
+    let of = |index| AddPartitionsToTxnTopic::default().with_name(topic.clone()).with_partitions(vec![index]);
+    let request = |topics| {
+        AddPartitionsToTxnRequest::default()
+            .with_v3_and_below_transactional_id(producer.transactional_id.clone())
+            .with_v3_and_below_producer_id(ProducerId(producer.id))
+            .with_v3_and_below_producer_epoch(producer.epoch)
+            .with_v3_and_below_topics(topics)
+    };
+    let topics = client.call(3, &request(vec![of(0), of(9)])).await.results_by_topic_v3_and_below;
+    assert_eq!(topics.len(), 1);
+    let results = topics[0].results_by_partition.iter();
+    let mut results: Vec<_> = results.map(|result| (result.partition_index, result.partition_error_code)).collect();
+    results.sort_unstable();
+    assert_eq!(results, [(0, 55), (9, 3)]);
+    let known = client.call(3, &request(vec![of(0), of(0)])).await.results_by_topic_v3_and_below;
+    assert_eq!(known.len(), 2);
+}
+
+/// Only -1 and -1 mean that a producer has no id yet.
+#[tokio::test]
+async fn producer_with_another_id_does_not_take_over() {
+    let broker = TestBroker::start().await;
+    let mut client = broker.client().await;
+    // The first producer may have the id 0.
+    Producer::new(&mut client).await;
+    let producer = Producer::new(&mut client).await;
+    let request = |id| {
+        InitProducerIdRequest::default()
+            .with_transactional_id(Some(id))
+            .with_transaction_timeout_ms(60_000)
+            .with_producer_id(ProducerId(0))
+            .with_producer_epoch(0)
+    };
+    assert_eq!(client.call(4, &request(producer.transactional_id.clone())).await.error_code, 90);
+    assert_eq!(client.call(4, &request(TransactionalId(unique("new").0))).await.error_code, 0);
+}
+
 #[tokio::test]
 async fn open_transaction_is_not_stable() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;

@@ -117,6 +117,21 @@ impl Log {
         Ok(self.appended(header.base_offset, header.last_offset(), time, false))
     }
 
+    /// Prepares the append of a transactional batch. Call it before the transaction coordinator is asked whether the
+    /// transaction has the partition, without another change to the log until the append. `starts_at_zero` is `true` if
+    /// the producer's sequences begin at 0 with each transaction.
+    ///
+    /// # Errors
+    /// If the log has a higher epoch of the producer.
+    pub fn begin_verification(
+        &mut self,
+        header: &BatchHeader,
+        starts_at_zero: bool,
+        now_ms: i64,
+    ) -> Result<(), AppendError> {
+        self.producers.begin_verification(header, starts_at_zero, now_ms)
+    }
+
     /// Appends the marker that ends a producer's transaction.
     ///
     /// # Errors

@@ -45,6 +45,11 @@ func print(fields map[string]any) {
 	os.Stdout.Write(append(line, '\n'))
 }
 
+// Steps after which Apache Kafka answers before every request sees the change, and the time that it gets for it.
+var slowSteps = map[string]bool{"create": true, "alter": true, "partitions": true}
+
+const settle = 500 * time.Millisecond
+
 // Step runs one step and prints what it returned. A step whose name ends with `!` has to fail.
 func Step(name string, f func() (any, error)) any {
 	value, err := f()
@@ -55,10 +60,16 @@ func Step(name string, f func() (any, error)) any {
 		print(map[string]any{"step": name, "error": ErrorName(err), "text": err.Error()})
 	default:
 		print(map[string]any{"step": name, "value": value})
+		if slowSteps[name] {
+			time.Sleep(settle)
+		}
 		return value
 	}
 	return nil
 }
+
+// ErrNoEnd is the error of an action that takes too long.
+var ErrNoEnd = errors.New("no end")
 
 // Do is a step without a value.
 func Do(name string, f func() error) {
@@ -78,6 +89,18 @@ func Run(operations map[string]func() error) {
 			print(map[string]any{"step": "run", "error": ErrorName(err), "text": err.Error()})
 		}
 		print(map[string]any{"end": "done", "seconds": time.Since(began).Seconds()})
+	}
+}
+
+// Within returns an error if an action takes too long. The action goes on without anybody waiting for it.
+func Within(limit time.Duration, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(limit):
+		return ErrNoEnd
 	}
 }
 

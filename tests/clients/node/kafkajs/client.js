@@ -140,8 +140,8 @@ async function time() {
 async function topics() {
   const topic = `${prefix}-topics`;
   await withAdmin(async (admin) => {
-    // KafkaJS returns false for a topic that exists.
-    const create = () => admin.createTopics({ topics: [{ topic, numPartitions: 2, replicationFactor: 1,
+    // KafkaJS returns false for a topic that exists. It takes an error for the end if the topic has no leader at once.
+    const create = () => admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 2, replicationFactor: 1,
       configEntries: [{ name: 'retention.ms', value: '3600000' }] }] });
     const retention = async () => (await admin.describeConfigs({ includeSynonyms: false, resources: [
       { type: ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }] })).resources[0].configEntries.map(
