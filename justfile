@@ -116,7 +116,7 @@ runtime: programs
 
 # Run the S3 clients of the book's page against `tickerlake up` (clients from PyPI and Go; not part of CI)
 s3-clients *CLIENTS: programs
-    tests/s3-clients/check --install
+    tests/s3-clients/check --install {{ CLIENTS }}
     tests/s3-clients/check --bin {{ programs }} {{ CLIENTS }}
 
 # Store records on S3 servers of others, with kills and delays (builds MinIO and others; not part of CI)
