@@ -409,6 +409,7 @@ export const checks = {
         for (const tab of TABS) {
           await openTab(page, tab);
           if (tab === 'sql') { await page.click('#run'); await page.waitForSelector('#result tbody tr', { timeout: 120_000 }); }
+          if (tab === 'records') await page.waitForSelector('#records tbody tr');
           if (tab === 'quality') await page.waitForSelector('#quality .card', { timeout: 120_000 });
           await page.waitForTimeout(250);
           await noOverflow(page, `${tab}, ${colorScheme}, ${width} px`);
