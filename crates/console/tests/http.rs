@@ -167,7 +167,7 @@ async fn chart_and_watch_list_have_the_stored_quotes() {
 async fn record_is_traced_to_its_line() {
     let served = Served::start();
     let traced = served.get("api/trace?partition=0&offset=1").await;
-    assert_eq!((&traced["locations"][0]["line"], &traced["locations"][0]["record"]["close"]), (&json!(2), &json!(3.0)));
+    assert_eq!((&traced["locations"][0]["line"], &traced["locations"][0]["record"]["close"]), (&json!(2), &json!(3)));
     let key = traced["locations"][0]["key"].as_str().unwrap();
     assert_eq!(served.get(&format!("api/object?key={key}")).await["lines"], 3);
     let missing = served.get("api/trace?partition=0&offset=7").await;
