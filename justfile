@@ -71,6 +71,17 @@ test-parts:
 programs:
     cargo build --quiet --workspace --bins
 
+# Run the Kafka clients of Debian, PyPI and Go, and random requests, against `tickerlake up` and Apache Kafka
+clients: programs
+    tests/clients/install --ci
+    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --page docs/src/reference/kafka-clients.md
+    tests/clients/differential --apache --up {{ programs }}/tickerlake --seconds 30 --sequences 1000
+
+# Run all Kafka clients, with Java and Node too, and write the book's table (half an hour; not part of CI)
+all-clients *ARGUMENTS: programs
+    tests/clients/install
+    tests/clients/matrix --apache --up {{ programs }}/tickerlake --write-page docs/src/reference/kafka-clients.md {{ ARGUMENTS }}
+
 # Run the broker's boot script with Apache Kafka
 broker: programs
     deploy/checks/broker/check {{ programs }}/producer {{ programs }}/tickerlake
