@@ -71,12 +71,6 @@ test-parts:
 programs:
     cargo build --quiet --workspace --bins
 
-# Run the Kafka clients of Debian, PyPI and Go, and random requests, against `tickerlake up` and Apache Kafka
-clients: programs
-    tests/clients/install --ci
-    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --page docs/src/reference/kafka-clients.md
-    tests/clients/differential --apache --up {{ programs }}/tickerlake --seconds 30 --sequences 1000
-
 # Run all Kafka clients, with Java and Node too, and write the book's table (half an hour; not part of CI)
 all-clients *ARGUMENTS: programs
     tests/clients/install
@@ -98,6 +92,22 @@ catalog: programs
 templates:
     deploy/checks/template/check
     deploy/checks/template/stack
+
+# Check the console in Chromium: every view, themes, keyboard, accessibility, hostile records and requests
+console *ARGUMENTS: programs
+    crates/console/assets/vendor/refresh --check
+    tests/console/install
+    tests/console/check {{ ARGUMENTS }}
+
+# Run Kafka clients and random requests against `up` and Apache Kafka, and compare (tests/clients/README.md: all clients)
+clients: programs
+    tests/clients/install --ci
+    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --page docs/src/reference/kafka-clients.md
+    tests/clients/differential --apache --up {{ programs }}/tickerlake --seed 1129 --sequences 1000000 --seconds 30
+
+# Kill `up` while a producer feeds it, and check that each row is stored once (`--kills 50`: more often)
+kills *ARGUMENTS='--kills 4 --seed 1129': programs
+    tests/kills/check --bin {{ programs }} {{ ARGUMENTS }}
 
 # Run the SAM CLI against a simulated account: pinned parameters, the prebuilt function, each way to deploy
 sam:

@@ -2,6 +2,7 @@
 
 import contextlib
 import filecmp
+import json
 import os
 import pathlib
 import re
@@ -49,6 +50,14 @@ def columns():
 def tunables():
     """Returns GLIBC_TUNABLES as the template sets it for the function."""
     return re.search(r"GLIBC_TUNABLES: (\S+)", (ROOT / "template.yaml").read_text())[1]
+
+
+def keyed_lines(folder):
+    """Returns the sample's records as the producer sends them: `KEY<tab>VALUE<newline>`."""
+    lines = folder / "lines"
+    with open(lines, "w") as out:
+        subprocess.run([program("producer"), SAMPLE, "--dry-run"], check=True, stdout=out, stderr=subprocess.DEVNULL)
+    return [f"{json.loads(line)['symbol']}\t{line}" for line in lines.read_text().splitlines(keepends=True)]
 
 
 class Cost:

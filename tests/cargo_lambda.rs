@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use sink::Config;
 use tempfile::TempDir;

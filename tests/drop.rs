@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use embedded::s3::Storage;
+use embedded_s3::Storage;
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use sink::{BatchError, Config, Sink};
@@ -177,7 +177,8 @@ async fn permanent_fault_names_the_object_and_the_remedy() {
     for (status, code, remedy, attempts) in [
         (404, "NoSuchBucket", "SINK_BUCKET", 1),
         (403, "AccessDenied", "s3:PutObject", 1),
-        (403, "InvalidAccessKeyId", "credentials", 1),
+        (403, "InvalidAccessKeyId", "AWS_ACCESS_KEY_ID", 1),
+        (403, "SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY", 1),
         (400, "ExpiredToken", "credentials", 1),
         (500, "InternalError", "injected fault", 3),
         (503, "SlowDown", "injected fault", 3),

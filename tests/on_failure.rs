@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tickerlake_tests::broker::TestBroker;

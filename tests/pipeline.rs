@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use embedded::s3::Storage;
 use embedded_broker::{Broker, Options};
+use embedded_s3::Storage;
 use event_source::progress::Progress;
 use event_source::{EventSource, Limits, MAX_PAYLOAD, Settings};
 use rdkafka::ClientConfig;

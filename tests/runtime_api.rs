@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use tempfile::TempDir;
 use tickerlake_tests::lake;

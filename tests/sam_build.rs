@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::{Value, json};
 use sink::Config;
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use embedded::s3::Storage;
+use embedded_s3::Storage;
 use lake_audit::trace::{Status, Trace, Wanted, find};
 use serde_json::Value;
 use sink::{Config, Sink};

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use lake_format::field_names::FieldNames;
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tempfile::TempDir;
 use tickerlake_tests::programs::{Running, part, program};
@@ -207,6 +209,67 @@ async fn records_confirmed_during_shutdown_are_stored() {
     assert!(confirmed > 0 && (confirmed..=confirmed + 1).contains(&stored), "{confirmed} confirmed, {stored} stored");
 }
 
+/// Creates a topic, sends records to it, and waits until they are confirmed.
+fn send(servers: &str, topic: &str, partitions: u32, records: u32) {
+    let input = (0..records).map(|n| format!("{{\"n\":{n}}}\n")).collect::<String>();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let client: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+        let new = NewTopic::new(topic, i32::try_from(partitions).unwrap(), TopicReplication::Fixed(1));
+        client.create_topics(&[new], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+        let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+        for line in input.lines() {
+            producer.send(FutureRecord::<(), _>::to(topic).payload(line), WAIT).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn topics_of_other_programs_are_stored() {
+    let folder = TempDir::new().unwrap();
+    let (mut first, servers) = up(folder.path(), &[]);
+    send(&servers, "orders", 2, 10);
+    first.wait_for_line("topic      orders with 2 partitions", WAIT).unwrap();
+    first.wait_for_line("stored     10 records", WAIT).unwrap();
+    // Sent too late to be seen before the end.
+    send(&servers, "late", 1, 5);
+    assert_eq!(first.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM late"), "5");
+
+    let (mut second, servers) = up(folder.path(), &[]);
+    delete(&servers, "orders");
+    send(&servers, "orders", 1, 3);
+    second.wait_for_line("stored     3 records", WAIT).unwrap();
+    assert_eq!(second.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM orders WHERE kafka_generation = 1"), "3");
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM orders"), "13");
+    let objects = lake::objects(&folder.path().join("lake/tickerlake")).unwrap();
+    assert!(objects.keys().all(|key| !key.starts_with("quarantine/")), "{objects:?}");
+}
+
+fn delete(servers: &str, topic: &str) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let client: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+        client.delete_topics(&[topic], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    });
+}
+
+#[test]
+fn topics_that_are_not_stored_are_counted_at_the_end() {
+    let unreachable = "http://127.0.0.1:1/2015-03-31/functions/sink/invocations";
+    for arguments in [&["--only-topic"][..], &["--function", unreachable]] {
+        let folder = TempDir::new().unwrap();
+        let (mut up, servers) = up(folder.path(), arguments);
+        send(&servers, "orders", 1, 10);
+        assert_eq!(up.interrupt(WAIT).unwrap(), Some(0), "{arguments:?}");
+        up.wait_for_line("skipped    10 records of the topic orders remain in the broker", WAIT).unwrap();
+        assert!(!folder.path().join("lake/tickerlake/data/orders").exists(), "{arguments:?}");
+    }
+}
+
 /// Sends a record to a topic that does not exist, and returns whether the broker confirmed it.
 async fn sends_to_new_topic(servers: &str, topic: &str) -> bool {
     let mut config = ClientConfig::new();
@@ -230,9 +293,9 @@ async fn up_creates_the_topic_of_a_producer_when_asked() {
     let folder = TempDir::new().unwrap();
     let (mut up, servers) = up(folder.path(), &["--auto-create-topics"]);
     assert!(sends_to_new_topic(&servers, "demo_test").await);
-    let warning = up.wait_for_line("the records of this topic stay in the broker", WAIT).unwrap();
-    assert!(warning.contains("--topic demo_test"), "{warning}");
+    up.wait_for_line("topic      demo_test with 3 partitions", WAIT).unwrap();
     assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM demo_test"), "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,7 +113,7 @@ async fn invalid_view_is_not_saved() {
     let folder = folder.path();
     let view = |map, code| error(folder, &["view", "quotes", "--from", "demo_test", "--map", map], code);
     for (text, parts) in [
-        (view("symbol=Ticker", 1), ["no column `ticker`", "`adj close` (double)"]),
+        (view("symbol=Ticker", 1), ["no column `ticker`", "`adj close` (string)"]),
         (view("price=Open", 2), ["no column price", "adj_close"]),
         (view("symbol", 2), ["`symbol`", "QUOTE_COLUMN=COLUMN"]),
         (view("trade_date=Open", 1), ["`open`", "no value is a date"]),

@@ -263,9 +263,9 @@ async fn bucket_is_audited_like_a_folder() {
             .args([command, "--bucket", FOLDER_BUCKET])
             .env_remove("KAFKA_BOOTSTRAP_SERVERS")
             .env("AWS_ENDPOINT_URL_S3", endpoint.url())
-            .env("AWS_REGION", embedded::s3::REGION)
-            .env("AWS_ACCESS_KEY_ID", embedded::s3::ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", embedded::s3::SECRET_KEY)
+            .env("AWS_REGION", embedded_s3::REGION)
+            .env("AWS_ACCESS_KEY_ID", embedded_s3::ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", embedded_s3::SECRET_KEY)
             .output()
             .unwrap()
     };

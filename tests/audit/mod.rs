@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use commit_protocol::Ledger;
-use embedded::s3::Storage;
+use embedded_s3::Storage;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lake_format::codec::Codec;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use embedded::s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, Endpoint, REGION, SECRET_KEY, Storage};
 use futures::future::join_all;
 use serde_json::json;
 use tempfile::TempDir;

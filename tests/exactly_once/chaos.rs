@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use embedded::s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
+use embedded_s3::{ACCESS_KEY, REGION, SECRET_KEY, Storage};
 use serde_json::Value;
 use tempfile::TempDir;
 use tickerlake::lake::FOLDER_BUCKET;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use embedded::s3::Storage;
+use embedded_s3::Storage;
 use futures::future::join_all;
 use lake_format::field_names::FieldNames;
 use lake_format::keys::KeyLayout;

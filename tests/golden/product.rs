@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use aws_sdk_s3::Client;
-use embedded::s3::Storage;
+use embedded_s3::Storage;
 use sink::{Config, Sink};
 use tempfile::TempDir;
 use tickerlake_tests::programs::program;

@@ -109,8 +109,7 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
     Ok(audit)
 }
 
-/// Audits the objects that `run` has written, and prints the findings and the closing line. Returns `true` if nothing
-/// is missing, stored twice or damaged.
+/// Audits the objects that `run` has written, and prints the findings and the closing line. Returns the report.
 ///
 /// # Errors
 /// If the lake cannot be read or the broker does not respond.
@@ -119,14 +118,14 @@ pub async fn print_closing(
     scope: &Scope,
     client: &ClientConfig,
     output: Output,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Report> {
     let Audit { report, .. } = lake_audit::audit(&lake.open_for_reading().await?, scope, Some(client)).await?;
     let findings = report.findings_text();
     if !findings.is_empty() {
         output.text(format!("\n{findings}").as_bytes());
     }
     print_end(&report, output);
-    Ok(report.findings.is_clean())
+    Ok(report)
 }
 
 pub(crate) fn print(report: &Report, output: Output) {

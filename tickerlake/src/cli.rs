@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::audit::AuditArgs;
+use crate::console::ConsoleArgs;
 use crate::drop::DropArgs;
 use crate::inspect::InspectArgs;
 use crate::query::QueryArgs;
@@ -40,6 +41,8 @@ pub enum Command {
     Trigger(Box<TriggerArgs>),
     /// Invoke the function again with the batches that --on-failure kept
     Redrive(Box<RedriveArgs>),
+    /// Serve a page for the browser: charts, SQL, records, quarantine, quality and audit of a lake
+    Console(Box<ConsoleArgs>),
     /// Show how CSV files would be read: the reading plan, why, and the first records
     Inspect(Box<InspectArgs>),
     /// Run SQL over the stored objects

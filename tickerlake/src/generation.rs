@@ -73,19 +73,27 @@ pub(crate) async fn of_kept_log(broker: &Path, lake: &Lake, topic: &Topic) -> an
     Ok(Generation { number, is_new: true, stored })
 }
 
-/// Returns the `next` of each ledger of a topic's generation, by partition.
-async fn stored_offsets(lake: &Lake, topic: &str, generation: u32) -> anyhow::Result<BTreeMap<i32, i64>> {
-    let mut ledgers = Vec::new();
+/// Returns the partitions and the keys of the ledgers of a topic's generation.
+///
+/// # Errors
+/// If the lake cannot be listed.
+pub(crate) async fn ledger_keys(lake: &Lake, topic: &str, generation: u32) -> anyhow::Result<Vec<(i32, String)>> {
+    let mut keys = Vec::new();
     let visit = |key: &str, _| {
         if let Some((other, partition)) = key.rsplit('/').next().and_then(keys::parse_ledger_name)
             && other == generation
         {
-            ledgers.push((partition, key.to_owned()));
+            keys.push((partition, key.to_owned()));
         }
     };
     lake.for_each_object(&format!("{}/{topic}", keys::LEDGER), visit).await?;
+    Ok(keys)
+}
+
+/// Returns the `next` of each ledger of a topic's generation, by partition.
+async fn stored_offsets(lake: &Lake, topic: &str, generation: u32) -> anyhow::Result<BTreeMap<i32, i64>> {
     let mut offsets = BTreeMap::new();
-    for (partition, key) in ledgers {
+    for (partition, key) in ledger_keys(lake, topic, generation).await? {
         // The sink reports a damaged ledger, and which command repairs it.
         if let Some(Ok(ledger)) = lake.get(&key).await?.map(|text| ledger::from_json(&text)) {
             offsets.insert(partition, ledger.next);

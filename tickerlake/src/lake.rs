@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use clap::Args;
-use embedded::s3::{MAX_KEY_BYTES, Storage};
+use embedded_s3::{MAX_KEY_BYTES, Storage};
 use lake_format::field_names::FieldNames;
 use lake_format::keys::{self, Hour, LineRules};
 use lake_format::ledger;
@@ -16,6 +16,7 @@ use sink::Sink;
 use sink::config::{Config, ConfigError};
 use sink::storage::endpoint::{self, Connection};
 
+use crate::generation::ledger_keys;
 use crate::shell::shell_word;
 
 /// Name of the embedded S3's bucket, and of the folder that contains its objects.
@@ -214,15 +215,7 @@ impl WritableLake {
 /// Returns the rules for lines in the ledgers of a topic's generation, or `None` if no ledger can be read. The sink
 /// rejects the batches of a partition whose ledger has different rules, or is damaged.
 async fn stored_rules(lake: &Lake, topic: &str, generation: u32) -> anyhow::Result<Option<LineRules>> {
-    let mut keys = Vec::new();
-    let visit = |key: &str, _| {
-        let number = key.rsplit('/').next().and_then(keys::parse_ledger_name);
-        if number.is_some_and(|(other, _)| other == generation) {
-            keys.push(key.to_owned());
-        }
-    };
-    lake.for_each_object(&format!("{}/{topic}", keys::LEDGER), visit).await?;
-    for key in keys {
+    for (_, key) in ledger_keys(lake, topic, generation).await? {
         if let Some(Ok(ledger)) = lake.get(&key).await?.map(|text| ledger::from_json(&text)) {
             return Ok(Some(keys::parse_ledger_layout(&ledger.layout).rules));
         }

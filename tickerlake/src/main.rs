@@ -5,18 +5,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kafka_client::settings::SettingsError;
+use lake_store::S3Failure;
 use producer::feed::FeedError;
 use sink::config::ConfigError;
 use tickerlake::cli::{Cli, Command};
 use tickerlake::drop::PossibleWriters;
 use tickerlake::trigger::mapping_args::FillError;
-use tickerlake::{audit, drop, inspect, query, redrive, repair, run, screen, trace, trigger, up, view};
+use tickerlake::{audit, console, drop, inspect, query, redrive, repair, run, screen, trace, trigger, up, view};
 use tracing_subscriber::EnvFilter;
 
 /// Default of `RUST_LOG`. `aws_config` logs errors only: if credentials are missing, the command's error already
-/// contains the text of the AWS SDK's warning. `tansu_service` is off: `embedded` logs the errors of the broker's
-/// connections, without the errors that the end of the process causes.
-const LOGGED: &str = "warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info";
+/// contains the text of the AWS SDK's warning.
+const LOGGED: &str = "warn,aws_config=error,tickerlake=info,event_source=info,lake_audit=info,console=info";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -33,6 +33,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::up(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Trigger(args) => trigger::trigger(*args).await,
         Command::Redrive(args) => redrive::redrive(*args).await,
+        Command::Console(args) => console::console(*args).await.map(|()| ExitCode::SUCCESS),
         Command::Inspect(args) => inspect::inspect(*args),
         Command::Query(args) => query::query(*args).await.map(|()| ExitCode::SUCCESS),
         Command::View(args) => view::view(*args).await.map(|()| ExitCode::SUCCESS),
@@ -55,12 +56,20 @@ async fn main() -> ExitCode {
     })
 }
 
-/// Formats an error and its causes, without causes that the text already contains.
+/// Formats an error and its causes, without causes that the text already contains. For a failed request to S3, the last
+/// cause is the one with the remedy.
 fn in_one_line(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let failure = S3Failure::of(cause);
+        let cause = failure.as_ref().map_or_else(|| cause.to_string(), ToString::to_string);
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
             text = format!("{text}: {cause}");
+        }
+        if failure.is_some() {
+            break;
         }
     }
     text

@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use console::Phase;
 use embedded_broker::{Broker, Options};
 use event_source::function::InvokeError;
 use event_source::progress::{Counts, Progress};
@@ -15,7 +16,7 @@ use kafka_client::args::KafkaArgs;
 use kafka_client::create_topic::Created;
 use kafka_client::settings::{Settings as KafkaSettings, SettingsError};
 use kafka_client::topic::Topic;
-use lake_audit::Scope;
+use lake_audit::{Report, Scope};
 use lake_query::{RecordBatch, Session};
 use producer::cli::args::FeedArgs;
 use producer::delivery::output::Target;
@@ -34,13 +35,13 @@ use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
+use crate::console::serve::{Counters, ServeArgs, Served, SinkInProcess};
 use crate::lake::{LakeArgs, WritableLake};
 use crate::output::{Format, Output};
 use crate::progress::status::{removed_text, report_text};
 use crate::progress::{Display, Sources};
 use crate::sql::{DEFAULT_TOPIC, MAX_ROWS, SqlArgs, query_command, unmapped_notice};
 use crate::trigger::args::BatchArgs;
-use crate::trigger::sink_function::SinkFunction;
 use crate::{audit, generation};
 use terminal::numbers::{counted, grouped};
 
@@ -66,12 +67,16 @@ const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder adds to it; query it with `tickerlake query`. The
 first 20 rows of each result are printed.
+The console's URL is printed first. The page is gone when the command ends; with --open or --stay the
+command ends by Ctrl-C.
+
 Ctrl-C ends the feed; delivered records are stored, and the queries are run. Ctrl-C during the
 queries ends them. At the end every object of this topic and generation is audited, as by
 `tickerlake audit`.
 
 Examples:
   tickerlake run
+  tickerlake run --open
   tickerlake run indexProcessed.csv --partitions 8
   tickerlake run --order sample --rate 50 --repeat forever
   tickerlake run -b broker:9092 --bucket my-lake quotes.csv.gz
@@ -100,6 +105,11 @@ pub struct RunArgs {
     lake: LakeArgs,
     #[command(flatten)]
     sql: SqlArgs,
+    /// Keep the console running until Ctrl-C after everything is stored
+    #[arg(long, conflicts_with = "no_console", help_heading = "Console")]
+    stay: bool,
+    #[command(flatten)]
+    console: ServeArgs,
     /// Format of the output
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     format: Format,
@@ -113,9 +123,19 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let sample = Input::Bytes { name: "the built-in sample", bytes: SAMPLE };
     let feed = Feed::or_sample(FeedArgs { command: command_line(), ..args.feed }, sample)?;
     let stop = stop_on_signal();
+    if args.console.lab && (args.lake.bucket.is_some() || KafkaSettings::try_from(args.kafka.clone()).is_ok()) {
+        bail!(
+            "--lab breaks a pipeline on purpose, so it needs the embedded broker and a folder: leave out --bootstrap-server and --bucket"
+        );
+    }
     let lake = args.lake.open_for_writing().await?;
-    let (kafka, broker) = broker(args.kafka).await?;
     let output = Output { format: args.format };
+    let limits = args.batch.limits(BATCH_SIZE);
+    let progress = Arc::new(Progress::default());
+    let fed = Arc::new(producer::report::progress::Progress::default());
+    let counters = Counters { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
+    let console = args.console.start(args.topic.as_str(), &args.lake, counters, output);
+    let (kafka, broker) = broker(args.kafka).await?;
     let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
     let topic_text = match created {
@@ -140,12 +160,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
                "lake": location, "generation": generation}),
     );
     let (client, group) = (kafka.client_config(), &args.consumer_group_id);
-    let settings = Settings::new(client.clone(), vec![topic.clone()], group, args.batch.limits(BATCH_SIZE));
-    let progress = Arc::new(Progress::default());
-    let function = Arc::new(SinkFunction::new(lake.sink(config)));
+    let settings = Settings::new(client.clone(), vec![topic.clone()], group, limits);
+    let SinkInProcess { function, lab } = SinkInProcess::new(&lake, config, args.console.lab);
+    if let Some(lab) = &lab {
+        console.set_lab(lab, &client, &topic, &args.lake);
+    }
     let event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
 
-    let fed = Arc::new(producer::report::progress::Progress::default());
+    console.set_phase(Phase::Feeding);
     let sources = Sources {
         feed: Some(Arc::clone(&fed)),
         event_source: Arc::clone(&progress),
@@ -153,8 +175,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let display = Display::start(sources, output);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
-    let pipeline =
-        Pipeline { target, event_source, group: args.consumer_group_id, fed, progress: Arc::clone(&progress) };
+    let pipeline = Pipeline {
+        target,
+        event_source,
+        group: args.consumer_group_id,
+        fed,
+        progress: Arc::clone(&progress),
+        console: &console,
+    };
     let stored = pipeline.feed_and_store(feed, stop.clone(), broker.is_some(), output).await;
     display.finish().await;
     let summary = stored?;
@@ -172,25 +200,37 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     output.stage("sink", &report_text(&report));
     // With the embedded broker, each generation begins at offset 0.
     let scope = Scope { topic: Some(topic), generation: Some(generation), from_first: broker.is_none() };
+    console.set_phase(Phase::Checking);
+    if let Some(console) = console.console() {
+        console.set_audit_scope(scope.clone(), Some(client.clone()));
+    }
     // A Ctrl-C that ended the feed does not stop the report.
     let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
-    match stop.run_until_cancelled(print_report(&args.lake, &args.sql, &scope, &client, output)).await {
-        Some(is_clean) => Ok(if is_clean? { summary.exit_code() } else { audit::FOUND }.into()),
-        None => {
-            output.stage("sql", "stopped; all delivered records are stored, but not all queries were run");
-            Ok(INTERRUPTED.into())
+    let reported = stop.run_until_cancelled(print_report(&args.lake, &args.sql, &scope, &client, output)).await;
+    let Some(audited) = reported else {
+        output.stage("sql", "stopped; all delivered records are stored, but not all queries were run");
+        return Ok(INTERRUPTED.into());
+    };
+    let (report, elapsed) = audited?;
+    console.set_phase(Phase::Finished);
+    if let Some(console) = console.console() {
+        console.show_audit(&report, elapsed);
+        if args.stay || args.console.open {
+            output.stage("console", &format!("{} stays open; press Ctrl-C to stop", console.url()));
+            stop.cancelled().await;
         }
     }
+    Ok(if report.findings.is_clean() { summary.exit_code() } else { audit::FOUND }.into())
 }
 
-/// Prints the results of the saved queries and the result of the audit. Returns `true` if the audit found nothing.
+/// Prints the results of the saved queries and the result of the audit. Returns the audit's report and duration.
 async fn print_report(
     lake: &LakeArgs,
     sql: &SqlArgs,
     scope: &Scope,
     client: &ClientConfig,
     output: Output,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<(Report, Duration)> {
     let topic = scope.topic.as_deref().unwrap_or_default();
     let readable = lake.open_for_reading().await?;
     if let Some(notice) = unmapped_notice(lake, &readable, topic).await? {
@@ -201,20 +241,23 @@ async fn print_report(
     let command = |query: &str| query_command(lake, topic, query);
     print_answers(&session, output, command).await?;
     print_quality(&session, output, command).await?;
-    let is_clean = audit::print_closing(lake, scope, client, output).await;
-    is_clean.context("all delivered records are stored, but the lake could not be audited")
+    let began = Instant::now();
+    let report = audit::print_closing(lake, scope, client, output).await;
+    let report = report.context("all delivered records are stored, but the lake could not be audited")?;
+    Ok((report, began.elapsed()))
 }
 
 /// Everything between the CSV files and the lake.
-struct Pipeline {
+struct Pipeline<'a> {
     target: Target,
     event_source: EventSource,
     group: String,
     fed: Arc<producer::report::progress::Progress>,
     progress: Arc<Progress>,
+    console: &'a Served,
 }
 
-impl Pipeline {
+impl Pipeline<'_> {
     /// Feeds the rows, and waits until all delivered records are stored.
     async fn feed_and_store(
         mut self,
@@ -256,6 +299,7 @@ impl Pipeline {
                 });
             }
         };
+        self.console.set_phase(Phase::Storing);
         for line in summary.to_text().lines() {
             output.stage("producer", line);
         }

@@ -1,4 +1,6 @@
-//! Shared by `query` and `run`: the memory limit of the SQL engine, and the commands that notices suggest.
+//! Shared by `query` and `run`: the settings of the SQL engine, and the commands that notices suggest.
+
+use std::num::NonZeroUsize;
 
 use clap::Args;
 use lake_query::{QUOTES, Session, view};
@@ -20,6 +22,9 @@ pub struct SqlArgs {
     /// Memory for sorting and grouping, such as 512MB or 4GB; beyond it, queries spill to temporary files in TMPDIR
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = size)]
     pub memory_limit: usize,
+    /// Number of objects of each topic in which columns that are not declared are found, spread over its days
+    #[arg(long, value_name = "N", default_value_t = lake_query::DEFAULT_SAMPLES)]
+    pub sample_objects: NonZeroUsize,
 }
 
 impl SqlArgs {
@@ -28,7 +33,8 @@ impl SqlArgs {
     /// # Errors
     /// If the lake cannot be listed or read.
     pub async fn open(self, lake: &Lake, topic: &str) -> anyhow::Result<Session> {
-        Ok(lake_query::session(lake, topic, self.memory_limit).await?)
+        let options = lake_query::Options { memory_limit: self.memory_limit, samples: self.sample_objects };
+        Ok(lake_query::session(lake, topic, options).await?)
     }
 }
 

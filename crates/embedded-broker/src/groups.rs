@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
 use crate::error::BrokerError;
+use crate::journaled::{InvalidEntry, Journaled, NOT_COORDINATOR};
 
 /// The groups of the broker and their offsets.
 #[derive(Debug)]
@@ -24,8 +25,7 @@ pub(crate) struct Groups {
 
 #[derive(Debug)]
 struct Inner {
-    coordinator: GroupCoordinator,
-    journal: Journal,
+    journaled: Journaled<GroupCoordinator>,
     waiting: HashMap<Token, oneshot::Sender<Answer>>,
     next_token: u64,
     /// The deadline that the timeout task waits for.
@@ -40,9 +40,6 @@ pub(crate) enum OffsetsError {
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
-
-/// `NOT_COORDINATOR`, which Apache Kafka answers if it fails to store offsets. Clients retry.
-const NOT_COORDINATOR: i16 = 16;
 
 impl OffsetsError {
     pub(crate) fn code(&self) -> i16 {
@@ -64,12 +61,9 @@ impl Groups {
         entries: &[Vec<u8>],
         clock: Clock,
     ) -> Result<Self, BrokerError> {
-        let mut coordinator = GroupCoordinator::new(options);
-        for (index, entry) in entries.iter().enumerate() {
-            let event = OffsetEvent::decode(entry).map_err(|source| BrokerError::Offsets { index, source })?;
-            coordinator.replay(event);
-        }
-        let inner = Inner { coordinator, journal, waiting: HashMap::new(), next_token: 0, scheduled: None };
+        let journaled = Journaled::open(GroupCoordinator::new(options), journal, entries)
+            .map_err(|InvalidEntry { index, source }| BrokerError::Offsets { index, source })?;
+        let inner = Inner { journaled, waiting: HashMap::new(), next_token: 0, scheduled: None };
         Ok(Groups { inner: Mutex::new(inner), earlier_deadline: Notify::new(), clock })
     }
 
@@ -81,7 +75,7 @@ impl Groups {
             let token = Token(inner.next_token);
             inner.next_token += 1;
             inner.waiting.insert(token, sender);
-            let outputs = inner.coordinator.apply(self.clock.monotonic_ms(), token, request);
+            let outputs = inner.journaled.coordinator.apply(self.clock.monotonic_ms(), token, request);
             inner.store_generations();
             inner.deliver(outputs);
             self.schedule(&inner);
@@ -92,7 +86,7 @@ impl Groups {
 
     /// Calls `read` with the coordinator.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&GroupCoordinator) -> T) -> T {
-        read(&self.lock().coordinator)
+        read(&self.lock().journaled.coordinator)
     }
 
     /// Calls `change` with the coordinator and the two clocks; stores the events that it returns, then makes them visible.
@@ -101,8 +95,8 @@ impl Groups {
         change: impl FnOnce(&mut GroupCoordinator, u64, i64) -> Result<(Vec<OffsetEvent>, T), ErrorCode>,
     ) -> Result<T, OffsetsError> {
         let mut inner = self.lock();
-        let (events, result) = change(&mut inner.coordinator, self.clock.monotonic_ms(), Clock::wall_ms())?;
-        inner.store(events)?;
+        let (events, result) = change(&mut inner.journaled.coordinator, self.clock.monotonic_ms(), Clock::wall_ms())?;
+        inner.journaled.store(events)?;
         self.schedule(&inner);
         Ok(result)
     }
@@ -113,12 +107,12 @@ impl Groups {
             let deadline = {
                 let mut inner = self.lock();
                 let now = self.clock.monotonic_ms();
-                if inner.coordinator.next_deadline().is_some_and(|deadline| deadline <= now) {
-                    let outputs = inner.coordinator.expire(now);
+                if inner.journaled.coordinator.next_deadline().is_some_and(|deadline| deadline <= now) {
+                    let outputs = inner.journaled.coordinator.expire(now);
                     inner.store_generations();
                     inner.deliver(outputs);
                 }
-                inner.scheduled = inner.coordinator.next_deadline();
+                inner.scheduled = inner.journaled.coordinator.next_deadline();
                 inner.scheduled
             };
             let sleep = async {
@@ -136,16 +130,12 @@ impl Groups {
 
     /// Writes the committed offsets to the disk.
     pub(crate) fn flush(&self) -> Result<(), StorageError> {
-        self.lock().journal.flush()
+        self.lock().journaled.flush()
     }
 
     fn schedule(&self, inner: &Inner) {
-        let earlier = match (inner.coordinator.next_deadline(), inner.scheduled) {
-            (Some(deadline), Some(scheduled)) => deadline < scheduled,
-            (deadline, None) => deadline.is_some(),
-            (None, Some(_)) => false,
-        };
-        if earlier {
+        let deadline = inner.journaled.coordinator.next_deadline();
+        if deadline.is_some_and(|deadline| inner.scheduled.is_none_or(|scheduled| deadline < scheduled)) {
             self.earlier_deadline.notify_one();
         }
     }
@@ -168,30 +158,12 @@ impl Inner {
     /// Stores the generations that have begun, so that members can continue after a restart of the broker. Without
     /// them, members would have to join again, so a failure is only logged.
     fn store_generations(&mut self) {
-        let events = self.coordinator.take_events();
-        let stored = events.iter().try_for_each(|event| self.journal.append(&encode(event)));
+        let events = self.journaled.coordinator.take_events();
+        let stored = events.iter().try_for_each(|event| self.journaled.append(event));
         if let Err(error) = stored {
             tracing::error!(%error, "failed to store the generation of a group");
         }
     }
-
-    fn store(&mut self, events: Vec<OffsetEvent>) -> Result<(), StorageError> {
-        for event in events {
-            self.journal.append(&encode(&event))?;
-            self.coordinator.replay(event);
-        }
-        if self.journal.needs_rewrite() {
-            let entries: Vec<_> = self.coordinator.snapshot().iter().map(encode).collect();
-            self.journal.rewrite(entries)?;
-        }
-        Ok(())
-    }
-}
-
-fn encode(event: &OffsetEvent) -> Vec<u8> {
-    let mut entry = Vec::new();
-    event.encode(&mut entry);
-    entry
 }
 
 /// Forgets a request that no longer waits.

@@ -22,7 +22,10 @@ mod broker;
 mod clock;
 mod connection;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod groups;
+mod journaled;
 mod markers;
 mod options;
 mod state;

@@ -8,8 +8,8 @@ use kafka_groups::transactions::{Change, EndTransaction, InitProducerId, Produce
 use kafka_log::{EndMarker, TransactionResult};
 
 use crate::clock::Clock;
+use crate::journaled::NOT_COORDINATOR;
 use crate::state::State;
-use crate::transactions::NOT_COORDINATOR;
 
 /// Epoch of the only coordinator.
 const COORDINATOR_EPOCH: i32 = 0;

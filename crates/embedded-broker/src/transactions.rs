@@ -4,18 +4,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kafka_groups::ErrorCode;
-use kafka_groups::transactions::{Change, EndTransaction, TransactionEvent, Transactions as Coordinator};
+use kafka_groups::transactions::{Change, EndTransaction, Transactions as Coordinator};
 use kafka_log::{Journal, StorageError};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::error::BrokerError;
+use crate::journaled::{InvalidEntry, Journaled, NOT_COORDINATOR};
 
 /// Pause before markers that could not be written are written again.
 const MARKER_RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// `NOT_COORDINATOR`, which makes clients retry if a change could not be stored.
-pub(crate) const NOT_COORDINATOR: i16 = 16;
 
 /// The transactional ids of the broker.
 #[derive(Debug)]
@@ -27,8 +25,7 @@ pub(crate) struct Transactions {
 
 #[derive(Debug)]
 struct Inner {
-    coordinator: Coordinator,
-    journal: Journal,
+    journaled: Journaled<Coordinator>,
     /// The deadline that the timeout task waits for, in milliseconds since 1970.
     scheduled: Option<i64>,
 }
@@ -36,19 +33,15 @@ struct Inner {
 impl Transactions {
     /// Creates the service and replays the stored transactions.
     pub(crate) fn open(journal: Journal, entries: &[Vec<u8>]) -> Result<Self, BrokerError> {
-        let mut coordinator = Coordinator::new();
-        for (index, entry) in entries.iter().enumerate() {
-            let event =
-                TransactionEvent::decode(entry).map_err(|source| BrokerError::Transactions { index, source })?;
-            coordinator.replay(event);
-        }
-        let inner = Inner { coordinator, journal, scheduled: None };
+        let journaled = Journaled::open(Coordinator::new(), journal, entries)
+            .map_err(|InvalidEntry { index, source }| BrokerError::Transactions { index, source })?;
+        let inner = Inner { journaled, scheduled: None };
         Ok(Transactions { inner: Mutex::new(inner), earlier_deadline: Notify::new() })
     }
 
     /// Calls `read` with the coordinator. Transactions do not change until it returns.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Coordinator) -> T) -> T {
-        read(&self.lock().coordinator)
+        read(&self.lock().journaled.coordinator)
     }
 
     /// Calls `change` with the coordinator and the time, and stores the events that it returns. The second value is the
@@ -60,12 +53,12 @@ impl Transactions {
         change: impl FnOnce(&Coordinator, i64) -> Change<T>,
     ) -> (Result<T, i16>, Option<EndTransaction>) {
         let mut inner = self.lock();
-        let Change { events, end, answer } = change(&inner.coordinator, Clock::wall_ms());
-        if let Err(error) = inner.store(events) {
+        let Change { events, end, answer } = change(&inner.journaled.coordinator, Clock::wall_ms());
+        if let Err(error) = inner.journaled.store(events) {
             tracing::error!(%error, "failed to store a transaction");
             return (Err(NOT_COORDINATOR), None);
         }
-        let deadline = inner.coordinator.next_deadline();
+        let deadline = inner.journaled.coordinator.next_deadline();
         if deadline.is_some_and(|deadline| inner.scheduled.is_none_or(|scheduled| deadline < scheduled)) {
             self.earlier_deadline.notify_one();
         }
@@ -81,10 +74,10 @@ impl Transactions {
     pub(crate) async fn timeout(&self) {
         let wait = {
             let mut inner = self.lock();
-            inner.scheduled = inner.coordinator.next_deadline();
+            inner.scheduled = inner.journaled.coordinator.next_deadline();
             let left = inner.scheduled.map(|deadline| deadline.saturating_sub(Clock::wall_ms()).max(0));
             let left = left.and_then(|left| u64::try_from(left).ok()).map(Duration::from_millis);
-            if inner.coordinator.unfinished().is_empty() { left } else { Some(MARKER_RETRY_DELAY) }
+            if inner.journaled.coordinator.unfinished().is_empty() { left } else { Some(MARKER_RETRY_DELAY) }
         };
         let sleep = async {
             match wait {
@@ -100,30 +93,10 @@ impl Transactions {
 
     /// Writes the transactions to the disk.
     pub(crate) fn flush(&self) -> Result<(), StorageError> {
-        self.lock().journal.flush()
+        self.lock().journaled.flush()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Inner {
-    fn store(&mut self, events: Vec<TransactionEvent>) -> Result<(), StorageError> {
-        for event in events {
-            self.journal.append(&encode(&event))?;
-            self.coordinator.replay(event);
-        }
-        if self.journal.needs_rewrite() {
-            let entries: Vec<_> = self.coordinator.snapshot().iter().map(encode).collect();
-            self.journal.rewrite(entries)?;
-        }
-        Ok(())
-    }
-}
-
-fn encode(event: &TransactionEvent) -> Vec<u8> {
-    let mut entry = Vec::new();
-    event.encode(&mut entry);
-    entry
 }

@@ -13,6 +13,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::observer::ClosedBy;
 use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start, write_record};
 
 /// Maximum size in bytes of the payload of a synchronous Lambda invocation.
@@ -126,12 +127,24 @@ impl PartitionBatch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
     partitions: Vec<PartitionBatch>,
+    /// Limit that closed the batch. Unspecified for parts of a batch.
+    closed_by: ClosedBy,
 }
 
 impl Batch {
     /// Returns the records by partition.
     pub(crate) fn partitions(&self) -> &[PartitionBatch] {
         &self.partitions
+    }
+
+    /// Sets the limit that closed the batch.
+    #[must_use]
+    pub(crate) fn closed_by(self, closed_by: ClosedBy) -> Self {
+        Batch { closed_by, ..self }
+    }
+
+    pub(crate) fn limit(&self) -> ClosedBy {
+        self.closed_by
     }
 
     /// Returns the number of records.
@@ -239,7 +252,7 @@ impl Batch {
             let parts = self.partitions.iter();
             let selected =
                 parts.filter_map(|part| part.select(|index| matches(part.entries[index].timestamp) == wanted));
-            Batch { partitions: selected.collect() }
+            Batch { partitions: selected.collect(), closed_by: self.closed_by }
         };
         (select(true), select(false))
     }

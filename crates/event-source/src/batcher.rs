@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::batch::{Batch, Limits};
+use crate::observer::ClosedBy;
 use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start};
 
 /// Collects records into batches.
@@ -52,14 +53,23 @@ impl Batcher {
         if open.size > self.limits.payload && open.records > 1 {
             let last = open.batch.split_last(record.topic, record.partition);
             // The new batch is not full: with a batch size of 1, there would have been no open batch to split.
-            return self.open.replace(OpenBatch::new(last, empty_size, now())).map(|open| open.batch);
+            let full = self.open.replace(OpenBatch::new(last, empty_size, now()));
+            return full.map(|open| open.batch.closed_by(ClosedBy::Payload));
         }
-        if open.records >= self.limits.batch_size { self.close() } else { None }
+        if open.records < self.limits.batch_size {
+            return None;
+        }
+        self.close().map(|batch| batch.closed_by(ClosedBy::Records))
     }
 
     /// Returns the time at which the open batch's window ends, or `None` if no batch is open.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.open.as_ref().map(|open| open.since + self.limits.window)
+    }
+
+    /// Returns the number of records in the open batch and the size of its event in bytes; zeros if none is open.
+    pub(crate) fn filled(&self) -> (usize, usize) {
+        self.open.as_ref().map_or((0, 0), |open| (open.records, open.size))
     }
 
     /// Closes the open batch if its window has ended, and returns it.

@@ -1,7 +1,7 @@
 //! Invokes the function with a batch until every record is processed or discarded, and commits the offsets.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -18,6 +18,7 @@ use crate::dead_letter::{self, LastInvocation};
 use crate::failure::Failure;
 use crate::function::{Function, InvokeError, Report, Response};
 use crate::in_flight::InFlight;
+use crate::observer::{ClosedBy, Invocation, offset_ranges};
 use crate::progress::Progress;
 use crate::retry::{GivenUp, Outcome, Retry};
 use crate::settings::Settings;
@@ -45,13 +46,14 @@ impl Deliverer {
     }
 
     async fn deliver_in_span(&self, batch: Batch, stop: &CancellationToken) {
+        let whole = Whole { closed_by: batch.limit(), records: batch.records() };
         let mut retry = Retry::new(batch, self.settings.retry_policy);
         let mut failures = 0_u64;
         loop {
             for (topic, partition) in self.in_flight.begin_invocation() {
                 retry.drop_partition(&topic, partition);
             }
-            let backoff = self.invoke(&mut retry, &mut failures, stop).await;
+            let backoff = self.invoke(&whole, &mut retry, &mut failures, stop).await;
             self.in_flight.end_invocation();
             let Some(backoff) = backoff else { break };
             if stop.run_until_cancelled(tokio::time::sleep(backoff)).await.is_none() {
@@ -65,7 +67,13 @@ impl Deliverer {
 
     /// Invokes the function once and handles the outcome. Returns the delay before the next invocation, or `None` if no
     /// records are left or `stop` is cancelled.
-    async fn invoke(&self, retry: &mut Retry, failures: &mut u64, stop: &CancellationToken) -> Option<Duration> {
+    async fn invoke(
+        &self,
+        whole: &Whole,
+        retry: &mut Retry,
+        failures: &mut u64,
+        stop: &CancellationToken,
+    ) -> Option<Duration> {
         if let Some(old) = retry.expire(millis_since_1970()) {
             self.give_up(old, retry, stop).await?;
         }
@@ -74,20 +82,38 @@ impl Deliverer {
         let (topic, partition, first_offset) = first_record(current);
         let (topic, event) = (topic.to_owned(), Bytes::from(current.event(&self.servers)));
         let retried = *failures > 0;
+        let observed = self.progress.observer().map(|observer| (observer, offset_ranges(current), event.clone()));
+        let (failures_before, began) = (*failures, Instant::now());
         let invoked = self.function.invoke(event, self.settings.timeout).await;
+        let duration = began.elapsed();
         let Judgement { outcome, report, failure } = judge(invoked, self.settings.report_batch_item_failures);
-        if let Some(error) = failure {
+        let failure = failure.map(Arc::new);
+        if let Some(error) = failure.clone() {
             *failures += 1;
             tracing::warn!(topic, partition, first_offset, records, %error, "invocation failed");
             self.progress.failed(error);
         }
         let consequence = retry.apply(outcome);
+        let discarded = consequence.given_up.as_ref().map_or(0, |given_up| given_up.batch.records());
         if let Some(mut done) = consequence.done {
             for (topic, partition) in self.in_flight.lost() {
                 done.drop_partition(&topic, partition);
             }
             self.commit(&done, retry).await;
             self.progress.succeeded(&done, report, retried);
+        }
+        if let Some((observer, partitions, event)) = observed {
+            observer.invoked(&Invocation {
+                event: &event,
+                partitions: &partitions,
+                duration,
+                failures_before,
+                is_part: records < whole.records,
+                closed_by: whole.closed_by,
+                report,
+                failure: failure.as_deref(),
+                discarded,
+            });
         }
         if let Some(given_up) = consequence.given_up {
             self.give_up(given_up, retry, stop).await?;
@@ -165,6 +191,12 @@ impl Deliverer {
             Err(error) => tracing::warn!(%error, "failed to commit offsets: the task that commits them failed"),
         }
     }
+}
+
+/// A batch before it was delivered.
+struct Whole {
+    closed_by: ClosedBy,
+    records: usize,
 }
 
 /// Outcome of an invocation, with the function's counters and the reason for a failure.

@@ -11,7 +11,7 @@ use rdkafka::error::KafkaResult;
 use tokio_util::sync::CancellationToken;
 
 use crate::consumer::{GroupConsumer, offset};
-use crate::progress::{Progress, TopicPartition};
+use crate::progress::{PartitionOffsets, Progress, TopicPartition};
 use crate::removed::Removals;
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -23,6 +23,8 @@ const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Measures a consumer's partitions.
 #[derive(Clone)]
 pub(crate) struct Meter {
+    /// The topics of the subscription.
+    pub(crate) topics: Vec<String>,
     pub(crate) consumer: Arc<GroupConsumer>,
     pub(crate) removals: Arc<Mutex<Removals>>,
     pub(crate) progress: Arc<Progress>,
@@ -50,7 +52,7 @@ impl Meter {
         if let Ok(lag) = self.measure(stop)
             && !stop.is_cancelled()
         {
-            self.progress.set_lag(lag);
+            self.progress.set_lag(&self.topics, lag);
         }
     }
 
@@ -65,6 +67,7 @@ impl Meter {
         let positions = self.consumer.position()?;
         let committed = self.consumer.committed_offsets(assigned, REQUEST_TIMEOUT)?;
         let mut lag = BTreeMap::new();
+        let mut offsets = BTreeMap::new();
         for one in committed.elements() {
             if stop.is_cancelled() {
                 break;
@@ -75,8 +78,10 @@ impl Meter {
             let next = offset(one.offset());
             let position = positions.find_partition(topic, number).and_then(|found| offset(found.offset()));
             self.report_removed(&partition, next, position, low);
+            offsets.insert(partition.clone(), PartitionOffsets { low, high, committed: next });
             lag.insert(partition, u64::try_from(high - next.unwrap_or(low).max(low)).unwrap_or(0));
         }
+        self.progress.set_offsets(&self.topics, offsets);
         Ok(lag)
     }
 

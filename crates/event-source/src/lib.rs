@@ -33,6 +33,7 @@ pub mod function;
 mod in_flight;
 mod lag;
 pub mod location;
+pub mod observer;
 pub mod on_failure;
 pub mod progress;
 mod reader;

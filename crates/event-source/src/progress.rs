@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::batch::Batch;
 use crate::failure::Failure;
 use crate::function::Report;
+use crate::observer::Observer;
 
 pub type TopicPartition = (String, i32);
 
@@ -21,6 +22,8 @@ pub struct Progress {
     retried: AtomicU64,
     given_up: AtomicU64,
     removed: AtomicU64,
+    collected: [AtomicU64; 4],
+    observer: OnceLock<Arc<dyn Observer>>,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -31,8 +34,32 @@ struct State {
     newest: Option<i64>,
     next_offsets: BTreeMap<TopicPartition, i64>,
     lag: BTreeMap<TopicPartition, u64>,
+    offsets: BTreeMap<TopicPartition, PartitionOffsets>,
     /// Number of failures since the last success, and the latest failure.
     failing: Option<(u32, Arc<Failure>)>,
+}
+
+/// Offsets of a partition on the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionOffsets {
+    /// The first offset that the broker still has.
+    pub low: i64,
+    /// One past the last offset.
+    pub high: i64,
+    /// The offset that the group has committed; `None` if it has committed none.
+    pub committed: Option<i64>,
+}
+
+/// Records that were read and not delivered yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Records in the open batch.
+    pub records: u64,
+    /// Size of the open batch's event in bytes; 0 if no batch is open.
+    pub bytes: u64,
+    /// Records in closed batches that wait for the current delivery.
+    pub waiting_records: u64,
+    pub waiting_bytes: u64,
 }
 
 /// A snapshot of the counters.
@@ -89,11 +116,11 @@ impl Progress {
         }
     }
 
-    pub(crate) fn failed(&self, failure: Failure) {
+    pub(crate) fn failed(&self, failure: Arc<Failure>) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let mut state = self.state();
         let in_a_row = state.failing.as_ref().map_or(0, |(failures, _)| *failures);
-        state.failing = Some((in_a_row + 1, Arc::new(failure)));
+        state.failing = Some((in_a_row + 1, failure));
         drop(state);
         self.changed.notify_waiters();
     }
@@ -137,8 +164,56 @@ impl Progress {
         }
     }
 
-    pub(crate) fn set_lag(&self, lag: BTreeMap<TopicPartition, u64>) {
-        self.state().lag = lag;
+    /// Sets the observer of single invocations. Only the first one that is set counts.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        // A second observer is ignored.
+        let _ = self.observer.set(observer);
+    }
+
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.observer.get()
+    }
+
+    /// Replaces what an event source has collected: records and bytes of the open batch, then of the waiting ones. Event
+    /// sources of other topics can share this value, so only the difference counts.
+    pub(crate) fn set_collected(&self, before: &mut [usize; 4], now: [usize; 4]) {
+        for ((counter, before), now) in self.collected.iter().zip(before).zip(now) {
+            if *before != now {
+                counter.fetch_add((now as u64).wrapping_sub(*before as u64), Ordering::Relaxed);
+                *before = now;
+            }
+        }
+    }
+
+    /// Returns what is collected for the next invocations.
+    pub fn collected(&self) -> Collected {
+        let [records, bytes, waiting_records, waiting_bytes] =
+            self.collected.each_ref().map(|counter| counter.load(Ordering::Relaxed));
+        Collected { records, bytes, waiting_records, waiting_bytes }
+    }
+
+    /// Replaces the offsets of the partitions of `topics`. Event sources of other topics can share this value.
+    pub(crate) fn set_offsets(&self, topics: &[String], offsets: BTreeMap<TopicPartition, PartitionOffsets>) {
+        let mut state = self.state();
+        state.offsets.retain(|(topic, _), _| !topics.contains(topic));
+        state.offsets.extend(offsets);
+    }
+
+    /// Returns the offsets of each assigned partition. Updated once a second while the broker responds.
+    pub fn offsets(&self) -> BTreeMap<TopicPartition, PartitionOffsets> {
+        self.state().offsets.clone()
+    }
+
+    /// Returns the message of the failure since which no invocation has succeeded, if any.
+    pub fn failing(&self) -> Option<String> {
+        self.state().failing.as_ref().map(|(_, failure)| failure.to_string())
+    }
+
+    /// Replaces the lag of the partitions of `topics`. Event sources of other topics can share this value.
+    pub(crate) fn set_lag(&self, topics: &[String], lag: BTreeMap<TopicPartition, u64>) {
+        let mut state = self.state();
+        state.lag.retain(|(topic, _), _| !topics.contains(topic));
+        state.lag.extend(lag);
     }
 
     /// Returns the current counters.

@@ -111,6 +111,7 @@ impl Subscription {
         // If reading ends for any reason, delivery and the measurement of the lag end too.
         let stop = stop.child_token();
         let meter = lag::Meter {
+            topics: self.deliverer.settings.topics.clone(),
             consumer: Arc::clone(&self.consumer),
             removals: Arc::clone(&self.removals),
             progress: Arc::clone(&self.deliverer.progress),
@@ -127,6 +128,7 @@ impl Subscription {
             delivery: None,
             paused: false,
             drained: false,
+            collected: [0; 4],
         };
         let read = reader.read();
         stop.cancel();
@@ -154,6 +156,8 @@ struct Reader<'a> {
     paused: bool,
     /// `true` if the last poll returned no record.
     drained: bool,
+    /// As passed to [`Progress::set_collected`].
+    collected: [usize; 4],
 }
 
 impl Reader<'_> {
@@ -193,6 +197,7 @@ impl Reader<'_> {
                 // The rest of the round takes only records that have already been fetched.
                 timeout = Duration::ZERO;
             }
+            self.show_collected();
             // Rebalances happen during a poll that returns no record.
             self.drop_revoked();
             if self.is_idle() && self.last_idle_commit.is_none_or(|last| now - last >= IDLE_COMMIT_INTERVAL) {
@@ -313,6 +318,13 @@ impl Reader<'_> {
             }
         }
         self.ready.retain(|batch| !batch.is_empty());
+    }
+
+    fn show_collected(&mut self) {
+        let add = |(records, bytes), batch: &Batch| (records + batch.records(), bytes + batch.size());
+        let (open, waiting) = (self.batcher.filled(), self.ready.iter().fold((0, 0), add));
+        let now = [open.0, open.1, waiting.0, waiting.1];
+        self.subscription.deliverer.progress.set_collected(&mut self.collected, now);
     }
 
     fn kafka(&self, source: KafkaError) -> EventSourceError {

@@ -98,7 +98,7 @@ pub async fn write(client: &Client, bucket: &str, rebuilt: &RebuiltLedger) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use embedded::s3::Storage;
+    use embedded_s3::Storage;
     use lake_format::field_names::FieldNames;
     use lake_format::metadata::Metadata;
     use tempfile::TempDir;

@@ -15,6 +15,8 @@ pub enum Kind {
     Int,
     /// A 64-bit integer.
     BigInt,
+    /// A 64-bit integer of an undeclared column. Any other number is an error, because no one has validated the values.
+    Integer,
     /// A 64-bit float.
     Double,
     Boolean,
@@ -31,7 +33,7 @@ impl Kind {
     pub fn column_type(self) -> ColumnType {
         match self {
             Self::Int => ColumnType::Int,
-            Self::BigInt => ColumnType::Bigint,
+            Self::BigInt | Self::Integer => ColumnType::Bigint,
             Self::Double => ColumnType::Double,
             Self::Boolean => ColumnType::Boolean,
             Self::Date => ColumnType::Date,
@@ -42,7 +44,7 @@ impl Kind {
     pub(super) fn arrow(self) -> DataType {
         match self {
             Self::Int => DataType::Int32,
-            Self::BigInt => DataType::Int64,
+            Self::BigInt | Self::Integer => DataType::Int64,
             Self::Double => DataType::Float64,
             Self::Boolean => DataType::Boolean,
             Self::Date => DataType::Date32,

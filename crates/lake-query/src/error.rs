@@ -1,5 +1,6 @@
 //! Errors returned when a statement is run.
 
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lake_store::StoreError;
 
@@ -30,6 +31,12 @@ pub enum SqlError {
     /// The engine panicked while it planned a statement.
     #[error("the engine failed to plan the query: this is a bug")]
     Planning,
+    /// More or less than one statement where one is expected.
+    #[error("expected one statement; run several one after the other")]
+    OneStatement,
+    /// A statement that does more than read.
+    #[error("only statements that read are permitted, such as SELECT, WITH, SHOW and EXPLAIN ({0})")]
+    ReadOnly(String),
     /// The engine rejected the statement, or failed while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),
@@ -57,6 +64,12 @@ fn explain(error: &DataFusionError) -> String {
                 "the query needs more memory than its limit, or more space for temporary files than {} has ({cause}): \
                  raise --memory-limit",
                 std::env::temp_dir().display()
+            );
+        }
+        DataFusionError::SchemaError(missing, _) if matches!(**missing, SchemaError::FieldNotFound { .. }) => {
+            return format!(
+                "{error} Columns that are not declared are found in some of a topic's objects: if the field is rare, raise \
+                 --sample-objects"
             );
         }
         _ => return error.to_string(),

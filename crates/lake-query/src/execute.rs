@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::TaskContext;
+use datafusion::execution::context::SQLOptions;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement};
@@ -30,7 +31,7 @@ const PLANNING_STACK: usize = 64 << 20;
 pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, SqlError> {
     let mut rows = Vec::new();
     for statement in DFParser::parse_sql(sql)? {
-        let Planned { plan, schema, context } = plan(session.clone(), statement).await?;
+        let Planned { plan, schema, context } = plan(session.clone(), statement, None).await?;
         let batches = collect(plan, context).await?;
         let mut batches: Vec<_> = batches.into_iter().filter(|b| b.num_columns() > 0).collect();
         if batches.is_empty() && !schema.fields().is_empty() {
@@ -42,14 +43,18 @@ pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBa
 }
 
 /// A planned statement.
-struct Planned {
-    plan: Arc<dyn ExecutionPlan>,
-    schema: SchemaRef,
-    context: Arc<TaskContext>,
+pub(crate) struct Planned {
+    pub(crate) plan: Arc<dyn ExecutionPlan>,
+    pub(crate) schema: SchemaRef,
+    pub(crate) context: Arc<TaskContext>,
 }
 
-/// Plans a statement in a thread with a large stack.
-async fn plan(session: SessionContext, mut statement: Statement) -> Result<Planned, SqlError> {
+/// Plans a statement in a thread with a large stack. `options` are the permitted kinds of statements; `None` permits all.
+pub(crate) async fn plan(
+    session: SessionContext,
+    mut statement: Statement,
+    options: Option<SQLOptions>,
+) -> Result<Planned, SqlError> {
     let (sender, planned) = oneshot::channel();
     let runtime = Handle::current();
     let planning = async move {
@@ -57,6 +62,9 @@ async fn plan(session: SessionContext, mut statement: Statement) -> Result<Plann
             fold::quoted_columns(statement);
         }
         let plan = session.state().statement_to_plan(statement).await?;
+        if let Some(options) = options {
+            options.verify_plan(&plan).map_err(|error| SqlError::ReadOnly(error.strip_backtrace()))?;
+        }
         let frame = session.execute_logical_plan(plan).await?;
         let schema = Arc::clone(frame.schema().inner());
         let context = Arc::new(frame.task_ctx());

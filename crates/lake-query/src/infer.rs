@@ -1,27 +1,25 @@
 //! Infers undeclared columns from the stored objects.
 //!
-//! Up to [`SAMPLES`] objects are sampled, spread evenly over the days and always including the oldest and the newest
-//! object. Only the first line of each is read, because producers change their columns from file to file, not from row
-//! to row. Each sample costs one small request when a session is opened. A field that occurs in none of the sampled
-//! lines, or a partition column that occurs in none of the sampled keys, is not a column of the table.
+//! A number of objects is sampled, spread evenly over the days and always including the oldest and the newest object.
+//! All lines of each are read. A field that occurs in none of the sampled objects, or a partition column that occurs in
+//! none of the sampled keys, is not a column of the table.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_format::metadata::Metadata;
 use lake_format::record_line;
 use lake_store::{Area, DT, Lake, Object, Partitioned, StoreError, codec};
-use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::value::RawValue;
 
 use crate::columns::Kind;
 use crate::fold::column_name;
-use crate::json::{self, Fields};
+use crate::json::{Fields, Value};
 
-/// Maximum number of days to list, and of objects to sample, for each topic.
-const SAMPLES: usize = 16;
-
-/// Number of bytes to read for an object's first line. A quote has about 300 bytes. If the line is longer, the whole
-/// object is read.
-const FIRST_LINE_BYTES: u64 = 64 * 1024;
+/// Default number of objects to sample of each topic. Each costs a request and takes some milliseconds when a session
+/// is opened.
+pub const DEFAULT_SAMPLES: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
 const CONCURRENT_READS: usize = 8;
 
@@ -40,17 +38,17 @@ pub(crate) struct Inferred {
     pub(crate) unmapped: Option<Vec<(String, Option<String>)>>,
 }
 
-/// Infers a topic's columns. The contents of a sample that cannot be decoded are ignored. A query that reads the object
-/// reports the error; other queries still work.
-pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreError> {
-    let days = sample(lake.days(Area::Data, topic).await?);
+/// Infers a topic's columns from up to `samples` objects. The contents of a sample that cannot be decoded are ignored.
+/// A query that reads the object reports the error; other queries still work.
+pub(crate) async fn columns(lake: &Lake, topic: &str, samples: NonZeroUsize) -> Result<Inferred, StoreError> {
+    let days = sample(lake.days(Area::Data, topic).await?, samples);
     let mut objects = lake.objects(days).await?;
     // Several partitions write at the same time, so the newest object may not have the last key of its day.
     objects.sort_by(|a, b| {
         let age = |o: &Object| (o.partition_value(DT).map(str::to_owned), o.meta.last_modified);
         age(a).cmp(&age(b)).then_with(|| a.key().cmp(b.key()))
     });
-    let objects = sample(objects);
+    let objects = sample(objects, samples);
 
     let mut inferred = Inferred::default();
     for name in objects.iter().flat_map(Object::partition_columns) {
@@ -58,22 +56,78 @@ pub(crate) async fn columns(lake: &Lake, topic: &str) -> Result<Inferred, StoreE
             inferred.partitions.push(name.to_owned());
         }
     }
-    let store = lake.store.as_ref();
-    let lines = objects.iter().map(|object| first_line(store, object));
-    let mut lines = stream::iter(lines).buffered(CONCURRENT_READS);
-    while let Some(line) = lines.try_next().await? {
-        if let Some(Ok(Fields(fields))) = line.as_deref().map(serde_json::from_str) {
-            let is_present = |wanted: &str| {
-                fields.iter().any(|(name, value)| column_name(name) == wanted && json::kind(value).is_some())
-            };
-            if inferred.unmapped.is_none() && !(is_present("symbol") && is_present("trade_date")) {
+    let mut all = Seen::default();
+    let mut reads = stream::iter(&objects).map(|object| read(lake, object)).buffered(CONCURRENT_READS);
+    while let Some(seen) = reads.try_next().await? {
+        for (name, value) in seen.fields {
+            all.add(column_name(&name), value);
+        }
+        all.unmapped = all.unmapped.or(seen.unmapped);
+    }
+    inferred.fields = all.fields.into_iter().map(|(name, value)| (name, value.column())).collect();
+    inferred.unmapped = all.unmapped;
+    Ok(inferred)
+}
+
+/// Fields of an object's lines.
+#[derive(Debug, Default)]
+struct Seen {
+    /// In the order of first occurrence, each with the kind of value that represents all its values.
+    fields: Vec<(String, Value)>,
+    /// As in [`Inferred`].
+    unmapped: Option<Vec<(String, Option<String>)>>,
+}
+
+/// Reads the fields of an object's lines. Returns none if the object cannot be decoded.
+async fn read(lake: &Lake, object: &Object) -> Result<Seen, StoreError> {
+    let Some(codec) = object.codec else { return Ok(Seen::default()) };
+    let bytes = match lake.read(object).await {
+        Ok(bytes) => bytes,
+        // `drop` removes objects while queries run.
+        Err(StoreError::Read { source: object_store::Error::NotFound { .. }, .. }) => return Ok(Seen::default()),
+        Err(error) => return Err(error),
+    };
+    let decode = move || codec::text(codec, &bytes).map_or_else(|_| Seen::default(), |text| Seen::of(&text));
+    // A panic while one sample is decoded must not fail queries that do not read it.
+    Ok(tokio::task::spawn_blocking(decode).await.unwrap_or_default())
+}
+
+impl Seen {
+    fn of(text: &str) -> Self {
+        let mut seen = Seen::default();
+        for line in text.lines() {
+            let Ok(Fields(fields)) = serde_json::from_str(line) else { continue };
+            if seen.unmapped.is_none() && !(is_present(&fields, "symbol") && is_present(&fields, "trade_date")) {
                 let own = fields.iter().filter(|(name, _)| !record_line::is_coordinate(name) && !ADDED.adds(name));
-                inferred.unmapped = Some(own.map(|(name, value)| (name.clone(), string(value))).collect());
+                seen.unmapped = Some(own.map(|(name, value)| (name.to_string(), string(value))).collect());
             }
-            inferred.add(fields.into_iter().map(|(name, value)| (column_name(&name), json::kind(value))));
+            for (position, (name, value)) in fields.iter().enumerate() {
+                let value = Value::of(value);
+                // Nearly every line has the fields of the line before, in the same order.
+                match seen.fields.get_mut(position) {
+                    Some((known, kind)) if known == name => *kind = kind.merge(value),
+                    _ => seen.add(name.to_string(), value),
+                }
+            }
+        }
+        seen
+    }
+
+    fn add(&mut self, name: String, value: Value) {
+        match self.fields.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, kind)) => *kind = kind.merge(value),
+            None => self.fields.push((name, value)),
         }
     }
-    Ok(inferred)
+}
+
+/// Returns `true` if a line has a value for a column.
+fn is_present(fields: &[(Cow<str>, &RawValue)], column: &str) -> bool {
+    fields.iter().any(|(name, value)| {
+        // The lowercase of some other letters is ASCII.
+        let is_named = name.eq_ignore_ascii_case(column) || (!name.is_ascii() && column_name(name) == column);
+        is_named && Value::of(value) != Value::Null
+    })
 }
 
 /// Returns the text of a JSON string, or `None` for any other value.
@@ -81,53 +135,17 @@ fn string(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
-impl Inferred {
-    /// Merges one line's fields. A field with values of two kinds becomes [`Kind::Json`], which fits both.
-    fn add(&mut self, fields: impl Iterator<Item = (String, Option<Kind>)>) {
-        for (name, seen) in fields {
-            let known = self.fields.iter_mut().find(|(known, _)| *known == name);
-            match (known, seen) {
-                // Null in every line so far: a string, until a line has a value.
-                (None, seen) => self.fields.push((name, seen.unwrap_or(Kind::String))),
-                (Some((_, kind)), Some(seen)) if *kind == Kind::String => *kind = seen,
-                (Some((_, kind)), Some(seen)) if *kind != seen => *kind = Kind::Json,
-                (Some(_), _) => {}
-            }
-        }
-    }
-}
-
-/// Returns up to [`SAMPLES`] items, evenly spread, including the first and the last.
-fn sample<T>(all: Vec<T>) -> Vec<T> {
-    let last = all.len().saturating_sub(1);
-    if last < SAMPLES {
+/// Returns up to `samples` items, evenly spread, including the first and the last.
+fn sample<T>(all: Vec<T>, samples: NonZeroUsize) -> Vec<T> {
+    let samples = samples.get();
+    if all.len() <= samples {
         return all;
     }
-    let mut wanted = (0..SAMPLES).map(|n| n * last / (SAMPLES - 1)).peekable();
+    let last = all.len() - 1;
+    // A single sample is the newest.
+    let mut wanted = (0..samples).map(|n| if samples == 1 { last } else { n * last / (samples - 1) }).peekable();
     let indexed = all.into_iter().enumerate();
     indexed.filter_map(|(index, item)| wanted.next_if_eq(&index).map(|_| item)).collect()
-}
-
-async fn first_line(store: &dyn ObjectStore, object: &Object) -> Result<Option<String>, StoreError> {
-    let (size, Some(codec)) = (object.meta.size, object.codec) else {
-        return Ok(None);
-    };
-    for end in [FIRST_LINE_BYTES.min(size), size] {
-        if end == 0 {
-            return Ok(None);
-        }
-        let bytes = match store.get_range(object.key(), 0..end).await {
-            Ok(bytes) => bytes,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(source) => {
-                return Err(StoreError::Read { key: object.key().to_string(), source });
-            }
-        };
-        if let Ok(Some(line)) = codec::first_line(codec, &bytes, end == size) {
-            return Ok(Some(line));
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]
@@ -141,13 +159,14 @@ mod tests {
 
     #[test]
     fn samples_include_the_first_and_the_last() {
-        assert!(sample(Vec::<usize>::new()).is_empty());
-        assert_eq!(sample(vec![7]), [7]);
-        for len in [SAMPLES, SAMPLES + 1, 1000] {
-            let picked = sample((0..len).collect());
-            assert_eq!(picked.len(), SAMPLES, "of {len}");
+        assert!(sample(Vec::<usize>::new(), DEFAULT_SAMPLES).is_empty());
+        assert_eq!(sample(vec![7], DEFAULT_SAMPLES), [7]);
+        for len in [16, 17, 1000] {
+            let picked = sample((0..len).collect(), DEFAULT_SAMPLES);
+            assert_eq!(picked.len(), 16, "of {len}");
             assert_eq!((picked.first(), picked.last()), (Some(&0), Some(&(len - 1))));
         }
+        assert_eq!(sample(vec![7, 8, 9], NonZeroUsize::MIN), [9]);
     }
 
     #[tokio::test]
@@ -157,7 +176,7 @@ mod tests {
         store.put("data/q/dt=2026-01-02/a.json", &format!("{old}\n{{\"second\":1}}\n")).await;
         let new = r#"{"n":2.5,"s":"y","b":null,"mixed":"one","late":3,"never":null,"new":"z"}"#;
         store.put("data/q/dt=2026-01-03/hour=01/a.json", new).await;
-        let inferred = columns(&store.lake(""), "q").await.unwrap();
+        let inferred = columns(&store.lake(""), "q", DEFAULT_SAMPLES).await.unwrap();
         assert_eq!(
             fields(&inferred),
             [
@@ -165,9 +184,10 @@ mod tests {
                 ("s", Kind::Json),
                 ("b", Kind::Boolean),
                 ("mixed", Kind::Json),
-                ("late", Kind::Double),
+                ("late", Kind::Integer),
                 ("never", Kind::String),
                 ("o", Kind::Json),
+                ("second", Kind::Integer),
                 ("new", Kind::Json),
             ]
         );
@@ -175,21 +195,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_first_line_is_read_to_its_end() {
+    async fn every_line_of_a_sample_is_read() {
         let store = Store::new();
-        // Text that does not compress, so that the line ends beyond the first request.
-        let mut state = 1_u64;
-        let noise: String = (0..400_000)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                char::from(b'a' + (state >> 59) as u8 % 26)
-            })
-            .collect();
-        let object = gzip(&format!("{{\"noise\":\"{noise}\",\"end\":1}}\n{{}}\n"));
-        assert!(object.len() as u64 > FIRST_LINE_BYTES);
-        store.put_bytes("data/q/dt=2026-01-02/a.json.gz", object).await;
-        let inferred = columns(&store.lake(""), "q").await.unwrap();
-        assert_eq!(fields(&inferred), [("noise", Kind::Json), ("end", Kind::Double)]);
+        let mut lines: Vec<_> =
+            (0..5_000).map(|n| format!(r#"{{"n":{n},"symbol":"A","trade_date":"2026-01-02"}}"#)).collect();
+        lines.push(r#"{"symbol":"A","\u0053ector":"tech","trade_date":"2026-01-02","n":0.5}"#.to_owned());
+        lines.push(r#"{"Symbol":"A","DATE":"2026-01-02"}"#.to_owned());
+        store.put_bytes("data/q/dt=2026-01-02/a.json.gz", gzip(&lines.join("\n"))).await;
+        let inferred = columns(&store.lake(""), "q", DEFAULT_SAMPLES).await.unwrap();
+        assert_eq!(
+            fields(&inferred),
+            [
+                ("n", Kind::Double),
+                ("symbol", Kind::Json),
+                ("trade_date", Kind::Json),
+                ("sector", Kind::Json),
+                ("date", Kind::Json)
+            ]
+        );
+        let names: Vec<_> = inferred.unmapped.unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Symbol", "DATE"]);
     }
 
     #[tokio::test]
@@ -199,7 +224,7 @@ mod tests {
         store.put("data/q/dt=2026-01-02/b.json", "no json\n").await;
         store.put("data/q/dt=2026-01-02/c.json", "").await;
         store.put("data/q/dt=2026-01-02/d.csv", "a,b\n").await;
-        let inferred = columns(&store.lake(""), "q").await.unwrap();
+        let inferred = columns(&store.lake(""), "q", DEFAULT_SAMPLES).await.unwrap();
         assert_eq!(fields(&inferred), []);
     }
 }

@@ -1,5 +1,6 @@
 //! Parses a line into its fields, in order, with each value as raw JSON.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -9,7 +10,11 @@ use serde_json::value::RawValue;
 use super::columns::Kind;
 
 /// The fields of a JSON object, in order.
-pub(super) struct Fields<'a>(pub(super) Vec<(String, &'a RawValue)>);
+pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A name that is borrowed unless it has escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -23,8 +28,8 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    fields.push((name, value));
                 }
                 Ok(Fields(fields))
             }
@@ -33,13 +38,57 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// Returns the kind of column that fits a value, or `None` for null, which fits every kind.
-pub(super) fn kind(value: &RawValue) -> Option<Kind> {
-    match value.get().as_bytes().first()? {
-        b'n' => None,
-        b't' | b'f' => Some(Kind::Boolean),
-        b'"' | b'{' | b'[' => Some(Kind::Json),
-        _ => Some(Kind::Double),
+/// Kind of a value, as far as the columns distinguish them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Null,
+    Boolean,
+    /// A number without fraction and exponent that fits into 64 bits.
+    Integer,
+    /// A number without fraction and exponent that does not fit into 64 bits.
+    LongInteger,
+    /// Any other number.
+    Double,
+    /// A string, an array or an object.
+    Text,
+}
+
+impl Value {
+    pub(super) fn of(value: &RawValue) -> Self {
+        let text = value.get();
+        match text.as_bytes().first() {
+            Some(b'n') | None => Self::Null,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'"' | b'{' | b'[') => Self::Text,
+            // A double has a negative zero, and an integer has not.
+            Some(_) if text.contains(['.', 'e', 'E']) || text == "-0" => Self::Double,
+            Some(_) if text.parse::<i64>().is_ok() => Self::Integer,
+            Some(_) => Self::LongInteger,
+        }
+    }
+
+    /// Returns the kind of value that represents both.
+    pub(super) fn merge(self, other: Self) -> Self {
+        use Value::{Double, Integer, LongInteger, Null, Text};
+        match (self, other) {
+            (one, two) if one == two => one,
+            (Null, one) | (one, Null) => one,
+            (Integer, LongInteger) | (LongInteger, Integer) => LongInteger,
+            (Integer | LongInteger | Double, Integer | LongInteger | Double) => Double,
+            _ => Text,
+        }
+    }
+
+    /// Returns the kind of column for values of this kind. Integers of more than 64 bits are text, because a double
+    /// would round them.
+    pub(super) fn column(self) -> Kind {
+        match self {
+            Self::Null => Kind::String,
+            Self::Boolean => Kind::Boolean,
+            Self::Integer => Kind::Integer,
+            Self::Double => Kind::Double,
+            Self::LongInteger | Self::Text => Kind::Json,
+        }
     }
 }
 
@@ -62,18 +111,37 @@ mod tests {
         let line = r#"{"z":1.50,"a":"q\"\u00e9","n":null,"o":{"b":[1, 2]},"t":true}"#;
         let Fields(fields) = serde_json::from_str(line).unwrap();
         let seen: Vec<_> =
-            fields.iter().map(|(name, value)| (name.as_str(), kind(value), text(value).unwrap())).collect();
+            fields.iter().map(|(name, value)| (name.as_ref(), Value::of(value), text(value).unwrap())).collect();
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(
             seen,
             [
-                ("z", Some(Kind::Double), some("1.50")),
-                ("a", Some(Kind::Json), some("q\"é")),
-                ("n", None, None),
-                ("o", Some(Kind::Json), some(r#"{"b":[1, 2]}"#)),
-                ("t", Some(Kind::Boolean), some("true")),
+                ("z", Value::Double, some("1.50")),
+                ("a", Value::Text, some("q\"é")),
+                ("n", Value::Null, None),
+                ("o", Value::Text, some(r#"{"b":[1, 2]}"#)),
+                ("t", Value::Boolean, some("true")),
             ]
         );
+    }
+
+    #[test]
+    fn a_column_fits_all_its_values() {
+        let column = |values: &[&str]| {
+            let values = values.iter().map(|text| Value::of(serde_json::from_str(text).unwrap()));
+            values.reduce(Value::merge).unwrap().column()
+        };
+        assert_eq!(column(&["null"]), Kind::String);
+        assert_eq!(column(&["null", "1", "-9223372036854775808"]), Kind::Integer);
+        assert_eq!(column(&["1", "9223372036854775808", "null"]), Kind::Json);
+        assert_eq!(column(&["1", "9223372036854775808", "0.5"]), Kind::Double);
+        for double in ["1.0", "1e3", "2E1", "-0"] {
+            assert_eq!(column(&["1", double]), Kind::Double, "{double}");
+        }
+        assert_eq!(column(&["true", "false"]), Kind::Boolean);
+        for other in ["1", "1.5", "\"x\"", "[]", "{}"] {
+            assert_eq!(column(&["true", other]), Kind::Json, "{other}");
+        }
     }
 
     #[test]

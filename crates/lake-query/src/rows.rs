@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, StringBuilder, new_null_array};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, StringBuilder, new_null_array,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
@@ -44,6 +46,10 @@ impl Columns {
                     raw.push(name.clone());
                     Source::Raw(raw.len() - 1)
                 }
+                Some((_, Kind::Integer)) => {
+                    typed.push(index);
+                    Source::Integers(typed.len() - 1)
+                }
                 Some(_) => {
                     typed.push(index);
                     Source::Typed(typed.len() - 1)
@@ -51,7 +57,12 @@ impl Columns {
                 None => Source::Partition(schema.field(index).name().clone()),
             });
         }
-        let typed = Arc::new(schema.project(&typed)?);
+        // As an integer, Arrow would decode 2.5 as 2.
+        let text_of_integers = |&index: &usize| match self.fields.get(index) {
+            Some((name, Kind::Integer)) => Arc::new(Field::new(name, DataType::Utf8, true)),
+            _ => Arc::clone(&schema.fields()[index]),
+        };
+        let typed = Arc::new(Schema::new(typed.iter().map(text_of_integers).collect::<Vec<_>>()));
         schema = schema.project(selected)?;
         Ok(Projection { schema: Arc::new(schema), typed, raw, sources })
     }
@@ -62,6 +73,8 @@ impl Columns {
 enum Source {
     /// Index of a column in [`Projection::typed`].
     Typed(usize),
+    /// Index of a column in [`Projection::typed`] with integers as text.
+    Integers(usize),
     /// Index of a field in [`Projection::raw`].
     Raw(usize),
     /// Name of a partition column in the key.
@@ -179,6 +192,11 @@ pub enum LineError {
     /// The line is not a valid JSON object.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
+    /// The value of an undeclared column is not an integer, although those of all samples are.
+    #[error(
+        "{column} is {value}, but in the objects from which the columns were found it is always an integer: raise --sample-objects"
+    )]
+    NotInteger { column: String, value: String },
     /// The line does not contain exactly one JSON object.
     #[error("expected exactly one JSON object per line")]
     NotOneObject,
@@ -228,11 +246,12 @@ impl Rows {
             false => texts(&projection.raw, &lines)?,
         };
         let columns = projection.sources.iter().map(|source| match source {
-            Source::Typed(index) => Arc::clone(&typed[*index]),
-            Source::Raw(index) => Arc::clone(&raw[*index]),
-            Source::Partition(name) => repeat(self.object.partition_value(name), rows),
+            Source::Typed(index) => Ok(Arc::clone(&typed[*index])),
+            Source::Integers(index) => integers(projection.typed.field(*index).name(), &typed[*index], &lines),
+            Source::Raw(index) => Ok(Arc::clone(&raw[*index])),
+            Source::Partition(name) => Ok(repeat(self.object.partition_value(name), rows)),
         });
-        let columns = columns.collect();
+        let columns = columns.collect::<Result<_, _>>()?;
         let count = RecordBatchOptions::new().with_row_count(Some(rows));
         let schema = Arc::clone(&projection.schema);
         RecordBatch::try_new_with_options(schema, columns, &count).map(Some).map_err(RowError::Batch)
@@ -305,6 +324,21 @@ fn texts(names: &[String], lines: &[(usize, &str)]) -> Result<Vec<ArrayRef>, Row
     }
     let finished = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
     Ok(finished.collect())
+}
+
+/// Converts a column of texts to integers.
+fn integers(name: &str, texts: &ArrayRef, lines: &[(usize, &str)]) -> Result<ArrayRef, RowError> {
+    let texts = texts.as_string::<i32>();
+    let integers = texts.iter().zip(lines).map(|(text, (number, _))| {
+        let parse = |text: &str| {
+            text.parse::<i64>().map_err(|_| RowError::Line {
+                number: *number,
+                source: LineError::NotInteger { column: name.to_owned(), value: text.to_owned() },
+            })
+        };
+        text.map(parse).transpose()
+    });
+    Ok(Arc::new(integers.collect::<Result<Int64Array, _>>()?))
 }
 
 fn repeat(value: Option<&str>, rows: usize) -> ArrayRef {

@@ -11,6 +11,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use lake_store::{Lake, Object};
 
 use crate::error::SqlError;
+use crate::read_only::Reads;
 use crate::rows::{Projection, Rows};
 
 /// Number of objects to prefetch while one is being decoded. Each is a few megabytes, compressed.
@@ -51,9 +52,16 @@ impl PartitionStream for Share {
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batch = context.session_config().batch_size();
         let lake = self.lake.clone();
+        let counter = context.session_config().get_extension::<Reads>();
         let reads = stream::iter(self.objects.clone()).map(move |object| {
-            let lake = lake.clone();
-            async move { Ok::<_, SqlError>((lake.read(&object).await?, object)) }
+            let (lake, counter) = (lake.clone(), counter.clone());
+            async move {
+                let bytes = lake.read(&object).await?;
+                if let Some(counter) = counter {
+                    counter.add(bytes.len());
+                }
+                Ok::<_, SqlError>((bytes, object))
+            }
         });
         let projection = Arc::clone(&self.projection);
         let batches = reads

@@ -1,6 +1,7 @@
 //! Opens a session: an instance of the engine with the lake's tables and views.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
@@ -11,7 +12,7 @@ use lake_store::{Area, DT, Lake};
 use crate::columns::{quarantine_columns, quote_columns};
 use crate::error::SqlError;
 use crate::execute::execute;
-use crate::infer::{self, Inferred};
+use crate::infer::{self, DEFAULT_SAMPLES, Inferred};
 use crate::memory::BoundedPool;
 use crate::names::{QUARANTINE, QUOTES};
 use crate::rows::Columns;
@@ -27,6 +28,23 @@ pub const DEFAULT_MEMORY_LIMIT: usize = 1_000_000_000;
 /// threads.
 const BYTES_PER_THREAD: usize = 250_000_000;
 
+/// Settings of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Bytes that sorts, groups and joins use together. Each may use 12 MB even beyond the limit, and those that need more
+    /// spill to temporary files. The limit does not include the objects that are being read, which take a few megabytes
+    /// for each thread.
+    pub memory_limit: usize,
+    /// Number of objects of each topic from which undeclared columns are inferred.
+    pub samples: NonZeroUsize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { memory_limit: DEFAULT_MEMORY_LIMIT, samples: DEFAULT_SAMPLES }
+    }
+}
+
 /// Opens a session with one table per topic, named after the topic, and the table [`QUARANTINE`]. The table [`QUOTES`]
 /// has the rows of `topic`; it is empty if `topic` has no objects.
 ///
@@ -36,14 +54,11 @@ const BYTES_PER_THREAD: usize = 250_000_000;
 /// Each view of the lake (see [`view`](mod@crate::view)) is a table, too. [`QUOTES`] has the rows of a view if the view
 /// has the same name as the topic, or is named [`QUOTES`] and reads the topic.
 ///
-/// Together, sorts, groups and joins use up to `memory_limit` bytes, but each may use 12 MB even beyond the limit.
-/// Sorts and groups that need more spill to temporary files. The limit does not include the objects that are being
-/// read, which take a few megabytes for each thread.
-///
 /// # Errors
 /// If the lake cannot be listed, a sample or a definition of a view cannot be read, a view hides the selected topic, or
 /// the engine rejects a table or view.
-pub async fn session(lake: &Lake, topic: &str, memory_limit: usize) -> Result<SessionContext, SqlError> {
+pub async fn session(lake: &Lake, topic: &str, options: Options) -> Result<SessionContext, SqlError> {
+    let Options { memory_limit, samples } = options;
     let mut config = SessionConfig::new().with_information_schema(true);
     let threads = config.target_partitions().min(memory_limit / BYTES_PER_THREAD).max(1);
     config = config.with_target_partitions(threads);
@@ -77,7 +92,7 @@ pub async fn session(lake: &Lake, topic: &str, memory_limit: usize) -> Result<Se
     }
     let mut tables: BTreeMap<String, Columns> = BTreeMap::new();
     for name in topics {
-        let columns = source::topic_columns(infer::columns(lake, &name).await?);
+        let columns = source::topic_columns(infer::columns(lake, &name, samples).await?);
         let objects = Objects::OfTopic(name.clone());
         if name == topic && selected.is_none() {
             undeclared = undeclared_columns(&columns);

@@ -48,11 +48,11 @@ const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
 /// Error for missing credentials. The message names the remedy instead of the sources that were tried, each of which is
 /// an error that most users have never heard of.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role"
 )]
-struct NoCredentials;
+pub struct NoCredentials;
 
 fn with_remedy(error: CredentialsError) -> Box<dyn Error + Send + Sync> {
     let mut causes = successors(Some(&error as &(dyn Error + 'static)), |&cause| cause.source());

@@ -15,6 +15,7 @@ pub mod codec;
 mod error;
 mod lake;
 mod raw_access;
+mod s3_failure;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod writing;
@@ -23,4 +24,5 @@ pub use backend::{bucket, folder};
 pub use error::{DecodeError, StoreError};
 pub use lake::{Area, DT, Day, Lake, Object, Partitioned};
 pub use raw_access::TopicObject;
+pub use s3_failure::S3Failure;
 pub use writing::{Comparison, Version};

@@ -32,6 +32,9 @@ other columns are kept, in snake_case. A row with a time of day has the field tr
 its zone is known. A row that is not a quote goes to <FILE>.rejects.csv with its line number and
 the reason.
 
+Records are compressed with lz4. For consumers without lz4, such as a plain kafka-python, add
+-X compression.type=gzip.
+
 A row counts as delivered when the broker has confirmed it. Ctrl-C stops reading, waits until the
 broker has confirmed what was sent, and prints the summary; a second Ctrl-C aborts.
 

@@ -72,6 +72,25 @@ const report = {
     Array.from({ length: to - from }, (_, index) => ({ value: 'x', partition: 0, timestamp: 1000000 + 1000 * (from + index) })),
   bulk: () => Array.from({ length: 20000 }, (_, index) => ({ value: 'x'.repeat(100), partition: index % 2 })),
 
+  // Two members share the partitions of a topic, then one leaves. `member(group, topic)` joins, and returns the functions
+  // `size`, the number of its partitions, and `leave`.
+  async share(member) {
+    const topic = `${prefix}-share`;
+    await report.step('shared', async () => {
+      const first = await member(topic, topic);
+      await report.until('all partitions', () => first.size() === 4);
+      const second = await member(topic, topic);
+      try {
+        await report.until('two each', () => first.size() === 2 && second.size() === 2);
+        await first.leave();
+        await report.until('all after one left', () => second.size() === 4);
+      } finally {
+        await second.leave();
+      }
+      return [4, 2, 2, 4];
+    });
+  },
+
   // Carries out the operations that the command line names.
   async run(known) {
     process.on('unhandledRejection', () => {});

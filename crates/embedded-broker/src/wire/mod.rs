@@ -12,3 +12,9 @@ pub(crate) mod offered;
 
 #[cfg(test)]
 mod tests;
+
+/// Returns the body of a request, without its header, whose lengths and values are chosen by `choices`.
+#[cfg(test)]
+pub(crate) fn generate(api: kafka_protocol::messages::ApiKey, version: i16, choices: &[u8]) -> Vec<u8> {
+    layout::generate(layouts::layout_of(api).unwrap(), version, choices)
+}

@@ -119,6 +119,6 @@ async fn instants_of_earlier_versions_are_parsed() {
 async fn own_columns_are_in_the_latest_quotes() {
     let session = day_of(&[r#""bar":"1d","close":1,"lot size":3,"place":"x","bid":2,"ask":"n/a""#]).await;
     let sql = "SELECT \"lot size\", bid, instant FROM quotes_latest";
-    assert_eq!(csv(&session, sql).await, "lot size,bid,instant\n3.0,2.0,2026-01-02 00:00:00.000000\n");
+    assert_eq!(csv(&session, sql).await, "lot size,bid,instant\n3,2.0,2026-01-02 00:00:00.000000\n");
     assert!(error(&session, "SELECT place FROM quotes_latest").await.contains("place"));
 }

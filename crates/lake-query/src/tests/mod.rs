@@ -11,11 +11,12 @@ use super::*;
 mod daily;
 mod objects;
 mod quality;
+mod read_only;
 mod tables;
 mod views;
 
 async fn open(store: &Store, topic: &str) -> SessionContext {
-    let session = session(&store.lake(""), topic, DEFAULT_MEMORY_LIMIT).await.unwrap();
+    let session = session(&store.lake(""), topic, Options::default()).await.unwrap();
     store.take_reads();
     session
 }

@@ -75,7 +75,7 @@ pub async fn check(lake: &Lake, name: &str, view: &View) -> Result<(), CheckErro
     if topics.iter().any(|topic| topic == name) {
         return Err(CheckError::TopicExists { name: name.to_owned() });
     }
-    let inferred = infer::columns(lake, topic).await?;
+    let inferred = infer::columns(lake, topic, infer::DEFAULT_SAMPLES).await?;
     let partitions = inferred.partitions.iter().map(|name| (name.clone(), Kind::String));
     let known: Vec<_> = inferred.fields.into_iter().chain(partitions).collect();
     for (target, column) in view.map.iter() {
@@ -90,7 +90,9 @@ pub async fn check(lake: &Lake, name: &str, view: &View) -> Result<(), CheckErro
                 columns: columns.collect(),
             });
         };
-        if target == "trade_date" && matches!(kind, Kind::Double | Kind::Int | Kind::BigInt | Kind::Boolean) {
+        if target == "trade_date"
+            && matches!(kind, Kind::Double | Kind::Int | Kind::BigInt | Kind::Integer | Kind::Boolean)
+        {
             let found = kind.column_type().name();
             return Err(CheckError::NotDates { topic: topic.clone(), column: column.to_owned(), found });
         }
@@ -135,7 +137,7 @@ mod tests {
                 "symbol=Ticker",
                 vec!["no column `ticker` for symbol", "`index` (string)", "`adj close` (double)", "`dt` (string)"],
             ),
-            ("quotes", "demo_test", "trade_date=Day", vec!["`day`", "type double", "1986-12-31"]),
+            ("quotes", "demo_test", "trade_date=Day", vec!["`day`", "type bigint", "1986-12-31"]),
             ("daily", "demo_test", "", vec!["`daily` cannot be the name"]),
             ("quarantine", "demo_test", "", vec!["cannot be the name"]),
             ("My-View", "demo_test", "", vec!["cannot be the name"]),

@@ -46,7 +46,7 @@ pub struct Losses {
 pub async fn losses(lake: &Lake, view: &View) -> Result<Option<Losses>, SqlError> {
     let days = lake.days(Area::Data, &view.from).await?;
     let Some(day) = days.last().and_then(|day| day.partition_value(DT)).map(str::to_owned) else { return Ok(None) };
-    let columns = source::topic_columns(infer::columns(lake, &view.from).await?);
+    let columns = source::topic_columns(infer::columns(lake, &view.from, infer::DEFAULT_SAMPLES).await?);
     let columns = source_columns(view, columns);
     let mut items = vec!["count(*)".to_owned()];
     let mapped: Vec<_> = super::map::declared().filter_map(|to| Some((to, view.map.source(to.name)?))).collect();

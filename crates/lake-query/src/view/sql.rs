@@ -52,13 +52,13 @@ pub(super) fn expression(source: &str, columns: &Columns, to: Kind) -> String {
     match (to, from) {
         (Kind::String | Kind::Json, Kind::String | Kind::Json) => name,
         // A number without exponent, and without zeros at its end.
-        (Kind::String | Kind::Json, Kind::Int | Kind::BigInt | Kind::Double) => {
+        (Kind::String | Kind::Json, Kind::Int | Kind::BigInt | Kind::Integer | Kind::Double) => {
             format!(r"regexp_replace(CAST(TRY_CAST({name} AS decimal(38, 10)) AS varchar), '\.?0+$', '')")
         }
         (Kind::String | Kind::Json, Kind::Boolean | Kind::Date) => format!("CAST({name} AS varchar)"),
         // The date of a time, too, as in quotes_timed.
         (Kind::Date, _) => format!("TRY_CAST(substr(CAST({name} AS varchar), 1, 10) AS date)"),
-        (Kind::Int | Kind::BigInt | Kind::Double | Kind::Boolean, _) => {
+        (Kind::Int | Kind::BigInt | Kind::Integer | Kind::Double | Kind::Boolean, _) => {
             format!("TRY_CAST({name} AS {})", type_name(to))
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn expression(source: &str, columns: &Columns, to: Kind) -> String {
 fn type_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Int => "integer",
-        Kind::BigInt => "bigint",
+        Kind::BigInt | Kind::Integer => "bigint",
         Kind::Double => "double",
         Kind::Boolean => "boolean",
         Kind::Date => "date",
@@ -87,7 +87,7 @@ pub(super) fn identifier(name: &str) -> String {
 /// If the lake cannot be listed, or a sample cannot be read.
 pub async fn athena(lake: &Lake, view: &NamedView) -> Result<String, StoreError> {
     let NamedView { name, view } = view;
-    let infer::Inferred { fields, partitions, .. } = infer::columns(lake, &view.from).await?;
+    let infer::Inferred { fields, partitions, .. } = infer::columns(lake, &view.from, infer::DEFAULT_SAMPLES).await?;
     let select = select(view, &Columns { fields, partitions }, &view.from);
     Ok(format!("CREATE OR REPLACE VIEW {} AS\n{select}\n", identifier(name)))
 }

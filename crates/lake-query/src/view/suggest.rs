@@ -44,7 +44,8 @@ pub async fn unmapped(lake: &Lake, topic: &str) -> Result<Option<Unmapped>, Defi
     if selected(&list(lake).await?, topic).is_some() {
         return Ok(None);
     }
-    let fields: Result<_, StoreError> = infer::columns(lake, topic).await.map(|inferred| inferred.unmapped);
+    let fields: Result<_, StoreError> =
+        infer::columns(lake, topic, infer::DEFAULT_SAMPLES).await.map(|inferred| inferred.unmapped);
     Ok(fields?.map(|fields| Unmapped { fields }))
 }
 

@@ -1,7 +1,5 @@
 //! The endpoint and the client of the environment, for storing and for reading.
 
-use std::error::Error;
-use std::iter::successors;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -79,20 +77,6 @@ fn check(endpoint: &str) -> Result<(), EndpointError> {
     let suggestion = if host.is_empty() { "127.0.0.1:9000".to_owned() } else { host.to_owned() };
     let setting = setting.unwrap_or("the AWS profile (endpoint_url)");
     Err(EndpointError { endpoint: endpoint.to_owned(), setting, suggestion })
-}
-
-/// Returns the remedy if `error` means that no credentials were found.
-pub fn missing_credentials(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut causes = successors(Some(error), |&cause| cause.source());
-    let is_missing = causes.any(|cause| {
-        let text = cause.to_string();
-        ["no providers in chain", "IMDS session token", "credential provider was not enabled"]
-            .into_iter()
-            .any(|sign| text.contains(sign))
-    });
-    is_missing.then(|| {
-        "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the function a role".to_owned()
-    })
 }
 
 #[cfg(test)]

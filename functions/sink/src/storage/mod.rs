@@ -4,6 +4,7 @@
 //! - `condition_ignored`: the error for a server that does not honour conditional writes.
 //! - `partition_error`: the error for a partition whose records are not all stored.
 //! - `probe`: finds out whether a server honours conditional writes.
+//! - `remedy`: remedies for S3's errors.
 //! - [`endpoint`]: the endpoint and the client of the environment.
 //! - [`s3_adapter`]: sends the requests: conditional writes, reads and lists.
 //! - [`https`]: the HTTP client of the AWS SDK.
@@ -14,6 +15,7 @@ pub mod endpoint;
 pub mod https;
 mod partition_error;
 mod probe;
+mod remedy;
 pub mod s3_adapter;
 
 pub(crate) use committer::{Committer, LedgerRead};

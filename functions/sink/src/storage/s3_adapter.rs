@@ -1,20 +1,19 @@
 //! S3 adapter: executes the commit protocol's requests against a bucket.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
 use super::condition_ignored::ConditionIgnored;
-use super::endpoint::missing_credentials;
+use super::remedy::{Remedy, no_answer};
 
 use commit_protocol::{Ledger, Version};
 use lake_format::codec::Codec;
@@ -90,40 +89,6 @@ pub enum Damage {
     /// A line of the object has no offset, so the sink did not write it.
     #[error("has a line without an offset; run `tickerlake audit`")]
     LineWithoutOffset,
-}
-
-/// Displays the remedy for an S3 error code that retrying does not resolve, or nothing for any other code.
-struct Remedy<'a>(&'a str);
-
-impl fmt::Display for Remedy<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let remedy = match self.0 {
-            "NoSuchBucket" => "create the bucket or correct SINK_BUCKET",
-            "AccessDenied" => {
-                "grant the function's role s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket (without it, S3 returns AccessDenied for a missing object)"
-            }
-            "ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" | "SignatureDoesNotMatch" => {
-                "correct the credentials: the function's role, AWS_PROFILE, or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
-            }
-            "PermanentRedirect" | "AuthorizationHeaderMalformed" => "set AWS_REGION to the bucket's region",
-            "KMS.DisabledException" | "KMS.NotFoundException" => {
-                "enable the bucket's KMS key, or configure one that exists"
-            }
-            "InvalidObjectState" => {
-                "restore the object from the archive; objects must stay readable as long as their records can be delivered again"
-            }
-            "KeyTooLongError" => {
-                "set a shorter SINK_PREFIX, or a shorter SINK_PARTITION_FIELD together with a new SINK_PREFIX"
-            }
-            _ => return Ok(()),
-        };
-        write!(f, "; {remedy}")
-    }
-}
-
-/// Returns the reason that no response was received, with its causes, or the remedy if no credentials were found.
-fn no_answer(error: &(dyn Error + Send + Sync + 'static)) -> String {
-    missing_credentials(error).unwrap_or_else(|| DisplayErrorContext(error).to_string())
 }
 
 /// A bucket and the client to access it.
@@ -329,7 +294,7 @@ impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>> 
         match error.as_service_error() {
             Some(answer) => RequestError::Service {
                 code: answer.code().unwrap_or("no error code").to_owned(),
-                message: answer.message().unwrap_or("no message").to_owned(),
+                message: answer.message().unwrap_or("no message").trim_end_matches('.').to_owned(),
                 source: error.into(),
             },
             None => RequestError::NoAnswer(error.into()),

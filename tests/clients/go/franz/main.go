@@ -264,7 +264,8 @@ func join(group, topic string, options ...kgo.Opt) (*member, error) {
 	return m, nil
 }
 
-func (m *member) size() (int, error) {
+// Size returns the number of the member's partitions.
+func (m *member) Size() (int, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	return len(m.assigned), m.err
@@ -276,20 +277,6 @@ func (m *member) leave() {
 	m.client.Close()
 }
 
-func sizes(what string, want []int, members ...*member) error {
-	return Until(what, func() (bool, error) {
-		var got []int
-		for _, m := range members {
-			size, err := m.size()
-			if err != nil {
-				return false, err
-			}
-			got = append(got, size)
-		}
-		return fmt.Sprint(got) == fmt.Sprint(want), nil
-	})
-}
-
 func share() error {
 	for strategy, balancer := range map[string]kgo.GroupBalancer{"range": kgo.RangeBalancer(),
 		"cooperative-sticky": kgo.CooperativeStickyBalancer()} {
@@ -299,7 +286,7 @@ func share() error {
 			if err != nil {
 				return nil, err
 			}
-			if err := sizes("all partitions", []int{4}, first); err != nil {
+			if err := Sizes("all partitions", []int{4}, first); err != nil {
 				first.leave()
 				return nil, err
 			}
@@ -308,12 +295,12 @@ func share() error {
 				return nil, err
 			}
 			defer second.leave()
-			err = sizes("two each", []int{2, 2}, first, second)
+			err = Sizes("two each", []int{2, 2}, first, second)
 			first.leave()
 			if err != nil {
 				return nil, err
 			}
-			return []any{4, []int{2, 2}, 4}, sizes("all after one left", []int{4}, second)
+			return []any{4, []int{2, 2}, 4}, Sizes("all after one left", []int{4}, second)
 		})
 	}
 	return nil
@@ -328,7 +315,7 @@ func static() error {
 			if err != nil {
 				return nil, err
 			}
-			err = sizes("assignment", []int{2}, m)
+			err = Sizes("assignment", []int{2}, m)
 			m.leave()
 			if err != nil {
 				return nil, err
@@ -343,7 +330,7 @@ func static() error {
 			return nil, err
 		}
 		defer first.leave()
-		if err := sizes("assignment", []int{2}, first); err != nil {
+		if err := Sizes("assignment", []int{2}, first); err != nil {
 			return nil, err
 		}
 		second, err := join(topic, topic, kgo.InstanceID("one"))
@@ -351,7 +338,7 @@ func static() error {
 			return nil, err
 		}
 		defer second.leave()
-		return nil, Until("fencing", func() (bool, error) { _, err := first.size(); return false, err })
+		return nil, Until("fencing", func() (bool, error) { _, err := first.Size(); return false, err })
 	})
 	return nil
 }
@@ -572,7 +559,7 @@ func groups() error {
 			return err
 		}
 		defer m.leave()
-		if err := sizes("all partitions", []int{4}, m); err != nil {
+		if err := Sizes("all partitions", []int{4}, m); err != nil {
 			return fmt.Errorf("%w", err)
 		}
 		return remove(group + "-2")
@@ -618,9 +605,9 @@ func transactions() error {
 	})
 	Step("session", func() (any, error) {
 		group := Prefix + "-session"
-		s, err := kgo.NewGroupTransactSession(append([]kgo.Opt{kgo.SeedBrokers(Servers), kgo.TransactionalID(group),
+		s, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(Servers), kgo.TransactionalID(group),
 			kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.RequireStableFetchOffsets(),
-			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted())})...)
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 		if err != nil {
 			return nil, err
 		}

@@ -118,6 +118,26 @@ func Until(what string, condition func() (bool, error)) error {
 	}
 }
 
+// Member is a consumer of a group.
+type Member interface {
+	Size() (int, error)
+}
+
+// Sizes waits until the members have these numbers of partitions.
+func Sizes[M Member](what string, want []int, members ...M) error {
+	return Until(what, func() (bool, error) {
+		var got []int
+		for _, m := range members {
+			size, err := m.Size()
+			if err != nil {
+				return false, err
+			}
+			got = append(got, size)
+		}
+		return fmt.Sprint(got) == fmt.Sprint(want), nil
+	})
+}
+
 // Records returns the records that `produce` sends with one codec.
 func Records(codec string) []Record {
 	var records []Record

@@ -246,7 +246,8 @@ func (m *member) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.Consum
 	}
 }
 
-func (m *member) size() (int, error) {
+// Size returns the number of the member's partitions.
+func (m *member) Size() (int, error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	return m.assigned, m.err
@@ -262,20 +263,6 @@ func (m *member) leave() {
 	m.cancel()
 	<-m.done
 	m.group.Close()
-}
-
-func sizes(what string, want []int, members ...*member) error {
-	return Until(what, func() (bool, error) {
-		var got []int
-		for _, m := range members {
-			size, err := m.size()
-			if err != nil {
-				return false, err
-			}
-			got = append(got, size)
-		}
-		return fmt.Sprint(got) == fmt.Sprint(want), nil
-	})
 }
 
 func group() error {
@@ -305,7 +292,7 @@ func share() error {
 		if err != nil {
 			return nil, err
 		}
-		if err := sizes("all partitions", []int{4}, first); err != nil {
+		if err := Sizes("all partitions", []int{4}, first); err != nil {
 			first.leave()
 			return nil, err
 		}
@@ -314,12 +301,12 @@ func share() error {
 			return nil, err
 		}
 		defer second.leave()
-		err = sizes("two each", []int{2, 2}, first, second)
+		err = Sizes("two each", []int{2, 2}, first, second)
 		first.leave()
 		if err != nil {
 			return nil, err
 		}
-		return []any{4, []int{2, 2}, 4}, sizes("all after one left", []int{4}, second)
+		return []any{4, []int{2, 2}, 4}, Sizes("all after one left", []int{4}, second)
 	})
 	return nil
 }

@@ -21,7 +21,7 @@ func static() error {
 			if err != nil {
 				return nil, err
 			}
-			err = sizes("assignment", []int{2}, m)
+			err = Sizes("assignment", []int{2}, m)
 			m.leave()
 			if err != nil {
 				return nil, err

@@ -103,23 +103,6 @@ async function member(groupId, topic, more) {
   return { size: () => reader.assignment().length, leave: () => reader.disconnect() };
 }
 
-async function share() {
-  const topic = `${prefix}-share`;
-  await step('shared', async () => {
-    const first = await member(topic, topic);
-    await until('all partitions', () => first.size() === 4);
-    const second = await member(topic, topic);
-    try {
-      await until('two each', () => first.size() === 2 && second.size() === 2);
-      await first.leave();
-      await until('all after one left', () => second.size() === 4);
-    } finally {
-      await second.leave();
-    }
-    return [4, 2, 2, 4];
-  });
-}
-
 async function static_() {
   const topic = `${prefix}-static`;
   await step('rejoin', async () => {
@@ -204,4 +187,4 @@ async function bulk() {
   await step('read', async () => (await readAll(topic)).length);
 }
 
-r.run({ produce, idempotent, consume, group, share, static: static_, time, topics, groups, transactions, bulk });
+r.run({ produce, idempotent, consume, group, share: () => r.share(member), static: static_, time, topics, groups, transactions, bulk });

@@ -1,0 +1,166 @@
+//! The web console: one page that shows the market, the pipeline and the lake.
+//!
+//! ```text
+//! browser ── GET /            the page; all files are in the binary
+//!         ── GET /api/events  server-sent events: a snapshot, then deltas, at most ten a second
+//!         ── GET, POST /api/  SQL, records, audit, lake
+//! ```
+//!
+//! `tickerlake run` and `up` serve it for the pipeline of their process ([`Pipeline`], [`Live`]), `tickerlake console` for
+//! any lake. The server runs on separate threads, so that a statement of a user does not delay the pipeline's tasks. `guard`
+//! explains which requests are answered.
+
+mod api;
+mod app;
+mod assets;
+mod audit;
+mod clock;
+mod guard;
+mod lab;
+mod live;
+mod market;
+mod server;
+mod settings;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lake_audit::{Report, Scope};
+use rdkafka::ClientConfig;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use app::App;
+pub use app::OpenLake;
+use audit::AuditResult;
+use guard::Rules;
+pub use lab::{Lab, LabAction};
+pub use live::pipeline::{BatchFill, Feed, Invoked, Lane, Pipeline, Range, Sample, Stored};
+pub use live::{Live, Phase};
+pub use settings::{PORT, Settings};
+
+/// Number of threads of the server and of its statements.
+const THREADS: usize = 2;
+
+/// Stack size of these threads, in bytes. An unoptimised build of the SQL engine needs more than the default.
+const STACK: usize = 8 << 20;
+
+/// Time for open connections to end when the console stops.
+const STOP_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// Reason that the console was not started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsoleError {
+    #[error("failed to listen on {address} for the console: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("failed to start the console's threads")]
+    Threads(#[source] std::io::Error),
+    /// Another machine could read the lake.
+    #[error(
+        "{0} is not a loopback address, so a token is required: give one with --token-file or TICKERLAKE_CONSOLE_TOKEN"
+    )]
+    NoToken(SocketAddr),
+}
+
+/// A running console. Dropping it stops the server.
+pub struct Console {
+    app: Arc<App>,
+    address: SocketAddr,
+    _stop: DropGuard,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Console {
+    /// Starts the server. `pipeline` is the pipeline of this process, if it has one.
+    ///
+    /// # Errors
+    /// If the address is not available, or can be reached by other machines and no token is set.
+    pub fn start(
+        settings: Settings,
+        open_lake: OpenLake,
+        pipeline: Option<Arc<dyn Pipeline>>,
+    ) -> Result<Console, ConsoleError> {
+        if !settings.listen.ip().is_loopback() && settings.bearer.is_none() {
+            return Err(ConsoleError::NoToken(settings.listen));
+        }
+        let listen = |source| ConsoleError::Listen { address: settings.listen, source };
+        let listener = server::bind(settings.listen, settings.search_port).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let rules = Rules {
+            hosts: settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            page_token: Uuid::new_v4().simple().to_string(),
+            bearer: settings.bearer.clone(),
+        };
+        let live = pipeline.map(|pipeline| Arc::new(Live::new(pipeline)));
+        let app = Arc::new(App::new(settings, rules, open_lake, live));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("console")
+            .thread_stack_size(STACK)
+            .enable_all()
+            .build()
+            .map_err(ConsoleError::Threads)?;
+        let stop = CancellationToken::new();
+        let (token, served) = (stop.clone(), Arc::clone(&app));
+        let thread = std::thread::Builder::new().name("console".to_owned()).spawn(move || {
+            runtime.block_on(token.run_until_cancelled(serve(listener, served)));
+            runtime.shutdown_timeout(STOP_TIMEOUT);
+        });
+        let thread = thread.map_err(ConsoleError::Threads)?;
+        Ok(Console { app, address, _stop: stop.drop_guard(), thread: Some(thread) })
+    }
+
+    /// Returns the URL of the page.
+    pub fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// Returns the pipeline's recorder; `None` without a pipeline.
+    pub fn live(&self) -> Option<&Arc<Live>> {
+        self.app.live.as_ref()
+    }
+
+    /// Sets what the audit covers, and the broker that it compares with.
+    pub fn set_audit_scope(&self, scope: Scope, broker: Option<ClientConfig>) {
+        self.app.audit.set_scope(scope, broker);
+    }
+
+    /// Lets the page break the pipeline on purpose.
+    pub fn set_lab(&self, lab: Arc<dyn Lab>) {
+        self.app.lab.set(lab);
+    }
+
+    /// Shows an audit that the command has run. `elapsed` is its duration.
+    pub fn show_audit(&self, report: &Report, elapsed: Duration) {
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let began = clock::millis_since_1970() - i64::try_from(elapsed_ms).unwrap_or(0);
+        self.app.audit.end(Ok(AuditResult::new(report, began, elapsed_ms, self.app.stored())));
+    }
+
+    /// Stops the server and waits until its threads have ended.
+    pub fn stop(self) {
+        let Console { _stop: stop, thread, .. } = self;
+        drop(stop);
+        // A panic of the server no longer matters.
+        let _ = thread.map(std::thread::JoinHandle::join);
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, app: Arc<App>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::warn!(%error, "failed to serve the console"),
+    };
+    let router = server::router(Arc::clone(&app));
+    tokio::select! {
+        served = async { axum::serve(listener, router).await } => {
+            if let Err(error) = served {
+                tracing::warn!(%error, "the console stopped");
+            }
+        }
+        () = live::run(app) => {}
+    }
+}

@@ -1,0 +1,138 @@
+//! Runs one statement that only reads, for callers that pass on what a stranger wrote: the console.
+//!
+//! [`execute`](crate::execute()) runs whatever the engine can: statements that write a file, read another one or change a
+//! setting, too. [`read`] rejects these before they run, stops after a number of rows, and reports how much it read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::DFParser;
+use futures::StreamExt;
+use serde::Serialize;
+
+use crate::error::SqlError;
+use crate::execute::{Planned, plan};
+use crate::render::{Format, RenderError};
+
+/// Number of objects that a statement has read from the lake, and their size.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    objects: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Reads {
+    pub(crate) fn add(&self, bytes: usize) {
+        self.objects.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// The rows of a statement.
+#[derive(Debug)]
+pub struct ReadAnswer {
+    pub schema: SchemaRef,
+    pub batches: Vec<RecordBatch>,
+    /// `true` if there are more rows than the limit.
+    pub is_cut: bool,
+    /// Objects that were read.
+    pub objects: u64,
+    /// Size of these objects in bytes, as stored.
+    pub bytes: u64,
+}
+
+/// A column of a [`ReadAnswer`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerColumn {
+    pub name: String,
+    /// The engine's name of the type.
+    pub r#type: String,
+    pub is_numeric: bool,
+}
+
+/// Runs a single statement that only reads, and returns its first `max_rows` rows. The statement ends when the future
+/// is dropped.
+///
+/// # Errors
+/// If the text is not one statement, the statement does more than read, the engine rejects it, or an object cannot be
+/// read or decoded.
+///
+/// # Panics
+/// Outside a Tokio runtime.
+pub async fn read(session: &SessionContext, sql: &str, max_rows: usize) -> Result<ReadAnswer, SqlError> {
+    let mut statements = DFParser::parse_sql(sql)?;
+    let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
+        return Err(SqlError::OneStatement);
+    };
+    let reads = Arc::new(Reads::default());
+    // The counter belongs to this statement; the tables are shared.
+    let state = session.state();
+    // Otherwise the builder would replace the tables with an empty catalog.
+    let config =
+        state.config().clone().with_create_default_catalog_and_schema(false).with_extension(Arc::clone(&reads));
+    let session =
+        SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build());
+    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let Planned { plan, schema, context } = plan(session, statement, Some(reading)).await?;
+    let mut rows = execute_stream(plan, context)?;
+    let (mut batches, mut left, mut is_cut) = (Vec::new(), max_rows, false);
+    while let Some(batch) = rows.next().await.transpose()? {
+        is_cut = batch.num_rows() > left;
+        left -= batch.num_rows().min(left);
+        let kept = if is_cut { batch.slice(0, batch.num_rows().min(max_rows - count(&batches))) } else { batch };
+        batches.push(kept);
+        if is_cut {
+            break;
+        }
+    }
+    let (objects, bytes) = (reads.objects.load(Ordering::Relaxed), reads.bytes.load(Ordering::Relaxed));
+    Ok(ReadAnswer { schema, batches, is_cut, objects, bytes })
+}
+
+fn count(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
+}
+
+impl ReadAnswer {
+    pub fn columns(&self) -> Vec<AnswerColumn> {
+        let column = |name: &str, kind: &DataType| AnswerColumn {
+            name: name.to_owned(),
+            r#type: kind.to_string(),
+            is_numeric: kind.is_numeric(),
+        };
+        self.schema.fields().iter().map(|field| column(field.name(), field.data_type())).collect()
+    }
+
+    /// Returns the cells of each row as text, in the form that `tickerlake query` prints. A null is `None`.
+    ///
+    /// # Errors
+    /// If a value cannot be formatted.
+    pub fn cells(&self) -> Result<Vec<Vec<Option<String>>>, RenderError> {
+        let options = FormatOptions::new();
+        let mut rows = Vec::with_capacity(count(&self.batches));
+        for batch in &self.batches {
+            let formatters: Result<Vec<_>, ArrowError> =
+                batch.columns().iter().map(|array| ArrayFormatter::try_new(array.as_ref(), &options)).collect();
+            let formatters = formatters.map_err(failed)?;
+            for row in 0..batch.num_rows() {
+                let cells = formatters.iter().zip(batch.columns()).map(|(formatter, array)| {
+                    if array.is_null(row) { Ok(None) } else { formatter.value(row).try_to_string().map(Some) }
+                });
+                rows.push(cells.collect::<Result<Vec<_>, ArrowError>>().map_err(failed)?);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn failed(source: ArrowError) -> RenderError {
+    RenderError { format: Format::Text, source }
+}

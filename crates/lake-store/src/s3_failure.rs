@@ -1,0 +1,125 @@
+//! Failures of requests to S3 in one line, with the remedy.
+//!
+//! `object_store` returns the server's answer, an XML document, and the address as the text of an error that other crates
+//! cannot take apart. This module finds in the text what a user needs: the server, S3's error code and message. It adds
+//! which variable to correct.
+
+use std::error::Error;
+use std::fmt::{self, Display};
+use std::iter::successors;
+
+use object_store::client::{HttpError, HttpErrorKind};
+
+use crate::backend::NoCredentials;
+
+/// Reason that a request to S3 failed, with the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum S3Failure {
+    /// The server answered with an error.
+    #[error("{server} answered {code}: {message}{remedy}", remedy = Remedy(code, server))]
+    Answer {
+        /// Scheme, host and port of the server.
+        server: String,
+        /// S3's error code, such as `AccessDenied`.
+        code: String,
+        message: String,
+    },
+    /// The bucket is in another region.
+    #[error("{server} redirected the request: set AWS_REGION to the bucket's region")]
+    OtherRegion { server: String },
+    /// No connection was established.
+    #[error(
+        "failed to connect to {server}: {cause}; start the server, or correct AWS_ENDPOINT_URL_S3 or the endpoint of AWS_PROFILE"
+    )]
+    Connection {
+        server: String,
+        /// The operating system's or the library's reason.
+        cause: String,
+    },
+    /// The server does not speak TLS.
+    #[error("{server} does not answer in HTTPS; if it is an HTTP server, write http:// in AWS_ENDPOINT_URL_S3")]
+    NotHttps { server: String },
+    /// No credentials were found.
+    #[error(transparent)]
+    NoCredentials(NoCredentials),
+}
+
+impl S3Failure {
+    /// Finds the reason in an error of `object_store`. Returns `None` for any other error, and for one that has another
+    /// reason.
+    pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        let causes = || successors(Some(error), |&cause| cause.source());
+        error.downcast_ref::<object_store::Error>()?;
+        if let Some(missing) = causes().find_map(|cause| cause.downcast_ref::<NoCredentials>()) {
+            return Some(S3Failure::NoCredentials(missing.clone()));
+        }
+        let text = error.to_string();
+        let server = server(&text)?;
+        if text.contains("Received redirect without LOCATION") {
+            return Some(S3Failure::OtherRegion { server });
+        }
+        if let Some(code) = element(&text, "Code") {
+            let message = match code.as_str() {
+                // Servers ask to check "your key and signing method", where only the secret key can be wrong.
+                "SignatureDoesNotMatch" => "the secret key does not belong to the access key".to_owned(),
+                _ => element(&text, "Message").unwrap_or_default().trim_end_matches('.').to_owned(),
+            };
+            return Some(S3Failure::Answer { server, code, message });
+        }
+        let http = causes().find_map(|cause| cause.downcast_ref::<HttpError>())?;
+        let cause = causes().last()?.to_string();
+        match http.kind() {
+            _ if cause.contains("InvalidContentType") => Some(S3Failure::NotHttps { server }),
+            HttpErrorKind::Connect => Some(S3Failure::Connection { server, cause }),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the scheme, host and port in the text of a failed request.
+fn server(text: &str) -> Option<String> {
+    let (_, request) = text.split_once("Error performing ")?;
+    let url = request.split_whitespace().find(|word| word.starts_with("http://") || word.starts_with("https://"))?;
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?']).next()?;
+    Some(format!("{scheme}://{host}"))
+}
+
+/// Returns the text of the first XML element with this name.
+fn element(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (content, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(content.trim().to_owned())
+}
+
+/// Displays the remedy for an error code that retrying does not resolve, or nothing for any other code.
+struct Remedy<'a>(&'a str, &'a str);
+
+impl Display for Remedy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Remedy(code, server) = *self;
+        let remedy = match code {
+            "SignatureDoesNotMatch" => "correct AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE",
+            // Whoever forgets the endpoint sends the keys of another server to AWS.
+            "InvalidAccessKeyId" if server.contains(".amazonaws.com") => {
+                "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE; if the keys are for another server, set AWS_ENDPOINT_URL_S3"
+            }
+            "InvalidAccessKeyId" => {
+                "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE"
+            }
+            "AccessDenied" => {
+                "grant s3:GetObject, s3:PutObject and s3:ListBucket to the access key, or use another one: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+            }
+            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+                "renew the credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or AWS_PROFILE"
+            }
+            "NoSuchBucket" => "create the bucket, or correct --bucket, AWS_PROFILE or AWS_ENDPOINT_URL_S3",
+            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+                "set AWS_REGION to the bucket's region"
+            }
+            "RequestTimeTooSkewed" => "correct this machine's clock",
+            _ => return Ok(()),
+        };
+        write!(f, "; {remedy}")
+    }
+}

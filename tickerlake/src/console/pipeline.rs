@@ -1,0 +1,108 @@
+//! Shows the pipeline of this process in the console.
+
+use std::fmt;
+use std::sync::Arc;
+
+use console::{BatchFill, Feed, Invoked, Lane, Live, Pipeline, Range, Sample, Stored};
+use event_source::Limits;
+use event_source::observer::{ClosedBy, Invocation, Observer};
+use event_source::progress::Progress;
+
+/// The counters of the feed and of the event source.
+pub(crate) struct LocalPipeline {
+    pub(crate) feed: Option<Arc<producer::report::progress::Progress>>,
+    pub(crate) event_source: Arc<Progress>,
+    pub(crate) limits: Limits,
+}
+
+impl Pipeline for LocalPipeline {
+    fn sample(&self) -> Sample {
+        let counts = self.event_source.counts();
+        let collected = self.event_source.collected();
+        let lag = self.event_source.lag();
+        let lanes = self.event_source.offsets().into_iter().map(|(key, offsets)| Lane {
+            lag: lag.get(&key).copied().unwrap_or_default(),
+            topic: key.0,
+            partition: key.1,
+            low: offsets.low,
+            high: offsets.high,
+            committed: offsets.committed,
+        });
+        Sample {
+            feed: self.feed.as_ref().map(|feed| {
+                let snapshot = feed.snapshot();
+                Feed {
+                    read: snapshot.read,
+                    delivered: snapshot.delivered,
+                    rejected: snapshot.rejected,
+                    blank: snapshot.blank,
+                    bytes: snapshot.bytes,
+                    fraction: snapshot.fraction(),
+                }
+            }),
+            lanes: lanes.collect(),
+            batch: BatchFill {
+                records: collected.records,
+                bytes: collected.bytes,
+                waiting: collected.waiting_records,
+                max_records: self.limits.batch_size as u64,
+                max_bytes: self.limits.payload as u64,
+                window_ms: u64::try_from(self.limits.window.as_millis()).unwrap_or(u64::MAX),
+            },
+            stored: Stored {
+                records: counts.records,
+                batches: counts.batches,
+                objects: counts.report.objects,
+                bytes: counts.report.bytes,
+                quarantined: counts.report.quarantined,
+                skipped: counts.report.skipped,
+                failed_invocations: counts.failures,
+                retried: counts.retried,
+                discarded: counts.given_up,
+                removed: counts.removed,
+            },
+            newest: counts.newest,
+            failing: self.event_source.failing(),
+        }
+    }
+}
+
+/// Passes invocations on to the console.
+pub(crate) struct Recorder(pub(crate) Arc<Live>);
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+impl Observer for Recorder {
+    fn invoked(&self, invocation: &Invocation<'_>) {
+        let report = invocation.report.filter(|_| invocation.failure.is_none());
+        let ranges = invocation.partitions.iter().map(|range| Range {
+            topic: range.topic.clone(),
+            partition: range.partition,
+            first: range.first,
+            last: range.last,
+            records: range.records,
+        });
+        self.0.invoked(Invoked {
+            event: invocation.event.clone(),
+            partitions: ranges.collect(),
+            duration: invocation.duration,
+            failures_before: invocation.failures_before,
+            is_part: invocation.is_part,
+            closed_by: match invocation.closed_by {
+                ClosedBy::Window => "window",
+                ClosedBy::Records => "records",
+                ClosedBy::Payload => "bytes",
+            },
+            objects: report.map(|report| report.objects),
+            bytes: report.map(|report| report.bytes),
+            quarantined: report.map_or(0, |report| report.quarantined),
+            skipped: report.map_or(0, |report| report.skipped),
+            error: invocation.failure.map(ToString::to_string),
+            discarded: invocation.discarded,
+        });
+    }
+}
