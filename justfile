@@ -71,6 +71,11 @@ test-parts:
 programs:
     cargo build --quiet --workspace --bins
 
+# Run all Kafka clients, with Java and Node too, and write the book's table (half an hour; not part of CI)
+all-clients *ARGUMENTS: programs
+    tests/clients/install
+    tests/clients/matrix --apache --up {{ programs }}/tickerlake --write-page docs/src/reference/kafka-clients.md {{ ARGUMENTS }}
+
 # Run the broker's boot script with Apache Kafka
 broker: programs
     deploy/checks/broker/check {{ programs }}/producer {{ programs }}/tickerlake
@@ -97,7 +102,7 @@ console *ARGUMENTS: programs
 # Run Kafka clients and random requests against `up` and Apache Kafka, and compare (tests/clients/README.md: all clients)
 clients: programs
     tests/clients/install --ci
-    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake
+    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --page docs/src/reference/kafka-clients.md
     tests/clients/differential --apache --up {{ programs }}/tickerlake --seed 1129 --sequences 1000000 --seconds 30
 
 # Kill `up` while a producer feeds it, and check that each row is stored once (`--kills 50`: more often)
