@@ -100,7 +100,7 @@ impl Display for Remedy<'_> {
         let Remedy(code, server) = *self;
         let remedy = match code {
             "SignatureDoesNotMatch" => "correct AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE",
-            // Whoever forgets the endpoint sends the keys of another server to AWS.
+            // Without the endpoint, the keys of another server are sent to AWS.
             "InvalidAccessKeyId" if server.contains(".amazonaws.com") => {
                 "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE; if the keys are for another server, set AWS_ENDPOINT_URL_S3"
             }
