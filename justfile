@@ -106,7 +106,7 @@ console *ARGUMENTS: programs
     tests/console/check {{ ARGUMENTS }}
 
 # Kill `up` while a producer feeds it, and check that each row is stored once (`--kills 50`: more often)
-kills *ARGUMENTS='--kills 4 --seed 1129': programs
+kills *ARGUMENTS='--kills 4 --rate 5000 --seed 1129': programs
     tests/kills/check --bin {{ programs }} {{ ARGUMENTS }}
 
 # Run the SAM CLI against a simulated account: pinned parameters, the prebuilt function, each way to deploy
