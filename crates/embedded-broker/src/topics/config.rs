@@ -38,11 +38,9 @@ impl TopicConfigs {
         }
     }
 
-    /// Resets a key to its default.
-    pub(crate) fn remove(&mut self, key: &str) -> Result<(), ConfigError> {
-        let key = TopicKey::find(key).ok_or_else(|| ConfigError::UnknownKey(key.to_owned()))?;
-        self.0.remove(key.name);
-        Ok(())
+    /// Resets a key to its default. Does nothing to an unknown key, as Apache Kafka.
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.0.remove(key);
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&str> {

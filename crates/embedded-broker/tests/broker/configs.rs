@@ -89,6 +89,8 @@ async fn invalid_changes_are_rejected() {
     assert_eq!(change(&mut client, TOPIC, &topic, "retention.ms", 0, Some("x")).await, 40);
     assert_eq!(change(&mut client, TOPIC, &topic, "retention.ms", 0, None).await, 42);
     assert_eq!(change(&mut client, TOPIC, "no-such-topic", "retention.ms", 0, Some("1")).await, 3);
+    // An unknown key can be reset.
+    assert_eq!(change(&mut client, TOPIC, &topic, "no.such.key", 1, None).await, 0);
     assert_eq!(change(&mut client, BROKER, "9", "log.retention.ms", 0, Some("1")).await, 42);
 }
 
