@@ -386,7 +386,7 @@ func groups() error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	// Not closed: a commit that goes on retrying would panic.
 	admin, err := sarama.NewClusterAdmin([]string{Servers}, config())
 	if err != nil {
 		return err
