@@ -11,6 +11,9 @@ import (
 
 var version = sarama.MaxVersion
 
+// 0 is that of the broker.
+const retention = 0
+
 func static() error {
 	topic := Prefix + "-static"
 	instance := func(c *sarama.Config) { c.Consumer.Group.InstanceId = "one" }
