@@ -97,10 +97,18 @@ def create_topics(server, prefix):
     while time.monotonic() < deadline:
         answer = connection.call("Metadata", 5, {"Topics": [{"Name": one["Name"]} for one in topics],
                                                  "AllowAutoTopicCreation": False})
-        if all(not topic["ErrorCode"] for topic in answer["Topics"]):
+        # Apache Kafka shows partitions before it serves them.
+        if all(not topic["ErrorCode"] for topic in answer["Topics"]) and _serves(connection, topics):
             break
         time.sleep(0.05)
     connection.close()
+
+
+def _serves(connection, topics):
+    answer = connection.call("ListOffsets", 4, {"ReplicaId": -1, "Topics": [
+        {"Name": one["Name"], "Partitions": [{"PartitionIndex": index, "Timestamp": -1, "CurrentLeaderEpoch": -1}
+                                             for index in range(one["NumPartitions"])]} for one in topics]})
+    return not any(one["ErrorCode"] for topic in answer["Topics"] for one in topic["Partitions"])
 
 
 def warm_up(server):

@@ -37,7 +37,7 @@ impl Verifications {
         }
     }
 
-    /// Rejects a batch that must not be the first one. `has_batches` means that batches of the producer are stored.
+    /// Rejects a batch that must not be the first one. `has_batches` is `true` if batches of the producer are stored.
     pub(crate) fn validate(&self, header: &BatchHeader, has_batches: bool) -> Result<(), AppendError> {
         let Some(known) = self.0.get(&header.producer_id) else { return Ok(()) };
         let (producer_id, sequence) = (header.producer_id, header.base_sequence);

@@ -233,7 +233,7 @@ class Tools {
         step("transactions-producers", "kafka-transactions", output -> output.lines().size() > 1, SERVER, servers, "describe-producers",
             "--topic", topic, "--partition", "0");
         step("transactions-hanging", "kafka-transactions", output -> output.lines().size(), SERVER, servers, "find-hanging", "--topic", topic);
-        step("latency", "kafka-e2e-latency", output -> output.match("(Avg) latency: "), servers, topic, "50", "all", "100");
+        step("latency", "kafka-e2e-latency", output -> output.match("(Avg) latency: "), servers, topic, "10", "all", "100");
     }
 
     static String[] join(String[] first, String... second) {

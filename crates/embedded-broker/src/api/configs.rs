@@ -205,7 +205,10 @@ pub(super) fn alter_incrementally(
 fn apply(configs: &mut TopicConfigs, change: &AlterableConfig) -> Result<(), Rejection> {
     let name = change.name.as_str();
     match (change.config_operation, &change.value) {
-        (DELETE, _) => Ok(configs.remove(name)?),
+        (DELETE, _) => {
+            configs.remove(name);
+            Ok(())
+        }
         (SET, Some(value)) => Ok(configs.set(name, value.to_string())?),
         (APPEND | SUBTRACT, Some(value)) => {
             let key = TopicKey::find(name).ok_or_else(|| ConfigError::UnknownKey(name.to_owned()))?;

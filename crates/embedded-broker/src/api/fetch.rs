@@ -164,7 +164,7 @@ fn read_log(log: &Log, index: i32, request: ReadRequest) -> Result<PartitionData
         .with_records(Some(read.records)))
 }
 
-/// Answers for a partition that does not exist. The list of aborted transactions is empty, not null, as Kafka's.
+/// Answers for a partition that does not exist, with an empty list of aborted transactions, as Apache Kafka does.
 fn unknown(index: i32, error: ResponseError) -> PartitionData {
     failed(index, error.code()).with_aborted_transactions(Some(Vec::new()))
 }

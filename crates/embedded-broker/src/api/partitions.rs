@@ -77,8 +77,7 @@ fn delete_before(state: &State, topic: &str, index: i32, offset: i64) -> Result<
     let unknown = || ResponseError::UnknownTopicOrPartition.code();
     let topic = state.topics.by_name(topic).ok_or_else(unknown)?;
     let partition = topic.partition(index).ok_or_else(unknown)?;
-    let policies = topic.configs.get("cleanup.policy").unwrap_or("delete");
-    if !policies.split(',').any(|policy| policy.trim() == "delete") {
+    if !topic.configs.has_policy("delete") {
         return Err(ResponseError::PolicyViolation.code());
     }
     let deleted = partition.change(|log| {

@@ -107,19 +107,24 @@ fn partition_count(state: &State, topic: &CreatableTopic) -> Result<i32, Rejecti
     if !topic.assignments.is_empty() {
         return assigned_partitions(topic);
     }
-    match topic.replication_factor {
-        -1 | 1 => {}
-        factor => {
-            let message = format!("replication factor {factor} is not possible with one broker");
-            return Err(Rejection::new(ResponseError::InvalidReplicationFactor, message));
+    let factor = topic.replication_factor;
+    let impossible_factor = || {
+        let message = format!("replication factor {factor} is not possible with one broker");
+        Rejection::new(ResponseError::InvalidReplicationFactor, message)
+    };
+    // A count that is never possible is reported before one that needs more brokers.
+    if factor == 0 || factor < -1 {
+        return Err(impossible_factor());
+    }
+    let count = match topic.num_partitions {
+        -1 => state.options.auto_create.and_then(|count| i32::try_from(count).ok()).unwrap_or(1),
+        1..=MAX_PARTITIONS => topic.num_partitions,
+        ..1 => {
+            return Err(Rejection::new(ResponseError::InvalidPartitions, "the number of partitions must be positive"));
         }
-    }
-    match topic.num_partitions {
-        -1 => Ok(state.options.auto_create.and_then(|count| i32::try_from(count).ok()).unwrap_or(1)),
-        1..=MAX_PARTITIONS => Ok(topic.num_partitions),
-        ..1 => Err(Rejection::new(ResponseError::InvalidPartitions, "the number of partitions must be positive")),
-        _ => Err(too_many()),
-    }
+        _ => return Err(too_many()),
+    };
+    if factor > 1 { Err(impossible_factor()) } else { Ok(count) }
 }
 
 fn assigned_partitions(topic: &CreatableTopic) -> Result<i32, Rejection> {

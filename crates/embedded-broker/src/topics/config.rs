@@ -38,11 +38,9 @@ impl TopicConfigs {
         }
     }
 
-    /// Resets a key to its default.
-    pub(crate) fn remove(&mut self, key: &str) -> Result<(), ConfigError> {
-        let key = TopicKey::find(key).ok_or_else(|| ConfigError::UnknownKey(key.to_owned()))?;
-        self.0.remove(key.name);
-        Ok(())
+    /// Resets a key to its default. Does nothing to an unknown key, as Apache Kafka.
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.0.remove(key);
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
@@ -51,6 +49,11 @@ impl TopicConfigs {
 
     pub(crate) fn to_map(&self) -> BTreeMap<String, String> {
         self.0.iter().map(|(&key, value)| (key.to_owned(), value.clone())).collect()
+    }
+
+    /// Returns `true` if the topic has the cleanup policy; an empty list is none.
+    pub(crate) fn has_policy(&self, policy: &str) -> bool {
+        self.get("cleanup.policy").unwrap_or("delete").split(',').any(|item| item.trim() == policy)
     }
 
     /// The settings of the topic's logs.
@@ -63,7 +66,8 @@ impl TopicConfigs {
             Some("LogAppendTime") => TimestampType::LogAppendTime,
             _ => default.timestamp_type,
         };
-        let policies = self.get("cleanup.policy").unwrap_or_default();
+        // Without the policy `delete`, retention deletes nothing.
+        let deletes = self.has_policy("delete");
         LogConfig {
             segment_bytes: size("segment.bytes").unwrap_or(default.segment_bytes),
             max_message_bytes: limit("max.message.bytes")
@@ -73,9 +77,9 @@ impl TopicConfigs {
             timestamp_before_max_ms: limit("message.timestamp.before.max.ms")
                 .unwrap_or(default.timestamp_before_max_ms),
             timestamp_after_max_ms: limit("message.timestamp.after.max.ms").unwrap_or(default.timestamp_after_max_ms),
-            retention_ms: limit("retention.ms"),
-            retention_bytes: size("retention.bytes"),
-            require_keys: policies.split(',').any(|policy| policy.trim() == "compact"),
+            retention_ms: limit("retention.ms").filter(|_| deletes),
+            retention_bytes: size("retention.bytes").filter(|_| deletes),
+            require_keys: self.has_policy("compact"),
         }
     }
 }
@@ -99,7 +103,9 @@ fn rejection(kind: ConfigKind, value: &str) -> Option<String> {
         },
         ConfigKind::List(choices) => {
             let valid = |item: &str| choices.is_empty() || choices.contains(&item.trim());
-            (!value.split(',').all(valid)).then(|| format!("a list of {} is expected", choices.join(", ")))
+            // An empty list is valid.
+            (!value.is_empty() && !value.split(',').all(valid))
+                .then(|| format!("a list of {} is expected", choices.join(", ")))
         }
     }
 }
@@ -149,6 +155,15 @@ mod tests {
     fn topic_overrides_the_brokers_message_size() {
         assert_eq!(TopicConfigs::default().log_config(7).max_message_bytes, 7);
         assert_eq!(parse("max.message.bytes", "9").unwrap().log_config(7).max_message_bytes, 9);
+    }
+
+    #[test]
+    fn retention_needs_the_policy_delete() {
+        for (policy, retention) in [("", None), ("compact", None), ("delete", Some(5)), ("compact, delete", Some(5))] {
+            let mut configs = parse("retention.ms", "5").unwrap();
+            configs.set("cleanup.policy", policy.to_owned()).unwrap();
+            assert_eq!(configs.log_config(1).retention_ms, retention, "{policy:?}");
+        }
     }
 
     #[test]

@@ -80,6 +80,9 @@ async fn lists_are_extended_and_shortened() {
     assert_eq!(change(&mut client, TOPIC, &topic, key, 3, Some("compact")).await, 0);
     assert_eq!(describe(&mut client, TOPIC, &topic, key).await.1.unwrap().0, "delete");
     assert_eq!(change(&mut client, TOPIC, &topic, "retention.ms", 2, Some("1")).await, 40);
+    // A topic without a policy deletes nothing.
+    assert_eq!(change(&mut client, TOPIC, &topic, key, 3, Some("delete")).await, 0);
+    assert_eq!(describe(&mut client, TOPIC, &topic, key).await.1.unwrap().0, "");
 }
 
 #[tokio::test]
@@ -89,6 +92,8 @@ async fn invalid_changes_are_rejected() {
     assert_eq!(change(&mut client, TOPIC, &topic, "retention.ms", 0, Some("x")).await, 40);
     assert_eq!(change(&mut client, TOPIC, &topic, "retention.ms", 0, None).await, 42);
     assert_eq!(change(&mut client, TOPIC, "no-such-topic", "retention.ms", 0, Some("1")).await, 3);
+    // An unknown key can be reset.
+    assert_eq!(change(&mut client, TOPIC, &topic, "no.such.key", 1, None).await, 0);
     assert_eq!(change(&mut client, BROKER, "9", "log.retention.ms", 0, Some("1")).await, 42);
 }
 

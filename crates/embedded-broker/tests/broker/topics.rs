@@ -55,6 +55,8 @@ async fn invalid_topics_are_rejected() {
     assert_eq!(error(&mut client, topic(&name).with_num_partitions(-2)).await, 37);
     assert_eq!(error(&mut client, topic(&name).with_replication_factor(2)).await, 38);
     assert_eq!(error(&mut client, topic(&name).with_replication_factor(0)).await, 38);
+    assert_eq!(error(&mut client, topic(&name).with_replication_factor(0).with_num_partitions(-2)).await, 38);
+    assert_eq!(error(&mut client, topic(&name).with_replication_factor(2).with_num_partitions(-2)).await, 37);
     assert_eq!(error(&mut client, topic(&name).with_configs(vec![config("no.such.key", Some("1"))])).await, 40);
     assert_eq!(error(&mut client, topic(&name).with_configs(vec![config("retention.ms", Some("x"))])).await, 40);
     assert_eq!(error(&mut client, topic(&name).with_configs(vec![config("retention.ms", None)])).await, 40);

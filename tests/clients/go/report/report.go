@@ -68,9 +68,6 @@ func Step(name string, f func() (any, error)) any {
 	return nil
 }
 
-// ErrNoEnd is the error of an action that takes too long.
-var ErrNoEnd = errors.New("no end")
-
 // Do is a step without a value.
 func Do(name string, f func() error) {
 	Step(name, func() (any, error) { return nil, f() })
@@ -89,18 +86,6 @@ func Run(operations map[string]func() error) {
 			print(map[string]any{"step": "run", "error": ErrorName(err), "text": err.Error()})
 		}
 		print(map[string]any{"end": "done", "seconds": time.Since(began).Seconds()})
-	}
-}
-
-// Within returns an error if an action takes too long. The action goes on without anybody waiting for it.
-func Within(limit time.Duration, f func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(limit):
-		return ErrNoEnd
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 
 var version = sarama.MaxVersion
 
+// 0 is that of the broker.
+const retention = 0
+
 func static() error {
 	topic := Prefix + "-static"
 	instance := func(c *sarama.Config) { c.Consumer.Group.InstanceId = "one" }
@@ -116,11 +119,16 @@ func transactions() error {
 			return nil, err
 		}
 		defer admin.Close()
-		found, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{topic: {0}})
-		if err != nil {
-			return nil, err
-		}
-		return found.GetBlock(topic, 0).Offset, nil
+		// The client does not ask for stable offsets, and Apache Kafka ends the transaction after its answer.
+		offset := int64(-1)
+		err = Until("the offset", func() (bool, error) {
+			found, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{topic: {0}})
+			if err == nil {
+				offset = found.GetBlock(topic, 0).Offset
+			}
+			return offset >= 0, err
+		})
+		return offset, err
 	})
 	Do("fenced!", func() error {
 		if err := p.BeginTxn(); err != nil {

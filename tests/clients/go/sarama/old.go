@@ -2,9 +2,16 @@
 
 package main
 
-import "github.com/IBM/sarama"
+import (
+	"time"
+
+	"github.com/IBM/sarama"
+)
 
 var version = sarama.V2_3_0_0
+
+// Without a retention this release commits with version 1 of OffsetCommit, which Apache Kafka 4 has removed.
+const retention = time.Hour
 
 var static, transactions func() error
 
