@@ -102,7 +102,7 @@ console *ARGUMENTS: programs
 # Run Kafka clients and random requests against `up` and Apache Kafka, and compare (tests/clients/README.md: all clients)
 clients: programs
     tests/clients/install --ci
-    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --page docs/src/reference/kafka-clients.md
+    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --limit 60 --page docs/src/reference/kafka-clients.md
     tests/clients/differential --apache --up {{ programs }}/tickerlake --seed 1129 --sequences 1000000 --seconds 30
 
 # Kill `up` while a producer feeds it, and check that each row is stored once (`--kills 50`: more often)
