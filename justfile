@@ -71,6 +71,12 @@ test-parts:
 programs:
     cargo build --quiet --workspace --bins
 
+# Run the Kafka clients of Debian, PyPI and Go, and random requests, against `tickerlake up` and Apache Kafka
+clients: programs
+    tests/clients/install --ci
+    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --limit 60 --page docs/src/reference/kafka-clients.md
+    tests/clients/differential --apache --up {{ programs }}/tickerlake --seconds 30 --sequences 1000
+
 # Run all Kafka clients, with Java and Node too, and write the book's table (half an hour; not part of CI)
 all-clients *ARGUMENTS: programs
     tests/clients/install
@@ -99,14 +105,8 @@ console *ARGUMENTS: programs
     tests/console/install
     tests/console/check {{ ARGUMENTS }}
 
-# Run Kafka clients and random requests against `up` and Apache Kafka, and compare (tests/clients/README.md: all clients)
-clients: programs
-    tests/clients/install --ci
-    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --limit 60 --page docs/src/reference/kafka-clients.md
-    tests/clients/differential --apache --up {{ programs }}/tickerlake --seed 1129 --sequences 1000000 --seconds 30
-
 # Kill `up` while a producer feeds it, and check that each row is stored once (`--kills 50`: more often)
-kills *ARGUMENTS='--kills 4 --seed 1129': programs
+kills *ARGUMENTS='--kills 4 --rate 5000 --seed 1129': programs
     tests/kills/check --bin {{ programs }} {{ ARGUMENTS }}
 
 # Run the SAM CLI against a simulated account: pinned parameters, the prebuilt function, each way to deploy
@@ -121,7 +121,7 @@ runtime: programs
 
 # Run the S3 clients of the book's page against `tickerlake up` (clients from PyPI and Go; not part of CI)
 s3-clients *CLIENTS: programs
-    tests/s3-clients/check --install
+    tests/s3-clients/check --install {{ CLIENTS }}
     tests/s3-clients/check --bin {{ programs }} {{ CLIENTS }}
 
 # Store records on S3 servers of others, with kills and delays (builds MinIO and others; not part of CI)

@@ -27,22 +27,24 @@ impl Rig {
         let folder = TempDir::new().unwrap();
         let endpoint = Storage::open(folder.path(), "lake").unwrap().serve(0).await.unwrap();
         let s3 = FaultyS3::start(endpoint.url(), faults).await.unwrap();
-        let client = Client::from_conf(
-            aws_sdk_s3::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::from_static(REGION))
-                .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
-                .endpoint_url(&s3.url)
-                .force_path_style(true)
-                .http_client(sink::storage::https::client())
-                .build(),
-        );
+        let client = client(&s3.url);
         Rig { folder, _endpoint: endpoint, s3, sink: Sink::new(Config::new("lake"), client) }
     }
 
     fn lines(&self) -> usize {
         lake::objects(&self.folder.path().join("lake")).unwrap().values().map(Vec::len).sum()
     }
+}
+
+fn client(url: &str) -> Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
+        .endpoint_url(url)
+        .force_path_style(true)
+        .http_client(sink::storage::https::client());
+    Client::from_conf(config.build())
 }
 
 /// Faults that a retry recovers from, whether or not S3 has executed the request.
@@ -199,6 +201,22 @@ async fn unreachable_server_fails_the_batch_with_the_cause() {
     let rig = Rig::new(|_| Some(Fault::Reset)).await;
     let text = rig.sink.handle(&one_record("{}")).await.unwrap_err().to_string();
     assert!(text.contains("s3://lake/ledger/t/00000.json") && text.contains("connection"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn absent_server_names_the_endpoint() {
+    // A port that nothing listens on: it was free a moment ago.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for scheme in ["http", "https"] {
+        let sink = Sink::new(Config::new("lake"), client(&format!("{scheme}://{address}")));
+        let text = sink.handle(&one_record("{}")).await.unwrap_err().to_string();
+        let remedy = "Connection refused (os error 111); start the server, or correct AWS_ENDPOINT_URL_S3";
+        assert!(text.contains(remedy) && !text.contains("DispatchFailure"), "{text}");
+    }
+    let rig = Rig::new(|_| None).await;
+    let url = rig.s3.url.replace("http://", "https://");
+    let text = Sink::new(Config::new("lake"), client(&url)).handle(&one_record("{}")).await.unwrap_err().to_string();
+    assert!(text.contains("write http:// in AWS_ENDPOINT_URL_S3"), "{text}");
 }
 
 fn record(offset: u64, timestamp: u64, value: &str) -> Value {

@@ -14,7 +14,7 @@ export class RecordsView {
     this.partition = el('input', { type: 'number', min: '0', placeholder: '0', 'aria-label': 'Partition' });
     this.offset = el('input', { type: 'number', min: '0', placeholder: '41', 'aria-label': 'Offset' });
     this.status = el('span', { class: 'status', role: 'status' });
-    this.body = el('div', { class: 'panel', id: 'records' });
+    this.body = el('div', { class: 'panel', id: 'records' }, note('Reading…'));
     node.append(
       el('form', { class: 'filters panel', onsubmit: (event) => { event.preventDefault(); this.load(); } },
         el('h2', { class: 'sr' }, 'Records'),

@@ -13,7 +13,6 @@ use std::io::Write;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::observer::ClosedBy;
 use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start, write_record};
 
 /// Maximum size in bytes of the payload of a synchronous Lambda invocation.
@@ -29,6 +28,18 @@ pub struct Limits {
     /// Maximum size of the event's JSON in bytes. A single record that exceeds it is sent in a batch without other
     /// records.
     pub payload: usize,
+}
+
+/// Limit that closed a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClosedBy {
+    /// The batching window ended, or no fetched record was left.
+    #[default]
+    Window,
+    /// The batch reached the maximum number of records.
+    Records,
+    /// The next record would have exceeded the maximum payload.
+    Payload,
 }
 
 /// An encoded record.

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use crate::batch::{Batch, Limits};
-use crate::observer::ClosedBy;
+use crate::batch::{Batch, ClosedBy, Limits};
 use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start};
 
 /// Collects records into batches.

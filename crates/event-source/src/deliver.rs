@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, ClosedBy};
 use crate::batch_response::{self, BatchResponse};
 use crate::clock::millis_since_1970;
 use crate::consumer::GroupConsumer;
@@ -18,7 +18,7 @@ use crate::dead_letter::{self, LastInvocation};
 use crate::failure::Failure;
 use crate::function::{Function, InvokeError, Report, Response};
 use crate::in_flight::InFlight;
-use crate::observer::{ClosedBy, Invocation, offset_ranges};
+use crate::observer::{Invocation, offset_ranges};
 use crate::progress::Progress;
 use crate::retry::{GivenUp, Outcome, Retry};
 use crate::settings::Settings;

@@ -42,7 +42,7 @@ mod removed;
 mod retry;
 mod settings;
 
-pub use batch::{Limits, MAX_PAYLOAD};
+pub use batch::{ClosedBy, Limits, MAX_PAYLOAD};
 pub use event_source::EventSource;
 pub use failure::Failure;
 pub use reader::EventSourceError;

@@ -8,25 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, ClosedBy};
 use crate::failure::Failure;
 use crate::function::Report;
 
 /// Receives the invocations of an event source. Its method runs between two invocations, so it must not block.
 pub trait Observer: fmt::Debug + Send + Sync {
     fn invoked(&self, invocation: &Invocation<'_>);
-}
-
-/// Limit that closed a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClosedBy {
-    /// The batching window ended, or no fetched record was left.
-    #[default]
-    Window,
-    /// The batch reached the maximum number of records.
-    Records,
-    /// The next record would have exceeded the maximum payload.
-    Payload,
 }
 
 /// Records of one partition in an invocation.

@@ -100,7 +100,7 @@ impl Display for Remedy<'_> {
         let Remedy(code, server) = *self;
         let remedy = match code {
             "SignatureDoesNotMatch" => "correct AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE",
-            // Whoever forgets the endpoint sends the keys of another server to AWS.
+            // Without the endpoint, the keys of another server are sent to AWS.
             "InvalidAccessKeyId" if server.contains(".amazonaws.com") => {
                 "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or select a profile with AWS_PROFILE; if the keys are for another server, set AWS_ENDPOINT_URL_S3"
             }
@@ -121,5 +121,54 @@ impl Display for Remedy<'_> {
             _ => return Ok(()),
         };
         write!(f, "; {remedy}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the text for an error with which `object_store` reports a failed request.
+    fn text(url: &str, answer: &str) -> Option<String> {
+        let source = format!("Error performing GET {url}?list-type=2&prefix=data%2F in 12.3ms - {answer}").into();
+        let error = object_store::Error::Generic { store: "S3", source };
+        S3Failure::of(&error).map(|failure| failure.to_string())
+    }
+
+    fn denied(code: &str) -> String {
+        format!(
+            "Server returned non-2xx status code: 403 Forbidden: <?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>"
+        )
+    }
+
+    #[test]
+    fn keys_of_another_server_name_the_endpoint() {
+        let aws = text("https://lake.s3.us-east-1.amazonaws.com/", &denied("InvalidAccessKeyId")).unwrap();
+        assert!(aws.starts_with("https://lake.s3.us-east-1.amazonaws.com answered InvalidAccessKeyId: No; "), "{aws}");
+        assert!(aws.ends_with("if the keys are for another server, set AWS_ENDPOINT_URL_S3"), "{aws}");
+        let other = text("http://127.0.0.1:9000/lake", &denied("InvalidAccessKeyId")).unwrap();
+        assert!(!other.contains("AWS_ENDPOINT_URL_S3"), "{other}");
+    }
+
+    #[test]
+    fn code_without_a_remedy_is_the_servers_answer() {
+        let busy = text("http://localhost:9000/lake", &denied("SlowDown"));
+        assert_eq!(busy.as_deref(), Some("http://localhost:9000 answered SlowDown: No"));
+    }
+
+    #[test]
+    fn redirect_names_the_region() {
+        let redirect = "Received redirect without LOCATION, this normally indicates an incorrectly configured region";
+        let redirect = text("https://lake.s3.us-east-1.amazonaws.com/", redirect).unwrap();
+        assert!(redirect.ends_with("set AWS_REGION to the bucket's region"), "{redirect}");
+    }
+
+    #[test]
+    fn other_errors_are_left_as_they_are() {
+        assert_eq!(text("http://localhost:9000/lake", "HTTP error: operation timed out"), None);
+        assert_eq!(S3Failure::of(&std::io::Error::other("<Code>AccessDenied</Code>")), None);
+        let file = std::io::Error::other("No such file or directory");
+        let error = object_store::Error::Generic { store: "LocalFileSystem", source: file.into() };
+        assert_eq!(S3Failure::of(&error), None);
     }
 }

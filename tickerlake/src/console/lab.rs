@@ -32,7 +32,7 @@ const ACTIONS: &[LabAction] = &[
     LabAction {
         name: "kill",
         title: "Kill the function",
-        effect: "The next invocation ends after its first object is written, before it can report success.",
+        effect: "The next invocation ends in the middle of its writes, before it can report success.",
         aws: "Lambda ends a function that runs out of time or memory; the event source mapping invokes it again with the same batch.",
     },
     LabAction {
@@ -76,12 +76,14 @@ const INVALID: [&[u8]; 5] = [
     b"{\"kafka_offset\":1}",
 ];
 
-/// Fails the requests of an S3 client while it is told to, and reports each finished write.
+/// Fails the requests of an S3 client while the lab wants it, and notifies of the first response after a write began.
 #[derive(Debug, Default)]
 pub(crate) struct S3Faults {
     /// Requests fail until this time, in milliseconds since 1970.
     until: AtomicI64,
     failed: AtomicU64,
+    /// `true` from the start of a write to the next response. The response does not name its request.
+    is_writing: AtomicBool,
     written: Notify,
 }
 
@@ -96,13 +98,16 @@ impl Intercept for Interceptor {
 
     fn read_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if millis_since_1970() < self.0.until.load(Ordering::Relaxed) {
             self.0.failed.fetch_add(1, Ordering::Relaxed);
             return Err("S3 fails in the lab".into());
+        }
+        if context.request().method() == "PUT" {
+            self.0.is_writing.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -113,8 +118,8 @@ impl Intercept for Interceptor {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let is_write = context.request().is_some_and(|request| request.method() == "PUT");
-        if is_write && context.response().is_some_and(|response| response.status().is_success()) {
+        let is_success = context.response().is_some_and(|response| response.status().is_success());
+        if is_success && self.0.is_writing.swap(false, Ordering::Relaxed) {
             self.0.written.notify_waiters();
         }
         Ok(())
@@ -179,7 +184,7 @@ impl Function for LabFunction {
         };
         let response = tokio::select! {
             biased;
-            () = killed => return Err(InvokeError::Function("killed by the lab after the first write".into())),
+            () = killed => return Err(InvokeError::Function("killed by the lab in the middle of its writes".into())),
             response = self.inner.run(event.clone()) => response?,
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);

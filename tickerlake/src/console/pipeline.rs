@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use console::{BatchFill, Feed, Invoked, Lane, Live, Pipeline, Range, Sample, Stored};
-use event_source::Limits;
-use event_source::observer::{ClosedBy, Invocation, Observer};
+use event_source::observer::{Invocation, Observer};
 use event_source::progress::Progress;
+use event_source::{ClosedBy, Limits};
 
 /// The counters of the feed and of the event source.
 pub(crate) struct LocalPipeline {

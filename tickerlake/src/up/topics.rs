@@ -1,4 +1,4 @@
-//! The topics that `up` stores, each through an event source and a sink of its own, as on AWS.
+//! The topics that `up` stores, each through its own event source and sink, as on AWS.
 //!
 //! The sink's settings contain the generation of the topic's records, so one sink cannot store two topics. Each event
 //! source has its own consumer group, because a new member would interrupt the others.
@@ -35,7 +35,7 @@ const GROUP: &str = "tickerlake";
 /// Maximum number of topics that are stored. Each takes a few threads and up to 64 MB for records that were read ahead.
 const MAX_TOPICS: usize = 50;
 
-/// What the event sources of all topics share.
+/// The broker, the lake and the settings that the event sources share.
 pub(super) struct Shared {
     pub(super) broker: Broker,
     /// Folder of the broker's log, unless the log is in memory.

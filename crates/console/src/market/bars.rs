@@ -189,7 +189,7 @@ mod tests {
     fn first_length_has_enough_bars() {
         let rows: Vec<_> = (10..60)
             .flat_map(|minute| (0..2).map(move |part| (minute, part)))
-            .map(|(minute, part)| trade(&format!("2024-01-02 14:{minute}:{}0", part), 1.0, 1.0))
+            .map(|(minute, part)| trade(&format!("2024-01-02 14:{minute}:{part}0"), 1.0, 1.0))
             .collect();
         let first = |wanted| first_length(&rows, &lengths(&rows), wanted).map(Length::name);
         assert_eq!(first(1).as_deref(), Some("1d"));

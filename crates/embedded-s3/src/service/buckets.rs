@@ -12,7 +12,6 @@ use super::blocking::blocking;
 use super::errors::{error, failed};
 use crate::REGION;
 
-/// Lists the buckets.
 pub(super) async fn list(service: &Service, _: S3Request<ListBucketsInput>) -> S3Result<ListBucketsOutput> {
     let buckets =
         blocking(&service.objects, |objects| objects.buckets().map_err(|source| failed("list the buckets", &source)));
@@ -24,7 +23,6 @@ pub(super) async fn list(service: &Service, _: S3Request<ListBucketsInput>) -> S
     Ok(ListBucketsOutput { buckets: Some(buckets.collect()), ..Default::default() })
 }
 
-/// Creates a bucket.
 pub(super) async fn create(service: &Service, request: S3Request<CreateBucketInput>) -> S3Result<CreateBucketOutput> {
     let bucket = request.input.bucket;
     let location = format!("/{bucket}");

@@ -15,7 +15,6 @@ use super::reads::open;
 use super::writes::store;
 use crate::objects::{Condition, Found, Headers};
 
-/// Copies an object.
 pub(super) async fn copy(service: &Service, request: S3Request<CopyObjectInput>) -> S3Result<CopyObjectOutput> {
     let mut input = request.input;
     service.check_bucket(&input.bucket)?;

@@ -30,7 +30,6 @@ const MIN_PART: u64 = 5 << 20;
 /// Highest number of a part, as on AWS.
 const MAX_PART_NUMBER: i32 = 10_000;
 
-/// Begins an upload.
 pub(super) async fn begin(
     service: &Service,
     request: S3Request<CreateMultipartUploadInput>,

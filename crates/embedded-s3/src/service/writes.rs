@@ -25,7 +25,6 @@ pub(super) async fn put(service: &Service, request: S3Request<PutObjectInput>) -
     Ok(written_output!(PutObjectOutput, e_tag, checksum))
 }
 
-/// Deletes an object.
 pub(super) async fn delete(service: &Service, request: S3Request<DeleteObjectInput>) -> S3Result<DeleteObjectOutput> {
     let DeleteObjectInput { bucket, key, if_match, .. } = request.input;
     let condition = condition(if_match, None)?;
