@@ -74,7 +74,7 @@ programs:
 # Run the Kafka clients of Debian, PyPI and Go, and random requests, against `tickerlake up` and Apache Kafka
 clients: programs
     tests/clients/install --ci
-    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --page docs/src/reference/kafka-clients.md
+    tests/clients/matrix --ci --apache --up {{ programs }}/tickerlake --jobs 3 --limit 60 --page docs/src/reference/kafka-clients.md
     tests/clients/differential --apache --up {{ programs }}/tickerlake --seconds 30 --sequences 1000
 
 # Run all Kafka clients, with Java and Node too, and write the book's table (half an hour; not part of CI)

@@ -56,6 +56,8 @@ def differences(path, marks):
     with open(path) as file:
         text = file.read().split(BEGIN)[1].split(END)[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    if not rows:
+        return [f"{path} has no table: write it with `just all-clients`"]
     operations = rows[0][1:]
     printed = {(row[0], operation): cell for row in rows[2:] for operation, cell in zip(operations, row[1:])}
     return [f"{name} {operation}: {path} says {printed.get((name, operation), 'nothing')}, and the result is {WORDS[mark]}"

@@ -263,8 +263,11 @@ def delete_topics(target, step):
         body = {"TopicNames": [target.name(topic) for topic in step["topics"]], "TimeoutMs": 10000}
 
     def learn(step, answer):
-        target.settle({target.symbol(one["Name"]): 0 for one in answer.get("Responses", [])
-                       if one["ErrorCode"] == 0 and one["Name"]})
+        deleted = {target.symbol(one["Name"]): 0 for one in answer.get("Responses", []) if one["ErrorCode"] == 0 and one["Name"]}
+        target.settle(deleted)
+        if deleted:
+            # The topic's committed offsets and its folder are deleted later.
+            time.sleep(0.2)
 
     return "DeleteTopics", step["version"], body, learn, {}
 

@@ -33,7 +33,7 @@ class Tools {
     }
 
     /** Time for one process, including the start of the Java virtual machine. */
-    static final long PATIENCE_SECONDS = 50;
+    static final long PATIENCE_SECONDS = 100;
 
     static class Failed extends Exception {
         Failed(String message) { super(message); }
