@@ -51,7 +51,7 @@ impl TopicConfigs {
         self.0.iter().map(|(&key, value)| (key.to_owned(), value.clone())).collect()
     }
 
-    /// Returns `true` if the topic has the cleanup policy; an empty list is none.
+    /// Returns `true` if the topic has the cleanup policy.
     pub(crate) fn has_policy(&self, policy: &str) -> bool {
         self.get("cleanup.policy").unwrap_or("delete").split(',').any(|item| item.trim() == policy)
     }
