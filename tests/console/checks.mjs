@@ -4,25 +4,11 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync, readdirSync, truncateSync, statSync } from 'node:fs';
 import { request } from 'node:http';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { folder, output, start } from './programs.mjs';
+import { join } from 'node:path';
+import { bars, candlePixels, number, openTab, text, until } from './page.mjs';
+import { SAMPLE, folder, output, start } from './programs.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const SAMPLE = join(ROOT, 'data/us-stocks-sample.csv');
 const TABS = ['live', 'sql', 'records', 'quarantine', 'quality', 'audit', 'lake'];
-
-const number = (text) => Number(text.replaceAll(',', ''));
-const text = (page, selector) => page.locator(selector).textContent();
-const until = async (what, test, seconds = 60) => {
-  const limit = Date.now() + seconds * 1000;
-  for (;;) {
-    const value = await test();
-    if (value) return value;
-    if (Date.now() > limit) throw new Error(`not within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-};
 
 /** Runs the sample, and leaves its console open. */
 async function stayed({ tickerlake, port }, args = []) {
@@ -32,35 +18,9 @@ async function stayed({ tickerlake, port }, args = []) {
   return { run, url, audit };
 }
 
-/** Number of candles that the chart has: the count that the note below it states. */
-const bars = async (page) => number(/^([\d,]+) bars?/.exec(await text(page, '#chart-note'))?.[1] ?? '0');
-
-/** Number of coloured pixels of the chart's canvases, which are drawn only for candles. */
-const candlePixels = (page) => page.evaluate(() => {
-  const wanted = ['--up', '--down'].map((name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim())
-    .map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
-  let count = 0;
-  for (const canvas of document.querySelectorAll('#chart canvas')) {
-    if (!canvas.width || !canvas.height) continue;
-    // A copy: reading a canvas of the chart makes the browser warn.
-    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
-    copy.drawImage(canvas, 0, 0);
-    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
-    for (let at = 0; at < data.length; at += 4) {
-      if (data[at + 3] > 200 && wanted.some((color) => color.every((value, index) => Math.abs(value - data[at + index]) < 3))) count += 1;
-    }
-  }
-  return count;
-});
-
 async function noOverflow(page, what) {
   const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(width[0] <= width[1], `${what}: the page is ${width[0]} px wide in a window of ${width[1]} px`);
-}
-
-async function openTab(page, name) {
-  await page.click(`#tab-${name}`);
-  await page.waitForSelector(`#view-${name}:not([hidden])`);
 }
 
 function raw(port, { method = 'GET', path, headers = {}, body }) {

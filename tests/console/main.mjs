@@ -1,15 +1,14 @@
-// Runs the checks, each with a browser page of its own.
+// Runs the checks, or with `--module measurements` the measurements, each with a browser page of its own.
 
 import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { cleanUp } from './programs.mjs';
-import { checks } from './checks.mjs';
 
 const require = createRequire(join(process.env.CONSOLE_PARTS, 'package.json'));
 const { chromium } = require('playwright-core');
 
-const options = { tickerlake: '', producer: '', port: '8900', screenshots: '', seed: '1', seconds: '20' };
+const options = { module: 'checks', tickerlake: '', producer: '', port: '8900', screenshots: '', seed: '1', seconds: '20', runs: '5', profile: 'dist' };
 const names = [];
 for (let at = 2; at < process.argv.length; at += 1) {
   const name = process.argv[at];
@@ -21,6 +20,7 @@ for (let at = 2; at < process.argv.length; at += 1) {
     names.push(name);
   }
 }
+const checks = (await import(`./${options.module}.mjs`))[options.module];
 for (const program of ['tickerlake', 'producer']) {
   if (!existsSync(options[program])) { console.error(`${options[program]} does not exist: build it with cargo build, or select it with --${program}`); process.exit(2); }
 }
@@ -53,10 +53,13 @@ for (const [name, check] of Object.entries(checks)) {
     ...options,
     axe: require.resolve('axe-core/axe.min.js'),
     open: async (...args) => { const page = await open(...args); pages.push(page); return page; },
-    // Closes the pages before the program that serves them ends, because a broken connection is an error in their consoles.
-    end: async (program) => {
+    close: async () => {
       faults.push(...pages.flatMap((page) => page.faults));
       for (const page of pages.splice(0)) await page.context().close();
+    },
+    // Closes the pages before the program that serves them ends, because a broken connection is an error in their consoles.
+    end: async (program) => {
+      await tools.close();
       await program.stop();
     },
     shot: async (page, file) => { if (options.screenshots) await page.screenshot({ path: join(options.screenshots, `${file}.png`) }); },

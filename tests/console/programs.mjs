@@ -3,8 +3,12 @@
 import { spawn, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
+export const SAMPLE = join(ROOT, 'data/us-stocks-sample.csv');
 
 const running = new Set();
 const folders = new Set();
@@ -16,8 +20,8 @@ export function folder() {
 }
 
 /** Starts `tickerlake` with JSON output. Events are collected by their type. */
-export function start(program, args, { cwd = folder() } = {}) {
-  const child = spawn(program, [...args, '--format', 'json'], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+export function start(program, args, { cwd = folder(), env } = {}) {
+  const child = spawn(program, [...args, '--format', 'json'], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const events = [];
   const waiting = [];
   const log = [];
