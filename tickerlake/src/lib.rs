@@ -24,6 +24,7 @@ pub mod run;
 pub mod screen;
 mod shell;
 pub mod sql;
+mod temporary_log;
 pub mod trace;
 pub mod trigger;
 pub mod up;

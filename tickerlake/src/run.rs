@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use console::Phase;
-use embedded_broker::{Broker, Options};
+use embedded_broker::{Broker, Options, Storage};
 use event_source::function::InvokeError;
 use event_source::progress::{Counts, Progress};
 use event_source::{EventSource, Failure, Settings};
@@ -30,6 +30,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use sink::storage::Rejection;
 use sink::{BatchError, Cause};
+use tempfile::TempDir;
 use terminal::arguments::command_line;
 use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
@@ -42,7 +43,7 @@ use crate::progress::status::{removed_text, report_text};
 use crate::progress::{Display, Sources};
 use crate::sql::{DEFAULT_TOPIC, MAX_ROWS, SqlArgs, query_command, unmapped_notice};
 use crate::trigger::args::BatchArgs;
-use crate::{audit, generation};
+use crate::{audit, generation, temporary_log};
 use terminal::numbers::{counted, grouped};
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
@@ -135,7 +136,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let fed = Arc::new(producer::report::progress::Progress::default());
     let counters = Counters { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
     let console = args.console.start(args.topic.as_str(), &args.lake, counters, output);
-    let (kafka, broker) = broker(args.kafka).await?;
+    let (kafka, broker) = broker(args.kafka, &args.lake).await?;
     let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
     let topic_text = match created {
@@ -146,7 +147,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     output.stage("broker", &format!("{kind}{}, {topic_text}", kafka.servers()));
 
-    // The embedded broker is in memory, so its topic begins at offset 0.
+    // The embedded broker begins empty, so its topic begins at offset 0.
     let generation = match &broker {
         Some(_) => Some(generation::next(&args.lake.open_for_reading().await?, &topic).await?),
         None => None,
@@ -324,13 +325,22 @@ impl Pipeline<'_> {
     }
 }
 
+/// The broker of this process, and the folder of its log, which is removed with it.
+struct EmbeddedBroker {
+    _broker: Broker,
+    _log: TempDir,
+}
+
 /// Returns the settings of the given broker, or starts the embedded one if no broker is given.
-async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
+async fn broker(mut args: KafkaArgs, lake: &LakeArgs) -> anyhow::Result<(KafkaSettings, Option<EmbeddedBroker>)> {
     match KafkaSettings::try_from(args.clone()) {
         Err(SettingsError::NoServers) => {
-            let broker = Broker::start(Options { port: 0, ..Options::default() }).await?;
+            let parent = if lake.bucket.is_some() { std::env::temp_dir() } else { lake.dir.clone() };
+            let log = temporary_log::create(&parent)?;
+            let storage = Storage::Folder(log.path().to_owned());
+            let broker = Broker::start(Options { port: 0, storage, ..Options::default() }).await?;
             args.bootstrap_server = Some(broker.bootstrap_servers());
-            Ok((KafkaSettings::try_from(args)?, Some(broker)))
+            Ok((KafkaSettings::try_from(args)?, Some(EmbeddedBroker { _broker: broker, _log: log })))
         }
         named => Ok((named?, None)),
     }

@@ -164,6 +164,15 @@ impl Progress {
         }
     }
 
+    /// Forgets the partitions of a topic that was deleted. A topic of the same name begins again at offset 0. Must be
+    /// called after the topic's event source has ended.
+    pub fn forget(&self, topic: &str) {
+        let mut state = self.state();
+        state.next_offsets.retain(|(name, _), _| name != topic);
+        state.offsets.retain(|(name, _), _| name != topic);
+        state.lag.retain(|(name, _), _| name != topic);
+    }
+
     /// Sets the observer of single invocations. Only the first one that is set counts.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         // A second observer is ignored.

@@ -163,28 +163,33 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     }
     console.set_phase(Phase::Running);
     let failure = tokio::select! {
-        failure = failed.recv() => failure,
-        () = store(&stop, &mut topics, !args.ephemeral, &console) => None,
+        failure = failed.recv() => failure.map(anyhow::Error::from),
+        stored = store(&stop, &mut topics, !args.ephemeral, &console) => stored.err(),
     };
     topics.finish().await;
     display.finish().await;
     print_ended(output, &Stored::from(&progress.counts()));
     print_not_stored(&topics, args.ephemeral);
     topics.shared.broker.stop().await?;
-    match failure.or_else(|| failed.try_recv().ok()) {
-        Some(failure) => Err(failure.into()),
+    match failure.or_else(|| failed.try_recv().ok().map(anyhow::Error::from)) {
+        Some(failure) => Err(failure),
         None => Ok(()),
     }
 }
 
 /// Stores every topic until `stop`, then the rest of the records.
-async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool, console: &Served) {
+async fn store(
+    stop: &CancellationToken,
+    topics: &mut Topics,
+    is_kept: bool,
+    console: &Served,
+) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(DISCOVERY_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         topics.discover().await;
     }
     console.set_phase(Phase::Stopping);
-    drain(topics, is_kept).await;
+    drain(topics, is_kept).await
 }
 
 impl Shared {
