@@ -64,8 +64,8 @@ impl LineHead {
     }
 }
 
-/// Completes a line in `out`, which contains the coordinates, any metadata, and, from index `value` on, the JSON value. Merges both
-/// into one object and appends a line feed. `object` is the result of validating the value.
+/// Completes a line in `out`, which contains the coordinates, any metadata, and, from index `value` on, the JSON value.
+/// Merges them into one object and appends a line feed. `object` is the result of validating the value.
 pub fn finish(value: usize, object: &Object, out: &mut Vec<u8>) {
     out.truncate(value + object.range.end);
     if object.has_line_breaks {

@@ -1,7 +1,7 @@
 //! Parses `sasl.jaas.config`, the login configuration of Kafka's Java client.
 //!
-//! The Java client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It is
-//! more lenient than the Java client: it accepts values without quotes and a missing semicolon.
+//! The Java client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It
+//! is more lenient than the Java client: it accepts values without quotes and a missing semicolon.
 
 use std::iter::Peekable;
 use std::str::Chars;

@@ -1,4 +1,5 @@
-//! Fast path: reads an event as Lambda's event source writes it, record by record, in a single pass.
+//! Fast path: reads an event in the exact form in which Lambda's event source writes it, record by record, in a single
+//! pass.
 //!
 //! Lambda writes compact JSON: ASCII, no white space, no escapes, each field once. The fast path reads exactly that,
 //! sixteen bytes at a time, and returns [`Unsupported`] for everything else: white space, an escape, a field of a
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a field of the event. Of the field `records`, reads only the part before the first record.
+    /// Reads a field of the event, or the part of the field `records` before the first record.
     fn read_event_field(&mut self) -> Result<(), Unsupported> {
         self.state = State::EventField;
         let cursor = &mut self.cursor;

@@ -1,4 +1,4 @@
-//! Remedies for errors of S3, in the words of the variables and permissions to correct.
+//! Remedies for S3 errors. Each names the variables or permissions to correct.
 
 use std::error::Error;
 use std::fmt;

@@ -2,8 +2,10 @@
 //!
 //! The records of a topic resemble each other, so three parts keep what the validator learned from earlier records:
 //!
-//! - `field_cache`: the rules that a field's name implies (for a column, the partition field, a coordinate).
-//! - `name_check`: whether names of a record differ only in case, by the numbers that `field_cache` gives them.
+//! - `field_cache`: the rules that a field's name implies, for example because the field is a column, the partition
+//!   field or named like a coordinate.
+//! - `name_check`: finds names of a record that differ only in case, using the numbers that `field_cache` assigns to
+//!   names.
 //! - `schema_cache`: the fields of the last record and the text between their values. In a record with the same schema,
 //!   only the values are validated.
 //!
