@@ -30,7 +30,7 @@ pub struct Inspection {
     pub rejected: Vec<String>,
 }
 
-/// Makes the plan of each input of a feed and reads its first `records` records.
+/// Creates the plan of each input of a feed and reads its first `records` records.
 ///
 /// # Errors
 /// [`InputError`] for the first input that cannot be read.

@@ -23,7 +23,8 @@ use crate::report::summary::Delivered;
 use crate::resume::error::ResumeError;
 use crate::resume::{Fingerprint, ResumedFeed, RowStatus};
 
-/// Maximum time to wait for confirmations after a shutdown.
+/// Maximum time to wait for confirmations after a shutdown. After it, the feed fails with
+/// [`DeliveryError::Unconfirmed`].
 const SHUTDOWN_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before a record is passed to the client again, if the client's queue was full.
 const QUEUE_FULL_INTERVAL: Duration = Duration::from_millis(1);

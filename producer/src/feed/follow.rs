@@ -126,8 +126,8 @@ impl Follow {
         Ok(read > 0)
     }
 
-    /// Sets `whole` to the end of the last complete line, searching the buffer from `from`. An unfinished line longer than
-    /// [`MAX_ROW_BYTES`] counts as complete.
+    /// Sets `whole` to the end of the last complete line, searching the buffer from `from`. An unfinished line longer
+    /// than [`MAX_ROW_BYTES`] counts as complete.
     fn find_whole_lines(&mut self, from: usize) {
         if let Some(at) = memchr::memrchr(b'\n', &self.buffer[from..]) {
             self.whole = from + at + 1;

@@ -52,7 +52,7 @@ pub struct Feed {
     options: PlanOptions,
     resume: Option<Duration>,
     simulation: Option<Simulation>,
-    /// Path of each input's rejects file; `None` for an input that was named before.
+    /// Path of each input's rejects file; `None` for an input that occurs earlier in the list.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
@@ -200,7 +200,7 @@ impl Feed {
         &self.options
     }
 
-    /// Returns the time that must pass without a new row of the feed in the topic before a resumed feed continues, or
+    /// Returns the time for which no new row of the feed may arrive in the topic before a resumed feed continues, or
     /// `None` if the feed starts at the first row.
     #[must_use]
     pub(crate) fn resume(&self) -> Option<Duration> {
@@ -219,7 +219,7 @@ impl Feed {
         self.repeat == Repeat::Forever || self.inputs.iter().any(|input| matches!(input, Input::Followed(_)))
     }
 
-    /// Returns the path of each input's rejects file; `None` for an input that was named before.
+    /// Returns the path of each input's rejects file; `None` for an input that occurs earlier in the list.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
     }

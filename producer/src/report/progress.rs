@@ -75,8 +75,8 @@ impl Progress {
         }
     }
 
-    /// Removes and returns the notices for the user since the last call, for example that the broker is unreachable or
-    /// that a file may be truncated.
+    /// Removes and returns the notices for the user that were added since the last call, for example that the broker is
+    /// unreachable or that a file may be truncated.
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))

@@ -70,7 +70,7 @@ pub struct Summary {
     pub simulated: Option<Simulated>,
     /// Confirmed records by partition.
     pub partitions: Delivered,
-    /// Files of rejected rows.
+    /// Files to which rejected rows were written.
     pub rejects: Vec<PathBuf>,
     /// Warnings about the inputs.
     pub warnings: Vec<String>,

@@ -108,8 +108,8 @@ impl Maker<'_> {
         })
     }
 
-    /// If the encoding is a guess, asks for it if other questions are open or if the guess affects more than titles and
-    /// text columns; otherwise, adds a warning.
+    /// Handles an encoding that is a guess. Asks for the encoding if other questions are open or the guess affects more
+    /// than titles and text columns. Otherwise, adds a warning.
     fn check_encoding(&mut self, sample: &Sample, plan: &ReadingPlan, table: Table<'_>) {
         let Some(encoding) = sample.guessed_encoding else { return };
         let is_text = |kind: Kind| kind == Kind::Text;
