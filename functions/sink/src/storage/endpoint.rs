@@ -22,7 +22,7 @@ pub struct Connection {
 /// Error for an endpoint that is not a URL.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the S3 endpoint {endpoint:?} of {setting} is not a URL: it must begin with http:// or https://, such as http://{suggestion}"
+    "the S3 endpoint {endpoint:?} from {setting} is not a URL: it must begin with http:// or https://, such as http://{suggestion}"
 )]
 pub struct EndpointError {
     endpoint: String,
@@ -91,7 +91,7 @@ mod tests {
         let text = |endpoint| check(endpoint).unwrap_err().to_string();
         assert_eq!(
             text("127.0.0.1:9000"),
-            "the S3 endpoint \"127.0.0.1:9000\" of the AWS profile (endpoint_url) is not a URL: it must begin with http:// or https://, such as http://127.0.0.1:9000"
+            "the S3 endpoint \"127.0.0.1:9000\" from the AWS profile (endpoint_url) is not a URL: it must begin with http:// or https://, such as http://127.0.0.1:9000"
         );
         for wrong in ["localhost", "ftp://host", "http://", "http://a b"] {
             assert!(text(wrong).contains("must begin with"), "{wrong}");

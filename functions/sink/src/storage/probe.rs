@@ -23,7 +23,7 @@ use super::s3_adapter::{S3Adapter, S3Error, retry_conflicts};
 const WRONG_ETAG: &str = "\"00000000000000000000000000000000\"";
 
 /// Text of the object `_probe`, for readers who find it.
-const TEXT: &[u8] = b"Tickerlake checks with this object whether the server honours conditional writes.\n";
+const TEXT: &[u8] = b"Tickerlake uses this object to check whether the server honours conditional writes.\n";
 
 /// The probe of one server, which runs once.
 #[derive(Debug)]

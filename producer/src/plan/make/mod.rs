@@ -124,7 +124,7 @@ impl Maker<'_> {
                 ),
             ),
             Some(cell) => self.questions.push(Question::new(
-                format!("the file is not UTF-8, and {encoding} is a guess, with which a cell reads {cell}"),
+                format!("the file is not UTF-8, and {encoding} is a guess, which decodes one of the cells as {cell}"),
                 [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
             )),
             None => {

@@ -146,7 +146,7 @@ impl Maker<'_> {
         self.reason(
             "columns",
             "one symbol each, with its close",
-            "every title but the date's is a ticker, every cell a number",
+            "every title except the date's is a ticker, and every cell is a number",
         );
         others.iter().map(|&column| (table.titles[column].clone(), BTreeMap::from([(Role::Close, column)]))).collect()
     }
