@@ -18,9 +18,9 @@ use crate::report::rejects::{Rejects, RejectsError};
 /// Maximum number of files whose plans are announced. If there are more, a notice gives the number of the others.
 const MAX_ANNOUNCED: usize = 10;
 
-/// Makes the reading plan of every file, announces the first [`MAX_ANNOUNCED`] of them, and adds a notice for each
+/// Creates the reading plan of every file, announces the first [`MAX_ANNOUNCED`] of them, and adds a notice for each
 /// `--numeric` column that no input has. Returns the plan of each input; `None` for a pipe or a followed file, whose
-/// plan is made when its rows are sent.
+/// plan is created when its rows are sent.
 pub(crate) fn check_plans(
     feed: &Feed,
     progress: &Progress,

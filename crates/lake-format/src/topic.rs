@@ -18,7 +18,7 @@ pub struct Topic(String);
 pub struct InvalidTopicName;
 
 impl Topic {
-    /// Maximum length of a topic name in bytes.
+    /// Maximum length of a topic name in bytes. Kafka rejects a longer name.
     const MAX_LENGTH: usize = 249;
 
     #[must_use]

@@ -140,7 +140,7 @@ pub struct FeedArgs {
 
     /// Keep reading a file that grows, until Ctrl-C
     ///
-    /// Sends each row once its line is complete. Waits until the file has two lines, and makes the reading plan from
+    /// Sends each row once its line is complete. Waits until the file has two lines, and creates the reading plan from
     /// them. A file that is replaced, or becomes shorter, is read again from its start. Takes one uncompressed file and
     /// sends it in file order.
     #[arg(long, help_heading = "Order and pace")]

@@ -1,4 +1,4 @@
-//! Opens an input: decompresses and decodes it, and takes the sample from which its plan is made.
+//! Opens an input: decompresses and decodes it, and takes the sample from which its plan is created.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};

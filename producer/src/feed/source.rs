@@ -179,7 +179,7 @@ impl Source {
         Ok(Self::new(input, plan, encoder, text))
     }
 
-    /// Opens an input again, with the plan that was made for it.
+    /// Opens an input again, with the plan that was created for it.
     ///
     /// # Errors
     /// [`InputError`] if the input cannot be read.

@@ -20,7 +20,7 @@ pub(crate) struct Dialect {
     pub(crate) header: Header,
     /// Number of the last line before the first row of data; zero if the file begins with data.
     pub(crate) last_header_line: u64,
-    /// Number of rows before the first row of data, blank and unreadable ones included.
+    /// Number of rows before the first row of data, including blank and unreadable rows.
     pub(crate) rows_before_data: u64,
     /// Number of cells of a row, not counting an empty last cell without a title.
     pub(crate) width: usize,

@@ -15,7 +15,7 @@ use super::question::Question;
 use super::sample::SampledRow;
 use super::time_of_day;
 
-/// Minimum number of bars needed to name the price columns.
+/// Minimum number of bars needed to name the price columns. With fewer, the producer asks for the names.
 const MIN_BARS: usize = 3;
 
 /// Returns the titles of the columns.

@@ -22,7 +22,7 @@ pub struct Progress {
 /// Values of the counters at one point in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Rows read from the inputs, without blank ones. A row that is sent again counts again.
+    /// Rows read from the inputs, not counting blank rows. A row that is sent again counts again.
     pub read: u64,
     /// Records passed to the Kafka client, or printed.
     pub sent: u64,

@@ -165,7 +165,7 @@ impl<'a> Visitor<'a> for IgnoreFields {
 /// Checks that `text` is a single JSON object, and passes each of the object's fields to the visitor.
 ///
 /// # Errors
-/// The first error, either a [`JsonError`] or one that the visitor returns.
+/// The first error: a [`JsonError`], or an error that the visitor returns.
 pub fn validate<'a, V: Visitor<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Error> {
     let mut scanner = Scanner::new(text);
     scanner.eat_white_space();

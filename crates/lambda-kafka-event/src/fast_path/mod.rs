@@ -24,7 +24,7 @@
 //!     the record       fallback reads the whole event
 //! ```
 //!
-//! `cursor` reads JSON tokens, and `record_template` compares a record with the one before it. A property test checks
+//! `cursor` reads JSON tokens, and `record_template` compares a record with the previous record. A property test checks
 //! that the fast path and the fallback read the same records from the same text.
 
 mod cursor;
@@ -50,8 +50,8 @@ pub(crate) struct Reader<'a> {
     /// The record read last.
     pub(crate) record: Record<'a>,
     template: Option<RecordTemplate<'a>>,
-    /// `true` if the record read last matched the template, so that its topic and partition are those of the record
-    /// before it.
+    /// `true` if the record read last matched the template. Its topic and partition are then the same as in the
+    /// previous record.
     pub(crate) matched_template: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Makes a reading plan from a sample.
+//! Creates a reading plan from a sample.
 
 mod bars;
 mod dates;
@@ -17,21 +17,21 @@ use crate::plan::question::{Question, Questions};
 use crate::plan::sample::{Sample, SampledRow};
 use crate::plan::{Kind, ReadingPlan, Reason, headerless, known_forms};
 
-/// Reason that no plan can be made.
+/// Reason that a plan cannot be created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlanError {
     /// The input has no row.
     #[error("the input has no rows; check the file, and --skip-lines if you gave it")]
     Empty,
-    /// The file leaves questions open that the user must answer with options.
+    /// The file is ambiguous: it leaves questions open that the user must answer with options.
     #[error(transparent)]
     Questions(#[from] Questions),
 }
 
-/// Makes the plan of one input. `file_name` is `None` for an input without a name.
+/// Creates the plan of one input. `file_name` is `None` for an input without a name.
 ///
 /// # Errors
-/// [`PlanError`] if the sample has no row, or leaves questions open.
+/// [`PlanError`] if the sample has no row, or leaves questions open that the user must answer.
 pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptions) -> Result<ReadingPlan, PlanError> {
     let given = Given {
         delimiter: options.delimiter,

@@ -13,9 +13,8 @@ use crate::plan::question::Question;
 use crate::plan::titles::Role;
 
 impl Maker<'_> {
-    /// Asks how to distinguish rows if at least a third of them have no time of day and repeat the
-    /// symbol, series and date of another row with different values. They would otherwise become several bars of one
-    /// day.
+    /// Asks how to distinguish rows if at least a third of them have no time of day and repeat the symbol, series and
+    /// date of another row with different values. They would otherwise become several bars of one day.
     pub(super) fn check_repeats(&mut self, table: Table<'_>, roles: &Roles, dates: &Dates, identity: &[usize]) {
         if self.options.bar.is_some() || !self.questions.is_empty() {
             return;
