@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// (see [`KeyLayout::ledger_layout`](crate::keys::KeyLayout::ledger_layout)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldNames {
-    /// Names that differ in case are different fields. This is the rule of every ledger that does not name one.
+    /// Names that differ in case are different fields. This is the rule of every ledger that does not name a rule.
     #[default]
     Exact,
     /// A record with two different names that are equal ignoring case is invalid.

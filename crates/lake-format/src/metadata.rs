@@ -29,7 +29,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// No metadata, as for every ledger that does not name any.
+    /// No metadata. This applies to every ledger that does not name metadata.
     pub const NONE: Metadata = Metadata { key: false, headers: false };
 
     /// Every possible value.

@@ -27,7 +27,7 @@ pub fn is_coordinate(name: &str) -> bool {
     COORDINATES.iter().any(|coordinate| is_same_name(coordinate, name))
 }
 
-/// Writes the start of each line of a partition: `{` and the coordinates. The caller then appends the record's value
+/// Writer of the start of each line of a partition: `{` and the coordinates. The caller then appends the record's value
 /// and calls [`finish`].
 ///
 /// Most records have the next offset and the same timestamp as the previous record, so the next head is prepared by

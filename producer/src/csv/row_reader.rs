@@ -31,7 +31,7 @@ pub enum RowKind {
     End,
 }
 
-/// Splits a stream into rows.
+/// Reader that splits a stream into rows.
 pub struct RowReader<R> {
     source: R,
     /// Bytes to parse before the next bytes of the source.

@@ -31,7 +31,7 @@ const QUEUE_FULL_INTERVAL: Duration = Duration::from_millis(1);
 /// Maximum duration of one flush; after it, failures and the shutdown are checked.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Sends the records of a feed to one topic.
+/// Sender of a feed's records to one topic.
 pub(crate) struct KafkaSender<'a> {
     producer: ThreadedProducer<DeliveryTracker>,
     settings: &'a Settings,

@@ -25,7 +25,7 @@ pub struct Quote<'a> {
     pub micros: i64,
 }
 
-/// Turns the rows of one file into JSON.
+/// Encoder that turns the rows of one file into JSON.
 #[derive(Debug)]
 pub(crate) struct RecordEncoder {
     width: usize,

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::csv::row_reader::MAX_ROW_BYTES;
 use crate::report::progress::Progress;
 
-/// Bytes read at a time.
+/// Number of bytes to read at a time.
 const CHUNK_BYTES: usize = 1 << 16;
 /// Number of bytes from which the format of a file is recognised.
 const START_BYTES: u64 = 4;

@@ -17,7 +17,7 @@ pub(crate) enum Pace {
 /// Maximum delay that a feed catches up on. The rest of a longer delay is skipped, to avoid a long burst.
 const MAX_CATCH_UP: Duration = Duration::from_secs(1);
 
-/// Spaces records at a [`Pace`].
+/// Timer that spaces records at a [`Pace`].
 #[derive(Debug)]
 pub(crate) struct Pacer {
     pace: Pace,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-/// Bytes read at a time.
+/// Number of bytes to read at a time.
 const CHUNK_BYTES: usize = 1 << 17;
 /// Interval at which a silent pipe checks for a shutdown.
 const POLL: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! A moment as a file contains it: a date, with an optional time of day and an optional offset.
+//! The moment of a row: a date, with an optional time of day and an optional offset.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};

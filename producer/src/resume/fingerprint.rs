@@ -22,7 +22,7 @@ pub(super) const FEED_HEADER: &str = "tickerlake-feed";
 /// Header with the number of the record in its feed, from 1, in decimal.
 pub(super) const ROW_HEADER: &str = "tickerlake-row";
 
-/// Identifies a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes
+/// Identity of a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes
 /// for each byte of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FeedId {

@@ -40,7 +40,7 @@ fn reason(error: &KafkaError) -> String {
     format!("{message}{}", Operation::ReadTopic.hint(code))
 }
 
-/// Reads one topic without joining a consumer group or committing offsets.
+/// Reader of one topic, which neither joins a consumer group nor commits offsets.
 pub(super) struct TopicReader<'a> {
     consumer: BaseConsumer<SilentContext>,
     settings: &'a Settings,

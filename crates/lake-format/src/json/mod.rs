@@ -139,7 +139,7 @@ impl Object {
     }
 }
 
-/// Receives the fields of the outermost object, in order.
+/// Receiver of the fields of the outermost object, in order.
 pub trait Visitor<'a> {
     /// The visitor's reason to reject an object. Must be able to represent every [`JsonError`].
     type Error: From<JsonError>;

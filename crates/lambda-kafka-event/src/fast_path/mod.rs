@@ -39,7 +39,7 @@ use record_template::{FieldRanges, RecordTemplate};
 
 use crate::record::{Payload, Record, no_timestamp};
 
-/// Reads an event one record at a time.
+/// Reader of an event, one record at a time.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     cursor: Cursor<'a>,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::iter::successors;
 
-/// Displays the remedy for an S3 error code that retrying does not resolve, or nothing for any other code.
+/// Remedy for an S3 error code that retrying does not resolve. Displays nothing for any other code.
 pub(super) struct Remedy<'a>(pub(super) &'a str);
 
 impl fmt::Display for Remedy<'_> {

@@ -39,7 +39,7 @@ struct CachedName {
     rules: FieldRules,
 }
 
-/// Caches the rules and the [`NameId`] of each field name.
+/// Cache of the rules and the [`NameId`] of each field name.
 #[derive(Debug)]
 pub(crate) struct FieldCache<'c> {
     pub(crate) columns: &'c Columns,

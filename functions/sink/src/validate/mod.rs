@@ -1,6 +1,6 @@
 //! Validates a record's value: it must be JSON that every parser accepts, and its fields must fit the table.
 //!
-//! The records of a topic resemble each other, so three parts keep what the validator learned from earlier records:
+//! The records of a topic resemble each other, so three parts of the validator remember results from earlier records:
 //!
 //! - `field_cache`: the rules that a field's name implies, for example because the field is a column, the partition
 //!   field or named like a coordinate.
@@ -32,7 +32,7 @@ use lake_format::record_line;
 /// further names are determined each time, and the schema of a record with more fields is not cached.
 const MAX_CACHED_FIELDS: usize = 256;
 
-/// Validates the values of a batch's records.
+/// Validator of the values of a batch's records.
 #[derive(Debug)]
 pub(crate) struct Validator<'c> {
     layout: &'c KeyLayout,
@@ -108,7 +108,7 @@ impl<'c> Validator<'c> {
     }
 }
 
-/// Validates a record's fields and keeps the value of its partition field.
+/// Validator of a record's fields, which keeps the value of the partition field.
 struct FieldValidator<'c> {
     layout: &'c KeyLayout,
     columns: &'c Columns,

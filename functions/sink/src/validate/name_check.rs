@@ -28,7 +28,7 @@ pub(crate) struct NameId {
     pub(crate) folded: u16,
 }
 
-/// Checks the names of one record after another.
+/// State of the check, which examines one record after another.
 #[derive(Debug, Default)]
 pub(crate) struct NameCheck {
     /// Number of the current record, so that entries of earlier records need not be removed.
