@@ -239,8 +239,8 @@ fn check_resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
     }
 }
 
-/// Returns the input to follow, or an error if the inputs are not exactly one regular file or another argument conflicts
-/// with `--follow`.
+/// Returns the input to follow, or an error if the inputs are not exactly one regular file or another argument
+/// conflicts with `--follow`.
 fn followed(args: &FeedArgs, inputs: Vec<Input>) -> Result<Input, FeedError> {
     let needs_end = match (args.order, args.repeat) {
         _ if args.resume.is_some() => Some("--resume"),
