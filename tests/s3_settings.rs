@@ -107,7 +107,7 @@ async fn wrong_endpoint_names_its_variable() {
     let right = format!("AWS_ENDPOINT_URL_S3 is not a URL: it must begin with http:// or https://, such as {url}");
     assert_one_line(&variables(host, ACCESS_KEY, SECRET_KEY), "lake", &[&right]);
     let https = format!("https://{host}");
-    let parts = ["does not answer in HTTPS", "write http:// in AWS_ENDPOINT_URL_S3"];
+    let parts = ["does not support HTTPS", "write http:// in AWS_ENDPOINT_URL_S3"];
     assert_one_line(&variables(&https, ACCESS_KEY, SECRET_KEY), "lake", &parts);
 }
 

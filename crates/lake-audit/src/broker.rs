@@ -22,7 +22,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Maximum number of offsets to read through to reach the next gap. Up to this distance, reading is faster than a seek;
-/// the reader seeks across a longer one.
+/// across a longer distance, the reader seeks.
 const MAX_READ_BETWEEN_GAPS: i64 = 10_000;
 
 /// Error while querying the broker.

@@ -49,7 +49,7 @@ pub enum WriteError {
 }
 
 /// Rebuilds a lost ledger. `settings` must match the sink's settings, except for two values that this function sets:
-/// the generation, from `lost`, and the rules for lines, if another partition's ledger shows them.
+/// the generation, from `lost`, and the rules for lines, if another partition's ledger contains them.
 ///
 /// # Errors
 /// [`RebuildError`] if an object could not be read completely, or the objects do not match `settings`.

@@ -31,8 +31,8 @@ pub enum SqlError {
     /// The engine panicked while it planned a statement.
     #[error("the engine failed to plan the query: this is a bug")]
     Planning,
-    /// More or less than one statement where one is expected.
-    #[error("expected one statement; run several one after the other")]
+    /// The text does not contain exactly one statement.
+    #[error("expected one statement; run several statements one at a time")]
     OneStatement,
     /// A statement that does more than read.
     #[error("only statements that read are permitted, such as SELECT, WITH, SHOW and EXPLAIN ({0})")]
@@ -54,7 +54,7 @@ impl From<SqlError> for DataFusionError {
     }
 }
 
-/// Formats an error. One of our own errors that passed through the engine is formatted with its causes, but without the
+/// Formats an error. If the engine only wraps one of our errors, that error is formatted with its causes, without the
 /// engine's wrapping.
 fn explain(error: &DataFusionError) -> String {
     let ours = match error.find_root() {
@@ -68,7 +68,7 @@ fn explain(error: &DataFusionError) -> String {
         }
         DataFusionError::SchemaError(missing, _) if matches!(**missing, SchemaError::FieldNotFound { .. }) => {
             return format!(
-                "{error} Columns that are not declared are found in some of a topic's objects: if the field is rare, raise \
+                "{error} Undeclared columns are inferred from a sample of the topic's objects; if the field is rare, raise \
                  --sample-objects"
             );
         }

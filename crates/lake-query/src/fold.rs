@@ -74,7 +74,7 @@ pub(crate) fn quoted_columns(statement: &mut Statement) {
     let _ = statement.visit(&mut Columns(aliases.0));
 }
 
-/// Collects the aliases of columns.
+/// The aliases of columns that a statement defines, collected by a visitor.
 struct Aliases(Vec<String>);
 
 impl VisitorMut for Aliases {

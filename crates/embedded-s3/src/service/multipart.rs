@@ -134,7 +134,7 @@ pub(super) async fn list(
     })
 }
 
-/// Joins the parts to an object.
+/// Assembles the uploaded parts into an object.
 pub(super) async fn complete(
     service: &Service,
     request: S3Request<CompleteMultipartUploadInput>,

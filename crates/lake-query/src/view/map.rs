@@ -18,7 +18,7 @@ pub enum ParseMapError {
     #[error("`{0}` does not have the form QUOTE_COLUMN=COLUMN, such as symbol=Index")]
     Form(String),
     /// A quoted name has no closing quotation mark.
-    #[error("`{0}` has a quotation mark without its pair")]
+    #[error("`{0}` has an opening quotation mark but no closing one")]
     Quote(String),
     /// A column of a quote is mapped twice.
     #[error("{0} is mapped twice; remove one")]
