@@ -1,5 +1,5 @@
-//! Wrong settings for S3: each is one line that names the variable to correct. A profile's endpoint holds for storing and
-//! for reading.
+//! Wrong S3 settings: each results in a single line that names the variable to correct. A profile's endpoint applies to
+//! storing and to reading.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -40,8 +40,8 @@ fn tickerlake(home: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Ou
         .unwrap()
 }
 
-/// Runs the commands that use S3 first for reading, and `run`. Asserts that each fails with one line that contains
-/// `parts`.
+/// Runs three commands that begin by reading from S3, and `run`. Asserts that each fails with a single line that
+/// contains each of `parts`.
 fn assert_one_line(variables: &[(&str, &str)], bucket: &str, parts: &[&str]) {
     let home = TempDir::new().unwrap();
     let commands: [&[&str]; 4] = [&["query", "SELECT 1"], &["audit"], &["trace", "quotes/0/0"], &["run"]];

@@ -101,10 +101,10 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
     let audit = lake_audit::audit(&lake.open_for_reading().await?, scope, client.as_ref()).await?;
     let has_findings = audit.report.findings.kinds().next().is_some();
     if audit.report.rows.is_empty() && !has_findings && scope.topic.is_none() && client.is_some() {
-        bail!("the lake is empty, so it names no topic to compare with the broker; select one with --topic");
+        bail!("the lake is empty, so there are no topics to compare with the broker; select one with --topic");
     }
     if audit.report.rows.is_empty() && !has_findings && (scope.topic.is_some() || scope.generation.is_some()) {
-        bail!("the lake has neither objects nor ledgers that --topic and --generation select");
+        bail!("no object or ledger in the lake matches --topic and --generation");
     }
     Ok(audit)
 }

@@ -43,9 +43,9 @@ object is read once, to count the records, and deleted only after its copy was c
 A broker may still deliver the records of generation 0, and other machines may write to a bucket. For
 generation 0, or with --bucket, stop all writers first and add --writers-stopped: pause the event source mapping on
 AWS and wait for one function timeout; end `trigger`, `redrive`, `run`, `up` and other commands that
-write to the bucket, including `drop` and `repair`. A writer that keeps running could store more records
-of the generation, with a new ledger, during the move, which assumes that nothing else writes to it. If a broker still
-has the topic, set SINK_TOPIC_GENERATION to the next number before starting the writers again.
+write to the bucket, including `drop` and `repair`. The move assumes that nothing else writes to the
+generation: a writer that keeps running could store more of its records, with a new ledger. If a broker
+still has the topic, set SINK_TOPIC_GENERATION to the next number before starting the writers again.
 
 The AWS table quotes_history keeps the records that the daily merge has added to it.
 

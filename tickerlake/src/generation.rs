@@ -47,7 +47,7 @@ pub(crate) async fn next(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
     Ok(next)
 }
 
-/// Returns the generation of a topic whose log is kept in the folder `broker`, and remembers it there. A new one begins
+/// Returns the generation of a topic whose log is stored in the folder `broker`, and saves it there. A new one begins
 /// if the topic's id is unknown, if the generation was dropped, or if the log ends below an offset that the lake has,
 /// which happens when the machine loses power.
 ///
@@ -126,7 +126,7 @@ impl Known {
         Ok(Known { path, generations })
     }
 
-    /// Replaces the file at once, so that a process that is killed leaves the old or the new one.
+    /// Replaces the file atomically, so that a process that is killed leaves either the old or the new file.
     fn save(&self) -> anyhow::Result<()> {
         let text: BTreeMap<String, u32> =
             self.generations.iter().map(|(id, number)| (id.to_string(), *number)).collect();

@@ -22,7 +22,7 @@ pub struct SqlArgs {
     /// Memory for sorting and grouping, such as 512MB or 4GB; beyond it, queries spill to temporary files in TMPDIR
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = size)]
     pub memory_limit: usize,
-    /// Number of objects of each topic in which columns that are not declared are found, spread over its days
+    /// Number of objects of each topic to sample for undeclared columns, spread over its days
     #[arg(long, value_name = "N", default_value_t = lake_query::DEFAULT_SAMPLES)]
     pub sample_objects: NonZeroUsize,
 }

@@ -29,7 +29,7 @@ struct Args {
     /// Run each measurement N times in turn, and take its shortest time
     #[arg(long, value_name = "N", default_value_t = 15)]
     runs: usize,
-    /// Validate values against these columns, in the form of `SINK_COLUMNS`
+    /// Validate values against these columns, in the format of `SINK_COLUMNS`
     #[arg(long, default_value = "")]
     columns: String,
     /// Write the event to FILE instead of measuring

@@ -14,7 +14,8 @@ use crate::function::Report;
 
 /// Receiver of an event source's invocations.
 pub trait Observer: fmt::Debug + Send + Sync {
-    /// Receives an invocation and its outcome. Must not block, because the next invocation starts only after it returns.
+    /// Receives an invocation and its outcome. Must not block, because the next invocation starts only after it
+    /// returns.
     fn invoked(&self, invocation: &Invocation<'_>);
 }
 

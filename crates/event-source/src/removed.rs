@@ -9,8 +9,8 @@
 //!           |---------- removed -----------|------- a marker -------|
 //! ```
 //!
-//! The reader notes what it skips ([`ReadPositions`]). Once a second, [`Removals`] compares that with the first offset on
-//! the broker. Removed offsets may have belonged to markers as well, so the counts are upper limits.
+//! The reader notes what it skips ([`ReadPositions`]). Once a second, [`Removals`] compares that with the first offset
+//! on the broker. Removed offsets may have belonged to markers as well, so the counts are upper limits.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -49,7 +49,8 @@ pub(crate) struct Planned {
     pub(crate) context: Arc<TaskContext>,
 }
 
-/// Plans a statement in a thread with a large stack. `options` are the permitted kinds of statements; `None` permits all.
+/// Plans a statement in a thread with a large stack. `options` are the permitted kinds of statements; `None` permits
+/// all.
 pub(crate) async fn plan(
     session: SessionContext,
     mut statement: Statement,

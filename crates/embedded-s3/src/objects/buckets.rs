@@ -57,8 +57,8 @@ impl Objects {
     }
 }
 
-/// Removes a folder that contains nothing but folders. Unlike `remove_dir_all`, fails if another request creates an object
-/// meanwhile.
+/// Removes a folder that contains nothing but folders. Unlike `remove_dir_all`, fails if another request creates an
+/// object meanwhile.
 fn remove_folders(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

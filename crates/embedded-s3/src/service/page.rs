@@ -1,7 +1,7 @@
 //! Lists keys in order, with prefix, delimiter and pages.
 //!
-//! Files are visited in the order of their keys, which is not the order of the folders' names: `a.b` sorts before `a/c`.
-//! A folder that cannot contain a key of the page is not read.
+//! Files are visited in the order of their keys, which is not the order of the folders' names: `a.b` sorts before
+//! `a/c`. A folder that cannot contain a key of the page is not read.
 
 use std::fs;
 use std::io::{self, ErrorKind};
