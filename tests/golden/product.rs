@@ -28,7 +28,7 @@ pub(super) struct Lake {
 }
 
 impl Lake {
-    /// Creates a lake that holds these objects and ledgers.
+    /// Creates a lake with these objects and ledgers.
     pub(super) fn new(objects: &Tree) -> Self {
         let folder = TempDir::new().unwrap();
         objects.write(&folder.path().join(BUCKET));
@@ -59,7 +59,7 @@ impl Lake {
         metadata
     }
 
-    /// Runs `tickerlake` on the lake, in an environment that holds these variables and no others.
+    /// Runs `tickerlake` on the lake, in an environment with only these variables.
     pub(super) fn tickerlake(&self, variables: &[(String, String)], arguments: &[&str]) -> Output {
         tickerlake(self.folder.path(), variables, arguments)
     }

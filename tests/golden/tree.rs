@@ -9,7 +9,7 @@ use std::path::Path;
 pub(super) struct Tree(pub(super) BTreeMap<String, Vec<u8>>);
 
 impl Tree {
-    /// Reads all files below a folder. A folder that does not exist holds no files.
+    /// Reads all files below a folder. A folder that does not exist has no files.
     pub(super) fn read(folder: &Path) -> Self {
         let mut files = BTreeMap::new();
         let mut folders = vec![folder.to_path_buf()];

@@ -36,7 +36,7 @@ trash/TOPIC/gN of the lake. Queries and audits no longer see them, and no later 
 number. Nothing is deleted: --restore moves everything back. To free the space, delete the folder in
 the trash, except its file journal.json, which keeps the number in use.
 
-The move can be interrupted at any time. Run the same command again to complete it, or with the
+The move can be interrupted at any time. Run the same command again to complete it, or in the
 opposite direction to reverse it. Until then `tickerlake audit` reports an unfinished drop. Every
 object is read once, to count the records, and deleted only after its copy was compared with it.
 

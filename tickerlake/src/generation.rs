@@ -1,8 +1,9 @@
 //! Generations of the embedded broker's topics.
 //!
-//! A topic that is created again begins at offset 0, so its records belong to another generation than those stored
-//! before. The broker of `run` is in memory, so each run is a new generation. `up` keeps the broker's log in the lake's
-//! folder, and beside it the generation of each topic, by the topic's id, which changes when the topic is created again.
+//! A topic that is created again begins at offset 0, so its records belong to another generation than the records
+//! stored before. The broker of `run` is in memory, so each run is a new generation. `up` keeps the broker's log in the
+//! lake's folder, and beside it the generation of each topic, by the topic's id, which changes when the topic is
+//! created again.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -106,8 +106,8 @@ pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     stop.run_until_cancelled(watch).await.unwrap_or(Ok(()))
 }
 
-/// Runs the statement in a new session, because the columns of a session are those of the objects that exist when the
-/// session is opened.
+/// Runs the statement in a new session, because a session infers its columns from the objects that exist when it is
+/// opened.
 async fn run_once(lake: &Lake, args: &QueryArgs, text: &str) -> anyhow::Result<()> {
     let session = args.sql.open(lake, args.topic.as_str()).await?;
     let rows = lake_query::render(&lake_query::execute(&session, text).await?, args.format.into())?;

@@ -97,10 +97,11 @@ impl Meter {
         for range in ranges {
             let records = u64::try_from(range.end - range.start).unwrap_or(0);
             self.progress.removed(records);
-            let ((topic, number), noun) = (partition, if records == 1 { "record was" } else { "records were" });
+            let (topic, number) = partition;
+            let noun = if records == 1 { "record before it was" } else { "records before they were" };
             let (first, last) = (range.start, range.end - 1);
             tracing::warn!(
-                "up to {records} {noun} removed by the broker before they were read: {topic}/{number} {first} to {last}"
+                "the broker removed up to {records} {noun} read: {topic}/{number}, offsets {first} to {last}"
             );
         }
     }

@@ -113,7 +113,7 @@ impl ReadAnswer {
         self.schema.fields().iter().map(|field| column(field.name(), field.data_type())).collect()
     }
 
-    /// Returns the cells of each row as text, in the form that `tickerlake query` prints. A null is `None`.
+    /// Returns the cells of each row as text, formatted as `tickerlake query` prints them. A null is `None`.
     ///
     /// # Errors
     /// If a value cannot be formatted.

@@ -31,7 +31,7 @@ pub enum ParseMapError {
     },
 }
 
-/// Returns the names of the columns that can be mapped: those of a quote, without the coordinates of its record.
+/// Returns the names of the columns that can be mapped: the columns of a quote, without its record's coordinates.
 pub fn mappable() -> impl Iterator<Item = &'static str> {
     declared().map(|column| column.name)
 }

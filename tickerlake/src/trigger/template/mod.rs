@@ -79,8 +79,9 @@ const MAPPING_PROPERTIES: [&str; 21] = [
 ];
 const TOPICS: &str = "Topics";
 
-const QUEUE_MODE: &str = "queue mode (share groups) is not supported: it delivers a partition's records in no particular order, \
-                          and the sink needs their order to store each exactly once; remove the property";
+const QUEUE_MODE: &str = "queue mode (share groups) is not supported: it delivers a partition's records in no \
+                          particular order, and the sink needs their order to store each exactly once; remove the \
+                          property";
 
 /// Properties that need provisioned mode.
 const PROVISIONED_ONLY: [&str; 4] =
