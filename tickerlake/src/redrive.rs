@@ -57,7 +57,7 @@ pub struct RedriveArgs {
 }
 
 impl RedriveArgs {
-    /// Converts the arguments of the deprecated `trigger --redrive`.
+    /// Converts the arguments of `trigger --redrive`, which is deprecated.
     pub(crate) fn from_trigger(source: Location, function: FunctionArgs, format: Format) -> Self {
         let retries = function.maximum_retry_attempts.unwrap_or_else(|| DEFAULT_RETRIES.into());
         RedriveArgs { source, invoke: function.invoke, maximum_retry_attempts: retries, format }
