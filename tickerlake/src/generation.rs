@@ -2,7 +2,7 @@
 //!
 //! A topic that is created again begins at offset 0, so its records belong to another generation than the records
 //! stored before. The broker of `run` is in memory, so each run is a new generation. `up` keeps the broker's log in the
-//! lake's folder, and beside it the generation of each topic, by the topic's id, which changes when the topic is
+//! lake's folder, and beside it the generation of each topic, by the topic's ID, which changes when the topic is
 //! created again.
 
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub(crate) async fn next(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
 }
 
 /// Returns the generation of a topic whose log is stored in the folder `broker`, and saves it there. A new one begins
-/// if the topic's id is unknown, if the generation was dropped, or if the log ends below an offset that the lake has,
+/// if the topic's ID is unknown, if the generation was dropped, or if the log ends below an offset that the lake has,
 /// which happens when the machine loses power.
 ///
 /// # Errors

@@ -9,7 +9,8 @@ use lake_store::{Area, Lake};
 use crate::lake::LakeArgs;
 use crate::shell::shell_word;
 
-/// Maximum number of rows that `run` prints for each query result.
+/// Maximum number of rows that `run` prints for each query result. It prints the number of further rows, and the
+/// command that prints all of them.
 pub const MAX_ROWS: usize = 20;
 
 /// Default topic of the table `quotes`.
@@ -69,8 +70,8 @@ pub fn query_command(lake: &LakeArgs, topic: &str, query: &str) -> String {
     words.join(" ")
 }
 
-/// Returns a notice if the topic holds records that the views over quotes leave out, with the command that reads these
-/// records as quotes. Returns `None` if there are no such records.
+/// Returns a notice if the topic contains records that the views over quotes leave out, with the command that reads
+/// these records as quotes. Returns `None` if there are no such records.
 ///
 /// # Errors
 /// If the lake cannot be listed or read.

@@ -42,7 +42,7 @@ pub const SECRET_KEY: &str = "tickerlake";
 /// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Maximum length of a key in bytes, as on AWS.
+/// Maximum length of a key in bytes, as on AWS. Requests with a longer key fail.
 pub const MAX_KEY_BYTES: usize = 1024;
 
 /// Reason that the embedded S3 failed to start.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::MAX_PAYLOAD;
 
-/// Maximum number of bytes of a failed response's body to include in the error.
+/// Maximum number of bytes of a failed response's body to include in the error. The rest is left out.
 const MAX_REPORTED_BODY: usize = 1000;
 
 /// A function that is invoked with batches. `Display` formats it for the user, for example as a URL.

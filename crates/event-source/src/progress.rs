@@ -205,7 +205,7 @@ impl Progress {
         self.state().offsets.clone()
     }
 
-    /// Returns the message of the latest failure, or `None` if an invocation has succeeded since then.
+    /// Returns the message of the latest failure, or `None` if no invocation has failed since the last success.
     pub fn failing(&self) -> Option<String> {
         self.state().failing.as_ref().map(|(_, failure)| failure.to_string())
     }

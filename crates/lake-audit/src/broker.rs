@@ -16,7 +16,7 @@ use crate::gaps::Gap;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum time to wait for the next record.
+/// Maximum time to wait for the next record. After that, the audit fails.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);

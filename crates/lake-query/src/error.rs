@@ -22,14 +22,14 @@ pub enum SqlError {
     View(#[from] DefinitionError),
     /// The selected topic has records, but a view has the same name.
     #[error(
-        "the lake has a view {0} and a topic {0} with records; remove the view with `tickerlake view {0} --remove`, or store the records in a topic of another name"
+        "the lake has a view {0} and a topic {0} with records; remove the view with `tickerlake view {0} --remove`, or store the records in a topic with another name"
     )]
     ViewHidesTopic(String),
     /// The thread that plans a statement could not be started.
     #[error("failed to start a thread that plans the query")]
     Thread(#[source] std::io::Error),
     /// The engine panicked while it planned a statement.
-    #[error("the engine failed to plan the query: this is a bug")]
+    #[error("internal error: the engine panicked while it planned the query (this is a bug)")]
     Planning,
     /// The text does not contain exactly one statement.
     #[error("expected one statement; run several statements one at a time")]

@@ -245,13 +245,13 @@ impl Objects {
     }
 }
 
-/// Returns `true` if no file has the path.
+/// Returns `true` if the error means that no file has the path.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Returns `true` if a file cannot be at the path of its key: a file is where a folder has to be, or the reverse, or a
-/// file name is not permitted.
+/// Returns `true` if the error means that a file cannot be at the path of its key: a file is where a folder has to be,
+/// or the reverse, or a file name is not permitted.
 fn is_conflict(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -7,7 +7,7 @@ use s3s::{S3ErrorCode, S3Result};
 use super::errors::error;
 use crate::objects::Headers;
 
-/// Maximum number of entries of a page, as on AWS.
+/// Maximum number of entries of a page, as on AWS. A request for more entries gets this many.
 pub(super) const MAX_KEYS: i32 = 1000;
 
 pub(super) fn http_date(timestamp: &Timestamp) -> Option<String> {

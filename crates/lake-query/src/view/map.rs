@@ -21,7 +21,7 @@ pub enum ParseMapError {
     #[error("`{0}` has an opening quotation mark but no closing one")]
     Quote(String),
     /// A column of a quote is mapped twice.
-    #[error("{0} is mapped twice; remove one")]
+    #[error("{0} is mapped twice; remove one of the mappings")]
     Twice(String),
     /// The left side is not a column of a quote.
     #[error("a quote has no column {name}; its columns are {}", mappable().collect::<Vec<_>>().join(", "))]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::map::{ColumnMap, ParseMapError};
 use super::{NamedView, View};
 
-/// First part of the keys, after the lake's prefix.
+/// First part of the keys of definitions, after the lake's prefix.
 const FOLDER: &str = "views";
 
 const VERSION: u32 = 1;

@@ -126,7 +126,7 @@ pub struct Mapping {
     pub bisect_batch_on_function_error: Option<bool>,
     /// Empty, or `ReportBatchItemFailures`.
     pub function_response_types: Vec<String>,
-    /// `true` if discarded batches are kept at an on-failure destination.
+    /// `true` if discarded batches are written to an on-failure destination.
     pub has_on_failure_destination: bool,
     pub enabled: bool,
     /// `true` if the mapping uses provisioned mode.
