@@ -16,9 +16,9 @@ use sink::{Config, Sink};
 
 /// Measure the CPU time of the sink for a full-size event.
 ///
-/// Prints the CPU time of the event path (from the event's bytes to the objects' bytes), of the whole sink (including its
-/// requests to S3 over the loopback interface), and of the floor, the work that no sink can avoid: decoding the values
-/// and compressing the lines.
+/// Prints the CPU time of the event path (from the event's bytes to the objects' bytes), of the whole sink (including
+/// its requests to S3 over the loopback interface), and of the floor, the work that no sink can avoid: decoding the
+/// values and compressing the lines.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! Reads the settings of a Kafka event source mapping from the template that deploys it: from a `SelfManagedKafka` event of
-//! a SAM function, or from an `AWS::Lambda::EventSourceMapping`.
+//! Reads the settings of a Kafka event source mapping from the template that deploys it: from a `SelfManagedKafka`
+//! event of a SAM function, or from an `AWS::Lambda::EventSourceMapping`.
 //!
 //! Only the settings are evaluated, from the template's own parameters and conditions. Values that only AWS knows
 //! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are reported as errors
