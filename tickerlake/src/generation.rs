@@ -1,8 +1,9 @@
 //! Generations of the embedded broker's topics.
 //!
-//! A topic that is created again begins at offset 0, so its records belong to another generation than those stored
-//! before. The broker of `run` begins empty, so each run is a new generation. `up` keeps the broker's log in the lake's
-//! folder, and beside it the generation of each topic, by the topic's id, which changes when the topic is created again.
+//! A topic that is created again begins at offset 0, so its records belong to another generation than the records
+//! stored before. The broker of `run` begins empty, so each run is a new generation. `up` keeps the broker's log in the
+//! lake's folder, and beside it the generation of each topic, by the topic's ID, which changes when the topic is
+//! created again.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -48,8 +49,8 @@ pub(crate) async fn next(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
     Ok(next)
 }
 
-/// Returns the generation of a topic whose log is kept in the folder `broker`, and remembers it there. A new one begins
-/// if the topic's id is unknown, if the generation was dropped, or if the log ends below an offset that the lake has,
+/// Returns the generation of a topic whose log is stored in the folder `broker`, and saves it there. A new one begins
+/// if the topic's ID is unknown, if the generation was dropped, or if the log ends below an offset that the lake has,
 /// which happens when the machine loses power.
 ///
 /// # Errors
@@ -141,7 +142,7 @@ impl Known {
         same.map(|known| known.number.saturating_add(1)).max().unwrap_or(0)
     }
 
-    /// Replaces the file at once, so that a process that is killed leaves the old or the new one.
+    /// Replaces the file atomically, so that a process that is killed leaves either the old or the new file.
     fn save(&self) -> anyhow::Result<()> {
         let text: BTreeMap<String, &Entry> =
             self.generations.iter().map(|(id, entry)| (id.to_string(), entry)).collect();

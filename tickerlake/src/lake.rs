@@ -171,10 +171,10 @@ impl WritableLake {
         }
     }
 
-    /// Returns the sink's settings for a topic of this lake. `generation` has precedence over the variable.
+    /// Returns the sink's settings for a topic of this lake. `generation` has precedence over `SINK_TOPIC_GENERATION`.
     ///
-    /// Without `SINK_FIELD_NAMES` or `SINK_METADATA`, a generation that has ledgers keeps their rule. A new generation
-    /// then quarantines records with names that differ only in case, and adds no metadata.
+    /// If `SINK_FIELD_NAMES` or `SINK_METADATA` is not set, its value is read from the ledgers of the generation.
+    /// Without ledgers, the sink quarantines records with field names that differ only in case, or adds no metadata.
     ///
     /// # Errors
     /// If a variable is invalid, the lake cannot be listed, a view has the topic's name, or keys would be too long for

@@ -55,8 +55,8 @@ pub const BATCH_SIZE: u16 = 10_000;
 /// Interval between warnings while delivered records are not stored.
 const WAIT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Number of invocations in a row that fail before the command ends. The pauses between them, from 0.25 s on, add up to
-/// 16 s.
+/// Maximum number of consecutive failed invocations. When it is reached, the command ends. The pauses between the
+/// invocations, which begin at 0.25 s, add up to 16 s.
 const MAX_FAILURES: u32 = 7;
 
 /// Minimum time between two plain lines of progress.
@@ -68,8 +68,8 @@ const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder adds to it; query it with `tickerlake query`. The
 first 20 rows of each result are printed.
-The console's URL is printed first. The page is gone when the command ends; with --open or --stay the
-command ends by Ctrl-C.
+The console's URL is printed first. The page is available until the command ends; with --open or --stay
+the command runs until Ctrl-C.
 
 Ctrl-C ends the feed; delivered records are stored, and the queries are run. Ctrl-C during the
 queries ends them. At the end every object of this topic and generation is audited, as by
@@ -379,12 +379,12 @@ fn unstored(failure: &Failure, stored: u64, delivered: u64, embedded_broker: boo
         },
         other => other.to_string(),
     };
-    let rest = if embedded_broker { "; feed the files again when the cause is removed" } else { "" };
+    let rest = if embedded_broker { "; fix the cause and feed the files again" } else { "" };
     anyhow!("{} of {} were stored: {failure}{rest}", grouped(stored), counted(delivered, "record", "records"))
 }
 
-/// Waits until every record that the broker confirmed is stored, by the number of records and by the last offset of
-/// each partition.
+/// Waits until every record that the broker confirmed is stored: until both the number of stored records and the last
+/// stored offset of each partition have reached the confirmed ones.
 async fn stored(progress: &Progress, topic: &str, group: &str, embedded_broker: bool, summary: &Summary) {
     let all = async {
         for (&partition, delivery) in &summary.partitions {
@@ -461,7 +461,8 @@ fn json_rows(rows: &[RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
     Ok(lines.lines().map(|line| RawValue::from_string(line.to_owned())).collect::<Result<_, _>>()?)
 }
 
-/// Prints the findings of `queries/quality/` in the whole lake, including earlier runs.
+/// Prints the findings of the queries in `queries/quality/`. They cover the whole lake, including records of earlier
+/// runs.
 async fn print_quality(session: &Session, output: Output, command: impl Fn(&str) -> String) -> anyhow::Result<()> {
     let answers = lake_query::quality::report(session).await;
     output.text(b"\nData quality (queries/quality/)\n");

@@ -50,7 +50,7 @@ pub struct PartitionOffsets {
     pub committed: Option<i64>,
 }
 
-/// Records that were read and not delivered yet.
+/// Records that have been read but not yet delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
     /// Records in the open batch.
@@ -75,7 +75,7 @@ pub struct Counts {
     pub retried: u64,
     /// Discarded records.
     pub given_up: u64,
-    /// Maximum number of records that the broker removed before they were read.
+    /// Upper limit of the number of records that the broker removed before they were read.
     pub removed: u64,
     /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,
@@ -130,8 +130,8 @@ impl Progress {
         self.state().failing.is_some()
     }
 
-    /// Waits until `count` invocations in a row have failed, or until one has failed for which `is_final` returns
-    /// `true`. Returns the latest failure.
+    /// Waits until `count` consecutive invocations have failed, or until `is_final` returns `true` for the latest
+    /// failure. Returns the latest failure.
     pub async fn unrecovered(&self, count: u32, is_final: impl Fn(&Failure) -> bool) -> Arc<Failure> {
         let failing = || self.state().failing.clone().filter(|(failures, last)| *failures >= count || is_final(last));
         loop {
@@ -164,6 +164,7 @@ impl Progress {
         }
     }
 
+<<<<<<< HEAD
     /// Forgets the partitions of a topic that was deleted. A topic of the same name begins again at offset 0. Must be
     /// called after the topic's event source has ended.
     pub fn forget(&self, topic: &str) {
@@ -174,6 +175,9 @@ impl Progress {
     }
 
     /// Sets the observer of single invocations. Only the first one that is set counts.
+=======
+    /// Sets the observer of invocations. Has no effect if an observer is already set.
+>>>>>>> kprose2
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         // A second observer is ignored.
         let _ = self.observer.set(observer);
@@ -183,8 +187,9 @@ impl Progress {
         self.observer.get()
     }
 
-    /// Replaces what an event source has collected: records and bytes of the open batch, then of the waiting ones. Event
-    /// sources of other topics can share this value, so only the difference counts.
+    /// Updates the numbers of records and bytes that an event source has collected: `now` contains those in the open
+    /// batch, then those in the waiting batches. `before` contains the numbers of the previous call and is updated.
+    /// Only the differences are added, because event sources of other topics can share this value.
     pub(crate) fn set_collected(&self, before: &mut [usize; 4], now: [usize; 4]) {
         for ((counter, before), now) in self.collected.iter().zip(before).zip(now) {
             if *before != now {
@@ -194,7 +199,7 @@ impl Progress {
         }
     }
 
-    /// Returns what is collected for the next invocations.
+    /// Returns the number and size of the records that are collected for the next invocations.
     pub fn collected(&self) -> Collected {
         let [records, bytes, waiting_records, waiting_bytes] =
             self.collected.each_ref().map(|counter| counter.load(Ordering::Relaxed));
@@ -213,7 +218,7 @@ impl Progress {
         self.state().offsets.clone()
     }
 
-    /// Returns the message of the failure since which no invocation has succeeded, if any.
+    /// Returns the message of the latest failure, or `None` if no invocation has failed since the last success.
     pub fn failing(&self) -> Option<String> {
         self.state().failing.as_ref().map(|(_, failure)| failure.to_string())
     }

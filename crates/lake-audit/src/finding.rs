@@ -39,7 +39,7 @@ pub struct Finding {
     /// First affected offset; `None` if the finding does not concern a range of offsets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<i64>,
-    /// Last affected offset, inclusive; `None` if `first` is.
+    /// Last affected offset, inclusive; `None` if `first` is `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
     /// Keys of the affected objects and ledgers.

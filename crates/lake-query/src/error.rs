@@ -22,17 +22,17 @@ pub enum SqlError {
     View(#[from] DefinitionError),
     /// The selected topic has records, but a view has the same name.
     #[error(
-        "the lake has a view {0} and a topic {0} with records; remove the view with `tickerlake view {0} --remove`, or store the records in a topic of another name"
+        "the lake has a view {0} and a topic {0} with records; remove the view with `tickerlake view {0} --remove`, or store the records in a topic with another name"
     )]
     ViewHidesTopic(String),
     /// The thread that plans a statement could not be started.
     #[error("failed to start a thread that plans the query")]
     Thread(#[source] std::io::Error),
     /// The engine panicked while it planned a statement.
-    #[error("the engine failed to plan the query: this is a bug")]
+    #[error("internal error: the engine panicked while it planned the query (this is a bug)")]
     Planning,
-    /// More or less than one statement where one is expected.
-    #[error("expected one statement; run several one after the other")]
+    /// The text does not contain exactly one statement.
+    #[error("expected one statement; run several statements one at a time")]
     OneStatement,
     /// A statement that does more than read.
     #[error("only statements that read are permitted, such as SELECT, WITH, SHOW and EXPLAIN ({0})")]
@@ -54,7 +54,7 @@ impl From<SqlError> for DataFusionError {
     }
 }
 
-/// Formats an error. One of our own errors that passed through the engine is formatted with its causes, but without the
+/// Formats an error. If the engine only wraps one of our errors, that error is formatted with its causes, without the
 /// engine's wrapping.
 fn explain(error: &DataFusionError) -> String {
     let ours = match error.find_root() {
@@ -68,7 +68,7 @@ fn explain(error: &DataFusionError) -> String {
         }
         DataFusionError::SchemaError(missing, _) if matches!(**missing, SchemaError::FieldNotFound { .. }) => {
             return format!(
-                "{error} Columns that are not declared are found in some of a topic's objects: if the field is rare, raise \
+                "{error} Undeclared columns are inferred from a sample of the topic's objects; if the field is rare, raise \
                  --sample-objects"
             );
         }

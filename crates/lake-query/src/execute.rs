@@ -27,7 +27,7 @@ const PLANNING_STACK: usize = 64 << 20;
 /// If the engine rejects a statement, or an object cannot be read or decoded.
 ///
 /// # Panics
-/// Outside a Tokio runtime.
+/// If called outside a Tokio runtime.
 pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, SqlError> {
     let mut rows = Vec::new();
     for statement in DFParser::parse_sql(sql)? {
@@ -49,7 +49,8 @@ pub(crate) struct Planned {
     pub(crate) context: Arc<TaskContext>,
 }
 
-/// Plans a statement in a thread with a large stack. `options` are the permitted kinds of statements; `None` permits all.
+/// Plans a statement in a thread with a large stack. `options` are the permitted kinds of statements; `None` permits
+/// all.
 pub(crate) async fn plan(
     session: SessionContext,
     mut statement: Statement,

@@ -6,11 +6,11 @@
 //! none, so with several threads a share is too small for a batch.
 //!
 //! ```text
-//! held by one operator        0 ──── FLOOR ──── limit / 6
+//! memory of one operator      0 ──── FLOOR ──── limit / 6
 //!                             granted  granted if the   refused: the operator
 //!                                      limits allow     writes to a file
 //!
-//! held by all operators       0 ──────────────── 2/3 limit ──── limit
+//! memory of all operators     0 ──────────────── 2/3 limit ──── limit
 //!                             granted            merges, joins  refused
 //! ```
 //!

@@ -1,7 +1,9 @@
-//! Runs one statement that only reads, for callers that pass on what a stranger wrote: the console.
+//! Runs a single statement that only reads. The console uses this module, because anyone who can open its page can
+//! enter SQL.
 //!
-//! [`execute`](crate::execute()) runs whatever the engine can: statements that write a file, read another one or change a
-//! setting, too. [`read`] rejects these before they run, stops after a number of rows, and reports how much it read.
+//! [`execute`](crate::execute()) runs every statement that the engine supports, including statements that write files,
+//! read other files or change settings. [`read`] rejects such statements before they run, stops after a limited number
+//! of rows, and reports how much it read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +45,7 @@ pub struct ReadAnswer {
     pub batches: Vec<RecordBatch>,
     /// `true` if there are more rows than the limit.
     pub is_cut: bool,
-    /// Objects that were read.
+    /// Number of objects that were read.
     pub objects: u64,
     /// Size of these objects in bytes, as stored.
     pub bytes: u64,
@@ -66,7 +68,7 @@ pub struct AnswerColumn {
 /// read or decoded.
 ///
 /// # Panics
-/// Outside a Tokio runtime.
+/// If called outside a Tokio runtime.
 pub async fn read(session: &SessionContext, sql: &str, max_rows: usize) -> Result<ReadAnswer, SqlError> {
     let mut statements = DFParser::parse_sql(sql)?;
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
@@ -111,7 +113,7 @@ impl ReadAnswer {
         self.schema.fields().iter().map(|field| column(field.name(), field.data_type())).collect()
     }
 
-    /// Returns the cells of each row as text, in the form that `tickerlake query` prints. A null is `None`.
+    /// Returns the cells of each row as text, formatted as `tickerlake query` prints them. A null is `None`.
     ///
     /// # Errors
     /// If a value cannot be formatted.

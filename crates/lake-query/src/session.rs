@@ -31,9 +31,9 @@ const BYTES_PER_THREAD: usize = 250_000_000;
 /// Settings of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Bytes that sorts, groups and joins use together. Each may use 12 MB even beyond the limit, and those that need more
-    /// spill to temporary files. The limit does not include the objects that are being read, which take a few megabytes
-    /// for each thread.
+    /// Maximum number of bytes that sorts, groups and joins use together. Each may use 12 MB even beyond the limit, and
+    /// those that need more spill to temporary files. The limit does not include the objects that are being read, which
+    /// take a few megabytes for each thread.
     pub memory_limit: usize,
     /// Number of objects of each topic from which undeclared columns are inferred.
     pub samples: NonZeroUsize,

@@ -137,7 +137,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A gzip stream whose first row can be read and whose second cannot.
+/// Returns a gzip stream whose first row can be read and whose second row cannot.
 fn truncated_gzip() -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to memory does not fail.
@@ -149,7 +149,7 @@ fn truncated_gzip() -> Vec<u8> {
     whole
 }
 
-/// A zip archive with files of these names.
+/// Returns a zip archive with files of these names.
 fn zip(names: &[&str]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for name in names {

@@ -62,7 +62,7 @@ pub struct Stored {
     pub retried: u64,
     /// Records in discarded batches.
     pub given_up: u64,
-    /// Maximum number of records that the broker removed before they were read.
+    /// Upper limit of the number of records that the broker removed before they were read.
     pub removed: u64,
 }
 

@@ -53,7 +53,7 @@ Resources:
               !If [IsProvisioned, { MinimumPollers: !Ref Bucket }, !Ref AWS::NoValue]
 "#;
 
-/// The same mapping in the form that `sam` and the console write.
+/// The same mapping, as `sam` and the console write it.
 const LONG: &str = r#"{
 	"Parameters": {
 		"Stage": {"Type": "String", "Default": "test"},
