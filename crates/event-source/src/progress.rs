@@ -164,7 +164,6 @@ impl Progress {
         }
     }
 
-<<<<<<< HEAD
     /// Forgets the partitions of a topic that was deleted. A topic of the same name begins again at offset 0. Must be
     /// called after the topic's event source has ended.
     pub fn forget(&self, topic: &str) {
@@ -174,10 +173,7 @@ impl Progress {
         state.lag.retain(|(name, _), _| name != topic);
     }
 
-    /// Sets the observer of single invocations. Only the first one that is set counts.
-=======
     /// Sets the observer of invocations. Has no effect if an observer is already set.
->>>>>>> kprose2
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         // A second observer is ignored.
         let _ = self.observer.set(observer);

@@ -47,11 +47,7 @@ pub(super) fn no_answer(error: &(dyn Error + 'static)) -> String {
         return "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the function a role".to_owned();
     }
     let remedy = if has("InvalidContentType") {
-<<<<<<< HEAD
-        "; if the server does not use HTTPS, write http:// in AWS_ENDPOINT_URL_S3"
-=======
         "; if the server does not support HTTPS, write http:// in AWS_ENDPOINT_URL_S3"
->>>>>>> kprose2
     } else if has("(Connect)") {
         "; start the server, or correct AWS_ENDPOINT_URL_S3 or the endpoint of AWS_PROFILE"
     } else {
