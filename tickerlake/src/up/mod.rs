@@ -178,12 +178,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
 }
 
 /// Stores every topic until `stop`, then the rest of the records.
-async fn store(
-    stop: &CancellationToken,
-    topics: &mut Topics,
-    is_kept: bool,
-    console: &Served,
-) -> anyhow::Result<()> {
+async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool, console: &Served) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(DISCOVERY_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         topics.discover().await;

@@ -231,7 +231,8 @@ impl Topics {
     /// Returns the topics that are not stored, each with the number of its records.
     pub(super) fn not_stored(&self) -> Vec<(String, u64)> {
         let topics = self.shared.broker.topics().into_iter();
-        let is_skipped = |topic: &BrokerTopic| self.skipped.get(&topic.name).is_some_and(|skipped| skipped.id == topic.id);
+        let is_skipped =
+            |topic: &BrokerTopic| self.skipped.get(&topic.name).is_some_and(|skipped| skipped.id == topic.id);
         let skipped = topics.filter(is_skipped);
         let counted = skipped.map(|topic| (topic.name, topic.end_offsets.iter().map(|&end| end.unsigned_abs()).sum()));
         counted.filter(|(_, records)| *records > 0).collect()
