@@ -80,10 +80,12 @@ impl Folder {
     /// If the reservation of further ids cannot be stored.
     pub fn next_producer_id(&mut self) -> Result<i64, FolderError> {
         if self.next_producer_id == self.meta.reserved_producer_ids() {
-            self.meta = self.meta.with_more_producer_ids();
+            let reserved = self.meta.with_more_producer_ids();
             if let Some(disk) = &self.disk {
-                self.meta.save(&disk.path)?;
+                reserved.save(&disk.path)?;
             }
+            // Only what is stored counts: the next start continues after the ids in the file.
+            self.meta = reserved;
         }
         let id = self.next_producer_id;
         self.next_producer_id += 1;

@@ -121,6 +121,22 @@ fn producer_ids_are_never_returned_twice() {
     assert_eq!(Folder::in_memory().next_producer_id().unwrap(), 1);
 }
 
+/// A reservation that is not stored must not count, or the ids are returned again after the restart.
+#[test]
+fn producer_ids_need_a_stored_reservation() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut folder = Folder::open(dir.path()).unwrap();
+    let obstacle = dir.path().join("meta.json.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(folder.next_producer_id(), Err(FolderError::Storage(_))));
+    }
+    std::fs::remove_dir(&obstacle).unwrap();
+    let id = folder.next_producer_id().unwrap();
+    drop(folder);
+    assert!(Folder::open(dir.path()).unwrap().next_producer_id().unwrap() > id);
+}
+
 #[test]
 fn journal_may_end_at_any_byte() {
     let dir = tempfile::tempdir().unwrap();
