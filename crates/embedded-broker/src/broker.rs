@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::connection;
 use crate::error::BrokerError;
+use crate::journaled::run_rewrites;
 use crate::markers;
 use crate::options::Options;
 use crate::state::State;
@@ -61,6 +62,7 @@ impl Broker {
         )));
         tasks.spawn(stop.clone().run_until_cancelled_owned(run_timeouts(Arc::clone(&state))));
         tasks.spawn(stop.clone().run_until_cancelled_owned(enforce_retention(Arc::clone(&state))));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(rewrite_journals(Arc::clone(&state))));
         tasks.close();
         Ok(Broker { state, tasks, stop: stop.drop_guard() })
     }
@@ -116,6 +118,10 @@ async fn accept(listener: TcpListener, state: Arc<State>, tasks: TaskTracker, st
 
 async fn run_timeouts(state: Arc<State>) {
     tokio::join!(state.groups.run_timeouts(), markers::run_timeouts(&state));
+}
+
+async fn rewrite_journals(state: Arc<State>) {
+    tokio::join!(run_rewrites(&state.groups), run_rewrites(&state.transactions));
 }
 
 async fn enforce_retention(state: Arc<State>) {

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
 use crate::error::BrokerError;
-use crate::journaled::{InvalidEntry, Journaled, NOT_COORDINATOR};
+use crate::journaled::{Guarded, InvalidEntry, Journaled, NOT_COORDINATOR};
 
 /// The groups of the broker and their offsets.
 #[derive(Debug)]
@@ -101,6 +101,13 @@ impl Groups {
         Ok(result)
     }
 
+    /// Ends the pending offsets of a transaction.
+    pub(crate) fn end_transaction(&self, producer_id: i64, committed: bool) -> Result<(), StorageError> {
+        let mut inner = self.lock();
+        let events = inner.journaled.coordinator.end_transaction(producer_id, committed);
+        inner.journaled.store(events)
+    }
+
     /// Handles timeouts until the future is dropped.
     pub(crate) async fn run_timeouts(&self) {
         loop {
@@ -142,6 +149,14 @@ impl Groups {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guarded for Groups {
+    type Coordinator = GroupCoordinator;
+
+    fn with<T>(&self, access: impl FnOnce(&mut Journaled<GroupCoordinator>) -> T) -> T {
+        access(&mut self.lock().journaled)
     }
 }
 

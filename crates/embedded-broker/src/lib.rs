@@ -18,6 +18,7 @@
 //! Not offered: replication, authentication, quotas, compaction, the consumer protocol of KIP-848, and share groups.
 
 mod api;
+mod blocking;
 mod broker;
 mod clock;
 mod connection;

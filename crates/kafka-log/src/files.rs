@@ -109,10 +109,22 @@ impl Drop for PooledFile {
 
 /// Replaces a small file atomically: a crash leaves the old or the new content.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StorageError> {
-    let new = path.with_added_extension("new");
-    write_synced(&new, content).map_err(StorageError::io("write", &new))?;
+    let new = write_new(path, content)?;
     std::fs::rename(&new, path).map_err(StorageError::io("replace", path))?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Writes the content that is to replace a file, and returns the path at which it waits for that.
+pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<PathBuf, StorageError> {
+    let new = path.with_added_extension("new");
+    match write_synced(&new, content) {
+        Ok(()) => Ok(new),
+        Err(source) => {
+            // On a full disk this frees space.
+            let _ = std::fs::remove_file(&new);
+            Err(StorageError::io("write", new)(source))
+        }
+    }
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {

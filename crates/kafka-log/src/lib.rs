@@ -46,6 +46,6 @@ pub use batch::{BatchError, BatchHeader, Compression, TimestampType, batches};
 pub use config::LogConfig;
 pub use control::{EndMarker, TransactionResult};
 pub use error::{AppendError, DeleteRecordsError, FolderError, ReadError, StorageError};
-pub use folder::{Folder, Journal, JournalKind, Topic};
+pub use folder::{Folder, Journal, JournalKind, Rewrite, Topic};
 pub use partition::{Appended, Isolation, Log, ReadRecords, ReadRequest, TimestampOffset};
 pub use producers::ProducerSnapshot;

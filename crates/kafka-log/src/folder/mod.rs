@@ -26,7 +26,7 @@ use crate::config::LogConfig;
 use crate::error::{FolderError, StorageError};
 use crate::files::Files;
 use crate::partition::Log;
-pub use journal::{Journal, JournalKind};
+pub use journal::{Journal, JournalKind, Rewrite};
 use meta::Meta;
 pub use topics::Topic;
 

@@ -189,10 +189,35 @@ fn grown_journal_is_rewritten() {
     while !journal.needs_rewrite() {
         journal.append(&[7; 50_000]).unwrap();
     }
-    journal.rewrite([b"one", b"two"]).unwrap();
+    let rewrite = journal.begin_rewrite([b"one", b"two"]).unwrap();
+    rewrite.write().unwrap();
+    journal.append(b"meanwhile").unwrap();
+    journal.finish_rewrite(&rewrite).unwrap();
+    rewrite.sync().unwrap();
     assert!(!journal.needs_rewrite());
     journal.append(b"three").unwrap();
     drop(journal);
     let (_, entries) = folder.open_journal(JournalKind::Offsets).unwrap();
-    assert_eq!(entries, [&b"one"[..], b"two", b"three"]);
+    assert_eq!(entries, [&b"one"[..], b"two", b"meanwhile", b"three"]);
+}
+
+#[test]
+fn failed_rewrite_leaves_the_journal_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
+    let (mut journal, _) = folder.open_journal(JournalKind::Offsets).unwrap();
+    let mut appended = 0;
+    while !journal.needs_rewrite() {
+        journal.append(&[7; 50_000]).unwrap();
+        appended += 1;
+    }
+    let obstacle = dir.path().join("offsets.log.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let rewrite = journal.begin_rewrite([b"one"]).unwrap();
+    assert!(rewrite.write().is_err());
+    assert!(!journal.needs_rewrite(), "the next attempt is due after further growth");
+    journal.append(b"last").unwrap();
+    drop(journal);
+    let (_, entries) = folder.open_journal(JournalKind::Offsets).unwrap();
+    assert_eq!((entries.len(), entries[appended].as_slice()), (appended + 1, &b"last"[..]));
 }
