@@ -4,6 +4,8 @@
 //! batch is recognised and not stored twice: a client has at most five batches of a partition in flight. The rules are
 //! those of Apache Kafka's `ProducerAppendInfo`.
 
+mod stored;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::aborted::AbortedTransaction;
@@ -11,6 +13,7 @@ use crate::batch::{BatchHeader, add_sequence};
 use crate::control::{EndMarker, TransactionResult};
 use crate::error::AppendError;
 use crate::verification::Verifications;
+pub(crate) use stored::InvalidProducers;
 
 /// Epoch of a producer that has none.
 const NO_EPOCH: i16 = -1;
@@ -235,7 +238,7 @@ fn validate_epoch(producer_id: i64, producer: &Producer, epoch: i16) -> Result<(
 mod tests {
     use super::*;
 
-    fn batch(epoch: i16, sequence: i32, base_offset: i64, records: i32) -> BatchHeader {
+    pub(super) fn batch(epoch: i16, sequence: i32, base_offset: i64, records: i32) -> BatchHeader {
         BatchHeader {
             producer_id: 1,
             producer_epoch: epoch,

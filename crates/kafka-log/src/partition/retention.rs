@@ -38,8 +38,9 @@ impl Log {
             if self.segments.len() == 1 {
                 self.roll()?;
             }
-            self.log_start_offset = self.log_start_offset.max(self.segments[1].base_offset);
+            let log_start_offset = self.log_start_offset.max(self.segments[1].base_offset);
             self.remove_first_segment()?;
+            self.log_start_offset = log_start_offset;
             deleted += 1;
         }
         self.aborted.remove_before(self.log_start_offset);
@@ -67,9 +68,11 @@ impl Log {
     }
 
     fn remove_first_segment(&mut self) -> Result<(), StorageError> {
-        match self.segments.pop_front() {
-            Some(segment) => self.store.remove_segment(segment),
-            None => Ok(()),
+        if let Some(segment) = self.segments.front() {
+            // If this fails, the segment stays known. Otherwise the next one could be deleted before it.
+            self.store.remove_segment(segment)?;
+            self.segments.pop_front();
         }
+        Ok(())
     }
 }

@@ -37,7 +37,9 @@ fn recreated_topic_has_another_id_and_no_records() {
         let mut log = folder.open_log(&first, 0, LogConfig::default()).unwrap();
         log.append(&Batch::of(&["a"]).encode(), 0).unwrap();
         drop(log);
-        assert_eq!(folder.delete_topic("t").unwrap(), first);
+        let deleted = folder.delete_topic("t").unwrap();
+        assert_eq!(deleted.topic(), &first);
+        deleted.remove();
         assert!(folder.topic("t").is_none());
         let second = folder.create_topic("t", 1, BTreeMap::new()).unwrap().clone();
         assert_ne!(first.id, second.id);
@@ -69,7 +71,7 @@ fn topic_with_the_longest_name_is_stored() {
     Folder::open(dir.path()).unwrap().create_topic(&name, 1, BTreeMap::new()).unwrap();
     let mut folder = Folder::open(dir.path()).unwrap();
     assert!(folder.topic(&name).is_some());
-    folder.delete_topic(&name).unwrap();
+    folder.delete_topic(&name).unwrap().remove();
 }
 
 #[test]
