@@ -101,6 +101,19 @@ impl Groups {
         Ok(result)
     }
 
+    /// Starts the sessions of the members that the journal has restored.
+    pub(crate) fn start_sessions(&self) {
+        let mut inner = self.lock();
+        inner.journaled.coordinator.start_sessions(self.clock.monotonic_ms());
+    }
+
+    /// Deletes the committed offsets of a topic that does not exist.
+    pub(crate) fn forget_topic(&self, topic: &str) -> Result<(), StorageError> {
+        let mut inner = self.lock();
+        let events = inner.journaled.coordinator.delete_topic(topic);
+        inner.journaled.store(events)
+    }
+
     /// Ends the pending offsets of a transaction.
     pub(crate) fn end_transaction(&self, producer_id: i64, committed: bool) -> Result<(), StorageError> {
         let mut inner = self.lock();
@@ -170,8 +183,8 @@ impl Inner {
         }
     }
 
-    /// Stores the generations that have begun, so that members can continue after a restart of the broker. Without
-    /// them, members would have to join again, so a failure is only logged.
+    /// Stores generations with their members, so that they can continue after a restart of the broker. Without them,
+    /// members have to join again, so a failure is only logged.
     fn store_generations(&mut self) {
         let events = self.journaled.coordinator.take_events();
         let stored = events.iter().try_for_each(|event| self.journaled.append(event));

@@ -29,6 +29,7 @@ mod groups;
 mod journaled;
 mod markers;
 mod options;
+mod recovery;
 mod state;
 mod topics;
 mod transactions;

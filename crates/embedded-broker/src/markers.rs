@@ -15,7 +15,7 @@ use crate::state::State;
 use crate::transactions::Ending;
 
 /// Epoch of the only coordinator.
-const COORDINATOR_EPOCH: i32 = 0;
+pub(crate) const COORDINATOR_EPOCH: i32 = 0;
 
 /// Pause before markers that could not be written are written again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);

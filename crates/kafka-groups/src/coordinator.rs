@@ -244,6 +244,12 @@ impl GroupCoordinator {
         offsets.map(|(group_id, partition)| OffsetEvent::Deleted { group_id, partition }).collect()
     }
 
+    /// Returns the topics for which a group has an offset, committed or pending.
+    #[must_use]
+    pub fn topics(&self) -> BTreeSet<String> {
+        self.offsets.topics()
+    }
+
     /// Returns the events of the generations that have begun since the last call. The caller stores them after
     /// [`GroupCoordinator::apply`] and [`GroupCoordinator::expire`]; there is no need to replay them or to delay an
     /// answer.

@@ -61,6 +61,7 @@ impl TopicConfigs {
         let default = LogConfig::default();
         let number = |key| self.get(key).and_then(|value| value.parse::<i64>().ok());
         let limit = |key| number(key).filter(|&value| value >= 0);
+        let default_number = |key| TopicKey::find(key).and_then(|key| key.default.parse().ok());
         let size = |key| limit(key).and_then(|value| u64::try_from(value).ok());
         let timestamp_type = match self.get("message.timestamp.type") {
             Some("LogAppendTime") => TimestampType::LogAppendTime,
@@ -70,6 +71,9 @@ impl TopicConfigs {
         let deletes = self.has_policy("delete");
         LogConfig {
             segment_bytes: size("segment.bytes").unwrap_or(default.segment_bytes),
+            segment_ms: limit("segment.ms").or(default_number("segment.ms")),
+            flush_messages: size("flush.messages"),
+            flush_ms: limit("flush.ms"),
             max_message_bytes: limit("max.message.bytes")
                 .and_then(|value| usize::try_from(value).ok())
                 .unwrap_or(max_message_bytes),

@@ -7,7 +7,7 @@ mod event;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use event::OffsetEvent;
 
@@ -78,6 +78,12 @@ impl Offsets {
     /// Iterates over the groups in which a transaction of the producer has pending offsets.
     pub(crate) fn pending_groups(&self, producer_id: i64) -> impl Iterator<Item = &str> {
         self.pending.get(&producer_id).into_iter().flat_map(|groups| groups.keys().map(String::as_str))
+    }
+
+    /// Returns the topics for which a group has an offset, committed or pending.
+    pub(crate) fn topics(&self) -> BTreeSet<String> {
+        let groups = std::iter::once(&self.committed).chain(self.pending.values()).flatten();
+        groups.flat_map(|(_, offsets)| offsets.keys()).map(|partition| partition.topic.clone()).collect()
     }
 
     /// Returns the ids of all groups that have an offset for the topic, committed or pending, with the partition.
