@@ -22,12 +22,14 @@ mod blocking;
 mod broker;
 mod clock;
 mod connection;
+mod descriptors;
 mod error;
 #[cfg(test)]
 mod fuzz;
 mod groups;
 mod journaled;
 mod markers;
+mod memory;
 mod options;
 mod recovery;
 mod state;

@@ -10,6 +10,7 @@ use crate::blocking::blocking;
 use crate::clock::Clock;
 use crate::error::BrokerError;
 use crate::groups::Groups;
+use crate::memory::Memory;
 use crate::options::{Options, Storage};
 use crate::recovery;
 use crate::topics::{Topic, TopicConfigs, Topics};
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
+    pub(crate) memory: Memory,
     closed: AtomicBool,
 }
 
@@ -50,8 +52,9 @@ impl State {
         let (journal, entries) = folder.open_journal(JournalKind::Transactions)?;
         let transactions = Transactions::open(journal, &entries)?;
         let topics = Topics::open(folder, &options)?;
+        let memory = Memory::new(options.max_buffered_bytes);
         let closed = AtomicBool::new(false);
-        let state = State { options, address, cluster_id, topics, groups, transactions, closed };
+        let state = State { options, address, cluster_id, topics, groups, transactions, memory, closed };
         recovery::repair(&state);
         // Last, so that the time of the recovery does not count.
         state.groups.start_sessions();

@@ -17,6 +17,7 @@ pub(crate) use config::{ConfigError, TopicConfigs};
 pub(crate) use keys::{ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, TopicKey};
 pub(crate) use partition::{Partition, Waiter};
 
+use crate::blocking::blocking;
 use crate::error::BrokerError;
 use crate::options::Options;
 
@@ -235,7 +236,7 @@ impl Topics {
         for topic in self.all().into_iter().filter(|topic| topic.configs.get("flush.ms").is_some()) {
             for (index, partition) in topic.partitions.iter().enumerate() {
                 if partition.read(|log| log.is_flush_due(now_ms)) == Some(true)
-                    && let Some(Err(error)) = partition.change(kafka_log::Log::flush)
+                    && let Some(Err(error)) = blocking(|| partition.change(kafka_log::Log::flush))
                 {
                     tracing::error!(topic = topic.name, partition = index, %error, "failed to write records to the disk");
                 }
