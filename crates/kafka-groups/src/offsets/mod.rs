@@ -131,7 +131,7 @@ impl Offsets {
                     self.commit_pending(groups);
                 }
             }
-            OffsetEvent::Generation { .. } => {}
+            OffsetEvent::Generation { .. } | OffsetEvent::Members { .. } => {}
         }
         self.pending.retain(|_, groups| !groups.is_empty());
     }

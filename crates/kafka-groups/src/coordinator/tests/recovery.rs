@@ -26,11 +26,60 @@ fn restarted_group_continues_with_the_next_generation() {
 
     let mut restored = new();
     replay(&mut restored, events);
+    restored.start_sessions(NOW_MS);
+    restored.expire(NOW_MS + 10_000);
     let description = restored.describe(GROUP).unwrap();
     assert_eq!((description.state, description.protocol_type.as_str()), (GroupState::Empty, "consumer"));
+    // The end of the session has begun generation 2.
     let stale = restored.commit(NOW_MS, WALL_CLOCK_MS, &of_member(&joined.member_id, 1));
     assert_eq!(stale, Err(ErrorCode::UnknownMemberId), "clients join again");
-    assert_eq!(join(&mut restored, "consumer").generation_id, 2);
+    assert_eq!(join(&mut restored, "consumer").generation_id, 3);
+}
+
+/// Members of a stable group notice nothing of a restart.
+#[test]
+fn restored_member_continues() {
+    let mut coordinator = new();
+    let joined = join(&mut coordinator, "consumer");
+    sync(&mut coordinator, &joined);
+    let mut restored = new();
+    replay(&mut restored, coordinator.take_events());
+    restored.start_sessions(NOW_MS);
+    assert_eq!(restored.describe(GROUP), coordinator.describe(GROUP));
+    assert_eq!(restored.snapshot(), coordinator.snapshot());
+    commit(&mut restored, &of_member(&joined.member_id, 1));
+    let heartbeat = HeartbeatRequest {
+        group_id: GROUP.to_owned(),
+        generation_id: 1,
+        member_id: joined.member_id.clone(),
+        group_instance_id: None,
+    };
+    let answers = restored.apply(NOW_MS + 9_000, Token(9), Request::Heartbeat(heartbeat));
+    assert_eq!(answers[0].answer, Answer::Heartbeat(Ok(())));
+    restored.expire(NOW_MS + 18_000);
+    assert_eq!(restored.describe(GROUP).unwrap().members.len(), 1);
+    let deletion = restored.delete_offsets(GROUP, &[quotes(0)]).unwrap();
+    assert_eq!(deletion.results, [(quotes(0), Err(ErrorCode::GroupSubscribedToTopic))]);
+}
+
+#[test]
+fn member_that_left_is_not_restored() {
+    let mut coordinator = new();
+    let joined = join(&mut coordinator, "consumer");
+    sync(&mut coordinator, &joined);
+    let mut events = coordinator.take_events();
+    leave(&mut coordinator, &joined);
+    events.extend(coordinator.take_events());
+    let mut restored = new();
+    replay(&mut restored, events.clone());
+    assert_eq!(restored.snapshot(), coordinator.snapshot());
+    assert_eq!(restored.describe(GROUP).unwrap().state, GroupState::Empty);
+    // The group was deleted, and the event of its last member could not be stored.
+    events.truncate(1);
+    events.push(OffsetEvent::GroupDeleted { group_id: GROUP.to_owned() });
+    let mut restored = new();
+    replay(&mut restored, events);
+    assert_eq!(restored.describe(GROUP), None);
 }
 
 #[test]
