@@ -171,6 +171,15 @@ mod tests {
     }
 
     #[test]
+    fn segments_and_flushes_are_configured() {
+        let default = TopicConfigs::default().log_config(1);
+        assert_eq!((default.segment_ms, default.flush_messages, default.flush_ms), (Some(604_800_000), None, None));
+        assert_eq!(parse("segment.ms", "5").unwrap().log_config(1).segment_ms, Some(5));
+        assert_eq!(parse("flush.messages", "1").unwrap().log_config(1).flush_messages, Some(1));
+        assert_eq!(parse("flush.ms", "7").unwrap().log_config(1).flush_ms, Some(7));
+    }
+
+    #[test]
     fn compaction_requires_keys() {
         assert!(parse("cleanup.policy", "compact,delete").unwrap().log_config(1).require_keys);
     }

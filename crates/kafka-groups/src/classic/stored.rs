@@ -76,12 +76,14 @@ impl StoredMember {
             client_host: entry.text()?,
             session_timeout_ms: entry.u64()?,
             rebalance_timeout_ms: entry.u64()?,
-            protocols: (0..entry.length()?)
-                .map(|_| Ok(Protocol { name: entry.text()?, metadata: entry.bytes()? }))
-                .collect::<Result<_, _>>()?,
+            protocols: (0..entry.length()?).map(|_| decode_protocol(entry)).collect::<Result<_, _>>()?,
             assignment: entry.bytes()?,
         })
     }
+}
+
+fn decode_protocol(entry: &mut Decoder<'_>) -> Result<Protocol, DecodeError> {
+    Ok(Protocol { name: entry.text()?, metadata: entry.bytes()? })
 }
 
 impl Groups {

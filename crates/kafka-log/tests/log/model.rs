@@ -268,6 +268,9 @@ impl Run {
             Isolation::ReadCommitted => model.last_stable_offset(),
         };
         let read = self.log.read(request).unwrap();
+        let available = self.log.available_bytes(request).unwrap();
+        assert!(read.records.len() <= available);
+        assert!(available > 0 || request.offset >= end || request.max_bytes == 0);
         let after = model.stored.iter().filter(|stored| stored.header.last_offset() >= request.offset);
         let mut expected = after.take_while(|stored| stored.header.base_offset < end).peekable();
         if request.offset >= end {
