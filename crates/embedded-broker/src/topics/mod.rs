@@ -218,6 +218,11 @@ impl Topics {
     pub(crate) fn enforce_retention(&self, now_ms: i64) {
         for topic in self.all() {
             for (index, partition) in topic.partitions.iter().enumerate() {
+                let expired = partition.read(|log| log.expired_segment(now_ms)).flatten();
+                if let Some(Err(error)) = expired.map(|segment| segment.sync()) {
+                    tracing::error!(topic = topic.name, partition = index, %error, "failed to write an expired segment");
+                    continue;
+                }
                 match partition.change(|log| log.enforce_retention(now_ms)) {
                     Some(Ok(segments)) if segments > 0 => {
                         tracing::info!(topic = topic.name, partition = index, segments, "records deleted by retention");

@@ -39,8 +39,11 @@ impl Log {
         let synced_to = found.last().map_or(0, |(segment, _)| segment.base_offset);
         for (n, (segment, size)) in found.into_iter().enumerate() {
             if size == 0 && log.segments.back().is_some_and(|previous| segment.base_offset < previous.next_offset) {
-                tracing::warn!(directory = %path.display(), base_offset = segment.base_offset, "unused segment removed");
-                log.store.remove_segment(&segment)?;
+                let base_offset = segment.base_offset;
+                match log.store.remove_segment(&segment) {
+                    Ok(()) => tracing::warn!(directory = %path.display(), base_offset, "unused segment removed"),
+                    Err(error) => tracing::warn!(base_offset, %error, "unused segment ignored"),
+                }
                 continue;
             }
             log.validate_base_offset(&segment)?;

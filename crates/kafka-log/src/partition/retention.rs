@@ -1,6 +1,6 @@
 //! Deletes old records: on request, by age and by size.
 
-use super::Log;
+use super::{FullSegment, Log};
 use crate::error::{DeleteRecordsError, StorageError};
 
 impl Log {
@@ -45,6 +45,13 @@ impl Log {
         }
         self.aborted.remove_before(self.log_start_offset);
         Ok(deleted)
+    }
+
+    /// Returns the last segment if [`enforce_retention`](Self::enforce_retention) will write it to the disk. If the caller
+    /// does so beforehand, while the log is not locked, the deletion is quick.
+    pub fn expired_segment(&self, now_ms: i64) -> Option<FullSegment> {
+        let is_last = self.segments.len() == 1 && self.first_segment_is_due(now_ms);
+        if is_last { self.active().file().map(FullSegment) } else { None }
     }
 
     fn first_segment_is_due(&self, now_ms: i64) -> bool {
