@@ -1,6 +1,6 @@
 //! Appends and reads.
 
-use kafka_log::{BatchHeader, Isolation, LogConfig, ReadError, ReadRequest, batches};
+use kafka_log::{BatchHeader, Isolation, LogConfig, ReadError, ReadRequest, ValidBatch, batches};
 
 use crate::batches::{ALL_COMPRESSIONS, Batch};
 use crate::{TestLog, from, read_all};
