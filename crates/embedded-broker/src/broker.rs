@@ -150,7 +150,10 @@ async fn acquire_connection(free: &Arc<Semaphore>, limit: usize) -> Option<Owned
     if let Ok(permit) = Arc::clone(free).try_acquire_owned() {
         return Some(permit);
     }
-    tracing::warn!(limit, "Kafka connections wait because too many are open; raise the limit of open files (ulimit -n)");
+    tracing::warn!(
+        limit,
+        "Kafka connections wait because too many are open; raise the limit of open files (ulimit -n)"
+    );
     Arc::clone(free).acquire_owned().await.ok()
 }
 

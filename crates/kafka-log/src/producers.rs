@@ -13,7 +13,6 @@ use crate::batch::{BatchHeader, add_sequence};
 use crate::control::{EndMarker, TransactionResult};
 use crate::error::AppendError;
 use crate::verification::Verifications;
-pub(crate) use stored::InvalidProducers;
 
 /// Epoch of a producer that has none.
 const NO_EPOCH: i16 = -1;

@@ -103,7 +103,8 @@ async fn failed_marker_is_written_later_and_once() {
     let [first, second] = [unique("first"), unique("second")];
     for (topic, size) in [(&first, "1000000"), (&second, "14")] {
         let config = CreatableTopicConfig::default().with_name(text("segment.bytes")).with_value(Some(text(size)));
-        let topic = CreatableTopic::default().with_name(topic.clone()).with_num_partitions(1).with_configs(vec![config]);
+        let topic =
+            CreatableTopic::default().with_name(topic.clone()).with_num_partitions(1).with_configs(vec![config]);
         assert_eq!(create(&mut client, topic).await, 0);
     }
     let producer = Producer::new(&mut client).await;

@@ -157,8 +157,12 @@ async fn invalid_requests_close_the_connection() {
 #[tokio::test]
 async fn large_responses_share_their_memory() {
     const SIZE: usize = 32 << 20;
-    let options =
-        Options { max_buffered_bytes: SIZE, max_message_bytes: 2 * SIZE, max_request_bytes: 2 * SIZE, ..Options::default() };
+    let options = Options {
+        max_buffered_bytes: SIZE,
+        max_message_bytes: 2 * SIZE,
+        max_request_bytes: 2 * SIZE,
+        ..Options::default()
+    };
     let broker = TestBroker::with(options).await;
     let [mut first, mut second] = [broker.client().await, broker.client().await];
     let topic = first.create_topic(1).await;

@@ -66,7 +66,13 @@ impl Producer {
         transactional_batch(&[TestRecord { producer: Some((self.id, self.epoch, sequence)), ..record(value) }])
     }
 
-    pub(crate) async fn append(&self, client: &mut Client, topic: &TopicName, sequence: i32, value: &'static str) -> i16 {
+    pub(crate) async fn append(
+        &self,
+        client: &mut Client,
+        topic: &TopicName,
+        sequence: i32,
+        value: &'static str,
+    ) -> i16 {
         let request = produce_request(topic, self.batch(sequence, value));
         let request = request.with_transactional_id(Some(self.transactional_id.clone()));
         client.call(9, &request).await.responses[0].partition_responses[0].error_code

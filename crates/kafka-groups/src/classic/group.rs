@@ -70,7 +70,7 @@ pub(super) struct Group {
     /// Members of the generation that have not sent `SyncGroup` yet.
     pub(super) pending_sync: BTreeSet<String>,
     /// Topics of all members' subscriptions, if the members are consumers with readable metadata.
-    subscribed_topics: Option<BTreeSet<String>>,
+    pub(super) subscribed_topics: Option<BTreeSet<String>>,
     /// `Some` during the first rebalance of an empty group.
     pub(super) initial_delay: Option<InitialDelay>,
     pub(super) new_member_added: bool,

@@ -79,9 +79,7 @@ impl OffsetEvent {
                 generation_id: entry.i32()?,
                 protocol_type: entry.text()?,
             },
-            7 => {
-                OffsetEvent::Members { group_id: entry.text()?, generation: StoredGeneration::decode(&mut entry)? }
-            }
+            7 => OffsetEvent::Members { group_id: entry.text()?, generation: StoredGeneration::decode(&mut entry)? },
             kind => return Err(DecodeError::UnknownKind(kind)),
         };
         entry.finish(event)
