@@ -183,8 +183,8 @@ impl Inner {
         }
     }
 
-    /// Stores generations with their members, so that they can continue after a restart of the broker. Without them,
-    /// members have to join again, so a failure is only logged.
+    /// Stores generations, and static members so that they continue after a restart of the broker. Without them, members
+    /// have to join again, so a failure is only logged.
     fn store_generations(&mut self) {
         let events = self.journaled.coordinator.take_events();
         let stored = events.iter().try_for_each(|event| self.journaled.append(event));

@@ -260,7 +260,7 @@ impl GroupCoordinator {
 
     fn generation(&self, group_id: &str) -> Option<OffsetEvent> {
         let group_id = group_id.to_owned();
-        if let Some(generation) = self.groups.stable_generation(&group_id) {
+        if let Some(generation) = self.groups.static_generation(&group_id) {
             return Some(OffsetEvent::Members { group_id, generation });
         }
         let (generation_id, protocol_type) = self.groups.generation(&group_id)?;

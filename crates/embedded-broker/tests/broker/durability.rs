@@ -200,25 +200,31 @@ async fn failed_partitions_can_be_added_again() {
     assert_eq!(partition_count(&mut client, &topic).await, 4);
 }
 
-/// Members notice nothing of a restart.
+/// Static members notice nothing of a restart. Others join again at once: the members of before are gone.
 #[tokio::test]
-async fn restarted_broker_knows_the_members() {
+async fn restarted_broker_knows_static_members() {
     let folder = tempfile::tempdir().unwrap();
     let broker = TestBroker::in_folder(folder.path()).await;
     let mut client = broker.client().await;
-    let group = GroupId(text(GROUP));
-    let joined = client.call(3, &join(&group, text(""))).await;
+    let [group, dynamic] = [GroupId(text(GROUP)), GroupId(text("dynamic"))];
+    let request = join(&group, text("")).with_group_instance_id(Some(text("instance")));
+    let joined = client.call(5, &request).await;
     assert_eq!(client.call(3, &sync(&group, 1, &joined.member_id)).await.error_code, 0);
+    let former = client.call(3, &join(&dynamic, text(""))).await;
+    assert_eq!(client.call(3, &sync(&dynamic, 1, &former.member_id)).await.error_code, 0);
     // Not stopped: as after a kill.
     drop(broker);
     let broker = restarted(folder.path()).await;
+    let mut client = broker.client().await;
     let heartbeat = HeartbeatRequest::default()
         .with_group_id(group.clone())
         .with_generation_id(1)
-        .with_member_id(joined.member_id.clone());
-    let mut client = broker.client().await;
+        .with_member_id(joined.member_id.clone())
+        .with_group_instance_id(Some(text("instance")));
     assert_eq!(client.call(3, &heartbeat).await.error_code, 0);
     assert_eq!(client.call(3, &sync(&group, 1, &joined.member_id)).await.error_code, 0);
+    let joined = client.call(3, &join(&dynamic, text(""))).await;
+    assert_eq!((joined.error_code, joined.generation_id, joined.members.len()), (0, 2, 1));
 }
 
 /// Starts a broker on a folder that the dropped one may still hold for a moment.

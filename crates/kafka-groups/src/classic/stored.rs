@@ -1,4 +1,8 @@
-//! A stable generation of a group as the broker's journal stores it, so that its members continue after a restart.
+//! A stable generation of static members as the broker's journal stores it, so that they continue after a restart.
+//!
+//! Only a group of which all members are static is restored. Other clients join again, which they do at once, while a
+//! restored member that has ended with the broker would hold up its group until its session times out. The consumer in
+//! the broker's own process is such a member.
 
 use bytes::Bytes;
 
@@ -8,7 +12,7 @@ use super::turn::session;
 use super::{GroupState, Groups};
 use crate::codec::{DecodeError, Decoder, Encoder};
 
-/// A generation whose members have received their assignments.
+/// A generation whose members are static and have received their assignments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredGeneration {
     pub generation_id: i32,
@@ -87,9 +91,12 @@ fn decode_protocol(entry: &mut Decoder<'_>) -> Result<Protocol, DecodeError> {
 }
 
 impl Groups {
-    /// Returns the generation of a group to store, if the group is stable.
-    pub(crate) fn stable_generation(&self, group_id: &str) -> Option<StoredGeneration> {
+    /// Returns the generation of a group to store with its members, if the group is stable and has only static members.
+    pub(crate) fn static_generation(&self, group_id: &str) -> Option<StoredGeneration> {
         let group = self.groups.get(group_id).filter(|group| group.state == GroupState::Stable)?;
+        if group.members.values().any(|member| member.group_instance_id.is_none()) {
+            return None;
+        }
         let member = |(member_id, member): (&String, &Member)| StoredMember {
             member_id: member_id.clone(),
             group_instance_id: member.group_instance_id.clone(),

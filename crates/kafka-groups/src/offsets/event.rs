@@ -17,10 +17,11 @@ pub enum OffsetEvent {
     Pending { group_id: String, producer_id: i64, partition: TopicPartition, offset: CommittedOffset },
     /// A transaction ends; its pending offsets become visible or are dropped.
     TransactionEnded { producer_id: i64, committed: bool },
-    /// A group has a new generation and no members. After a restart it continues with the next generation.
+    /// A group has a new generation, without members or with members that join again after a restart. It continues with
+    /// the next generation then.
     Generation { group_id: String, generation_id: i32, protocol_type: String },
-    /// A group has a new generation whose members have their assignments, or a static member has a new id. The members
-    /// continue after a restart.
+    /// A group of static members has a new generation with assignments, or one of them has a new id. The members continue
+    /// after a restart.
     Members { group_id: String, generation: StoredGeneration },
 }
 

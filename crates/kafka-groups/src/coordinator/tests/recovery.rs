@@ -26,24 +26,28 @@ fn restarted_group_continues_with_the_next_generation() {
 
     let mut restored = new();
     replay(&mut restored, events);
-    restored.start_sessions(NOW_MS);
-    restored.expire(NOW_MS + 10_000);
     let description = restored.describe(GROUP).unwrap();
     assert_eq!((description.state, description.protocol_type.as_str()), (GroupState::Empty, "consumer"));
-    // The end of the session has begun generation 2.
     let stale = restored.commit(NOW_MS, WALL_CLOCK_MS, &of_member(&joined.member_id, 1));
     assert_eq!(stale, Err(ErrorCode::UnknownMemberId), "clients join again");
-    assert_eq!(join(&mut restored, "consumer").generation_id, 3);
+    assert_eq!(join(&mut restored, "consumer").generation_id, 2);
 }
 
-/// Members of a stable group notice nothing of a restart.
-#[test]
-fn restored_member_continues() {
+/// A stable group of a static member, and the events that lead to it.
+fn with_static_member() -> (GroupCoordinator, JoinAnswer, Vec<OffsetEvent>) {
     let mut coordinator = new();
-    let joined = join(&mut coordinator, "consumer");
+    let joined = join_as(&mut coordinator, "consumer", Some("instance"));
     sync(&mut coordinator, &joined);
+    let events = coordinator.take_events();
+    (coordinator, joined, events)
+}
+
+/// Static members notice nothing of a restart.
+#[test]
+fn static_member_continues_after_a_restart() {
+    let (coordinator, joined, events) = with_static_member();
     let mut restored = new();
-    replay(&mut restored, coordinator.take_events());
+    replay(&mut restored, events);
     restored.start_sessions(NOW_MS);
     assert_eq!(restored.describe(GROUP), coordinator.describe(GROUP));
     assert_eq!(restored.snapshot(), coordinator.snapshot());
@@ -52,7 +56,7 @@ fn restored_member_continues() {
         group_id: GROUP.to_owned(),
         generation_id: 1,
         member_id: joined.member_id.clone(),
-        group_instance_id: None,
+        group_instance_id: Some("instance".to_owned()),
     };
     let answers = restored.apply(NOW_MS + 9_000, Token(9), Request::Heartbeat(heartbeat));
     assert_eq!(answers[0].answer, Answer::Heartbeat(Ok(())));
@@ -60,14 +64,13 @@ fn restored_member_continues() {
     assert_eq!(restored.describe(GROUP).unwrap().members.len(), 1);
     let deletion = restored.delete_offsets(GROUP, &[quotes(0)]).unwrap();
     assert_eq!(deletion.results, [(quotes(0), Err(ErrorCode::GroupSubscribedToTopic))]);
+    restored.expire(NOW_MS + 19_000);
+    assert_eq!(restored.describe(GROUP).unwrap().state, GroupState::Empty);
 }
 
 #[test]
-fn member_that_left_is_not_restored() {
-    let mut coordinator = new();
-    let joined = join(&mut coordinator, "consumer");
-    sync(&mut coordinator, &joined);
-    let mut events = coordinator.take_events();
+fn static_member_that_left_is_not_restored() {
+    let (mut coordinator, joined, mut events) = with_static_member();
     leave(&mut coordinator, &joined);
     events.extend(coordinator.take_events());
     let mut restored = new();
