@@ -18,6 +18,7 @@ use crate::error::BrokerError;
 use crate::journaled::run_rewrites;
 use crate::markers;
 use crate::options::Options;
+use crate::recovery;
 use crate::state::State;
 
 /// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
@@ -60,7 +61,8 @@ impl Broker {
         let listen = |source| BrokerError::Listen { address: wanted, source };
         let socket = bind(wanted).map_err(listen)?;
         let address = socket.local_addr().map_err(listen)?;
-        let state = Arc::new(blocking(|| State::open(options, address))?);
+        let open = || State::open(options, address).inspect(recovery::complete);
+        let state = Arc::new(blocking(open)?);
         // Clients that come before are refused at once. They would time out if they had to wait for the recovery.
         let listener = socket.listen(BACKLOG).map_err(listen)?;
         let stop = CancellationToken::new();

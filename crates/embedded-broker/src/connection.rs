@@ -82,7 +82,7 @@ async fn requests(state: &State, stream: &mut TcpStream, peer: SocketAddr) -> Re
     Ok(())
 }
 
-/// Sends a response.
+/// Writes the response to the client. If it uses counted memory, the client must go on reading.
 async fn send(stream: &mut TcpStream, response: Answer) -> Result<(), ConnectionError> {
     let Answer { mut bytes, memory } = response;
     if !memory.is_counted() {

@@ -88,7 +88,7 @@ pub(crate) trait Guarded {
 }
 
 /// Rewrites the journal whenever it has grown, until the future is dropped. The file is written without the lock, so
-/// requests do not wait for the disk. What is in the journal is complete without the rewrite, so a failure is only logged.
+/// requests do not wait for the disk. The journal is complete without the rewrite, so a failure is only logged.
 pub(crate) async fn run_rewrites(guarded: &impl Guarded) {
     let grown = guarded.with(|journaled| Arc::clone(&journaled.grown));
     loop {

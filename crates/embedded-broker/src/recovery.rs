@@ -1,4 +1,5 @@
-//! What a start does after everything has been loaded: makes logs, transactions and offsets agree with each other.
+//! The last steps of a start, after everything has been loaded: makes logs, transactions and offsets agree with each
+//! other.
 //!
 //! They are stored in separate files. A kill can come between the changes of two files, and a loss of power can take the
 //! end of one file and leave the other's.
@@ -14,14 +15,17 @@ use crate::markers::COORDINATOR_EPOCH;
 use crate::state::State;
 use crate::topics::{Partition, Topic};
 
-/// Repairs what an interrupted change has left. A failure is only logged, because the broker works without the repair.
-pub(crate) fn repair(state: &State) {
+/// Repairs what an interrupted change has left, and starts the sessions of restored members. A failure is only logged,
+/// because the broker works without the repair.
+pub(crate) fn complete(state: &State) {
     forget_deleted_topics(state);
     for topic in state.topics.all() {
         for (index, partition) in (0..).zip(&topic.partitions) {
             abort_orphans(state, &topic, index, partition);
         }
     }
+    // Last, so that the time of the recovery does not count.
+    state.groups.start_sessions();
 }
 
 /// Deletes the committed offsets of topics that do not exist: the broker was killed while it deleted them.

@@ -12,7 +12,6 @@ use crate::error::BrokerError;
 use crate::groups::Groups;
 use crate::memory::Memory;
 use crate::options::{Options, Storage};
-use crate::recovery;
 use crate::topics::{Topic, TopicConfigs, Topics};
 use crate::transactions::Transactions;
 
@@ -36,7 +35,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens the storage.
+    /// Opens the storage. To be followed by [`recovery::complete`](crate::recovery::complete).
     pub(crate) fn open(options: Options, address: SocketAddr) -> Result<Self, BrokerError> {
         let folder = match &options.storage {
             Storage::Memory => Folder::in_memory(),
@@ -54,11 +53,7 @@ impl State {
         let topics = Topics::open(folder, &options)?;
         let memory = Memory::new(options.max_buffered_bytes);
         let closed = AtomicBool::new(false);
-        let state = State { options, address, cluster_id, topics, groups, transactions, memory, closed };
-        recovery::repair(&state);
-        // Last, so that the time of the recovery does not count.
-        state.groups.start_sessions();
-        Ok(state)
+        Ok(State { options, address, cluster_id, topics, groups, transactions, memory, closed })
     }
 
     /// Creates a topic without committed offsets.

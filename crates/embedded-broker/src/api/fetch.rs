@@ -63,7 +63,7 @@ pub(super) async fn handle(state: &State, version: i16, request: FetchRequest) -
     }
 }
 
-/// What a read would return.
+/// An estimate of what a read would return.
 struct Available {
     /// Upper bound of the bytes.
     bytes: usize,

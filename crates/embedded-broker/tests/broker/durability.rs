@@ -1,4 +1,4 @@
-//! What survives failures of the file system, a kill, and a restart. The folder of the broker is changed for that, so the
+//! The broker after failures of the file system, a kill, and a restart. The folder of the broker is changed for that, so the
 //! tests are about this broker only.
 
 use std::fs;
@@ -65,7 +65,7 @@ async fn partition_count(client: &mut Client, topic: &TopicName) -> usize {
     response.topics[0].partitions.len()
 }
 
-/// What is in a journal is stored, whether it can be rewritten or not.
+/// An entry of a journal is stored, whether the journal can be rewritten or not.
 #[tokio::test]
 async fn commits_succeed_if_the_journal_is_not_rewritten() {
     let folder = tempfile::tempdir().unwrap();

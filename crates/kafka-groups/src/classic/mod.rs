@@ -23,6 +23,7 @@ mod join;
 mod leave;
 mod messages;
 mod rebalance;
+mod restore;
 mod state;
 mod stored;
 mod subscription;

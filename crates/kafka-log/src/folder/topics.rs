@@ -126,8 +126,8 @@ impl DeletedTopic {
         &self.topic
     }
 
-    /// Deletes the topic's records, which can take seconds. The folder need not be locked. What cannot be deleted is
-    /// left until the folder is opened again.
+    /// Deletes the topic's records, which can take seconds. The folder need not be locked. After a failure the rest is
+    /// deleted when the folder is opened again.
     pub fn remove(self) {
         let Some(dir) = self.dir else { return };
         let synced = dir.parent().map_or(Ok(()), sync_dir);

@@ -74,7 +74,7 @@ pub struct TimestampOffset {
     pub offset: i64,
 }
 
-/// A segment that is full.
+/// A segment to write to the disk before another one begins.
 #[derive(Debug)]
 pub struct FullSegment(SegmentFile);
 
