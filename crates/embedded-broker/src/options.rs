@@ -15,6 +15,9 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// Largest request in bytes; a larger one closes the connection. Kafka's `socket.request.max.bytes`.
     pub max_request_bytes: usize,
+    /// Memory in bytes for requests of more than 64 KiB of all connections together, and as much for such responses.
+    /// Connections wait for it. Similar to Kafka's `queued.max.request.bytes`.
+    pub max_buffered_bytes: usize,
     /// Time that a consumer group without members waits for further members after the first. Kafka's
     /// `group.initial.rebalance.delay.ms`.
     pub initial_rebalance_delay_ms: i32,
@@ -30,6 +33,7 @@ impl Default for Options {
             auto_create: None,
             max_message_bytes: 1_048_588,
             max_request_bytes: 100 * 1024 * 1024,
+            max_buffered_bytes: 256 * 1024 * 1024,
             initial_rebalance_delay_ms: 0,
         }
     }

@@ -19,13 +19,15 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Index {
     entries: Vec<Entry>,
+    /// The timestamp of the first batch.
+    first_timestamp: Option<i64>,
     max_timestamp: i64,
     max_timestamp_position: u64,
 }
 
 impl Index {
     pub(crate) fn new() -> Index {
-        Index { entries: Vec::new(), max_timestamp: i64::MIN, max_timestamp_position: 0 }
+        Index { entries: Vec::new(), first_timestamp: None, max_timestamp: i64::MIN, max_timestamp_position: 0 }
     }
 
     /// Adds the batch at `position`, which must follow the batches that were added before.
@@ -34,6 +36,7 @@ impl Index {
             let max_timestamp_before = self.max_timestamp;
             self.entries.push(Entry { offset: header.base_offset, position, max_timestamp_before });
         }
+        self.first_timestamp.get_or_insert(header.max_timestamp);
         if header.max_timestamp > self.max_timestamp {
             self.max_timestamp = header.max_timestamp;
             self.max_timestamp_position = position;
@@ -53,6 +56,11 @@ impl Index {
     fn entry_before(&self, is_before: impl Fn(&Entry) -> bool) -> u64 {
         let after = self.entries.partition_point(is_before);
         after.checked_sub(1).map_or(0, |last| self.entries[last].position)
+    }
+
+    /// The timestamp of the first batch, or `None` for an empty segment or a batch without timestamps.
+    pub(crate) fn first_timestamp(&self) -> Option<i64> {
+        self.first_timestamp.filter(|&timestamp| timestamp >= 0)
     }
 
     /// The largest timestamp of all batches, or `i64::MIN` for an empty segment.

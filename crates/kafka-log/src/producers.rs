@@ -4,6 +4,8 @@
 //! batch is recognised and not stored twice: a client has at most five batches of a partition in flight. The rules are
 //! those of Apache Kafka's `ProducerAppendInfo`.
 
+mod stored;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::aborted::AbortedTransaction;
@@ -235,7 +237,7 @@ fn validate_epoch(producer_id: i64, producer: &Producer, epoch: i16) -> Result<(
 mod tests {
     use super::*;
 
-    fn batch(epoch: i16, sequence: i32, base_offset: i64, records: i32) -> BatchHeader {
+    pub(super) fn batch(epoch: i16, sequence: i32, base_offset: i64, records: i32) -> BatchHeader {
         BatchHeader {
             producer_id: 1,
             producer_epoch: epoch,

@@ -1,6 +1,9 @@
 //! A segment: consecutive batches in one file or in memory, and their index.
 
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -31,6 +34,19 @@ pub(crate) enum SegmentData {
     File(PooledFile),
 }
 
+/// The open file of a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentFile {
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl SegmentFile {
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.file.sync_all().map_err(StorageError::io("sync", &self.path))
+    }
+}
+
 impl Segment {
     pub(crate) fn new(base_offset: i64, data: SegmentData) -> Segment {
         Segment { base_offset, next_offset: base_offset, size: 0, index: Index::new(), data }
@@ -40,14 +56,19 @@ impl Segment {
         self.size == 0
     }
 
-    /// Appends a batch whose offsets are set. After an error the segment is unchanged.
-    pub(crate) fn append(&mut self, header: &BatchHeader, batch: Bytes) -> Result<(), StorageError> {
+    /// Appends a batch whose offsets are set, and writes the segment to the disk if `sync` is set. After an error the
+    /// segment is unchanged.
+    pub(crate) fn append(&mut self, header: &BatchHeader, batch: Bytes, sync: bool) -> Result<(), StorageError> {
         match &mut self.data {
             SegmentData::Memory(buffers) => buffers.push((self.size, batch)),
             SegmentData::File(pooled) => {
                 let file = pooled.get()?;
-                if let Err(source) = file.write_all_at(&batch, self.size) {
-                    // If the partial batch cannot be removed, the next append overwrites it, or recovery cuts it.
+                let written = file.write_all_at(&batch, self.size).and_then(|()| match sync {
+                    true => file.sync_all(),
+                    false => Ok(()),
+                });
+                if let Err(source) = written {
+                    // If the batch cannot be removed, the next append overwrites it, or recovery cuts it.
                     let _ = file.set_len(self.size);
                     return Err(StorageError::io("write", pooled.path())(source));
                 }
@@ -98,6 +119,17 @@ impl Segment {
         match &self.data {
             SegmentData::Memory(_) => Ok(()),
             SegmentData::File(pooled) => pooled.get()?.sync_all().map_err(StorageError::io("sync", pooled.path())),
+        }
+    }
+
+    /// The open file, or `None` for a segment in memory or if it cannot be opened.
+    pub(crate) fn file(&self) -> Option<SegmentFile> {
+        match &self.data {
+            SegmentData::Memory(_) => None,
+            SegmentData::File(pooled) => {
+                let file = pooled.get().ok()?;
+                Some(SegmentFile { file, path: pooled.path().to_owned() })
+            }
         }
     }
 

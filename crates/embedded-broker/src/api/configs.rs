@@ -17,6 +17,7 @@ use kafka_protocol::messages::{
 
 use super::broker_configs::{FROM_BROKER, FROM_DEFAULT, broker_configs};
 use super::{Rejection, is_topic_name, text};
+use crate::blocking::blocking;
 use crate::state::{NODE_ID, State};
 use crate::topics::{ConfigError, ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, TopicConfigs, TopicKey};
 
@@ -253,8 +254,8 @@ fn change<'a>(
         TOPIC => {
             // An invalid change is an error even if the topic does not exist.
             configs(TopicConfigs::default())?;
-            let changed = configs(topic_configs(state, name)?)?;
-            if validate_only { Ok(()) } else { state.topics.set_configs(name, changed).map_err(Rejection::from) }
+            configs(topic_configs(state, name)?)?;
+            if validate_only { Ok(()) } else { blocking(|| state.topics.change_configs(name, configs)) }
         }
         BROKER => {
             validate_broker(name)?;

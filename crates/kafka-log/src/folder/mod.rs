@@ -6,6 +6,7 @@
 //! <folder>/offsets.log, transactions.log                  journals
 //! <folder>/topics/<topic>-<id>/topic.json                 name, id, number of partitions, configurations
 //! <folder>/topics/<topic>-<id>/<partition>/<offset>.log   segments
+//! <folder>/topics/<topic>-<id>/<partition>/<offset>.producers   producers at the first offset of a segment
 //! <folder>/topics/<topic>-<id>/<partition>/log-start-offset
 //! ```
 //!
@@ -26,9 +27,9 @@ use crate::config::LogConfig;
 use crate::error::{FolderError, StorageError};
 use crate::files::Files;
 use crate::partition::Log;
-pub use journal::{Journal, JournalKind};
+pub use journal::{Journal, JournalKind, Rewrite};
 use meta::Meta;
-pub use topics::Topic;
+pub use topics::{DeletedTopic, Topic};
 
 /// Everything that a broker stores, in a folder or in memory. The folder is locked until this value, its logs and its
 /// journals are dropped.
@@ -80,10 +81,12 @@ impl Folder {
     /// If the reservation of further ids cannot be stored.
     pub fn next_producer_id(&mut self) -> Result<i64, FolderError> {
         if self.next_producer_id == self.meta.reserved_producer_ids() {
-            self.meta = self.meta.with_more_producer_ids();
+            let reserved = self.meta.with_more_producer_ids();
             if let Some(disk) = &self.disk {
-                self.meta.save(&disk.path)?;
+                reserved.save(&disk.path)?;
             }
+            // Only what is stored counts: the next start continues after the ids in the file.
+            self.meta = reserved;
         }
         let id = self.next_producer_id;
         self.next_producer_id += 1;
@@ -129,16 +132,16 @@ impl Folder {
         Ok(self.topics.entry(topic.name.clone()).or_insert(topic))
     }
 
-    /// Deletes a topic and its records. Its logs must be dropped before.
+    /// Deletes a topic. The caller drops its logs, whose files have moved, and calls [`DeletedTopic::remove`].
     ///
     /// # Errors
-    /// If the topic does not exist or its directory cannot be deleted.
-    pub fn delete_topic(&mut self, name: &str) -> Result<Topic, FolderError> {
-        let topic = self.topics.get(name).ok_or_else(|| FolderError::UnknownTopic { name: name.into() })?;
-        if let Some(disk) = &self.disk {
-            topics::delete(&disk.topics(), topic)?;
-        }
-        self.topics.remove(name).ok_or_else(|| FolderError::UnknownTopic { name: name.into() })
+    /// If the topic does not exist or its directory cannot be deleted. Nothing has changed then.
+    pub fn delete_topic(&mut self, name: &str) -> Result<DeletedTopic, FolderError> {
+        let unknown = || FolderError::UnknownTopic { name: name.into() };
+        let topic = self.topics.get(name).ok_or_else(unknown)?;
+        let dir = self.disk.as_ref().map(|disk| topics::delete(&disk.topics(), topic)).transpose()?;
+        let topic = self.topics.remove(name).ok_or_else(unknown)?;
+        Ok(DeletedTopic { topic, dir })
     }
 
     /// Raises a topic's number of partitions to `count`.
