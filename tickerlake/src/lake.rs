@@ -16,6 +16,7 @@ use sink::Sink;
 use sink::config::{Config, ConfigError};
 use sink::storage::endpoint::{self, Connection};
 
+use crate::console::lab::damage::restore_all;
 use crate::generation::ledger_keys;
 use crate::shell::shell_word;
 
@@ -79,6 +80,9 @@ impl LakeArgs {
         std::fs::create_dir_all(&self.dir).with_context(|| format!("failed to create {}", self.dir.display()))?;
         // Lock first: opening the storage removes the incomplete files of a writer that died.
         let lock = lock(&self.dir)?;
+        for object in restore_all(&self.dir).context("failed to restore an object that the lab had cut")? {
+            tracing::warn!(object = %object.display(), "restored an object that the lab had cut");
+        }
         let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
         Ok(WritableLake {
             client: storage.client(),

@@ -76,7 +76,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     seconds(text)
         .and_then(|interval| if interval.is_zero() { Err("must be greater than 0".to_owned()) } else { Ok(interval) })
 }

@@ -36,7 +36,8 @@ use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::serve::{Counters, ServeArgs, Served, SinkInProcess};
+use crate::console::pipeline::LocalPipeline;
+use crate::console::serve::{ServeArgs, Served, SinkInProcess};
 use crate::lake::{LakeArgs, WritableLake};
 use crate::output::{Format, Output};
 use crate::progress::status::{removed_text, report_text};
@@ -134,8 +135,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let limits = args.batch.limits(BATCH_SIZE);
     let progress = Arc::new(Progress::default());
     let fed = Arc::new(producer::report::progress::Progress::default());
-    let counters = Counters { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
-    let console = args.console.start(args.topic.as_str(), &args.lake, counters, output);
+    let shown = LocalPipeline { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
+    let console = args.console.start(args.topic.as_str(), &args.lake, Some(args.sql), shown, output);
     let (kafka, broker) = broker(args.kafka, &args.lake).await?;
     let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
@@ -164,7 +165,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, limits);
     let SinkInProcess { function, lab } = SinkInProcess::new(&lake, config, args.console.lab);
     if let Some(lab) = &lab {
-        console.set_lab(lab, &client, &topic, &args.lake);
+        console.set_lab(lab, &client, &topic, generation, &args.lake);
     }
     let event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
 
@@ -176,9 +177,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let display = Display::start(sources, output);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
+    // The lab acts on the pipeline until Ctrl-C.
+    let is_lab_open = lab.is_some() && (args.stay || args.console.open);
     let pipeline = Pipeline {
         target,
         event_source,
+        goes_on: is_lab_open,
         group: args.consumer_group_id,
         fed,
         progress: Arc::clone(&progress),
@@ -186,7 +190,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let stored = pipeline.feed_and_store(feed, stop.clone(), broker.is_some(), output).await;
     display.finish().await;
-    let summary = stored?;
+    let (summary, running) = stored?;
 
     let Counts { batches, records, failures, removed, report, .. } = progress.counts();
     output.event("fed", &summary);
@@ -209,11 +213,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
     let reported = stop.run_until_cancelled(print_report(&args.lake, &args.sql, &scope, &client, output)).await;
     let Some(audited) = reported else {
+        finish(running).await?;
         output.stage("sql", "stopped; all delivered records are stored, but not all queries were run");
         return Ok(INTERRUPTED.into());
     };
     let (report, elapsed) = audited?;
-    console.set_phase(Phase::Finished);
+    console.set_phase(if running.is_some() { Phase::Running } else { Phase::Finished });
     if let Some(console) = console.console() {
         console.show_audit(&report, elapsed);
         if args.stay || args.console.open {
@@ -221,6 +226,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             stop.cancelled().await;
         }
     }
+    finish(running).await?;
     Ok(if report.findings.is_clean() { summary.exit_code() } else { audit::FOUND }.into())
 }
 
@@ -256,17 +262,27 @@ struct Pipeline<'a> {
     fed: Arc<producer::report::progress::Progress>,
     progress: Arc<Progress>,
     console: &'a Served,
+    /// Whether the event source goes on after the feed.
+    goes_on: bool,
+}
+
+/// Ends an event source that went on after the feed. Its current invocation is completed first.
+async fn finish(running: Option<EventSource>) -> anyhow::Result<()> {
+    match running {
+        Some(event_source) => Ok(event_source.finish().await?),
+        None => Ok(()),
+    }
 }
 
 impl Pipeline<'_> {
-    /// Feeds the rows, and waits until all delivered records are stored.
+    /// Feeds the rows, and waits until all delivered records are stored. Returns the event source if it goes on.
     async fn feed_and_store(
         mut self,
         feed: Feed,
         stop: CancellationToken,
         embedded_broker: bool,
         output: Output,
-    ) -> anyhow::Result<Summary> {
+    ) -> anyhow::Result<(Summary, Option<EventSource>)> {
         let Target::Kafka { topic, .. } = &self.target else {
             bail!("internal error: a run has no Kafka target (this is a bug)")
         };
@@ -320,8 +336,11 @@ impl Pipeline<'_> {
                 bail!("stopped after {records} of {} delivered records were stored", summary.delivered)
             }
         }
+        if self.goes_on {
+            return Ok((summary, Some(self.event_source)));
+        }
         self.event_source.finish().await?;
-        Ok(summary)
+        Ok((summary, None))
     }
 }
 

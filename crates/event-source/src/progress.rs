@@ -31,6 +31,8 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct State {
     report: Report,
+    /// Records in the processed batches, by topic.
+    records: BTreeMap<String, u64>,
     newest: Option<i64>,
     next_offsets: BTreeMap<TopicPartition, i64>,
     lag: BTreeMap<TopicPartition, u64>,
@@ -96,6 +98,13 @@ impl Progress {
         state.failing = None;
         if let Some(report) = report {
             state.report += report;
+        }
+        for part in batch.partitions() {
+            let count = part.records().len() as u64;
+            match state.records.get_mut(part.topic()) {
+                Some(records) => *records += count,
+                None => _ = state.records.insert(part.topic().to_owned(), count),
+            }
         }
         state.newest = state.newest.max(batch.newest());
         Self::advance(state, batch);
@@ -241,6 +250,11 @@ impl Progress {
         }
     }
 
+    /// Returns the number of records of a topic in the processed batches.
+    pub fn records_of(&self, topic: &str) -> u64 {
+        self.state().records.get(topic).copied().unwrap_or_default()
+    }
+
     /// Returns the number of uncommitted records in each assigned partition. Updated once a second while the broker
     /// responds.
     pub fn lag(&self) -> BTreeMap<TopicPartition, u64> {
@@ -273,5 +287,19 @@ impl Progress {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::tests::batch;
+
+    #[test]
+    fn records_are_counted_by_topic() {
+        let progress = Progress::default();
+        progress.succeeded(&batch(&[(0, 3, 0), (0, 4, 0), (2, 1, 0)]), None, false);
+        progress.succeeded(&batch(&[(0, 5, 0)]), None, true);
+        assert_eq!((progress.records_of("quotes"), progress.records_of("other")), (4, 0));
     }
 }

@@ -3,7 +3,9 @@
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lake_store::StoreError;
+use terminal::numbers::{grouped, size};
 
+use crate::render::RenderError;
 use crate::rows::ObjectError;
 use crate::view::DefinitionError;
 
@@ -37,6 +39,18 @@ pub enum SqlError {
     /// A statement that does more than read.
     #[error("only statements that read are permitted, such as SELECT, WITH, SHOW and EXPLAIN ({0})")]
     ReadOnly(String),
+    /// A statement whose tree could be too deep for a stack.
+    #[error("the statement has more than {} {what}: shorten it, or run it with `tickerlake query`", grouped(*limit as u64))]
+    TooComplex { limit: usize, what: &'static str },
+    /// A result with more rows than the caller takes.
+    #[error("the result has more than {} rows: use `tickerlake query` for larger results", grouped(*limit as u64))]
+    TooManyRows { limit: usize },
+    /// A result that needs more memory than the caller grants.
+    #[error("the rows are larger than {}: select fewer rows or columns, or use `tickerlake query`", size(*limit as u64))]
+    TooLarge { limit: usize },
+    /// The rows could not be formatted.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// The engine rejected the statement, or failed while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),

@@ -10,7 +10,7 @@
 
 pub(crate) mod frames;
 pub(crate) mod hub;
-mod meter;
+pub(crate) mod meter;
 mod newest;
 pub(crate) mod pipeline;
 mod sampler;

@@ -72,7 +72,7 @@ impl Sampler {
         if let Some(lab) = app.lab.section() {
             add(&mut sections, "lab", &lab);
         }
-        add(&mut sections, "audit", &app.audit.summary(stored));
+        add(&mut sections, "audit", &app.audit_summary());
         if is_watched && self.listed.is_none_or(|(at, count)| at.elapsed() >= LIST_INTERVAL && count != stored) {
             self.listed = Some((Instant::now(), stored));
             // A failed listing is reported by the tabs that read the lake; here the objects stay as they were.
