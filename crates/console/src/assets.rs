@@ -27,6 +27,7 @@ pub(crate) static ASSETS: &[Asset] = assets![
     "favicon.svg",
     "app.js",
     "audit.js",
+    "bars.js",
     "chart.js",
     "dom.js",
     "format.js",
@@ -43,6 +44,7 @@ pub(crate) static ASSETS: &[Asset] = assets![
     "sql.js",
     "strip.js",
     "theme.js",
+    "watch.js",
     "vendor/lightweight-charts.js",
     "vendor/NOTICE.txt",
 ];

@@ -22,7 +22,8 @@ pub struct Progress {
     retried: AtomicU64,
     given_up: AtomicU64,
     removed: AtomicU64,
-    collected: [AtomicU64; 4],
+    /// What each event source has collected, by its topics.
+    collected: Mutex<BTreeMap<Vec<String>, Collected>>,
     observer: OnceLock<Arc<dyn Observer>>,
     state: Mutex<State>,
     changed: Notify,
@@ -31,6 +32,7 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct State {
     report: Report,
+    has_report: bool,
     newest: Option<i64>,
     next_offsets: BTreeMap<TopicPartition, i64>,
     lag: BTreeMap<TopicPartition, u64>,
@@ -79,6 +81,8 @@ pub struct Counts {
     pub removed: u64,
     /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,
+    /// `true` if the function has reported counters.
+    pub has_report: bool,
     /// Latest timestamp of a processed record, in milliseconds since 1970. `None` until a record has been processed.
     pub newest: Option<i64>,
 }
@@ -96,6 +100,7 @@ impl Progress {
         state.failing = None;
         if let Some(report) = report {
             state.report += report;
+            state.has_report = true;
         }
         state.newest = state.newest.max(batch.newest());
         Self::advance(state, batch);
@@ -174,22 +179,19 @@ impl Progress {
         self.observer.get()
     }
 
-    /// Replaces what an event source has collected: records and bytes of the open batch, then of the waiting ones. Event
-    /// sources of other topics can share this value, so only the difference counts.
-    pub(crate) fn set_collected(&self, before: &mut [usize; 4], now: [usize; 4]) {
-        for ((counter, before), now) in self.collected.iter().zip(before).zip(now) {
-            if *before != now {
-                counter.fetch_add((now as u64).wrapping_sub(*before as u64), Ordering::Relaxed);
-                *before = now;
-            }
+    /// Replaces what the event source of `topics` has collected. Event sources of other topics can share this value.
+    pub(crate) fn set_collected(&self, topics: &[String], collected: Collected) {
+        let mut all = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get_mut(topics) {
+            Some(known) => *known = collected,
+            None => _ = all.insert(topics.to_vec(), collected),
         }
     }
 
-    /// Returns what is collected for the next invocations.
-    pub fn collected(&self) -> Collected {
-        let [records, bytes, waiting_records, waiting_bytes] =
-            self.collected.each_ref().map(|counter| counter.load(Ordering::Relaxed));
-        Collected { records, bytes, waiting_records, waiting_bytes }
+    /// Returns what is collected for the next invocations with records of `topic`; `None` if no event source reads it.
+    pub fn collected(&self, topic: &str) -> Option<Collected> {
+        let all = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|(topics, _)| topics.iter().any(|one| one == topic)).map(|(_, collected)| *collected)
     }
 
     /// Replaces the offsets of the partitions of `topics`. Event sources of other topics can share this value.
@@ -218,7 +220,7 @@ impl Progress {
 
     /// Returns the current counters.
     pub fn counts(&self) -> Counts {
-        let State { report, newest, .. } = *self.state();
+        let State { report, has_report, newest, .. } = *self.state();
         Counts {
             batches: self.batches.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
@@ -227,6 +229,7 @@ impl Progress {
             given_up: self.given_up.load(Ordering::Relaxed),
             removed: self.removed.load(Ordering::Relaxed),
             report,
+            has_report,
             newest,
         }
     }
@@ -263,5 +266,32 @@ impl Progress {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::tests::batch;
+
+    #[test]
+    fn open_batches_of_topics_are_separate() {
+        let progress = Progress::default();
+        let collected = |records| Collected { records, bytes: 10, ..Collected::default() };
+        progress.set_collected(&["a".to_owned()], collected(1));
+        progress.set_collected(&["b".to_owned(), "c".to_owned()], collected(2));
+        progress.set_collected(&["a".to_owned()], collected(3));
+        assert_eq!(progress.collected("a"), Some(collected(3)));
+        assert_eq!(progress.collected("c"), Some(collected(2)));
+        assert_eq!(progress.collected("d"), None);
+    }
+
+    #[test]
+    fn function_without_a_report_is_known() {
+        let progress = Progress::default();
+        progress.succeeded(&batch(&[(0, 3, 0)]), None, false);
+        assert!(!progress.counts().has_report);
+        progress.succeeded(&batch(&[(0, 4, 0)]), Some(Report::default()), false);
+        assert!(progress.counts().has_report);
     }
 }

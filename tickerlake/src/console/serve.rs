@@ -58,7 +58,7 @@ impl ServeArgs {
         let mut settings = settings(topic, lake);
         settings.listen.set_port(self.console_port);
         let Counters { feed, event_source, limits } = counters;
-        let pipeline = LocalPipeline { feed, event_source: Arc::clone(&event_source), limits };
+        let pipeline = LocalPipeline { feed, event_source: Arc::clone(&event_source), limits, topic: topic.to_owned() };
         let console = match Console::start(settings, open_lake(lake.clone()), Some(Arc::new(pipeline))) {
             Ok(console) => console,
             Err(error) => {
