@@ -443,6 +443,8 @@ export const checks = {
     const volumeOf = (list) => list.reduce((sum, bar) => sum + (bar.volume ?? 0), 0);
     /** The bars that are drawn are those that SQL makes, and were not read again. */
     const isSame = async (what, symbol, length) => {
+      // A read would follow after two seconds.
+      await page.waitForTimeout(2500);
       assert.equal(reads, 0, `${what}: reads with SQL`);
       const expected = await page.evaluate(async (path) => (await (await fetch(path)).json()).bars, `/api/market/bars?symbol=${encodeURIComponent(symbol)}&length=${length}`);
       assert.deepEqual(await drawn(), expected, what);
@@ -459,7 +461,7 @@ export const checks = {
     await until('all ticks', async () => volumeOf(await drawn()) === 8);
     await isSame('ticks', 'TICK', '1m');
     // A row of a day is no candle of a minute; a simulated tick counts only where no other does.
-    send({ symbol: 'TICK', trade_date: '2024-01-02', bar: '1d', open: 1, high: 99, low: 1, close: 50, volume: 1000 }, tick('14:33:01.000000', 70, { simulated: true }), tick('14:34:00.000000', 71, { simulated: true }), tick('14:34:00.500000', 72, { simulated: true }));
+    send({ symbol: 'TICK', trade_date: '2024-01-02', bar: '1d', open: 1, high: 99, low: 1, close: 50, volume: 1000 }, tick('14:50:00', 50, { bar: '5m', volume: 1000 }), tick('14:33:01.000000', 70, { simulated: true }), tick('14:34:00.000000', 71, { simulated: true }), tick('14:34:00.500000', 72, { simulated: true }));
     await until('the simulated bar', async () => volumeOf(await drawn()) === 10);
     await isSame('longer and simulated rows', 'TICK', '1m');
     send(tick('14:34:01.000000', 5));
@@ -477,7 +479,7 @@ export const checks = {
     await select('TICK', '1d');
     assert.equal((await drawn()).length, 1);
     await isSame('the day of the evening', 'TICK', '1d');
-    // The list says what SQL says: the row of the day counts, not the ticks after it.
+    // The list has the close that SQL has: the row of the day counts, not the ticks after it.
     const listed = async (symbol) => number(await page.locator('.watch li', { hasText: symbol }).locator('.last').textContent());
     assert.equal(await listed('TICK'), 50);
 
