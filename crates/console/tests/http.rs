@@ -104,6 +104,19 @@ async fn json_of(response: Response<Incoming>) -> Value {
     serde_json::from_str(&text_of(response).await).unwrap()
 }
 
+/// Waits for a frame that has a property. The comments that keep the connection alive do not count as frames.
+async fn frame_where(body: &mut Incoming, buffer: &mut String, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    let found = async {
+        loop {
+            let (_, frame) = next_event(body, buffer).await;
+            if is_wanted(&frame) {
+                return frame;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), found).await.unwrap()
+}
+
 /// The next event of a stream: its kind and its JSON.
 async fn next_event(body: &mut Incoming, buffer: &mut String) -> (String, Value) {
     loop {
@@ -308,7 +321,7 @@ async fn lake_that_does_not_answer_delays_no_frame() {
     next_event(&mut body, &mut buffer).await;
     for records in 1..=5 {
         counters.0.lock().unwrap().stored = Stored { records, ..Stored::default() };
-        while next_event(&mut body, &mut buffer).await.1["stored"]["records"] != records {}
+        frame_where(&mut body, &mut buffer, |frame| frame["stored"]["records"] == records).await;
     }
 }
 
@@ -328,13 +341,8 @@ async fn failed_listing_is_repeated() {
     });
     let (console, _counters) = start_with(open);
     let (mut body, mut buffer) = (events_of(&console).await, String::new());
-    loop {
-        let (_, frame) = next_event(&mut body, &mut buffer).await;
-        if let Some(objects) = frame["objects"].as_array() {
-            assert_eq!((objects.len(), &objects[0]["records"]), (1, &json!(1)));
-            break;
-        }
-    }
+    let frame = frame_where(&mut body, &mut buffer, |frame| frame["objects"].is_array()).await;
+    assert_eq!(frame["objects"][0]["records"], 1);
 }
 
 #[tokio::test]
@@ -344,11 +352,6 @@ async fn client_misses_no_record_after_its_snapshot() {
     next_event(&mut body, &mut buffer).await;
     served.console.live().unwrap().invoked(invocation(r#"{"symbol":"NEW","trade_date":"2024-01-04","close":5}"#));
     served.console.live().unwrap().set_phase(Phase::Finished);
-    loop {
-        let (_, frame) = next_event(&mut body, &mut buffer).await;
-        if frame["phase"] == "finished" {
-            assert_eq!(frame["quotes"]["rows"][0][0], "NEW");
-            break;
-        }
-    }
+    let frame = frame_where(&mut body, &mut buffer, |frame| frame["phase"] == "finished").await;
+    assert_eq!(frame["quotes"]["rows"][0][0], "NEW");
 }

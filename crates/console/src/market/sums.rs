@@ -141,6 +141,14 @@ mod tests {
     }
 
     #[test]
+    fn trade_dates_are_not_added_below_a_day() {
+        let hour = |minute: i64, day| Quote { day, ..tick(1, minute * 60_000_000, 1.0) };
+        let mut quotes = vec![hour(0, 0), hour(1, 0), hour(2, 1), hour(3, 1)];
+        assert_eq!((limit(&mut quotes, 2), quotes.len()), (0, 2));
+        assert_eq!(quotes.iter().map(|quote| quote.day).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
     fn symbols_beyond_the_limit_are_counted() {
         let mut quotes: Vec<_> = (0..5).flat_map(|symbol| [tick(symbol, 0, 1.0), tick(symbol, 1, 2.0)]).collect();
         assert_eq!((limit(&mut quotes, 3), quotes.len()), (4, 3));
