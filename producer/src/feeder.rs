@@ -224,7 +224,7 @@ impl<'a> Feeder<'a> {
                 SourceRow::Rejected { line, reason, raw } => {
                     rows += 1;
                     self.progress.add_read();
-                    self.progress.add_rejected();
+                    self.progress.add_rejected(&reason);
                     if let Some(rejects) = self.rejects.get_mut(at).and_then(Option::as_mut).filter(|_| first_pass) {
                         rejects.add(line, &reason, raw)?;
                     }

@@ -135,7 +135,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let limits = args.batch.limits(BATCH_SIZE);
     let progress = Arc::new(Progress::default());
     let fed = Arc::new(producer::report::progress::Progress::default());
-    let shown = LocalPipeline { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
+    let (feed_progress, event_source) = (Some(Arc::clone(&fed)), Arc::clone(&progress));
+    let shown = LocalPipeline { feed: feed_progress, event_source, limits, topic: args.topic.to_string() };
     let console = args.console.start(args.topic.as_str(), &args.lake, Some(args.sql), shown, output);
     let (kafka, broker) = broker(args.kafka, &args.lake).await?;
     let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;

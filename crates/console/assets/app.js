@@ -52,13 +52,19 @@ function buildTabs() {
     if (!step) return;
     const names = VIEWS.map(([name]) => name).filter((name) => !document.getElementById(`tab-${name}`).hidden);
     const next = Math.abs(step) === 99 ? (step < 0 ? 0 : names.length - 1) : (names.indexOf(current) + step + names.length) % names.length;
-    show(names[next]);
+    show(names[next], undefined, true);
     document.getElementById(`tab-${names[next]}`).focus();
     event.preventDefault();
   });
 }
 
-function show(name, argument) {
+/** Time for which a tab must be selected before its view runs statements, if an arrow key has selected it. */
+const PASSING = 600;
+let passing = null;
+
+/** Shows a view. `isPassing` is `true` if the user may be on the way to another one. */
+function show(name, argument, isPassing = false) {
+  clearTimeout(passing);
   if (!VIEWS.some(([known]) => known === name)) return;
   if (current !== name) {
     for (const [other] of VIEWS) {
@@ -73,6 +79,10 @@ function show(name, argument) {
     if (location.hash !== `#${name}`) history.replaceState(null, '', `#${name}`);
   }
   let view = views.get(name);
+  if (!view && isPassing && name === 'quality') {
+    passing = setTimeout(() => show(name), PASSING);
+    return;
+  }
   if (!view) {
     const [, , View] = VIEWS.find(([known]) => known === name);
     view = new View(document.getElementById(`view-${name}`), context);
@@ -82,17 +92,25 @@ function show(name, argument) {
   view.onshow?.(argument);
 }
 
+/** Sections that stay as they are while the page is paused; it goes on to show the state, the audit and the lab. */
+const PAUSED = ['feed', 'lanes', 'batch', 'stored', 'newest', 'rates', 'invocations', 'objects', 'quotes'];
+
 function onframe(frame, kind) {
   if (kind !== 'delta') {
-    // The server has restarted if it counts anew, so the page's token is no longer valid.
-    if (kind === 'snapshot' && context.state.frame > frame.frame) { location.reload(); return; }
+    // The token of this page is one of another server, which does not accept it.
+    if (context.state.server && context.state.server !== frame.server) { location.reload(); return; }
     context.state = frame;
   } else {
     Object.assign(context.state, frame);
     if (!frame.quotes) delete context.state.quotes;
   }
+  if (frame.lab) document.getElementById('tab-lab').hidden = false;
   const changed = Object.keys(frame);
-  if (changed.includes('lab')) document.getElementById('tab-lab').hidden = false;
+  if (context.isPaused) update(changed.filter((name) => !PAUSED.includes(name)), 'delta'); else update(changed, kind);
+}
+
+/** Shows the sections that changed. */
+function update(changed, kind) {
   strip.onframe(context.state, changed);
   for (const view of views.values()) view.onframe?.(context.state, changed, kind);
   if (changed.includes('stored')) {
@@ -103,24 +121,31 @@ function onframe(frame, kind) {
   }
 }
 
-function onconnection(isConnected) {
+function onconnection(isConnected, reason) {
   const banner = document.getElementById('banner');
   banner.hidden = isConnected;
-  if (!isConnected) fill(banner, 'The connection to tickerlake is lost. What you see is the last known state; the page connects again by itself.');
+  if (!isConnected) fill(banner, reason ? `There are no live updates: ${reason}. The page tries again by itself.` : 'The connection to tickerlake is lost. What you see is the last known state; the page connects again by itself.');
   strip.onconnection(isConnected);
 }
 
 function startPause() {
   const button = document.getElementById('pause');
+  const isLive = Boolean(context.info?.live);
+  button.hidden = !isLive;
+  if (!isLive) return;
   const toggle = () => {
     context.isPaused = !context.isPaused;
     button.setAttribute('aria-pressed', String(context.isPaused));
+    strip.onpause();
     for (const view of views.values()) view.onpause?.(context.isPaused);
+    // What has changed in the meantime. Its records are read by the views.
+    if (!context.isPaused) update(Object.keys(context.state).filter((name) => name !== 'quotes'), 'delta');
   };
   button.addEventListener('click', toggle);
   addEventListener('keydown', (event) => {
-    const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
-    if (event.key === 'p' && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) toggle();
+    if (event.code !== 'KeyP' || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    toggle();
   });
 }
 
@@ -140,7 +165,6 @@ try {
   banner.hidden = false;
   fill(banner, error.message);
 }
-document.getElementById('pause').hidden = !context.info?.live;
 startPause();
 show(location.hash.slice(1) || 'live');
 if (!current) show('live');

@@ -8,6 +8,9 @@ import { el, fill } from './dom.js';
 import { barTime, percent, price, volume } from './format.js';
 
 const AVERAGES = [[20, 'average-1'], [50, 'average-2']];
+/** Number of bars that the server sends at most. A chart that grows beyond it drops its oldest ones, some at a time. */
+const MAX_BARS = 20_000;
+const SPARE_BARS = 1_000;
 
 export class PriceChart {
   constructor(node) {
@@ -15,6 +18,8 @@ export class PriceChart {
     this.length = '1d';
     this.legend = el('div', { class: 'legend', 'aria-hidden': 'true' });
     this.frame = el('div', { class: 'chart-frame' });
+    this.node = node;
+    node.setAttribute('role', 'img');
     node.append(this.frame, this.legend);
     this.chart = createChart(this.frame, {
       autoSize: true,
@@ -55,13 +60,30 @@ export class PriceChart {
     this.length = length;
     this.bars = bars;
     this.chart.timeScale().applyOptions({ timeVisible: !['1d', '1w', '1mo'].includes(length), secondsVisible: /^\d+s$/.test(length) });
-    this.candles.setData(bars);
+    // Copies, because the library adds to what it is given.
+    this.candles.setData(bars.map((bar) => ({ ...bar })));
     this.volumes.setData(bars.map((bar) => this.volumeOf(bar)));
     AVERAGES.forEach(([period], at) => this.averages[at].setData(bars.map((bar, index) => this.averageAt(index, period)).filter(Boolean)));
     this.peak = -Infinity;
     this.peakBefore = -Infinity;
     this.drawdown.setData(bars.map((bar) => this.drawdownOf(bar, true)));
     this.showLegend(null);
+  }
+
+  /** Sets the text alternative: what is shown, and the last bar. */
+  describe(symbol) {
+    const bar = this.bars.at(-1);
+    const last = bar ? ` The last one, ${barTime(bar.time, this.length)}: open ${price(bar.open)}, high ${price(bar.high)}, low ${price(bar.low)}, close ${price(bar.close)}, volume ${bar.volume === null ? 'not known' : volume(bar.volume)}.` : '';
+    const text = `Candlesticks of ${symbol} with volume, moving averages and drawdown: ${this.bars.length} bars of ${this.length}.${last}`;
+    if (this.node.getAttribute('aria-label') !== text) this.node.setAttribute('aria-label', text);
+  }
+
+  /** Drops the oldest bars, and keeps what is in view. */
+  dropOldest() {
+    const dropped = this.bars.length - MAX_BARS;
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    this.set(this.bars.slice(dropped), this.length);
+    if (range) this.chart.timeScale().setVisibleLogicalRange({ from: range.from - dropped, to: range.to - dropped });
   }
 
   /** Shows the last bars at a readable width. */
@@ -78,7 +100,8 @@ export class PriceChart {
     if (last && bar.time < last.time) return false;
     const isNew = !last || bar.time > last.time;
     if (isNew) this.bars.push(bar); else this.bars[this.bars.length - 1] = bar;
-    this.candles.update(bar);
+    if (this.bars.length >= MAX_BARS + SPARE_BARS) { this.dropOldest(); return true; }
+    this.candles.update({ ...bar });
     this.volumes.update(this.volumeOf(bar));
     AVERAGES.forEach(([period], at) => {
       const point = this.averageAt(this.bars.length - 1, period);
@@ -93,8 +116,10 @@ export class PriceChart {
     this.candles.priceScale().applyOptions({ mode: isLog ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal });
   }
 
+  /** The column of a volume. One that is not known has none. */
   volumeOf(bar) {
-    return { time: bar.time, value: bar.volume ?? 0, color: `${color(bar.close >= bar.open ? 'up' : 'down')}55` };
+    if (bar.volume === null) return { time: bar.time };
+    return { time: bar.time, value: bar.volume, color: `${color(bar.close >= bar.open ? 'up' : 'down')}55` };
   }
 
   averageAt(index, period) {

@@ -37,6 +37,24 @@ export function fill(node, ...children) {
   return node;
 }
 
+/**
+ * Makes `nodes` the children of an element. Those that are its children already are not replaced, so that a press that has
+ * begun on one becomes a click, and that the focus stays; the focus of one that goes moves to the next.
+ */
+export function keep(node, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...node.children]) {
+    if (wanted.has(child)) continue;
+    const isFocused = child.contains(document.activeElement);
+    child.remove();
+    if (isFocused) (nodes.find((one) => one.isConnected) ?? node).focus();
+  }
+  let next = node.firstChild;
+  for (const one of nodes) {
+    if (one === next) next = next.nextSibling; else node.insertBefore(one, next);
+  }
+}
+
 /** Sets the text of an element if it differs, so that unchanged text is not laid out again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
@@ -54,13 +72,14 @@ export function table(columns, rows, { caption, onrow, chunk = 200 } = {}) {
       const line = el('tr', {}, columns.map((column) => {
         const value = column.cell(row);
         const isNull = value === null || value === undefined;
-        return el('td', { class: [column.numeric && 'num', isNull && 'null', column.class].filter(Boolean).join(' ') || null }, isNull ? 'null' : value);
+        const content = isNull ? 'null' : value;
+        // The click on the button is the row's, too.
+        return el('td', { class: [column.numeric && 'num', isNull && 'null', column.class].filter(Boolean).join(' ') || null },
+          onrow && column === columns[0] ? el('button', { type: 'button', class: 'row-button', title: 'Show the details' }, content) : content);
       }));
       if (onrow) {
-        line.tabIndex = 0;
         line.classList.add('link');
         line.addEventListener('click', () => onrow(row));
-        line.addEventListener('keydown', (event) => { if (event.key === 'Enter') onrow(row); });
       }
       body.append(line);
     }

@@ -47,6 +47,9 @@ export function duration(ms) {
   return `${count(Math.floor(ms / 86_400_000))} days`;
 }
 
+/** The age of something, in whole units. */
+export const age = (ms) => (ms < 60_000 ? `${Math.floor(Math.max(0, ms) / 1000)} s` : duration(ms));
+
 const pad = (value, length = 2) => String(value).padStart(length, '0');
 
 /** A time of the Kafka timestamp, in UTC: `2026-11-22 14:30:00.123`. */

@@ -2,8 +2,13 @@
 
 const token = document.querySelector('meta[name="console-token"]').content;
 
-/** An error that the server reported. */
-export class ApiError extends Error {}
+/** An error that the server reported, with the status of its answer. */
+export class ApiError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
 
 async function request(path, options) {
   let response;
@@ -17,7 +22,7 @@ async function request(path, options) {
   const text = await response.text();
   let message = text;
   try { message = JSON.parse(text).error ?? text; } catch { /* Not JSON: the text is the message. */ }
-  throw new ApiError(message || `the server answered ${response.status}`);
+  throw new ApiError(message || `the server answered ${response.status}`, response.status);
 }
 
 export async function get(path, parameters = {}, signal) {
@@ -35,25 +40,57 @@ export const post = async (path, body = {}, signal) => (await send(path, body, s
 
 export const postForBlob = async (path, body, signal) => (await send(path, body, signal)).blob();
 
+/** Time after which a broken connection is made again, in milliseconds. */
+const RETRY = 1500;
+
 /**
- * Connects to the event stream, and again after it breaks. `onframe(frame, kind)` receives each frame;
- * `onstate(isConnected)` each change of the connection.
+ * Connects to the event stream, and again after it breaks. `onframe(frame, kind)` receives each frame; `onstate(isConnected,
+ * reason)` each change of the connection. A page in the background has no connection, because browsers allow six per host:
+ * more pages would leave none for requests.
  */
 export function stream(onframe, onstate) {
   let source = null;
   let retry = null;
-  const connect = () => {
+  const disconnect = () => {
+    clearTimeout(retry);
     retry = null;
-    source = new EventSource('/api/events');
+    source?.close();
+    source = null;
+  };
+  const connect = () => {
+    disconnect();
+    const mine = new EventSource('/api/events');
+    source = mine;
+    let isOpen = false;
     for (const kind of ['snapshot', 'resync', 'delta']) {
-      source.addEventListener(kind, (event) => onframe(JSON.parse(event.data), kind));
+      mine.addEventListener(kind, (event) => { if (source === mine) onframe(JSON.parse(event.data), kind); });
     }
-    source.onopen = () => onstate(true);
-    source.onerror = () => {
-      source.close();
-      onstate(false);
-      retry ??= setTimeout(connect, 1500);
+    mine.onopen = () => { isOpen = true; onstate(true); };
+    mine.onerror = async () => {
+      if (source !== mine) return;
+      disconnect();
+      retry = setTimeout(connect, RETRY);
+      // An event stream that is refused does not give the reason.
+      const reason = isOpen ? null : await refusal();
+      if (!source) onstate(false, reason);
     };
   };
-  connect();
+  const follow = () => {
+    if (document.visibilityState === 'hidden') disconnect();
+    else if (!source) connect();
+  };
+  document.addEventListener('visibilitychange', follow);
+  follow();
+}
+
+/** Returns the server's reason to refuse the event stream, or null if there is none. */
+async function refusal() {
+  const abort = new AbortController();
+  try {
+    await request('/api/events', { signal: abort.signal });
+    abort.abort();
+    return null;
+  } catch (error) {
+    return error.status ? error.message : null;
+  }
 }

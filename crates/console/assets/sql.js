@@ -22,7 +22,9 @@ export class SqlView {
     this.editor = new SqlEditor({ label: 'SQL statement', onrun: () => this.run(), onescape: () => this.cancel() });
     this.saved = el('select', { 'aria-label': 'Saved queries', onchange: () => this.useSaved() }, el('option', { value: '' }, 'Saved queries…'));
     this.runButton = button('Run', () => (this.abort ? this.cancel() : this.run()), { class: 'primary', id: 'run', title: 'Ctrl or ⌘ and Enter; Escape cancels' });
-    this.status = el('span', { class: 'status', role: 'status' });
+    this.status = el('span', { class: 'status' });
+    // For a screen reader: the start and the end of a statement, not every tenth of a second between.
+    this.spoken = el('span', { class: 'sr', role: 'status' });
     this.modes = el('div', { class: 'segments', role: 'group', 'aria-label': 'View of the result' },
       ['grid', 'line', 'bar'].map((mode) => button({ grid: 'Grid', line: 'Line', bar: 'Bars' }[mode], () => this.setMode(mode), { 'aria-pressed': String(mode === 'grid'), 'data-mode': mode })));
     this.tools = el('div', { class: 'result-tools', hidden: true }, this.modes,
@@ -36,7 +38,7 @@ export class SqlView {
       el('aside', { class: 'panel schema' }, el('h2', {}, 'Tables'), this.tables),
       el('div', { class: 'sql-main' },
         el('div', { class: 'panel' }, el('h2', { class: 'sr' }, 'SQL'),
-          el('div', { class: 'sql-tools' }, this.runButton, this.saved, this.status), this.editor.node),
+          el('div', { class: 'sql-tools' }, this.runButton, this.saved, this.status, this.spoken), this.editor.node),
         el('div', { class: 'panel' }, this.tools, this.result))));
     this.editor.text = kept.get() ?? FIRST;
     fill(this.result, note('Ctrl or ⌘ and Enter runs the statement; Ctrl and Space completes names. Statements can only read.'));
@@ -90,6 +92,7 @@ export class SqlView {
     this.sql = sql;
     setText(this.runButton, 'Cancel');
     const began = performance.now();
+    setText(this.spoken, 'running');
     const timer = setInterval(() => setText(this.status, `running, ${duration(performance.now() - began)}`), 100);
     try {
       const answer = await post('/api/query', { sql }, abort.signal);
@@ -110,6 +113,7 @@ export class SqlView {
       }
     } finally {
       clearInterval(timer);
+      setText(this.spoken, this.status.textContent);
       if (this.abort === abort) { this.abort = null; setText(this.runButton, 'Run'); }
     }
   }
@@ -148,7 +152,13 @@ export class SqlView {
   showPlot(columns, rows) {
     if (this.y === null) { fill(this.result, note('The result has no column of numbers to draw.')); return; }
     const pick = (label, value, choices, set) => el('label', { class: 'pick' }, label, el('select', {
-      onchange: (event) => { set(event.target.value === '' ? null : Number(event.target.value)); this.show(); },
+      'data-pick': label,
+      onchange: (event) => {
+        set(event.target.value === '' ? null : Number(event.target.value));
+        this.show();
+        // The picks are new elements.
+        this.result.querySelector(`[data-pick="${label}"]`)?.focus();
+      },
     }, choices.map(([at, name]) => el('option', { value: at ?? '', selected: at === value }, name))));
     const all = columns.map((column, at) => [at, column.name]);
     fill(this.result,

@@ -18,6 +18,9 @@ const SEALS = {
   faults: ['Faults found', 'bad', ''],
 };
 
+/** The lag of all partitions, or null until all are measured. */
+const lagOf = (lanes) => (lanes.length && lanes.every((lane) => lane.lag !== null) ? lanes.reduce((sum, lane) => sum + lane.lag, 0) : null);
+
 export class Strip {
   constructor(context) {
     this.context = context;
@@ -26,11 +29,11 @@ export class Strip {
     const node = document.getElementById('strip');
     for (const [name, title, hint] of [
       ['state', 'State', 'What the pipeline does now'],
-      ['rate', 'Stored/s', 'Records stored per second, over the last five seconds'],
-      ['stored', 'Stored', 'Valid and invalid records in the lake'],
-      ['quarantined', 'Quarantined', 'Invalid records, each stored with its reason'],
-      ['lag', 'Lag', 'Records in the topic whose offsets are not committed; measured once a second'],
-      ['age', 'Newest', 'Time since the newest stored record was sent'],
+      ['rate', 'Stored/s', 'Records that this process stored per second, over the last five seconds'],
+      ['stored', 'Stored', 'Records that this process has stored, valid and invalid, of all topics; without a pipeline, those that the last audit found'],
+      ['quarantined', 'Quarantined', 'Invalid records among them, each stored with its reason'],
+      ['lag', 'Lag', 'Records of all topics whose offsets are not committed; measured once a second'],
+      ['age', 'Newest', 'Time since the newest record that this process stored was sent'],
     ]) {
       this.cells[name] = el('dd', { id: `strip-${name}` }, '–');
       node.append(el('div', { title: hint }, el('dt', {}, title), this.cells[name]));
@@ -55,14 +58,17 @@ export class Strip {
     const isLive = Boolean(state.stored);
     const total = state.audit?.total;
     if (changed.includes('rates')) setText(this.cells.rate, isLive ? count(state.rates.stored) : '–');
-    if (changed.includes('stored') || changed.includes('audit')) {
-      setText(this.cells.stored, isLive ? count(state.stored.records) : total ? count(total.stored + total.quarantined) : 'not counted');
-      const quarantined = isLive ? state.stored.quarantined : total?.quarantined;
-      setText(this.cells.quarantined, quarantined === undefined ? 'not counted' : count(quarantined));
+    if (changed.includes('stored') || (!isLive && changed.includes('audit'))) {
+      const { stored } = state;
+      const [all, quarantined] = isLive ? [stored.records - (stored.skipped ?? 0), stored.quarantined]
+        : total ? [total.stored + total.quarantined, total.quarantined] : [null, null];
+      const unknown = isLive ? 'not reported' : 'not counted';
+      setText(this.cells.stored, all === null ? unknown : count(all));
+      setText(this.cells.quarantined, quarantined === null ? unknown : count(quarantined));
       this.cells.quarantined.className = quarantined > 0 ? 'warn' : '';
     }
-    if (changed.includes('lanes') || changed.includes('audit')) {
-      const lag = isLive ? state.lanes.reduce((sum, lane) => sum + lane.lag, 0) : total?.lag;
+    if (changed.includes('lanes') || (!isLive && changed.includes('audit'))) {
+      const lag = isLive ? lagOf(state.lanes) : total?.lag;
       setText(this.cells.lag, lag === null || lag === undefined ? 'not known' : count(lag));
     }
     if (changed.includes('phase') || changed.includes('failing')) this.showState();
@@ -70,12 +76,14 @@ export class Strip {
     if (changed.includes('newest')) this.showAge();
   }
 
+  onpause() { this.showState(); }
+
   showState() {
     const { phase, failing } = this.context.state;
     const [text, kind] = this.isConnected === false ? ['Disconnected', 'bad']
       : failing ? ['Failing', 'bad']
         : phase ? [PHASES[phase], phase === 'finished' ? 'good' : phase === 'stopping' ? 'warn' : 'busy'] : ['Lake only', 'muted'];
-    fill(this.cells.state, el('span', { class: `pill ${kind}`, title: failing ?? null }, text));
+    fill(this.cells.state, el('span', { class: `pill ${kind}`, title: failing ?? null }, text), this.context.isPaused && el('span', { class: 'pill warn' }, 'Paused'));
     this.announce(failing ? `The function fails: ${failing}` : `State: ${text}`);
   }
 
@@ -89,6 +97,7 @@ export class Strip {
   }
 
   showAge() {
+    if (this.context.isPaused) return;
     const newest = this.context.state.newest;
     const isKnown = newest !== null && newest !== undefined;
     setText(this.cells.age, isKnown ? duration(Math.max(0, this.context.now() - newest)) : this.context.state.stored ? 'nothing yet' : 'not known');

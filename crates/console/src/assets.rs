@@ -28,6 +28,7 @@ pub(crate) static ASSETS: &[Asset] = assets![
     "app.js",
     "athena.js",
     "audit.js",
+    "bars.js",
     "chart.js",
     "dom.js",
     "format.js",
@@ -45,6 +46,7 @@ pub(crate) static ASSETS: &[Asset] = assets![
     "sql.js",
     "strip.js",
     "theme.js",
+    "watch.js",
     "vendor/lightweight-charts.js",
     "vendor/NOTICE.txt",
 ];

@@ -32,7 +32,7 @@ struct Served {
     console: Console,
     counters: Arc<Counters>,
     client: Client<HttpConnector, Full<Bytes>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn line(offset: u64, symbol: &str, date: &str, close: f64) -> String {
@@ -70,7 +70,7 @@ impl Served {
         let counters = Arc::new(Counters::default());
         let console = Console::start(settings, open, Some(Arc::clone(&counters) as Arc<dyn Pipeline>)).unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Served { console, counters, client, _folder: folder }
+        Served { console, counters, client, folder }
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Response<Incoming> {
@@ -108,6 +108,19 @@ async fn text_of(response: Response<Incoming>) -> String {
 
 async fn json_of(response: Response<Incoming>) -> Value {
     serde_json::from_str(&text_of(response).await).unwrap()
+}
+
+/// Waits for a frame that has a property. The comments that keep the connection alive do not count as frames.
+async fn frame_where(body: &mut Incoming, buffer: &mut String, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    let found = async {
+        loop {
+            let (_, frame) = next_event(body, buffer).await;
+            if is_wanted(&frame) {
+                return frame;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), found).await.unwrap()
 }
 
 /// The next event of a stream: its kind and its JSON.
@@ -217,6 +230,28 @@ async fn chart_and_watch_list_have_the_stored_quotes() {
     let symbols = served.get("api/market/symbols").await;
     assert_eq!(symbols["symbols"][1]["symbol"], "IBM");
     assert_eq!((&symbols["symbols"][1]["close"], &symbols["symbols"][1]["before"]), (&json!(3.0), &json!(2.0)));
+    assert_eq!((&symbols["symbols"][1]["bar"], &symbols["symbols"][1]["simulated"]), (&json!("1d"), &json!(false)));
+}
+
+#[tokio::test]
+async fn bars_of_ticks_name_their_last_row() {
+    let served = Served::start();
+    let tick = |offset: u64, time: &str, close: f64| {
+        format!(
+            "{{\"kafka_partition\":0,\"kafka_offset\":{offset},\"kafka_timestamp\":1764028800123,\"symbol\":\"T\",\
+             \"trade_date\":\"2024-01-01\",\"traded_at\":\"2024-01-02 {time}\",\"bar\":\"tick\",\"close\":{close},\
+             \"volume\":1,\"simulated\":true}}\n"
+        )
+    };
+    let lines = [tick(3, "00:30:00.250000", 1.0), tick(4, "00:30:00.750000", 2.0)];
+    put(served.folder.path(), "data/quotes/dt=2025-11-25/00000-00000000000000000003.json", &lines.concat());
+    let answer = served.get("api/market/bars?symbol=T&length=1m").await;
+    let bar = json!({"time": 1_704_155_400, "open": 1.0, "high": 2.0, "low": 1.0, "close": 2.0, "volume": 2.0, "rows": "tick", "simulated": true});
+    assert_eq!(answer["bars"], json!([bar]));
+    assert_eq!(answer["last"], json!({"micros": 1_704_155_400_750_000_i64, "seq": 1}));
+    // From a day on, the trade date decides.
+    let answer = served.get("api/market/bars?symbol=T&length=1d").await;
+    assert_eq!(answer["bars"][0]["time"], 1_704_067_200);
 }
 
 #[tokio::test]
@@ -229,6 +264,28 @@ async fn record_is_traced_to_its_line() {
     assert_eq!(served.get(&format!("api/object?key={key}")).await["lines"], 3);
     let missing = served.get("api/trace?partition=0&offset=7").await;
     assert_eq!(missing["neighbours"][0]["before"]["offset"], 2);
+}
+
+/// A successful invocation with one record.
+fn invocation(value: &str) -> Invoked {
+    let value = base64_simd::STANDARD.encode_to_string(value);
+    let event = format!(
+        r#"{{"eventSource":"SelfManagedKafka","records":{{"quotes-0":[{{"topic":"quotes","partition":0,"offset":3,"value":"{value}"}}]}}}}"#
+    );
+    Invoked {
+        event: event.into(),
+        partitions: vec![Range { topic: "quotes".to_owned(), partition: 0, first: 3, last: 3, records: 1 }],
+        duration: Duration::from_millis(2),
+        failures_before: 0,
+        is_part: false,
+        closed_by: "window",
+        objects: Some(1),
+        bytes: Some(80),
+        quarantined: 0,
+        skipped: 0,
+        error: None,
+        discarded: 0,
+    }
 }
 
 #[tokio::test]
@@ -247,28 +304,11 @@ async fn events_are_a_snapshot_and_deltas() {
             break;
         }
     }
-    let value = base64_simd::STANDARD.encode_to_string(r#"{"symbol":"NEW","trade_date":"2024-01-04","close":5}"#);
-    let event = format!(
-        r#"{{"eventSource":"SelfManagedKafka","records":{{"quotes-0":[{{"topic":"quotes","partition":0,"offset":3,"value":"{value}"}}]}}}}"#
-    );
-    served.console.live().unwrap().invoked(Invoked {
-        event: event.into(),
-        partitions: vec![Range { topic: "quotes".to_owned(), partition: 0, first: 3, last: 3, records: 1 }],
-        duration: Duration::from_millis(2),
-        failures_before: 0,
-        is_part: false,
-        closed_by: "window",
-        objects: Some(1),
-        bytes: Some(80),
-        quarantined: 0,
-        skipped: 0,
-        error: None,
-        discarded: 0,
-    });
+    served.console.live().unwrap().invoked(invocation(r#"{"symbol":"NEW","trade_date":"2024-01-04","close":5}"#));
     loop {
         let (_, delta) = next_event(&mut body, &mut buffer).await;
         if delta["quotes"]["rows"][0][0] == "NEW" {
-            assert_eq!(delta["quotes"]["rows"][0][9], 5.0);
+            assert_eq!(delta["quotes"]["rows"][0][10], 5.0);
             break;
         }
     }
@@ -315,4 +355,60 @@ async fn lake_that_is_away_is_an_answer() {
     let answer = client.get(format!("{}api/lake", console.url()).parse().unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(text_of(answer).await.contains("no lake exists here"));
+}
+
+/// A console with a pipeline on a lake that `open` opens.
+fn start_with(open: OpenLake) -> (Console, Arc<Counters>) {
+    let mut settings = Settings::new("quotes", "a folder");
+    settings.listen.set_port(0);
+    let counters = Arc::new(Counters::default());
+    let console = Console::start(settings, open, Some(Arc::clone(&counters) as Arc<dyn Pipeline>)).unwrap();
+    (console, counters)
+}
+
+async fn events_of(console: &Console) -> Incoming {
+    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    client.get(format!("{}api/events", console.url()).parse().unwrap()).await.unwrap().into_body()
+}
+
+#[tokio::test]
+async fn lake_that_does_not_answer_delays_no_frame() {
+    let (console, counters) = start_with(Box::new(|| Box::pin(std::future::pending())));
+    let (mut body, mut buffer) = (events_of(&console).await, String::new());
+    next_event(&mut body, &mut buffer).await;
+    for records in 1..=5 {
+        counters.0.lock().unwrap().stored = Stored { records, ..Stored::default() };
+        frame_where(&mut body, &mut buffer, |frame| frame["stored"]["records"] == records).await;
+    }
+}
+
+#[tokio::test]
+async fn failed_listing_is_repeated() {
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), "data/quotes/dt=2025-11-25/00000-00000000000000000000.json", &line(0, "IBM", "2024-01-02", 2.0));
+    let (root, attempts) = (folder.path().to_owned(), Mutex::new(0));
+    let open: OpenLake = Box::new(move || {
+        let mut attempts = attempts.lock().unwrap();
+        *attempts += 1;
+        if *attempts == 1 {
+            return Box::pin(async { Err("away".to_owned()) });
+        }
+        let store = lake_store::folder(&root).map_err(|error| error.to_string());
+        Box::pin(async move { Ok(Lake { store: store?, prefix: String::new() }) })
+    });
+    let (console, _counters) = start_with(open);
+    let (mut body, mut buffer) = (events_of(&console).await, String::new());
+    let frame = frame_where(&mut body, &mut buffer, |frame| frame["objects"].is_array()).await;
+    assert_eq!(frame["objects"][0]["records"], 1);
+}
+
+#[tokio::test]
+async fn client_misses_no_record_after_its_snapshot() {
+    let served = Served::start();
+    let (mut body, mut buffer) = (events_of(&served.console).await, String::new());
+    next_event(&mut body, &mut buffer).await;
+    served.console.live().unwrap().invoked(invocation(r#"{"symbol":"NEW","trade_date":"2024-01-04","close":5}"#));
+    served.console.live().unwrap().set_phase(Phase::Finished);
+    let frame = frame_where(&mut body, &mut buffer, |frame| frame["phase"] == "finished").await;
+    assert_eq!(frame["quotes"]["rows"][0][0], "NEW");
 }

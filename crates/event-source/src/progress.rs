@@ -22,7 +22,8 @@ pub struct Progress {
     retried: AtomicU64,
     given_up: AtomicU64,
     removed: AtomicU64,
-    collected: [AtomicU64; 4],
+    /// What each event source has collected, by its topics.
+    collected: Mutex<BTreeMap<Vec<String>, Collected>>,
     observer: OnceLock<Arc<dyn Observer>>,
     state: Mutex<State>,
     changed: Notify,
@@ -33,6 +34,7 @@ struct State {
     report: Report,
     /// Records in the processed batches, by topic.
     records: BTreeMap<String, u64>,
+    has_report: bool,
     newest: Option<i64>,
     next_offsets: BTreeMap<TopicPartition, i64>,
     lag: BTreeMap<TopicPartition, u64>,
@@ -81,6 +83,8 @@ pub struct Counts {
     pub removed: u64,
     /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,
+    /// `true` if the function has reported counters.
+    pub has_report: bool,
     /// Latest timestamp of a processed record, in milliseconds since 1970. `None` until a record has been processed.
     pub newest: Option<i64>,
 }
@@ -98,6 +102,7 @@ impl Progress {
         state.failing = None;
         if let Some(report) = report {
             state.report += report;
+            state.has_report = true;
         }
         for part in batch.partitions() {
             let count = part.records().len() as u64;
@@ -180,6 +185,8 @@ impl Progress {
         state.next_offsets.retain(|(name, _), _| name != topic);
         state.offsets.retain(|(name, _), _| name != topic);
         state.lag.retain(|(name, _), _| name != topic);
+        drop(state);
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).retain(|topics, _| topics != &[topic]);
     }
 
     /// Sets the observer of invocations. Has no effect if an observer is already set.
@@ -192,23 +199,19 @@ impl Progress {
         self.observer.get()
     }
 
-    /// Updates the numbers of records and bytes that an event source has collected: `now` contains those in the open
-    /// batch, then those in the waiting batches. `before` contains the numbers of the previous call and is updated.
-    /// Only the differences are added, because event sources of other topics can share this value.
-    pub(crate) fn set_collected(&self, before: &mut [usize; 4], now: [usize; 4]) {
-        for ((counter, before), now) in self.collected.iter().zip(before).zip(now) {
-            if *before != now {
-                counter.fetch_add((now as u64).wrapping_sub(*before as u64), Ordering::Relaxed);
-                *before = now;
-            }
+    /// Replaces what the event source of `topics` has collected. Event sources of other topics can share this value.
+    pub(crate) fn set_collected(&self, topics: &[String], collected: Collected) {
+        let mut all = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get_mut(topics) {
+            Some(known) => *known = collected,
+            None => _ = all.insert(topics.to_vec(), collected),
         }
     }
 
-    /// Returns the number and size of the records that are collected for the next invocations.
-    pub fn collected(&self) -> Collected {
-        let [records, bytes, waiting_records, waiting_bytes] =
-            self.collected.each_ref().map(|counter| counter.load(Ordering::Relaxed));
-        Collected { records, bytes, waiting_records, waiting_bytes }
+    /// Returns what is collected for the next invocations with records of `topic`; `None` if no event source reads it.
+    pub fn collected(&self, topic: &str) -> Option<Collected> {
+        let all = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|(topics, _)| topics.iter().any(|one| one == topic)).map(|(_, collected)| *collected)
     }
 
     /// Replaces the offsets of the partitions of `topics`. Event sources of other topics can share this value.
@@ -237,7 +240,7 @@ impl Progress {
 
     /// Returns the current counters.
     pub fn counts(&self) -> Counts {
-        let State { report, newest, .. } = *self.state();
+        let State { report, has_report, newest, .. } = *self.state();
         Counts {
             batches: self.batches.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
@@ -246,6 +249,7 @@ impl Progress {
             given_up: self.given_up.load(Ordering::Relaxed),
             removed: self.removed.load(Ordering::Relaxed),
             report,
+            has_report,
             newest,
         }
     }
@@ -301,5 +305,26 @@ mod tests {
         progress.succeeded(&batch(&[(0, 3, 0), (0, 4, 0), (2, 1, 0)]), None, false);
         progress.succeeded(&batch(&[(0, 5, 0)]), None, true);
         assert_eq!((progress.records_of("quotes"), progress.records_of("other")), (4, 0));
+    }
+
+    #[test]
+    fn open_batches_of_topics_are_separate() {
+        let progress = Progress::default();
+        let collected = |records| Collected { records, bytes: 10, ..Collected::default() };
+        progress.set_collected(&["a".to_owned()], collected(1));
+        progress.set_collected(&["b".to_owned(), "c".to_owned()], collected(2));
+        progress.set_collected(&["a".to_owned()], collected(3));
+        assert_eq!(progress.collected("a"), Some(collected(3)));
+        assert_eq!(progress.collected("c"), Some(collected(2)));
+        assert_eq!(progress.collected("d"), None);
+    }
+
+    #[test]
+    fn function_without_a_report_is_known() {
+        let progress = Progress::default();
+        progress.succeeded(&batch(&[(0, 3, 0)]), None, false);
+        assert!(!progress.counts().has_report);
+        progress.succeeded(&batch(&[(0, 4, 0)]), Some(Report::default()), false);
+        assert!(progress.counts().has_report);
     }
 }

@@ -21,7 +21,7 @@ use crate::deliver::Deliverer;
 use crate::function::Function;
 use crate::in_flight::InFlight;
 use crate::lag;
-use crate::progress::Progress;
+use crate::progress::{Collected, Progress};
 use crate::removed::{ReadPositions, Removals};
 use crate::settings::{Settings, StartingPosition};
 
@@ -128,7 +128,7 @@ impl Subscription {
             delivery: None,
             paused: false,
             drained: false,
-            collected: [0; 4],
+            collected: Collected::default(),
         };
         let read = reader.read();
         stop.cancel();
@@ -156,8 +156,8 @@ struct Reader<'a> {
     paused: bool,
     /// `true` if the last poll returned no record.
     drained: bool,
-    /// The numbers of the last call to [`Progress::set_collected`].
-    collected: [usize; 4],
+    /// As passed to [`Progress::set_collected`].
+    collected: Collected,
 }
 
 impl Reader<'_> {
@@ -323,8 +323,17 @@ impl Reader<'_> {
     fn show_collected(&mut self) {
         let add = |(records, bytes), batch: &Batch| (records + batch.records(), bytes + batch.size());
         let (open, waiting) = (self.batcher.filled(), self.ready.iter().fold((0, 0), add));
-        let now = [open.0, open.1, waiting.0, waiting.1];
-        self.subscription.deliverer.progress.set_collected(&mut self.collected, now);
+        let now = Collected {
+            records: open.0 as u64,
+            bytes: open.1 as u64,
+            waiting_records: waiting.0 as u64,
+            waiting_bytes: waiting.1 as u64,
+        };
+        if now != self.collected {
+            self.collected = now;
+            let Deliverer { settings, progress, .. } = &*self.subscription.deliverer;
+            progress.set_collected(&settings.topics, now);
+        }
     }
 
     fn kafka(&self, source: KafkaError) -> EventSourceError {

@@ -51,6 +51,31 @@ pub enum Reject {
     TooLong,
 }
 
+impl Reject {
+    /// Returns the reason without what differs from row to row, to count rows by it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Reject::FieldCount { .. } => "too few or too many fields",
+            Reject::NoSymbol => "no symbol",
+            Reject::NoDate => "no date",
+            Reject::Date { .. } => "date does not match the format",
+            Reject::ImplausibleDate(_) => "date is implausible",
+            Reject::Time(_) => "time is not a time of day",
+            Reject::LocalTime { repeated: true, .. } => "local time occurs twice",
+            Reject::LocalTime { repeated: false, .. } => "local time does not exist",
+            Reject::NoKey(_) => "no value in a column of --key",
+            Reject::Number { source: NumberError::NotFinite, .. } => "number is not finite",
+            Reject::Number { source: NumberError::Separators, .. } => "number has other separators",
+            Reject::Number { source: NumberError::AmbiguousComma, .. } => "number has an ambiguous comma",
+            Reject::Number { source: NumberError::LeadingZeros, .. } => "number has leading zeros",
+            Reject::Number { source: NumberError::NotANumber, .. } => "not a number",
+            Reject::NotUtf8 => "not UTF-8 text",
+            Reject::OpenQuote => "a quoted field is never closed",
+            Reject::TooLong => "row is too long",
+        }
+    }
+}
+
 /// Formats a cell for a message: on one line, truncated to 40 characters.
 pub(super) fn shortened(cell: &str) -> String {
     let cell: Cow<'_, str> = match memchr3(b'\n', b'\r', b'\t', cell.as_bytes()) {

@@ -1,7 +1,11 @@
 //! Counters of a running feed.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+
+use crate::encode::reject::Reject;
 
 /// Counters of a running feed, shared between the feed and its display.
 #[derive(Debug, Default)]
@@ -11,6 +15,7 @@ pub struct Progress {
     delivered: AtomicU64,
     already_in_topic: AtomicU64,
     rejected: AtomicU64,
+    reasons: Mutex<BTreeMap<&'static str, u64>>,
     blank: AtomicU64,
     bytes: AtomicU64,
     input_bytes: AtomicU64,
@@ -75,6 +80,15 @@ impl Progress {
         }
     }
 
+    /// Returns the number of rejected rows by the kind of their reason, the most frequent first.
+    #[must_use]
+    pub fn rejected_by_reason(&self) -> Vec<(&'static str, u64)> {
+        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reasons: Vec<_> = reasons.iter().map(|(reason, rows)| (*reason, *rows)).collect();
+        reasons.sort_by_key(|(_, rows)| Reverse(*rows));
+        reasons
+    }
+
     /// Removes and returns the notices for the user that were added since the last call, for example that the broker is
     /// unreachable or that a file may be truncated.
     #[must_use]
@@ -106,8 +120,9 @@ impl Progress {
         self.bytes.fetch_add(bytes, Relaxed);
     }
 
-    pub(crate) fn add_rejected(&self) {
+    pub(crate) fn add_rejected(&self, reason: &Reject) {
         self.rejected.fetch_add(1, Relaxed);
+        *self.reasons.lock().unwrap_or_else(PoisonError::into_inner).entry(reason.kind()).or_default() += 1;
     }
 
     pub(crate) fn add_blank(&self) {
@@ -142,6 +157,16 @@ mod tests {
         progress.add_sent();
         progress.add_already_in_topic();
         assert_eq!(progress.snapshot().fraction(), Some(0.5));
+    }
+
+    #[test]
+    fn rejected_rows_are_counted_by_reason() {
+        let progress = Progress::default();
+        for reason in [Reject::NoSymbol, Reject::Time("x".to_owned()), Reject::Time("y".to_owned())] {
+            progress.add_rejected(&reason);
+        }
+        assert_eq!(progress.rejected_by_reason(), [("time is not a time of day", 2), ("no symbol", 1)]);
+        assert_eq!(progress.snapshot().rejected, 3);
     }
 
     #[test]

@@ -6,28 +6,33 @@ use std::sync::Arc;
 use console::{BatchFill, Feed, Invoked, Lane, Live, Pipeline, Range, Sample, Stored};
 use event_source::observer::{Invocation, Observer};
 use event_source::progress::Progress;
-use event_source::{ClosedBy, Limits};
+use event_source::{ClosedBy, Failure, Limits};
 
 /// The counters of the feed and of the event source.
 pub(crate) struct LocalPipeline {
     pub(crate) feed: Option<Arc<producer::report::progress::Progress>>,
     pub(crate) event_source: Arc<Progress>,
     pub(crate) limits: Limits,
+    /// Topic of the console.
+    pub(crate) topic: String,
 }
 
 impl Pipeline for LocalPipeline {
     fn sample(&self) -> Sample {
         let counts = self.event_source.counts();
-        let collected = self.event_source.collected();
+        let collected = self.event_source.collected(&self.topic).unwrap_or_default();
         let lag = self.event_source.lag();
         let lanes = self.event_source.offsets().into_iter().map(|(key, offsets)| Lane {
-            lag: lag.get(&key).copied().unwrap_or_default(),
+            lag: lag.get(&key).copied(),
             topic: key.0,
             partition: key.1,
             low: offsets.low,
             high: offsets.high,
             committed: offsets.committed,
         });
+        // Before the first batch, it is known that the function has stored nothing.
+        let is_reported = counts.has_report || counts.batches == 0;
+        let reported = |count| is_reported.then_some(count);
         Sample {
             feed: self.feed.as_ref().map(|feed| {
                 let snapshot = feed.snapshot();
@@ -35,6 +40,7 @@ impl Pipeline for LocalPipeline {
                     read: snapshot.read,
                     delivered: snapshot.delivered,
                     rejected: snapshot.rejected,
+                    reasons: feed.rejected_by_reason(),
                     blank: snapshot.blank,
                     bytes: snapshot.bytes,
                     fraction: snapshot.fraction(),
@@ -52,10 +58,10 @@ impl Pipeline for LocalPipeline {
             stored: Stored {
                 records: counts.records,
                 batches: counts.batches,
-                objects: counts.report.objects,
-                bytes: counts.report.bytes,
-                quarantined: counts.report.quarantined,
-                skipped: counts.report.skipped,
+                objects: reported(counts.report.objects),
+                bytes: reported(counts.report.bytes),
+                quarantined: reported(counts.report.quarantined),
+                skipped: reported(counts.report.skipped),
                 failed_invocations: counts.failures,
                 retried: counts.retried,
                 discarded: counts.given_up,
@@ -90,6 +96,10 @@ impl Observer for Recorder {
             last: range.last,
             records: range.records,
         });
+        if let Some(Failure::Items(_)) = invocation.failure {
+            // The records of the other partitions are stored, and no later invocation has them.
+            self.0.missed(invocation.partitions.iter().map(|range| range.records as u64).sum());
+        }
         self.0.invoked(Invoked {
             event: invocation.event.clone(),
             partitions: ranges.collect(),

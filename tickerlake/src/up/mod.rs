@@ -112,7 +112,8 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let output = Output { format: args.format };
     let progress = Arc::new(Progress::default());
     let limits = args.batch.limits(BATCH_SIZE);
-    let pipeline = LocalPipeline { feed: None, event_source: Arc::clone(&progress), limits };
+    let topic = args.topic.to_string();
+    let pipeline = LocalPipeline { feed: None, event_source: Arc::clone(&progress), limits, topic };
     let console = args.console.start(args.topic.as_str(), &lake_args, None, pipeline, output);
     let storage = lake.storage.clone().context("internal error: the folder has no embedded S3 (this is a bug)")?;
     let endpoint = storage.serve(args.s3_port).await?;

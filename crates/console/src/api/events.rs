@@ -24,6 +24,10 @@ pub(crate) async fn events(State(app): State<Arc<App>>) -> Result<impl IntoRespo
             message: format!("{MAX_CLIENTS} pages are open; close one of them"),
         });
     };
+    // At once, rather than with the next sample: the page reads the market now, and misses no record after that.
+    if let Some(live) = &app.live {
+        live.set_clients(app.hub.clients());
+    }
     let events = messages.map(|message| {
         let (kind, frame) = match message {
             Message::Snapshot(frame) => ("snapshot", frame),

@@ -6,6 +6,9 @@
 //! delta      -       x      x       -           x        what changed since the frame before
 //! ```
 //!
+//! The section `server` names the process, so that it is only in snapshots: a client that connects to another process
+//! notices it.
+//!
 //! A section is replaced as a whole, so a client that applies every delta has the state of a new snapshot. The records
 //! of `quotes` are not state: a client that missed a frame receives a snapshot, and reads its chart again.
 
@@ -31,6 +34,11 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
+    /// Creates the frames of a server. `id` is different for each server.
+    pub(crate) fn of_server(id: &str) -> Self {
+        Frames { number: 0, sections: Sections::from([("server", format!("\"{id}\""))]) }
+    }
+
     /// Replaces sections. Returns the delta, or `None` if nothing changed and there are no quotes. `quotes` is the JSON
     /// of new records.
     pub(crate) fn update(&mut self, sections: Sections, quotes: Option<&str>) -> Option<Frame> {

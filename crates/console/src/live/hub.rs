@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver};
+use uuid::Uuid;
 
 use super::frames::{Frame, Frames, Sections};
 
@@ -34,7 +35,8 @@ pub(crate) enum Message {
 
 impl Default for Hub {
     fn default() -> Self {
-        Hub { frames: Mutex::default(), sender: broadcast::channel(FRAMES_BEHIND).0, clients: AtomicUsize::new(0) }
+        let frames = Mutex::new(Frames::of_server(&Uuid::new_v4().simple().to_string()));
+        Hub { frames, sender: broadcast::channel(FRAMES_BEHIND).0, clients: AtomicUsize::new(0) }
     }
 }
 
@@ -124,11 +126,21 @@ mod tests {
         let mut client = pin!(hub.connect().unwrap());
         count(&hub, 2);
         assert!(
-            matches!(client.next().await, Some(Message::Snapshot(frame)) if &*frame.json == r#"{"frame":1,"count":1}"#)
+            matches!(client.next().await, Some(Message::Snapshot(frame)) if frame.json.starts_with(r#"{"frame":1,"count":1,"server":""#))
         );
         assert!(
             matches!(client.next().await, Some(Message::Delta(frame)) if &*frame.json == r#"{"frame":2,"count":2}"#)
         );
+    }
+
+    #[tokio::test]
+    async fn snapshots_name_their_server() {
+        let server = async |hub: Hub| {
+            let mut client = pin!(Arc::new(hub).connect().unwrap());
+            let Some(Message::Snapshot(frame)) = client.next().await else { panic!("no snapshot") };
+            serde_json::from_str::<serde_json::Value>(&frame.json).unwrap()["server"].as_str().unwrap().to_owned()
+        };
+        assert_ne!(server(Hub::default()).await, server(Hub::default()).await);
     }
 
     #[tokio::test]

@@ -19,10 +19,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use crate::clock::millis_since_1970;
+use crate::market::quote::Processed;
 use pipeline::{Invoked, Pipeline, Range};
 pub(crate) use sampler::run;
 
@@ -83,16 +83,26 @@ pub struct Live {
 struct Recent {
     phase: Phase,
     count: u64,
+    parts: u64,
     invocations: VecDeque<ShownInvocation>,
-    events: VecDeque<Bytes>,
+    events: VecDeque<Processed>,
     waiting: usize,
     skipped: u64,
 }
 
-/// Events to read quotes from, and the number of records in events for which there was no room.
+/// Events to read quotes from, and the number of stored records that are in none of them.
 pub(crate) struct Waiting {
-    pub(crate) events: VecDeque<Bytes>,
+    pub(crate) events: VecDeque<Processed>,
     pub(crate) skipped: u64,
+}
+
+/// The invocations: how many there were, and the newest ones, newest first.
+#[derive(Serialize)]
+pub(crate) struct Invocations {
+    count: u64,
+    /// Number of invocations with a part of a batch that was split.
+    parts: u64,
+    shown: Vec<ShownInvocation>,
 }
 
 impl Live {
@@ -111,6 +121,7 @@ impl Live {
         let is_watched = self.clients.load(Ordering::Relaxed) > 0;
         let mut recent = self.recent();
         recent.count += 1;
+        recent.parts += u64::from(invoked.is_part);
         let number = recent.count;
         if recent.invocations.len() == SHOWN_INVOCATIONS {
             recent.invocations.pop_front();
@@ -118,7 +129,8 @@ impl Live {
         if is_watched && invoked.error.is_none() {
             if recent.waiting + invoked.event.len() <= MAX_WAITING {
                 recent.waiting += invoked.event.len();
-                recent.events.push_back(invoked.event.clone());
+                let quarantined = invoked.objects.map(|_| invoked.quarantined);
+                recent.events.push_back(Processed { event: invoked.event.clone(), quarantined });
             } else {
                 recent.skipped += records as u64;
             }
@@ -142,14 +154,21 @@ impl Live {
         });
     }
 
+    /// Notes that records were stored by an invocation that failed for others, so that the page reads them with SQL.
+    pub fn missed(&self, records: u64) {
+        if self.clients.load(Ordering::Relaxed) > 0 {
+            self.recent().skipped += records;
+        }
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         self.recent().phase
     }
 
-    /// Returns the number of all invocations and the newest ones, newest first.
-    pub(crate) fn invocations(&self) -> (u64, Vec<ShownInvocation>) {
+    pub(crate) fn invocations(&self) -> Invocations {
         let recent = self.recent();
-        (recent.count, recent.invocations.iter().rev().cloned().collect())
+        let shown = recent.invocations.iter().rev().cloned().collect();
+        Invocations { count: recent.count, parts: recent.parts, shown }
     }
 
     /// Takes the events that wait.
@@ -230,7 +249,26 @@ mod tests {
         for _ in 0..40 {
             live.invoked(invoked(1, None));
         }
-        let (count, shown) = live.invocations();
-        assert_eq!((count, shown.len(), shown[0].number, shown[13].number), (40, 14, 40, 27));
+        let Invocations { count, parts, shown } = live.invocations();
+        assert_eq!((count, parts, shown.len(), shown[0].number, shown[13].number), (40, 0, 14, 40, 27));
+    }
+
+    #[test]
+    fn event_has_its_number_of_quarantined_records() {
+        let live = Live::new(Arc::new(Nothing));
+        live.set_clients(1);
+        live.invoked(Invoked { quarantined: 3, ..invoked(10, None) });
+        live.invoked(Invoked { objects: None, ..invoked(10, None) });
+        let quarantined: Vec<_> = live.take_events().events.iter().map(|event| event.quarantined).collect();
+        assert_eq!(quarantined, [Some(3), None]);
+    }
+
+    #[test]
+    fn records_of_a_partial_failure_are_skipped() {
+        let live = Live::new(Arc::new(Nothing));
+        live.missed(5);
+        live.set_clients(1);
+        live.missed(7);
+        assert_eq!(live.take_events().skipped, 7);
     }
 }

@@ -38,6 +38,8 @@ pub struct Feed {
     pub delivered: u64,
     /// Rows that are not quotes.
     pub rejected: u64,
+    /// Numbers of rejected rows by reason, the most frequent first.
+    pub reasons: Vec<(&'static str, u64)>,
     pub blank: u64,
     /// Bytes of the delivered records.
     pub bytes: u64,
@@ -55,10 +57,11 @@ pub struct Lane {
     /// One past the last offset.
     pub high: i64,
     pub committed: Option<i64>,
-    pub lag: u64,
+    /// Number of records that are not committed; `None` if it has not been measured yet.
+    pub lag: Option<u64>,
 }
 
-/// The batch that is being collected, and its limits.
+/// The batch that is being collected from the console's topic, and its limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BatchFill {
     pub records: u64,
@@ -70,16 +73,19 @@ pub struct BatchFill {
     pub window_ms: u64,
 }
 
-/// Counters of what the event source delivered and the function stored.
+/// Counters of what the event source delivered and the function stored, of all topics. Those that only the function
+/// knows are `None` if it does not report them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stored {
+    /// Records that were delivered.
     pub records: u64,
     pub batches: u64,
-    pub objects: u64,
-    pub bytes: u64,
-    pub quarantined: u64,
+    /// Objects that successful invocations have written.
+    pub objects: Option<u64>,
+    pub bytes: Option<u64>,
+    pub quarantined: Option<u64>,
     /// Records that were delivered again and already stored.
-    pub skipped: u64,
+    pub skipped: Option<u64>,
     pub failed_invocations: u64,
     /// Records that were stored after a failed invocation.
     pub retried: u64,
@@ -87,6 +93,13 @@ pub struct Stored {
     pub discarded: u64,
     /// Records that the broker removed before they were read.
     pub removed: u64,
+}
+
+impl Stored {
+    /// Returns the number of records that this process has stored: those that were delivered and not stored before.
+    pub(crate) fn added(&self) -> u64 {
+        self.records.saturating_sub(self.skipped.unwrap_or(0))
+    }
 }
 
 /// One invocation of the function.

@@ -9,20 +9,19 @@ use tokio::time::MissedTickBehavior;
 
 use super::frames::Sections;
 use super::meter::Meter;
+use super::newest::Listings;
 use super::pipeline::Sample;
-use super::{Live, newest};
+use super::{Live, Waiting};
 use crate::app::App;
 use crate::clock::millis_since_1970;
-use crate::market::quote::{self, Quote};
+use crate::market::quote::quotes;
+use crate::market::sums::{MAX_ROWS, limit};
 
 /// Time between two frames: at most ten a second, however fast the feed is.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Number of intervals between two samples while no page is open.
 const IDLE_INTERVALS: u32 = 10;
-
-/// Minimum time between two listings of the newest objects.
-const LIST_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Sends frames until the future is dropped.
 pub(crate) async fn run(app: Arc<App>) {
@@ -47,18 +46,22 @@ struct Sampler {
     started: Instant,
     fed: Meter,
     stored: Meter,
-    /// Time and number of stored records of the last listing.
-    listed: Option<(Instant, u64)>,
+    listings: Listings,
 }
 
 impl Sampler {
     fn new() -> Self {
-        Sampler { started: Instant::now(), fed: Meter::default(), stored: Meter::default(), listed: None }
+        Sampler {
+            started: Instant::now(),
+            fed: Meter::default(),
+            stored: Meter::default(),
+            listings: Listings::default(),
+        }
     }
 
     async fn sample(&mut self, app: &Arc<App>, is_watched: bool) {
         let mut sections = Sections::new();
-        let mut quotes = None;
+        let mut rows = None;
         let mut stored = 0;
         if let Some(live) = &app.live {
             let sample = live.pipeline.sample();
@@ -66,30 +69,23 @@ impl Sampler {
             self.add_pipeline(&mut sections, live, &sample);
             let waiting = live.take_events();
             if !waiting.events.is_empty() || waiting.skipped > 0 {
-                quotes = read_quotes(waiting.events.iter().map(AsRef::as_ref), &app.settings.topic, waiting.skipped);
+                rows = read_quotes(&waiting, &app.settings.topic);
             }
         }
         if let Some(lab) = app.lab.section() {
             add(&mut sections, "lab", &lab);
         }
         add(&mut sections, "audit", &app.audit_summary());
-        if is_watched && self.listed.is_none_or(|(at, count)| at.elapsed() >= LIST_INTERVAL && count != stored) {
-            self.listed = Some((Instant::now(), stored));
-            // A failed listing is reported by the tabs that read the lake; here the objects stay as they were.
-            if let Ok(lake) = app.lake().await
-                && let Ok(objects) = newest::newest(&lake, &app.settings.topic).await
-            {
-                add(&mut sections, "objects", &objects);
-            }
+        if let Some(objects) = self.listings.poll(app, stored, is_watched).await {
+            add(&mut sections, "objects", &objects);
         }
-        app.hub.update(sections, quotes.as_deref());
+        app.hub.update(sections, rows.as_deref());
     }
 
     fn add_pipeline(&mut self, sections: &mut Sections, live: &Live, sample: &Sample) {
         let since = self.started.elapsed();
         let fed = sample.feed.as_ref().map(|feed| self.fed.rate(since, feed.delivered));
-        let stored = self.stored.rate(since, sample.stored.records);
-        let (count, invocations) = live.invocations();
+        let stored = self.stored.rate(since, sample.stored.added());
         add(sections, "phase", &live.phase());
         add(sections, "failing", &sample.failing);
         add(sections, "feed", &sample.feed);
@@ -98,19 +94,24 @@ impl Sampler {
         add(sections, "stored", &sample.stored);
         add(sections, "newest", &sample.newest);
         add(sections, "rates", &json!({"fed": fed, "stored": stored}));
-        add(sections, "invocations", &json!({"count": count, "shown": invocations}));
+        add(sections, "invocations", &live.invocations());
     }
 }
 
 /// Returns the JSON of the quotes in events, or `None` if the events have no quotes and nothing was left out.
-fn read_quotes<'a>(events: impl Iterator<Item = &'a [u8]>, topic: &str, skipped: u64) -> Option<String> {
-    let mut quotes: Vec<Quote> = events.flat_map(|event| quote::quotes(event, topic)).collect();
-    let left_out = quote::limit(&mut quotes) as u64 + skipped;
-    if quotes.is_empty() && left_out == 0 {
+fn read_quotes(waiting: &Waiting, topic: &str) -> Option<String> {
+    let (mut rows, mut left_out) = (Vec::new(), waiting.skipped);
+    for event in &waiting.events {
+        let read = quotes(event, topic);
+        rows.extend(read.quotes);
+        left_out += read.unread;
+    }
+    left_out += limit(&mut rows, MAX_ROWS);
+    if rows.is_empty() && left_out == 0 {
         return None;
     }
     let sent = millis_since_1970();
-    serde_json::to_string(&json!({"at": sent, "left_out": left_out, "rows": quotes})).ok()
+    serde_json::to_string(&json!({"at": sent, "left_out": left_out, "rows": rows})).ok()
 }
 
 fn add(sections: &mut Sections, name: &'static str, section: &impl Serialize) {

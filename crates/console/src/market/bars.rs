@@ -10,13 +10,16 @@ use serde::Serialize;
 
 use super::time::Length;
 
+/// Place of a row among the rows of a symbol: microseconds since 1970, and `seq`.
+pub(crate) type Place = (i64, i64);
+
 /// A row of the view `quotes_latest`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     pub(crate) length: Length,
-    /// Seconds since 1970.
-    pub(crate) time: i64,
-    pub(crate) seq: i64,
+    /// Days since 1970 of the trade date.
+    pub(crate) day: i64,
+    pub(crate) place: Place,
     pub(crate) simulated: bool,
     pub(crate) open: Option<f64>,
     pub(crate) high: Option<f64>,
@@ -35,48 +38,81 @@ pub(crate) struct Bar {
     pub(crate) low: f64,
     pub(crate) close: f64,
     pub(crate) volume: Option<f64>,
+    /// Length of the rows that were added up; `None` if the bar is a row of its own length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rows: Option<Length>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) simulated: bool,
+}
+
+/// Bars of one length.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Built {
+    /// In order of time.
+    pub(crate) bars: Vec<Bar>,
+    /// Place of the last row that counts in the last bar.
+    pub(crate) last: Option<Place>,
 }
 
 /// Rows that may form a bar, from best to worst: not simulated ones first, then rows of the wanted length, then finer
 /// ones.
 type Choice = (bool, bool, Length);
 
-/// Returns the bars of a length, in order of time. `rows` are in order of time and `seq`. Rows longer than the wanted
-/// length, and rows without a close, are left out.
-pub(crate) fn bars(rows: &[Row], length: Length) -> Vec<Bar> {
-    let mut buckets: BTreeMap<i64, (Choice, Bar)> = BTreeMap::new();
+/// Returns the bars of a length. `rows` are in order of their places. Rows longer than the wanted length, and rows
+/// without a close, are left out.
+pub(crate) fn build(rows: &[Row], length: Length) -> Built {
+    let mut buckets: BTreeMap<i64, (Choice, Bar, Place)> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.length <= length) {
         let Some(bar) = bar(row, length) else { continue };
         let is_whole = row.length == length;
         let choice = (row.simulated, !is_whole, row.length);
         match buckets.get_mut(&bar.time) {
-            Some((best, _)) if *best < choice => {}
-            Some((best, sum)) if *best == choice && !is_whole => add(sum, &bar),
+            Some((best, ..)) if *best < choice => {}
+            Some((best, sum, last)) if *best == choice && !is_whole => {
+                add(sum, &bar);
+                *last = row.place;
+            }
             _ => {
-                buckets.insert(bar.time, (choice, bar));
+                buckets.insert(bar.time, (choice, bar, row.place));
             }
         }
     }
-    buckets.into_values().map(|(_, bar)| bar).collect()
+    let last = buckets.last_key_value().map(|(_, (.., place))| *place);
+    Built { bars: buckets.into_values().map(|(_, bar, _)| bar).collect(), last }
 }
 
 fn bar(row: &Row, length: Length) -> Option<Bar> {
     let close = row.close?;
-    let is_trade = row.open.is_none() && row.high.is_none() && row.low.is_none();
-    let open = if is_trade { close } else { row.open.unwrap_or(close) };
+    let open = row.open.unwrap_or(close);
     let high = row.high.unwrap_or(open.max(close));
     let low = row.low.unwrap_or(open.min(close));
-    Some(Bar { time: length.start(row.time), open, high, low, close, volume: row.volume })
+    let time = length.bar_start(row.day, row.place.0);
+    let rows = (row.length != length).then_some(row.length);
+    Some(Bar { time, open, high, low, close, volume: row.volume, rows, simulated: row.simulated })
 }
 
 fn add(sum: &mut Bar, next: &Bar) {
     sum.high = sum.high.max(next.high);
     sum.low = sum.low.min(next.low);
     sum.close = next.close;
-    sum.volume = match (sum.volume, next.volume) {
+    sum.volume = total(sum.volume, next.volume);
+}
+
+/// Adds volumes. One that is not known does not count.
+pub(crate) fn total(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
         (None, volume) | (volume, None) => volume,
         (Some(a), Some(b)) => Some(a + b),
-    };
+    }
+}
+
+/// Removes the bars of which rows may be missing because only the newest rows were read: the bar of the oldest row and
+/// those before it. The newest bar stays.
+pub(crate) fn drop_partial(built: &mut Built, rows: &[Row], length: Length) {
+    let Some(oldest) = rows.first() else { return };
+    let first = length.bar_start(oldest.day, oldest.place.0);
+    let partial = built.bars.partition_point(|bar| bar.time <= first);
+    built.bars.drain(..partial.min(built.bars.len().saturating_sub(1)));
 }
 
 /// Returns the offered lengths that bars of these rows can have: those not shorter than the shortest row.
@@ -94,20 +130,20 @@ pub(crate) fn lengths(rows: &[Row]) -> Vec<Length> {
 /// Returns the length to show first: the longest one up to a day that has at least `bars` bars, otherwise the shortest.
 pub(crate) fn first_length(rows: &[Row], lengths: &[Length], wanted: usize) -> Option<Length> {
     let up_to_a_day = lengths.iter().rev().filter(|length| **length <= Length::DAY);
-    up_to_a_day.copied().find(|length| bars(rows, *length).len() >= wanted).or(lengths.first().copied())
+    up_to_a_day.copied().find(|length| build(rows, *length).bars.len() >= wanted).or(lengths.first().copied())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::time::parse_instant;
+    use crate::market::time::{parse_day, parse_instant};
 
     fn row(bar: &str, time: &str, prices: [f64; 4], volume: f64) -> Row {
         let [open, high, low, close] = prices.map(Some);
         Row {
             length: Length::parse(bar).unwrap(),
-            time: parse_instant(time).unwrap(),
-            seq: 1,
+            day: parse_day(&time[..10]).unwrap(),
+            place: (parse_instant(time).unwrap(), 1),
             simulated: false,
             open,
             high,
@@ -122,8 +158,8 @@ mod tests {
     }
 
     fn built(rows: &[Row], length: &str) -> Vec<(f64, f64, f64, f64, Option<f64>)> {
-        let bars = bars(rows, Length::parse(length).unwrap());
-        bars.iter().map(|bar| (bar.open, bar.high, bar.low, bar.close, bar.volume)).collect()
+        let built = build(rows, Length::parse(length).unwrap());
+        built.bars.iter().map(|bar| (bar.open, bar.high, bar.low, bar.close, bar.volume)).collect()
     }
 
     #[test]
@@ -173,7 +209,53 @@ mod tests {
     #[test]
     fn rows_without_a_close_make_no_bar() {
         let rows = [Row { close: None, ..row("1d", "2024-01-02", [1.0; 4], 1.0) }];
-        assert!(built(&rows, "1d").is_empty() && lengths(&rows).is_empty());
+        assert!(built(&rows, "1d").is_empty());
+        assert!(lengths(&rows).is_empty());
+    }
+
+    #[test]
+    fn last_bar_has_the_place_of_its_last_row() {
+        let minute = |time: &str| row("1m", time, [1.0; 4], 5.0);
+        let (first, second) = (minute("2024-01-02 14:30:00"), minute("2024-01-02 14:31:00"));
+        let day = row("1d", "2024-01-02", [1.0, 2.0, 0.5, 1.5], 100.0);
+        let last = |rows: &[Row]| build(rows, Length::DAY).last;
+        assert_eq!(last(&[first.clone(), second.clone()]), Some(second.place));
+        assert_eq!(last(&[day.clone(), first, second]), Some(day.place));
+        assert_eq!(last(&[]), None);
+    }
+
+    #[test]
+    fn bar_says_which_rows_formed_it() {
+        let simulated = Row { simulated: true, ..row("1m", "2024-01-02 10:00:00", [9.0; 4], 1.0) };
+        let of = |rows: &[Row]| serde_json::to_value(&build(rows, Length::DAY).bars[0]).unwrap();
+        let bar = of(&[simulated]);
+        assert_eq!(bar["rows"], "1m");
+        assert_eq!(bar["simulated"], true);
+        let bar = of(&[row("1d", "2024-01-02", [1.0; 4], 1.0)]);
+        assert!(bar.get("rows").or(bar.get("simulated")).is_none(), "{bar}");
+    }
+
+    #[test]
+    fn evening_in_new_york_belongs_to_its_trade_date() {
+        let mut evening = row("1m", "2024-01-03 01:30:00", [5.0; 4], 1.0);
+        evening.day = parse_day("2024-01-02").unwrap();
+        let rows = [row("1m", "2024-01-02 15:00:00", [4.0; 4], 1.0), evening];
+        assert_eq!(built(&rows, "1d"), [(4.0, 5.0, 4.0, 5.0, Some(2.0))]);
+        assert_eq!(built(&rows, "1h").len(), 2);
+    }
+
+    #[test]
+    fn bars_without_all_their_rows_are_dropped() {
+        let minute = |time: &str| row("1m", time, [1.0; 4], 5.0);
+        let rows = [minute("2024-01-02 14:30:00"), minute("2024-01-03 14:30:00"), minute("2024-01-04 14:30:00")];
+        let left = |rows: &[Row]| {
+            let mut built = build(rows, Length::DAY);
+            drop_partial(&mut built, rows, Length::DAY);
+            built.bars.len()
+        };
+        assert_eq!(left(&rows), 2);
+        assert_eq!(left(&rows[..1]), 1);
+        assert_eq!(left(&[]), 0);
     }
 
     #[test]

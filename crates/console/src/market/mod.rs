@@ -2,4 +2,6 @@
 
 pub(crate) mod bars;
 pub(crate) mod quote;
+pub(crate) mod sums;
 pub(crate) mod time;
+mod valid;

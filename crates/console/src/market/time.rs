@@ -1,12 +1,20 @@
-//! Times of quotes, in seconds since 1970, and the lengths of bars.
+//! Times of quotes, in microseconds since 1970, and the lengths of bars.
 
 use serde::{Serialize, Serializer};
 
 /// Number of seconds in a day.
 const DAY: i64 = 86_400;
 
-/// Parses `2024-01-02` or `2024-01-02 14:30:00.000000`, the form of `instant` in the views. Fractions of a second are
-/// dropped. Returns `None` for any other form.
+/// Number of microseconds in a second.
+const MICROS: i64 = 1_000_000;
+
+/// Parses `2024-01-02`. Returns the number of days since 1970, or `None` for any other form.
+pub(crate) fn parse_day(text: &str) -> Option<i64> {
+    (text.len() == 10).then(|| parse_instant(text)).flatten().map(|micros| micros.div_euclid(DAY * MICROS))
+}
+
+/// Parses `2024-01-02` or `2024-01-02 14:30:00.000000`, the form of `instant` in the views. Returns the number of
+/// microseconds since 1970, or `None` for any other form.
 pub(crate) fn parse_instant(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| {
@@ -22,12 +30,23 @@ pub(crate) fn parse_instant(text: &str) -> Option<i64> {
     }
     let midnight = days_from_civil(year, month, day) * DAY;
     if bytes.len() == 10 {
-        return Some(midnight);
+        return Some(midnight * MICROS);
     }
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
     let is_time = is(10, b' ') && is(13, b':') && is(16, b':') && hour < 24 && minute < 60 && second < 60;
-    let is_end = bytes.len() == 19 || is(19, b'.') && bytes[20..].iter().all(u8::is_ascii_digit);
-    (is_time && is_end).then_some(midnight + hour * 3600 + minute * 60 + second)
+    let fraction = match bytes.get(19) {
+        None => 0,
+        Some(b'.') => parse_fraction(&bytes[20..])?,
+        Some(_) => return None,
+    };
+    is_time.then_some((midnight + hour * 3600 + minute * 60 + second) * MICROS + fraction)
+}
+
+/// Parses the digits of a fraction of a second. Returns microseconds; further digits are dropped.
+fn parse_fraction(digits: &[u8]) -> Option<i64> {
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    is_number
+        .then(|| (0..6).fold(0, |micros, at| micros * 10 + digits.get(at).map_or(0, |digit| i64::from(digit - b'0'))))
 }
 
 /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, by Howard Hinnant's algorithm:
@@ -110,8 +129,15 @@ impl Length {
         }
     }
 
+    /// Returns the first second of the bar to which a row belongs. As in the view `daily`, the trade date decides for
+    /// lengths from a day on, and the time for shorter ones: a row of 20:30 in New York belongs to the day that is
+    /// written in it, although it is already tomorrow in UTC.
+    pub(crate) fn bar_start(self, day: i64, micros: i64) -> i64 {
+        self.start(if self >= Length::DAY { day * DAY } else { micros.div_euclid(MICROS) })
+    }
+
     /// Returns the first second of the bar that contains a time.
-    pub(crate) fn start(self, seconds: i64) -> i64 {
+    fn start(self, seconds: i64) -> i64 {
         match self {
             Length::Tick => seconds,
             Length::Seconds(length) => seconds.div_euclid(length) * length,
@@ -137,16 +163,35 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_seconds_since_1970() {
-        for (text, seconds) in [
+    fn instants_are_microseconds_since_1970() {
+        for (text, micros) in [
             ("1970-01-01", 0),
-            ("1969-12-31", -86_400),
-            ("1986-12-31 00:00:00.000000", 536_371_200),
-            ("2000-02-29 23:59:59", 951_868_799),
-            ("2024-01-02 14:30:00.999999", 1_704_205_800),
+            ("1969-12-31", -86_400_000_000),
+            ("1986-12-31 00:00:00.000000", 536_371_200_000_000),
+            ("2000-02-29 23:59:59", 951_868_799_000_000),
+            ("2024-01-02 14:30:00.999999", 1_704_205_800_999_999),
+            ("2024-01-02 14:30:00.25", 1_704_205_800_250_000),
+            ("2024-01-02 14:30:00.0000019", 1_704_205_800_000_001),
         ] {
-            assert_eq!(parse_instant(text), Some(seconds), "{text}");
+            assert_eq!(parse_instant(text), Some(micros), "{text}");
         }
+    }
+
+    #[test]
+    fn days_have_no_time() {
+        assert_eq!(parse_day("1970-01-02"), Some(1));
+        assert_eq!(parse_day("1969-12-31"), Some(-1));
+        assert_eq!(parse_day("1970-01-02 00:00:00"), None);
+        assert_eq!(parse_day("yesterday!"), None);
+    }
+
+    #[test]
+    fn trade_date_decides_from_a_day_on() {
+        let (day, time) = (parse_day("2024-01-02").unwrap(), at("2024-01-03 01:30:00"));
+        let start = |length: &str| Length::parse(length).unwrap().bar_start(day, time) * MICROS;
+        assert_eq!(start("1d"), at("2024-01-02"));
+        assert_eq!(start("1mo"), at("2024-01-01"));
+        assert_eq!(start("4h"), at("2024-01-03 00:00:00"));
     }
 
     #[test]
@@ -159,6 +204,7 @@ mod tests {
             "2024-01-02T14:30:00",
             "2024-01-02 14:30",
             "2024-01-02 14:30:00Z",
+            "2024-01-02 14:30:00.5Z",
             "2024-01-02 24:00:00",
             "é024-01-02",
         ] {
@@ -179,7 +225,7 @@ mod tests {
             ("1mo", "2023-12-31", "2023-12-01"),
         ] {
             let length = Length::parse(length).unwrap();
-            assert_eq!(length.start(at(time)), at(start), "{length:?} {time}");
+            assert_eq!(length.start(at(time) / MICROS) * MICROS, at(start), "{length:?} {time}");
         }
     }
 
