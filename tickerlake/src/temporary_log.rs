@@ -1,7 +1,7 @@
 //! The folder in which `run` keeps the log of its broker.
 //!
-//! The log is a copy of the whole feed, so it is on the disk. It is removed at the end, and what a killed process left is
-//! removed by the next `run`.
+//! The log is a copy of the whole feed, so it is on the disk. It is removed at the end, and what a killed process left
+//! is removed by the next `run`.
 
 use std::fs::File;
 use std::path::Path;

@@ -6,9 +6,9 @@
 //!         ── GET, POST /api/  SQL, records, audit, lake
 //! ```
 //!
-//! `tickerlake run` and `up` serve it for the pipeline of their process ([`Pipeline`], [`Live`]), `tickerlake console` for
-//! any lake. The server runs on separate threads, so that a statement of a user does not delay the pipeline's tasks. `guard`
-//! explains which requests are answered.
+//! `tickerlake run` and `up` serve it for the pipeline of their process ([`Pipeline`], [`Live`]), `tickerlake console`
+//! for any lake. The server runs on separate threads, so that a statement of a user does not delay the pipeline's
+//! tasks. `guard` explains which requests are answered.
 
 mod api;
 mod app;
@@ -168,7 +168,8 @@ async fn serve(listener: std::net::TcpListener, app: Arc<App>) {
     }
 }
 
-/// Returns an address as the host of a URL. A server that listens on every address can be reached at the loopback address.
+/// Returns an address as the host of a URL. A server that listens on every address can be reached at the loopback
+/// address.
 fn host(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),

@@ -12,8 +12,8 @@ const WANTED: u64 = 65_536;
 /// The limit of most systems, for those that do not report one.
 const DEFAULT_LIMIT: u64 = 1_024;
 
-/// Raises the soft limit of open files as far as the hard limit allows, and returns the number of connections that may be
-/// open at the same time.
+/// Raises the soft limit of open files as far as the hard limit allows, and returns the number of connections that may
+/// be open at the same time.
 pub(crate) fn max_connections() -> usize {
     let limit = rlimit::increase_nofile_limit(WANTED).unwrap_or_else(|error| {
         tracing::warn!(%error, "failed to raise the limit of open files");

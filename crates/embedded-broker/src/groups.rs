@@ -89,7 +89,8 @@ impl Groups {
         read(&self.lock().journaled.coordinator)
     }
 
-    /// Calls `change` with the coordinator and the two clocks; stores the events that it returns, then makes them visible.
+    /// Calls `change` with the coordinator and the two clocks; stores the events that it returns, then makes them
+    /// visible.
     pub(crate) fn change<T>(
         &self,
         change: impl FnOnce(&mut GroupCoordinator, u64, i64) -> Result<(Vec<OffsetEvent>, T), ErrorCode>,
@@ -183,8 +184,8 @@ impl Inner {
         }
     }
 
-    /// Stores generations, and static members so that they continue after a restart of the broker. Without them, members
-    /// have to join again, so a failure is only logged.
+    /// Stores generations, and static members so that they continue after a restart of the broker. Without them,
+    /// members have to join again, so a failure is only logged.
     fn store_generations(&mut self) {
         let events = self.journaled.coordinator.take_events();
         let stored = events.iter().try_for_each(|event| self.journaled.append(event));

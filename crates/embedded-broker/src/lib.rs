@@ -17,10 +17,10 @@
 //!
 //! # Threads
 //!
-//! Handlers are synchronous and lock for microseconds, except where they wait for the disk: they say so with `blocking`,
-//! and another thread runs the other tasks meanwhile. The longest waits are without a lock: a full segment is
-//! written to the disk before the partition is locked, a journal is rewritten beside the old one, and the records of a
-//! deleted topic are deleted after it is gone.
+//! Handlers are synchronous and lock for microseconds, except where they wait for the disk: they say so with
+//! `blocking`, and another thread runs the other tasks meanwhile. The longest waits are without a lock: a full segment
+//! is written to the disk before the partition is locked, a journal is rewritten beside the old one, and the records of
+//! a deleted topic are deleted after it is gone.
 //!
 //! Not offered: replication, authentication, quotas, compaction, the consumer protocol of KIP-848, and share groups.
 

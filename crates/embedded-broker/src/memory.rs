@@ -68,7 +68,7 @@ impl Budget {
 }
 
 impl InUse {
-    /// Memory of something that is not counted.
+    /// Returns memory of something that is not counted.
     pub(crate) fn none() -> Self {
         InUse(None)
     }

@@ -24,8 +24,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A broker in memory on port 9092 with Kafka's limits, without automatic creation of topics, and without a delay
-    /// for the first member of a group.
+    /// Returns the options of a broker in memory on port 9092 with Kafka's limits, without automatic creation of
+    /// topics, and without a delay for the first member of a group.
     fn default() -> Self {
         Options {
             port: 9092,

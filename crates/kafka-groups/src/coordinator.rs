@@ -251,8 +251,8 @@ impl GroupCoordinator {
     }
 
     /// Returns the events of the generations that have begun since the last call, with their members. The caller stores
-    /// them after [`GroupCoordinator::apply`] and [`GroupCoordinator::expire`]; there is no need to replay them or to delay
-    /// an answer.
+    /// them after [`GroupCoordinator::apply`] and [`GroupCoordinator::expire`]; there is no need to replay them or to
+    /// delay an answer.
     pub fn take_events(&mut self) -> Vec<OffsetEvent> {
         let group_ids = self.groups.take_unstored();
         group_ids.iter().filter_map(|group_id| self.generation(group_id)).collect()

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{FolderError, StorageError};
 
-/// Files that are open at the same time, not counting those that another thread is using after they were closed here.
+/// Maximum number of files to keep open. At the limit, the least recently used file is removed from the pool; threads
+/// that are using it keep it open until they are done.
 const MAX_OPEN_FILES: usize = 256;
 
 /// The files of a folder. Keeps the folder locked until it is dropped.

@@ -43,12 +43,12 @@ impl Index {
         }
     }
 
-    /// Position at or before the batch that contains `offset`.
+    /// Returns the position at or before the batch that contains `offset`.
     pub(crate) fn position_of(&self, offset: i64) -> u64 {
         self.entry_before(|entry| entry.offset <= offset)
     }
 
-    /// Position at or before the first batch with this or a later timestamp.
+    /// Returns the position at or before the first batch with this or a later timestamp.
     pub(crate) fn position_of_time(&self, timestamp: i64) -> u64 {
         self.entry_before(|entry| entry.max_timestamp_before < timestamp)
     }
@@ -58,17 +58,17 @@ impl Index {
         after.checked_sub(1).map_or(0, |last| self.entries[last].position)
     }
 
-    /// The timestamp of the first batch, or `None` for an empty segment or a batch without timestamps.
+    /// Returns the timestamp of the first batch, or `None` for an empty segment or a batch without timestamps.
     pub(crate) fn first_timestamp(&self) -> Option<i64> {
         self.first_timestamp.filter(|&timestamp| timestamp >= 0)
     }
 
-    /// The largest timestamp of all batches, or `i64::MIN` for an empty segment.
+    /// Returns the largest timestamp of all batches, or `i64::MIN` for an empty segment.
     pub(crate) fn max_timestamp(&self) -> i64 {
         self.max_timestamp
     }
 
-    /// Position of the first batch with the largest timestamp.
+    /// Returns the position of the first batch with the largest timestamp.
     pub(crate) fn max_timestamp_position(&self) -> u64 {
         self.max_timestamp_position
     }

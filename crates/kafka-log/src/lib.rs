@@ -1,8 +1,8 @@
 //! Stores the records of Kafka topics in segment files or in memory.
 //!
-//! The embedded broker needs Kafka's log: offsets without gaps, batches that are stored as the producer sent them,
-//! duplicates of an idempotent producer recognised, and nothing confirmed lost when the process is killed. No crate
-//! offers that below a complete broker, so this one does, for a single replica.
+//! The embedded broker needs Kafka's log. The log assigns consecutive offsets, stores batches as the producer sent
+//! them, recognises the duplicates of an idempotent producer, and keeps every confirmed record when the process is
+//! killed. No crate provides this except as part of a complete broker, so this crate does, for a single replica.
 //!
 //! ```text
 //! Folder               topics, configurations, cluster id, producer ids; one lock file
@@ -24,8 +24,8 @@
 //!
 //! All calls are synchronous and do file I/O. [`Log`] and [`Folder`] change only through `&mut self`; the caller
 //! locks. The clock is passed in. Everything derived (indexes, sequences, transactions) is kept in memory and rebuilt
-//! from the batch headers when a log is opened; of producers whose batches may be deleted, the state is stored with each
-//! segment.
+//! from the batch headers when a log is opened; of producers whose batches may be deleted, the state is stored with
+//! each segment.
 
 mod aborted;
 mod batch;

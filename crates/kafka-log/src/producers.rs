@@ -88,7 +88,8 @@ pub(crate) struct Producers {
 }
 
 impl Producers {
-    /// Begins to verify that a transactional batch belongs to a transaction, unless the transaction has a batch already.
+    /// Begins to verify that a transactional batch belongs to a transaction, unless the transaction has a batch
+    /// already.
     pub(crate) fn begin_verification(
         &mut self,
         header: &BatchHeader,
@@ -194,7 +195,7 @@ impl Producers {
         (marker.result == TransactionResult::Abort).then_some(aborted)
     }
 
-    /// First offset of the oldest open transaction.
+    /// Returns the first offset of the oldest open transaction.
     pub(crate) fn first_open_offset(&self) -> Option<i64> {
         self.open_transactions.first().copied()
     }
@@ -212,7 +213,7 @@ impl Producers {
         });
     }
 
-    /// The producers in the order of their ids.
+    /// Returns the producers in the order of their ids.
     pub(crate) fn snapshots(&self) -> Vec<ProducerSnapshot> {
         let snapshot = |(&producer_id, producer): (&i64, &Producer)| ProducerSnapshot {
             producer_id,

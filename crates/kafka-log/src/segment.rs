@@ -98,7 +98,7 @@ impl Segment {
         }
     }
 
-    /// Position and header of the batch that contains `offset`.
+    /// Returns the position and header of the batch that contains `offset`.
     pub(crate) fn find(&self, offset: i64) -> Result<Option<(u64, BatchHeader)>, StorageError> {
         let mut headers = self.headers_from(self.index.position_of(offset));
         while let Some((position, header)) = headers.next(self)? {
@@ -109,7 +109,7 @@ impl Segment {
         Ok(None)
     }
 
-    /// The headers from the batch at `position` on.
+    /// Returns the headers from the batch at `position` on.
     pub(crate) fn headers_from(&self, position: u64) -> Headers {
         Headers { end: self.size, position, window: Bytes::new(), window_len: LOOKUP_WINDOW, start: 0 }
     }
@@ -122,7 +122,7 @@ impl Segment {
         }
     }
 
-    /// The open file, or `None` for a segment in memory or if it cannot be opened.
+    /// Returns the open file, or `None` for a segment in memory or if it cannot be opened.
     pub(crate) fn file(&self) -> Option<SegmentFile> {
         match &self.data {
             SegmentData::Memory(_) => None,
@@ -171,7 +171,7 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// The headers of a segment that is being recovered and has `end` bytes.
+    /// Returns the headers of a segment that is being recovered and has `end` bytes.
     pub(crate) fn scan(end: u64) -> Headers {
         Headers { end, position: 0, window: Bytes::new(), window_len: SCAN_WINDOW, start: 0 }
     }

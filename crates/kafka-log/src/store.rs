@@ -76,8 +76,8 @@ impl Store {
     }
 }
 
-/// The stored state of the producers at the base offset of a segment. Without it, or if a loss of power has damaged it,
-/// the producers are those of the segment's batches.
+/// Returns the stored state of the producers at the base offset of a segment. Without it, or if a loss of power has
+/// damaged it, the producers are those of the segment's batches.
 pub(crate) fn load_producers(dir: &Path, base_offset: i64) -> Result<Producers, StorageError> {
     let path = producers_path(dir, base_offset);
     let Some(content) = read_if_exists(&path)? else { return Ok(Producers::default()) };
@@ -98,7 +98,7 @@ fn remove_if_exists(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// The stored log start offset, or 0.
+/// Returns the stored log start offset, or 0.
 pub(crate) fn load_log_start_offset(dir: &Path) -> Result<i64, StorageError> {
     let path = dir.join(LOG_START_FILE);
     let Some(content) = read_if_exists(&path)? else { return Ok(0) };
@@ -107,7 +107,7 @@ pub(crate) fn load_log_start_offset(dir: &Path) -> Result<i64, StorageError> {
     number.ok_or_else(|| StorageError::io("read", &path)(invalid()))
 }
 
-/// Base offsets of the segments in `dir`, in ascending order. Other files are ignored.
+/// Returns the base offsets of the segments in `dir`, in ascending order. Other files are ignored.
 pub(crate) fn list_segments(dir: &Path) -> Result<Vec<i64>, StorageError> {
     let error = || StorageError::io("list", dir);
     let mut offsets = Vec::new();

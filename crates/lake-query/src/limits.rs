@@ -1,7 +1,8 @@
 //! Limits of a statement that a stranger wrote.
 //!
-//! The engine visits a statement by recursion, and a stack that overflows ends the process. The parser limits how deeply
-//! parentheses and subqueries nest, but it reads a chain in a loop and returns a tree with one level for each operator:
+//! The engine visits a statement by recursion, and a stack that overflows ends the process. The parser limits how
+//! deeply parentheses and subqueries nest, but it reads a chain in a loop and returns a tree with one level for each
+//! operator:
 //!
 //! ```text
 //! 1+1+1+...                  one level for each operator

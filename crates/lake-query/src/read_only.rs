@@ -2,9 +2,9 @@
 //! enter SQL.
 //!
 //! [`execute`](crate::execute()) runs every statement that the engine supports, including statements that write files,
-//! read other files or change settings. [`read`] rejects such statements before they run, as well as statements that are
-//! too complex. It stops after a limited number of rows, limits the memory that the rows hold, and reports how much it
-//! read.
+//! read other files or change settings. [`read`] rejects such statements before they run, as well as statements that
+//! are too complex. It stops after a limited number of rows, limits the memory that the rows hold, and reports how much
+//! it read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -87,8 +87,8 @@ impl Lake {
         }
     }
 
-    /// Returns the stored size in bytes of the object with this key, which must include the lake's prefix. Returns `None`
-    /// if the object does not exist.
+    /// Returns the stored size in bytes of the object with this key, which must include the lake's prefix. Returns
+    /// `None` if the object does not exist.
     ///
     /// # Errors
     /// If the key is invalid, or the store fails to describe the object.

@@ -133,8 +133,8 @@ fn with_cause(error: &dyn std::error::Error) -> String {
 }
 
 impl LocalLab {
-    /// Restores the object that is cut, if one is. A failure is only logged: the next command that opens the lake restores
-    /// it.
+    /// Restores the object that is cut, if one is. A failure is only logged: the next command that opens the lake
+    /// restores it.
     pub(crate) fn restore(&self) {
         if let Err(error) = self.damage.restore() {
             tracing::warn!(error = with_cause(&error), "failed to restore the object that the lab has cut");

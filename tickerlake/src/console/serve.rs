@@ -20,7 +20,7 @@ use crate::sql::SqlArgs;
 use crate::trigger::sink_function::SinkFunction;
 use sink::{Config, Sink};
 
-/// Arguments of the console beside a pipeline.
+/// Console arguments of `run` and `up`, which serve the console alongside the pipeline.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Console")]
 pub struct ServeArgs {
@@ -46,9 +46,9 @@ pub(crate) struct Served {
 }
 
 impl ServeArgs {
-    /// Starts the console unless it is turned off, prints its URL, and opens it if that is wanted. A console that cannot
-    /// be started is only logged, because the pipeline does not need it. Without `sql`, the engine has the console's
-    /// defaults.
+    /// Starts the console unless it is turned off, prints its URL, and opens it if that is wanted. A console that
+    /// cannot be started is only logged, because the pipeline does not need it. Without `sql`, the engine has the
+    /// console's defaults.
     pub(crate) fn start(
         self,
         topic: &str,

@@ -25,9 +25,9 @@ struct Last {
     records: u64,
 }
 
-/// Closes the broker to new records, and waits until every record of the stored topics is stored. Reads the last offsets
-/// until they no longer change, because the broker may still accept a record while it is being closed. `is_kept` means
-/// that the broker keeps its log for the next `up`.
+/// Closes the broker to new records, and waits until every record of the stored topics is stored. Reads the last
+/// offsets until they no longer change, because the broker may still accept a record while it is being closed.
+/// `is_kept` means that the broker keeps its log for the next `up`.
 ///
 /// # Errors
 /// If the last offsets cannot be read, after a few attempts.

@@ -94,7 +94,7 @@ struct Skipped {
 }
 
 impl Topics {
-    /// Event sources that fail send their errors to `failures`.
+    /// Creates the list, without an event source. Event sources that fail send their errors to `failures`.
     pub(super) fn new(shared: Shared, failures: UnboundedSender<EventSourceError>) -> Self {
         Topics {
             shared,
@@ -272,8 +272,8 @@ impl Shared {
 }
 
 /// Decides where an event source begins, and commits it. The lake decides, not the offsets that the group committed
-/// before, so a lake that lost objects is filled again. But an external function may store elsewhere, so it continues at
-/// the committed offsets.
+/// before, so a lake that lost objects is filled again. But an external function may store elsewhere, so it continues
+/// at the committed offsets.
 async fn start_offsets(
     client: &ClientConfig,
     group: &str,

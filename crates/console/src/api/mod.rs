@@ -30,12 +30,12 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// The request is wrong.
+    /// Creates the error of a wrong request.
     pub(crate) fn bad(message: impl Into<String>) -> Self {
         ApiError { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
 
-    /// The lake cannot be read now.
+    /// Creates the error of a lake that cannot be read now.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }
     }

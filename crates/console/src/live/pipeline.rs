@@ -9,7 +9,8 @@ use serde::Serialize;
 pub trait Pipeline: Send + Sync {
     fn sample(&self) -> Sample;
 
-    /// Returns the number of a topic's records that were stored so far. A pipeline of one topic needs no method of its own.
+    /// Returns the number of a topic's records that were stored so far. A pipeline of one topic needs no method of its
+    /// own.
     fn stored_of(&self, _topic: &str) -> u64 {
         self.sample().stored.records
     }

@@ -1,7 +1,7 @@
 //! Fetch: reads record batches, and waits for them if there are too few.
 //!
-//! Incremental fetch sessions (KIP-227) save bandwidth that costs nothing on one machine, so no session is ever created:
-//! a response has the session id 0, with which clients send full requests.
+//! Incremental fetch sessions (KIP-227) save bandwidth that costs nothing on one machine, so no session is ever
+//! created: a response has the session id 0, with which clients send full requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// The partitions whose changes can complete the request.
+    /// Returns the partitions whose changes can complete the request.
     fn partitions(&self) -> Vec<Arc<Partition>> {
         let found = |(asked, topic): &(&FetchTopic, Option<Arc<Topic>>)| {
             let topic = topic.clone();
@@ -135,7 +135,8 @@ impl<'a> Fetch<'a> {
         partition.read(|log| log.available_bytes(request))?.ok()
     }
 
-    /// A request for records of one partition, after `before` of at most `max` bytes have been read from the others.
+    /// Returns a request for records of one partition, after `before` of at most `max` bytes have been read from the
+    /// others.
     fn read_request(&self, asked: &FetchPartition, before: usize, max: usize) -> ReadRequest {
         let partition_max = usize::try_from(asked.partition_max_bytes).unwrap_or(0);
         ReadRequest {
@@ -146,7 +147,8 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Reads what is there, up to `max` bytes. The second value is `true` if the response should be sent without waiting.
+    /// Reads what is there, up to `max` bytes. The second value is `true` if the response should be sent without
+    /// waiting.
     fn read(&self, max: usize) -> (Vec<FetchableTopicResponse>, bool) {
         let max = max.min(self.max_bytes);
         let mut size = 0;

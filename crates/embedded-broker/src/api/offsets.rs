@@ -185,8 +185,8 @@ pub(super) fn exists(state: &State, partition: &TopicPartition) -> bool {
     state.topics.partition(&partition.topic, partition.partition).is_some()
 }
 
-/// Removes the partitions that no longer exist from a commit, and returns their results. The groups are locked: a topic's
-/// offsets are deleted after the topic, so that none of them is stored later.
+/// Removes the partitions that no longer exist from a commit, and returns their results. The groups are locked: a
+/// topic's offsets are deleted after the topic, so that none of them is stored later.
 pub(super) fn remove_deleted(state: &State, commit: &mut CommitRequest) -> Results {
     let asked = std::mem::take(&mut commit.partitions).into_iter();
     let (known, deleted): (Vec<_>, Vec<_>) = asked.partition(|asked| exists(state, &asked.partition));

@@ -23,7 +23,8 @@ const FIRST_VERSION_WITH_IDS: i16 = 13;
 /// First version whose clients know `TRANSACTION_ABORTABLE`.
 const FIRST_VERSION_WITH_ABORTABLE: i16 = 11;
 
-/// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` that does the same.
+/// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` that does the
+/// same.
 const FIRST_VERSION_THAT_ADDS: i16 = 12;
 const ADD_VERSION: i16 = 3;
 
@@ -158,8 +159,8 @@ fn append(
 }
 
 /// Does what an append needs before the partition is locked: validates the batch, which is decompressed for that, and
-/// writes the partition's segment to the disk if it has no room for the batch. Returns `None` if the partition no longer
-/// exists.
+/// writes the partition's segment to the disk if it has no room for the batch. Returns `None` if the partition no
+/// longer exists.
 fn prepare(partition: &Partition, records: &[u8]) -> Option<Result<ValidBatch, AppendError>> {
     let config = partition.read(|log| log.config().clone())?;
     let validate = || ValidBatch::new(records, &config, Clock::wall_ms());

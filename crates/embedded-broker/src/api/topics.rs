@@ -107,7 +107,8 @@ fn partition_count(state: &State, topic: &CreatableTopic) -> Result<i32, Rejecti
     }
     let factor = topic.replication_factor;
     let impossible_factor = || {
-        let message = format!("replication factor {factor} is not possible with one broker");
+        let message =
+            format!("invalid replication factor {factor}: the broker keeps one replica; use 1, or -1 for the default");
         Rejection::new(ResponseError::InvalidReplicationFactor, message)
     };
     // A count that is never possible is reported before one that needs more brokers.

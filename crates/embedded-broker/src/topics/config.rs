@@ -56,7 +56,8 @@ impl TopicConfigs {
         self.get("cleanup.policy").unwrap_or("delete").split(',').any(|item| item.trim() == policy)
     }
 
-    /// The settings of the topic's logs.
+    /// Returns the settings of the topic's logs. `max_message_bytes` applies if the topic does not set
+    /// `max.message.bytes`.
     pub(crate) fn log_config(&self, max_message_bytes: usize) -> LogConfig {
         let default = LogConfig::default();
         let number = |key| self.get(key).and_then(|value| value.parse::<i64>().ok());

@@ -114,7 +114,7 @@ impl Topics {
         self.read().by_id.get(&id).cloned()
     }
 
-    /// All topics in the order of their names.
+    /// Returns all topics in the order of their names.
     pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
         self.read().by_name.values().cloned().collect()
     }
@@ -123,8 +123,8 @@ impl Topics {
         self.read().by_name.get(topic)?.partition(index).cloned()
     }
 
-    /// Creates a topic and opens its logs. `forget` is called before, to delete what is stored about an earlier topic with
-    /// the name. After an error there is no such topic.
+    /// Creates a topic and opens its logs. `forget` is called before, to delete what is stored about an earlier topic
+    /// with the name. After an error there is no such topic.
     pub(crate) fn create(
         &self,
         name: &str,
@@ -154,8 +154,8 @@ impl Topics {
         }
     }
 
-    /// Deletes a topic. Requests that are under way see that it is gone. `forget` is called after that and before a topic
-    /// with the name can be created. The caller removes the records. After an error the topic is unchanged.
+    /// Deletes a topic. Requests that are under way see that it is gone. `forget` is called after that and before a
+    /// topic with the name can be created. The caller removes the records. After an error the topic is unchanged.
     pub(crate) fn delete(&self, topic: &Topic, forget: impl FnOnce()) -> Result<DeletedTopic, FolderError> {
         let mut folder = self.folder();
         // The name may belong to another topic by now.

@@ -1,5 +1,5 @@
-//! The broker after failures of the file system, a kill, and a restart. The folder of the broker is changed for that, so the
-//! tests are about this broker only.
+//! The broker after failures of the file system, a kill, and a restart. The folder of the broker is changed for that,
+//! so the tests are about this broker only.
 
 use std::fs;
 use std::path::{Path, PathBuf};

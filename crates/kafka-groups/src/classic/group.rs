@@ -198,8 +198,8 @@ impl Group {
         self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
 
-    /// Returns `true` if a client with these protocols can be a member: the type is the group's, and the present members
-    /// have one of the protocols in common.
+    /// Returns `true` if a client with these protocols can be a member: the type is the group's, and the present
+    /// members have one of the protocols in common.
     pub(super) fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
         if self.state == GroupState::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();

@@ -35,8 +35,8 @@ impl Groups {
         })
     }
 
-    /// Restores the generation of a group that has no members after a restart. Does nothing to a group with members that
-    /// have joined since.
+    /// Restores the generation of a group that has no members after a restart. Does nothing to a group with members
+    /// that have joined since.
     pub(crate) fn restore(&mut self, group_id: &str, generation_id: i32, protocol_type: String) {
         let was_restored = self.restored.remove(group_id);
         let group = self.groups.entry(group_id.to_owned()).or_insert_with(Group::new);

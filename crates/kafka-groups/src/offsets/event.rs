@@ -20,8 +20,8 @@ pub enum OffsetEvent {
     /// A group has a new generation, without members or with members that join again after a restart. It continues with
     /// the next generation then.
     Generation { group_id: String, generation_id: i32, protocol_type: String },
-    /// A group of static members has a new generation with assignments, or one of them has a new id. The members continue
-    /// after a restart.
+    /// A group of static members has a new generation with assignments, or one of them has a new id. The members
+    /// continue after a restart.
     Members { group_id: String, generation: StoredGeneration },
 }
 

@@ -69,7 +69,7 @@ impl Folder {
         Folder { disk: None, meta, next_producer_id, topics: BTreeMap::new() }
     }
 
-    /// The cluster id, 22 characters of base64 as Kafka's are.
+    /// Returns the cluster id, 22 characters of base64 as Kafka's are.
     pub fn cluster_id(&self) -> &str {
         self.meta.cluster_id()
     }
@@ -93,7 +93,7 @@ impl Folder {
         Ok(id)
     }
 
-    /// The topics in the order of their names.
+    /// Returns the topics in the order of their names.
     pub fn topics(&self) -> impl Iterator<Item = &Topic> {
         self.topics.values()
     }
@@ -205,7 +205,7 @@ impl Folder {
         Ok(Journal::open(disk.path.join(kind.file_name()), &disk.files)?)
     }
 
-    /// The path of the directory of a partition, or `None` for a folder in memory.
+    /// Returns the path of the directory of a partition, or `None` for a folder in memory.
     pub fn partition_dir(&self, topic: &Topic, partition: i32) -> Option<PathBuf> {
         let disk = self.disk.as_ref()?;
         Some(topics::dir(&disk.topics(), topic).join(partition.to_string()))

@@ -110,7 +110,7 @@ impl Log {
         Log { segments: VecDeque::from([segment]), ..Log::empty(config, Store::Memory) }
     }
 
-    /// A log that needs a segment.
+    /// Creates a log that needs a segment.
     fn empty(config: LogConfig, store: Store) -> Log {
         let (producers, aborted) = Default::default();
         let (unflushed, unflushed_since_ms) = (0, None);
@@ -130,7 +130,8 @@ impl Log {
     /// Sets the offsets of a batch and stores it. A duplicate of an idempotent producer's batch is not stored again.
     ///
     /// # Errors
-    /// If the batch does not follow the producer's earlier ones or the file cannot be written. The log is then unchanged.
+    /// If the batch does not follow the producer's earlier ones or the file cannot be written. The log is then
+    /// unchanged.
     pub fn append_valid(&mut self, batch: ValidBatch, now_ms: i64) -> Result<Appended, AppendError> {
         let ValidBatch { header, bytes } = batch;
         if let Some(stored) = self.producers.validate(&header)? {
@@ -243,17 +244,18 @@ impl Log {
         &mut self.segments[last]
     }
 
-    /// The offset of the first record.
+    /// Returns the offset of the first record.
     pub fn log_start_offset(&self) -> i64 {
         self.log_start_offset
     }
 
-    /// The offset that the next record gets. The only replica has every record, so this is the log end offset too.
+    /// Returns the offset that the next record gets. The only replica has every record, so this is the log end offset
+    /// too.
     pub fn high_watermark(&self) -> i64 {
         self.active().next_offset
     }
 
-    /// The first offset of the oldest open transaction, or else the high watermark.
+    /// Returns the first offset of the oldest open transaction, or the high watermark if no transaction is open.
     pub fn last_stable_offset(&self) -> i64 {
         match self.producers.first_open_offset() {
             Some(offset) => offset.max(self.log_start_offset),
@@ -266,7 +268,7 @@ impl Log {
         self.segments.iter().map(|segment| segment.size).sum()
     }
 
-    /// The idempotent producers that the log knows, for `DescribeProducers`.
+    /// Returns the idempotent producers that the log knows, for `DescribeProducers`.
     pub fn producers(&self) -> Vec<ProducerSnapshot> {
         self.producers.snapshots()
     }

@@ -28,8 +28,8 @@ impl Log {
         Ok(ReadRecords { records, aborted })
     }
 
-    /// Returns an upper bound of the bytes that [`read`](Self::read) returns, without reading anything. At the end of the
-    /// log it is 0.
+    /// Returns an upper bound of the bytes that [`read`](Self::read) returns, without reading anything. At the end of
+    /// the log it is 0.
     ///
     /// # Errors
     /// If the offset is below the log start offset or above the high watermark.
@@ -43,7 +43,7 @@ impl Log {
         Ok(available.unwrap_or(usize::MAX).min(request.max_bytes.max(first_batch)))
     }
 
-    /// The offset at which a read ends.
+    /// Returns the offset at which a read ends.
     fn readable_end(&self, request: ReadRequest) -> Result<i64, ReadError> {
         let (log_start_offset, log_end_offset) = (self.log_start_offset, self.high_watermark());
         let offset = request.offset;
@@ -56,7 +56,7 @@ impl Log {
         })
     }
 
-    /// The segment with this offset, which must not be below the log start offset.
+    /// Returns the segment with this offset, which must not be below the log start offset.
     pub(super) fn segment_of(&self, offset: i64) -> &Segment {
         let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
         &self.segments[after.saturating_sub(1)]

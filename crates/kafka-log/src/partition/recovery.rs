@@ -2,8 +2,8 @@
 //!
 //! Only the last segment with batches can have a torn end, because a segment is written to the disk before the next one
 //! is created. Its batches are verified by their CRC, and the file is cut at the first batch that is not valid. Other
-//! segments are not verified; a header in them that is not valid is an error, because cutting there would lose confirmed
-//! records. Empty segments after it are proof that it was written to the disk up to their base offset.
+//! segments are not verified; a header in them that is not valid is an error, because cutting there would lose
+//! confirmed records. Empty segments after it are proof that it was written to the disk up to their base offset.
 //!
 //! An empty segment within the offsets of another one is left of an attempt to begin a segment, and is removed.
 

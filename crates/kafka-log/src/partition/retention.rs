@@ -47,8 +47,8 @@ impl Log {
         Ok(deleted)
     }
 
-    /// Returns the last segment if [`enforce_retention`](Self::enforce_retention) will write it to the disk. If the caller
-    /// does so beforehand, while the log is not locked, the deletion is quick.
+    /// Returns the last segment if [`enforce_retention`](Self::enforce_retention) will write it to the disk. If the
+    /// caller does so beforehand, while the log is not locked, the deletion is quick.
     pub fn expired_segment(&self, now_ms: i64) -> Option<FullSegment> {
         let is_last = self.segments.len() == 1 && self.first_segment_is_due(now_ms);
         if is_last { self.active().file().map(FullSegment) } else { None }

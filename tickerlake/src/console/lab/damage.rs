@@ -109,8 +109,8 @@ pub(crate) fn restore_all(dir: &Path) -> Result<Vec<PathBuf>, DamageError> {
     Ok(restored)
 }
 
-/// Restores an object if it is the first half of the one that was kept. An object that is whole stays as it is. Any other
-/// was deleted or replaced since; then both files stay, because only a person knows which one is right.
+/// Restores an object if it is the first half of the one that was kept. An object that is whole stays as it is. Any
+/// other was deleted or replaced since; then both files stay, because only a person knows which one is right.
 fn restore(dir: &Path, path: &Path) -> Result<bool, DamageError> {
     let whole = kept(dir, path);
     let failed = |source| DamageError::File { path: path.to_owned(), source };

@@ -566,7 +566,10 @@ fn plain_mapping_is_read() {
 #[test]
 fn property_of_an_event_is_unknown_in_a_mapping() {
     let message = error(&mapping("ConsumerGroupId: g"));
-    assert!(message.starts_with("line 8: Resources.Source.Properties.ConsumerGroupId: an event source mapping for"), "{message}");
+    assert!(
+        message.starts_with("line 8: Resources.Source.Properties.ConsumerGroupId: an event source mapping for"),
+        "{message}"
+    );
 }
 
 #[test]
