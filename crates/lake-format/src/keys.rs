@@ -3,8 +3,9 @@
 //! ```text
 //! [prefix/]data/<topic>/dt=2026-11-21/[hour=07/][by_<field>=<value>/][g<generation>-]00003-00000000000000000041.json.gz
 //! [prefix/]quarantine/<topic>/dt=2026-11-21/[g<generation>-]00003-00000000000000000041.json.gz
-//! [prefix/]ledger/<topic>/[g<generation>-]00003.json [prefix/]trash/<topic>/g<generation>/[key of a dropped object or
-//! ledger, without the prefix] ```
+//! [prefix/]ledger/<topic>/[g<generation>-]00003.json
+//! [prefix/]trash/<topic>/g<generation>/[key of a dropped object or ledger, without the prefix]
+//! ```
 //!
 //! An object is named after its partition (at least five digits) and the offset of its first record (twenty digits), so
 //! the keys of a partition under one object prefix sort by offset. No part of a key comes from a clock, a random number

@@ -263,7 +263,7 @@ impl Log {
         }
     }
 
-    /// Bytes of all segments.
+    /// Returns the number of bytes of all segments.
     pub fn size_bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.size).sum()
     }
