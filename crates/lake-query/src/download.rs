@@ -86,7 +86,7 @@ struct Writer {
 }
 
 enum Kind {
-    Csv(csv::Writer<Bounded>),
+    Csv(Box<csv::Writer<Bounded>>),
     Json(json::Writer<Bounded, LineDelimited>),
 }
 
@@ -95,7 +95,7 @@ impl Writer {
         let is_full = Arc::new(AtomicBool::new(false));
         let text = Bounded { text: Vec::new(), limit, is_full: Arc::clone(&is_full) };
         let kind = match format {
-            FileFormat::Csv => Kind::Csv(csv::WriterBuilder::new().with_header(true).build(text)),
+            FileFormat::Csv => Kind::Csv(Box::new(csv::WriterBuilder::new().with_header(true).build(text))),
             FileFormat::Json => Kind::Json(json::WriterBuilder::new().with_explicit_nulls(true).build(text)),
         };
         Writer { kind, limit, is_full }
