@@ -33,6 +33,7 @@ pub struct Progress {
 struct State {
     report: Report,
     has_report: bool,
+    repeated: u64,
     newest: Option<i64>,
     next_offsets: BTreeMap<TopicPartition, i64>,
     lag: BTreeMap<TopicPartition, u64>,
@@ -83,6 +84,9 @@ pub struct Counts {
     pub report: Report,
     /// `true` if the function has reported counters.
     pub has_report: bool,
+    /// Records that had been stored before their first delivery to this process. Those that a retry skips are not among
+    /// them, because the failed invocation has stored them.
+    pub repeated: u64,
     /// Latest timestamp of a processed record, in milliseconds since 1970. `None` until a record has been processed.
     pub newest: Option<i64>,
 }
@@ -101,6 +105,9 @@ impl Progress {
         if let Some(report) = report {
             state.report += report;
             state.has_report = true;
+            if !retried {
+                state.repeated += report.skipped;
+            }
         }
         state.newest = state.newest.max(batch.newest());
         Self::advance(state, batch);
@@ -220,7 +227,7 @@ impl Progress {
 
     /// Returns the current counters.
     pub fn counts(&self) -> Counts {
-        let State { report, has_report, newest, .. } = *self.state();
+        let State { report, has_report, repeated, newest, .. } = *self.state();
         Counts {
             batches: self.batches.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
@@ -230,6 +237,7 @@ impl Progress {
             removed: self.removed.load(Ordering::Relaxed),
             report,
             has_report,
+            repeated,
             newest,
         }
     }
@@ -284,6 +292,15 @@ mod tests {
         assert_eq!(progress.collected("a"), Some(collected(3)));
         assert_eq!(progress.collected("c"), Some(collected(2)));
         assert_eq!(progress.collected("d"), None);
+    }
+
+    #[test]
+    fn retried_records_are_not_repeated_ones() {
+        let progress = Progress::default();
+        let skipped = |skipped| Some(Report { skipped, ..Report::default() });
+        progress.succeeded(&batch(&[(0, 3, 0), (0, 4, 0)]), skipped(2), false);
+        progress.succeeded(&batch(&[(0, 5, 0)]), skipped(1), true);
+        assert_eq!((progress.counts().repeated, progress.counts().report.skipped), (2, 3));
     }
 
     #[test]
