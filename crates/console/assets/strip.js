@@ -60,7 +60,7 @@ export class Strip {
     if (changed.includes('rates')) setText(this.cells.rate, isLive ? count(state.rates.stored) : '–');
     if (changed.includes('stored') || (!isLive && changed.includes('audit'))) {
       const { stored } = state;
-      const [all, quarantined] = isLive ? [stored.records - (stored.skipped ?? 0), stored.quarantined]
+      const [all, quarantined] = isLive ? [stored.records - (stored.repeated ?? 0), stored.quarantined]
         : total ? [total.stored + total.quarantined, total.quarantined] : [null, null];
       const unknown = isLive ? 'not reported' : 'not counted';
       setText(this.cells.stored, all === null ? unknown : count(all));

@@ -35,6 +35,7 @@ struct State {
     /// Records in the processed batches, by topic.
     records: BTreeMap<String, u64>,
     has_report: bool,
+    repeated: u64,
     newest: Option<i64>,
     next_offsets: BTreeMap<TopicPartition, i64>,
     lag: BTreeMap<TopicPartition, u64>,
@@ -85,6 +86,9 @@ pub struct Counts {
     pub report: Report,
     /// `true` if the function has reported counters.
     pub has_report: bool,
+    /// Records that had been stored before their first delivery to this process. Those that a retry skips are not among
+    /// them, because the failed invocation has stored them.
+    pub repeated: u64,
     /// Latest timestamp of a processed record, in milliseconds since 1970. `None` until a record has been processed.
     pub newest: Option<i64>,
 }
@@ -103,6 +107,9 @@ impl Progress {
         if let Some(report) = report {
             state.report += report;
             state.has_report = true;
+            if !retried {
+                state.repeated += report.skipped;
+            }
         }
         for part in batch.partitions() {
             let count = part.records().len() as u64;
@@ -240,7 +247,7 @@ impl Progress {
 
     /// Returns the current counters.
     pub fn counts(&self) -> Counts {
-        let State { report, has_report, newest, .. } = *self.state();
+        let State { report, has_report, repeated, newest, .. } = *self.state();
         Counts {
             batches: self.batches.load(Ordering::Relaxed),
             records: self.records.load(Ordering::Relaxed),
@@ -250,6 +257,7 @@ impl Progress {
             removed: self.removed.load(Ordering::Relaxed),
             report,
             has_report,
+            repeated,
             newest,
         }
     }
@@ -317,6 +325,15 @@ mod tests {
         assert_eq!(progress.collected("a"), Some(collected(3)));
         assert_eq!(progress.collected("c"), Some(collected(2)));
         assert_eq!(progress.collected("d"), None);
+    }
+
+    #[test]
+    fn retried_records_are_not_repeated_ones() {
+        let progress = Progress::default();
+        let skipped = |skipped| Some(Report { skipped, ..Report::default() });
+        progress.succeeded(&batch(&[(0, 3, 0), (0, 4, 0)]), skipped(2), false);
+        progress.succeeded(&batch(&[(0, 5, 0)]), skipped(1), true);
+        assert_eq!((progress.counts().repeated, progress.counts().report.skipped), (2, 3));
     }
 
     #[test]

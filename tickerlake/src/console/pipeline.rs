@@ -62,6 +62,7 @@ impl Pipeline for LocalPipeline {
                 bytes: reported(counts.report.bytes),
                 quarantined: reported(counts.report.quarantined),
                 skipped: reported(counts.report.skipped),
+                repeated: reported(counts.repeated),
                 failed_invocations: counts.failures,
                 retried: counts.retried,
                 discarded: counts.given_up,

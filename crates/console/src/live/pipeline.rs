@@ -87,6 +87,8 @@ pub struct Stored {
     pub quarantined: Option<u64>,
     /// Records that were delivered again and already stored.
     pub skipped: Option<u64>,
+    /// Those of them that were stored before this process had delivered them.
+    pub repeated: Option<u64>,
     pub failed_invocations: u64,
     /// Records that were stored after a failed invocation.
     pub retried: u64,
@@ -97,9 +99,9 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Returns the number of records that this process has stored: those that were delivered and not stored before.
+    /// Returns the number of records that this process has stored.
     pub(crate) fn added(&self) -> u64 {
-        self.records.saturating_sub(self.skipped.unwrap_or(0))
+        self.records.saturating_sub(self.repeated.unwrap_or(0))
     }
 }
 
