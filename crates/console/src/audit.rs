@@ -118,7 +118,7 @@ impl Marks {
             let is_twice = matches!(finding.kind, FindingKind::Duplicate | FindingKind::TwoRecords);
             for key in &finding.keys {
                 let (known, name) = marks.objects.entry(key.clone()).or_insert((is_twice, finding.kind.name()));
-                // Damage counts more.
+                // Damage takes precedence over duplicates.
                 if *known && !is_twice {
                     (*known, *name) = (false, finding.kind.name());
                 }

@@ -43,7 +43,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits)
                 continue;
             }
         };
-        // Without this, small events can wait for the acknowledgement of those before. A failure changes nothing else.
+        // Without this, small events can wait until earlier ones are acknowledged. A failure has no other effect.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {

@@ -91,7 +91,7 @@ impl Console {
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let mut hosts: Vec<_> = settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        // Browsers use the first of them, unless the address is the only name.
+        // The URL contains the first permitted name, or the address if no name is given.
         hosts.push(host(address.ip()));
         let url = format!("http://{}:{}/", hosts[0], address.port());
         let rules = Rules { hosts, page_token: Uuid::new_v4().simple().to_string(), bearer: settings.bearer.clone() };

@@ -147,7 +147,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         progress: Arc::clone(&progress),
     };
     let generation = shared.selected_generation().await?;
-    // A new generation of a kept log begins after what earlier generations have.
+    // A new generation of a kept log begins after the records that earlier generations have stored.
     let from_first = generation.is_new && generation.stored.iter().any(|&offset| offset > 0);
     let scope = Scope { topic: Some(shared.selected.to_string()), generation: Some(generation.number), from_first };
     let number = generation.number;

@@ -91,7 +91,7 @@ pub(crate) async fn object(
             return Err(ApiError::bad("expected the key of an object of the lake"));
         }
         let missing = || ApiError::not_found(format!("no object {key} exists"));
-        // Before it is read.
+        // Checked before the object is read.
         if lake.size(&key).await?.ok_or_else(missing)? > MAX_OBJECT_BYTES {
             return Err(ApiError::bad(format!("the object is larger than {MAX_OBJECT_BYTES} bytes")));
         }

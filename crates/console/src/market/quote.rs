@@ -133,7 +133,7 @@ pub(crate) fn quotes(Processed { event, quarantined }: &Processed, topic: &str) 
         }
     }
     if quarantined.is_some_and(|quarantined| quarantined != invalid) {
-        // The sink has quarantined others, or has quarantined some of them before.
+        // The sink has quarantined other records, or had quarantined some of these before.
         found.unread += found.quotes.len() as u64;
         found.quotes.clear();
     }

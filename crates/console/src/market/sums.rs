@@ -22,7 +22,7 @@ pub(crate) fn limit(quotes: &mut Vec<Quote>, max: usize) -> u64 {
         return 0;
     }
     keep_newest(quotes);
-    // Weeks are no parts of months.
+    // A month does not consist of whole weeks.
     for length in Length::OFFERED.into_iter().filter(|length| *length != Length::Week) {
         if quotes.len() <= max {
             return 0;
@@ -54,7 +54,7 @@ fn add_up(quotes: &mut Vec<Quote>, length: Length) {
         let is_same_bar = sum.length.is_some_and(|own| own < length)
             && (&sum.symbol, &sum.series, &sum.bar, sum.simulated) == (&next.symbol, &next.series, &next.bar, next.simulated)
             && bucket(sum) == bucket(next)
-            // Of a sum that is shorter than a day, charts of days must know the day.
+            // Charts of days need the day of a sum that is shorter than a day.
             && (length >= Length::DAY || sum.day == next.day);
         if is_same_bar {
             add(sum, next, length);
