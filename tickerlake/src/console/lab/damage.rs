@@ -28,7 +28,7 @@ const UNFINISHED: &str = "unfinished";
 pub(crate) enum DamageError {
     #[error("no object of this generation is stored yet")]
     NoObject,
-    #[error("failed to write {}", path.display())]
+    #[error("failed to read or write {}", path.display())]
     File { path: PathBuf, source: io::Error },
 }
 
