@@ -66,7 +66,7 @@ pub struct ConsoleArgs {
     /// Host name with which browsers may reach the page, besides localhost
     #[arg(long, value_name = "NAME")]
     allowed_host: Vec<String>,
-    /// File with the token that browsers must have
+    /// File with the token that browsers must send
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Maximum duration of one statement
@@ -120,7 +120,7 @@ pub async fn console(args: ConsoleArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the token from the file or the variable.
+/// Returns the token from the file or the variable, or `None` if neither is given.
 fn bearer(file: Option<PathBuf>) -> anyhow::Result<Option<String>> {
     let (token, source) = match file {
         Some(file) => {

@@ -1,7 +1,7 @@
 //! The folder in which `run` keeps the log of its broker.
 //!
-//! The log is a copy of the whole feed, so it is on the disk. It is removed at the end, and what a killed process left
-//! is removed by the next `run`.
+//! The log contains the whole feed, so it is on disk rather than in memory. `run` removes it at the end. If the process
+//! is killed, the next `run` removes it.
 
 use std::fs::File;
 use std::path::Path;
@@ -15,10 +15,10 @@ const PREFIX: &str = ".tickerlake-run-";
 /// File that the broker locks as long as it uses its folder.
 const LOCK: &str = "lock";
 
-/// Creates a folder in `parent`, after removing those that no broker uses any more.
+/// Creates a folder in `parent`, after removing the folders that no broker uses any more.
 ///
 /// # Errors
-/// If the folder cannot be created.
+/// If the folder cannot be created, or the folders in `parent` cannot be listed.
 pub(crate) fn create(parent: &Path) -> anyhow::Result<TempDir> {
     let create = || {
         std::fs::create_dir_all(parent)?;

@@ -24,7 +24,7 @@ use crate::settings::Settings;
 /// Opens the lake. The error is a message for the user.
 pub type OpenLake = Box<dyn Fn() -> BoxFuture<'static, Result<Lake, String>> + Send + Sync>;
 
-/// Number of users' statements that run at the same time; others wait.
+/// Maximum number of users' statements that run at the same time. Further ones wait.
 const CONCURRENT_STATEMENTS: usize = 2;
 
 pub(crate) struct App {
@@ -148,7 +148,7 @@ impl Audits {
         (state.scope, state.broker) = (scope, broker);
     }
 
-    /// Returns the only topic that is audited, if it is one.
+    /// Returns the audited topic, or `None` if all topics are audited.
     fn topic(&self) -> Option<String> {
         self.state().scope.topic.clone()
     }
@@ -167,13 +167,13 @@ impl Audits {
         Some((state.scope.clone(), state.broker.clone()))
     }
 
-    /// Ends the audit of [`Audits::begin`], which began at `began`.
+    /// Ends the audit that [`Audits::begin`] marked as running. `began` is the time at which it began.
     pub(crate) fn end(&self, began: i64, result: Result<AuditResult, String>) {
         self.state().is_running = false;
         self.show(began, result);
     }
 
-    /// Shows a result, unless that of a later audit is known.
+    /// Shows a result, unless the result of a later audit is already shown.
     fn show(&self, began: i64, result: Result<AuditResult, String>) {
         let mut state = self.state();
         if state.last.as_ref().is_none_or(|last| last.began <= began) {
@@ -210,7 +210,7 @@ impl Audits {
     }
 }
 
-/// Runs an audit of the lake, unless one is running. Returns `false` in that case.
+/// Runs an audit of the lake. Returns `false` without running one if an audit is already running.
 pub(crate) async fn run_audit(app: &App) -> bool {
     let Some((scope, broker)) = app.audit.begin() else { return false };
     let (began, started) = (app.began(), Instant::now());

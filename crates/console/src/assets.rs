@@ -1,5 +1,5 @@
-//! The files of the page. They are part of the binary; a debug build reads them from the source folder if it exists, so
-//! that a change needs no build, unless `TICKERLAKE_CONSOLE_ASSETS` is `embedded`.
+//! The files of the page. They are part of the binary. A debug build reads them from the source folder if it exists, so
+//! that changes take effect without a build; `TICKERLAKE_CONSOLE_ASSETS=embedded` disables this.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -78,7 +78,7 @@ impl Asset {
     }
 }
 
-/// Compresses with gzip. Returns `None` if that fails, which it does not in memory.
+/// Compresses with gzip. Returns `None` on an I/O error, which cannot occur in memory.
 pub(crate) fn gzip(content: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(content).ok()?;
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// Maximum size of all files, compressed, in bytes.
+    /// Maximum total size of all files, compressed, in bytes.
     const MAX_COMPRESSED: usize = 250_000;
 
     fn files(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {

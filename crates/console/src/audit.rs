@@ -1,4 +1,4 @@
-//! The last audit, and what it says about the records that are stored now.
+//! The last audit, and whether it still covers the records that are stored now.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use lake_audit::{Finding, FindingKind, PartitionKey, Report, Row, Total};
 use serde::Serialize;
 
-/// Time for which an audit counts if nobody knows whether more is stored.
+/// Time for which the result of an audit counts as current if the console has no pipeline, and therefore does not know
+/// whether more records have been stored.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// State of the lake when an audit began.
@@ -34,13 +35,13 @@ pub(crate) struct AuditResult {
     pub(crate) rows: Vec<Row>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) kinds: Vec<Kind>,
-    /// Number of findings that were only counted, so that the strips do not show them.
+    /// Number of findings that were only counted, so the strips do not show them.
     not_drawn: u64,
     #[serde(skip)]
     pub(crate) marks: Marks,
 }
 
-/// A kind of findings, and how many there are.
+/// A kind of finding, and the number of findings of this kind.
 #[derive(Debug, Serialize)]
 pub(crate) struct Kind {
     kind: &'static str,
@@ -72,10 +73,10 @@ impl AuditResult {
     }
 }
 
-/// Everything that an audit found about single objects and ranges of offsets, for the strips.
+/// Everything that an audit found about individual objects and ranges of offsets, for the strips.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    /// Faults by the key of the object: whether its records are stored twice, and the name of the fault.
+    /// Faults by object key: `true` if the object's records are stored twice, and the name of the fault.
     objects: HashMap<String, (bool, &'static str)>,
     gaps: BTreeMap<PartitionKey, Vec<Gap>>,
     /// The audited partitions, each with its last stored offset.
@@ -117,7 +118,7 @@ impl Marks {
             let is_twice = matches!(finding.kind, FindingKind::Duplicate | FindingKind::TwoRecords);
             for key in &finding.keys {
                 let (known, name) = marks.objects.entry(key.clone()).or_insert((is_twice, finding.kind.name()));
-                // Damage counts more.
+                // Damage takes precedence over duplicates.
                 if *known && !is_twice {
                     (*known, *name) = (false, finding.kind.name());
                 }
@@ -176,11 +177,11 @@ pub(crate) enum Seal {
     Failed,
     /// Nothing is missing and nothing is stored twice.
     Clean,
-    /// The last audit found nothing, but records were stored after it.
+    /// The last audit found no faults, but records were stored after it.
     Stale,
-    /// The last audit found nothing, but the lab acted after it.
+    /// The last audit found no faults, but the lab acted after it.
     Changed,
-    /// The last audit found nothing, but it is old, and records that other programs stored since are not counted.
+    /// The last audit found no faults, but it is old, and other programs may have stored records since.
     Aged,
     /// Something is missing, stored twice or damaged.
     Faults,

@@ -1,5 +1,5 @@
-//! Accepts connections, with limits that apply before a request is checked: a stranger can neither hold all of them nor
-//! keep one busy with a header that never ends.
+//! Accepts connections. Two limits apply before a request is checked: the number of open connections is bounded, and a
+//! client that does not send the whole header of its request in time is disconnected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Limits {
     /// Maximum number of open connections. Further ones wait in the system's queue.
     pub(crate) connections: usize,
-    /// Maximum time for a client to send the header of a request.
+    /// Maximum time for a client to send the header of a request. After this time, the connection is closed.
     pub(crate) header: Duration,
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits)
                 continue;
             }
         };
-        // Without this, small events can wait for the acknowledgement of those before. A failure changes nothing else.
+        // Without this, small events can wait until earlier ones are acknowledged. A failure has no other effect.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {

@@ -4,9 +4,9 @@
 //! pages out:
 //!
 //! - The header `Host` must name this machine or a permitted host. A page whose name is rebound to 127.0.0.1 sends its
-//! own   name.
+//!   own name.
 //! - The API answers neither requests that the browser marks as coming from another site, nor those with another
-//! origin.
+//!   origin.
 //! - A request that changes something or runs SQL is a POST with the token that only the console's own page contains.
 //!
 //! A server that other machines can reach also requires a bearer token, in `Authorization` or in the cookie that
@@ -33,7 +33,7 @@ pub(crate) struct Rules {
     pub(crate) bearer: Option<String>,
 }
 
-/// Reason that a request is not answered.
+/// Reason that a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the host of this request is not permitted; start the console with --allowed-host NAME to permit it")]

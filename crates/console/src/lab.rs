@@ -31,11 +31,11 @@ pub struct LabFigures {
     pub will_kill: bool,
     /// Records that were delivered again.
     pub delivered_again: u64,
-    /// Those of them that were already stored.
+    /// Records that were delivered again although they were already stored.
     pub already_stored: u64,
     /// Requests to S3 that failed.
     pub failed_requests: u64,
-    /// `true` as long as an object is cut.
+    /// `true` while an object is cut in half.
     pub is_damaged: bool,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct LabState {
     done: Mutex<(u64, VecDeque<Done>)>,
 }
 
-/// The section of the event stream.
+/// The lab's section of the event stream.
 #[derive(Serialize)]
 pub(crate) struct Section {
     actions: &'static [LabAction],

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `tickerlake run` and `up` serve it for the pipeline of their process ([`Pipeline`], [`Live`]), `tickerlake console`
-//! for any lake. The server runs on separate threads, so that a statement of a user does not delay the pipeline's
+//! for any lake. The server runs on separate threads, so that a user's statement does not delay the pipeline's
 //! tasks. `guard` explains which requests are answered.
 
 mod api;
@@ -47,10 +47,10 @@ const THREADS: usize = 2;
 /// Stack size of these threads, in bytes. An unoptimised build of the SQL engine needs more than the default.
 const STACK: usize = 8 << 20;
 
-/// Time for open connections to end when the console stops.
+/// Maximum time to wait for running work when the console stops. Work that takes longer is abandoned.
 const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Reason that the console was not started.
+/// Reason that the console failed to start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsoleError {
@@ -58,7 +58,7 @@ pub enum ConsoleError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("failed to start the console's threads")]
     Threads(#[source] std::io::Error),
-    /// Another machine could read the lake.
+    /// Without a token, other machines could read the lake.
     #[error(
         "{0} is not a loopback address, so a token is required: give one with --token-file or TICKERLAKE_CONSOLE_TOKEN"
     )]
@@ -91,7 +91,7 @@ impl Console {
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let mut hosts: Vec<_> = settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        // Browsers use the first of them, unless the address is the only name.
+        // The URL contains the first permitted name, or the address if no name is given.
         hosts.push(host(address.ip()));
         let url = format!("http://{}:{}/", hosts[0], address.port());
         let rules = Rules { hosts, page_token: Uuid::new_v4().simple().to_string(), bearer: settings.bearer.clone() };
@@ -119,7 +119,8 @@ impl Console {
         &self.url
     }
 
-    /// Returns the URL with which a browser opens the page for the first time: it contains the token, if there is one.
+    /// Returns the URL with which a browser opens the page for the first time. It contains the bearer token if one is
+    /// set.
     pub fn first_url(&self) -> String {
         match &self.app.rules.bearer {
             Some(token) => format!("{}?token={token}", self.url),
@@ -127,12 +128,12 @@ impl Console {
         }
     }
 
-    /// Returns the pipeline's recorder; `None` without a pipeline.
+    /// Returns the [`Live`] to which the pipeline's owner reports activity, or `None` without a pipeline.
     pub fn live(&self) -> Option<&Arc<Live>> {
         self.app.live.as_ref()
     }
 
-    /// Sets what the audit covers, and the broker that it compares with.
+    /// Sets the scope of the audit, and the broker with which it compares the lake.
     pub fn set_audit_scope(&self, scope: Scope, broker: Option<ClientConfig>) {
         self.app.audit.set_scope(scope, broker);
     }

@@ -18,19 +18,19 @@ pub struct Settings {
     pub search_port: bool,
     /// Names in the header `Host` that are permitted besides those of the loopback addresses.
     pub allowed_hosts: Vec<String>,
-    /// Token that every request must have. Required if the address is not a loopback address.
+    /// Token that every request must contain. Required if the address is not a loopback address.
     pub bearer: Option<String>,
-    /// Topic or view that is the table `quotes`.
+    /// Topic or view to show as the table `quotes`.
     pub topic: String,
     /// The lake, as a person names it: a folder, or `s3://BUCKET`.
     pub location: String,
     /// Options that select the same lake in a command line.
     pub lake_options: Vec<String>,
-    /// Memory of the SQL engine in bytes, for all statements together.
+    /// Maximum memory of the SQL engine in bytes, for all statements together.
     pub memory_limit: usize,
-    /// Number of objects of each topic from which columns that are not declared are inferred.
+    /// Number of objects of each topic to sample when the types of undeclared columns are inferred.
     pub samples: NonZeroUsize,
-    /// Maximum duration of one statement.
+    /// Maximum duration of one statement. A statement that takes longer is stopped.
     pub query_timeout: Duration,
     /// Period for which the tables and their columns are kept before the lake is listed again.
     pub session_lifetime: Duration,

@@ -123,7 +123,7 @@ async fn frame_where(body: &mut Incoming, buffer: &mut String, is_wanted: impl F
     tokio::time::timeout(Duration::from_secs(30), found).await.unwrap()
 }
 
-/// The next event of a stream: its kind and its JSON.
+/// Returns the next event of a stream: its kind and its JSON.
 async fn next_event(body: &mut Incoming, buffer: &mut String) -> (String, Value) {
     loop {
         if let Some((event, rest)) = buffer.split_once("\n\n") {
@@ -357,7 +357,7 @@ async fn lake_that_is_away_is_an_answer() {
     assert!(text_of(answer).await.contains("no lake exists here"));
 }
 
-/// A console with a pipeline on a lake that `open` opens.
+/// Starts a console with a pipeline on a lake that `open` opens.
 fn start_with(open: OpenLake) -> (Console, Arc<Counters>) {
     let mut settings = Settings::new("quotes", "a folder");
     settings.listen.set_port(0);

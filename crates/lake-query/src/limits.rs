@@ -1,8 +1,8 @@
-//! Limits of a statement that a stranger wrote.
+//! Limits of statements from untrusted users.
 //!
-//! The engine visits a statement by recursion, and a stack that overflows ends the process. The parser limits how
-//! deeply parentheses and subqueries nest, but it reads a chain in a loop and returns a tree with one level for each
-//! operator:
+//! The engine traverses a statement recursively, and a stack overflow ends the process. The parser limits how deeply
+//! parentheses and subqueries nest, but it parses a chain of operators in a loop and returns a tree with one level for
+//! each operator:
 //!
 //! ```text
 //! 1+1+1+...                  one level for each operator
@@ -10,8 +10,8 @@
 //! FROM t, t, t, ...          one level of the plan for each table
 //! ```
 //!
-//! A text of tokens has no depth yet, so operators and keywords are counted before the statement is parsed. Even a tree
-//! that is only dropped would overflow a stack.
+//! Operators and keywords are therefore counted before the statement is parsed. Counting them in the tree would be too
+//! late, because merely dropping a tree that is too deep overflows the stack.
 
 use std::ops::ControlFlow;
 
@@ -23,19 +23,20 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::SqlError;
 
-/// Maximum number of operators and keywords. The saved queries have fewer than half as many.
+/// Maximum number of operators and keywords; a statement with more is rejected. The saved queries have fewer than half
+/// as many.
 pub(crate) const MAX_OPERATORS: usize = 1_000;
 
-/// Maximum number of all tokens, which is what a list of values consists of.
+/// Maximum number of tokens of all kinds. This limits lists of values, which contain no operators.
 pub(crate) const MAX_TOKENS: usize = 20_000;
 
-/// Maximum number of tables and views that a statement names, counted each time.
+/// Maximum number of references to tables and views in a statement. A table that is named twice counts twice.
 pub(crate) const MAX_TABLES: usize = 50;
 
-/// Checks a text that has not been parsed.
+/// Checks the tokens of a statement before it is parsed.
 ///
 /// # Errors
-/// If the text has too many tokens.
+/// [`SqlError::TooComplex`] if the text has too many tokens.
 pub(crate) fn check_text(sql: &str) -> Result<(), SqlError> {
     // The parser reports a text that has no tokens.
     let Ok(tokens) = Tokenizer::new(&GenericDialect, sql).tokenize() else { return Ok(()) };
@@ -46,7 +47,7 @@ pub(crate) fn check_text(sql: &str) -> Result<(), SqlError> {
     }
     match (operators > MAX_OPERATORS, all > MAX_TOKENS) {
         (true, _) => Err(SqlError::TooComplex { limit: MAX_OPERATORS, what: "operators and keywords" }),
-        (_, true) => Err(SqlError::TooComplex { limit: MAX_TOKENS, what: "words and signs" }),
+        (_, true) => Err(SqlError::TooComplex { limit: MAX_TOKENS, what: "words and symbols" }),
         _ => Ok(()),
     }
 }
@@ -73,7 +74,7 @@ fn is_operator(token: &Token) -> bool {
 /// Checks a parsed statement.
 ///
 /// # Errors
-/// If the statement names too many tables.
+/// [`SqlError::TooComplex`] if the statement names too many tables and views.
 pub(crate) fn check_tables(statement: &Statement) -> Result<(), SqlError> {
     let mut tables = 0;
     let mut statement = statement;

@@ -1,4 +1,4 @@
-//! Runs a single statement that only reads. The console uses this module, because anyone who can open its page can
+//! Runs a single read-only statement. The console uses this module, because anyone who can open its page can
 //! enter SQL.
 //!
 //! [`execute`](crate::execute()) runs every statement that the engine supports, including statements that write files,
@@ -67,9 +67,9 @@ pub struct AnswerColumn {
 /// Limits of the rows that a statement returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Maximum number of rows.
+    /// Maximum number of rows. [`read`] leaves out further rows; [`download`](crate::download()) fails.
     pub rows: usize,
-    /// Maximum number of bytes that the rows hold in memory.
+    /// Maximum number of bytes that the rows occupy in memory. A statement whose rows occupy more fails.
     pub bytes: usize,
 }
 
@@ -80,7 +80,7 @@ impl Limits {
     }
 }
 
-/// Runs a single statement that only reads, and returns its first rows. The statement ends when the future is dropped.
+/// Runs a single read-only statement and returns its first rows. Dropping the future cancels the statement.
 ///
 /// # Errors
 /// If the text is not one statement, the statement does more than read or is too complex, the engine rejects it, an
@@ -114,7 +114,7 @@ pub(crate) struct Running {
     reads: Arc<Reads>,
 }
 
-/// Checks, plans and starts a statement that only reads.
+/// Checks, plans and starts a read-only statement.
 pub(crate) async fn start(session: &SessionContext, sql: &str) -> Result<Running, SqlError> {
     limits::check_text(sql)?;
     let mut statements = DFParser::parse_sql(sql)?;

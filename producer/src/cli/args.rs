@@ -158,7 +158,7 @@ pub struct FeedArgs {
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Order and pace")]
     pub speed: Option<f64>,
 
-    /// A resumed feed continues once no new row of it has arrived in the topic for this long. `None` starts the feed at
+    /// Time without new rows of the feed in the topic after which a resumed feed continues. `None` starts the feed at
     /// its first row. Not read from the command line: a command with `--resume` sets this field.
     #[arg(skip)]
     pub resume: Option<Duration>,

@@ -31,7 +31,7 @@ pub enum Reject {
     /// The time cell is not a time of day.
     #[error("time is not a time of day: {0}")]
     Time(String),
-    /// The clocks of the zone skip the time, or show it twice.
+    /// The zone's clocks skip the time, or show it twice.
     #[error("local time {} in {zone}: {cell}", if *.repeated { "occurs twice" } else { "does not exist" })]
     LocalTime { cell: String, zone: String, repeated: bool },
     /// The cell of a column that is part of the key is empty.
@@ -52,7 +52,7 @@ pub enum Reject {
 }
 
 impl Reject {
-    /// Returns the reason without what differs from row to row, to count rows by it.
+    /// Returns the reason without details such as the cell, so that rows can be counted by reason.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Reject::FieldCount { .. } => "too few or too many fields",

@@ -202,8 +202,8 @@ impl Feed {
         &self.options
     }
 
-    /// Returns the time for which no new row of the feed may arrive in the topic before a resumed feed continues, or
-    /// `None` if the feed starts at the first row.
+    /// Returns the time without new rows of the feed in the topic after which a resumed feed continues, or `None` if
+    /// the feed starts at the first row.
     #[must_use]
     pub(crate) fn resume(&self) -> Option<Duration> {
         self.resume

@@ -37,7 +37,7 @@ pub enum OpenError {
     Format(#[from] FormatError),
 }
 
-/// Whether to take a sample of an input for its plan.
+/// Parts of an input to sample for its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sampling {
     /// Sample the beginning and, for an uncompressed UTF-8 file, also the middle and the end.

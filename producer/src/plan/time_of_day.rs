@@ -94,8 +94,8 @@ fn twelve_hours(micros: i64, rest: &str) -> Option<(i64, &str)> {
     Some((hour * 3600 * SECOND + of_hour, &rest[2..]))
 }
 
-/// Parses an offset that fills the text. The outer `None` means that the text is not an offset, and the inner one that
-/// the text is empty.
+/// Parses an offset that fills the text. Returns `None` if the text is not an offset, and `Some(None)` if the text is
+/// empty.
 fn zone(text: &str) -> Option<Option<i32>> {
     let named = ["UTC", "GMT", "Z"].into_iter().find_map(|name| {
         let head = text.get(..name.len())?;

@@ -21,7 +21,7 @@ use terminal::numbers::counted;
 use damage::Damage;
 use function::{Delivery, LabFunction};
 
-/// Time for which S3 fails.
+/// Duration of the S3 outage that the lab causes.
 const S3_OUTAGE: Duration = Duration::from_secs(5);
 
 /// Maximum time for the broker to confirm the invalid records.
@@ -49,13 +49,13 @@ const ACTIONS: &[LabAction] = &[
     LabAction {
         name: "invalid",
         title: "Send invalid records",
-        effect: "Five records that are no JSON objects, or no text, are sent to the topic.",
+        effect: "Five records that the function cannot store as rows, such as text that is not JSON, are sent to the topic.",
         aws: "The function stores an invalid record in the quarantine with its reason; the batch succeeds, and no partition blocks.",
     },
     LabAction {
         name: "s3",
         title: "Fail S3 for 5 s",
-        effect: "Every request of the function to S3 fails for five seconds.",
+        effect: "Every request from the function to S3 fails for five seconds.",
         aws: "If S3 is throttled or unreachable the invocation fails, and the mapping retries it with growing pauses.",
     },
     LabAction {
@@ -133,7 +133,7 @@ fn with_cause(error: &dyn std::error::Error) -> String {
 }
 
 impl LocalLab {
-    /// Restores the object that is cut, if one is. A failure is only logged: the next command that opens the lake
+    /// Restores the object that the lab has cut, if any. A failure is only logged: the next command that opens the lake
     /// restores it.
     pub(crate) fn restore(&self) {
         if let Err(error) = self.damage.restore() {
@@ -220,7 +220,7 @@ fn ranges(event: &[u8]) -> Vec<Range> {
     lists.into_values().filter_map(range).collect()
 }
 
-/// Cuts an event into two that overlap: the first two thirds of each partition, and the last two thirds.
+/// Splits an event into two that overlap: the first two thirds of each partition, and the last two thirds.
 fn cut(event: &[u8]) -> Result<Vec<Bytes>, String> {
     let whole: Value =
         serde_json::from_slice(event).map_err(|error| format!("failed to read the last event: {error}"))?;

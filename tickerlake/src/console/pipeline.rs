@@ -8,7 +8,7 @@ use event_source::observer::{Invocation, Observer};
 use event_source::progress::Progress;
 use event_source::{ClosedBy, Failure, Limits};
 
-/// The counters of the feed and of the event source.
+/// The counters of the feed and of the event source of this process.
 pub(crate) struct LocalPipeline {
     pub(crate) feed: Option<Arc<producer::report::progress::Progress>>,
     pub(crate) event_source: Arc<Progress>,
@@ -78,7 +78,7 @@ impl Pipeline for LocalPipeline {
     }
 }
 
-/// Passes invocations on to the console.
+/// Observer that passes invocations on to the console.
 pub(crate) struct Recorder(pub(crate) Arc<Live>);
 
 impl fmt::Debug for Recorder {

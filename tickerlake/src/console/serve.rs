@@ -1,4 +1,4 @@
-//! The console of `run` and `up`: its arguments, and the server beside the pipeline.
+//! The console of `run` and `up`: its arguments, and the server that runs alongside the pipeline.
 
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -39,16 +39,17 @@ pub struct ServeArgs {
     pub console_port: u16,
 }
 
-/// The console beside a pipeline, or nothing. Dropping it restores what the lab has damaged.
+/// The console of a running pipeline; empty if it is disabled or failed to start. Dropping it restores the object that
+/// the lab has cut.
 pub(crate) struct Served {
     console: Option<Console>,
     lab: OnceLock<Arc<LocalLab>>,
 }
 
 impl ServeArgs {
-    /// Starts the console unless it is turned off, prints its URL, and opens it if that is wanted. A console that
-    /// cannot be started is only logged, because the pipeline does not need it. Without `sql`, the engine has the
-    /// console's defaults.
+    /// Starts the console unless `--no-console` is given, prints its URL, and opens it if `--open` is given. A failure
+    /// to start it is only logged, because the pipeline does not need the console. Without `sql`, the SQL engine uses
+    /// the console's defaults.
     pub(crate) fn start(
         self,
         topic: &str,
@@ -129,7 +130,7 @@ impl Drop for Served {
     }
 }
 
-/// The sink in this process, and what the lab needs of it.
+/// The sink in this process, and the function through which the lab controls it.
 pub(crate) struct SinkInProcess {
     pub(crate) function: Arc<dyn Function>,
     pub(crate) lab: Option<Arc<LabFunction>>,
@@ -148,7 +149,7 @@ impl SinkInProcess {
     }
 }
 
-/// Returns the console's settings for a lake. Without `sql`, the engine has the console's defaults.
+/// Returns the console's settings for a lake. Without `sql`, the SQL engine uses the console's defaults.
 pub(crate) fn settings(topic: &str, lake: &LakeArgs, sql: Option<SqlArgs>) -> Settings {
     let location = match &lake.bucket {
         Some(bucket) => format!("s3://{bucket}"),
@@ -169,17 +170,17 @@ pub(crate) fn open_lake(lake: LakeArgs) -> OpenLake {
     })
 }
 
-/// Prints the URL, without the token: a terminal may be recorded.
+/// Prints the URL without the token, because a terminal may be recorded.
 pub(crate) fn print_url(console: &Console, output: Output) {
     let url = console.url();
     match console.first_url() == url {
         true => output.stage("console", url),
-        false => output.stage("console", &format!("{url}?token=TOKEN, with the token once")),
+        false => output.stage("console", &format!("{url}?token=TOKEN (replace TOKEN with the token)")),
     }
     output.event("console", json!({"url": url}));
 }
 
-/// Opens the page with the system's browser. Failing to is only logged: the URL has been printed.
+/// Opens the page with the system's browser. A failure is only logged, because the URL has been printed.
 pub(crate) fn open_browser(url: &str) {
     let mut command = if cfg!(target_os = "macos") {
         Command::new("open")

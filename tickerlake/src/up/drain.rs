@@ -11,8 +11,10 @@ use super::topics::Topics;
 /// Time to wait for the remaining records before warning that some are not stored yet.
 const WARNING_DELAY: Duration = Duration::from_secs(1);
 
-/// Maximum number of attempts to read the last offsets, and the time between them.
+/// Maximum number of attempts to read the last offsets. After the last attempt, `up` fails.
 const MAX_ATTEMPTS: u32 = 5;
+
+/// Time between two attempts.
 const ATTEMPT_DELAY: Duration = Duration::from_secs(1);
 
 /// The last record of a partition.
@@ -21,7 +23,7 @@ struct Last {
     topic: String,
     partition: i32,
     offset: i64,
-    /// Number of records from the event source's first one on.
+    /// Number of records from the one at which the event source began up to this one.
     records: u64,
 }
 
@@ -30,13 +32,13 @@ struct Last {
 /// `is_kept` means that the broker keeps its log for the next `up`.
 ///
 /// # Errors
-/// If the last offsets cannot be read, after a few attempts.
+/// If the last offsets cannot be read in [`MAX_ATTEMPTS`] attempts.
 pub(super) async fn drain(topics: &mut Topics, is_kept: bool) -> anyhow::Result<()> {
     topics.shared.broker.close();
     let mut stored = Vec::new();
     let mut attempts = 0;
     loop {
-        // A topic may have been created or deleted since the last look.
+        // A topic may have been created or deleted since the last discovery.
         topics.discover_all().await;
         let last = match last_records(topics).await {
             Ok(last) => last,

@@ -40,7 +40,7 @@ use crate::trigger::args::{BatchArgs, FunctionArgs};
 /// Folder of the broker's log, in the folder of the lake.
 const BROKER_FOLDER: &str = "broker";
 
-/// Time between two looks for topics that other programs created.
+/// Interval at which `up` discovers topics that other programs created.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
@@ -75,7 +75,7 @@ pub struct UpArgs {
     /// `auto.create.topics.enable=true`
     #[arg(long, help_heading = "Kafka")]
     auto_create_topics: bool,
-    /// Store only the topic of --topic
+    /// Store only the topic given by --topic
     #[arg(long, help_heading = "Kafka")]
     only_topic: bool,
     /// Number of partitions of the topic, and of topics created by --auto-create-topics
@@ -147,7 +147,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
         progress: Arc::clone(&progress),
     };
     let generation = shared.selected_generation().await?;
-    // A new generation of a kept log begins after what earlier generations have.
+    // A new generation of a kept log begins after the records that earlier generations have stored.
     let from_first = generation.is_new && generation.stored.iter().any(|&offset| offset > 0);
     let scope = Scope { topic: Some(shared.selected.to_string()), generation: Some(generation.number), from_first };
     let number = generation.number;
@@ -180,7 +180,7 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Stores every topic until `stop`, then the rest of the records.
+/// Stores every topic until `stop`, and then the remaining records.
 async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool, console: &Served) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(DISCOVERY_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -191,8 +191,8 @@ async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool, con
 }
 
 impl Shared {
-    /// Writes the settings of the selected topic's function, prints where everything is, and returns the function, and
-    /// what the lab needs of it.
+    /// Writes the settings of the selected topic's function to a file, prints the addresses and folders of the
+    /// pipeline, and returns the function. With `lab`, also returns the function through which the lab controls it.
     async fn prepare(
         &self,
         endpoint: &Endpoint,

@@ -34,6 +34,7 @@ use crate::trigger::sink_function::SinkFunction;
 const GROUP: &str = "tickerlake";
 
 /// Maximum number of topics that are stored. Each takes a few threads and up to 64 MB for records that were read ahead.
+/// Further topics are skipped with a warning.
 const MAX_TOPICS: usize = 50;
 
 /// The broker, the lake and the settings that the event sources share.
@@ -49,7 +50,7 @@ pub(super) struct Shared {
     pub(super) function: FunctionArgs,
     /// The topic of `--topic`.
     pub(super) selected: Topic,
-    /// Whether the topics that other programs create are stored, too.
+    /// Handling of topics that other programs create.
     pub(super) others: Others,
     pub(super) output: Output,
     pub(super) progress: Arc<Progress>,
@@ -80,12 +81,12 @@ pub(super) struct Topics {
 struct Stored {
     id: Uuid,
     stop: CancellationToken,
-    /// Where the event source began, by partition number.
+    /// Offset at which the event source began, by partition number.
     start: Vec<i64>,
     task: JoinHandle<()>,
 }
 
-/// A topic that is not stored. `up` tries again at every look.
+/// A topic that is not stored. `up` tries again at every discovery.
 #[derive(PartialEq, Eq)]
 struct Skipped {
     id: Uuid,
@@ -94,7 +95,7 @@ struct Skipped {
 }
 
 impl Topics {
-    /// Creates the list, without an event source. Event sources that fail send their errors to `failures`.
+    /// Creates an empty list of topics. Event sources that fail send their errors to `failures`.
     pub(super) fn new(shared: Shared, failures: UnboundedSender<EventSourceError>) -> Self {
         Topics {
             shared,
@@ -119,8 +120,8 @@ impl Topics {
         self.start(topic, generation, function).await
     }
 
-    /// Starts event sources for topics that have none, and ends those of topics that were deleted. A topic that was
-    /// created again is another topic, whose event source starts when that of the deleted one has ended.
+    /// Starts event sources for topics that have none, and ends those of deleted topics. A recreated topic counts as a
+    /// different topic. Its event source starts when the event source of the deleted topic has ended.
     pub(super) async fn discover(&mut self) {
         let topics = self.shared.broker.topics();
         let exists = |name: &str, id: Uuid| topics.iter().any(|topic| topic.name == name && topic.id == id);
@@ -152,7 +153,7 @@ impl Topics {
         }
     }
 
-    /// Starts the event sources of all topics that exist now. Waits for those of deleted topics to end first.
+    /// Starts the event sources of all topics that exist now, after the event sources of deleted topics have ended.
     pub(super) async fn discover_all(&mut self) {
         self.discover().await;
         for (name, task) in std::mem::take(&mut self.ending) {
@@ -169,7 +170,7 @@ impl Topics {
         if topic.name == shared.selected.as_str() {
             if shared.function.invoke.http().is_some() {
                 anyhow::bail!(
-                    "the topic was created again, and the function has the settings of the topic before: restart `up` and the function"
+                    "the topic was recreated, and the function still has the settings of the deleted topic: restart `up` and the function"
                 );
             }
         } else {
@@ -177,7 +178,7 @@ impl Topics {
                 Others::Store => {}
                 Others::Ignore => return Ok(false),
                 Others::FunctionStoresOne => anyhow::bail!(
-                    "the function of --function has the settings of {} only: store this topic with another `tickerlake trigger`, or leave out --function",
+                    "the function given by --function has the settings of {} only: store this topic with another `tickerlake trigger`, or leave out --function",
                     shared.selected
                 ),
             }
@@ -223,7 +224,7 @@ impl Topics {
         Ok(())
     }
 
-    /// Returns the names of the stored topics, each with the offset of every partition at which its event source began.
+    /// Returns the names of the stored topics, each with the offsets at which its event source began, by partition.
     pub(super) fn starts(&self) -> impl Iterator<Item = (&str, &[i64])> {
         self.stored.iter().map(|(name, stored)| (name.as_str(), stored.start.as_slice()))
     }
@@ -271,9 +272,9 @@ impl Shared {
     }
 }
 
-/// Decides where an event source begins, and commits it. The lake decides, not the offsets that the group committed
-/// before, so a lake that lost objects is filled again. But an external function may store elsewhere, so it continues
-/// at the committed offsets.
+/// Returns the offsets at which an event source begins, by partition. Commits the offsets up to which the lake is
+/// filled, rather than continuing at the group's committed offsets, so that a lake that lost objects is filled again.
+/// An external function may store elsewhere, so it continues at the committed offsets unless the generation is new.
 async fn start_offsets(
     client: &ClientConfig,
     group: &str,

@@ -18,7 +18,7 @@ use super::{ApiError, on_thread};
 use crate::app::{App, run_audit};
 use crate::audit::{Gap, Mark, Marks};
 
-/// Maximum number of objects in the strip of one partition; of more, the newest are shown. The same number of gaps is
+/// Maximum number of objects in the strip of one partition, and of its gaps. Beyond this number, only the newest are
 /// shown.
 const MAX_CELLS: usize = 1_000;
 
@@ -31,7 +31,7 @@ pub(crate) struct Strip {
     cells: Vec<Cell>,
     /// Number of older objects that are not in `cells`.
     left_out: usize,
-    /// Number of these with a fault.
+    /// Number of these older objects that have a fault.
     left_out_faults: usize,
     /// Offsets that are in no object, in order.
     gaps: Vec<Gap>,
@@ -49,10 +49,10 @@ struct Cell {
     finding: Option<&'static str>,
 }
 
-/// The newest objects of a partition, while the lake is listed.
+/// The newest objects of a partition, collected while the lake is listed.
 #[derive(Default)]
 struct Newest {
-    /// By first offset and key, with the size and whether the object is in the quarantine.
+    /// First offset, key and size of each object, and `true` if it is in the quarantine.
     objects: BTreeSet<(i64, String, u64, bool)>,
     left_out: usize,
     left_out_faults: usize,
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!((generation, partition, first(&strips[1])), (2, 1, vec![(0, Mark::Unknown)]));
     }
 
-    /// Audits a lake of `objects` with one record each, of which the first `damaged` cannot be decoded.
+    /// Audits a lake of `objects` objects with one record each. The first `damaged` objects cannot be decoded.
     async fn audited(store: &Store, objects: usize, damaged: usize) -> Vec<Strip> {
         for at in 0..objects {
             // Every second offset is missing.

@@ -1,4 +1,4 @@
-//! `GET /api/info`, `/api/schema` and `/api/queries`: what the page needs to know once.
+//! `GET /api/info`, `/api/schema` and `/api/queries`: data that the page loads once.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::query::run;
 use super::{ApiError, on_thread};
 use crate::app::App;
 
-/// Maximum number of columns of all tables.
+/// Maximum number of columns of all tables together. Further columns are left out.
 const MAX_COLUMNS: usize = 10_000;
 
 const COLUMNS: &str = "SELECT table_name, column_name, data_type FROM information_schema.columns \

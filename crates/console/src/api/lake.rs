@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::{ApiError, on_thread};
 use crate::app::App;
 
-/// Number of lines of an object that the page receives.
+/// Maximum number of lines of an object that the page receives. Further lines are only counted.
 const MAX_LINES: usize = 200;
 
-/// Maximum size of an object that is decoded, as `tickerlake audit`'s.
+/// Maximum size of an object in bytes, the same as in `tickerlake audit`. A larger object is not read.
 const MAX_OBJECT_BYTES: u64 = 32 << 20;
 
 const AREAS: [&str; 4] = [keys::DATA, keys::QUARANTINE, keys::LEDGER, keys::TRASH];
 
-/// The objects with one prefix.
+/// Number and size of the objects with one prefix.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Prefix {
     prefix: String,
@@ -91,7 +91,7 @@ pub(crate) async fn object(
             return Err(ApiError::bad("expected the key of an object of the lake"));
         }
         let missing = || ApiError::not_found(format!("no object {key} exists"));
-        // Before it is read.
+        // Checked before the object is read.
         if lake.size(&key).await?.ok_or_else(missing)? > MAX_OBJECT_BYTES {
             return Err(ApiError::bad(format!("the object is larger than {MAX_OBJECT_BYTES} bytes")));
         }

@@ -1,4 +1,4 @@
-//! `GET /api/market/symbols` and `/api/market/bars`: the watch list and the history of a chart, by SQL.
+//! `GET /api/market/symbols` and `/api/market/bars`: the watch list and the history of a chart, read with SQL.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::market::time::{Length, parse_day, parse_instant};
 /// Number of closes in a sparkline.
 const SPARK_POINTS: usize = 40;
 
-/// Maximum number of symbols in the watch list.
+/// Maximum number of symbols in the watch list. Further symbols are left out.
 const MAX_SYMBOLS: usize = 2_000;
 
-/// Maximum number of rows of a symbol that form bars.
+/// Maximum number of rows of a symbol from which bars are built. Beyond this number, the oldest rows are left out.
 const MAX_CHART_ROWS: usize = 200_000;
 
-/// Maximum number of bars in an answer.
+/// Maximum number of bars in an answer. Beyond this number, the oldest bars are left out.
 const MAX_BARS: usize = 20_000;
 
-/// Maximum number of lengths to name that charts do not support.
+/// Maximum number of unsupported bar lengths that an answer names.
 const MAX_OTHER_LENGTHS: usize = 5;
 
 /// Minimum number of bars for the bar length that a chart shows first. If no length has this many, the shortest one
@@ -122,7 +122,7 @@ pub(crate) struct Bars {
     length: Option<Length>,
     lengths: Vec<Length>,
     bars: Vec<Bar>,
-    /// Place of the last row that counts in the last bar. A later row extends the bar.
+    /// Time and sequence number of the last row in the last bar. A later row extends the bar.
     last: Option<LastRow>,
     /// Number of rows that were read.
     rows: usize,
@@ -181,13 +181,14 @@ pub(crate) async fn bars(State(app): State<Arc<App>>, Query(query): Query<BarsQu
     .await
 }
 
-/// Rows of a symbol in order of their places.
+/// Rows of a symbol in order of time and sequence number, and the lengths that charts do not support.
 struct ChartRows {
     rows: Vec<Row>,
     other_lengths: BTreeSet<String>,
 }
 
-/// Reads rows of bar, instant, seq, simulated, trade date, prices and volume, the newest first.
+/// Parses rows with the columns bar, instant, seq, simulated, trade date, prices and volume. `cells` begin with the
+/// newest row, the result with the oldest.
 fn chart_rows(cells: Vec<Vec<Option<String>>>) -> ChartRows {
     let number =
         |cell: Option<String>| cell.and_then(|cell| cell.parse::<f64>().ok()).filter(|value| value.is_finite());
@@ -216,7 +217,7 @@ fn chart_rows(cells: Vec<Vec<Option<String>>>) -> ChartRows {
     ChartRows { rows: rows.collect(), other_lengths }
 }
 
-/// Returns a string as a literal of SQL.
+/// Returns a string as an SQL literal.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

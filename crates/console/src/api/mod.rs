@@ -30,12 +30,12 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// Creates the error of a wrong request.
+    /// Creates an error for an invalid request.
     pub(crate) fn bad(message: impl Into<String>) -> Self {
         ApiError { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
 
-    /// Creates the error of a lake that cannot be read now.
+    /// Creates an error for a lake that cannot be read now.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }
     }

@@ -1,4 +1,4 @@
-//! `POST /api/query` and `/api/download`: SQL that only reads, limited in time, rows and memory.
+//! `POST /api/query` and `/api/download`: read-only SQL, limited in time, rows and memory.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ use crate::app::App;
 /// Maximum number of rows that the page receives.
 const MAX_ROWS: usize = 5_000;
 
-/// Maximum number of rows of a download.
+/// Maximum number of rows of a download. A larger result is an error.
 const MAX_DOWNLOAD_ROWS: usize = 1_000_000;
 
-/// Maximum size of a download in bytes.
+/// Maximum size of a download in bytes. A larger result is an error.
 const MAX_DOWNLOAD_BYTES: usize = 200_000_000;
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ pub(crate) struct Answer {
     rows: Vec<Vec<Option<String>>>,
     /// `true` if there are more rows.
     is_cut: bool,
-    /// Duration without the time for which the statement waited for others.
+    /// Duration of the statement, not counting the time for which it waited for other statements.
     elapsed_ms: f64,
     waited_ms: f64,
     objects: u64,
@@ -93,7 +93,7 @@ pub(crate) async fn download(State(app): State<Arc<App>>, Json(query): Json<Down
     .await
 }
 
-/// Runs a statement of the page itself, within [`on_thread`](super::on_thread).
+/// Runs one of the page's own statements. Must be called within [`on_thread`](super::on_thread).
 pub(crate) async fn run(app: &App, sql: &str, rows: usize) -> Result<ReadAnswer, ApiError> {
     Ok(read(&app.session().await?, sql, Limits::rows(rows)).await?)
 }

@@ -1,4 +1,4 @@
-//! `GET /api/records`, `/api/quarantine` and `/api/trace`: single records.
+//! `GET /api/records`, `/api/quarantine` and `/api/trace`: individual records.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use super::query::run;
 use super::{ApiError, on_thread};
 use crate::app::App;
 
-/// Maximum number of records in an answer.
+/// Maximum number of records in an answer. Beyond this number, only the newest are returned.
 const MAX_RECORDS: usize = 200;
 
-/// Maximum number of objects that are read for one answer.
+/// Maximum number of objects that are read for one answer: those that were modified last.
 const MAX_OBJECTS: usize = 64;
 
 const CONCURRENT_READS: usize = 4;
@@ -53,8 +53,9 @@ impl Line {
 #[derive(Debug, Serialize)]
 pub(crate) struct Lines {
     records: Vec<Line>,
-    /// Number of objects that were read, and of those that were listed.
+    /// Number of objects that were read.
     objects_read: usize,
+    /// Number of objects that were listed.
     objects: usize,
     /// `true` if every day was listed, `false` if the newest days had enough objects.
     is_all: bool,
@@ -107,7 +108,7 @@ pub(crate) async fn records(
     .await
 }
 
-/// Returns the newest invalid records, and the number of all of them by reason.
+/// Returns the newest invalid records, and the number of all invalid records by topic and reason.
 pub(crate) async fn quarantine(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     on_thread(move || async move {
         let lake = app.lake().await?;
@@ -165,8 +166,8 @@ pub(crate) async fn trace(
     .await
 }
 
-/// Returns the last lines of the newest objects of an area, newest first. `topic` limits the objects of both areas;
-/// without it, the objects of all topics are read.
+/// Returns the last lines of the newest objects of an area, newest first. Without `topic` or `partition`, the
+/// objects of all topics or partitions are included.
 async fn newest(lake: &Lake, area: Area, topic: Option<&str>, partition: Option<i32>) -> Result<Lines, ApiError> {
     let topics = match topic {
         Some(topic) => vec![topic.to_owned()],

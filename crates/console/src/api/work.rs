@@ -1,8 +1,8 @@
 //! Runs work that reads the lake, with a limited number of threads and a limited duration.
 //!
-//! Statements of users and the page's own reads have separate permits, so that two long statements do not stop every
-//! chart. A permit is acquired before a thread is used, and belongs to the thread until the answer is built: a client
-//! that disconnects does not make room for another one while its work still ends.
+//! Users' statements and the page's own reads have separate permits, so that two long statements do not stop every
+//! chart. A permit is acquired before a thread is used, and the thread keeps it until the answer is built. If a client
+//! disconnects, its permit is therefore not released until its work has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ApiError;
 
-/// Number of the page's own reads of the lake that run at the same time. Others wait without a thread.
+/// Maximum number of the page's own reads of the lake that run at the same time. Further ones wait without a thread.
 const CONCURRENT_READS: usize = 4;
 
 /// Maximum duration of one of the page's own reads.
@@ -25,8 +25,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Permits of the page's own reads. A process has one console.
 static READS: Semaphore = Semaphore::const_new(CONCURRENT_READS);
 
-/// Runs one of the page's own reads of the lake. The futures of such work borrow across their awaits in ways that the
-/// compiler cannot prove to be `Send`, so it has a thread. Dropping the returned future cancels the work.
+/// Runs one of the page's own reads of the lake on a separate thread, because the compiler cannot prove that the
+/// futures of such reads are `Send`. Dropping the returned future cancels the work.
 pub(crate) async fn on_thread<T, F, W>(work: F) -> Result<T, ApiError>
 where
     T: Send + 'static,
@@ -48,7 +48,7 @@ where
     within(limit, permit, work).await
 }
 
-/// Runs work without a limit of its duration.
+/// Runs work without a time limit.
 pub(crate) async fn unlimited<T, F, W>(work: F) -> Result<T, ApiError>
 where
     T: Send + 'static,
@@ -89,7 +89,7 @@ where
 
 fn late(limit: Duration) -> ApiError {
     ApiError::unavailable(format!(
-        "this took longer than {} s and was stopped; `tickerlake query` has no limit of time",
+        "this took longer than {} s and was stopped; `tickerlake query` has no time limit",
         limit.as_secs_f64()
     ))
 }

@@ -6,8 +6,8 @@
 //! delta      -       x      x       -           x        what changed since the frame before
 //! ```
 //!
-//! The section `server` names the process, so that it is only in snapshots: a client that connects to another process
-//! notices it.
+//! The section `server` identifies the process. It never changes, so only snapshots contain it. A client that connects
+//! to another process notices the change.
 //!
 //! A section is replaced as a whole, so a client that applies every delta has the state of a new snapshot. The records
 //! of `quotes` are not state: a client that missed a frame receives a snapshot, and reads its chart again.

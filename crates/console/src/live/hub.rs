@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::frames::{Frame, Frames, Sections};
 
-/// Number of frames that a client can fall behind before it receives a snapshot instead.
+/// Number of frames by which a client can fall behind before it receives a snapshot instead.
 const FRAMES_BEHIND: usize = 16;
 
-/// Maximum number of clients. Each is one open page.
+/// Maximum number of clients, each of which is an open page. Further ones are rejected.
 pub(crate) const MAX_CLIENTS: usize = 32;
 
-/// The frames of the running console.
+/// Distributor of the frames of the running console.
 pub(crate) struct Hub {
     frames: Mutex<Frames>,
     sender: broadcast::Sender<Frame>,

@@ -29,7 +29,8 @@ pub(crate) use sampler::run;
 /// Number of invocations that the page shows.
 const SHOWN_INVOCATIONS: usize = 14;
 
-/// Size of the events that wait to be read, in bytes: two events of Lambda's maximum size, and a little.
+/// Maximum size of the events that wait to be read, in bytes. There is room for two events of Lambda's maximum size. An
+/// event that does not fit is only counted.
 const MAX_WAITING: usize = 14 << 20;
 
 /// Activity of a pipeline, as its owner reports it.
@@ -110,7 +111,7 @@ impl Live {
         Live { pipeline, recent: Mutex::default(), clients: AtomicUsize::new(0) }
     }
 
-    /// Notes what the pipeline does now.
+    /// Sets the phase that the page shows.
     pub fn set_phase(&self, phase: Phase) {
         self.recent().phase = phase;
     }
@@ -154,7 +155,7 @@ impl Live {
         });
     }
 
-    /// Notes that records were stored by an invocation that failed for others, so that the page reads them with SQL.
+    /// Counts records that an invocation stored although it failed for other records. The page reads them with SQL.
     pub fn missed(&self, records: u64) {
         if self.clients.load(Ordering::Relaxed) > 0 {
             self.recent().skipped += records;
@@ -171,7 +172,7 @@ impl Live {
         Invocations { count: recent.count, parts: recent.parts, shown }
     }
 
-    /// Takes the events that wait.
+    /// Takes the waiting events.
     pub(crate) fn take_events(&self) -> Waiting {
         let mut recent = self.recent();
         recent.waiting = 0;

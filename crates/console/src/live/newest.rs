@@ -19,7 +19,7 @@ const SHOWN: usize = 4;
 /// Minimum time between two listings.
 const LIST_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Maximum time of a listing. It ends long before the store gives up, and is then repeated.
+/// Maximum duration of a listing, far shorter than the store's own timeouts. A listing that takes longer is repeated.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum size of an object whose records are counted, in bytes as stored.
@@ -41,7 +41,7 @@ pub(crate) struct ShownObject {
     pub(crate) records: Option<u64>,
 }
 
-/// Lists the newest objects in a task, so that a store that is slow or away delays no frame.
+/// Lists the newest objects in a task, so that a slow or unreachable store does not delay frames.
 #[derive(Debug, Default)]
 pub(crate) struct Listings {
     began: Option<Instant>,
@@ -59,7 +59,7 @@ struct Running {
 
 impl Listings {
     /// Returns the objects that were listed since the last call, if any. Begins a listing if records were stored since
-    /// the last one, or if that has failed. Does not wait.
+    /// the last one, or if the last one failed. Does not wait.
     pub(crate) async fn poll(&mut self, app: &Arc<App>, stored: u64, is_watched: bool) -> Option<&[ShownObject]> {
         let is_finished = self.running.as_ref().is_some_and(|running| running.task.is_finished());
         let ended = self.running.take_if(|_| is_finished);

@@ -9,8 +9,8 @@ use serde::Serialize;
 pub trait Pipeline: Send + Sync {
     fn sample(&self) -> Sample;
 
-    /// Returns the number of a topic's records that were stored so far. A pipeline of one topic needs no method of its
-    /// own.
+    /// Returns the number of a topic's records that were stored so far. The default implementation is for a pipeline
+    /// with one topic.
     fn stored_of(&self, _topic: &str) -> u64 {
         self.sample().stored.records
     }
@@ -26,7 +26,7 @@ pub struct Sample {
     pub stored: Stored,
     /// Latest timestamp of a stored record, in milliseconds since 1970.
     pub newest: Option<i64>,
-    /// Message of the failure since which no invocation has succeeded.
+    /// Message of the latest failure, or `None` if no invocation has failed since the last success.
     pub failing: Option<String>,
 }
 
@@ -74,8 +74,8 @@ pub struct BatchFill {
     pub window_ms: u64,
 }
 
-/// Counters of what the event source delivered and the function stored, of all topics. Those that only the function
-/// knows are `None` if it does not report them.
+/// Counters of what the event source delivered and the function stored, for all topics together. Counters that only
+/// the function knows are `None` if it does not report them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stored {
     /// Records that were delivered.
@@ -112,7 +112,7 @@ pub struct Invoked {
     pub event: Bytes,
     pub partitions: Vec<Range>,
     pub duration: Duration,
-    /// Number of invocations with these records that failed before.
+    /// Number of failed invocations with the same records before this one.
     pub failures_before: u64,
     /// `true` if the event is a part of a batch that was split.
     pub is_part: bool,

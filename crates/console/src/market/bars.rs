@@ -1,8 +1,8 @@
 //! Builds bars of one length from rows of any length, by the rules of the view `daily`.
 //!
-//! Each bar is decided separately. A row of the wanted length is the bar; of several, the last one counts. Otherwise
-//! the finest rows that are shorter are added up: first open, highest high, lowest low, last close, total volume. A row
-//! without open, high and low counts with its close. Simulated rows count only where a bar has no others.
+//! Each bar is decided separately. A row of the wanted length is the bar; if there are several, the last one counts.
+//! Otherwise, rows of the shortest length are added up: first open, highest high, lowest low, last close, total volume.
+//! A row without open, high and low counts with its close. Simulated rows count only where a bar has no others.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::time::Length;
 
-/// Place of a row among the rows of a symbol: microseconds since 1970, and `seq`.
+/// Sort key of a row among the rows of a symbol: microseconds since 1970, and `seq`.
 pub(crate) type Place = (i64, i64);
 
 /// A row of the view `quotes_latest`.
@@ -31,7 +31,7 @@ pub(crate) struct Row {
 /// A bar of a chart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Bar {
-    /// First second, since 1970.
+    /// Start of the bar, in seconds since 1970.
     pub(crate) time: i64,
     pub(crate) open: f64,
     pub(crate) high: f64,
@@ -50,12 +50,12 @@ pub(crate) struct Bar {
 pub(crate) struct Built {
     /// In order of time.
     pub(crate) bars: Vec<Bar>,
-    /// Place of the last row that counts in the last bar.
+    /// Place of the last row in the last bar.
     pub(crate) last: Option<Place>,
 }
 
-/// Rows that may form a bar, from best to worst: not simulated ones first, then rows of the wanted length, then finer
-/// ones.
+/// Rank of the rows that may form a bar; the lowest is the best. Rows that are not simulated come before simulated
+/// ones, then rows of the wanted length before shorter ones, and among these, the shortest come first.
 type Choice = (bool, bool, Length);
 
 /// Returns the bars of a length. `rows` are in order of their places. Rows longer than the wanted length, and rows
@@ -98,7 +98,7 @@ fn add(sum: &mut Bar, next: &Bar) {
     sum.volume = total(sum.volume, next.volume);
 }
 
-/// Adds volumes. One that is not known does not count.
+/// Adds two volumes. An unknown volume does not count.
 pub(crate) fn total(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     match (a, b) {
         (None, volume) | (volume, None) => volume,
@@ -106,8 +106,8 @@ pub(crate) fn total(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     }
 }
 
-/// Removes the bars of which rows may be missing because only the newest rows were read: the bar of the oldest row and
-/// those before it. The newest bar stays.
+/// Removes the bars that may lack rows because only the newest rows were read: the bar of the oldest row and those
+/// before it. The newest bar stays.
 pub(crate) fn drop_partial(built: &mut Built, rows: &[Row], length: Length) {
     let Some(oldest) = rows.first() else { return };
     let first = length.bar_start(oldest.day, oldest.place.0);
@@ -115,7 +115,8 @@ pub(crate) fn drop_partial(built: &mut Built, rows: &[Row], length: Length) {
     built.bars.drain(..partial.min(built.bars.len().saturating_sub(1)));
 }
 
-/// Returns the offered lengths that bars of these rows can have: those not shorter than the shortest row.
+/// Returns the lengths that bars of these rows can have: those that the console offers and that are not shorter than
+/// the shortest row, and the length of the shortest row.
 pub(crate) fn lengths(rows: &[Row]) -> Vec<Length> {
     let Some(finest) = rows.iter().filter(|row| row.close.is_some()).map(|row| row.length).min() else {
         return Vec::new();
@@ -127,7 +128,8 @@ pub(crate) fn lengths(rows: &[Row]) -> Vec<Length> {
     lengths
 }
 
-/// Returns the length to show first: the longest one up to a day that has at least `bars` bars, otherwise the shortest.
+/// Returns the length to show first: the longest one up to a day with at least `wanted` bars, or the shortest length if
+/// none has this many.
 pub(crate) fn first_length(rows: &[Row], lengths: &[Length], wanted: usize) -> Option<Length> {
     let up_to_a_day = lengths.iter().rev().filter(|length| **length <= Length::DAY);
     up_to_a_day.copied().find(|length| build(rows, *length).bars.len() >= wanted).or(lengths.first().copied())

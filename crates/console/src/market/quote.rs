@@ -60,7 +60,7 @@ pub(crate) struct Quote {
     pub(crate) simulated: bool,
     /// Days since 1970 of the trade date.
     pub(crate) day: i64,
-    /// Place of the quote; of several, of the last one.
+    /// Place of the quote, or of the last quote of a sum.
     pub(crate) place: Place,
     pub(crate) open: f64,
     pub(crate) high: f64,
@@ -70,7 +70,7 @@ pub(crate) struct Quote {
     pub(crate) sum: Option<Sum>,
 }
 
-/// What is known of quotes that were added up.
+/// Details of quotes that were added up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sum {
     pub(crate) first: Place,
@@ -107,7 +107,7 @@ impl Serialize for Quote {
 #[derive(Debug, Default)]
 pub(crate) struct Quotes {
     pub(crate) quotes: Vec<Quote>,
-    /// Number of records that only SQL can read or tell from quarantined ones.
+    /// Number of records that only SQL can read or distinguish from quarantined ones.
     pub(crate) unread: u64,
 }
 
@@ -133,17 +133,17 @@ pub(crate) fn quotes(Processed { event, quarantined }: &Processed, topic: &str) 
         }
     }
     if quarantined.is_some_and(|quarantined| quarantined != invalid) {
-        // The sink has quarantined others, or has quarantined some of them before.
+        // The sink has quarantined other records, or had quarantined some of these before.
         found.unread += found.quotes.len() as u64;
         found.quotes.clear();
     }
     found
 }
 
-/// A quote whose time has a form that the views convert.
+/// Error for a quote whose time has a form that only the views can convert.
 struct OnlyBySql;
 
-/// Returns the quote that a value is; `None` for another record.
+/// Parses a value as a quote. Returns `None` if the value is not a quote.
 fn quote(value: &[u8]) -> Result<Option<Quote>, OnlyBySql> {
     let Ok(value) = serde_json::from_slice::<Value<'_>>(value) else { return Ok(None) };
     let Some(day) = parse_day(&value.trade_date) else { return Ok(None) };
@@ -190,7 +190,7 @@ mod tests {
         Processed { event: event.into(), quarantined }
     }
 
-    /// The closes of an event's quotes, and the number of records that were not read.
+    /// Returns the closes of an event's quotes, and the number of records that were not read.
     fn read(values: &[&str], quarantined: Option<u64>) -> (Vec<f64>, u64) {
         let read = quotes(&event(values, quarantined), "quotes");
         (read.quotes.iter().map(|quote| quote.close).collect(), read.unread)

@@ -1,8 +1,8 @@
-//! Limits the quotes of a frame without leaving any out: adds quotes up to bars.
+//! Limits the number of quotes in a frame by adding them up to bars. Quotes are left out only if even the bars are too
+//! many.
 //!
-//! A chart adds rows that are shorter than its bars up anyway, so it makes no difference to it whether the server has
-//! done so before, as long as the sums are not longer than the chart's bars. The sums are therefore as short as the
-//! limit allows.
+//! A chart adds up rows that are shorter than its bars anyway. A sum that the server has formed does not change the
+//! chart unless it is longer than the chart's bars, so the sums are as short as the limit allows.
 //!
 //! ```text
 //! 5,000 ticks of 20 symbols in one second ──> 20 rows, each the sum of one second
@@ -16,13 +16,13 @@ use super::time::Length;
 pub(crate) const MAX_ROWS: usize = 2_000;
 
 /// Limits `quotes`, which are in the order in which they were received, to `max` rows. Returns the number of quotes
-/// that had to be left out, because there are more symbols.
+/// that were left out because even the longest sums have more rows.
 pub(crate) fn limit(quotes: &mut Vec<Quote>, max: usize) -> u64 {
     if quotes.len() <= max {
         return 0;
     }
     keep_newest(quotes);
-    // Weeks are no parts of months.
+    // A month does not consist of whole weeks.
     for length in Length::OFFERED.into_iter().filter(|length| *length != Length::Week) {
         if quotes.len() <= max {
             return 0;
@@ -34,7 +34,7 @@ pub(crate) fn limit(quotes: &mut Vec<Quote>, max: usize) -> u64 {
     left_out
 }
 
-/// Sorts the quotes. Of quotes that the view `quotes_latest` regards as one, the last one stays.
+/// Sorts the quotes. Keeps only the last of the quotes that the view `quotes_latest` regards as one.
 fn keep_newest(quotes: &mut Vec<Quote>) {
     quotes.sort_by(|a, b| identity(a).cmp(&identity(b)));
     // The sort is stable, so the last one of each comes first now.
@@ -54,7 +54,7 @@ fn add_up(quotes: &mut Vec<Quote>, length: Length) {
         let is_same_bar = sum.length.is_some_and(|own| own < length)
             && (&sum.symbol, &sum.series, &sum.bar, sum.simulated) == (&next.symbol, &next.series, &next.bar, next.simulated)
             && bucket(sum) == bucket(next)
-            // Of a sum that is shorter than a day, charts of days must know the day.
+            // Charts of days need the day of a sum that is shorter than a day.
             && (length >= Length::DAY || sum.day == next.day);
         if is_same_bar {
             add(sum, next, length);

@@ -49,7 +49,7 @@ fn parse_fraction(digits: &[u8]) -> Option<i64> {
         .then(|| (0..6).fold(0, |micros, at| micros * 10 + digits.get(at).map_or(0, |digit| i64::from(digit - b'0'))))
 }
 
-/// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, by Howard Hinnant's algorithm:
+/// Converts a date of the proleptic Gregorian calendar to days since 1970-01-01, by Howard Hinnant's algorithm:
 /// <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -130,8 +130,8 @@ impl Length {
     }
 
     /// Returns the first second of the bar to which a row belongs. As in the view `daily`, the trade date decides for
-    /// lengths from a day on, and the time for shorter ones: a row of 20:30 in New York belongs to the day that is
-    /// written in it, although it is already tomorrow in UTC.
+    /// lengths of a day or more, and the time for shorter ones. A row of 20:30 in New York therefore belongs to the day
+    /// of its trade date, although it is already the next day in UTC.
     pub(crate) fn bar_start(self, day: i64, micros: i64) -> i64 {
         self.start(if self >= Length::DAY { day * DAY } else { micros.div_euclid(MICROS) })
     }

@@ -1,7 +1,8 @@
 //! Recognises the records that the sink quarantines, for charts that follow a running feed.
 //!
-//! The sink reports how many records of an event it has quarantined, not which. These are the rules that a value
-//! decides alone; the columns that `SINK_COLUMNS` declares are known to the sink only. The caller compares the numbers.
+//! The sink reports how many records of an event it has quarantined, not which ones. This module applies the
+//! rules that need only the value; only the sink knows the columns that `SINK_COLUMNS` declares. The caller therefore
+//! compares the numbers of invalid records.
 
 use std::borrow::Cow;
 

@@ -3,7 +3,7 @@
 use lake_format::metadata::{HEADERS, KEY, Metadata};
 use lambda_kafka_event::{Payload, Record};
 
-/// Appends the fields that `metadata` adds, each after a comma. Headers are the JSON text of the event, in a string.
+/// Appends the fields that `metadata` adds, each after a comma. Headers become a string with their JSON text.
 pub(super) fn append(record: &Record<'_>, metadata: Metadata, out: &mut Vec<u8>) {
     if metadata.key {
         append_name(KEY, out);

@@ -1,14 +1,14 @@
 //! Cuts an object in half, and restores it.
 //!
-//! The whole object is kept in a file beside the lake before it is cut, so that no record is lost when the process is
-//! killed: the next command that opens the lake for writing restores it.
+//! Before an object is cut, it is copied to a file beside the lake, so that no record is lost when the process is
+//! killed. The next command that opens the lake for writing restores the object.
 //!
 //! ```text
-//! DIR/.lab/tickerlake/data/quotes/dt=.../00000-....json.gz    the whole object
+//! DIR/.lab/tickerlake/data/quotes/dt=.../00000-....json.gz    the copy
 //! DIR/tickerlake/data/quotes/dt=.../00000-....json.gz         the same object, cut
 //! ```
 //!
-//! Each file appears by one rename, so that a file is never there in part.
+//! Each file is put in place with one rename, so no file is ever incomplete.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lake_format::keys::parse_name;
 
-/// Folder of the whole objects, in the folder of the lake. It is not a valid name of a bucket.
+/// Folder of the copies, in the folder of the lake. The name is not a valid bucket name, so it cannot be a bucket.
 const FOLDER: &str = ".lab";
 
 /// Name of a file that is being written.
@@ -28,18 +28,19 @@ const UNFINISHED: &str = "unfinished";
 pub(crate) enum DamageError {
     #[error("no object of this generation is stored yet")]
     NoObject,
-    #[error("failed to write {}", path.display())]
+    #[error("failed to read or write {}", path.display())]
     File { path: PathBuf, source: io::Error },
 }
 
-/// The object that is cut, if one is.
+/// Cuts and restores the newest object of a topic. At most one object is cut at a time.
 #[derive(Debug)]
 pub(crate) struct Damage {
     /// Folder of the lake.
     dir: PathBuf,
     /// Folder of the topic's objects.
     objects: PathBuf,
-    /// Objects of other generations may have no other copy of their records.
+    /// Generation of the objects that may be cut. Objects of other generations may contain the only copy of their
+    /// records.
     generation: u32,
     cut: Mutex<Option<PathBuf>>,
 }
@@ -59,7 +60,7 @@ impl Damage {
         if let Some(path) = &*cut {
             let outcome = match restore(&self.dir, path)? {
                 true => "is whole again",
-                false => "was changed by another program, and stays so",
+                false => "was changed by another program, and stays as it is",
             };
             let text = format!("{} {outcome}", path.display());
             *cut = None;
@@ -89,10 +90,10 @@ impl Damage {
     }
 }
 
-/// Restores the objects that a process has cut and not restored. Returns their paths.
+/// Restores the objects that an earlier process cut and did not restore. Returns their paths.
 ///
 /// # Errors
-/// If a file cannot be read or renamed. The whole object is kept.
+/// [`DamageError`] if a file cannot be read, renamed or removed. The copy is kept.
 pub(crate) fn restore_all(dir: &Path) -> Result<Vec<PathBuf>, DamageError> {
     let mut restored = Vec::new();
     for whole in files(&dir.join(FOLDER)) {
@@ -102,15 +103,16 @@ pub(crate) fn restore_all(dir: &Path) -> Result<Vec<PathBuf>, DamageError> {
             restored.push(path);
         }
     }
-    // Empty folders and unfinished files, which nobody needs.
+    // Only empty folders and unfinished files are left.
     if files(&dir.join(FOLDER)).next().is_none() {
         let _ = fs::remove_dir_all(dir.join(FOLDER));
     }
     Ok(restored)
 }
 
-/// Restores an object if it is the first half of the one that was kept. An object that is whole stays as it is. Any
-/// other was deleted or replaced since; then both files stay, because only a person knows which one is right.
+/// Restores an object if it is the first half of its copy. Returns `true` if it was restored. If the object equals the
+/// copy, only the copy is deleted. Otherwise, the object was deleted or replaced since, and both files stay, because
+/// only a person can decide which one is right.
 fn restore(dir: &Path, path: &Path) -> Result<bool, DamageError> {
     let whole = kept(dir, path);
     let failed = |source| DamageError::File { path: path.to_owned(), source };
@@ -129,7 +131,7 @@ fn restore(dir: &Path, path: &Path) -> Result<bool, DamageError> {
         _ => tracing::warn!(
             object = %path.display(),
             kept = %whole.display(),
-            "the object that the lab has cut was changed or deleted since; move the kept one to its place, or delete it"
+            "the object that the lab cut was changed or deleted since; move the copy to its place, or delete the copy"
         ),
     }
     Ok(false)
@@ -139,7 +141,7 @@ fn half(content: &[u8]) -> &[u8] {
     &content[..content.len() / 2]
 }
 
-/// Returns the file that has the whole content of an object.
+/// Returns the path of an object's copy.
 fn kept(dir: &Path, object: &Path) -> PathBuf {
     dir.join(FOLDER).join(object.strip_prefix(dir).unwrap_or(object))
 }
@@ -157,7 +159,7 @@ fn write(dir: &Path, path: &Path, content: &[u8]) -> Result<(), DamageError> {
     fs::rename(&unfinished, path).map_err(failed)
 }
 
-/// Returns the object of a generation below a folder that was changed last.
+/// Returns the most recently changed object of a generation below a folder.
 fn newest(folder: &Path, generation: u32) -> Option<PathBuf> {
     let of_generation = files(folder).filter(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).and_then(parse_name);

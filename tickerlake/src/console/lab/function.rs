@@ -1,4 +1,4 @@
-//! A function that the lab can kill and invoke, and an S3 client whose requests it can fail.
+//! A function that the lab can kill and invoke, and an S3 client whose requests the lab can make fail.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -15,18 +15,18 @@ use event_source::clock::millis_since_1970;
 use event_source::function::{Function, InvokeError, Report, Response};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
-/// Fails the requests of an S3 client while the lab wants it, and notifies of the first response after a write began.
+/// Faults of an S3 client: makes its requests fail during an outage, and signals the first successful response after a
+/// write began.
 #[derive(Debug, Default)]
 pub(crate) struct S3Faults {
     /// Requests fail until this time, in milliseconds since 1970.
     until: AtomicI64,
     failed: AtomicU64,
-    /// `true` from the start of a write to the next response. The response does not name its request.
+    /// `true` from the start of a write to the next successful response, which may belong to another request.
     is_writing: AtomicBool,
     written: Notify,
 }
 
-/// The interceptor of a client.
 #[derive(Clone, Debug)]
 struct Interceptor(Arc<S3Faults>);
 
@@ -66,7 +66,7 @@ impl Intercept for Interceptor {
 }
 
 impl S3Faults {
-    /// Fails the requests of the next `duration`.
+    /// Makes requests fail for `duration` from now on.
     pub(super) fn fail_for(&self, duration: Duration) {
         let until = millis_since_1970() + i64::try_from(duration.as_millis()).unwrap_or(0);
         self.until.store(until, Ordering::Relaxed);
@@ -77,7 +77,7 @@ impl S3Faults {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Returns a client whose requests fail when the lab wants them to.
+    /// Returns a client whose requests fail during an outage.
     pub(crate) fn client(self: &Arc<Self>, client: &Client) -> Client {
         let config = client.config().to_builder().interceptor(Interceptor(Arc::clone(self)));
         Client::from_conf(config.build())
@@ -88,7 +88,8 @@ impl S3Faults {
 pub(crate) struct LabFunction {
     inner: Arc<dyn Function>,
     pub(super) s3: Arc<S3Faults>,
-    /// `true` until an invocation is killed. One that writes nothing, or fails, leaves it.
+    /// `true` if the next invocation that writes is to be killed. An invocation without a successful write does not
+    /// reset it.
     will_kill: AtomicBool,
     killed: AtomicU64,
     last: Mutex<Option<Bytes>>,
@@ -127,7 +128,7 @@ impl LabFunction {
         self.killed.load(Ordering::Relaxed)
     }
 
-    /// Delivers an event that is not the event source's.
+    /// Invokes the function with an event from the lab rather than from the event source.
     pub(super) async fn deliver(&self, event: Bytes) -> Delivery {
         let _turn = self.turn.lock().await;
         let began = Instant::now();
@@ -136,7 +137,7 @@ impl LabFunction {
         Delivery { duration: began.elapsed(), result }
     }
 
-    /// Returns the event of the last invocation that succeeded.
+    /// Returns the event of the last invocation that succeeded, or a message if none has succeeded yet.
     pub(super) fn last(&self) -> Result<Bytes, String> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         last.ok_or_else(|| "no batch has been stored yet".to_owned())
