@@ -187,7 +187,7 @@ pub(crate) enum Seal {
     Faults,
 }
 
-/// What is known about the lake now.
+/// The state of the lake now.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Now {
     /// Milliseconds since 1970.

@@ -33,7 +33,7 @@ pub struct LabFigures {
     pub delivered_again: u64,
     /// Records that were delivered again although they were already stored.
     pub already_stored: u64,
-    /// Requests to S3 that failed.
+    /// Requests to S3 that the lab made fail.
     pub failed_requests: u64,
     /// `true` while an object is cut in half.
     pub is_damaged: bool,

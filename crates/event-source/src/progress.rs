@@ -22,7 +22,7 @@ pub struct Progress {
     retried: AtomicU64,
     given_up: AtomicU64,
     removed: AtomicU64,
-    /// What each event source has collected, by its topics.
+    /// The records that each event source has collected, by its topics.
     collected: Mutex<BTreeMap<Vec<String>, Collected>>,
     observer: OnceLock<Arc<dyn Observer>>,
     state: Mutex<State>,
