@@ -85,11 +85,11 @@ export const checks = {
     assert.equal(csv, output(tools.tickerlake, ['query', 'queries/02_moving_averages.sql', '--format', 'csv'], { cwd: run.cwd }));
     // The statement for Athena names the database and the tables of the template.
     const database = /DatabaseName:\n    Type: String\n[\s\S]*?Default: (\w+)/.exec(readFileSync(join(ROOT, 'template.yaml'), 'utf8'))[1];
-    await execute('SELECT d.symbol, count(*) AS n FROM daily d, quotes_latest WHERE d.symbol IN (SELECT symbol FROM quotes) GROUP BY d.symbol LIMIT 1');
+    await execute('SELECT q.symbol, count(*) AS n FROM quotes q, quarantine WHERE q.symbol IN (SELECT symbol FROM quotes) GROUP BY q.symbol');
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.click('.result-tools >> text=Copy for Athena');
     const athena = await until('it is copied', () => page.evaluate(() => navigator.clipboard.readText()));
-    assert.ok(athena.endsWith(`FROM ${database}.daily d, ${database}.quotes_latest WHERE d.symbol IN (SELECT symbol FROM ${database}.quotes) GROUP BY d.symbol LIMIT 1`), athena);
+    assert.ok(athena.endsWith(`FROM ${database}.quotes q, ${database}.quarantine WHERE q.symbol IN (SELECT symbol FROM ${database}.quotes) GROUP BY q.symbol`), athena);
     await page.fill('.editor-input', 'SELECT clo');
     await page.focus('.editor-input');
     await page.keyboard.press('End');
