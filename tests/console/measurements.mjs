@@ -67,8 +67,8 @@ async function countFrames(page) {
 
 const UP = ['up', '--port', '0', '--s3-port', '0'];
 
-async function startUp(tools, args = []) {
-  const up = start(tools.tickerlake, [...UP, ...args]);
+async function startUp(tools, args = [], cwd = folder()) {
+  const up = start(tools.tickerlake, [...UP, ...args], { cwd });
   const { broker } = await up.event('started');
   return { up, broker };
 }
@@ -243,7 +243,9 @@ export const measurements = {
     const cwd = folder();
     const file = join(cwd, 'market.csv');
     await market(file, 500, 2_000);
-    output(tools.tickerlake, ['run', file, '--no-console', '--no-queries'], { cwd });
+    const { up, broker } = await startUp(tools, ['--no-console'], cwd);
+    await produce(tools, broker, [file], cwd);
+    await finish(up, 1_000_000);
     const served = start(tools.tickerlake, ['console', '--port', tools.port], { cwd });
     const { url } = await served.event('console');
     const told = [];

@@ -4,7 +4,7 @@ import { el, fill, keep, openDialog, note, setText } from './dom.js';
 import { age, clock, count, duration, plural, shortKey, size } from './format.js';
 import { get } from './net.js';
 
-const CLOSED_BY = { window: 'the batching window', records: 'the maximum number of records', bytes: 'the maximum payload' };
+const CLOSED_BY = { window: 'the batching window', records: 'the maximum number of records', bytes: 'the maximum payload', lab: 'the lab' };
 
 /** Number of reasons for rejected rows that the station names; the others are in its title. */
 const SHOWN_REASONS = 2;
