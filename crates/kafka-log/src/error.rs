@@ -1,4 +1,4 @@
-//! Errors of logs and folders, and the Kafka error codes that a broker answers with.
+//! Errors of logs and folders, and the Kafka error codes with which a broker reports them.
 
 use std::io;
 use std::path::PathBuf;
@@ -24,13 +24,13 @@ impl StorageError {
     }
 }
 
-/// Why a batch was not appended. Nothing is stored in any of these cases.
+/// The reason why a batch was not appended. Nothing was stored in any of these cases.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
     #[error("corrupt record batch: {0}")]
     Corrupt(#[source] BatchError),
-    #[error("the record batch has {size} bytes and max.message.bytes is {max}")]
+    #[error("the record batch of {size} bytes exceeds max.message.bytes ({max})")]
     TooLarge { size: usize, max: usize },
     #[error("invalid record batch: {reason}")]
     InvalidRecord { reason: &'static str },
@@ -70,7 +70,7 @@ impl AppendError {
     }
 }
 
-/// Why records were not read.
+/// The reason why records were not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -90,7 +90,7 @@ impl ReadError {
     }
 }
 
-/// Why records were not deleted.
+/// The reason why records were not deleted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeleteRecordsError {
@@ -113,7 +113,7 @@ impl DeleteRecordsError {
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const STORAGE_ERROR: i16 = 56;
 
-/// Why a folder was not opened or changed.
+/// The reason why a folder was not opened or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
