@@ -78,7 +78,8 @@ pub(super) fn delete_records(state: &State, request: DeleteRecordsRequest) -> De
     DeleteRecordsResponse::default().with_topics(topics.collect())
 }
 
-/// Deletes the records before an offset, or all if it is -1. Returns the log start offset or an error code.
+/// Deletes the records before an offset, or all records if the offset is -1. Returns the log start offset or an error
+/// code.
 fn delete_before(state: &State, topic: &str, index: i32, offset: i64) -> Result<i64, i16> {
     let unknown = || ResponseError::UnknownTopicOrPartition.code();
     let topic = state.topics.by_name(topic).ok_or_else(unknown)?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use kafka_log::Log;
 use tokio::sync::Notify;
 
-/// A partition. Its log is gone once the topic is deleted or the broker stopped.
+/// A partition. Its log is dropped when the topic is deleted or the broker stops.
 #[derive(Debug)]
 pub(crate) struct Partition {
     log: RwLock<Option<Log>>,
