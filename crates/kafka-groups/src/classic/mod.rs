@@ -82,7 +82,7 @@ pub struct Groups {
     next_cleanup_ms: Option<u64>,
     /// Groups with a generation or members that have not been stored.
     unstored: BTreeSet<String>,
-    /// Groups with members of before a restart, whose sessions have not started.
+    /// Groups with members that were restored after a restart and whose sessions have not started.
     restored: BTreeSet<String>,
 }
 
@@ -201,7 +201,7 @@ impl Groups {
         self.timers.next_deadline().into_iter().chain(self.next_cleanup_ms).min()
     }
 
-    /// Removes all groups and answers each waiting request with `error`. To be called before the broker stops.
+    /// Removes all groups and answers each waiting request with `error`, for a broker that stops.
     pub fn close(&mut self, error: ErrorCode) -> Vec<Output> {
         self.timers = Timers::default();
         self.unstored.clear();
