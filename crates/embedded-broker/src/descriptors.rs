@@ -9,7 +9,7 @@ const MIN_CONNECTIONS: u64 = 64;
 /// Soft limit of open files that the broker requests.
 const WANTED: u64 = 65_536;
 
-/// The usual soft limit of open files. It is assumed if the system does not report one.
+/// Soft limit of open files on most systems. It is assumed if the system does not report one.
 const DEFAULT_LIMIT: u64 = 1_024;
 
 /// Raises the soft limit of open files as far as the hard limit allows, and returns the number of connections that may

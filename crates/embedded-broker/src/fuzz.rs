@@ -80,7 +80,7 @@ impl Random {
     }
 }
 
-/// Collects what the broker logs.
+/// The log messages of the broker.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -195,7 +195,7 @@ impl Inner {
     }
 }
 
-/// Removes a request from the waiting ones when it is dropped.
+/// A guard that removes a waiting request when it is dropped.
 struct Forget<'a> {
     groups: &'a Groups,
     token: Token,

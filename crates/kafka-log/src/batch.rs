@@ -38,7 +38,7 @@ const CONTROL_BIT: i16 = 1 << 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
-    #[error("the batch needs {needed} bytes, and {available} bytes are left")]
+    #[error("the batch needs {needed} bytes, but only {available} bytes are left")]
     Truncated { needed: usize, available: usize },
     #[error("length {0} is shorter than a batch header")]
     InvalidLength(i32),
@@ -48,7 +48,7 @@ pub enum BatchError {
     CrcMismatch { expected: u32, actual: u32 },
     #[error("last offset delta {0} is negative or exceeds the largest offset")]
     InvalidOffsets(i32),
-    #[error("the next offset is {expected}, and the batch begins at {actual}")]
+    #[error("the next offset is {expected}, but the batch begins at {actual}")]
     UnexpectedOffset { expected: i64, actual: i64 },
 }
 
@@ -76,7 +76,7 @@ pub enum TimestampType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchHeader {
     pub base_offset: i64,
-    /// Bytes of the whole batch, header included.
+    /// Size of the whole batch in bytes, header included.
     pub size: usize,
     pub crc: u32,
     pub attributes: i16,

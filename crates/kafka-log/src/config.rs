@@ -31,7 +31,7 @@ pub struct LogConfig {
     pub retention_ms: Option<i64>,
     /// `retention.bytes`, or `None` to keep any number of bytes.
     pub retention_bytes: Option<u64>,
-    /// Rejects records without a key, as Kafka does for `cleanup.policy=compact`.
+    /// `true` to reject records without a key, as Kafka does for `cleanup.policy=compact`.
     pub require_keys: bool,
 }
 

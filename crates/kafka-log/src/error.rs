@@ -42,11 +42,11 @@ pub enum AppendError {
     InvalidTimestampType,
     #[error("producer {producer_id} sent sequence {sequence}, expected {expected}")]
     OutOfOrderSequence { producer_id: i64, sequence: i32, expected: i32 },
-    #[error("producer {producer_id} has epoch {current}, and the batch has epoch {epoch}")]
+    #[error("the batch has epoch {epoch}, but producer {producer_id} has the newer epoch {current}")]
     InvalidProducerEpoch { producer_id: i64, epoch: i16, current: i16 },
-    #[error("producer {producer_id} has an open transaction, and the batch is not transactional")]
+    #[error("producer {producer_id} has an open transaction, but the batch is not transactional")]
     InvalidTxnState { producer_id: i64 },
-    #[error("producer {producer_id} has coordinator epoch {current}, and the marker has {epoch}")]
+    #[error("the marker has coordinator epoch {epoch}, but producer {producer_id} has the newer epoch {current}")]
     CoordinatorFenced { producer_id: i64, epoch: i32, current: i32 },
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -119,7 +119,7 @@ const STORAGE_ERROR: i16 = 56;
 pub enum FolderError {
     #[error("{path} is in use by another broker: stop it, or choose another folder")]
     InUse { path: PathBuf },
-    #[error("{path} has format version {version}, and this version reads up to {supported}: use a newer version")]
+    #[error("{path} has format version {version}, but this release reads only up to {supported}: use a newer release")]
     NewerFormat { path: PathBuf, version: u32, supported: u32 },
     #[error("{path} is not valid: {source}")]
     InvalidJson { path: PathBuf, source: serde_json::Error },

@@ -78,7 +78,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Adds a batch to the index that is stored at the end of the segment.
+    /// Adds a batch, which is stored at the end of the segment, to the index.
     pub(crate) fn add(&mut self, header: &BatchHeader) {
         self.index.add(header, self.size);
         self.size += header.size as u64;
@@ -160,7 +160,7 @@ fn read_buffers(buffers: &[(u64, Bytes)], position: u64, length: usize) -> Bytes
     joined.freeze()
 }
 
-/// Iterates over batch headers, reading a window of the segment at a time.
+/// An iterator over batch headers, which reads a window of the segment at a time.
 pub(crate) struct Headers {
     end: u64,
     position: u64,

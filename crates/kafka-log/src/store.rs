@@ -82,7 +82,7 @@ pub(crate) fn load_producers(dir: &Path, base_offset: i64) -> Result<Producers, 
     let path = producers_path(dir, base_offset);
     let Some(content) = read_if_exists(&path)? else { return Ok(Producers::default()) };
     Ok(Producers::decode(&content).unwrap_or_else(|error| {
-        tracing::warn!(file = %path.display(), %error, "state of producers ignored");
+        tracing::warn!(file = %path.display(), %error, "invalid state of producers ignored");
         Producers::default()
     }))
 }

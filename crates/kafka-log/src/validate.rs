@@ -13,7 +13,7 @@ use crate::records::{RecordInfo, for_each_record};
 const NO_TIMESTAMP: i64 = -1;
 
 /// A producer's batch that is valid for the topic, with the timestamps that the topic requires. Validation copies the
-/// batch and may decompress it, so callers validate before they lock the log.
+/// batch and may decompress it, so callers should validate it before they lock the log.
 #[derive(Debug, Clone)]
 pub struct ValidBatch {
     pub(crate) header: BatchHeader,

@@ -135,13 +135,14 @@ fn validate_broker(name: &str) -> Result<(), Rejection> {
     if name.is_empty() || name == NODE_ID.to_string() {
         return Ok(());
     }
-    Err(Rejection::new(ResponseError::InvalidRequest, format!("broker {name:?} does not exist, only {NODE_ID}")))
+    let message = format!("broker {name:?} does not exist; the only broker is {NODE_ID}");
+    Err(Rejection::new(ResponseError::InvalidRequest, message))
 }
 
 fn unsupported(resource_type: i8) -> Rejection {
     Rejection::new(
         ResponseError::InvalidRequest,
-        format!("resources of type {resource_type} have no configuration here"),
+        format!("the broker has no configurations for resource type {resource_type}"),
     )
 }
 

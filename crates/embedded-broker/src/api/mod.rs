@@ -215,7 +215,7 @@ fn encode<R: Request>(version: i16, correlation_id: i32, response: &R::Response)
     Ok(buffer.freeze())
 }
 
-/// Operations that a client may perform on a topic, as bits. Because the broker has no authorization, all are allowed.
+/// Operations that a client may perform on a topic, as bits. Without authorization, these are all operations on topics.
 const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 
 /// Operations that a client may perform on the cluster, as bits.

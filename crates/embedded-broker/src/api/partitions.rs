@@ -44,9 +44,9 @@ fn create_one(state: &State, asked: &CreatePartitionsTopic, validate_only: bool)
     let current = topic.partition_count();
     if asked.count <= current || asked.count > MAX_PARTITIONS {
         let message = format!(
-            "the topic has {current} partitions, and {} is not from {} to {MAX_PARTITIONS}",
-            asked.count,
-            current + 1
+            "the topic has {current} partitions, so the new number must be from {} to {MAX_PARTITIONS}, not {}",
+            current + 1,
+            asked.count
         );
         return Err(Rejection::new(ResponseError::InvalidPartitions, message));
     }

@@ -29,7 +29,7 @@ const TRANSACTIONAL: u8 = 1 << 4;
 /// The start of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Start {
-    /// Bytes of the whole batch.
+    /// Size of the whole batch in bytes.
     size: usize,
     magic: u8,
     /// The low byte of the attributes.

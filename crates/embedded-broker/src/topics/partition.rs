@@ -47,7 +47,7 @@ impl Partition {
     }
 }
 
-/// Waits for a change of any of several partitions. It is registered with them until it is dropped.
+/// A waiter for a change of any of several partitions. It is registered with them until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     id: u64,

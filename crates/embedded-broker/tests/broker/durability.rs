@@ -28,7 +28,7 @@ async fn stop(mut broker: TestBroker) {
     broker.broker.take().unwrap().stop().await.unwrap();
 }
 
-/// The directory of the only topic.
+/// Returns the directory of the only topic.
 fn topic_dir(folder: &Path) -> PathBuf {
     fs::read_dir(folder.join("topics")).unwrap().next().unwrap().unwrap().path()
 }

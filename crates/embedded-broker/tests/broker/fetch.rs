@@ -48,7 +48,7 @@ async fn offset_out_of_range_is_an_error() {
     assert_eq!(client.fetch(&topic, 1).await.error_code, 0);
 }
 
-/// Java clients reject a response of version 12 that has certain tagged fields.
+/// Java clients reject some tagged fields in a response of version 12.
 #[tokio::test]
 async fn version_12_has_no_tagged_fields() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;

@@ -69,7 +69,7 @@ async fn closed_broker_disconnects_producers() {
     assert_eq!(broker.client().await.fetch(&topic, 0).await.high_watermark, 1);
 }
 
-/// Records, topics, offsets and producer ids remain after the broker is stopped or dropped.
+/// A restarted broker has the records, topics and offsets of before, and assigns new producer ids.
 #[tokio::test]
 async fn restarted_broker_continues() {
     let folder = tempfile::tempdir().unwrap();

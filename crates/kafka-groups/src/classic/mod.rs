@@ -52,7 +52,7 @@ use crate::ErrorCode;
 /// Kafka's `offsets.retention.check.interval.ms`: the interval at which empty groups without offsets are removed.
 const CLEANUP_INTERVAL_MS: u64 = 600_000;
 
-/// Limits of the groups.
+/// Limits and delays of all groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Kafka's `group.min.session.timeout.ms`; a shorter session timeout is rejected.

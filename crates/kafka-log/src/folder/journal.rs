@@ -41,7 +41,7 @@ impl JournalKind {
 #[derive(Debug)]
 pub struct Journal {
     disk: Option<Disk>,
-    /// Entries were appended since the last `fsync`.
+    /// `true` if entries were appended since the last `fsync`.
     dirty: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct Rewrite {
 }
 
 impl Rewrite {
-    /// Writes the content to a file beside the journal and to the disk. The journal can be used meanwhile.
+    /// Writes the content to a file beside the journal (with `fsync`). The journal can be used meanwhile.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -93,7 +93,7 @@ impl Journal {
         let open = file.create()?;
         if size < content.len() {
             let bytes = content.len() - size;
-            tracing::warn!(file = %path.display(), bytes, "torn end of a journal cut");
+            tracing::warn!(file = %path.display(), bytes, "journal truncated at its first invalid entry");
             open.set_len(size as u64).map_err(StorageError::io("truncate", &path))?;
         }
         let disk = Disk { path, file, files: Arc::clone(files), size: size as u64, rewrite_at: MIN_GROWTH };

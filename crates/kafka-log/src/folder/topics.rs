@@ -46,7 +46,7 @@ pub(super) fn load(topics: &Path) -> Result<BTreeMap<String, Topic>, FolderError
         let dir = entry.map_err(list())?.path();
         if dir.extension().is_some_and(|extension| extension == "new" || extension == "deleted") {
             if let Err(error) = fs::remove_dir_all(&dir) {
-                tracing::warn!(path = %dir.display(), %error, "remains of a topic not removed");
+                tracing::warn!(path = %dir.display(), %error, "failed to remove an incomplete topic");
             }
             continue;
         }

@@ -39,10 +39,10 @@ pub struct Appended {
 /// Isolation level of a read, which determines the records that it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Isolation {
-    /// Returns the records below the high watermark.
+    /// All records below the high watermark.
     #[default]
     ReadUncommitted,
-    /// Returns the records below the last stable offset, and lists the aborted transactions among them.
+    /// All records below the last stable offset. The result lists the aborted transactions among them.
     ReadCommitted,
 }
 
@@ -53,7 +53,7 @@ pub struct ReadRequest {
     pub offset: i64,
     /// Maximum number of bytes to return; the read ends before the first batch that would exceed it.
     pub max_bytes: usize,
-    /// Returns the first batch even if it is larger than `max_bytes`, so that a consumer makes progress.
+    /// `true` to return the first batch even if it is larger than `max_bytes`, so that a consumer makes progress.
     pub at_least_one_batch: bool,
     pub isolation: Isolation,
 }
@@ -221,7 +221,7 @@ impl Log {
     }
 
     /// Starts a new segment. The full one is written to the disk before the new one exists, so only the last segment
-    /// can have a torn end.
+    /// can end in an incomplete batch.
     fn roll(&mut self) -> Result<(), StorageError> {
         self.active().sync()?;
         (self.unflushed, self.unflushed_since_ms) = (0, None);

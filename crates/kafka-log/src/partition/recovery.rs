@@ -107,7 +107,7 @@ impl Log {
                 bytes = size - segment.size,
                 next_offset = segment.next_offset,
                 reason = %damage,
-                "torn end of a log cut"
+                "log truncated at its first invalid batch"
             );
             let cut = file.get()?.set_len(segment.size);
             cut.map_err(StorageError::io("truncate", file.path()))?;

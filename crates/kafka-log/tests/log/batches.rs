@@ -125,7 +125,7 @@ fn decompress(records: &[u8], compression: Compression) -> Bytes {
 pub(crate) const ALL_COMPRESSIONS: [Compression; 5] =
     [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
 
-/// Returns the timestamps of the records in the first of the batches.
+/// Returns the timestamps of a batch's records.
 pub(crate) fn timestamps(mut batches: Bytes) -> Vec<i64> {
     let decompress = |records: &mut Bytes, compression| Ok(decompress(records, compression));
     let set = RecordBatchDecoder::decode_with_custom_compression(&mut batches, Some(decompress)).unwrap();

@@ -118,7 +118,7 @@ fn missing_segment_between_two_is_an_error() {
     std::fs::remove_file(middle).unwrap();
     let folder = kafka_log::Folder::open(log.dir.as_ref().unwrap().path()).unwrap();
     let error = folder.open_log(folder.topic("t").unwrap(), 0, LogConfig::default()).unwrap_err();
-    assert!(error.to_string().contains("the next offset is 1, and the batch begins at 2"), "{error}");
+    assert!(error.to_string().contains("the next offset is 1, but the batch begins at 2"), "{error}");
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub(super) struct World {
     pub(super) waiting: BTreeMap<Token, Waiting>,
     /// Latest time at which each member joined a new generation or sent a heartbeat.
     pub(super) contact_ms: BTreeMap<String, u64>,
-    /// Latest time at which the session of each member can have begun. Also includes the answers to its syncs.
+    /// Latest time at which the session of each member can have begun: its time in `contact_ms`, or that of a later
+    /// answer to a join or sync.
     pub(super) session_ms: BTreeMap<String, u64>,
     /// By generation, the number of the leader's request whose assignment was distributed.
     pub(super) assignments: BTreeMap<i32, String>,
@@ -299,7 +300,7 @@ impl Schedule {
         }
     }
 
-    /// No request waits for longer than the rebalance timeout.
+    /// Verifies that no request waits for longer than the rebalance timeout.
     fn check_waiting(&self) {
         for (token, waiting) in &self.world.waiting {
             let age_ms = self.broker.now_ms - waiting.since_ms;
