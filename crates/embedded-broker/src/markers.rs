@@ -116,7 +116,8 @@ fn finish_all(state: &State) -> Result<(), Unfinished> {
     result
 }
 
-/// Aborts transactions whose timeout has passed. Returns one whose markers must be written, or `None` after the last.
+/// Aborts transactions whose timeout has passed. Returns a transaction whose markers must be written, or `None` if
+/// there are no more.
 fn expire(state: &State) -> Result<Option<Ending<'_>>, Unfinished> {
     loop {
         let mut expired = false;

@@ -189,7 +189,7 @@ mod tests {
         numbers.iter().map(|&partition| TopicPartition { topic: "quotes".to_owned(), partition }).collect()
     }
 
-    /// Returns transactions with an open one, which has two partitions, and its producer.
+    /// Returns transactions of which one is open and has two partitions, and the producer of that one.
     fn open() -> (Transactions, Producer) {
         let (journal, entries) = Folder::in_memory().open_journal(JournalKind::Transactions).unwrap();
         let transactions = Transactions::open(journal, &entries).unwrap();

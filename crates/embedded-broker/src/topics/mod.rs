@@ -1,8 +1,8 @@
 //! The topics of the broker with their open logs.
 //!
 //! The folder stores the topics; the registry in memory contains what requests need, so only requests that change
-//! topics wait for the folder. A [`Topic`] is an immutable snapshot. A change replaces it, and the old and new
-//! snapshots share their partitions.
+//! topics or need a producer id wait for the folder. A [`Topic`] is an immutable snapshot. A change replaces it, and
+//! the old and new snapshots share their partitions.
 
 mod config;
 mod keys;

@@ -122,7 +122,8 @@ proptest! {
         }
     }
 
-    /// If a request passes the check, the decoder does not panic: it rejects the request or reads as many bytes.
+    /// If a request passes the check, the decoder does not panic: it rejects the request, or reads the number of bytes
+    /// that the check has returned.
     #[test]
     fn check_and_decoder_agree_on_damaged_requests(
         choices in prop::collection::vec(any::<u8>(), 0..100),

@@ -49,9 +49,9 @@ impl Member {
 /// Delay during which an empty group waits for further members after the first one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InitialDelay {
-    /// Length of the present delay.
+    /// Length of the present delay in milliseconds.
     pub(super) delay_ms: u64,
-    /// Time by which the delay may still be extended.
+    /// Number of milliseconds by which the delay can still be extended.
     pub(super) remaining_ms: u64,
 }
 
@@ -199,7 +199,7 @@ impl Group {
     }
 
     /// Returns `true` if a client with these protocols can be a member: its type is the group's, and all present
-    /// members support one of its protocols.
+    /// members have one of its protocols in common.
     pub(super) fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
         if self.state == GroupState::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();
