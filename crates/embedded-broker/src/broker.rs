@@ -24,7 +24,7 @@ use crate::state::State;
 /// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Connections that the operating system keeps until they are accepted.
+/// Maximum number of connections that wait in the operating system until they are accepted.
 const BACKLOG: u32 = 1024;
 
 /// Time between two deletions of expired segments.
@@ -115,7 +115,7 @@ impl Broker {
     }
 }
 
-/// Takes the port, on which the operating system refuses connections until the socket listens.
+/// Binds a socket to the address. The operating system refuses connections until the socket listens.
 fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     // As `TcpListener::bind` does. Without it, the port of a stopped broker is in use for a minute.
@@ -146,8 +146,8 @@ async fn accept(listener: TcpListener, state: Arc<State>, tasks: TaskTracker, st
     }
 }
 
-/// Waits until a connection may be accepted. As in Apache Kafka with `max.connections`, clients wait if there are too
-/// many; the logs need file descriptors, too.
+/// Waits until a connection may be accepted. As in Apache Kafka with `max.connections`, clients wait while too many
+/// connections are open, because the logs need file descriptors, too.
 async fn acquire_connection(free: &Arc<Semaphore>, limit: usize) -> Option<OwnedSemaphorePermit> {
     if let Ok(permit) = Arc::clone(free).try_acquire_owned() {
         return Some(permit);

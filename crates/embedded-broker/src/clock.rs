@@ -1,4 +1,4 @@
-//! The broker's clocks. Everything below receives the time from here.
+//! The broker's clocks. The logs and coordinators receive the time from here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,13 +15,13 @@ impl Clock {
         Clock { start: Instant::now() }
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the number of milliseconds since 1970.
     pub(crate) fn wall_ms() -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Milliseconds since the broker started.
+    /// Returns the number of milliseconds since the broker started.
     pub(crate) fn monotonic_ms(self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }

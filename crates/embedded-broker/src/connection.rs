@@ -1,8 +1,8 @@
 //! One connection of a client: reads requests, answers them in their order, and closes the connection on a request that
 //! cannot be answered.
 //!
-//! Like Apache Kafka, a connection works on one request at a time. The next ones are read ahead into a bounded buffer.
-//! Larger requests and responses wait for [`Memory`].
+//! As in Apache Kafka, a connection handles one request at a time. The next ones are read ahead into a bounded buffer.
+//! Large requests and responses wait for [`Memory`].
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,10 +16,10 @@ use crate::api::{self, Answer, RequestError};
 use crate::memory::{InUse, Memory, STALL_TIMEOUT};
 use crate::state::State;
 
-/// Memory that is reserved for a request before its bytes arrive. From there on, the buffer doubles.
+/// Initial size of a connection's buffer in bytes. A full buffer doubles its size.
 const FIRST_READ: usize = 16 * 1024;
 
-/// Bytes that are read ahead while a request is being answered.
+/// Number of bytes to read ahead while a request is being answered. At the limit, reading pauses.
 const READ_AHEAD: usize = 64 * 1024;
 
 const SIZE_PREFIX: usize = 4;
@@ -82,7 +82,8 @@ async fn requests(state: &State, stream: &mut TcpStream, peer: SocketAddr) -> Re
     Ok(())
 }
 
-/// Writes the response to the client. If it uses counted memory, the client must go on reading.
+/// Writes the response to the client. If the response uses counted memory and the client reads nothing for
+/// [`STALL_TIMEOUT`], returns an error.
 async fn send(stream: &mut TcpStream, response: Answer) -> Result<(), ConnectionError> {
     let Answer { mut bytes, memory } = response;
     if !memory.is_counted() {
@@ -98,7 +99,7 @@ async fn send(stream: &mut TcpStream, response: Answer) -> Result<(), Connection
     Ok(())
 }
 
-/// Returns the next request without its size, and the memory that it uses, or `None` after the last one.
+/// Returns the next request without its size prefix, and the memory that it uses, or `None` after the last request.
 async fn next_request(
     stream: &mut TcpStream,
     input: &mut BytesMut,
@@ -129,7 +130,7 @@ async fn next_request(
     }
 }
 
-/// Returns the length of the first request of the input, once it is there.
+/// Returns the length of the first request in the input, or `None` if the size prefix has not arrived.
 fn request_length(input: &BytesMut, max: usize) -> Result<Option<usize>, ConnectionError> {
     let Some(prefix) = input.first_chunk::<SIZE_PREFIX>() else { return Ok(None) };
     let size = i32::from_be_bytes(*prefix);
@@ -138,7 +139,7 @@ fn request_length(input: &BytesMut, max: usize) -> Result<Option<usize>, Connect
     length.map(Some).ok_or(ConnectionError::Size { size, max })
 }
 
-/// Splits the first request off the input if all of its bytes are there.
+/// Splits the first request off the input if all of its bytes have arrived.
 fn split_request(input: &mut BytesMut, max: usize) -> Result<Option<Bytes>, ConnectionError> {
     match request_length(input, max)? {
         Some(length) if input.len() - SIZE_PREFIX >= length => {
@@ -149,7 +150,7 @@ fn split_request(input: &mut BytesMut, max: usize) -> Result<Option<Bytes>, Conn
     }
 }
 
-/// Reads what has arrived. Dropping the future loses no bytes.
+/// Reads the bytes that have arrived, and waits if there are none. If the future is dropped, no bytes are lost.
 async fn read_some(stream: &mut TcpStream, input: &mut BytesMut) -> std::io::Result<usize> {
     if input.capacity() == input.len() {
         input.reserve(input.len().max(FIRST_READ));

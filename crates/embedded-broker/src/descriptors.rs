@@ -1,15 +1,15 @@
-//! The number of connections that leave enough file descriptors for everything else.
+//! The limit on connections, which leaves enough file descriptors for everything else.
 
-/// Descriptors for the files of the logs, and for the rest of the program.
+/// Number of file descriptors that are kept for the files of the logs and for the rest of the program.
 const RESERVED: u64 = 512;
 
-/// Connections that are accepted whatever the limit is.
+/// Number of connections that are accepted even if the limit of open files is lower.
 const MIN_CONNECTIONS: u64 = 64;
 
-/// Soft limit that the program asks for.
+/// Soft limit of open files that the broker requests.
 const WANTED: u64 = 65_536;
 
-/// The limit of most systems, for those that do not report one.
+/// Soft limit of open files on most systems. It is assumed if the system does not report one.
 const DEFAULT_LIMIT: u64 = 1_024;
 
 /// Raises the soft limit of open files as far as the hard limit allows, and returns the number of connections that may

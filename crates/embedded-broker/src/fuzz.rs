@@ -1,4 +1,4 @@
-//! Sends random requests to a broker over sockets: valid ones, damaged ones, cut ones, and random bytes.
+//! Sends random requests to a broker over sockets: valid, damaged and truncated requests, and random bytes.
 //!
 //! The broker must not panic, must not reserve memory for what was not sent, must log why it closes a connection, and
 //! must answer the next client. `TICKERLAKE_FUZZ_SECONDS` sets the duration, 2 s by default, and `TICKERLAKE_FUZZ_SEED`
@@ -16,10 +16,11 @@ use crate::wire::generate;
 use crate::wire::offered::OFFERED;
 use crate::{Broker, Options};
 
-/// Time without an answer after which a request is taken to wait, for example for records.
+/// Time without a response after which the broker is assumed to delay it, for example until records arrive.
 const QUIET: Duration = Duration::from_millis(10);
 
-/// Memory of the process. The largest request has a few kilobytes, and the topics that it creates few records.
+/// Maximum peak memory of the process in bytes; the test fails above it. The largest request has a few kilobytes, and
+/// the topics have few records.
 const MAX_MEMORY: u64 = 512 << 20;
 
 /// A generator of random numbers (`SplitMix64`).
@@ -42,7 +43,7 @@ impl Random {
         (0..self.below(most + 1)).map(|_| self.next().to_le_bytes()[0]).collect()
     }
 
-    /// Returns a request with its size.
+    /// Returns a request with its size prefix.
     fn request(&mut self) -> Vec<u8> {
         let offer = &OFFERED[self.below(OFFERED.len())];
         let version =
@@ -79,7 +80,7 @@ impl Random {
     }
 }
 
-/// Collects what the broker logs.
+/// The log messages of the broker.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -106,7 +107,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
 }
 
-/// Returns the peak memory of this process.
+/// Returns the peak memory of this process in bytes.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -32,7 +32,7 @@ struct Inner {
     scheduled: Option<u64>,
 }
 
-/// A change of offsets failed.
+/// The reason why a change of offsets failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OffsetsError {
     #[error(transparent)]
@@ -89,8 +89,8 @@ impl Groups {
         read(&self.lock().journaled.coordinator)
     }
 
-    /// Calls `change` with the coordinator and the two clocks; stores the events that it returns, then makes them
-    /// visible.
+    /// Calls `change` with the coordinator, the monotonic time and the wall-clock time. Stores the events that it
+    /// returns, then makes them visible.
     pub(crate) fn change<T>(
         &self,
         change: impl FnOnce(&mut GroupCoordinator, u64, i64) -> Result<(Vec<OffsetEvent>, T), ErrorCode>,
@@ -115,7 +115,7 @@ impl Groups {
         inner.journaled.store(events)
     }
 
-    /// Ends the pending offsets of a transaction.
+    /// Commits or drops the pending offsets of a transaction.
     pub(crate) fn end_transaction(&self, producer_id: i64, committed: bool) -> Result<(), StorageError> {
         let mut inner = self.lock();
         let events = inner.journaled.coordinator.end_transaction(producer_id, committed);
@@ -184,8 +184,8 @@ impl Inner {
         }
     }
 
-    /// Stores generations, and static members so that they continue after a restart of the broker. Without them,
-    /// members have to join again, so a failure is only logged.
+    /// Stores new generations, with the members of groups that have only static members. These members continue after a
+    /// restart of the broker; all others join again. A failure is only logged, because then all members join again.
     fn store_generations(&mut self) {
         let events = self.journaled.coordinator.take_events();
         let stored = events.iter().try_for_each(|event| self.journaled.append(event));
@@ -195,7 +195,7 @@ impl Inner {
     }
 }
 
-/// Forgets a request that no longer waits.
+/// A guard that removes a waiting request when it is dropped.
 struct Forget<'a> {
     groups: &'a Groups,
     token: Token,

@@ -1,4 +1,4 @@
-//! A coordinator whose state is the sum of the events in a journal.
+//! A coordinator whose state is rebuilt from the events in a journal.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::blocking::blocking;
 
-/// `NOT_COORDINATOR`, which Apache Kafka answers if it fails to store a change. Clients retry.
+/// Error code `NOT_COORDINATOR`. Apache Kafka responds with it if it fails to store a change, and clients retry.
 pub(crate) const NOT_COORDINATOR: i16 = 16;
 
 /// A state machine that can be rebuilt from its events.
@@ -106,7 +106,7 @@ fn rewrite(guarded: &impl Guarded) -> Result<(), StorageError> {
     rewrite.sync()
 }
 
-/// Implements [`Replay`] by the methods of the same names.
+/// Implements [`Replay`] with the type's own methods of the same names.
 macro_rules! impl_replay {
     ($coordinator:ty, $event:ty) => {
         impl Replay for $coordinator {

@@ -1,9 +1,10 @@
 //! A Kafka-compatible broker for one machine.
 //!
-//! One node with the id 1, reachable on the loopback address only, without authentication and encryption. It exists so
-//! that a pipeline runs on one machine without Java: it starts in milliseconds, inside a program, on a folder or in
-//! memory. Apache Kafka 4.2 is the reference for the behaviour and the error codes of everything it offers; what it
-//! lacks is not listed in `ApiVersions`, so that clients explain it.
+//! The broker is one node with the id 1. It is reachable on the loopback address only, without authentication and
+//! encryption. It exists so that a pipeline runs on one machine without Java: it starts in milliseconds, inside a
+//! program, on a folder or in memory. Apache Kafka 4.2 is the reference for the behaviour and the error codes of
+//! everything it offers. APIs that it lacks are not listed in `ApiVersions`, so clients report that the broker does not
+//! support them.
 //!
 //! ```text
 //!   connection      one task for each client: requests in, responses out, in order
@@ -17,12 +18,13 @@
 //!
 //! # Threads
 //!
-//! Handlers are synchronous and lock for microseconds, except where they wait for the disk: they say so with
-//! `blocking`, and another thread runs the other tasks meanwhile. The longest waits are without a lock: a full segment
-//! is written to the disk before the partition is locked, a journal is rewritten beside the old one, and the records of
-//! a deleted topic are deleted after it is gone.
+//! Handlers are synchronous and hold locks for microseconds, except where they wait for the disk. There they call
+//! `blocking`, so that another thread runs the other tasks meanwhile. No lock is held during the longest waits: a full
+//! segment is written to the disk before the partition is locked, a journal is rewritten beside the old one, and the
+//! records of a deleted topic are deleted after the topic has been removed.
 //!
-//! Not offered: replication, authentication, quotas, compaction, the consumer protocol of KIP-848, and share groups.
+//! The broker does not offer replication, authentication, quotas, compaction, the consumer protocol of KIP-848, or
+//! share groups.
 
 mod api;
 mod blocking;

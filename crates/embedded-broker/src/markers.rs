@@ -1,7 +1,7 @@
 //! The end of transactions: writes the markers to the partitions, and aborts transactions whose timeout has passed.
 //!
-//! Locks are taken in the order partition, transactions, groups. The folder's lock is never taken after that of the
-//! transactions.
+//! Locks are taken in the order partition, transactions, groups. The folder is never locked while the transactions are
+//! locked.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub(crate) fn transact<T>(state: &State, change: impl FnOnce(&Coordinator, i64) 
     answer
 }
 
-/// Gives a producer with a transactional id its id and epoch.
+/// Assigns a producer id and epoch to a producer with a transactional id.
 pub(crate) fn init_producer_id(state: &State, request: &InitProducerId) -> Result<Producer, i16> {
     let mut needs_id = false;
     let answer = transact(state, |transactions, now| {
@@ -51,7 +51,7 @@ pub(crate) fn init_producer_id(state: &State, request: &InitProducerId) -> Resul
     transact(state, |transactions, now| transactions.init_producer_id(now, request, || Ok(id)))
 }
 
-/// A transaction has not ended everywhere.
+/// The markers or the end of a transaction could not be stored.
 struct Unfinished;
 
 /// Writes the markers of an ended transaction. If that fails, the transaction remains unfinished and [`run_timeouts`]
@@ -116,7 +116,8 @@ fn finish_all(state: &State) -> Result<(), Unfinished> {
     result
 }
 
-/// Aborts transactions whose timeout has passed. Returns one whose markers must be written, or `None` after the last.
+/// Aborts transactions whose timeout has passed. Returns a transaction whose markers must be written, or `None` if
+/// there are no more.
 fn expire(state: &State) -> Result<Option<Ending<'_>>, Unfinished> {
     loop {
         let mut expired = false;

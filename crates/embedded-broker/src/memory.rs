@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of a request or a response that are not counted.
+/// Maximum memory in bytes of a request or response that is not counted.
 pub(crate) const SMALL: usize = 64 * 1024;
 
 /// Time without a byte after which a connection that uses counted memory is closed, so that others can use it.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Bytes that one permit of a semaphore stands for.
+/// Number of bytes for each permit of a semaphore.
 const UNIT: usize = 1024;
 
 /// The memory for large requests and responses.
@@ -37,7 +37,8 @@ struct Budget {
 pub(crate) struct InUse(Option<OwnedSemaphorePermit>);
 
 impl Memory {
-    /// Allows `bytes` for requests and as many for responses. A single one of more bytes uses the whole budget.
+    /// Allows `bytes` for requests and as many for responses. A single request or response that needs more uses the
+    /// whole budget.
     pub(crate) fn new(bytes: usize) -> Self {
         let budget = || {
             let units = units(bytes).clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
@@ -68,7 +69,7 @@ impl Budget {
 }
 
 impl InUse {
-    /// Returns memory of something that is not counted.
+    /// Returns the memory of a request or response that is not counted.
     pub(crate) fn none() -> Self {
         InUse(None)
     }
@@ -78,7 +79,7 @@ impl InUse {
         self.0.is_some()
     }
 
-    /// Frees what exceeds `bytes`.
+    /// Frees the memory that exceeds `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         if bytes <= SMALL {
             self.0 = None;

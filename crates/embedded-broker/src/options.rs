@@ -15,11 +15,12 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// Largest request in bytes; a larger one closes the connection. Kafka's `socket.request.max.bytes`.
     pub max_request_bytes: usize,
-    /// Memory in bytes for requests of more than 64 KiB of all connections together, and as much for such responses.
-    /// Connections wait for it. Similar to Kafka's `queued.max.request.bytes`.
+    /// Maximum memory in bytes of the requests of all connections together, and of their responses together. At the
+    /// limit, connections wait. Requests and responses that need at most 64 KiB are not counted. Similar to Kafka's
+    /// `queued.max.request.bytes`.
     pub max_buffered_bytes: usize,
-    /// Time that a consumer group without members waits for further members after the first. Kafka's
-    /// `group.initial.rebalance.delay.ms`.
+    /// Time in milliseconds that a consumer group without members waits for further members after the first one.
+    /// Kafka's `group.initial.rebalance.delay.ms`.
     pub initial_rebalance_delay_ms: i32,
 }
 
@@ -39,11 +40,12 @@ impl Default for Options {
     }
 }
 
-/// Where the broker stores records, topics and offsets.
+/// The place where the broker stores records, topics and offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
     /// In memory. Everything is lost when the broker stops.
     Memory,
-    /// In a folder, which is created if it does not exist. A broker that is started on it again continues.
+    /// In a folder, which is created if it does not exist. A broker that is started again on the same folder has all
+    /// stored data.
     Folder(PathBuf),
 }

@@ -28,7 +28,7 @@ pub(crate) fn complete(state: &State) {
     state.groups.start_sessions();
 }
 
-/// Deletes the committed offsets of topics that do not exist: the broker was killed while it deleted them.
+/// Deletes the committed offsets of topics that do not exist, because the broker was killed while it deleted them.
 fn forget_deleted_topics(state: &State) {
     let topics = state.groups.read(kafka_groups::GroupCoordinator::topics);
     for topic in topics.iter().filter(|topic| state.topics.by_name(topic).is_none()) {
@@ -63,7 +63,7 @@ fn abort_orphans(state: &State, topic: &Topic, index: i32, partition: &Arc<Parti
                 topic,
                 partition = index,
                 producer_id,
-                "transaction aborted that was lost in a failure of the machine"
+                "open transaction aborted because the coordinator does not know it"
             ),
         }
     }

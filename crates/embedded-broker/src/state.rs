@@ -35,7 +35,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens the storage. To be followed by [`recovery::complete`](crate::recovery::complete).
+    /// Opens the storage. The caller must call [`recovery::complete`](crate::recovery::complete) next.
     pub(crate) fn open(options: Options, address: SocketAddr) -> Result<Self, BrokerError> {
         let folder = match &options.storage {
             Storage::Memory => Folder::in_memory(),
@@ -56,7 +56,7 @@ impl State {
         Ok(State { options, address, cluster_id, topics, groups, transactions, memory, closed })
     }
 
-    /// Creates a topic without committed offsets.
+    /// Creates a topic, and deletes the committed offsets of an earlier topic with the same name.
     pub(crate) fn create_topic(
         &self,
         name: &str,
@@ -66,8 +66,8 @@ impl State {
         blocking(|| self.topics.create(name, partitions, configs, || self.groups.forget_topic(name)))
     }
 
-    /// Deletes a topic with its committed offsets and its records, in this order: a topic that is created with the name
-    /// must not be read from those offsets.
+    /// Deletes a topic, then its committed offsets, then its records. In this order, consumers of a new topic with the
+    /// same name cannot start from the old offsets.
     pub(crate) fn delete_topic(&self, topic: &Topic) -> Result<(), FolderError> {
         let forget = || {
             if let Err(error) = self.groups.forget_topic(&topic.name) {

@@ -30,11 +30,11 @@ struct Inner {
     scheduled: Option<i64>,
     /// Transactional ids for which an [`Ending`] exists.
     taken: HashSet<String>,
-    /// Partitions that still need their marker, of transactions whose end has failed.
+    /// For each transactional id whose transaction failed to end, the partitions that still need a marker.
     left: HashMap<String, BTreeSet<TopicPartition>>,
 }
 
-/// A transaction that has ended, with the partitions that still need its marker. No other exists for the same
+/// A transaction that has ended, with the partitions that still need its marker. At most one exists for each
 /// transactional id, so a marker is never written into the producer's next transaction.
 #[derive(Debug)]
 pub(crate) struct Ending<'a> {
@@ -128,7 +128,7 @@ impl Transactions {
         Ok(())
     }
 
-    /// Ends the present or next [`Transactions::timeout`].
+    /// Ends the current or the next call of [`Transactions::timeout`].
     pub(crate) fn wake(&self) {
         self.earlier_deadline.notify_one();
     }
@@ -189,7 +189,7 @@ mod tests {
         numbers.iter().map(|&partition| TopicPartition { topic: "quotes".to_owned(), partition }).collect()
     }
 
-    /// Transactions of which one, with two partitions, is open.
+    /// Returns transactions of which one is open and has two partitions, and the producer of that one.
     fn open() -> (Transactions, Producer) {
         let (journal, entries) = Folder::in_memory().open_journal(JournalKind::Transactions).unwrap();
         let transactions = Transactions::open(journal, &entries).unwrap();

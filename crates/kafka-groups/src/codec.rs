@@ -4,7 +4,7 @@
 //!   format: u8 = 1 | kind: u8 | fields
 //! ```
 //!
-//! Numbers are big-endian; a text is its length in bytes (u32) and UTF-8, and bytes have their length before them too.
+//! Numbers are big-endian. Texts (UTF-8) and bytes are preceded by their length in bytes (u32).
 
 use std::collections::BTreeSet;
 

@@ -25,7 +25,7 @@ pub struct GroupCoordinator {
     offsets: Offsets,
 }
 
-/// `OffsetCommit`. It must contain only partitions that exist; the caller answers the others with
+/// An `OffsetCommit` request. It must contain only partitions that exist; the caller answers for the others with
 /// [`ErrorCode::UnknownTopicOrPartition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitRequest {
@@ -51,7 +51,7 @@ pub struct CommitPartition {
     pub metadata: String,
 }
 
-/// `TxnOffsetCommit`. The caller must have verified that the group is part of the producer's open transaction
+/// A `TxnOffsetCommit` request. The caller must have verified that the group is part of the producer's open transaction
 /// ([`Transactions::verify`](crate::transactions::Transactions::verify)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnCommitRequest {
@@ -59,21 +59,21 @@ pub struct TxnCommitRequest {
     pub commit: CommitRequest,
 }
 
-/// Changes of a commit or a deletion, and its answer.
+/// Changes that a commit or a deletion of offsets causes, and its results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// To be stored, then replayed.
+    /// Events that the caller must store and then replay.
     pub events: Vec<OffsetEvent>,
     /// One result for each partition of the request, in its order.
     pub results: Vec<(TopicPartition, Result<(), ErrorCode>)>,
 }
 
-/// A partition's committed offset, as `OffsetFetch` answers it.
+/// A partition's committed offset, as `OffsetFetch` returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedOffset {
     pub partition: TopicPartition,
-    /// `None` if the group has committed nothing: offset -1, leader epoch -1, empty metadata. The only error is
-    /// [`ErrorCode::UnstableOffsetCommit`].
+    /// `None` if the group has committed nothing; the response then has offset -1, leader epoch -1 and empty metadata.
+    /// The only error is [`ErrorCode::UnstableOffsetCommit`].
     pub offset: Result<Option<CommittedOffset>, ErrorCode>,
 }
 
@@ -121,11 +121,11 @@ impl GroupCoordinator {
     ///
     /// # Errors
     ///
-    /// The error is that of each partition.
+    /// The error applies to each partition of the request.
     pub fn commit(&mut self, now_ms: u64, wall_clock_ms: i64, request: &CommitRequest) -> Result<Commit, ErrorCode> {
         match self.groups.validate_commit(&request.group_id, committer(request, false)) {
-            // The commit of a client without membership creates the group. (Apache Kafka also creates it if no offset is
-            // valid, but does not list it then.)
+            // The commit of a client without membership creates the group. (Apache Kafka also creates it if no offset
+            // is valid, but does not list it then.)
             Err(ErrorCode::GroupIdNotFound) if request.generation_id < 0 => {}
             Err(ErrorCode::GroupIdNotFound) if request.version < COMMIT_HAS_GROUP_ID_NOT_FOUND => {
                 return Err(ErrorCode::IllegalGeneration);
@@ -144,7 +144,7 @@ impl GroupCoordinator {
     ///
     /// # Errors
     ///
-    /// The error is that of each partition.
+    /// The error applies to each partition of the request.
     pub fn commit_in_transaction(&self, wall_clock_ms: i64, request: &TxnCommitRequest) -> Result<Commit, ErrorCode> {
         let TxnCommitRequest { producer_id, commit: request } = request;
         if request.group_id.is_empty() {
@@ -171,10 +171,10 @@ impl GroupCoordinator {
         if self.offsets.has_pending(producer_id) { vec![ended] } else { Vec::new() }
     }
 
-    /// Answers an `OffsetFetch` of one group: of the given partitions, or of all (`None`).
+    /// Returns the committed offsets of one group for `OffsetFetch`: of the given partitions, or of all (`None`).
     ///
-    /// The member id and epoch that the request carries since version 9 play no part in a classic group. With
-    /// `require_stable` a partition that an open transaction has committed to is answered with
+    /// The member id and epoch that the request contains since version 9 have no meaning in a classic group. With
+    /// `require_stable`, the result for a partition that has an offset in an open transaction is
     /// [`ErrorCode::UnstableOffsetCommit`].
     #[must_use]
     pub fn fetch(
@@ -203,7 +203,7 @@ impl GroupCoordinator {
     ///
     /// # Errors
     ///
-    /// The error is that of the whole request.
+    /// The error applies to the whole request.
     pub fn delete_offsets(&self, group_id: &str, partitions: &[TopicPartition]) -> Result<Commit, ErrorCode> {
         if group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
@@ -231,7 +231,7 @@ impl GroupCoordinator {
     ///
     /// # Errors
     ///
-    /// The error is that of the group.
+    /// The error code for the group.
     pub fn delete_group(&self, group_id: &str) -> Result<Vec<OffsetEvent>, ErrorCode> {
         self.groups.validate_delete(group_id)?;
         Ok(vec![OffsetEvent::GroupDeleted { group_id: group_id.to_owned() }])
@@ -267,12 +267,12 @@ impl GroupCoordinator {
         Some(OffsetEvent::Generation { group_id, generation_id, protocol_type })
     }
 
-    /// See [`Groups::start_sessions`]. To be called after the events of before a restart have been replayed.
+    /// See [`Groups::start_sessions`]. Must be called after the stored events have been replayed.
     pub fn start_sessions(&mut self, now_ms: u64) {
         self.groups.start_sessions(now_ms);
     }
 
-    /// Changes the offsets by an event that the caller has stored.
+    /// Applies an event that the caller has stored.
     pub fn replay(&mut self, event: OffsetEvent) {
         let groups = match &event {
             OffsetEvent::Committed { group_id, .. }
@@ -300,7 +300,7 @@ impl GroupCoordinator {
         }
     }
 
-    /// Returns events that lead from an empty coordinator to the present offsets and generations, to rewrite a journal
+    /// Returns events that restore the present offsets and generations in an empty coordinator, to rewrite a journal
     /// that has grown.
     #[must_use]
     pub fn snapshot(&self) -> Vec<OffsetEvent> {

@@ -1,4 +1,4 @@
-//! Kafka's error codes that a coordinator answers.
+//! The error codes of Kafka with which a coordinator responds.
 
 /// An error of the Kafka protocol.
 ///

@@ -1,4 +1,4 @@
-//! Names of partitions.
+//! The identity of a partition: its topic and number.
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {

@@ -56,8 +56,8 @@ mod tests {
 
     use super::*;
 
-    /// Transactions of several producers, as steps that begin or end the transaction of a producer. The offset of a
-    /// step is its number.
+    /// Builds an index from steps. A step begins or ends the transaction of a producer, and its number is its offset.
+    /// Also returns the transactions with the offsets of their markers.
     fn build(steps: &[usize]) -> (AbortedIndex, Vec<(AbortedTransaction, i64)>) {
         let mut index = AbortedIndex::default();
         let mut all = Vec::new();

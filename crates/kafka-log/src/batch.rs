@@ -22,23 +22,23 @@
 
 use bytes::{Buf, Bytes};
 
-/// Bytes of a batch before its records.
+/// Size of a batch header in bytes. The records follow it.
 pub(crate) const HEADER_LEN: usize = 61;
-/// Bytes of a batch that its length field does not count.
+/// Position after the length field, which counts the bytes from there on.
 pub(crate) const LENGTH_END: usize = 12;
 const MAGIC: u8 = 2;
-/// Length of the shortest batch of any format.
+/// Smallest valid value of the length field in any record format.
 const MIN_LENGTH: i32 = 14;
 const CRC_START: usize = 21;
 const TIMESTAMP_TYPE_BIT: i16 = 1 << 3;
 const TRANSACTIONAL_BIT: i16 = 1 << 4;
 const CONTROL_BIT: i16 = 1 << 5;
 
-/// Why bytes are not a record batch.
+/// The reason why bytes are not a valid record batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
-    #[error("the batch needs {needed} bytes, and {available} bytes are left")]
+    #[error("the batch needs {needed} bytes, but only {available} bytes are left")]
     Truncated { needed: usize, available: usize },
     #[error("length {0} is shorter than a batch header")]
     InvalidLength(i32),
@@ -48,7 +48,7 @@ pub enum BatchError {
     CrcMismatch { expected: u32, actual: u32 },
     #[error("last offset delta {0} is negative or exceeds the largest offset")]
     InvalidOffsets(i32),
-    #[error("the next offset is {expected}, and the batch begins at {actual}")]
+    #[error("the next offset is {expected}, but the batch begins at {actual}")]
     UnexpectedOffset { expected: i64, actual: i64 },
 }
 
@@ -76,7 +76,7 @@ pub enum TimestampType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchHeader {
     pub base_offset: i64,
-    /// Bytes of the whole batch, header included.
+    /// Size of the whole batch in bytes, header included.
     pub size: usize,
     pub crc: u32,
     pub attributes: i16,
@@ -93,9 +93,9 @@ impl BatchHeader {
     /// Parses the header at the start of `bytes`. The records may be missing, and the CRC is not verified.
     ///
     /// # Errors
-    /// If the bytes end within the header, or a field cannot be right.
+    /// If the bytes end within the header, or a field has an invalid value.
     pub fn parse(mut bytes: &[u8]) -> Result<BatchHeader, BatchError> {
-        // Length and magic are where every format has them, so they are examined first.
+        // All formats have length and magic at the same positions, so these fields are examined first.
         if let Some(&length) = bytes.get(8..).and_then(|rest| rest.first_chunk()) {
             let length = i32::from_be_bytes(length);
             if length < MIN_LENGTH {
@@ -197,19 +197,19 @@ impl BatchHeader {
     }
 }
 
-/// Adds to a sequence, which continues at 0 after `i32::MAX`.
+/// Adds `increment` to a sequence. Sequences continue at 0 after `i32::MAX`.
 pub(crate) fn add_sequence(sequence: i32, increment: i32) -> i32 {
     let sum = i64::from(sequence) + i64::from(increment);
     (sum % (i64::from(i32::MAX) + 1)) as i32
 }
 
-/// Sets base offset and leader epoch 0 of the batch at the start of `batch`.
+/// Sets the base offset of the batch at the start of `batch`, and sets its leader epoch to 0.
 pub(crate) fn set_base_offset(batch: &mut [u8], base_offset: i64) {
     batch[..8].copy_from_slice(&base_offset.to_be_bytes());
     batch[12..16].fill(0);
 }
 
-/// Sets timestamp type and max timestamp of the batch that is exactly `batch`, and its CRC.
+/// Sets the timestamp type and the max timestamp of `batch`, which must be exactly one batch, and updates its CRC.
 pub(crate) fn set_timestamps(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp: i64) {
     let attributes = i16::from_be_bytes([batch[21], batch[22]]);
     let attributes = match timestamp_type {
@@ -221,13 +221,14 @@ pub(crate) fn set_timestamps(batch: &mut [u8], timestamp_type: TimestampType, ma
     set_crc(batch);
 }
 
-/// Sets the CRC of the batch that is exactly `batch`.
+/// Computes and sets the CRC of `batch`, which must be exactly one batch.
 pub(crate) fn set_crc(batch: &mut [u8]) {
     let crc = crc32c::crc32c(&batch[CRC_START..]);
     batch[17..CRC_START].copy_from_slice(&crc.to_be_bytes());
 }
 
-/// Splits a buffer into its batches, each with its header. Verifies lengths, and not CRCs. Ends after the first error.
+/// Splits a buffer into its batches and returns each with its header. Verifies the lengths of the batches but not their
+/// CRCs. Ends after the first error.
 pub fn batches(mut bytes: Bytes) -> impl Iterator<Item = Result<(BatchHeader, Bytes), BatchError>> {
     std::iter::from_fn(move || {
         if bytes.is_empty() {
@@ -261,7 +262,7 @@ pub(crate) struct NewBatch {
 impl NewBatch {
     pub(crate) const CONTROL: i16 = CONTROL_BIT | TRANSACTIONAL_BIT;
 
-    /// Encodes the batch with base offset 0 around its encoded records.
+    /// Encodes a batch with base offset 0. `records` are the encoded records.
     pub(crate) fn encode(&self, records: &[u8]) -> Vec<u8> {
         let mut batch = Vec::with_capacity(HEADER_LEN + records.len());
         batch.extend(0_i64.to_be_bytes());

@@ -2,32 +2,36 @@
 
 use crate::batch::TimestampType;
 
-/// Settings of a log, from the topic's configuration. `Default` has Kafka's defaults, except that retention is off.
+/// Settings of a log, from the topic's configuration. `Default` has Kafka's defaults, except that a segment has at most
+/// 64 MiB and any age, and that retention is off.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
-    /// `segment.bytes`: a new segment starts before a batch that would exceed it.
+    /// `segment.bytes`: the maximum size of a segment. A batch that would exceed it starts a new segment.
     pub segment_bytes: u64,
-    /// `segment.ms`: a new segment starts before a batch that is younger than the first one of the segment by more than
-    /// this, by their timestamps. `None` for any age.
+    /// `segment.ms`: a batch starts a new segment if its max timestamp exceeds that of the segment's first batch by
+    /// more than this. `None` for no limit.
     pub segment_ms: Option<i64>,
-    /// `flush.messages`: the number of records after which they are written to the disk (`fsync`) before they are
-    /// confirmed. `None` to leave it to the operating system.
+    /// `flush.messages`: when this many records have been appended since the last `fsync`, the append writes them to
+    /// the disk (`fsync`) before it returns. `None` to leave that to the operating system.
     pub flush_messages: Option<u64>,
-    /// `flush.ms`: the time after which [`Log::is_flush_due`](crate::Log::is_flush_due) asks for an `fsync`.
+    /// `flush.ms`: the time after which [`Log::is_flush_due`](crate::Log::is_flush_due) returns `true` if appended
+    /// records have not been written to the disk. `None` to leave that to the operating system.
     pub flush_ms: Option<i64>,
-    /// `max.message.bytes`: the largest batch, header included.
+    /// `max.message.bytes`: the maximum size of a batch, header included. A larger batch is rejected.
     pub max_message_bytes: usize,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
-    /// `message.timestamp.before.max.ms`: how far a record's timestamp may lie in the past.
+    /// `message.timestamp.before.max.ms`: how far a record's timestamp may lie in the past. An older record is
+    /// rejected.
     pub timestamp_before_max_ms: i64,
-    /// `message.timestamp.after.max.ms`: how far a record's timestamp may lie in the future.
+    /// `message.timestamp.after.max.ms`: how far a record's timestamp may lie in the future. A later record is
+    /// rejected.
     pub timestamp_after_max_ms: i64,
     /// `retention.ms`, or `None` to keep records of any age.
     pub retention_ms: Option<i64>,
     /// `retention.bytes`, or `None` to keep any number of bytes.
     pub retention_bytes: Option<u64>,
-    /// Rejects records without a key, as Kafka does for `cleanup.policy=compact`.
+    /// `true` to reject records without a key, as Kafka does for `cleanup.policy=compact`.
     pub require_keys: bool,
 }
 

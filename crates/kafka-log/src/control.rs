@@ -1,7 +1,7 @@
 //! Control batches: the markers that end transactions.
 //!
-//! A marker is an uncompressed batch of one record. Its key is a version and the result of the transaction, its value a
-//! version and the epoch of the transaction coordinator.
+//! A marker is an uncompressed batch of one record. The key of the record contains a version and the result of the
+//! transaction; the value contains a version and the epoch of the transaction coordinator.
 
 use std::io::{self, Cursor};
 
@@ -61,7 +61,7 @@ impl EndMarker {
         batch.encode(&record)
     }
 
-    /// Decodes the marker in `batch`, which is exactly one control batch with this header.
+    /// Decodes the marker in `batch`, which must be exactly one control batch with this header.
     ///
     /// # Errors
     /// If the record is malformed.

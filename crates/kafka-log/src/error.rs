@@ -1,4 +1,4 @@
-//! Errors of logs and folders, and the Kafka error codes that a broker answers with.
+//! Errors of logs and folders, and the Kafka error codes with which a broker reports them.
 
 use std::io;
 use std::path::PathBuf;
@@ -24,13 +24,13 @@ impl StorageError {
     }
 }
 
-/// Why a batch was not appended. Nothing is stored in any of these cases.
+/// The reason why a batch was not appended. Nothing was stored in any of these cases.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
     #[error("corrupt record batch: {0}")]
     Corrupt(#[source] BatchError),
-    #[error("the record batch has {size} bytes and max.message.bytes is {max}")]
+    #[error("the record batch of {size} bytes exceeds max.message.bytes ({max})")]
     TooLarge { size: usize, max: usize },
     #[error("invalid record batch: {reason}")]
     InvalidRecord { reason: &'static str },
@@ -42,11 +42,11 @@ pub enum AppendError {
     InvalidTimestampType,
     #[error("producer {producer_id} sent sequence {sequence}, expected {expected}")]
     OutOfOrderSequence { producer_id: i64, sequence: i32, expected: i32 },
-    #[error("producer {producer_id} has epoch {current}, and the batch has epoch {epoch}")]
+    #[error("the batch has epoch {epoch}, but producer {producer_id} has the newer epoch {current}")]
     InvalidProducerEpoch { producer_id: i64, epoch: i16, current: i16 },
-    #[error("producer {producer_id} has an open transaction, and the batch is not transactional")]
+    #[error("producer {producer_id} has an open transaction, but the batch is not transactional")]
     InvalidTxnState { producer_id: i64 },
-    #[error("producer {producer_id} has coordinator epoch {current}, and the marker has {epoch}")]
+    #[error("the marker has coordinator epoch {epoch}, but producer {producer_id} has the newer epoch {current}")]
     CoordinatorFenced { producer_id: i64, epoch: i32, current: i32 },
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -70,7 +70,7 @@ impl AppendError {
     }
 }
 
-/// Why records were not read.
+/// The reason why records were not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -90,7 +90,7 @@ impl ReadError {
     }
 }
 
-/// Why records were not deleted.
+/// The reason why records were not deleted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeleteRecordsError {
@@ -113,13 +113,13 @@ impl DeleteRecordsError {
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const STORAGE_ERROR: i16 = 56;
 
-/// Why a folder was not opened or changed.
+/// The reason why a folder was not opened or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
     #[error("{path} is in use by another broker: stop it, or choose another folder")]
     InUse { path: PathBuf },
-    #[error("{path} has format version {version}, and this version reads up to {supported}: use a newer version")]
+    #[error("{path} has format version {version}, but this release reads only up to {supported}: use a newer release")]
     NewerFormat { path: PathBuf, version: u32, supported: u32 },
     #[error("{path} is not valid: {source}")]
     InvalidJson { path: PathBuf, source: serde_json::Error },

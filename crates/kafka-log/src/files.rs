@@ -1,5 +1,6 @@
-//! Open files of a folder. A process may have 1,024 files open by default, and a broker has a segment per partition and
-//! more, so files are opened when they are used and the least recently used one is closed.
+//! A pool of the open files of a folder. On most systems, a process may have 1,024 open files by default, and a broker
+//! has at least one segment for each partition. So the pool opens a file when it is used, and closes the least recently
+//! used file when too many are open.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -53,7 +54,8 @@ impl Files {
 }
 
 impl Drop for Files {
-    /// Unlocks explicitly. Closing the file is not enough while a child process that is being started has a copy of it.
+    /// Unlocks the folder explicitly. Closing the lock file is not enough while a child process that is being started
+    /// has a copy of the file descriptor.
     fn drop(&mut self) {
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "folder not unlocked");
@@ -87,11 +89,12 @@ impl PooledFile {
         &self.path
     }
 
-    /// Returns the file, open for reading and writing. Creates it if it does not exist and `create` is set.
+    /// Returns the file, open for reading and writing.
     pub(crate) fn get(&self) -> Result<Arc<File>, StorageError> {
         self.get_with(false)
     }
 
+    /// Returns the file as [`get`](Self::get) does, but creates it if it does not exist.
     pub(crate) fn create(&self) -> Result<Arc<File>, StorageError> {
         self.get_with(true)
     }
@@ -134,7 +137,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Writes the content that is to replace a file, and returns the path at which it waits for that.
+/// Writes the new content of the file `path` to another file beside it, and returns the path of that file.
 pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<PathBuf, StorageError> {
     let new = path.with_added_extension("new");
     match write_synced(&new, content) {
@@ -180,7 +183,7 @@ pub(crate) mod tests {
         static SYNCS_UNTIL_FAILURE: Cell<Option<u32>> = const { Cell::new(None) };
     }
 
-    /// Lets one call of [`sync_dir`] in this thread fail, after `successes` calls.
+    /// Makes one call of [`sync_dir`] in this thread fail, after `successes` successful calls.
     pub(crate) fn fail_sync_dir_after(successes: u32) {
         SYNCS_UNTIL_FAILURE.set(Some(successes));
     }

@@ -1,11 +1,11 @@
 //! The sparse index of a segment: from offsets and timestamps to positions.
 //!
-//! An entry describes a batch, and batches follow it until at least [`INTERVAL`] bytes further on the next entry is
-//! added. A lookup finds the entry; the caller reads batch headers from there.
+//! An entry describes a batch. The next entry describes the first batch that begins at least [`INTERVAL`] bytes later.
+//! A lookup finds the last entry that is not after the wanted batch; the caller reads batch headers from there.
 
 use crate::batch::BatchHeader;
 
-/// Bytes between two entries at least.
+/// Minimum number of bytes between two entries. A batch that begins earlier has no entry.
 const INTERVAL: u64 = 4096;
 
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Index {
     entries: Vec<Entry>,
-    /// The timestamp of the first batch.
+    /// The max timestamp of the first batch.
     first_timestamp: Option<i64>,
     max_timestamp: i64,
     max_timestamp_position: u64,
@@ -43,12 +43,12 @@ impl Index {
         }
     }
 
-    /// Returns the position at or before the batch that contains `offset`.
+    /// Returns the position of a batch that is, or precedes, the batch that contains `offset`.
     pub(crate) fn position_of(&self, offset: i64) -> u64 {
         self.entry_before(|entry| entry.offset <= offset)
     }
 
-    /// Returns the position at or before the first batch with this or a later timestamp.
+    /// Returns the position of a batch that is, or precedes, the first batch with this or a later timestamp.
     pub(crate) fn position_of_time(&self, timestamp: i64) -> u64 {
         self.entry_before(|entry| entry.max_timestamp_before < timestamp)
     }

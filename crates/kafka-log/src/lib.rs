@@ -16,16 +16,16 @@
 //! # Durability
 //!
 //! [`Log::append`] and [`Journal::append`] write to the operating system before they return. A process that is killed
-//! loses nothing that was confirmed; at the next start a torn last batch is cut. `fsync` is called when a segment is
-//! full, when a small file is replaced, in [`Log::flush`], and as often as a topic's `flush.messages` and `flush.ms`
-//! ask for it, so **a power failure can lose the end of a log**.
+//! loses nothing that was confirmed; the next start removes a last batch that is incomplete. `fsync` is called when a
+//! segment is full, when a small file is replaced, in [`Log::flush`], and as often as a topic's `flush.messages` and
+//! `flush.ms` require it, so **a power failure can lose the end of a log**.
 //!
 //! # Threads and time
 //!
-//! All calls are synchronous and do file I/O. [`Log`] and [`Folder`] change only through `&mut self`; the caller
-//! locks. The clock is passed in. Everything derived (indexes, sequences, transactions) is kept in memory and rebuilt
-//! from the batch headers when a log is opened; of producers whose batches may be deleted, the state is stored with
-//! each segment.
+//! All calls are synchronous and do file I/O. [`Log`] and [`Folder`] change only through `&mut self`; the caller locks
+//! them and passes the time. All derived data (indexes, sequences, transactions) is kept in memory and rebuilt from the
+//! batch headers when a log is opened. Because a producer's batches may be deleted, the state of the producers is
+//! stored with each segment.
 
 mod aborted;
 mod batch;

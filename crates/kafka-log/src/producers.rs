@@ -1,8 +1,8 @@
 //! Sequences and open transactions of the producers of one partition.
 //!
-//! A producer retries a batch that it got no answer for. The last five batches of each producer are remembered, so the
-//! batch is recognised and not stored twice: a client has at most five batches of a partition in flight. The rules are
-//! those of Apache Kafka's `ProducerAppendInfo`.
+//! A producer retries a batch for which it received no response. The log remembers the last five batches of each
+//! producer, because a client has at most five batches of a partition in flight. So it recognises the batch and does
+//! not store it twice. The rules are those of Apache Kafka's `ProducerAppendInfo`.
 
 mod stored;
 
@@ -14,7 +14,7 @@ use crate::control::{EndMarker, TransactionResult};
 use crate::error::AppendError;
 use crate::verification::Verifications;
 
-/// Epoch of a producer that has none.
+/// Epoch in the batches of a producer without an epoch.
 const NO_EPOCH: i16 = -1;
 const REMEMBERED_BATCHES: usize = 5;
 /// Kafka's `producer.id.expiration.ms`: a producer that was idle for this long is forgotten.
@@ -88,8 +88,8 @@ pub(crate) struct Producers {
 }
 
 impl Producers {
-    /// Begins to verify that a transactional batch belongs to a transaction, unless the transaction has a batch
-    /// already.
+    /// Begins to verify that a transactional batch belongs to a transaction, unless a batch of the transaction is
+    /// already stored.
     pub(crate) fn begin_verification(
         &mut self,
         header: &BatchHeader,
@@ -175,7 +175,7 @@ impl Producers {
         Ok(())
     }
 
-    /// Adds a marker that is stored. Returns the transaction if the marker aborts one with records.
+    /// Adds a marker that is stored. Returns the transaction if the marker aborts it and it has records.
     pub(crate) fn add_marker(
         &mut self,
         marker: &EndMarker,

@@ -12,9 +12,9 @@ use crate::error::StorageError;
 use crate::files::PooledFile;
 use crate::index::Index;
 
-/// Bytes that are read at once to look for a batch from an index entry on.
+/// Number of bytes to read at a time when a batch is looked up from an index entry on.
 const LOOKUP_WINDOW: usize = 8 << 10;
-/// Bytes that are read at once to rebuild an index.
+/// Number of bytes to read at a time when an index is rebuilt.
 const SCAN_WINDOW: usize = 256 << 10;
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Segment {
 /// The bytes of a segment.
 #[derive(Debug)]
 pub(crate) enum SegmentData {
-    /// Appended buffers and the position of each.
+    /// The appended batches with their positions.
     Memory(Vec<(u64, Bytes)>),
     File(PooledFile),
 }
@@ -78,7 +78,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Adds a batch that is stored at the end.
+    /// Adds a batch, which is stored at the end of the segment, to the index.
     pub(crate) fn add(&mut self, header: &BatchHeader) {
         self.index.add(header, self.size);
         self.size += header.size as u64;
@@ -160,7 +160,7 @@ fn read_buffers(buffers: &[(u64, Bytes)], position: u64, length: usize) -> Bytes
     joined.freeze()
 }
 
-/// Iterates over batch headers, reading a window of the segment at a time.
+/// An iterator over batch headers, which reads a window of the segment at a time.
 pub(crate) struct Headers {
     end: u64,
     position: u64,
@@ -171,12 +171,12 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// Returns the headers of a segment that is being recovered and has `end` bytes.
+    /// Returns all headers of a segment that is being recovered. `end` is the size of its file in bytes.
     pub(crate) fn scan(end: u64) -> Headers {
         Headers { end, position: 0, window: Bytes::new(), window_len: SCAN_WINDOW, start: 0 }
     }
 
-    /// Returns position and header of the next batch of `segment`, or `None` at the end.
+    /// Returns the position and the header of the next batch of `segment`, or `None` at the end.
     ///
     /// # Errors
     /// If the file cannot be read or the bytes are not a batch.

@@ -1,4 +1,4 @@
-//! Where the segments of a partition are stored.
+//! The storage of a partition: its segments and the small files beside them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ const LOG_START_FILE: &str = "log-start-offset";
 const EXTENSION: &str = "log";
 const PRODUCERS_EXTENSION: &str = "producers";
 
-/// Where the segments of a partition are stored.
+/// The place where a partition's segments are stored.
 #[derive(Debug)]
 pub(crate) enum Store {
     Memory,
@@ -20,7 +20,7 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Creates an empty segment. After an error it does not exist.
+    /// Creates an empty segment. If that fails, no segment exists.
     pub(crate) fn create_segment(&self, base_offset: i64) -> Result<Segment, StorageError> {
         let data = match self {
             Store::Memory => SegmentData::Memory(Vec::new()),
@@ -36,7 +36,7 @@ impl Store {
         Ok(Segment::new(base_offset, data))
     }
 
-    /// Writes the names of the segments to the disk.
+    /// Writes the entries of the directory to the disk, so that created segments survive a loss of power.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         match self {
             Store::Memory => Ok(()),
@@ -50,7 +50,7 @@ impl Store {
             SegmentData::Memory(_) => Ok(()),
             SegmentData::File(file) => {
                 remove_if_exists(file.path())?;
-                // Without its segment the file means nothing.
+                // The file has no meaning without its segment.
                 let _ = std::fs::remove_file(file.path().with_extension(PRODUCERS_EXTENSION));
                 Ok(())
             }
@@ -76,13 +76,13 @@ impl Store {
     }
 }
 
-/// Returns the stored state of the producers at the base offset of a segment. Without it, or if a loss of power has
-/// damaged it, the producers are those of the segment's batches.
+/// Returns the stored state of the producers at the base offset of a segment. If no state is stored, or if a loss of
+/// power has damaged it, no producers are returned; recovery adds those of the stored batches.
 pub(crate) fn load_producers(dir: &Path, base_offset: i64) -> Result<Producers, StorageError> {
     let path = producers_path(dir, base_offset);
     let Some(content) = read_if_exists(&path)? else { return Ok(Producers::default()) };
     Ok(Producers::decode(&content).unwrap_or_else(|error| {
-        tracing::warn!(file = %path.display(), %error, "state of producers ignored");
+        tracing::warn!(file = %path.display(), %error, "invalid state of producers ignored");
         Producers::default()
     }))
 }
@@ -98,7 +98,7 @@ fn remove_if_exists(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// Returns the stored log start offset, or 0.
+/// Returns the stored log start offset, or 0 if none is stored.
 pub(crate) fn load_log_start_offset(dir: &Path) -> Result<i64, StorageError> {
     let path = dir.join(LOG_START_FILE);
     let Some(content) = read_if_exists(&path)? else { return Ok(0) };

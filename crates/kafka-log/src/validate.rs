@@ -1,4 +1,4 @@
-//! Validates a producer's batch before it is stored, in the order in which Apache Kafka does.
+//! Validates a producer's batch before it is stored, in the same order as Apache Kafka.
 
 use std::ops::ControlFlow;
 
@@ -9,11 +9,11 @@ use crate::config::LogConfig;
 use crate::error::AppendError;
 use crate::records::{RecordInfo, for_each_record};
 
-/// Timestamp of a record without one.
+/// Timestamp of a record that has no time.
 const NO_TIMESTAMP: i64 = -1;
 
-/// A producer's batch that is valid for the topic, with the timestamps that the topic requires. It was copied and may
-/// have been decompressed for that, so it is made before the log is locked.
+/// A producer's batch that is valid for the topic, with the timestamps that the topic requires. Validation copies the
+/// batch and may decompress it, so callers should validate it before they lock the log.
 #[derive(Debug, Clone)]
 pub struct ValidBatch {
     pub(crate) header: BatchHeader,
@@ -21,8 +21,8 @@ pub struct ValidBatch {
 }
 
 impl ValidBatch {
-    /// Validates a batch as Kafka validates those of producers. `records` must be one batch, as in Produce requests
-    /// since version 3.
+    /// Validates a batch as Kafka validates the batches of producers. `records` must be one batch, as in Produce
+    /// requests since version 3.
     ///
     /// # Errors
     /// If the batch is not valid.

@@ -1,9 +1,9 @@
 //! Transactions whose first batch of a partition is not stored yet.
 //!
 //! A producer has several batches in flight. If the first one is rejected because the coordinator does not know the
-//! transaction yet, a later one must not be stored before it: the retry of the first one would then be out of order for
-//! ever. So the lowest sequence that was tried is remembered until a batch is stored, and higher ones are rejected. The
-//! rules are those of Apache Kafka's `VerificationStateEntry`.
+//! transaction yet, a later one must not be stored before it: every retry of the first one would then be out of order.
+//! So the log remembers the lowest sequence that was tried until a batch is stored, and rejects higher ones. The rules
+//! are those of Apache Kafka's `VerificationStateEntry`.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::error::AppendError;
 struct Verification {
     epoch: i16,
     lowest_sequence: i32,
-    /// `true` if the producer begins each transaction with sequence 0, because its epoch changes with each.
+    /// `true` if the producer begins each transaction with sequence 0, because each transaction has a new epoch.
     starts_at_zero: bool,
     since_ms: i64,
 }
@@ -37,7 +37,8 @@ impl Verifications {
         }
     }
 
-    /// Rejects a batch that must not be the first one. `has_batches` is `true` if batches of the producer are stored.
+    /// Rejects a batch that must not be the first of its transaction. `has_batches` is `true` if batches of the
+    /// producer are stored.
     pub(crate) fn validate(&self, header: &BatchHeader, has_batches: bool) -> Result<(), AppendError> {
         let Some(known) = self.0.get(&header.producer_id) else { return Ok(()) };
         let (producer_id, sequence) = (header.producer_id, header.base_sequence);

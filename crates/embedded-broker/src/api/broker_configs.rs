@@ -7,13 +7,13 @@ use crate::options::Storage;
 use crate::state::{NODE_ID, State};
 use crate::topics::TOPIC_KEYS;
 
-/// Source of a value that the broker's options set.
+/// Config source of a value that the broker's options set.
 pub(super) const FROM_BROKER: i8 = 4;
 
-/// Source of a default.
+/// Config source of a default.
 pub(super) const FROM_DEFAULT: i8 = 5;
 
-/// Type codes of values.
+/// Config types of values.
 const BOOLEAN: i8 = 1;
 const STRING: i8 = 2;
 const INT: i8 = 3;

@@ -21,11 +21,11 @@ use crate::blocking::blocking;
 use crate::state::{NODE_ID, State};
 use crate::topics::{ConfigError, ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, TopicConfigs, TopicKey};
 
-/// Types of resources that have configurations.
+/// Resource types that have configurations.
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-/// Source of a value that was set for the topic.
+/// Config source of a value that was set for the topic.
 const FROM_TOPIC: i8 = 1;
 
 /// The value of a topic's configuration key.
@@ -33,7 +33,7 @@ pub(super) struct Effective {
     pub(super) key: &'static TopicKey,
     pub(super) value: String,
     pub(super) source: i8,
-    /// Where the value comes from, and what it would be without that.
+    /// Name, value and source of the setting that the value comes from, then of those that would apply without it.
     synonyms: Vec<(&'static str, String, i8)>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn effective<'a>(state: &'a State, configs: &'a TopicConfigs) -> impl
     })
 }
 
-/// Returns the value of a topic's key that the broker's options set, if it differs from the default.
+/// Returns the value that the broker's options set for a topic's key, if it differs from the default.
 fn broker_value(state: &State, key: &TopicKey) -> Option<String> {
     let value = (key.name == MAX_MESSAGE_BYTES).then(|| state.options.max_message_bytes.to_string());
     value.filter(|value| value != key.default)
@@ -135,13 +135,14 @@ fn validate_broker(name: &str) -> Result<(), Rejection> {
     if name.is_empty() || name == NODE_ID.to_string() {
         return Ok(());
     }
-    Err(Rejection::new(ResponseError::InvalidRequest, format!("broker {name:?} does not exist, only {NODE_ID}")))
+    let message = format!("broker {name:?} does not exist; the only broker is {NODE_ID}");
+    Err(Rejection::new(ResponseError::InvalidRequest, message))
 }
 
 fn unsupported(resource_type: i8) -> Rejection {
     Rejection::new(
         ResponseError::InvalidRequest,
-        format!("resources of type {resource_type} have no configuration here"),
+        format!("the broker has no configurations for resource type {resource_type}"),
     )
 }
 
@@ -151,7 +152,7 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
-/// Replaces all configurations of topics.
+/// Replaces all configurations of each topic in the request.
 pub(super) fn alter(state: &State, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let responses = request.resources.into_iter().map(|resource| {
         let configs = |_: TopicConfigs| {
@@ -233,7 +234,8 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// Changes the configuration of a topic. `keys` are the names, and whether each has the value that its change needs.
+/// Changes the configuration of a topic. `keys` are the names of the changed keys; each comes with `true` if the
+/// request has the value that the change needs.
 fn change<'a>(
     state: &State,
     resource_type: i8,

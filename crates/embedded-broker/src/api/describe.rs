@@ -17,7 +17,7 @@ use super::{CLUSTER_OPERATIONS, text};
 use crate::state::{NODE_ID, State};
 use crate::topics::Topic;
 
-/// The endpoint type of brokers; the other one is that of controllers.
+/// Endpoint type of brokers. Controllers have another type.
 const BROKERS: i8 = 1;
 
 pub(super) fn cluster(state: &State, version: i16, request: &DescribeClusterRequest) -> DescribeClusterResponse {

@@ -1,7 +1,7 @@
-//! Fetch: reads record batches, and waits for them if there are too few.
+//! Fetch: reads record batches, and waits for more if they have fewer bytes than the request asks for.
 //!
-//! Incremental fetch sessions (KIP-227) save bandwidth that costs nothing on one machine, so no session is ever
-//! created: a response has the session id 0, with which clients send full requests.
+//! Incremental fetch sessions (KIP-227) save bandwidth, which costs nothing on one machine, so the broker creates no
+//! sessions. Its responses have the session id 0, which makes clients send full requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,19 +19,20 @@ use crate::memory::InUse;
 use crate::state::State;
 use crate::topics::{Partition, Topic, Waiter};
 
-/// First version that names topics by their id.
+/// First version that identifies topics by id.
 const FIRST_VERSION_WITH_IDS: i16 = 13;
 
 /// Largest response in bytes, whatever the request allows: Kafka's `fetch.max.bytes` of a broker.
 const MAX_RESPONSE_BYTES: i32 = 55 * 1024 * 1024;
 
-/// Longest wait, so that a request without a limit does not occupy its connection for ever.
+/// Maximum time that a request waits for records, even if it allows more. Otherwise, a request without a limit would
+/// occupy its connection for ever.
 const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// Pause before records are counted again for a request that waits for more than one byte.
 const RECOUNT_PAUSE: Duration = Duration::from_millis(5);
 
-/// Reads records. The second value is the memory of the response and of the records that it copies.
+/// Reads records. The second value is the memory that the response and its copies of the records use.
 pub(super) async fn handle(state: &State, version: i16, request: FetchRequest) -> (FetchResponse, InUse) {
     // The epochs 0 and -1 mean a full request, with or without a new session.
     if request.session_epoch > 0 {
@@ -65,13 +66,13 @@ pub(super) async fn handle(state: &State, version: i16, request: FetchRequest) -
 
 /// An estimate of what a read would return.
 struct Available {
-    /// Upper bound of the bytes.
+    /// Upper bound of the number of bytes.
     bytes: usize,
-    /// The response does not depend on further records.
+    /// `true` if further records would not change the response.
     is_final: bool,
 }
 
-/// A request with its topics looked up.
+/// A request, with the topics that it names.
 struct Fetch<'a> {
     topics: Vec<(&'a FetchTopic, Option<Arc<Topic>>)>,
     unknown_topic: ResponseError,
@@ -125,7 +126,8 @@ impl<'a> Fetch<'a> {
         Available { is_final: available.is_final || failed, ..available }
     }
 
-    /// Estimates what one partition has, after `before` bytes of the others. Returns `None` if the answer is an error.
+    /// Estimates the number of bytes to read from one partition, after `before` bytes from the others. Returns `None`
+    /// if the response is an error.
     fn available_in(&self, topic: Option<&Topic>, asked: &FetchPartition, before: usize) -> Option<usize> {
         let partition = topic?.partition(asked.partition)?;
         if epoch_error(asked.current_leader_epoch).is_some() {
@@ -147,8 +149,8 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Reads what is there, up to `max` bytes. The second value is `true` if the response should be sent without
-    /// waiting.
+    /// Reads the available records, up to `max` bytes. The second value is `true` if the response should be sent
+    /// without waiting.
     fn read(&self, max: usize) -> (Vec<FetchableTopicResponse>, bool) {
         let max = max.min(self.max_bytes);
         let mut size = 0;
@@ -215,7 +217,8 @@ fn read_log(log: &Log, index: i32, request: ReadRequest) -> Result<PartitionData
         .with_records(Some(read.records)))
 }
 
-/// Answers for a partition that does not exist, with an empty list of aborted transactions, as Apache Kafka does.
+/// Returns the response for a partition that does not exist. As in Apache Kafka, its list of aborted transactions is
+/// empty and not null.
 fn unknown(index: i32, error: ResponseError) -> PartitionData {
     failed(index, error.code()).with_aborted_transactions(Some(Vec::new()))
 }

@@ -1,4 +1,5 @@
-//! The APIs of administrators of consumer groups: `FindCoordinator`, `ListGroups`, `DescribeGroups` and `DeleteGroups`.
+//! The APIs that find and administer consumer groups: `FindCoordinator`, `ListGroups`, `DescribeGroups` and
+//! `DeleteGroups`.
 
 use kafka_groups::ErrorCode;
 use kafka_groups::classic::{GROUP_TYPE, GroupDescription, MemberDescription};

@@ -23,7 +23,7 @@ const FIRST_JOIN_WITH_NULL_PROTOCOL: i16 = 7;
 /// First version of `LeaveGroup` with several members.
 const FIRST_LEAVE_WITH_MEMBERS: i16 = 3;
 
-/// The answer if the broker stops while a member waits. It makes the member look for its coordinator again.
+/// Error code for a member that waits when the broker stops. It makes the member look up its coordinator again.
 const STOPPING: i16 = ResponseError::NotCoordinator.code();
 
 pub(super) async fn join(state: &State, call: &Call, request: JoinGroupRequest) -> JoinGroupResponse {

@@ -21,13 +21,13 @@ enum Wanted {
     Earliest,
     Latest,
     MaxTimestamp,
-    /// The highest offset in tiered storage, which does not exist.
+    /// The highest offset in tiered storage. The broker has no tiered storage.
     Tiered,
     Timestamp(i64),
 }
 
 impl Wanted {
-    /// Reads a timestamp, or returns `None` if the version of the request does not define it.
+    /// Interprets the timestamp of a request. Returns `None` if the version of the request does not define it.
     fn parse(timestamp: i64, version: i16) -> Option<Self> {
         let (wanted, first_version) = match timestamp {
             -1 => (Wanted::Latest, 1),

@@ -55,11 +55,11 @@ pub(crate) enum RequestError {
     #[error("records rejected because the broker is closed")]
     Closed,
     /// A producer that asked for no response sent records that were not appended.
-    #[error("records rejected of a producer with acks=0")]
+    #[error("records of a producer with acks=0 were rejected")]
     Unconfirmed,
 }
 
-/// A request with its header read.
+/// A request whose header has been read.
 pub(crate) struct Call {
     pub(crate) api: ApiKey,
     pub(crate) version: i16,
@@ -69,7 +69,7 @@ pub(crate) struct Call {
     body: Bytes,
 }
 
-/// A response with its size, and the memory that it uses until it is sent.
+/// An encoded response with its size prefix, and the memory that it uses until it is sent.
 pub(crate) struct Answer {
     pub(crate) bytes: Bytes,
     pub(crate) memory: InUse,
@@ -195,7 +195,7 @@ impl Call {
     }
 }
 
-/// Encodes a response with its size and header.
+/// Encodes a response with its size prefix and header.
 fn encode<R: Request>(version: i16, correlation_id: i32, response: &R::Response) -> Result<Bytes, RequestError> {
     let fail = |source: Box<dyn std::error::Error + Send + Sync>| {
         let api = ApiKey::try_from(R::KEY).unwrap_or(ApiKey::ApiVersions);
@@ -215,7 +215,7 @@ fn encode<R: Request>(version: i16, correlation_id: i32, response: &R::Response)
     Ok(buffer.freeze())
 }
 
-/// Operations that a client may perform on a topic, as bits; without authorization, all that exist.
+/// Operations that a client may perform on a topic, as bits. Without authorization, these are all operations on topics.
 const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 
 /// Operations that a client may perform on the cluster, as bits.
@@ -238,12 +238,12 @@ fn optional(text: Option<String>) -> Option<StrBytes> {
     text.map(StrBytes::from_string)
 }
 
-/// Compares the leader epoch that a client knows with the only one; -1 means that the client knows none.
+/// Returns an error if a client knows a later leader epoch than the only one. -1 means that the client knows none.
 fn epoch_error(epoch: i32) -> Option<ResponseError> {
     (epoch > crate::state::LEADER_EPOCH).then_some(ResponseError::UnknownLeaderEpoch)
 }
 
-/// An error of one topic or resource, with a message for people.
+/// An error of one topic or resource, with a message for users.
 #[derive(Debug)]
 struct Rejection {
     error: ResponseError,

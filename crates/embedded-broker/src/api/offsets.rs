@@ -22,7 +22,7 @@ use crate::state::State;
 /// First version of `OffsetFetch` with several groups.
 const FIRST_FETCH_WITH_GROUPS: i16 = 8;
 
-/// Results for partitions, by topic and partition.
+/// Error codes by topic and partition; 0 means success.
 pub(super) type Results = BTreeMap<TopicPartition, i16>;
 
 pub(super) fn commit(state: &State, version: i16, request: OffsetCommitRequest) -> OffsetCommitResponse {
@@ -185,8 +185,8 @@ pub(super) fn exists(state: &State, partition: &TopicPartition) -> bool {
     state.topics.partition(&partition.topic, partition.partition).is_some()
 }
 
-/// Removes the partitions that no longer exist from a commit, and returns their results. The groups are locked: a
-/// topic's offsets are deleted after the topic, so that none of them is stored later.
+/// Removes the partitions that no longer exist from a commit, and returns their results. The groups must be locked: a
+/// topic's offsets are deleted after the topic, so no offset of a deleted topic remains.
 pub(super) fn remove_deleted(state: &State, commit: &mut CommitRequest) -> Results {
     let asked = std::mem::take(&mut commit.partitions).into_iter();
     let (known, deleted): (Vec<_>, Vec<_>) = asked.partition(|asked| exists(state, &asked.partition));

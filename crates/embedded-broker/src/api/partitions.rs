@@ -44,9 +44,9 @@ fn create_one(state: &State, asked: &CreatePartitionsTopic, validate_only: bool)
     let current = topic.partition_count();
     if asked.count <= current || asked.count > MAX_PARTITIONS {
         let message = format!(
-            "the topic has {current} partitions, and {} is not from {} to {MAX_PARTITIONS}",
-            asked.count,
-            current + 1
+            "the topic has {current} partitions, so the new number must be from {} to {MAX_PARTITIONS}, not {}",
+            current + 1,
+            asked.count
         );
         return Err(Rejection::new(ResponseError::InvalidPartitions, message));
     }
@@ -78,7 +78,8 @@ pub(super) fn delete_records(state: &State, request: DeleteRecordsRequest) -> De
     DeleteRecordsResponse::default().with_topics(topics.collect())
 }
 
-/// Deletes the records before an offset, or all if it is -1. Returns the log start offset or an error code.
+/// Deletes the records before an offset, or all records if the offset is -1. Returns the log start offset or an error
+/// code.
 fn delete_before(state: &State, topic: &str, index: i32, offset: i64) -> Result<i64, i16> {
     let unknown = || ResponseError::UnknownTopicOrPartition.code();
     let topic = state.topics.by_name(topic).ok_or_else(unknown)?;

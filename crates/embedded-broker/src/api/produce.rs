@@ -1,4 +1,4 @@
-//! Produce: appends record batches as they come.
+//! Produce: appends record batches.
 
 use std::collections::BTreeSet;
 
@@ -17,18 +17,19 @@ use crate::clock::Clock;
 use crate::state::State;
 use crate::topics::{Partition, Topic};
 
-/// First version that names topics by their id.
+/// First version that identifies topics by id.
 const FIRST_VERSION_WITH_IDS: i16 = 13;
 
 /// First version whose clients know `TRANSACTION_ABORTABLE`.
 const FIRST_VERSION_WITH_ABORTABLE: i16 = 11;
 
-/// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` that does the
-/// same.
+/// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` with the same
+/// effect.
 const FIRST_VERSION_THAT_ADDS: i16 = 12;
 const ADD_VERSION: i16 = 3;
 
-/// Compressed bytes from which on a batch is decompressed while another thread works on the other requests.
+/// Minimum size in bytes of a compressed batch that is decompressed with [`blocking`], so that another thread handles
+/// the other requests meanwhile. Smaller batches are decompressed directly.
 const LARGE_BATCH: usize = 256 * 1024;
 
 /// Appends the records. Returns `None` if the client asked for no response.
@@ -65,7 +66,7 @@ pub(super) fn handle(
 /// The fields of a request that concern all of its partitions.
 #[derive(Clone, Copy)]
 struct Context<'a> {
-    /// Error code of all partitions.
+    /// Error code of all partitions, if the whole request is rejected.
     rejected: Option<i16>,
     version: i16,
     valid_acks: bool,
@@ -92,9 +93,9 @@ fn append_to_topic(state: &State, context: Context<'_>, data: TopicProduceData) 
 
 /// Reason that records were not appended.
 enum Rejected {
-    /// By the transaction coordinator, with its error code.
+    /// The transaction coordinator rejected them, with this error code.
     Coordinator(i16),
-    /// The number of acknowledgements does not exist.
+    /// The request has an invalid number of acknowledgements.
     Acks,
     Log(AppendError),
 }
@@ -158,9 +159,8 @@ fn append(
     }
 }
 
-/// Does what an append needs before the partition is locked: validates the batch, which is decompressed for that, and
-/// writes the partition's segment to the disk if it has no room for the batch. Returns `None` if the partition no
-/// longer exists.
+/// Prepares an append before the partition is locked: validates the batch, and writes the partition's last segment to
+/// the disk if it has no room for the batch. Returns `None` if the partition no longer exists.
 fn prepare(partition: &Partition, records: &[u8]) -> Option<Result<ValidBatch, AppendError>> {
     let config = partition.read(|log| log.config().clone())?;
     let validate = || ValidBatch::new(records, &config, Clock::wall_ms());
@@ -203,8 +203,8 @@ fn verify(state: &State, context: Context<'_>, topic: &Topic, index: i32, header
             .read(|transactions| transactions.verify(id, producer, Verify::Partition(&partition), abortable));
         verified.map_err(ErrorCode::code)
     };
-    // Producers retry after NOT_ENOUGH_REPLICAS, but not after CONCURRENT_TRANSACTIONS. After INVALID_PRODUCER_EPOCH they
-    // abort the transaction; PRODUCER_FENCED would be fatal.
+    // Producers retry after NOT_ENOUGH_REPLICAS, but not after CONCURRENT_TRANSACTIONS. After INVALID_PRODUCER_EPOCH
+    // they abort the transaction; PRODUCER_FENCED would be fatal.
     result.map_err(|code| match code {
         _ if code == ErrorCode::ProducerFenced.code() => ErrorCode::InvalidProducerEpoch.code(),
         _ if code == ErrorCode::ConcurrentTransactions.code() => ResponseError::NotEnoughReplicas.code(),

@@ -1,8 +1,8 @@
 //! Checks of a Produce request's records that Apache Kafka makes before it looks at the topic's log.
 //!
-//! It reads the start of the first batch of every partition to find out whether the request is transactional. If one of
-//! them cannot be a batch, the whole request fails, even for topics that do not exist. Then it checks, for each
-//! partition that exists, that there is exactly one batch of the current format.
+//! Kafka reads the start of the first batch of every partition to find out whether the request is transactional. If one
+//! of them cannot be a batch, the whole request fails, even for topics that do not exist. Then Kafka checks that each
+//! partition that exists has exactly one batch of the current format.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::ProduceRequest;
@@ -12,15 +12,15 @@ use super::Rejection;
 /// First version whose clients know zstd.
 const FIRST_VERSION_WITH_ZSTD: i16 = 7;
 
-/// Positions in a record batch, and the length of the shortest batch of any format, without base offset and length.
+/// Positions of fields in a record batch, and the smallest valid value of its length field in any format.
 const LENGTH_AT: usize = 8;
 const LENGTH_END: usize = 12;
 const MAGIC_AT: usize = 16;
 const ATTRIBUTES_AT: usize = 22;
 const MIN_LENGTH: i32 = 14;
 
-/// The record format that the broker stores, and bits of its attributes: the compression type, of which zstd is one,
-/// and the mark of a transaction.
+/// The record format that the broker stores, and bits of its attributes: the mask of the compression type, the type
+/// zstd, and the flag of a transactional batch.
 const MAGIC: u8 = 2;
 const COMPRESSION_MASK: u8 = 0b111;
 const ZSTD: u8 = 4;
@@ -29,7 +29,7 @@ const TRANSACTIONAL: u8 = 1 << 4;
 /// The start of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Start {
-    /// Bytes of the whole batch.
+    /// Size of the whole batch in bytes.
     size: usize,
     magic: u8,
     /// The low byte of the attributes.
@@ -56,7 +56,7 @@ fn first_batch(records: &[u8]) -> Result<Option<Start>, ResponseError> {
 /// Checks the first batch of each partition.
 ///
 /// # Errors
-/// With which all partitions of the request fail.
+/// The error with which all partitions of the request fail.
 pub(super) fn check_request(request: &ProduceRequest) -> Result<(), ResponseError> {
     for data in request.topic_data.iter().flat_map(|topic| &topic.partition_data) {
         let first = first_batch(data.records.as_deref().unwrap_or_default())?;

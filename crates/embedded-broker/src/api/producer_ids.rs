@@ -8,8 +8,8 @@ use crate::markers::init_producer_id;
 use crate::state::State;
 
 /// Assigns a producer id. The id and epoch that a producer sends matter only with a transactional id; -1 and -1 mean
-/// that it has none yet. Some clients send 0 and 0 instead, with which they cannot take over a transactional id from
-/// another producer: 0 is also the id of a producer.
+/// that it has none yet. Some clients send 0 and 0 instead. As in Kafka, they cannot take over a transactional id from
+/// another producer, because 0 is treated as the id of a producer.
 pub(super) fn handle(state: &State, version: i16, request: &InitProducerIdRequest) -> InitProducerIdResponse {
     let present = Producer { id: request.producer_id.0, epoch: request.producer_epoch };
     if (present.id == -1) != (present.epoch == -1) {

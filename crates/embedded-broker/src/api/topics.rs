@@ -128,7 +128,8 @@ fn partition_count(state: &State, topic: &CreatableTopic) -> Result<i32, Rejecti
 
 fn assigned_partitions(topic: &CreatableTopic) -> Result<i32, Rejection> {
     if topic.num_partitions != -1 || topic.replication_factor != -1 {
-        let message = "counts must be -1 if partitions are assigned manually";
+        let message =
+            "the number of partitions and the replication factor must be -1 if replicas are assigned manually";
         return Err(Rejection::new(ResponseError::InvalidRequest, message));
     }
     let mut indexes: Vec<_> = topic.assignments.iter().map(|assignment| assignment.partition_index).collect();

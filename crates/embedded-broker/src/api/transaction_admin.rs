@@ -1,4 +1,4 @@
-//! The APIs of administrators of transactions: `ListTransactions` and `DescribeTransactions`.
+//! The APIs that administer transactions: `ListTransactions` and `DescribeTransactions`.
 
 use kafka_groups::ErrorCode;
 use kafka_groups::transactions::{Transaction, TransactionState as Status};

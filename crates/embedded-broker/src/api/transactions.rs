@@ -58,7 +58,7 @@ pub(super) fn add_partitions(
     response.with_results_by_topic_v3_and_below(results.collect())
 }
 
-/// Groups results by topic, also if the request names a topic more than once.
+/// Groups results by topic, even if the request names a topic more than once.
 fn by_topic(results: &Results) -> Vec<AddPartitionsToTxnTopicResult> {
     let mut topics: Vec<AddPartitionsToTxnTopicResult> = Vec::new();
     for (TopicPartition { topic, partition }, &code) in results {

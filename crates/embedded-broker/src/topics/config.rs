@@ -38,7 +38,7 @@ impl TopicConfigs {
         }
     }
 
-    /// Resets a key to its default. Does nothing to an unknown key, as Apache Kafka.
+    /// Resets a key to its default. Ignores an unknown key, as Apache Kafka does.
     pub(crate) fn remove(&mut self, key: &str) {
         self.0.remove(key);
     }
@@ -89,7 +89,7 @@ impl TopicConfigs {
     }
 }
 
-/// Returns what is expected instead if the value is not valid.
+/// Returns a description of the valid values if the value is not valid.
 fn rejection(kind: ConfigKind, value: &str) -> Option<String> {
     let in_range = |low: i64, high: i64| match value.parse::<i64>() {
         Ok(number) if (low..=high).contains(&number) => None,

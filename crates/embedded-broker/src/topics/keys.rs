@@ -11,13 +11,13 @@ pub(crate) enum ConfigKind {
     Boolean,
     /// A text that is one of these values.
     Choice(&'static [&'static str]),
-    /// A whole number in a range, both ends included; 32 bits.
+    /// A 32-bit integer in this range, inclusive.
     Int(i64, i64),
-    /// A whole number in a range, both ends included; 64 bits.
+    /// A 64-bit integer in this range, inclusive.
     Long(i64, i64),
-    /// A number between 0 and 1.
+    /// A number from 0 to 1.
     Ratio,
-    /// Texts separated by commas, each of which is one of these values; any if the list is empty.
+    /// A comma-separated list of texts. Each must be one of these values; without values, any text is valid.
     List(&'static [&'static str]),
 }
 

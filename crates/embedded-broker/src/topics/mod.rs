@@ -1,7 +1,8 @@
 //! The topics of the broker with their open logs.
 //!
-//! The folder has the durable facts; the registry has what requests need, and a request never waits for the folder. A
-//! [`Topic`] is an immutable snapshot: a change replaces it, and its partitions are shared by old and new snapshots.
+//! The folder stores the topics; the registry in memory contains what requests need, so only requests that change
+//! topics or need a producer id wait for the folder. A [`Topic`] is an immutable snapshot. A change replaces it, and
+//! the old and new snapshots share their partitions.
 
 mod config;
 mod keys;
@@ -24,7 +25,7 @@ use crate::options::Options;
 /// Largest number of partitions of a topic; a request for more is rejected before anything is created.
 pub(crate) const MAX_PARTITIONS: i32 = 10_000;
 
-/// A topic at a moment.
+/// An immutable snapshot of a topic.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: String,
@@ -81,7 +82,8 @@ impl Registry {
     }
 }
 
-/// Metrics replace dots by underscores, so Kafka rejects names that differ only in them.
+/// Returns the topic's name in metrics. Metrics replace dots with underscores, so Kafka rejects names that differ only
+/// in these characters.
 fn metric_name(topic: &str) -> String {
     topic.replace('.', "_")
 }
@@ -123,8 +125,8 @@ impl Topics {
         self.read().by_name.get(topic)?.partition(index).cloned()
     }
 
-    /// Creates a topic and opens its logs. `forget` is called before, to delete what is stored about an earlier topic
-    /// with the name. After an error there is no such topic.
+    /// Creates a topic and opens its logs. Before that, calls `forget`, which deletes what is stored about an earlier
+    /// topic with the same name. After an error, the topic does not exist.
     pub(crate) fn create(
         &self,
         name: &str,
@@ -154,8 +156,8 @@ impl Topics {
         }
     }
 
-    /// Deletes a topic. Requests that are under way see that it is gone. `forget` is called after that and before a
-    /// topic with the name can be created. The caller removes the records. After an error the topic is unchanged.
+    /// Deletes a topic. Requests in progress find that it no longer exists. Then calls `forget`, before another topic
+    /// with the same name can be created. The caller removes the records. After an error, the topic is unchanged.
     pub(crate) fn delete(&self, topic: &Topic, forget: impl FnOnce()) -> Result<DeletedTopic, FolderError> {
         let mut folder = self.folder();
         // The name may belong to another topic by now.
@@ -191,7 +193,8 @@ impl Topics {
         Ok(())
     }
 
-    /// Changes a topic's configurations by `change`, which receives the present ones. No other change comes between.
+    /// Replaces a topic's configurations with the result of `change`, which receives the current ones. No other request
+    /// can change the topic meanwhile.
     pub(crate) fn change_configs<E: From<FolderError>>(
         &self,
         name: &str,
@@ -236,7 +239,7 @@ impl Topics {
         }
     }
 
-    /// Writes the logs to the disk for which the topic's configuration asks for it by now.
+    /// Writes each log to the disk that has contained unwritten records for as long as its topic's `flush.ms`.
     pub(crate) fn flush_due(&self, now_ms: i64) {
         for topic in self.all().into_iter().filter(|topic| topic.configs.get("flush.ms").is_some()) {
             for (index, partition) in topic.partitions.iter().enumerate() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use kafka_log::Log;
 use tokio::sync::Notify;
 
-/// A partition. Its log is gone once the topic is deleted or the broker stopped.
+/// A partition. Its log is dropped when the topic is deleted or the broker stops.
 #[derive(Debug)]
 pub(crate) struct Partition {
     log: RwLock<Option<Log>>,
@@ -47,7 +47,7 @@ impl Partition {
     }
 }
 
-/// Waits for a change of any of several partitions. It is registered with them until it is dropped.
+/// A waiter for a change of any of several partitions. It is registered with them until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     id: u64,

@@ -52,7 +52,7 @@ impl Writer<'_> {
         nested && (field.from..=field.until).contains(&self.version)
     }
 
-    /// Writes content after its size of one byte.
+    /// Writes a size of one byte and then the content.
     fn sized(&mut self, write: impl FnOnce(&mut Self)) {
         let size_at = self.bytes.len();
         self.bytes.push(0);

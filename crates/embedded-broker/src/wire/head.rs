@@ -12,10 +12,11 @@ use kafka_protocol::protocol::Decodable;
 /// Size of the part that every header begins with.
 pub(crate) const FIXED_SIZE: usize = 8;
 
-/// A tagged field of a request header occupies at least two bytes; no client sends this many.
+/// Maximum number of bytes to decode as a request header. A longer header is invalid; no client sends that many tagged
+/// fields.
 const MAX_TAGGED_BYTES: usize = 64 * 1024;
 
-/// The part of a header that is the same in all versions, so that it is known even if the rest is not.
+/// The part of a header that is the same in all versions. It can be read even if the broker does not know the version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) api_key: i16,
@@ -23,7 +24,7 @@ pub(crate) struct Head {
     pub(crate) correlation_id: i32,
 }
 
-/// A header could not be read.
+/// The reason why a header could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HeadError {
     #[error("the request ends within its header")]

@@ -4,14 +4,14 @@
 //! Metadata v9:  [n topics: varint] ([name: length + bytes] [tags])*n  [bool] [bool] [bool] [tags]
 //! ```
 //!
-//! A layout lists the fields of a request in the order of their bytes. [`Layout::check`] reads a request by it without
-//! storing anything, so a length that exceeds the request is found before any memory is reserved for it.
+//! A layout lists the fields of a request in the order of their bytes. [`Layout::check`] uses it to read a request
+//! without storing anything, so a length that exceeds the request is found before any memory is reserved for it.
 
 /// Maximum number of elements of all arrays of a request together. A request with more is rejected, because an element
 /// of two bytes can occupy a hundred bytes of memory once it is decoded.
 const MAX_ELEMENTS: usize = 250_000;
 
-/// Bytes of a text at most, in all versions.
+/// Maximum number of bytes of a text, in all versions. A request with a longer text is rejected.
 const MAX_TEXT: usize = i16::MAX as usize;
 
 /// `flexible_from` of a request that has no flexible version.
@@ -48,7 +48,7 @@ enum Kind {
     Tagged(u32, &'static [Field]),
 }
 
-/// A request's lengths contradict its size, or the request is larger than the broker accepts.
+/// The reason why a request fails the check: its lengths contradict its size, or they exceed the broker's limits.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum LayoutError {
     #[error("a length exceeds the request")]
@@ -168,7 +168,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads a length of bytes or of an array; null has the length 0.
+    /// Reads the length of bytes or of an array; null has the length 0.
     fn length(&mut self) -> Result<usize, LayoutError> {
         if self.flexible {
             return self.compact_length();

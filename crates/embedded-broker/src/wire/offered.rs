@@ -1,7 +1,7 @@
 //! The APIs that the broker offers, with their versions.
 //!
-//! A client that asks for the versions gets exactly this table. An API that is not in the table does not exist for
-//! clients, which then explain that the broker lacks it.
+//! A client that asks for the versions receives exactly this table. If an API is not in the table, clients report that
+//! the broker does not support it.
 
 use kafka_protocol::messages::ApiKey;
 

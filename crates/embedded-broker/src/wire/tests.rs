@@ -1,4 +1,4 @@
-//! The check of layouts agrees with the decoder of `kafka-protocol` for every offered version.
+//! Tests that the check of layouts agrees with the decoder of `kafka-protocol` for every offered version.
 
 use bytes::Bytes;
 use kafka_protocol::messages::*;
@@ -81,7 +81,7 @@ fn many_small_elements_are_too_many() {
     assert_eq!(check(ApiKey::Metadata, 1, &request), Err(LayoutError::TooManyElements));
 }
 
-/// A name that only flexible versions can hold could not be listed to older clients.
+/// A longer name fits into flexible versions only, so the broker could not list it to older clients.
 #[test]
 fn longest_text_has_32767_bytes() {
     // OffsetCommit version 8 begins with the group id.
@@ -122,7 +122,8 @@ proptest! {
         }
     }
 
-    /// Whatever passes the check is decoded or rejected without a panic, and reading the same bytes.
+    /// If a request passes the check, the decoder does not panic: it rejects the request, or reads the number of bytes
+    /// that the check has returned.
     #[test]
     fn check_and_decoder_agree_on_damaged_requests(
         choices in prop::collection::vec(any::<u8>(), 0..100),

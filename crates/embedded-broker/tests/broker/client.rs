@@ -64,7 +64,7 @@ impl TestBroker {
     }
 }
 
-/// Returns `true` if the tests run against another broker, for tests that make no sense there.
+/// Returns `true` if the tests run against another broker, so that tests of this broker's own features can be skipped.
 pub(crate) fn is_foreign() -> bool {
     std::env::var_os("TICKERLAKE_TEST_BROKER").is_some()
 }
@@ -101,7 +101,7 @@ impl Client {
         self.send_raw(&body).await;
     }
 
-    /// Sends a request with its size.
+    /// Sends a request with its size prefix.
     pub(crate) async fn send_raw(&mut self, request: &[u8]) {
         let mut message = BytesMut::new();
         message.put_i32(i32::try_from(request.len()).unwrap());
@@ -121,7 +121,7 @@ impl Client {
         tokio::time::timeout(RESPONSE_TIMEOUT, read).await.expect("no response")
     }
 
-    /// Creates a topic with a unique name and waits until it is there.
+    /// Creates a topic with a unique name and waits until it can be used.
     pub(crate) async fn create_topic(&mut self, partitions: i32) -> TopicName {
         let name = unique("topic");
         let topic = CreatableTopic::default()
@@ -231,7 +231,7 @@ fn encoded(offset: i64, record: &TestRecord) -> Record {
     }
 }
 
-/// Returns a name that no other test uses, also not in another run.
+/// Returns a name that no other test uses, not even in another run.
 pub(crate) fn unique(prefix: &str) -> TopicName {
     TopicName(text(&format!("{prefix}-{}", Uuid::new_v4())))
 }

@@ -11,7 +11,7 @@ use crate::client::{Client, TestBroker, batch, is_foreign, record, text};
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 
-/// Returns error code, and value and source of one configuration.
+/// Returns the error code, and the value and the source of one configuration.
 async fn describe(client: &mut Client, kind: i8, name: &str, key: &str) -> (i16, Option<(String, i8)>) {
     let resource = DescribeConfigsResource::default()
         .with_resource_type(kind)
@@ -24,7 +24,7 @@ async fn describe(client: &mut Client, kind: i8, name: &str, key: &str) -> (i16,
     (result.error_code, value)
 }
 
-/// Changes one configuration by an operation: 0 sets, 1 deletes, 2 appends, 3 subtracts.
+/// Changes one configuration with an operation: 0 sets, 1 deletes, 2 appends, 3 subtracts. Returns the error code.
 async fn change(client: &mut Client, kind: i8, name: &str, key: &str, operation: i8, value: Option<&str>) -> i16 {
     let config =
         AlterableConfig::default().with_name(text(key)).with_config_operation(operation).with_value(value.map(text));
@@ -54,7 +54,7 @@ async fn defaults_are_those_of_kafka() {
     }
 }
 
-/// Appends records until the result is `code`. Apache Kafka answers before a change takes effect.
+/// Appends records until the error code is `code`. Apache Kafka responds to a change before it takes effect.
 async fn append_until(client: &mut Client, topic: &TopicName, code: i16) {
     while client.append(topic, batch(&[record("a")])).await.error_code != code {
         assert!(is_foreign(), "the change has no effect");
@@ -124,7 +124,7 @@ async fn unknown_resources_are_errors() {
     assert_eq!(describe(&mut client, 77, "x", "x").await.0, 42);
 }
 
-/// Changes of different keys at the same time are all kept.
+/// Concurrent changes of different keys are all kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_changes_are_kept() {
     let (broker, _, topic) = TestBroker::topic(1).await;

@@ -1,5 +1,5 @@
-//! The broker after failures of the file system, a kill, and a restart. The folder of the broker is changed for that,
-//! so the tests are about this broker only.
+//! The broker after failures of the file system, a kill, and a restart. The tests change the broker's folder, so they
+//! are about this broker only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ async fn stop(mut broker: TestBroker) {
     broker.broker.take().unwrap().stop().await.unwrap();
 }
 
-/// The directory of the only topic.
+/// Returns the directory of the only topic.
 fn topic_dir(folder: &Path) -> PathBuf {
     fs::read_dir(folder.join("topics")).unwrap().next().unwrap().unwrap().path()
 }
@@ -65,7 +65,7 @@ async fn partition_count(client: &mut Client, topic: &TopicName) -> usize {
     response.topics[0].partitions.len()
 }
 
-/// An entry of a journal is stored, whether the journal can be rewritten or not.
+/// An entry of a journal is stored even if the journal cannot be rewritten.
 #[tokio::test]
 async fn commits_succeed_if_the_journal_is_not_rewritten() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,7 +94,7 @@ async fn commits_succeed_if_the_journal_is_not_rewritten() {
     assert_eq!(committed(&mut broker.client().await, &topic).await, last);
 }
 
-/// The partition that accepts its marker receives one, however often the other one fails.
+/// The partition that accepts its marker receives only one, even if the other one fails repeatedly.
 #[tokio::test]
 async fn failed_marker_is_written_later_and_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -201,7 +201,7 @@ async fn failed_partitions_can_be_added_again() {
     assert_eq!(partition_count(&mut client, &topic).await, 4);
 }
 
-/// Static members notice nothing of a restart. Others join again at once: the members of before are gone.
+/// Static members do not notice a restart. Dynamic members are not restored, so they join again at once.
 #[tokio::test]
 async fn restarted_broker_knows_static_members() {
     let folder = tempfile::tempdir().unwrap();
@@ -228,7 +228,7 @@ async fn restarted_broker_knows_static_members() {
     assert_eq!((joined.error_code, joined.generation_id, joined.members.len()), (0, 2, 1));
 }
 
-/// Starts a broker on a folder that the dropped one may still hold for a moment.
+/// Starts a broker on a folder that a dropped broker may keep locked for a moment.
 async fn restarted(folder: &Path) -> TestBroker {
     let options = Options { port: 0, storage: Storage::Folder(folder.to_owned()), ..Options::default() };
     loop {
@@ -242,7 +242,7 @@ async fn restarted(folder: &Path) -> TestBroker {
     }
 }
 
-/// A client that comes during the recovery is refused, instead of waiting for an answer until it gives up.
+/// A client that connects during the recovery is refused. Otherwise, it would wait until it times out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn port_does_not_listen_during_the_recovery() {
     let folder = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ async fn offset_out_of_range_is_an_error() {
     assert_eq!(client.fetch(&topic, 1).await.error_code, 0);
 }
 
-/// K2: a response of version 12 has no tagged field that Java clients reject.
+/// Java clients reject some tagged fields in a response of version 12.
 #[tokio::test]
 async fn version_12_has_no_tagged_fields() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;
@@ -59,7 +59,7 @@ async fn version_12_has_no_tagged_fields() {
     assert!(response.responses[0].partitions[0].unknown_tagged_fields.is_empty());
 }
 
-/// K6: the response is not an empty success.
+/// The response must not be successful and empty.
 #[tokio::test]
 async fn unknown_topic_is_an_error() {
     let broker = TestBroker::start().await;
@@ -161,7 +161,7 @@ async fn unknown_partition_has_no_aborted_transactions() {
     assert_eq!((read.error_code, read.aborted_transactions), (0, None));
 }
 
-/// From version 13 on, a topic that is gone has an unknown id.
+/// From version 13 on, a topic that was deleted has an unknown id.
 #[tokio::test]
 async fn topic_deleted_during_a_fetch_has_an_unknown_id() {
     let (broker, mut client, topic) = TestBroker::topic(1).await;

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{
 
 use crate::client::{Client, TestBroker, TestRecord, batch, now_ms, record, unique};
 
-/// Returns error code, offset and timestamp.
+/// Returns the error code, the offset and the timestamp.
 async fn look_up(client: &mut Client, version: i16, topic: &TopicName, timestamp: i64) -> (i16, i64, i64) {
     let partition = ListOffsetsPartition::default().with_timestamp(timestamp);
     let topic = ListOffsetsTopic::default().with_name(topic.clone()).with_partitions(vec![partition]);
@@ -28,7 +28,7 @@ async fn delete_before(client: &mut Client, topic: &TopicName, offset: i64) -> (
     (partition.error_code, partition.low_watermark)
 }
 
-/// K8: 60 records, one second apart, in 6 batches.
+/// The topic has 60 records, one second apart, in 6 batches.
 #[tokio::test]
 async fn timestamps_are_those_of_records() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;
@@ -80,7 +80,7 @@ async fn offsets_of_unknown_topic_are_an_error() {
     assert_eq!(look_up(&mut broker.client().await, 6, &unique("unknown"), -1).await.0, 3);
 }
 
-/// K7: `DeleteRecords` works.
+/// `DeleteRecords` moves the log start offset.
 #[tokio::test]
 async fn deleted_records_cannot_be_fetched() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;

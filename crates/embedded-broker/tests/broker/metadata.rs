@@ -66,7 +66,7 @@ async fn metadata_of_invalid_name_is_an_error() {
     assert_eq!(response.topics[0].error_code, 17);
 }
 
-/// K1: franz-go and Kafka 4.4 send a newer version first and read the offered range from the error.
+/// franz-go and Kafka 4.4 send a newer version first, and read the offered range from the error.
 #[tokio::test]
 async fn newer_api_versions_is_answered_with_version_0() {
     let broker = TestBroker::start().await;

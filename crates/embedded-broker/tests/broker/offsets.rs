@@ -53,7 +53,7 @@ async fn fetch(
     partitions.map(|p| (p.partition_index, p.committed_offset, p.metadata.as_ref().map(ToString::to_string))).collect()
 }
 
-/// K5: the response to a request for all topics can be decoded in every version.
+/// The response to a request for all topics can be decoded in every version.
 #[tokio::test]
 async fn offsets_in_every_version() {
     let (_broker, mut client, topic) = TestBroker::topic(2).await;

@@ -19,7 +19,7 @@ fn asked(name: &TopicName, create: bool) -> MetadataRequest {
     MetadataRequest::default().with_topics(Some(vec![topic])).with_allow_auto_topic_creation(create)
 }
 
-/// K9: only if the option and the request allow it.
+/// Topics are created only if the option and the request allow it.
 #[tokio::test]
 async fn topics_are_created_when_asked_for() {
     let broker = TestBroker::with(Options { auto_create: Some(4), ..Options::default() }).await;
@@ -69,7 +69,7 @@ async fn closed_broker_disconnects_producers() {
     assert_eq!(broker.client().await.fetch(&topic, 0).await.high_watermark, 1);
 }
 
-/// Records, topics, offsets and producer ids survive a stop and a drop.
+/// A restarted broker has the records, topics and offsets of before, and assigns new producer ids.
 #[tokio::test]
 async fn restarted_broker_continues() {
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +107,7 @@ async fn stop_does_not_wait_for_consumers() {
     assert_eq!(client.receive().await, None);
 }
 
-/// Requests that no client sends: the connection is closed, and the broker works on.
+/// The broker closes the connection after requests that no client sends, and serves other connections.
 #[tokio::test]
 async fn invalid_requests_close_the_connection() {
     if is_foreign() {
@@ -153,7 +153,7 @@ async fn invalid_requests_close_the_connection() {
     client.create_topic(1).await;
 }
 
-/// A consumer that does not read uses memory, for which others wait.
+/// A consumer that does not read its response uses memory, and other consumers wait for it.
 #[tokio::test]
 async fn large_responses_share_their_memory() {
     const SIZE: usize = 32 << 20;

@@ -43,7 +43,7 @@ async fn corrupt_batch_is_rejected() {
     assert_eq!((appended.error_code, appended.log_start_offset), (2, -1));
 }
 
-/// E3: a batch above max.message.bytes is rejected, and the partition works on.
+/// A batch above max.message.bytes is rejected, and the partition still accepts smaller ones.
 #[tokio::test]
 async fn oversized_batch_is_rejected() {
     static LARGE: &str = match std::str::from_utf8(&[b'x'; 1_100_000]) {
@@ -140,7 +140,7 @@ async fn failed_append_without_acks_closes_connection() {
     assert_eq!(client.receive().await, None);
 }
 
-/// K4: every version, with -1 and -1 or 0 and 0 for "no id yet".
+/// Clients send -1 and -1, or 0 and 0, as the id and epoch of a producer that has none yet.
 #[tokio::test]
 async fn producer_ids_are_assigned_in_every_version() {
     let broker = TestBroker::start().await;

@@ -156,7 +156,7 @@ async fn partitions_can_only_be_added() {
     }
 }
 
-/// The time grows with the number of topics, not with its square.
+/// The time must grow with the number of topics, not with its square.
 #[tokio::test]
 async fn request_with_many_topics_is_answered() {
     if is_foreign() {

@@ -88,7 +88,8 @@ impl Producer {
     }
 }
 
-/// Waits until the last stable offset is `expected`, and returns the ids of the aborted transactions.
+/// Waits until the last stable offset is `expected`. Returns the producer ids and first offsets of the aborted
+/// transactions.
 pub(crate) async fn read_committed(client: &mut Client, topic: &TopicName, expected: i64) -> Vec<(i64, i64)> {
     loop {
         let response = client.call(11, &fetch_request(topic, 0).with_isolation_level(1)).await;
@@ -102,7 +103,7 @@ pub(crate) async fn read_committed(client: &mut Client, topic: &TopicName, expec
     }
 }
 
-/// A partition that does not exist keeps the others from being added, and topics are named once.
+/// If a partition does not exist, no partition is added, and the response names each topic once.
 #[tokio::test]
 async fn unknown_partition_groups_results_by_topic() {
     let (_broker, mut client, topic) = TestBroker::topic(1).await;

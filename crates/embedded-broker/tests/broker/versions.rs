@@ -85,7 +85,7 @@ async fn configs_in_every_version() {
     }
 }
 
-/// Joins a group without waiting for others and returns the member id.
+/// Sends one `JoinGroup` and returns the response.
 async fn join(client: &mut Client, version: i16, group: &GroupId, member: &str) -> JoinGroupResponse {
     let protocol = JoinGroupRequestProtocol::default().with_name(text("range")).with_metadata(vec![0; 8].into());
     let mut request = JoinGroupRequest::default()
@@ -100,7 +100,7 @@ async fn join(client: &mut Client, version: i16, group: &GroupId, member: &str) 
     client.call(version, &request).await
 }
 
-/// K3 and K10: members of every version join, appear in the descriptions, and leave.
+/// Members of every version join, appear in the descriptions, and leave.
 #[tokio::test]
 async fn groups_in_every_version() {
     let broker = TestBroker::start().await;

@@ -101,8 +101,8 @@ impl Groups {
         }
     }
 
-    /// Removes an empty group. Timers of its pending member ids find no group and do nothing. During a restart, the
-    /// group was empty when it was deleted.
+    /// Removes a group if it is empty. Timers of its pending member ids then find no group and do nothing. During a
+    /// restart, also removes a group with restored members, because the group was empty when it was deleted.
     pub(crate) fn remove_empty(&mut self, group_id: &str) {
         if self.restored.remove(group_id) || self.validate_delete(group_id).is_ok() {
             self.groups.remove(group_id);

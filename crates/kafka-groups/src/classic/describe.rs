@@ -40,8 +40,8 @@ pub struct MemberDescription {
 }
 
 impl Groups {
-    /// Lists the groups whose state and type is in the filters, in the order of their ids. An empty filter lets all
-    /// groups pass. Case is ignored.
+    /// Lists the groups whose state and type are in the filters, in the order of their ids. An empty filter selects all
+    /// groups. Case is ignored.
     #[must_use]
     pub fn list(&self, states: &[String], types: &[String]) -> Vec<ListedGroup> {
         let passes = |filter: &[String], name: &str| {
@@ -61,8 +61,8 @@ impl Groups {
             .collect()
     }
 
-    /// Describes a group. `None` if it does not exist: `DescribeGroups` answers `GROUP_ID_NOT_FOUND` from version 6 on,
-    /// and before that the state `Dead` without an error.
+    /// Describes a group, or returns `None` if it does not exist. The response to `DescribeGroups` then has the state
+    /// `Dead`, and from version 6 on also the error `GROUP_ID_NOT_FOUND`.
     #[must_use]
     pub fn describe(&self, group_id: &str) -> Option<GroupDescription> {
         let group = self.groups.get(group_id)?;

@@ -46,12 +46,12 @@ impl Member {
     }
 }
 
-/// Delay in which an empty group waits for further members after the first one.
+/// Delay during which an empty group waits for further members after the first one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InitialDelay {
-    /// Length of the present delay.
+    /// Length of the present delay in milliseconds.
     pub(super) delay_ms: u64,
-    /// Time by which the delay may still be extended.
+    /// Number of milliseconds by which the delay can still be extended.
     pub(super) remaining_ms: u64,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Group {
     pub(super) members: BTreeMap<String, Member>,
     /// Member ids by group instance id.
     pub(super) static_members: BTreeMap<String, String>,
-    /// Ids of clients that have not joined with them yet.
+    /// Member ids that clients have received but not joined with yet.
     pub(super) pending_join: BTreeSet<String>,
     /// Members of the generation that have not sent `SyncGroup` yet.
     pub(super) pending_sync: BTreeSet<String>,
@@ -74,9 +74,9 @@ pub(super) struct Group {
     /// `Some` during the first rebalance of an empty group.
     pub(super) initial_delay: Option<InitialDelay>,
     pub(super) new_member_added: bool,
-    /// Keeps the group when it is empty.
+    /// `true` if the group has offsets, which keep it when it is empty.
     pub(super) has_offsets: bool,
-    /// A static member has a new id since the group was stored.
+    /// `true` if a static member has received a new id since the group was stored.
     pub(super) member_replaced: bool,
 }
 
@@ -100,7 +100,7 @@ impl Group {
         }
     }
 
-    /// Creates the group of a generation that was stored. An entry without members makes an empty group.
+    /// Creates a group from a generation that was stored. A generation without members becomes an empty group.
     pub(super) fn restored(generation: StoredGeneration) -> Self {
         let StoredGeneration { generation_id, protocol_type, protocol_name, leader, members } = generation;
         let mut group = Group { generation_id, protocol_name: Some(protocol_name), ..Group::new() };
@@ -198,8 +198,8 @@ impl Group {
         self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
 
-    /// Returns `true` if a client with these protocols can be a member: the type is the group's, and the present
-    /// members have one of the protocols in common.
+    /// Returns `true` if a client with these protocols can be a member: its type is the group's, and all present
+    /// members have one of its protocols in common.
     pub(super) fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
         if self.state == GroupState::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();

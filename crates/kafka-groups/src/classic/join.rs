@@ -90,7 +90,7 @@ impl Turn<'_> {
         self.rebalance();
     }
 
-    /// Updates a member by its new request. If an earlier request still waits, the new one supersedes it.
+    /// Updates a member from its new request. If an earlier request still waits, the new one supersedes it.
     fn update_member(&mut self, token: Token, member_id: &str, request: &JoinRequest) {
         let Some(member) = self.group.members.get_mut(member_id) else { return };
         member.protocols.clone_from(&request.protocols);

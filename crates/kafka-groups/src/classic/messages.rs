@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::ErrorCode;
 
-/// Identifies a request until it is answered. The caller chooses the numbers; two requests must not wait with the same
-/// one.
+/// Identifies a request until it is answered. The caller chooses the numbers; two waiting requests must not have the
+/// same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u64);
 
@@ -26,7 +26,7 @@ pub struct Output {
     pub answer: Answer,
 }
 
-/// The variant is that of the request.
+/// An answer. It has the same variant as the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Join(Result<JoinAnswer, JoinError>),
@@ -35,7 +35,7 @@ pub enum Answer {
     Leave(Result<Vec<LeaveAnswer>, ErrorCode>),
 }
 
-/// `JoinGroup`.
+/// A `JoinGroup` request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinRequest {
     /// Version of the request. From 4 on, a member without an id has to join twice; from 9 on, a static leader can be
@@ -69,7 +69,7 @@ pub struct Protocol {
 pub struct JoinAnswer {
     pub generation_id: i32,
     pub protocol_type: Option<String>,
-    /// `None` if the group has no protocol; up to version 6 the wire has an empty string for it.
+    /// `None` if the group has no protocol; the response contains an empty string instead up to version 6.
     pub protocol_name: Option<String>,
     pub leader: String,
     /// `true` if the leader must not compute a new assignment (version 9 and later).
@@ -87,15 +87,16 @@ pub struct JoinedMember {
     pub metadata: Bytes,
 }
 
-/// On the wire: generation id -1, no leader, no members.
+/// The error of a `JoinGroup` request. Its response has generation id -1, no leader and no members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinError {
     pub error: ErrorCode,
-    /// The id to join with if the error is [`ErrorCode::MemberIdRequired`], else the id of the request.
+    /// The id to join with if the error is [`ErrorCode::MemberIdRequired`], otherwise usually the id of the request.
+    /// Empty if the client must join as a new member.
     pub member_id: String,
 }
 
-/// `SyncGroup`.
+/// A `SyncGroup` request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncRequest {
     /// Version of the request: from 5 on the protocol type and name are mandatory.
@@ -127,7 +128,7 @@ pub struct HeartbeatRequest {
     pub group_instance_id: Option<String>,
 }
 
-/// `LeaveGroup`; up to version 2 with exactly one member.
+/// A `LeaveGroup` request. Up to version 2 it has exactly one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaveRequest {
     pub group_id: String,
@@ -141,7 +142,7 @@ pub struct LeavingMember {
     pub group_instance_id: Option<String>,
 }
 
-/// Result for one member of a [`LeaveRequest`]. Up to version 2 of the request the error is that of the whole answer.
+/// Result for one member of a [`LeaveRequest`]. Up to version 2, the response contains only its error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaveAnswer {
     pub member_id: String,

@@ -52,7 +52,7 @@ use crate::ErrorCode;
 /// Kafka's `offsets.retention.check.interval.ms`: the interval at which empty groups without offsets are removed.
 const CLEANUP_INTERVAL_MS: u64 = 600_000;
 
-/// Limits of the groups.
+/// Limits and delays of all groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Kafka's `group.min.session.timeout.ms`; a shorter session timeout is rejected.
@@ -82,7 +82,7 @@ pub struct Groups {
     next_cleanup_ms: Option<u64>,
     /// Groups with a generation or members that have not been stored.
     unstored: BTreeSet<String>,
-    /// Groups with members of before a restart, whose sessions have not started.
+    /// Groups with members that were restored after a restart and whose sessions have not started.
     restored: BTreeSet<String>,
 }
 
@@ -201,7 +201,7 @@ impl Groups {
         self.timers.next_deadline().into_iter().chain(self.next_cleanup_ms).min()
     }
 
-    /// Removes all groups and answers each waiting request with `error`. To be called before the broker stops.
+    /// Removes all groups and answers each waiting request with `error`, for a broker that stops.
     pub fn close(&mut self, error: ErrorCode) -> Vec<Output> {
         self.timers = Timers::default();
         self.unstored.clear();

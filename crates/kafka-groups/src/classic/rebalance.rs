@@ -9,7 +9,7 @@ use super::timers::Timer;
 use super::turn::{Turn, session};
 use crate::ErrorCode;
 
-/// Shortest time between two attempts to end a join phase in which no member has joined.
+/// Minimum time between two attempts to end a join phase in which no member has joined.
 const MIN_JOIN_RETRY_MS: u64 = 1_000;
 
 impl Turn<'_> {
@@ -48,7 +48,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends the join phase if all members have joined. The first rebalance of an empty group ends by its delay only.
+    /// Ends the join phase if all members have joined. In the first rebalance of an empty group, the phase ends only
+    /// when the initial delay is over.
     pub(super) fn complete_join_if_all_joined(&mut self) {
         if self.group.state == GroupState::PreparingRebalance
             && self.group.initial_delay.is_none()

@@ -1,8 +1,8 @@
 //! Stores stable generations of static members, and restores them after a restart of the broker.
 //!
-//! Only a group of which all members are static is restored. Other clients join again, which they do at once, while a
-//! restored member that has ended with the broker would hold up its group until its session times out. The consumer in
-//! the broker's own process is such a member.
+//! The members of a group are restored only if all of them are static. Dynamic members join again at once. If they were
+//! restored, a member that has ended together with the broker would delay its group until its session times out. The
+//! consumer in the broker's own process is such a member.
 
 use super::group::{Group, Member};
 use super::stored::{StoredGeneration, StoredMember};
@@ -10,7 +10,8 @@ use super::turn::session;
 use super::{GroupState, Groups};
 
 impl Groups {
-    /// Returns the generation of a group to store with its members, if the group is stable and has only static members.
+    /// Returns the generation of a group with its members, to be stored, if the group is stable and has only static
+    /// members.
     pub(crate) fn static_generation(&self, group_id: &str) -> Option<StoredGeneration> {
         let group = self.groups.get(group_id).filter(|group| group.state == GroupState::Stable)?;
         if group.members.values().any(|member| member.group_instance_id.is_none()) {
@@ -35,8 +36,8 @@ impl Groups {
         })
     }
 
-    /// Restores the generation of a group that has no members after a restart. Does nothing to a group with members
-    /// that have joined since.
+    /// Restores the generation of a group, without members, after a restart. Does nothing to a group with members that
+    /// have joined since.
     pub(crate) fn restore(&mut self, group_id: &str, generation_id: i32, protocol_type: String) {
         let was_restored = self.restored.remove(group_id);
         let group = self.groups.entry(group_id.to_owned()).or_insert_with(Group::new);

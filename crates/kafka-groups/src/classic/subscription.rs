@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 /// Protocol type of Kafka's consumers. Other types, such as `connect`, have metadata of another format.
 pub(super) const CONSUMER: &str = "consumer";
 
-/// Reads the topics from a `ConsumerProtocolSubscription`, whose every version begins with those fields:
+/// Reads the topics from a `ConsumerProtocolSubscription`. All versions of it begin with these fields:
 ///
 /// ```text
 ///   version: i16 | number of topics: i32 | for each topic, length: i16 and UTF-8 | ...

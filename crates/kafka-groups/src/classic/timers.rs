@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An event that a deadline belongs to.
+/// An event that has a deadline.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// The session of a member, or the time in which a client must join with the id that it was given.
+    /// The end of a member's session, or of the time within which a client must join with the id that it received.
     Session { member_id: String },
     /// The end of the join phase.
     Join,
@@ -27,7 +27,7 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Sets the deadline, in place of an earlier one of the same timer.
+    /// Sets the deadline of a timer. Replaces an earlier deadline of the same timer.
     pub(super) fn set(&mut self, group_id: &str, timer: Timer, deadline_ms: u64) {
         let key = Key { group_id: group_id.to_owned(), timer };
         if let Some(old) = self.deadlines.insert(key.clone(), deadline_ms) {

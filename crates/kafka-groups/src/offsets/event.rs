@@ -9,7 +9,7 @@ use crate::codec::{DecodeError, Decoder, Encoder};
 pub enum OffsetEvent {
     /// A group commits an offset.
     Committed { group_id: String, partition: TopicPartition, offset: CommittedOffset },
-    /// A committed offset is deleted, also from open transactions.
+    /// A group's offset for a partition is deleted, even if it is still pending in an open transaction.
     Deleted { group_id: String, partition: TopicPartition },
     /// A group is deleted, with all of its offsets.
     GroupDeleted { group_id: String },
@@ -17,8 +17,8 @@ pub enum OffsetEvent {
     Pending { group_id: String, producer_id: i64, partition: TopicPartition, offset: CommittedOffset },
     /// A transaction ends; its pending offsets become visible or are dropped.
     TransactionEnded { producer_id: i64, committed: bool },
-    /// A group has a new generation, without members or with members that join again after a restart. It continues with
-    /// the next generation then.
+    /// A group has a new generation, without members or with members that must join again after a restart. After a
+    /// restart, the group continues with the next generation.
     Generation { group_id: String, generation_id: i32, protocol_type: String },
     /// A group of static members has a new generation with assignments, or one of them has a new id. The members
     /// continue after a restart.

@@ -25,7 +25,7 @@ pub struct CommittedOffset {
     pub commit_timestamp_ms: i64,
 }
 
-/// A committed offset, and how many events were replayed before it.
+/// A committed offset with the sequence number of its event, which grows with each event that is replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stored {
     offset: CommittedOffset,
@@ -86,7 +86,7 @@ impl Offsets {
         groups.flat_map(|(_, offsets)| offsets.keys()).map(|partition| partition.topic.clone()).collect()
     }
 
-    /// Returns the ids of all groups that have an offset for the topic, committed or pending, with the partition.
+    /// Returns the group and the partition of each offset for the topic, committed or pending.
     pub(crate) fn of_topic(&self, topic: &str) -> Vec<(String, TopicPartition)> {
         let mut found: Vec<(String, TopicPartition)> = std::iter::once(&self.committed)
             .chain(self.pending.values())
@@ -100,7 +100,7 @@ impl Offsets {
         found
     }
 
-    /// Changes the offsets by an event. A generation changes nothing here.
+    /// Applies an event. Generations do not change offsets.
     pub fn replay(&mut self, event: OffsetEvent) {
         self.sequence += 1;
         match event {
@@ -136,7 +136,7 @@ impl Offsets {
         self.pending.retain(|_, groups| !groups.is_empty());
     }
 
-    /// Makes the offsets of a transaction visible, except where the group has committed a newer one without it.
+    /// Makes the offsets of a transaction visible, except where the group has committed another offset since then.
     fn commit_pending(&mut self, groups: ByGroup) {
         for (group_id, offsets) in groups {
             let committed = self.committed.entry(group_id).or_default();
@@ -148,7 +148,7 @@ impl Offsets {
         }
     }
 
-    /// Returns events that lead from no offsets to the present ones.
+    /// Returns events that restore the present offsets.
     #[must_use]
     pub fn snapshot(&self) -> Vec<OffsetEvent> {
         let committed = self.committed.iter().flat_map(|(group_id, offsets)| {

@@ -167,7 +167,7 @@ proptest! {
         let _ = OffsetEvent::decode(&bytes);
     }
 
-    /// A snapshot behaves as the original does, whatever follows.
+    /// Offsets that are restored from a snapshot behave like the original in all later events.
     #[test]
     fn snapshot_leads_to_the_same_offsets(
         events in prop::collection::vec(any_event(), 0..40),

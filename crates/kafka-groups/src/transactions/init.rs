@@ -21,7 +21,7 @@ pub struct InitProducerId {
 }
 
 impl Transactions {
-    /// Handles an `InitProducerId`. `new_producer_id` is called if the transactional id is new, or if the epochs of
+    /// Handles an `InitProducerId` request. Calls `new_producer_id` if the transactional id is new, or if the epochs of
     /// its producer id are exhausted.
     ///
     /// An open transaction is aborted first. The answer is then [`ErrorCode::ConcurrentTransactions`], and the client
@@ -94,7 +94,7 @@ impl Transactions {
     }
 }
 
-/// Answer to a successful request.
+/// The fields of a [`Transaction`] that a successful request sets.
 struct Epoch {
     producer: Producer,
     last_epoch: i16,

@@ -18,9 +18,9 @@
 //!    [`Transactions::markers_written`],
 //! 3. answers.
 //!
-//! The caller must not handle another request before step 1 is complete. During step 2 other requests are answered with
-//! [`ErrorCode::ConcurrentTransactions`]. After a restart the caller does step 2 for each of
-//! [`Transactions::unfinished`].
+//! The caller must not handle another request before step 1 is complete. During step 2, other requests for the
+//! transactional id are answered with [`ErrorCode::ConcurrentTransactions`]. After a restart, the caller does step 2
+//! for each transaction that [`Transactions::unfinished`] returns.
 //!
 //! This is the protocol of `transaction.version` 0 and 1: the producer announces its partitions, and its epoch changes
 //! only with `InitProducerId`. Clients use it with every broker that does not announce version 2.
@@ -84,9 +84,11 @@ pub struct Producer {
 pub struct Transaction {
     pub state: TransactionState,
     pub producer: Producer,
-    /// The epoch that the producer has named to receive the present one, to recognise a repeated request; else -1.
+    /// The epoch that the producer sent in the request that assigned the present epoch, or -1 if it sent none. A
+    /// request with this epoch is a repetition.
     pub last_epoch: i16,
-    /// The producer id before the present one, whose epochs are exhausted.
+    /// The producer id before the latest `InitProducerId`, or -1. It differs from the present id if its epochs were
+    /// exhausted.
     pub previous_producer_id: i64,
     pub timeout_ms: i32,
     pub partitions: BTreeSet<TopicPartition>,
@@ -109,7 +111,7 @@ pub struct EndTransaction {
     pub groups: BTreeSet<String>,
 }
 
-/// Changes by a request, and the answer to it. See the [module](self) for the order of the steps.
+/// Changes that a request causes, and the answer to it. See the [module](self) for the order of the steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change<T> {
     pub events: Vec<TransactionEvent>,
@@ -127,7 +129,7 @@ impl<T> Change<T> {
 #[derive(Clone, Debug, Default)]
 pub struct Transactions {
     transactions: BTreeMap<String, Transaction>,
-    /// Ends of open transactions and of unused ids.
+    /// Times at which open transactions are aborted and unused ids are removed.
     deadlines: BTreeSet<(i64, String)>,
 }
 
@@ -148,7 +150,7 @@ impl Transactions {
         self.transactions.iter().map(|(id, transaction)| (id.as_str(), transaction))
     }
 
-    /// Changes the state by an event that the caller has stored.
+    /// Applies an event that the caller has stored.
     pub fn replay(&mut self, event: TransactionEvent) {
         let (id, transaction) = match event {
             TransactionEvent::Updated { transactional_id, transaction } => (transactional_id, Some(transaction)),
@@ -165,7 +167,7 @@ impl Transactions {
         }
     }
 
-    /// Returns events that lead from no transactions to the present ones, to rewrite a journal that has grown.
+    /// Returns events that restore the present transactions, to rewrite a journal that has grown.
     #[must_use]
     pub fn snapshot(&self) -> Vec<TransactionEvent> {
         self.transactions.iter().map(|(id, transaction)| updated(id, transaction.clone())).collect()
@@ -241,7 +243,7 @@ fn updated(transactional_id: &str, transaction: Transaction) -> TransactionEvent
     TransactionEvent::Updated { transactional_id: transactional_id.to_owned(), transaction }
 }
 
-/// Returns the markers to write if the transaction has been ended.
+/// Returns the markers to write if the transaction is being committed or aborted.
 fn end(transactional_id: &str, transaction: &Transaction) -> Option<EndTransaction> {
     let committed = match transaction.state {
         TransactionState::PrepareCommit => true,

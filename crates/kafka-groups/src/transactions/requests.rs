@@ -1,4 +1,4 @@
-//! Requests of a producer with an id and epoch: to add partitions and groups, and to end the transaction.
+//! Requests of a producer that has an id and epoch: add partitions and groups, and end the transaction.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::offsets::TopicPartition;
 /// First version of `AddPartitionsToTxn`, `AddOffsetsToTxn` and `EndTxn` with a separate error for a fenced producer.
 const HAS_PRODUCER_FENCED: i16 = 2;
 
-/// `AddPartitionsToTxn` (with partitions) or `AddOffsetsToTxn` (with a group).
+/// An `AddPartitionsToTxn` request (with partitions) or an `AddOffsetsToTxn` request (with a group).
 ///
-/// If a partition does not exist, the caller adds no partition. It answers [`ErrorCode::UnknownTopicOrPartition`] for
-/// that partition and [`ErrorCode::OperationNotAttempted`] for the others.
+/// If a partition does not exist, the caller adds no partition. It responds with
+/// [`ErrorCode::UnknownTopicOrPartition`] for that partition and [`ErrorCode::OperationNotAttempted`] for the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddToTransaction {
     pub version: i16,
@@ -22,7 +22,7 @@ pub struct AddToTransaction {
     pub groups: BTreeSet<String>,
 }
 
-/// `EndTxn`.
+/// An `EndTxn` request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndTxn {
     pub version: i16,
@@ -34,9 +34,9 @@ pub struct EndTxn {
 /// A partition or a group that must be part of the open transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verify<'a> {
-    /// Of a transactional batch in `Produce`.
+    /// The partition of a transactional batch in `Produce`.
     Partition(&'a TopicPartition),
-    /// Of a `TxnOffsetCommit`.
+    /// The group of a `TxnOffsetCommit`.
     Group(&'a str),
 }
 
@@ -94,14 +94,14 @@ impl Transactions {
 
     /// Verifies that a partition or a group is part of the producer's open transaction.
     ///
-    /// With `supports_abortable` (`Produce` from version 11 on, `TxnOffsetCommit` from version 4 on) anything else has
-    /// the error [`ErrorCode::TransactionAbortable`], without it [`ErrorCode::InvalidTxnState`]. From `Produce` version
-    /// 12 and `TxnOffsetCommit` version 5 on clients do not announce what they add: the caller calls
+    /// If it is not, the error is [`ErrorCode::TransactionAbortable`] with `supports_abortable` (`Produce` from version
+    /// 11 on, `TxnOffsetCommit` from version 4 on), and [`ErrorCode::InvalidTxnState`] without it. From `Produce`
+    /// version 12 and `TxnOffsetCommit` version 5 on, clients do not announce what they add, so the caller calls
     /// [`Transactions::add`] instead.
     ///
     /// # Errors
     ///
-    /// After [`ErrorCode::ConcurrentTransactions`] the client should retry; all other errors are permanent.
+    /// After [`ErrorCode::ConcurrentTransactions`], the client should retry. All other errors are permanent.
     pub fn verify(
         &self,
         transactional_id: &str,
@@ -142,7 +142,7 @@ impl Transactions {
     }
 }
 
-/// Replaces the error for a fenced producer by the one that older clients know.
+/// Replaces the error for a fenced producer with the one that older clients know.
 fn fenced_error(error: ErrorCode, version: i16) -> ErrorCode {
     if error == ErrorCode::ProducerFenced && version < HAS_PRODUCER_FENCED {
         ErrorCode::InvalidProducerEpoch

@@ -4,7 +4,8 @@
 //! length u32 | CRC-32C u32 of length and entry | entry
 //! ```
 //!
-//! Numbers are big-endian. The file is cut at the first entry that is incomplete or does not match its CRC.
+//! Numbers are big-endian. When a journal is opened, its file is truncated at the first entry that is incomplete or
+//! does not match its CRC.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use crate::error::StorageError;
 use crate::files::{Files, PooledFile, read_if_exists, sync_dir, write_new};
 
-/// A journal is not rewritten before it has grown by this many bytes since it was rewritten or the last attempt failed.
+/// Minimum number of bytes by which a journal grows between two rewrites. An attempt that failed counts as a rewrite.
 const MIN_GROWTH: u64 = 1 << 20;
 const FRAME_LEN: usize = 8;
 
@@ -40,7 +41,7 @@ impl JournalKind {
 #[derive(Debug)]
 pub struct Journal {
     disk: Option<Disk>,
-    /// Entries were appended since the last `fsync`.
+    /// `true` if entries were appended since the last `fsync`.
     dirty: bool,
 }
 
@@ -50,11 +51,11 @@ struct Disk {
     file: PooledFile,
     files: Arc<Files>,
     size: u64,
-    /// Size from which on a rewrite is due.
+    /// A rewrite is due when the size exceeds this number of bytes.
     rewrite_at: u64,
 }
 
-/// New content of a journal, which describes the state of which the journal's first `from` bytes are the history.
+/// New content of a journal. It replaces the journal's first `from` bytes and leads to the same state.
 #[derive(Debug)]
 pub struct Rewrite {
     path: PathBuf,
@@ -63,7 +64,7 @@ pub struct Rewrite {
 }
 
 impl Rewrite {
-    /// Writes the content to the disk beside the journal, which can be used meanwhile.
+    /// Writes the content to a file beside the journal (with `fsync`). The journal can be used meanwhile.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -74,7 +75,7 @@ impl Rewrite {
     /// Makes a finished rewrite survive a loss of power.
     ///
     /// # Errors
-    /// If the operating system reports one.
+    /// If the directory cannot be written to the disk.
     pub fn sync(&self) -> Result<(), StorageError> {
         self.path.parent().map_or(Ok(()), sync_dir)
     }
@@ -92,7 +93,7 @@ impl Journal {
         let open = file.create()?;
         if size < content.len() {
             let bytes = content.len() - size;
-            tracing::warn!(file = %path.display(), bytes, "torn end of a journal cut");
+            tracing::warn!(file = %path.display(), bytes, "journal truncated at its first invalid entry");
             open.set_len(size as u64).map_err(StorageError::io("truncate", &path))?;
         }
         let disk = Disk { path, file, files: Arc::clone(files), size: size as u64, rewrite_at: MIN_GROWTH };
@@ -123,10 +124,10 @@ impl Journal {
         self.disk.as_ref().is_some_and(|disk| disk.size > disk.rewrite_at)
     }
 
-    /// Begins to replace the entries by fewer ones that lead to the current state. The caller calls [`Rewrite::write`],
-    /// for which the journal need not be locked, then [`finish_rewrite`](Self::finish_rewrite), then [`Rewrite::sync`].
-    /// If any of them fails, the journal is complete without the rewrite, and the next one is due after further growth.
-    /// Returns `None` for a journal in memory.
+    /// Begins to replace the journal's entries with `entries`, which lead to the same state. The caller then calls
+    /// [`Rewrite::write`], for which the journal need not be locked, [`finish_rewrite`](Self::finish_rewrite) and
+    /// [`Rewrite::sync`]. If one of these calls fails, the journal is complete nevertheless, and the next rewrite is
+    /// due after further growth. Returns `None` for a journal in memory.
     pub fn begin_rewrite<E: AsRef<[u8]>>(&mut self, entries: impl IntoIterator<Item = E>) -> Option<Rewrite> {
         let disk = self.disk.as_mut()?;
         disk.rewrite_at = disk.size + MIN_GROWTH;
@@ -137,7 +138,7 @@ impl Journal {
         Some(Rewrite { path: disk.path.clone(), content, from: disk.size })
     }
 
-    /// Puts the written content in the place of the entries, followed by those that were appended meanwhile.
+    /// Replaces the journal's file with the written content, followed by the entries that were appended meanwhile.
     ///
     /// # Errors
     /// If a file cannot be read or written. The journal is then unchanged.
@@ -161,7 +162,7 @@ impl Journal {
     /// Writes everything to the disk (`fsync`).
     ///
     /// # Errors
-    /// If the operating system reports one.
+    /// If the file cannot be written to the disk.
     pub fn flush(&mut self) -> Result<(), StorageError> {
         if let Some(disk) = self.disk.as_ref().filter(|_| self.dirty) {
             disk.file.get()?.sync_all().map_err(StorageError::io("sync", &disk.path))?;
@@ -196,7 +197,7 @@ fn split_frame(content: &[u8]) -> Option<(&[u8], &[u8])> {
     (checksum(*length, entry) == u32::from_be_bytes(*crc)).then_some((entry, rest))
 }
 
-/// Covers the length too, so that zeros are not a sequence of empty entries.
+/// Returns the CRC of length and entry. Without the length, zeros would be a sequence of valid empty entries.
 fn checksum(length: [u8; 4], entry: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&length), entry)
 }

@@ -10,7 +10,7 @@ use crate::files::{read_if_exists, replace};
 
 const FILE: &str = "meta.json";
 const FORMAT: u32 = 1;
-/// Producer ids that are reserved by one write of the file.
+/// Number of producer ids that one write of the file reserves. After the last one, the file is written again.
 const PRODUCER_ID_BLOCK: i64 = 1_000;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

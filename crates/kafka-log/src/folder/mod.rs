@@ -10,8 +10,9 @@
 //! <folder>/topics/<topic>-<id>/<partition>/log-start-offset
 //! ```
 //!
-//! Small files are replaced atomically. A directory is created under a name with the extension `new` and deleted under
-//! one with the extension `deleted`; what a crash leaves of these is removed when the folder is opened.
+//! Small files are replaced atomically. A topic's directory has the extension `new` while it is being created and the
+//! extension `deleted` while it is being deleted. If a crash has left such directories, they are removed when the
+//! folder is opened.
 
 mod journal;
 mod meta;
@@ -69,7 +70,7 @@ impl Folder {
         Folder { disk: None, meta, next_producer_id, topics: BTreeMap::new() }
     }
 
-    /// Returns the cluster id, 22 characters of base64 as Kafka's are.
+    /// Returns the cluster id. As in Kafka, it has 22 characters of base64.
     pub fn cluster_id(&self) -> &str {
         self.meta.cluster_id()
     }
@@ -132,10 +133,11 @@ impl Folder {
         Ok(self.topics.entry(topic.name.clone()).or_insert(topic))
     }
 
-    /// Deletes a topic. The caller drops its logs, whose files have moved, and calls [`DeletedTopic::remove`].
+    /// Deletes a topic. Because the files of its logs have moved, the caller must drop the logs; then it calls
+    /// [`DeletedTopic::remove`].
     ///
     /// # Errors
-    /// If the topic does not exist or its directory cannot be deleted. Nothing has changed then.
+    /// If the topic does not exist or its directory cannot be renamed. Nothing has changed then.
     pub fn delete_topic(&mut self, name: &str) -> Result<DeletedTopic, FolderError> {
         let unknown = || FolderError::UnknownTopic { name: name.into() };
         let topic = self.topics.get(name).ok_or_else(unknown)?;
@@ -147,7 +149,7 @@ impl Folder {
     /// Raises a topic's number of partitions to `count`.
     ///
     /// # Errors
-    /// If the topic does not exist, has as many partitions already, or its file cannot be written.
+    /// If the topic does not exist, if it already has `count` or more partitions, or if its file cannot be written.
     pub fn set_partitions(&mut self, name: &str, count: i32) -> Result<&Topic, FolderError> {
         self.change(name, |topic| {
             if count <= topic.partitions {

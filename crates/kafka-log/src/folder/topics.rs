@@ -11,9 +11,10 @@ use crate::error::{FolderError, StorageError};
 use crate::files::{read_if_exists, replace, sync_dir};
 
 const FILE: &str = "topic.json";
-/// Kafka's limit.
+/// Maximum length of a topic name in Kafka. A longer name is not valid.
 const MAX_NAME_LEN: usize = 249;
-/// Bytes of a topic's name in the name of its directory, which must not exceed 255 bytes with id and extension.
+/// Maximum number of bytes of a topic's name in the name of its directory; further bytes are left out. With id and
+/// extension, the directory's name must not exceed 255 bytes.
 const MAX_DIR_NAME_LEN: usize = 200;
 
 /// A topic of the folder.
@@ -37,7 +38,7 @@ pub(super) fn dir(topics: &Path, topic: &Topic) -> PathBuf {
     topics.join(format!("{name}-{}", topic.id))
 }
 
-/// Loads all topics, and removes what a crash left of others.
+/// Loads all topics. Removes directories of topics whose creation or deletion was interrupted by a crash.
 pub(super) fn load(topics: &Path) -> Result<BTreeMap<String, Topic>, FolderError> {
     let list = || StorageError::io("list", topics);
     let mut loaded = BTreeMap::new();
@@ -45,7 +46,7 @@ pub(super) fn load(topics: &Path) -> Result<BTreeMap<String, Topic>, FolderError
         let dir = entry.map_err(list())?.path();
         if dir.extension().is_some_and(|extension| extension == "new" || extension == "deleted") {
             if let Err(error) = fs::remove_dir_all(&dir) {
-                tracing::warn!(path = %dir.display(), %error, "remains of a topic not removed");
+                tracing::warn!(path = %dir.display(), %error, "failed to remove an incomplete topic");
             }
             continue;
         }
@@ -105,7 +106,8 @@ pub(super) fn save(topics: &Path, topic: &Topic) -> Result<(), FolderError> {
     Ok(replace(&dir.join(FILE), &json)?)
 }
 
-/// Makes a topic's directory one that the next start removes. The topic is gone from then on. Returns its path.
+/// Renames a topic's directory and returns its new path. From then on, the topic does not exist, and the next start
+/// removes the directory.
 pub(super) fn delete(topics: &Path, topic: &Topic) -> Result<PathBuf, StorageError> {
     let path = dir(topics, topic);
     let deleted = path.with_added_extension("deleted");

@@ -21,7 +21,7 @@ use crate::segment::{Segment, SegmentData, SegmentFile};
 use crate::store::Store;
 use crate::validate::ValidBatch;
 
-/// The result of an append.
+/// The result of [`Log::append`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
     /// Offset of the first record. For a duplicate, the offset at which the batch was stored before.
@@ -32,17 +32,17 @@ pub struct Appended {
     /// batch, as in Apache Kafka.
     pub log_append_time: Option<i64>,
     pub log_start_offset: i64,
-    /// The batch had been stored before and was not stored again.
+    /// `true` if the batch had been stored before and was not stored again.
     pub duplicate: bool,
 }
 
-/// Which records a read returns.
+/// Isolation level of a read, which determines the records that it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Isolation {
-    /// Up to the high watermark.
+    /// All records below the high watermark.
     #[default]
     ReadUncommitted,
-    /// Up to the last stable offset, with the aborted transactions among the records.
+    /// All records below the last stable offset. The result lists the aborted transactions among them.
     ReadCommitted,
 }
 
@@ -51,14 +51,14 @@ pub enum Isolation {
 pub struct ReadRequest {
     /// Offset of the first record. The batch that contains it is returned whole.
     pub offset: i64,
-    /// Bytes to return at most.
+    /// Maximum number of bytes to return; the read ends before the first batch that would exceed it.
     pub max_bytes: usize,
-    /// Returns the first batch even if it is larger than `max_bytes`, so that a consumer makes progress.
+    /// `true` to return the first batch even if it is larger than `max_bytes`, so that a consumer makes progress.
     pub at_least_one_batch: bool,
     pub isolation: Isolation,
 }
 
-/// The result of a read.
+/// The result of [`Log::read`].
 #[derive(Debug, Clone, Default)]
 pub struct ReadRecords {
     /// Whole batches; empty at the end of the log.
@@ -82,7 +82,7 @@ impl FullSegment {
     /// Writes the segment to the disk (`fsync`).
     ///
     /// # Errors
-    /// If the operating system reports one.
+    /// If the file cannot be written to the disk.
     pub fn sync(&self) -> Result<(), StorageError> {
         self.0.sync()
     }
@@ -98,8 +98,9 @@ pub struct Log {
     log_start_offset: i64,
     producers: Producers,
     aborted: AbortedIndex,
-    /// Records that were appended since the last `fsync`, and the time of the first of them.
+    /// Number of records that were appended since the last `fsync`.
     unflushed: u64,
+    /// Time of the first append since the last `fsync`.
     unflushed_since_ms: Option<i64>,
 }
 
@@ -110,7 +111,7 @@ impl Log {
         Log { segments: VecDeque::from([segment]), ..Log::empty(config, Store::Memory) }
     }
 
-    /// Creates a log that needs a segment.
+    /// Creates a log without segments. The caller must add one.
     fn empty(config: LogConfig, store: Store) -> Log {
         let (producers, aborted) = Default::default();
         let (unflushed, unflushed_since_ms) = (0, None);
@@ -118,7 +119,7 @@ impl Log {
         Log { config, store, segments, log_start_offset: 0, producers, aborted, unflushed, unflushed_since_ms }
     }
 
-    /// Validates a batch and appends it: [`ValidBatch::new`] and [`append_valid`](Self::append_valid).
+    /// Validates a batch with [`ValidBatch::new`] and appends it with [`append_valid`](Self::append_valid).
     ///
     /// # Errors
     /// If the batch is not valid or the file cannot be written. The log is then unchanged.
@@ -144,15 +145,16 @@ impl Log {
         Ok(self.appended(header.base_offset, header.last_offset(), time, false))
     }
 
-    /// Returns the segment that [`append_valid`](Self::append_valid) will write to the disk, because it is full, before
-    /// it stores the batch. If the caller does so beforehand, while the log is not locked, the append is quick.
+    /// Returns the last segment if the batch does not fit into it. [`append_valid`](Self::append_valid) writes this
+    /// segment to the disk before it stores the batch. If the caller does so first, while the log is not locked, the
+    /// append is quick.
     pub fn full_segment(&self, batch: &ValidBatch) -> Option<FullSegment> {
         if self.is_full(&batch.header) { self.active().file().map(FullSegment) } else { None }
     }
 
-    /// Prepares the append of a transactional batch. Call it before the transaction coordinator is asked whether the
-    /// transaction has the partition, without another change to the log until the append. `starts_at_zero` is `true` if
-    /// the producer's sequences begin at 0 with each transaction.
+    /// Prepares the append of a transactional batch. The caller then asks the transaction coordinator whether the
+    /// transaction contains the partition, and appends the batch; the log must not change in between. `starts_at_zero`
+    /// is `true` if the producer's sequences begin at 0 with each transaction.
     ///
     /// # Errors
     /// If the log has a higher epoch of the producer.
@@ -202,7 +204,7 @@ impl Log {
         Ok(header)
     }
 
-    /// Returns `true` if the batch must not be stored in the last segment, by its size or by its age.
+    /// Returns `true` if the batch needs a new segment, because the last one would be too large or is too old.
     fn is_full(&self, header: &BatchHeader) -> bool {
         let active = self.active();
         let age = active.index.first_timestamp().map(|first| header.max_timestamp.saturating_sub(first));
@@ -219,7 +221,7 @@ impl Log {
     }
 
     /// Starts a new segment. The full one is written to the disk before the new one exists, so only the last segment
-    /// can have a torn end.
+    /// can end in an incomplete batch.
     fn roll(&mut self) -> Result<(), StorageError> {
         self.active().sync()?;
         (self.unflushed, self.unflushed_since_ms) = (0, None);
@@ -290,7 +292,7 @@ impl Log {
     /// Writes everything to the disk (`fsync`).
     ///
     /// # Errors
-    /// If the operating system reports one.
+    /// If the file cannot be written to the disk.
     pub fn flush(&mut self) -> Result<(), StorageError> {
         if self.unflushed_since_ms.is_some() {
             self.active().sync()?;
@@ -299,7 +301,7 @@ impl Log {
         Ok(())
     }
 
-    /// Returns `true` if records have not been written to the disk for as long as `flush.ms` allows.
+    /// Returns `true` if a record that has not been written to the disk was appended at least `flush.ms` ago.
     pub fn is_flush_due(&self, now_ms: i64) -> bool {
         let due = self.unflushed_since_ms.zip(self.config.flush_ms);
         due.is_some_and(|(since, limit)| now_ms.saturating_sub(since) >= limit)

@@ -8,7 +8,7 @@ use crate::error::{ReadError, StorageError};
 use crate::segment::Segment;
 
 impl Log {
-    /// Reads whole batches from one segment, the first of which contains the requested offset.
+    /// Reads whole batches from one segment. The first batch contains the requested offset.
     ///
     /// # Errors
     /// If the offset is below the log start offset or above the high watermark, or the file cannot be read.
@@ -28,8 +28,8 @@ impl Log {
         Ok(ReadRecords { records, aborted })
     }
 
-    /// Returns an upper bound of the bytes that [`read`](Self::read) returns, without reading anything. At the end of
-    /// the log it is 0.
+    /// Returns an upper bound of the number of bytes that [`read`](Self::read) returns, without reading anything. At
+    /// the end of the log it is 0.
     ///
     /// # Errors
     /// If the offset is below the log start offset or above the high watermark.

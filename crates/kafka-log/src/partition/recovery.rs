@@ -1,11 +1,13 @@
 //! Opens a log and rebuilds everything that is kept in memory from the batch headers.
 //!
-//! Only the last segment with batches can have a torn end, because a segment is written to the disk before the next one
-//! is created. Its batches are verified by their CRC, and the file is cut at the first batch that is not valid. Other
-//! segments are not verified; a header in them that is not valid is an error, because cutting there would lose
-//! confirmed records. Empty segments after it are proof that it was written to the disk up to their base offset.
+//! Only the last segment with batches can end in an incomplete batch, because a segment is written to the disk before
+//! the next one is created. The CRCs of its batches are verified, and the file is truncated at the first batch that is
+//! not valid. If an empty segment follows, all batches below that segment's base offset were written to the disk, and
+//! an invalid one is an error. The CRCs in earlier segments are not verified; an invalid header there is an error,
+//! because truncating the file would lose confirmed records.
 //!
-//! An empty segment within the offsets of another one is left of an attempt to begin a segment, and is removed.
+//! An empty segment whose base offset lies within another segment is the remainder of a failed attempt to start a
+//! segment, and is removed.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -87,7 +89,8 @@ impl Log {
         Ok(segment)
     }
 
-    /// Rebuilds the index of the last segment and cuts a torn end. The batches below `synced_to` are on the disk.
+    /// Rebuilds the index of the last segment, and truncates the segment at the first invalid batch. The batches below
+    /// the offset `synced_to` were written to the disk, so an invalid one among them is an error.
     fn recover_last(&mut self, mut segment: Segment, size: u64, synced_to: i64) -> Result<Segment, StorageError> {
         let mut headers = Headers::scan(size);
         let damage = loop {
@@ -104,7 +107,7 @@ impl Log {
                 bytes = size - segment.size,
                 next_offset = segment.next_offset,
                 reason = %damage,
-                "torn end of a log cut"
+                "log truncated at its first invalid batch"
             );
             let cut = file.get()?.set_len(segment.size);
             cut.map_err(StorageError::io("truncate", file.path()))?;

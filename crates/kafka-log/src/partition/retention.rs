@@ -25,9 +25,9 @@ impl Log {
         Ok(self.log_start_offset)
     }
 
-    /// Deletes the segments that `retention.ms` and `retention.bytes` allow to delete, and forgets producers that were
-    /// idle for a day. A segment is as old as its latest record; a segment whose records have no timestamps is not
-    /// deleted by age. Returns the number of deleted segments.
+    /// Deletes the segments that `retention.ms` and `retention.bytes` do not keep, and forgets producers that were idle
+    /// for a day. A segment is as old as its latest record; a segment whose records have no timestamps is not deleted
+    /// by age. Returns the number of deleted segments.
     ///
     /// # Errors
     /// If a file cannot be deleted.

@@ -7,7 +7,7 @@ use crate::control::TransactionResult;
 use crate::files::Files;
 use crate::files::tests::fail_sync_dir_after;
 
-/// Bytes that one marker fills, so that a second one needs a new segment.
+/// Size of a segment that has room for one marker, so that a second one needs a new segment.
 const ONE_MARKER: u64 = 100;
 
 fn open(dir: &Path, segment_bytes: u64) -> Log {
@@ -39,7 +39,7 @@ fn failed_roll_leaves_no_segment() {
     assert_eq!(open(dir.path(), ONE_MARKER).high_watermark(), 3);
 }
 
-/// The same if the file of the failed segment could not be removed either.
+/// A failed roll leaves an empty segment if its file cannot be removed.
 #[test]
 fn empty_segment_within_another_is_removed() {
     let dir = tempfile::tempdir().unwrap();

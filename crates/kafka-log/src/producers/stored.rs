@@ -1,5 +1,5 @@
-//! The state of a partition's producers as a file. Each segment has one, with the state at its base offset, because the
-//! batches before it may be deleted.
+//! The state of a partition's producers as a file. Each segment has such a file, with the state at the segment's base
+//! offset, because the batches before the segment may be deleted.
 //!
 //! ```text
 //! CRC-32C u32 of the rest | format u8 = 1 | number of producers u32
@@ -16,7 +16,7 @@ use super::{Producer, Producers, REMEMBERED_BATCHES, StoredBatch};
 
 const FORMAT: u8 = 1;
 
-/// Why a file does not describe producers.
+/// The reason why a file of producers is not valid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidProducers {
     #[error("the file ends early")]
@@ -32,7 +32,7 @@ impl Producers {
         self.producers.is_empty()
     }
 
-    /// Encodes the producers. Verifications are left out: a restart ends them.
+    /// Encodes the producers. Verifications are left out, because a restart ends them.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut content = vec![0; 4];
         content.put_u8(FORMAT);
@@ -57,7 +57,7 @@ impl Producers {
         content
     }
 
-    /// Decodes what [`encode`](Self::encode) has written.
+    /// Decodes the output of [`encode`](Self::encode).
     pub(crate) fn decode(mut content: &[u8]) -> Result<Producers, InvalidProducers> {
         if content.try_get_u32()? != crc32c::crc32c(content) {
             return Err(InvalidProducers::Crc);

@@ -1,7 +1,7 @@
-//! Readers over compressed records.
+//! Readers that decompress records.
 //!
-//! Snappy comes in two forms: raw, from librdkafka, and in the block format of snappy-java, from Java and most other
-//! clients. The block format begins with a magic and two version numbers; each block has its length before it.
+//! Snappy comes in two formats: librdkafka sends raw Snappy, and Java and most other clients send the block format of
+//! snappy-java. The block format begins with a magic and two version numbers; each block follows its length.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -22,7 +22,7 @@ pub(super) fn with_reader(header: &BatchHeader, records: &[u8], run: impl WithRe
     }
 }
 
-/// Decompresses one Snappy block at a time.
+/// A reader that decompresses one Snappy block at a time.
 struct Snappy<'a> {
     compressed: &'a [u8],
     blocks: bool,

@@ -18,8 +18,8 @@ use crate::batch::{BatchHeader, HEADER_LEN, TimestampType};
 
 pub(crate) use varint::{read_varint, read_varlong, write_varint};
 
-/// Decompressed bytes of a batch at most. A compressed batch of a few kilobytes can claim far more, and reading it
-/// would block the partition.
+/// Maximum number of bytes of a batch's decompressed records. If the records do not end within them, the batch is
+/// malformed. A compressed batch of a few kilobytes can contain far more, and reading it would take too long.
 const MAX_DECOMPRESSED: u64 = 1 << 30;
 
 /// The fields of a record that a log needs.
@@ -30,8 +30,8 @@ pub(crate) struct RecordInfo {
     pub(crate) has_key: bool,
 }
 
-/// Calls `visit` with each record of `batch`, which is exactly one batch with this header. Stops early if `visit`
-/// breaks; otherwise verifies that the number of records is as the header says and that no bytes follow.
+/// Calls `visit` with each record of `batch`, which must be exactly one batch with this header. Stops early if `visit`
+/// breaks; otherwise verifies that the batch has as many records as its header says and that no bytes follow.
 ///
 /// # Errors
 /// If the records cannot be decompressed or are malformed ([`io::ErrorKind::InvalidData`]).
@@ -98,7 +98,7 @@ fn read_record(reader: &mut impl BufRead, header: &BatchHeader) -> io::Result<Re
     Ok(RecordInfo { offset_delta, timestamp, has_key })
 }
 
-/// Skips bytes with their length before them. Returns `false` if the length is -1, which means null.
+/// Skips a length and as many bytes. Returns `false` if the length is -1, which means null.
 fn skip_bytes(reader: &mut impl BufRead) -> io::Result<bool> {
     let mut left = match read_varint(reader)? {
         -1 => return Ok(false),

@@ -14,7 +14,7 @@ pub(crate) fn read_varlong(reader: &mut impl BufRead) -> io::Result<i64> {
     Ok((value >> 1) as i64 ^ -((value & 1) as i64))
 }
 
-/// Appends an integer of 32 or 64 bits; the encodings are the same.
+/// Appends an integer of 32 or 64 bits; both have the same encoding.
 pub(crate) fn write_varint(buffer: &mut Vec<u8>, value: i64) {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     while rest >= 0x80 {

@@ -31,7 +31,7 @@ impl Batch {
         }
     }
 
-    /// Records with timestamp 1,000 and these values.
+    /// Returns a batch of records with timestamp 1,000 and these values.
     pub(crate) fn of(values: &[&str]) -> Batch {
         Batch::new(values.iter().map(|value| (1_000, value.as_bytes().to_vec())).collect())
     }
@@ -94,7 +94,7 @@ fn compress(records: &[u8], compression: Compression) -> Vec<u8> {
     }
 }
 
-/// Offsets and values of the records in whole batches. Control records have an empty value.
+/// Returns the offsets and values of the records in whole batches. Control records have an empty value.
 pub(crate) fn decode(mut batches: Bytes) -> Vec<(i64, Vec<u8>)> {
     let mut records = Vec::new();
     while !batches.is_empty() {
@@ -125,7 +125,7 @@ fn decompress(records: &[u8], compression: Compression) -> Bytes {
 pub(crate) const ALL_COMPRESSIONS: [Compression; 5] =
     [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
 
-/// Timestamps of the records in whole batches.
+/// Returns the timestamps of a batch's records.
 pub(crate) fn timestamps(mut batches: Bytes) -> Vec<i64> {
     let decompress = |records: &mut Bytes, compression| Ok(decompress(records, compression));
     let set = RecordBatchDecoder::decode_with_custom_compression(&mut batches, Some(decompress)).unwrap();

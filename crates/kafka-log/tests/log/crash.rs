@@ -1,14 +1,15 @@
-//! Recovery of files that end anywhere or are damaged.
+//! Recovery of files that end at any byte or are damaged.
 
 use kafka_log::{FolderError, LogConfig, StorageError};
 
 use crate::batches::Batch;
 use crate::{TestLog, read_all, segments};
 
-/// Lengths and numbers of records of the batches that [`filled`] appends.
+/// Values of the records in the batches that [`filled`] appends.
 const BATCHES: [&[&str]; 4] = [&["a"], &["bb", "ccc"], &["dddd"], &["e", "f", "g"]];
 
-/// A log with a full segment and one with [`BATCHES`]. Returns the positions after the batches of the second one.
+/// Creates a log with a full segment and a second one with [`BATCHES`]. Also returns the start of the second segment
+/// and the positions after its batches.
 fn filled() -> (TestLog, Vec<usize>) {
     let large = Batch::of(&["x"; 60]).encode();
     let mut log = TestLog::on_disk(LogConfig { segment_bytes: large.len() as u64, ..LogConfig::default() });
@@ -25,7 +26,7 @@ fn filled() -> (TestLog, Vec<usize>) {
     (log, positions)
 }
 
-/// Records in the first `batches` batches of both segments.
+/// Returns the number of records in the first segment and in the first `batches` batches of the second one.
 fn records_in(batches: usize) -> usize {
     60 + BATCHES[..batches].iter().map(|values| values.len()).sum::<usize>()
 }
@@ -117,7 +118,7 @@ fn missing_segment_between_two_is_an_error() {
     std::fs::remove_file(middle).unwrap();
     let folder = kafka_log::Folder::open(log.dir.as_ref().unwrap().path()).unwrap();
     let error = folder.open_log(folder.topic("t").unwrap(), 0, LogConfig::default()).unwrap_err();
-    assert!(error.to_string().contains("the next offset is 1, and the batch begins at 2"), "{error}");
+    assert!(error.to_string().contains("the next offset is 1, but the batch begins at 2"), "{error}");
 }
 
 #[test]

@@ -92,7 +92,9 @@ fn folder_of_a_newer_version_is_not_opened() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("meta.json"), r#"{"format": 2, "other": true}"#).unwrap();
     let error = Folder::open(dir.path()).unwrap_err();
-    assert!(error.to_string().ends_with("has format version 2, and this version reads up to 1: use a newer version"));
+    assert!(
+        error.to_string().ends_with("has format version 2, but this release reads only up to 1: use a newer release")
+    );
 }
 
 #[test]

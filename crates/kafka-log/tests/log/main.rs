@@ -1,4 +1,4 @@
-//! Tests of the public interface. Batches are encoded by `kafka-protocol`, an implementation that is not ours.
+//! Tests of the public interface. Batches are encoded by `kafka-protocol`, an independent implementation.
 
 // Clippy's `allow-unwrap-in-tests` does not cover the helper functions beside the tests.
 #![allow(clippy::unwrap_used)]
@@ -68,7 +68,7 @@ impl TestLog {
         folder.partition_dir(folder.topic("t")?, 0)
     }
 
-    /// The paths of the segments in the order of their offsets.
+    /// Returns the paths of the segments in the order of their offsets.
     pub(crate) fn segments(&self) -> Vec<std::path::PathBuf> {
         self.partition_dir().map(|dir| segments(&dir)).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ impl std::ops::DerefMut for TestLog {
     }
 }
 
-/// The segments of a partition in the order of their offsets.
+/// Returns the paths of a partition's segments in the order of their offsets.
 pub(crate) fn segments(partition: &std::path::Path) -> Vec<std::path::PathBuf> {
     let paths = std::fs::read_dir(partition).unwrap().map(|entry| entry.unwrap().path());
     let mut segments: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
@@ -96,12 +96,12 @@ pub(crate) fn segments(partition: &std::path::Path) -> Vec<std::path::PathBuf> {
     segments
 }
 
-/// A request for up to 1 MiB from `offset` on.
+/// Returns a request for up to 1 MiB from `offset` on.
 pub(crate) fn from(offset: i64) -> ReadRequest {
     ReadRequest { offset, max_bytes: 1 << 20, at_least_one_batch: true, isolation: Isolation::ReadUncommitted }
 }
 
-/// Base offsets and values of all records from the log start offset on.
+/// Returns the offsets and values of all records from the log start offset on.
 pub(crate) fn read_all(log: &Log) -> Vec<(i64, Vec<u8>)> {
     let mut records = Vec::new();
     let mut offset = log.log_start_offset();

@@ -1,4 +1,4 @@
-//! Random operations on a log and on a model of it, which keeps all batches in a list and searches it from the front.
+//! Random operations on a log and on its model, which keeps all batches in a list and searches it from the start.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ enum Operation {
     Retry {
         batch: Index,
     },
-    /// Skips a sequence.
+    /// Sends a batch whose sequence leaves a gap after the producer's last batch.
     Skip {
         producer: u8,
     },
-    /// Raises the producer's epoch and ends its transaction, as a fencing coordinator does.
+    /// Ends the producer's transaction. With `bump`, also raises its epoch, as a fencing coordinator does.
     End {
         producer: u8,
         commit: bool,
@@ -43,7 +43,7 @@ enum Operation {
     Time(i64),
     Delete(Index),
     Reopen,
-    /// Cuts the last segment somewhere.
+    /// Truncates the last segment at a random position.
     Crash(Index),
 }
 
@@ -99,7 +99,7 @@ impl Model {
         self.stored.last().map_or(self.start, |last| last.header.next_offset()).max(self.start)
     }
 
-    /// Producers and aborted transactions (with the offset of the marker), from the first batch on.
+    /// Returns the producers and the aborted transactions, each with the offset of its marker. Replays all batches.
     fn replay(&self) -> (BTreeMap<i64, ProducerModel>, Vec<(AbortedTransaction, i64)>) {
         let mut producers: BTreeMap<i64, ProducerModel> = BTreeMap::new();
         let mut aborted = Vec::new();
@@ -137,7 +137,7 @@ impl Model {
         open.map_or(self.end(), |offset| offset.max(self.start))
     }
 
-    /// Timestamp and offset of the records.
+    /// Returns the timestamps and offsets of the records.
     fn records(&self) -> impl Iterator<Item = (i64, i64)> {
         let records = self.stored.iter().flat_map(|stored| {
             let offset = |n: usize| stored.header.base_offset + n as i64;
@@ -347,7 +347,7 @@ impl Run {
     }
 }
 
-/// The first offset if the batch is a duplicate, or the code if it is rejected.
+/// Returns the first offset if the batch is a duplicate, or the error code if the log must reject it.
 fn expect_append(state: &ProducerModel, header: &BatchHeader) -> Result<Option<i64>, i16> {
     let sequences = (header.base_sequence, header.last_sequence());
     let same_epoch = state.epoch == header.producer_epoch;

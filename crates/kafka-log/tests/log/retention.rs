@@ -9,7 +9,7 @@ fn batch(timestamp: i64) -> bytes::Bytes {
     Batch::new(vec![(timestamp, b"value".to_vec())]).encode()
 }
 
-/// Five segments of two records each, with timestamps 0, 1, 2, ...
+/// Creates logs with five segments of two records each, whose timestamps are 0, 1, 2, ...
 fn ten_records(config: LogConfig) -> [TestLog; 2] {
     let segment_bytes = 2 * batch(0).len() as u64;
     let mut logs = TestLog::on_both(&LogConfig { segment_bytes, ..config });

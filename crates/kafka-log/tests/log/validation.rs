@@ -1,4 +1,4 @@
-//! Batches that are rejected, with the error code of each.
+//! Rejected batches and their error codes.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use kafka_log::{AppendError, LogConfig, TimestampType};
@@ -12,7 +12,7 @@ const INVALID_TIMESTAMP: i16 = 32;
 const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
 const INVALID_RECORD: i16 = 87;
 
-/// Appends a batch after `change` and sets its CRC first. Returns the error code.
+/// Applies `change` to an encoded batch, updates its CRC, and appends it. Returns the error code.
 fn code_after(batch: &Batch, change: impl FnOnce(&mut BytesMut)) -> i16 {
     let mut bytes = BytesMut::from(&batch.encode()[..]);
     change(&mut bytes);

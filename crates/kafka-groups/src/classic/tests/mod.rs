@@ -104,7 +104,8 @@ impl Broker {
         self.groups.describe(GROUP).unwrap().members.into_iter().map(|member| member.member_id).collect()
     }
 
-    /// Makes a stable group of these dynamic members. Returns the generation and their ids; the first is the leader.
+    /// Creates a stable group of `count` dynamic members. Returns the generation and their ids; the first is the
+    /// leader.
     fn stable(&mut self, count: usize) -> (i32, Vec<String>) {
         let mut members: Vec<String> = Vec::new();
         let mut generation = 0;

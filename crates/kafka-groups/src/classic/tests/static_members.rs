@@ -1,6 +1,6 @@
 use super::*;
 
-/// A stable group with a static member `i`, its leader, and its dynamic follower.
+/// Returns a stable group, its generation, the static member `i`, which leads the group, and a dynamic follower.
 fn stable() -> (Broker, i32, String, String) {
     let mut broker = Broker::new();
     let (token, answers) = broker.join(static_request("i"));

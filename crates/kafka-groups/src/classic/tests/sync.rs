@@ -1,6 +1,6 @@
 use super::*;
 
-/// A group of two members that have joined generation 2; the first is the leader.
+/// Returns a group of two members that have joined generation 2. The first one is the leader.
 fn completing() -> (Broker, Vec<String>) {
     let mut broker = Broker::new();
     let (_, mut members) = broker.stable(1);

@@ -33,7 +33,7 @@ fn restarted_group_continues_with_the_next_generation() {
     assert_eq!(join(&mut restored, "consumer").generation_id, 2);
 }
 
-/// A stable group of a static member, and the events that lead to it.
+/// Returns a stable group with one static member, the answer to its join, and the events that restore the group.
 fn with_static_member() -> (GroupCoordinator, JoinAnswer, Vec<OffsetEvent>) {
     let mut coordinator = new();
     let joined = join_as(&mut coordinator, "consumer", Some("instance"));
@@ -42,7 +42,7 @@ fn with_static_member() -> (GroupCoordinator, JoinAnswer, Vec<OffsetEvent>) {
     (coordinator, joined, events)
 }
 
-/// Static members notice nothing of a restart.
+/// Static members do not notice a restart.
 #[test]
 fn static_member_continues_after_a_restart() {
     let (coordinator, joined, events) = with_static_member();

@@ -61,7 +61,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Instance id of a static client.
+/// Returns the instance id of a client, or `None` for a dynamic client.
 fn instance_id(client: usize) -> Option<String> {
     (client >= DYNAMIC_CLIENTS).then(|| format!("instance-{client}"))
 }

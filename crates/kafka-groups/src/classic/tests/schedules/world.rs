@@ -36,11 +36,12 @@ pub(super) struct Waiting {
 pub(super) struct World {
     pub(super) clients: Vec<Client>,
     pub(super) waiting: BTreeMap<Token, Waiting>,
-    /// Latest time at which each member joined, synced or sent a heartbeat with success.
+    /// Latest time at which each member joined a new generation or sent a heartbeat.
     pub(super) contact_ms: BTreeMap<String, u64>,
-    /// The same, and answers to syncs that were waiting when a rebalance began.
+    /// Latest time at which the session of each member can have begun: its time in `contact_ms`, or that of a later
+    /// answer to a join or sync.
     pub(super) session_ms: BTreeMap<String, u64>,
-    /// Number of the leader's request whose assignment was distributed, by generation.
+    /// By generation, the number of the leader's request whose assignment was distributed.
     pub(super) assignments: BTreeMap<i32, String>,
     pub(super) last_generation: i32,
     /// Time at which the group entered its present state.
@@ -299,7 +300,7 @@ impl Schedule {
         }
     }
 
-    /// No request waits for longer than the rebalance timeout.
+    /// Verifies that no request waits for longer than the rebalance timeout.
     fn check_waiting(&self) {
         for (token, waiting) in &self.world.waiting {
             let age_ms = self.broker.now_ms - waiting.since_ms;
