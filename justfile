@@ -105,6 +105,16 @@ console *ARGUMENTS: programs
     tests/console/install
     tests/console/check {{ ARGUMENTS }}
 
+# Press every button of the console's lab in random order for ten minutes (not part of CI, which does so for 20 seconds)
+lab SEED="1129" SECONDS="600" *ARGUMENTS: programs
+    tests/console/install
+    tests/console/check --seed {{ SEED }} --seconds {{ SECONDS }} {{ ARGUMENTS }} lab
+
+# Make the screenshots of the README and of the book again, from the sample and a fixed seed
+screenshots SEED="1129": programs
+    tests/console/install
+    tests/console/check --module screenshots --seed {{ SEED }} --screenshots docs/src/images
+
 # Kill `up` while a producer feeds it, and check that each row is stored once (`--kills 50`: more often)
 kills *ARGUMENTS='--kills 4 --rate 5000 --seed 1129': programs
     tests/kills/check --bin {{ programs }} {{ ARGUMENTS }}

@@ -1,4 +1,4 @@
-//! `tickerlake drop` takes a run back, and `--restore` undoes that.
+//! `tickerlake drop` undoes a run, and `--restore` brings it back.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -130,7 +130,7 @@ fn following_batch(topic: &str, first: u64) -> Vec<String> {
     ]
 }
 
-/// Requests of the probe of conditional writes that finds no object of an earlier one.
+/// Returns the requests of the probe for conditional writes if no object of an earlier probe exists.
 fn probe(topic: &str) -> Vec<String> {
     let key = format!("PUT /lake/ledger/{topic}/_probe");
     vec![key.clone(), key.clone(), key.clone(), format!("{key}-missing")]
@@ -150,7 +150,7 @@ async fn probe_runs_once_in_a_process() {
         assert_eq!(process.deliver(&recorder, "t", first..first + 10).await, following_batch("t", first));
     }
     assert_eq!(process.deliver(&recorder, "u", 0..10).await, first_batch("u"));
-    // A process that finds the object of the probe sends one request less.
+    // A process that finds the object of the probe sends one request fewer.
     let next = Process::program(&recorder.s3).await;
     let probe_again = probe("t").split_off(1);
     assert_eq!(next.deliver(&recorder, "t", 40..50).await, sorted([following_batch("t", 40), probe_again].concat()));

@@ -1,5 +1,5 @@
-//! Wrong settings for S3: each is one line that names the variable to correct. A profile's endpoint holds for storing and
-//! for reading.
+//! Wrong S3 settings: each results in a single line that names the variable to correct. A profile's endpoint applies to
+//! storing and to reading.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -40,8 +40,8 @@ fn tickerlake(home: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Ou
         .unwrap()
 }
 
-/// Runs the commands that use S3 first for reading, and `run`. Asserts that each fails with one line that contains
-/// `parts`.
+/// Runs three commands that begin by reading from S3, and `run`. Asserts that each fails with a single line that
+/// contains each of `parts`.
 fn assert_one_line(variables: &[(&str, &str)], bucket: &str, parts: &[&str]) {
     let home = TempDir::new().unwrap();
     let commands: [&[&str]; 4] = [&["query", "SELECT 1"], &["audit"], &["trace", "quotes/0/0"], &["run"]];
@@ -107,7 +107,7 @@ async fn wrong_endpoint_names_its_variable() {
     let right = format!("AWS_ENDPOINT_URL_S3 is not a URL: it must begin with http:// or https://, such as {url}");
     assert_one_line(&variables(host, ACCESS_KEY, SECRET_KEY), "lake", &[&right]);
     let https = format!("https://{host}");
-    let parts = ["does not answer in HTTPS", "write http:// in AWS_ENDPOINT_URL_S3"];
+    let parts = ["does not support HTTPS", "write http:// in AWS_ENDPOINT_URL_S3"];
     assert_one_line(&variables(&https, ACCESS_KEY, SECRET_KEY), "lake", &parts);
 }
 

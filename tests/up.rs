@@ -248,6 +248,19 @@ fn topics_of_other_programs_are_stored() {
     assert!(objects.keys().all(|key| !key.starts_with("quarantine/")), "{objects:?}");
 }
 
+#[test]
+fn end_waits_for_a_topic_that_was_created_again() {
+    let folder = TempDir::new().unwrap();
+    let (mut up, servers) = up(folder.path(), &["--ephemeral"]);
+    send(&servers, "orders", 1, 10);
+    up.wait_for_line("stored     10 records", WAIT).unwrap();
+    delete(&servers, "orders");
+    send(&servers, "orders", 1, 3);
+    assert_eq!(up.interrupt(WAIT).unwrap(), Some(0));
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM orders WHERE kafka_generation = 1"), "3");
+    assert_eq!(query(folder.path(), "SELECT count(*) FROM orders"), "13");
+}
+
 fn delete(servers: &str, topic: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

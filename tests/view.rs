@@ -116,7 +116,7 @@ async fn invalid_view_is_not_saved() {
         (view("symbol=Ticker", 1), ["no column `ticker`", "`adj close` (string)"]),
         (view("price=Open", 2), ["no column price", "adj_close"]),
         (view("symbol", 2), ["`symbol`", "QUOTE_COLUMN=COLUMN"]),
-        (view("trade_date=Open", 1), ["`open`", "no value is a date"]),
+        (view("trade_date=Open", 1), ["`open`", "cannot contain dates"]),
         (error(folder, &["view", "quotes", "--from", "other"], 1), ["no topic other", "demo_test"]),
         (error(folder, &["view", "daily", "--from", "demo_test"], 1), ["`daily`", "lower-case"]),
         (error(folder, &["view", "nothing"], 1), ["no view nothing", "no views"]),

@@ -44,7 +44,7 @@ def unchanged(run):
     merge(run)
     history = athena.single_row(run, TOTALS + "quotes_history")
     if history != run.history:
-        raise Failed(f"after a second merge quotes_history has {describe(history)}, before it {describe(run.history)}",
+        raise Failed(f"quotes_history has {describe(history)} after a second merge, but had {describe(run.history)} before it",
                      "stop all producers and run this again; if the counts still differ, deploy/history/merge.sql adds rows "
                      "that exist already")
     return f"a second merge changed nothing: {describe(history)}"

@@ -25,7 +25,7 @@ def event_source(run):
     uuid = run.stack.output("EventSource")
     provisioned = "ProvisionedPollerConfig" in run.aws("lambda", "get-event-source-mapping", "--uuid", uuid)
     if provisioned != run.stack.is_provisioned:
-        raise Failed(f"the mapping is {'' if provisioned else 'not '}in provisioned mode, against the parameter Provisioned",
+        raise Failed(f"the mapping is {'' if provisioned else 'not '}in provisioned mode, which contradicts the parameter Provisioned",
                      "docs/src/deploy/parameters.md, Provisioned mode, has the command that changes it")
 
     def poll():

@@ -47,7 +47,7 @@ pub(crate) struct Feeder<'a> {
     /// Time at which the first record to send was due.
     started: Option<Instant>,
     pacer: Pacer,
-    /// Rejects file of each input; `None` for an input that was named before.
+    /// Rejects file of each input; `None` for an input that occurs earlier in the list.
     pub(crate) rejects: Vec<Option<Rejects>>,
     pub(crate) warnings: Vec<String>,
     /// Counts of simulated rows; the seed is not set.

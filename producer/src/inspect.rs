@@ -15,7 +15,7 @@ pub struct Inspection {
     pub input: String,
     /// The plan in one line.
     pub plan: String,
-    /// Number of rows before the data: the header and the rows that precede it, blank ones included.
+    /// Number of rows before the data: the header and the rows that precede it, including blank rows.
     pub rows_before_data: u64,
     /// Each choice, with its value and its reason.
     pub reasons: Vec<[String; 3]>,
@@ -30,7 +30,7 @@ pub struct Inspection {
     pub rejected: Vec<String>,
 }
 
-/// Makes the plan of each input of a feed and reads its first `records` records.
+/// Creates the plan of each input of a feed and reads its first `records` records.
 ///
 /// # Errors
 /// [`InputError`] for the first input that cannot be read.

@@ -15,12 +15,12 @@ use crate::plan::ReadingPlan;
 use crate::report::progress::Progress;
 use crate::report::rejects::{Rejects, RejectsError};
 
-/// Maximum number of files whose plans are announced.
+/// Maximum number of files whose plans are announced. If there are more, a notice gives the number of the others.
 const MAX_ANNOUNCED: usize = 10;
 
-/// Makes the reading plan of every file, announces the first [`MAX_ANNOUNCED`] of them, and adds a notice for each
+/// Creates the reading plan of every file, announces the first [`MAX_ANNOUNCED`] of them, and adds a notice for each
 /// `--numeric` column that no input has. Returns the plan of each input; `None` for a pipe or a followed file, whose
-/// plan is made when its rows are sent.
+/// plan is created when its rows are sent.
 pub(crate) fn check_plans(
     feed: &Feed,
     progress: &Progress,
@@ -64,7 +64,7 @@ pub(crate) fn announce(source: &Source, progress: &Progress) {
     }
 }
 
-/// Prepares the rejects file of each input; `None` for an input that was named before.
+/// Prepares the rejects file of each input. Returns `None` for an input that occurs earlier in the list.
 pub(crate) fn prepare_rejects(feed: &Feed) -> Result<Vec<Option<Rejects>>, RejectsError> {
     let prepare = |(input, path): (&Input, &Option<PathBuf>)| match (path.clone(), input) {
         (None, _) => Ok(None),

@@ -20,7 +20,7 @@ pub use crate::error::RunError;
 
 /// Sends the feed's records to the target and waits until the broker has confirmed every record.
 ///
-/// Blocks; use [`run_in_background`] in asynchronous code. Before the first record is sent, it makes the reading plan
+/// Blocks; use [`run_in_background`] in asynchronous code. Before the first record is sent, it creates the reading plan
 /// of every file, connects to the topic, and checks that every rejects file is writable. When `shutdown` is cancelled,
 /// it reads no more rows and waits until the records that were sent are confirmed.
 ///

@@ -219,7 +219,7 @@ impl Audit {
     }
 }
 
-/// Returns a finding in the form of [`Audit::findings`].
+/// Returns a finding as [`Audit::findings`] returns it.
 fn finding(first: i64, last: i64, keys: &[&str]) -> (Option<i64>, Option<i64>, Vec<String>) {
     (Some(first), Some(last), keys.iter().map(|&key| key.to_owned()).collect())
 }

@@ -1,39 +1,14 @@
 // The checks. Each returns a text with what it measured.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync, readdirSync, truncateSync, statSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
+import { lab } from './lab.mjs';
+import { limits } from './limits.mjs';
 import { bars, candlePixels, number, openTab, text, until } from './page.mjs';
-import { SAMPLE, folder, output, start } from './programs.mjs';
-
-const TABS = ['live', 'sql', 'records', 'quarantine', 'quality', 'audit', 'lake'];
-
-/** Runs the sample, and leaves its console open. */
-async function stayed({ tickerlake, port }, args = []) {
-  const run = start(tickerlake, ['run', '--stay', '--console-port', port, ...args]);
-  const { url } = await run.event('console');
-  const audit = await run.event('audit', 120);
-  return { run, url, audit };
-}
-
-async function noOverflow(page, what) {
-  const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(width[0] <= width[1], `${what}: the page is ${width[0]} px wide in a window of ${width[1]} px`);
-}
-
-function raw(port, { method = 'GET', path, headers = {}, body }) {
-  return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
-      let content = '';
-      response.on('data', (chunk) => { content += chunk; });
-      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, content }));
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
+import { ROOT, SAMPLE, folder, output, start } from './programs.mjs';
+import { TABS, noOverflow, raw, send, stayed } from './runs.mjs';
 
 export const checks = {
   async sample(tools) {
@@ -108,6 +83,13 @@ export const checks = {
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('.result-tools >> text=CSV')]);
     const csv = readFileSync(await download.path(), 'utf8');
     assert.equal(csv, output(tools.tickerlake, ['query', 'queries/02_moving_averages.sql', '--format', 'csv'], { cwd: run.cwd }));
+    // The statement for Athena names the database and the tables of the template.
+    const database = /DatabaseName:\n    Type: String\n[\s\S]*?Default: (\w+)/.exec(readFileSync(join(ROOT, 'template.yaml'), 'utf8'))[1];
+    await execute('SELECT d.symbol, count(*) AS n FROM daily d, quotes_latest WHERE d.symbol IN (SELECT symbol FROM quotes) GROUP BY d.symbol LIMIT 1');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.click('.result-tools >> text=Copy for Athena');
+    const athena = await until('it is copied', () => page.evaluate(() => navigator.clipboard.readText()));
+    assert.ok(athena.endsWith(`FROM ${database}.daily d, ${database}.quotes_latest WHERE d.symbol IN (SELECT symbol FROM ${database}.quotes) GROUP BY d.symbol LIMIT 1`), athena);
     await page.fill('.editor-input', 'SELECT clo');
     await page.focus('.editor-input');
     await page.keyboard.press('End');
@@ -235,19 +217,49 @@ export const checks = {
     const file = join(lake, 'hostile.csv');
     const symbol = '<img src=x onerror=alert(1)>';
     writeFileSync(file, `Ticker,Date,Open,High,Low,Close,Volume\n${symbol},2024-01-02,1,2,1,2,3\n"O'Brien"";--",2024-01-02,1,2,1,2,3\n`);
-    const { run, url } = await stayed(tools, [file]);
+    const { run, url } = await stayed(tools, [file, '--lab']);
+    send((await run.event('started')).broker, `${symbol}\n`);
     const page = await tools.open(url);
-    let alerts = 0;
-    page.on('dialog', (dialog) => { alerts += 1; dialog.dismiss(); });
     await until('the symbols', async () => (await page.locator('.watch li').count()) === 2);
     await page.locator('.watch li', { hasText: '<img' }).click();
     await until('its bar', async () => (await bars(page)) === 1);
     await page.locator('.watch li', { hasText: "O'Brien" }).click();
     await until('the bar of the quoted symbol', async () => (await text(page, '.symbol')) === "O'Brien\";--" && (await bars(page)) === 1);
+    // In every view and dialog, the value is text and no element. The page's own image is in its head.
+    const shown = [];
+    const isText = async (what) => {
+      assert.equal(await page.locator('img[src="x"], [onerror], main img, dialog img').count(), 0, what);
+      assert.ok((await page.evaluate(() => document.getElementById('main').textContent + document.getElementById('dialog').textContent)).includes(symbolText), what);
+      shown.push(what);
+    };
+    const symbolText = symbol;
+    const closeDialog = async () => { await page.keyboard.press('Escape'); await page.waitForSelector('dialog', { state: 'hidden' }); };
+    await isText('market');
     await openTab(page, 'records');
-    await page.waitForSelector('#records tbody tr');
-    assert.equal(await page.locator('main img').count(), 0);
-    assert.equal(alerts, 0);
+    await page.locator('#records tbody tr', { hasText: '<img' }).click();
+    await page.waitForSelector('dialog .steps');
+    await isText('journey');
+    await page.click('dialog >> text=Show the object');
+    await page.waitForSelector('dialog .lines li');
+    await isText('lines of an object');
+    await closeDialog();
+    await openTab(page, 'sql');
+    await page.fill('.editor-input', "SELECT symbol, count(*) AS n FROM quotes WHERE symbol LIKE '<img%' GROUP BY symbol -- <img src=x onerror=alert(1)>");
+    await page.click('#run');
+    await page.waitForSelector('#result tbody tr');
+    await isText('SQL');
+    await page.click('.result-tools >> text=Bars');
+    await page.waitForSelector('.plot rect');
+    await isText('chart of SQL');
+    await openTab(page, 'quarantine');
+    await page.waitForSelector('#quarantine tbody tr');
+    await isText('quarantine');
+    await page.locator('#quarantine tbody tr').first().click();
+    await page.waitForSelector('dialog[open]');
+    assert.equal(await page.locator('dialog mark').first().textContent(), '<');
+    await isText('quarantined record');
+    await closeDialog();
+    for (const tab of ['quality', 'audit', 'lake', 'lab']) { await openTab(page, tab); await page.waitForTimeout(300); await isText(tab); }
 
     const port = new URL(url).port;
     const refused = [];
@@ -276,77 +288,42 @@ export const checks = {
     assert.match(headers['content-security-policy'], /default-src 'none'/);
     assert.equal(headers['access-control-allow-origin'], undefined);
     await tools.end(run);
-    return refused.join(', ');
+    return `text in ${shown.join(', ')}; ${refused.join(', ')}`;
   },
 
   async quarantine(tools) {
     const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0']);
     const { url } = await up.event('console');
     const { broker } = await up.event('started');
-    const send = (value) => execFileSync('kcat', ['-b', broker, '-t', 'quotes', '-P', '-p', '0', '-k', 'K', '-H', 'source=test'], { input: value });
-    send(Buffer.from('{"symbol":"A","name":"Z\xfcrich"}\n', 'latin1'));
-    send('{"symbol":"A",oops}\n');
+    // What is sent, and what is marked.
+    const invalid = [
+      [Buffer.from('{"symbol":"A","name":"Z\xfcrich"}\n', 'latin1'), '\\xfc', 'UTF-8'],
+      ['{"symbol":"A",oops}\n', 'o', 'oops'],
+      ['not JSON\n', 'n', /^not JSON$/],
+      ['{"name":"Zürich","a":oops2}\n', 'o', 'oops2'],
+      ['[1,2,3]\n', '[', '[1,2,3]'],
+      ['{"symbol":"A","kafka_offset":1}\n', '"kafka_offset"', 'coordinate'],
+      ['{"Close":1,"symbol":"A","close":2}\n', '"close"', 'ignoring case'],
+      ['{"symbol":"A","close":"n/a"}\n', '"n/a"', 'column close'],
+      ['{"symbol":"A","close":1\n', '⏎ end', '"close":1'],
+    ];
+    for (const [value] of invalid) send(broker, value);
     const page = await tools.open(url);
-    await until('two in the strip', async () => (await text(page, '#strip-quarantined')) === '2');
+    await until('all in the strip', async () => (await text(page, '#strip-quarantined')) === String(invalid.length));
     await openTab(page, 'quarantine');
-    await page.waitForSelector('#quarantine tbody tr');
-    assert.equal(await page.locator('.reasons li').count(), 2);
-    await page.locator('#quarantine tbody tr', { hasText: 'UTF-8' }).click();
-    assert.equal(await page.locator('dialog mark').first().textContent(), '\\xfc');
-    assert.match(await text(page, 'dialog'), /source: test/);
-    await tools.shot(page, 'quarantine-dark');
-    await page.keyboard.press('Escape');
-    await page.locator('#quarantine tbody tr', { hasText: 'oops' }).click();
-    assert.equal(await page.locator('dialog mark').first().textContent(), 'o');
-    await tools.end(up);
-  },
-
-  async lab(tools) {
-    const up = start(tools.tickerlake, ['up', '--lab', '--console-port', tools.port, '--port', '0', '--s3-port', '0', '--batch-size', '100']);
-    const { url } = await up.event('console');
-    const { broker } = await up.event('started');
-    const feed = spawn(tools.producer, ['-b', broker, SAMPLE, '--rate', '100', '--repeat', 'forever'], { cwd: up.cwd, stdio: 'ignore' });
-    const page = await tools.open(`${url}#lab`);
-    await page.waitForSelector('#lab-do-kill');
-    await until('records', async () => number(await text(page, '#lab-stored')) > 200);
-    // A linear congruential generator, so that a seed presses the same buttons in the same order.
-    let state = Number(tools.seed);
-    const random = (below) => { state = (state * 1_103_515_245 + 12_345) % 2 ** 31; return Math.floor((state / 2 ** 31) * below); };
-    const buttons = ['kill', 'again', 'cut', 'invalid', 's3'];
-    const pressed = {};
-    const end = Date.now() + Number(tools.seconds) * 1000;
-    while (Date.now() < end) {
-      const button = buttons[random(buttons.length)];
-      await page.click(`#lab-do-${button}`);
-      pressed[button] = (pressed[button] ?? 0) + 1;
-      await until('the button is free', () => page.locator(`#lab-do-${button}`).isEnabled());
-      await page.waitForTimeout(300 + random(1500));
+    await until('all in the table', async () => (await page.locator('#quarantine tbody tr').count()) === invalid.length);
+    const marks = [];
+    for (const [, mark, row] of invalid) {
+      await page.locator('#quarantine tbody tr', { has: page.locator('td', { hasText: row }) }).first().click();
+      marks.push([String(row), await page.locator('dialog mark').first().textContent(), mark]);
+      assert.match(await text(page, 'dialog'), /source: test/);
+      if (row === 'UTF-8') await tools.shot(page, 'quarantine-dark');
+      await page.keyboard.press('Escape');
+      await page.waitForSelector('dialog', { state: 'hidden' });
     }
-    feed.kill('SIGINT');
-    await new Promise((resolve) => { feed.on('exit', resolve); });
-    await until('everything is stored', async () => (await text(page, '#strip-lag')) === '0' && (await text(page, '#strip-state')) === 'Running' && (await text(page, '#strip-rate')) === '0', 120);
-    await page.click('#lab-audit');
-    await until('the audit ends', async () => /good|bad/.test(await page.locator('#seal').getAttribute('class')), 120);
-    await tools.shot(page, 'lab-dark');
-    const figures = await page.evaluate(() => Object.fromEntries(['stored', 'already', 'retried', 'failed', 'quarantined', 'missing', 'twice'].map((name) => [name, Number(document.getElementById(`lab-${name}`).textContent.replaceAll(',', ''))])));
-    assert.equal(figures.missing, 0);
-    assert.equal(figures.twice, 0);
-    const { total } = await page.evaluate(async () => (await (await fetch('/api/audit')).json()).result);
-    assert.equal(total.stored + total.quarantined, figures.stored, 'stored records of the audit and of the event source');
-    assert.ok(figures.quarantined > 0 || !pressed.invalid);
-    // A damaged object is named by the audit, and whole again after the second press.
-    await page.click('#lab-do-damage');
-    await until('it is damaged', async () => /lost its second half/.test(await text(page, '#lab-done')));
-    await page.click('#lab-audit');
-    await until('the audit names it', async () => (await page.locator('#seal').getAttribute('class')).includes('bad'), 120);
-    await page.click('#lab-do-damage');
-    await until('it is whole', async () => /whole again/.test(await text(page, '#lab-done')));
-    await page.click('#lab-audit');
-    await until('the audit is clean', async () => (await page.locator('#seal').getAttribute('class')).includes('good'), 120);
-    // A delivery during the failure of S3 fails, which the browser's console reports too.
-    page.faults.splice(0, page.faults.length, ...page.faults.filter((fault) => !fault.includes('status of 400')));
+    assert.deepEqual(marks.map(([row, found]) => [row, found]), marks.map(([row, , wanted]) => [row, wanted]));
     await tools.end(up);
-    return `seed ${tools.seed}, ${tools.seconds} s: ${JSON.stringify(pressed)}; ${JSON.stringify(figures)}`;
+    return `${marks.length} invalid values, each marked at its first wrong byte or field`;
   },
 
   async cut(tools) {
@@ -360,7 +337,7 @@ export const checks = {
     const page = await tools.open(`${url}#audit`);
     await page.click('#run-audit');
     await until('the audit ends', async () => (await page.locator('#seal').getAttribute('class')).includes('bad'));
-    await until('the cell is red', async () => (await page.locator('#audit .cell.bad:not(i)').count()) === 1);
+    await until('the cell is red', async () => (await page.locator('#audit .cells .damaged').count()) === 1);
     assert.ok((await text(page, '#audit')).includes(name.split('/').at(-1)));
     await tools.shot(page, 'audit-cut-dark');
     await tools.end(served);
@@ -389,21 +366,56 @@ export const checks = {
   },
 
   async accessibility(tools) {
-    const { run, url } = await stayed(tools);
+    const { run, url } = await stayed(tools, ['--lab']);
     const found = [];
+    const looked = new Set();
     for (const colorScheme of ['light', 'dark']) {
       const page = await tools.open(url, { colorScheme });
       await until('candles', async () => (await bars(page)) > 0);
       const source = readFileSync(tools.axe, 'utf8');
       await page.evaluate(`${source}; window.axe = axe;`);
+      const look = async (what) => {
+        await page.waitForTimeout(250);
+        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+        for (const one of violations) found.push(`${what}, ${colorScheme}: ${one.id} (${one.help}): ${one.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`);
+        looked.add(what);
+      };
+      const dialog = async (what, open) => {
+        await open();
+        await page.waitForSelector('dialog[open]');
+        await look(what);
+        await page.keyboard.press('Escape');
+        await page.waitForSelector('dialog', { state: 'hidden' });
+      };
+      // Invalid records, so that the quarantine has something to show.
+      await openTab(page, 'lab');
+      await page.click('#lab-do-invalid');
+      await until('it is quarantined', async () => Number(await text(page, '#quarantine-count')) > 0);
+      await look('lab');
       for (const tab of TABS) {
         await openTab(page, tab);
         if (tab === 'sql') { await page.click('#run'); await page.waitForSelector('#result tbody tr', { timeout: 120_000 }); }
+        if (tab === 'records') await page.waitForSelector('#records tbody tr');
+        if (tab === 'quarantine') await page.waitForSelector('#quarantine tbody tr');
         if (tab === 'quality') await page.waitForSelector('#quality .card', { timeout: 120_000 });
-        await page.waitForTimeout(250);
-        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-        for (const one of violations) found.push(`${tab}, ${colorScheme}: ${one.id} (${one.help}): ${one.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`);
+        if (tab === 'audit') await page.waitForSelector('#audit .cells .cell');
+        await look(tab);
       }
+      await openTab(page, 'live');
+      await dialog('invocation', () => page.locator('#station-function .bars button').first().click());
+      await openTab(page, 'records');
+      await dialog('journey', () => page.locator('#records tbody tr').first().click());
+      await openTab(page, 'quarantine');
+      await dialog('quarantined record', () => page.locator('#quarantine tbody tr').first().click());
+      await openTab(page, 'audit');
+      await dialog('lines of an object', () => page.locator('#audit .cells .cell').first().click());
+      await openTab(page, 'sql');
+      await page.fill('.editor-input', 'SELECT clo');
+      await page.focus('.editor-input');
+      await page.keyboard.press('End');
+      await page.keyboard.press('Control+Space');
+      await page.waitForSelector('.completions li');
+      await look('completions');
     }
     assert.deepEqual(found, []);
     // With the keyboard only: to the tabs, along them, into the SQL editor, run.
@@ -419,9 +431,11 @@ export const checks = {
     await page.keyboard.press('Control+Enter');
     await page.waitForSelector('#result tbody tr', { timeout: 120_000 });
     await tools.end(run);
-    return 'axe-core: no violation in 7 views and 2 themes; keyboard reaches and runs SQL';
+    return `axe-core: no violation in ${[...looked].join(', ')}, in 2 themes; keyboard reaches and runs SQL`;
   },
 
+  ...lab,
+  ...limits,
   async market(tools) {
     const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0']);
     const { url } = await up.event('console');

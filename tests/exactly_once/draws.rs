@@ -1,4 +1,4 @@
-//! The random choices of a schedule. Any list of numbers is valid; zeros make the schedule with the fewest events.
+//! The random choices of a schedule. Any list of numbers is valid; zeros result in the schedule with the fewest events.
 
 /// Numbers that determine the choices. After the last number, zeros follow.
 pub(super) struct Draws<'a>(std::slice::Iter<'a, u16>);

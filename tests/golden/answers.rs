@@ -27,7 +27,7 @@ const QUARANTINE: &[&str] = &[
      value_raw, headers, dt FROM quarantine ORDER BY kafka_topic, kafka_partition, kafka_offset LIMIT 3",
 ];
 
-/// Fields of JSON answers that hold sentences, which may be worded differently.
+/// Fields of JSON answers that contain sentences, whose wording may change.
 const PROSE: [&str; 2] = ["remedy", "text"];
 
 /// Runs `tickerlake audit`.

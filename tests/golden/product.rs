@@ -1,4 +1,5 @@
-//! Everything that the golden tests use of the project: a version that renames or moves it changes this file only.
+//! Everything that the golden tests use of the project, so that a version that renames or moves any of it needs to
+//! change only this file.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -27,7 +28,7 @@ pub(super) struct Lake {
 }
 
 impl Lake {
-    /// Creates a lake that holds these objects and ledgers.
+    /// Creates a lake with these objects and ledgers.
     pub(super) fn new(objects: &Tree) -> Self {
         let folder = TempDir::new().unwrap();
         objects.write(&folder.path().join(BUCKET));
@@ -50,7 +51,7 @@ impl Lake {
         sink.handle(event).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    /// Returns an object's user metadata, sorted by name, as S3 answers a HEAD request.
+    /// Returns an object's user metadata, sorted by name, as S3 returns it to a HEAD request.
     pub(super) async fn metadata(&self, key: &str) -> Vec<(String, String)> {
         let head = self.client.head_object().bucket(BUCKET).key(key).send().await.unwrap();
         let mut metadata: Vec<_> = head.metadata.unwrap_or_default().into_iter().collect();
@@ -58,7 +59,7 @@ impl Lake {
         metadata
     }
 
-    /// Runs `tickerlake` on the lake, in an environment that holds these variables and no others.
+    /// Runs `tickerlake` on the lake, in an environment with only these variables.
     pub(super) fn tickerlake(&self, variables: &[(String, String)], arguments: &[&str]) -> Output {
         tickerlake(self.folder.path(), variables, arguments)
     }

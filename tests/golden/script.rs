@@ -1,4 +1,4 @@
-//! The script of a golden lake: its settings, the events that filled it, and what is asked of it.
+//! The script of a golden lake: its settings, the events that filled it, and the questions about it.
 
 use std::collections::BTreeMap;
 
@@ -19,23 +19,23 @@ pub(super) struct Delivery {
     pub(super) is_uncommitted: bool,
 }
 
-/// How a golden lake was filled.
+/// The steps that filled a golden lake, and the questions about it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Script {
-    /// The name of the lake, which its folders have.
+    /// Name of the lake and of its folders.
     pub(super) name: String,
     pub(super) deliveries: Vec<Delivery>,
     /// The batch that follows.
     pub(super) following: Option<Delivery>,
     pub(super) topics: Vec<String>,
-    /// SQL to run besides the questions that every lake is asked.
+    /// SQL to run in addition to the questions about every lake.
     pub(super) questions: Vec<String>,
     /// Records to trace, each as TOPIC/PARTITION/OFFSET.
     pub(super) records: Vec<String>,
 }
 
 impl Script {
-    /// Reads a script. A line is a comment, a setting that holds from there on, or a word with its arguments.
+    /// Reads a script. A line is a comment, a setting that applies to all later lines, or a word with its arguments.
     fn parse(name: &str, text: &str) -> Self {
         let mut script = Script { name: name.to_owned(), ..Script::default() };
         let mut variables = Variables::new();
@@ -77,7 +77,7 @@ impl Script {
         scripts
     }
 
-    /// Returns the settings that the lake was left with.
+    /// Returns the settings of the last delivery.
     pub(super) fn variables(&self) -> &Variables {
         &self.deliveries.last().unwrap().variables
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 pub(super) struct Tree(pub(super) BTreeMap<String, Vec<u8>>);
 
 impl Tree {
-    /// Reads all files below a folder. A folder that does not exist holds no files.
+    /// Reads all files below a folder. A folder that does not exist has no files.
     pub(super) fn read(folder: &Path) -> Self {
         let mut files = BTreeMap::new();
         let mut folders = vec![folder.to_path_buf()];
@@ -27,7 +27,7 @@ impl Tree {
         Tree(files)
     }
 
-    /// Writes the files below a folder, beside those that are there.
+    /// Writes the files below a folder, in addition to the files that exist there.
     pub(super) fn write(&self, folder: &Path) {
         fs::create_dir_all(folder).unwrap();
         for (name, content) in &self.0 {
@@ -66,7 +66,8 @@ impl Tree {
     }
 }
 
-/// Shows the first line that differs, if both contents are text, or where the first byte does.
+/// Describes the first difference: the first line that differs if both contents are text, otherwise the position of the
+/// first byte that differs.
 fn first_difference(expected: &[u8], found: &[u8]) -> String {
     if let (Ok(expected), Ok(found)) = (std::str::from_utf8(expected), std::str::from_utf8(found)) {
         let (mut expected, mut found) = (expected.lines(), found.lines());

@@ -1,5 +1,5 @@
-//! The commands of the README, the tutorial, the guide to live feeds and the pages about sources of data, run as written
-//! and in the order of the page, and compared with the output that the page shows.
+//! The commands of the README, the tutorial, the guide to live feeds and the pages about sources of data, run as
+//! written and in the order of the page, and compared with the output that the page shows.
 
 mod compare;
 mod reader;

@@ -35,7 +35,7 @@ fn lines_of(bytes: Vec<u8>) -> Vec<String> {
     String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// Runs the commands of a page in a temporary folder.
+/// A reader who runs the commands of a page in a temporary folder.
 pub(super) struct Reader {
     folder: TempDir,
     shown: Shown,

@@ -1,5 +1,5 @@
-//! The pages of the book about sources of data. Each shows a file of its source in a `csv` block that names the file, and
-//! how the programs read it.
+//! The pages of the book about sources of data. Each shows a file of its source in a `csv` block that names the file,
+//! and how the programs read it.
 
 use std::sync::Mutex;
 use std::thread;

@@ -243,6 +243,18 @@ class Rust(unittest.TestCase):
         self.assertEqual(found, expected)
 
 
+    def test_functions_are_described_by_a_verb(self):
+        def rules(comment):
+            source = f"/// {comment}\npub fn first() -> u8 {{\n    0\n}}\n"
+            return [each.rule for each in check.own_findings(passages.of_rust("a/lib.rs", source))]
+
+        self.assertEqual(rules("The first offset that is stored."), ["Verb"])
+        self.assertEqual(rules("`n` is the first offset."), ["Verb"])
+        self.assertEqual(rules("Returns the first offset."), [])
+        self.assertEqual(rules("Percent-encodes the first offset."), [])
+        self.assertEqual(rules("See [`last`]."), [])
+
+
 class Others(unittest.TestCase):
     def lines(self, name, source, kind="comment"):
         return [(each.line, each.text) for each in passages.of_file(name, source) if each.kind == kind]

@@ -30,7 +30,7 @@ as missing. Only the newest generation of a topic can be compared, and only offs
 low watermark on. The newest generation in the lake is assumed to be the broker's; use --generation if
 the broker's generation has stored nothing yet. The lag is the number of records past the last stored
 offset; the offsets of consumer groups are not used. The broker is read with the given settings (-X,
---config), and with isolation.level read_committed unless it is given too.
+--config); isolation.level is read_committed unless they set it.
 
 Memory: about 5 MB for the 300,000 offsets around the current object, up to 200,000 keys of the
 listing (a longer listing is read several times), and up to 9 objects. An object over 32 MiB is not
@@ -101,10 +101,10 @@ pub(crate) async fn read(lake: &LakeArgs, scope: &Scope, kafka: KafkaArgs) -> an
     let audit = lake_audit::audit(&lake.open_for_reading().await?, scope, client.as_ref()).await?;
     let has_findings = audit.report.findings.kinds().next().is_some();
     if audit.report.rows.is_empty() && !has_findings && scope.topic.is_none() && client.is_some() {
-        bail!("the lake is empty, so it names no topic to compare with the broker; select one with --topic");
+        bail!("the lake is empty, so there are no topics to compare with the broker; select one with --topic");
     }
     if audit.report.rows.is_empty() && !has_findings && (scope.topic.is_some() || scope.generation.is_some()) {
-        bail!("the lake has neither objects nor ledgers that --topic and --generation select");
+        bail!("no object or ledger in the lake matches --topic and --generation");
     }
     Ok(audit)
 }

@@ -39,7 +39,7 @@ pub enum Command {
     Up(Box<UpArgs>),
     /// Read topics in batches and invoke the sink or another function, as Lambda's Kafka event source does
     Trigger(Box<TriggerArgs>),
-    /// Invoke the function again with the batches that --on-failure kept
+    /// Invoke the function again with the batches in an on-failure destination
     Redrive(Box<RedriveArgs>),
     /// Serve a page for the browser: charts, SQL, records, quarantine, quality and audit of a lake
     Console(Box<ConsoleArgs>),

@@ -19,6 +19,7 @@ use terminal::signal::stop_on_signal;
 
 use crate::lake::LakeArgs;
 use crate::output::{Format, Output};
+use crate::query::interval;
 use crate::sql::{DEFAULT_TOPIC, SqlArgs};
 use serve::{open_browser, open_lake, print_url, settings};
 
@@ -68,6 +69,9 @@ pub struct ConsoleArgs {
     /// File with the token that browsers must have
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Maximum duration of one statement
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = interval)]
+    query_timeout: Duration,
     /// Format of the output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -93,12 +97,12 @@ pub async fn console(args: ConsoleArgs) -> anyhow::Result<()> {
         Err(SettingsError::NoServers) => None,
         Err(error) => return Err(error.into()),
     };
-    let defaults = settings(args.topic.as_str(), &args.lake);
+    let defaults = settings(args.topic.as_str(), &args.lake, Some(args.sql));
     let settings = Settings {
         listen: SocketAddr::new(args.listen, args.port),
         allowed_hosts: args.allowed_host,
         bearer: bearer(args.token_file)?,
-        memory_limit: args.sql.memory_limit,
+        query_timeout: args.query_timeout,
         session_lifetime: if args.lake.bucket.is_some() { BUCKET_SESSION } else { defaults.session_lifetime },
         ..defaults
     };
@@ -109,7 +113,7 @@ pub async fn console(args: ConsoleArgs) -> anyhow::Result<()> {
     output.stage("lake", &location);
     output.stage("console", "press Ctrl-C to stop");
     if args.open {
-        open_browser(&console.url());
+        open_browser(&console.first_url());
     }
     stop.cancelled().await;
     console.stop();

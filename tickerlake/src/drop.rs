@@ -36,16 +36,16 @@ trash/TOPIC/gN of the lake. Queries and audits no longer see them, and no later 
 number. Nothing is deleted: --restore moves everything back. To free the space, delete the folder in
 the trash, except its file journal.json, which keeps the number in use.
 
-The move can be interrupted at any time. Run the same command again to complete it, or with the
+The move can be interrupted at any time. Run the same command again to complete it, or in the
 opposite direction to reverse it. Until then `tickerlake audit` reports an unfinished drop. Every
 object is read once, to count the records, and deleted only after its copy was compared with it.
 
 A broker may still deliver the records of generation 0, and other machines may write to a bucket. For
 generation 0, or with --bucket, stop all writers first and add --writers-stopped: pause the event source mapping on
 AWS and wait for one function timeout; end `trigger`, `redrive`, `run`, `up` and other commands that
-write to the bucket, including `drop` and `repair`. A writer that keeps running could store more records
-of the generation, with a new ledger, during the move, which assumes that nothing else writes to it. If a broker still
-has the topic, set SINK_TOPIC_GENERATION to the next number before starting the writers again.
+write to the bucket, including `drop` and `repair`. The move assumes that nothing else writes to the
+generation: a writer that keeps running could store more of its records, with a new ledger. If a broker
+still has the topic, set SINK_TOPIC_GENERATION to the next number before starting the writers again.
 
 The AWS table quotes_history keeps the records that the daily merge has added to it.
 

@@ -1,8 +1,9 @@
 //! Generations of the embedded broker's topics.
 //!
-//! A topic that is created again begins at offset 0, so its records belong to another generation than those stored
-//! before. The broker of `run` is in memory, so each run is a new generation. `up` keeps the broker's log in the lake's
-//! folder, and beside it the generation of each topic, by the topic's id, which changes when the topic is created again.
+//! A topic that is created again begins at offset 0, so its records belong to another generation than the records
+//! stored before. The broker of `run` begins empty, so each run is a new generation. `up` keeps the broker's log in the
+//! lake's folder, and beside it the generation of each topic, by the topic's ID, which changes when the topic is
+//! created again.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,6 +14,7 @@ use embedded_broker::Topic;
 use lake_audit::drop::generations_in_trash;
 use lake_format::{keys, ledger};
 use lake_store::{Area, Lake};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// File with the generations, in the folder of the broker.
@@ -47,8 +49,8 @@ pub(crate) async fn next(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
     Ok(next)
 }
 
-/// Returns the generation of a topic whose log is kept in the folder `broker`, and remembers it there. A new one begins
-/// if the topic's id is unknown, if the generation was dropped, or if the log ends below an offset that the lake has,
+/// Returns the generation of a topic whose log is stored in the folder `broker`, and saves it there. A new one begins
+/// if the topic's ID is unknown, if the generation was dropped, or if the log ends below an offset that the lake has,
 /// which happens when the machine loses power.
 ///
 /// # Errors
@@ -56,7 +58,7 @@ pub(crate) async fn next(lake: &Lake, topic: &str) -> anyhow::Result<u32> {
 pub(crate) async fn of_kept_log(broker: &Path, lake: &Lake, topic: &Topic) -> anyhow::Result<Generation> {
     let mut known = Known::open(broker)?;
     let mut stored = vec![0; topic.end_offsets.len()];
-    if let Some(&number) = known.generations.get(&topic.id) {
+    if let Some(number) = known.generations.get(&topic.id).map(|known| known.number) {
         let nexts = stored_offsets(lake, &topic.name, number).await?;
         for ((partition, end), stored) in (0..).zip(&topic.end_offsets).zip(&mut stored) {
             *stored = nexts.get(&partition).map_or(0, |&next| next.min(*end));
@@ -67,8 +69,9 @@ pub(crate) async fn of_kept_log(broker: &Path, lake: &Lake, topic: &Topic) -> an
             return Ok(Generation { number, is_new: false, stored });
         }
     }
-    let number = next(lake, &topic.name).await?;
-    known.generations.insert(topic.id, number);
+    // The last invocation with records of a deleted topic may still be storing them.
+    let number = next(lake, &topic.name).await?.max(known.next(&topic.name));
+    known.generations.insert(topic.id, Entry { topic: topic.name.clone(), number });
     known.save()?;
     Ok(Generation { number, is_new: true, stored })
 }
@@ -105,7 +108,14 @@ async fn stored_offsets(lake: &Lake, topic: &str, generation: u32) -> anyhow::Re
 /// The file with the generations.
 struct Known {
     path: PathBuf,
-    generations: BTreeMap<Uuid, u32>,
+    generations: BTreeMap<Uuid, Entry>,
+}
+
+/// The generation of a topic.
+#[derive(Deserialize, Serialize)]
+struct Entry {
+    topic: String,
+    number: u32,
 }
 
 impl Known {
@@ -126,10 +136,16 @@ impl Known {
         Ok(Known { path, generations })
     }
 
-    /// Replaces the file at once, so that a process that is killed leaves the old or the new one.
+    /// Returns the number after the highest that a topic of this name has had.
+    fn next(&self, topic: &str) -> u32 {
+        let same = self.generations.values().filter(|known| known.topic == topic);
+        same.map(|known| known.number.saturating_add(1)).max().unwrap_or(0)
+    }
+
+    /// Replaces the file atomically, so that a process that is killed leaves either the old or the new file.
     fn save(&self) -> anyhow::Result<()> {
-        let text: BTreeMap<String, u32> =
-            self.generations.iter().map(|(id, number)| (id.to_string(), *number)).collect();
+        let text: BTreeMap<String, &Entry> =
+            self.generations.iter().map(|(id, entry)| (id.to_string(), entry)).collect();
         let write = || {
             let mut file = tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
             file.write_all(&serde_json::to_vec(&text)?)?;
@@ -141,9 +157,9 @@ impl Known {
     }
 }
 
-fn parse(text: &[u8]) -> Option<BTreeMap<Uuid, u32>> {
-    let found: BTreeMap<String, u32> = serde_json::from_slice(text).ok()?;
-    found.into_iter().map(|(id, number)| Some((id.parse().ok()?, number))).collect()
+fn parse(text: &[u8]) -> Option<BTreeMap<Uuid, Entry>> {
+    let found: BTreeMap<String, Entry> = serde_json::from_slice(text).ok()?;
+    found.into_iter().map(|(id, entry)| Some((id.parse().ok()?, entry))).collect()
 }
 
 #[cfg(test)]
@@ -189,6 +205,16 @@ mod tests {
         store.put("data/q/dt=2026-01-01/00000-00000000000000000000.json", "{}").await;
         assert_eq!(of(topic(2, &[0])).await, new(1, &[0]));
         assert_eq!(of(topic(2, &[7])).await, continued(1, &[0]));
+    }
+
+    #[tokio::test]
+    async fn recreated_topic_gets_a_new_number_before_anything_is_stored() {
+        let (store, folder) = (Store::new(), TempDir::new().unwrap());
+        let of = async |topic: Topic| of_kept_log(folder.path(), &store.lake(""), &topic).await.unwrap();
+        assert_eq!(of(topic(1, &[0])).await, new(0, &[0]));
+        assert_eq!(of(topic(2, &[0])).await, new(1, &[0]));
+        let other = Topic { name: "other".to_owned(), ..topic(3, &[0]) };
+        assert_eq!(of(other).await, new(0, &[0]));
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ Examples:
   tickerlake inspect export.csv --date-format dmy --decimal comma
   tickerlake inspect *.csv --records 1 --format json
 
-Exit codes: 0 every file can be read, 1 a file leaves a question open or cannot be read,
+Exit codes: 0 every file can be read, 1 a file cannot be read or needs more options,
 2 wrong usage.")]
 pub struct InspectArgs {
     #[command(flatten)]

@@ -16,6 +16,7 @@ use sink::Sink;
 use sink::config::{Config, ConfigError};
 use sink::storage::endpoint::{self, Connection};
 
+use crate::console::lab::damage::restore_all;
 use crate::generation::ledger_keys;
 use crate::shell::shell_word;
 
@@ -79,6 +80,9 @@ impl LakeArgs {
         std::fs::create_dir_all(&self.dir).with_context(|| format!("failed to create {}", self.dir.display()))?;
         // Lock first: opening the storage removes the incomplete files of a writer that died.
         let lock = lock(&self.dir)?;
+        for object in restore_all(&self.dir).context("failed to restore an object that the lab had cut")? {
+            tracing::warn!(object = %object.display(), "restored an object that the lab had cut");
+        }
         let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
         Ok(WritableLake {
             client: storage.client(),
@@ -171,10 +175,10 @@ impl WritableLake {
         }
     }
 
-    /// Returns the sink's settings for a topic of this lake. `generation` has precedence over the variable.
+    /// Returns the sink's settings for a topic of this lake. `generation` has precedence over `SINK_TOPIC_GENERATION`.
     ///
-    /// Without `SINK_FIELD_NAMES` or `SINK_METADATA`, a generation that has ledgers keeps their rule. A new generation
-    /// then quarantines records with names that differ only in case, and adds no metadata.
+    /// If `SINK_FIELD_NAMES` or `SINK_METADATA` is not set, its value is read from the ledgers of the generation.
+    /// Without ledgers, the sink quarantines records with field names that differ only in case, or adds no metadata.
     ///
     /// # Errors
     /// If a variable is invalid, the lake cannot be listed, a view has the topic's name, or keys would be too long for

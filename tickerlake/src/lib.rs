@@ -4,9 +4,9 @@
 //! them, [`up`] keeps the pipeline's servers running, [`console`] serves the page for the
 //! browser, [`trigger`] and [`redrive`] invoke a function, and [`query`],
 //! [`view`], [`trace`], [`audit`], [`repair`] and [`mod@drop`] work on a lake. The commands parse arguments, connect
-//! the crates that do the work (`embedded-broker`, `embedded-s3`, `event-source`, `lake-query`, `lake-audit`, `producer`
-//! and `sink`), and print results. [`lake`] opens the lake for all commands, [`output`] prints to standard output,
-//! [`progress`] displays the progress of a running command, and [`sql`] is shared by `query` and `run`.
+//! the crates that do the work (`embedded-broker`, `embedded-s3`, `event-source`, `lake-query`, `lake-audit`,
+//! `producer` and `sink`), and print results. [`lake`] opens the lake for all commands, [`output`] prints to standard
+//! output, [`progress`] displays the progress of a running command, and [`sql`] is shared by `query` and `run`.
 
 pub mod audit;
 pub mod cli;
@@ -24,6 +24,7 @@ pub mod run;
 pub mod screen;
 mod shell;
 pub mod sql;
+mod temporary_log;
 pub mod trace;
 pub mod trigger;
 pub mod up;

@@ -56,8 +56,8 @@ async fn main() -> ExitCode {
     })
 }
 
-/// Formats an error and its causes, without causes that the text already contains. For a failed request to S3, the last
-/// cause is the one with the remedy.
+/// Formats an error and its causes, without causes that the text already contains. For a failed request to S3, the text
+/// ends with the cause that contains the remedy.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {

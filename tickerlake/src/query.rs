@@ -18,8 +18,8 @@ use crate::sql::{DEFAULT_TOPIC, SqlArgs, unmapped_notice};
 #[command(after_help = "\
 Tables: one per topic and view; `quotes`, which is the topic or view selected with --topic; `quarantine`, which has the
 invalid records of all topics. Views: `quotes_latest` has the newest record of each bar and tick,
-`daily` the trading days made from them, `quotes_timed` every record with its time in one form. The
-column dt is the UTC date on which a record was sent. Names of columns are matched ignoring case.
+`daily` the trading days computed from them, `quotes_timed` every record with its time in the same format.
+The column dt is the UTC date on which a record was sent. Names of columns are matched ignoring case.
 The saved queries are built in: queries/01_daily_range.sql works in any folder.
 
 Examples:
@@ -76,7 +76,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     seconds(text)
         .and_then(|interval| if interval.is_zero() { Err("must be greater than 0".to_owned()) } else { Ok(interval) })
 }
@@ -106,8 +106,8 @@ pub async fn query(args: QueryArgs) -> anyhow::Result<()> {
     stop.run_until_cancelled(watch).await.unwrap_or(Ok(()))
 }
 
-/// Runs the statement in a new session, because the columns of a session are those of the objects that exist when the
-/// session is opened.
+/// Runs the statement in a new session, because a session infers its columns from the objects that exist when it is
+/// opened.
 async fn run_once(lake: &Lake, args: &QueryArgs, text: &str) -> anyhow::Result<()> {
     let session = args.sql.open(lake, args.topic.as_str()).await?;
     let rows = lake_query::render(&lake_query::execute(&session, text).await?, args.format.into())?;

@@ -1,4 +1,4 @@
-//! `tickerlake redrive`: invokes the function again with the batches that an on-failure destination kept.
+//! `tickerlake redrive`: invokes the function again with the batches in an on-failure destination.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use crate::trigger::args::{FunctionArgs, InvokeArgs, open};
 use terminal::numbers::counted;
 
 #[derive(Args, Debug)]
-/// Invoke the function again with the batches that --on-failure kept
+/// Invoke the function again with the batches in an on-failure destination
 #[command(after_help = "\
 SOURCE is the folder or S3 prefix that `tickerlake trigger --on-failure`, or Lambda's on-failure
 destination in S3, wrote to. Each file contains the event of one batch. The function is invoked with
@@ -57,7 +57,7 @@ pub struct RedriveArgs {
 }
 
 impl RedriveArgs {
-    /// Converts the arguments of the deprecated option of `trigger`.
+    /// Converts the arguments of `trigger --redrive`, which is deprecated.
     pub(crate) fn from_trigger(source: Location, function: FunctionArgs, format: Format) -> Self {
         let retries = function.maximum_retry_attempts.unwrap_or_else(|| DEFAULT_RETRIES.into());
         RedriveArgs { source, invoke: function.invoke, maximum_retry_attempts: retries, format }

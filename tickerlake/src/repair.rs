@@ -47,7 +47,7 @@ pub struct RepairArgs {
     lake: LakeArgs,
 }
 
-/// Converts the arguments of the deprecated option of `audit`.
+/// Converts the arguments of `audit --repair`, which is deprecated.
 impl From<AuditArgs> for RepairArgs {
     fn from(args: AuditArgs) -> Self {
         let AuditArgs { scope, repair: _, format, kafka, lake } = args;

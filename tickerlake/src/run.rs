@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use console::Phase;
-use embedded_broker::{Broker, Options};
+use embedded_broker::{Broker, Options, Storage};
 use event_source::function::InvokeError;
 use event_source::progress::{Counts, Progress};
 use event_source::{EventSource, Failure, Settings};
@@ -30,19 +30,21 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use sink::storage::Rejection;
 use sink::{BatchError, Cause};
+use tempfile::TempDir;
 use terminal::arguments::command_line;
 use terminal::exit_code::INTERRUPTED;
 use terminal::signal::stop_on_signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::serve::{Counters, ServeArgs, Served, SinkInProcess};
+use crate::console::pipeline::LocalPipeline;
+use crate::console::serve::{ServeArgs, Served, SinkInProcess};
 use crate::lake::{LakeArgs, WritableLake};
 use crate::output::{Format, Output};
 use crate::progress::status::{removed_text, report_text};
 use crate::progress::{Display, Sources};
 use crate::sql::{DEFAULT_TOPIC, MAX_ROWS, SqlArgs, query_command, unmapped_notice};
 use crate::trigger::args::BatchArgs;
-use crate::{audit, generation};
+use crate::{audit, generation, temporary_log};
 use terminal::numbers::{counted, grouped};
 
 const SAMPLE: &[u8] = include_bytes!("../../data/us-stocks-sample.csv");
@@ -54,8 +56,8 @@ pub const BATCH_SIZE: u16 = 10_000;
 /// Interval between warnings while delivered records are not stored.
 const WAIT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Number of invocations in a row that fail before the command ends. The pauses between them, from 0.25 s on, add up to
-/// 16 s.
+/// Maximum number of consecutive failed invocations. When it is reached, the command ends. The pauses between the
+/// invocations, which begin at 0.25 s, add up to 16 s.
 const MAX_FAILURES: u32 = 7;
 
 /// Minimum time between two plain lines of progress.
@@ -67,8 +69,8 @@ const PLAIN_LINE_INTERVAL: Duration = Duration::from_secs(5);
 Without FILES the built-in sample is fed. Without --bootstrap-server and --bucket everything runs in
 this process. A second run over the same folder adds to it; query it with `tickerlake query`. The
 first 20 rows of each result are printed.
-The console's URL is printed first. The page is gone when the command ends; with --open or --stay the
-command ends by Ctrl-C.
+The console's URL is printed first. The page is available until the command ends; with --open or --stay
+the command runs until Ctrl-C.
 
 Ctrl-C ends the feed; delivered records are stored, and the queries are run. Ctrl-C during the
 queries ends them. At the end every object of this topic and generation is audited, as by
@@ -133,9 +135,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let limits = args.batch.limits(BATCH_SIZE);
     let progress = Arc::new(Progress::default());
     let fed = Arc::new(producer::report::progress::Progress::default());
-    let counters = Counters { feed: Some(Arc::clone(&fed)), event_source: Arc::clone(&progress), limits };
-    let console = args.console.start(args.topic.as_str(), &args.lake, counters, output);
-    let (kafka, broker) = broker(args.kafka).await?;
+    let (feed_progress, event_source) = (Some(Arc::clone(&fed)), Arc::clone(&progress));
+    let shown = LocalPipeline { feed: feed_progress, event_source, limits, topic: args.topic.to_string() };
+    let console = args.console.start(args.topic.as_str(), &args.lake, Some(args.sql), shown, output);
+    let (kafka, broker) = broker(args.kafka, &args.lake).await?;
     let created = kafka_client::create_topic::create_topic(&kafka, &args.topic, args.partitions).await?;
     let (topic, kind) = (args.topic.to_string(), if broker.is_some() { "embedded, " } else { "" });
     let topic_text = match created {
@@ -146,7 +149,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     output.stage("broker", &format!("{kind}{}, {topic_text}", kafka.servers()));
 
-    // The embedded broker is in memory, so its topic begins at offset 0.
+    // The embedded broker begins empty, so its topic begins at offset 0.
     let generation = match &broker {
         Some(_) => Some(generation::next(&args.lake.open_for_reading().await?, &topic).await?),
         None => None,
@@ -163,7 +166,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(client.clone(), vec![topic.clone()], group, limits);
     let SinkInProcess { function, lab } = SinkInProcess::new(&lake, config, args.console.lab);
     if let Some(lab) = &lab {
-        console.set_lab(lab, &client, &topic, &args.lake);
+        console.set_lab(lab, &client, &topic, generation, &args.lake);
     }
     let event_source = EventSource::start(settings, function, Arc::clone(&progress))?;
 
@@ -175,9 +178,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let display = Display::start(sources, output);
     let target = Target::Kafka { settings: kafka, topic: args.topic };
+    // The lab acts on the pipeline until Ctrl-C.
+    let is_lab_open = lab.is_some() && (args.stay || args.console.open);
     let pipeline = Pipeline {
         target,
         event_source,
+        goes_on: is_lab_open,
         group: args.consumer_group_id,
         fed,
         progress: Arc::clone(&progress),
@@ -185,7 +191,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let stored = pipeline.feed_and_store(feed, stop.clone(), broker.is_some(), output).await;
     display.finish().await;
-    let summary = stored?;
+    let (summary, running) = stored?;
 
     let Counts { batches, records, failures, removed, report, .. } = progress.counts();
     output.event("fed", &summary);
@@ -208,11 +214,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let stop = if stop.is_cancelled() { CancellationToken::new() } else { stop };
     let reported = stop.run_until_cancelled(print_report(&args.lake, &args.sql, &scope, &client, output)).await;
     let Some(audited) = reported else {
+        finish(running).await?;
         output.stage("sql", "stopped; all delivered records are stored, but not all queries were run");
         return Ok(INTERRUPTED.into());
     };
     let (report, elapsed) = audited?;
-    console.set_phase(Phase::Finished);
+    console.set_phase(if running.is_some() { Phase::Running } else { Phase::Finished });
     if let Some(console) = console.console() {
         console.show_audit(&report, elapsed);
         if args.stay || args.console.open {
@@ -220,6 +227,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             stop.cancelled().await;
         }
     }
+    finish(running).await?;
     Ok(if report.findings.is_clean() { summary.exit_code() } else { audit::FOUND }.into())
 }
 
@@ -255,17 +263,27 @@ struct Pipeline<'a> {
     fed: Arc<producer::report::progress::Progress>,
     progress: Arc<Progress>,
     console: &'a Served,
+    /// Whether the event source goes on after the feed.
+    goes_on: bool,
+}
+
+/// Ends an event source that went on after the feed. Its current invocation is completed first.
+async fn finish(running: Option<EventSource>) -> anyhow::Result<()> {
+    match running {
+        Some(event_source) => Ok(event_source.finish().await?),
+        None => Ok(()),
+    }
 }
 
 impl Pipeline<'_> {
-    /// Feeds the rows, and waits until all delivered records are stored.
+    /// Feeds the rows, and waits until all delivered records are stored. Returns the event source if it goes on.
     async fn feed_and_store(
         mut self,
         feed: Feed,
         stop: CancellationToken,
         embedded_broker: bool,
         output: Output,
-    ) -> anyhow::Result<Summary> {
+    ) -> anyhow::Result<(Summary, Option<EventSource>)> {
         let Target::Kafka { topic, .. } = &self.target else {
             bail!("internal error: a run has no Kafka target (this is a bug)")
         };
@@ -319,18 +337,30 @@ impl Pipeline<'_> {
                 bail!("stopped after {records} of {} delivered records were stored", summary.delivered)
             }
         }
+        if self.goes_on {
+            return Ok((summary, Some(self.event_source)));
+        }
         self.event_source.finish().await?;
-        Ok(summary)
+        Ok((summary, None))
     }
 }
 
+/// The broker of this process, and the folder of its log, which is removed with it.
+struct EmbeddedBroker {
+    _broker: Broker,
+    _log: TempDir,
+}
+
 /// Returns the settings of the given broker, or starts the embedded one if no broker is given.
-async fn broker(mut args: KafkaArgs) -> anyhow::Result<(KafkaSettings, Option<Broker>)> {
+async fn broker(mut args: KafkaArgs, lake: &LakeArgs) -> anyhow::Result<(KafkaSettings, Option<EmbeddedBroker>)> {
     match KafkaSettings::try_from(args.clone()) {
         Err(SettingsError::NoServers) => {
-            let broker = Broker::start(Options { port: 0, ..Options::default() }).await?;
+            let parent = if lake.bucket.is_some() { std::env::temp_dir() } else { lake.dir.clone() };
+            let log = temporary_log::create(&parent)?;
+            let storage = Storage::Folder(log.path().to_owned());
+            let broker = Broker::start(Options { port: 0, storage, ..Options::default() }).await?;
             args.bootstrap_server = Some(broker.bootstrap_servers());
-            Ok((KafkaSettings::try_from(args)?, Some(broker)))
+            Ok((KafkaSettings::try_from(args)?, Some(EmbeddedBroker { _broker: broker, _log: log })))
         }
         named => Ok((named?, None)),
     }
@@ -369,12 +399,12 @@ fn unstored(failure: &Failure, stored: u64, delivered: u64, embedded_broker: boo
         },
         other => other.to_string(),
     };
-    let rest = if embedded_broker { "; feed the files again when the cause is removed" } else { "" };
+    let rest = if embedded_broker { "; fix the cause and feed the files again" } else { "" };
     anyhow!("{} of {} were stored: {failure}{rest}", grouped(stored), counted(delivered, "record", "records"))
 }
 
-/// Waits until every record that the broker confirmed is stored, by the number of records and by the last offset of
-/// each partition.
+/// Waits until every record that the broker confirmed is stored: until both the number of stored records and the last
+/// stored offset of each partition have reached the confirmed ones.
 async fn stored(progress: &Progress, topic: &str, group: &str, embedded_broker: bool, summary: &Summary) {
     let all = async {
         for (&partition, delivery) in &summary.partitions {
@@ -451,7 +481,8 @@ fn json_rows(rows: &[RecordBatch]) -> anyhow::Result<Vec<Box<RawValue>>> {
     Ok(lines.lines().map(|line| RawValue::from_string(line.to_owned())).collect::<Result<_, _>>()?)
 }
 
-/// Prints the findings of `queries/quality/` in the whole lake, including earlier runs.
+/// Prints the findings of the queries in `queries/quality/`. They cover the whole lake, including records of earlier
+/// runs.
 async fn print_quality(session: &Session, output: Output, command: impl Fn(&str) -> String) -> anyhow::Result<()> {
     let answers = lake_query::quality::report(session).await;
     output.text(b"\nData quality (queries/quality/)\n");

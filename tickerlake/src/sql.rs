@@ -9,7 +9,8 @@ use lake_store::{Area, Lake};
 use crate::lake::LakeArgs;
 use crate::shell::shell_word;
 
-/// Maximum number of rows that `run` prints for each query result.
+/// Maximum number of rows that `run` prints for each query result. It prints the number of further rows, and the
+/// command that prints all of them.
 pub const MAX_ROWS: usize = 20;
 
 /// Default topic of the table `quotes`.
@@ -22,7 +23,7 @@ pub struct SqlArgs {
     /// Memory for sorting and grouping, such as 512MB or 4GB; beyond it, queries spill to temporary files in TMPDIR
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = size)]
     pub memory_limit: usize,
-    /// Number of objects of each topic in which columns that are not declared are found, spread over its days
+    /// Number of objects of each topic to sample for undeclared columns, spread over its days
     #[arg(long, value_name = "N", default_value_t = lake_query::DEFAULT_SAMPLES)]
     pub sample_objects: NonZeroUsize,
 }
@@ -69,8 +70,8 @@ pub fn query_command(lake: &LakeArgs, topic: &str, query: &str) -> String {
     words.join(" ")
 }
 
-/// Returns a notice if the topic holds records that the views over quotes leave out, with the command that reads these
-/// records as quotes. Returns `None` if there are no such records.
+/// Returns a notice if the topic contains records that the views over quotes leave out, with the command that reads
+/// these records as quotes. Returns `None` if there are no such records.
 ///
 /// # Errors
 /// If the lake cannot be listed or read.

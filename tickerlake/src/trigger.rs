@@ -50,7 +50,7 @@ Examples:
   tickerlake trigger -b 127.0.0.1:9092 --template template.yaml --template-parameter BatchSize=500
 
 Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage, 130 aborted by a second Ctrl-C.
-`tickerlake redrive` invokes the function again with the batches that --on-failure kept.")]
+`tickerlake redrive` invokes the function again with the batches in an on-failure destination.")]
 pub struct TriggerArgs {
     #[command(flatten)]
     kafka: KafkaArgs,

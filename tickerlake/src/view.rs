@@ -15,17 +15,17 @@ use crate::shell::shell_word;
 #[derive(Args, Debug)]
 /// Read another program's topic as quotes: define a view that renames and converts its columns
 #[command(after_help = "\
-A topic that another program fills has a table with all its columns, such as index and date. The saved
-queries read the columns of a quote, such as symbol and trade_date. A view says which is which. It is
-kept in the lake as views/NAME.json; the stored records stay as they are.
+A topic that another program fills has a table with all its columns, such as index and date, but the
+saved queries read the columns of a quote, such as symbol and trade_date. A view maps the columns of the
+topic to the columns of a quote. It is stored in the lake as views/NAME.json; the records do not change.
 
-From then on the view NAME is a table, and a topic for --topic. The view `quotes` is read by every query
-and saved query without --topic, and with --topic TOPIC of its own topic. In a view:
-  - a column of a quote is made of the column to which --map sets it, or else of the topic's column of
-    the same name, or else it is NULL; a value that its type cannot hold is NULL
+The view NAME is then a table, and --topic NAME selects it. The view `quotes` is used by every query
+without --topic, and by every query that selects the view's own topic with --topic. In a view:
+  - a column of a quote is the column that --map names for it, or the topic's column of the same name;
+    it is NULL if the topic has neither, or if the value does not fit its type
   - a date is the first ten characters of a text, such as 1986-12-31 or 1986-12-31 00:00:00+08:00
   - the topic's other columns are kept
-Names of columns are matched ignoring case. Without options, the views are listed. A view that exists is
+Column names are matched ignoring case. Without options, the command lists the views. An existing view is
 replaced.
 
 Examples:
@@ -42,7 +42,7 @@ pub struct ViewArgs {
     /// Topic whose records the view reads
     #[arg(long, value_name = "TOPIC", requires = "name")]
     from: Option<Topic>,
-    /// Make columns of a quote of the topic's columns; separate several with commas
+    /// Map columns of a quote to columns of the topic; separate several pairs with commas
     ///
     /// Put a column whose name has a comma or a quotation mark into quotation marks. May be repeated.
     #[arg(long, value_name = "QUOTE_COLUMN=COLUMN", requires = "from")]
@@ -118,7 +118,7 @@ async fn list(lake: &Lake, only: Option<&str>, output: Output) -> anyhow::Result
 async fn save(lake: &Lake, name: &str, view: View, output: Output) -> anyhow::Result<()> {
     view::check(lake, name, &view).await?;
     view::save(lake, name, &view).await?;
-    output.stage("view", &format!("{name} reads {} (kept in {})", view.from, view::key_of(name)));
+    output.stage("view", &format!("{name} reads {} (stored in {})", view.from, view::key_of(name)));
     output.event("view", definition(name, &view));
     let Some(losses) = view::losses(lake, &view).await? else { return Ok(()) };
     for line in warnings(&losses) {

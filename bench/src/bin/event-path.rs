@@ -16,9 +16,9 @@ use sink::{Config, Sink};
 
 /// Measure the CPU time of the sink for a full-size event.
 ///
-/// Prints the CPU time of the event path (from the event's bytes to the objects' bytes), of the whole sink (including its
-/// requests to S3 over the loopback interface), and of the floor, the work that no sink can avoid: decoding the values
-/// and compressing the lines.
+/// Prints the CPU time of the event path (from the event's bytes to the objects' bytes), of the whole sink (including
+/// its requests to S3 over the loopback interface), and of the floor, the work that no sink can avoid: decoding the
+/// values and compressing the lines.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
@@ -29,7 +29,7 @@ struct Args {
     /// Run each measurement N times in turn, and take its shortest time
     #[arg(long, value_name = "N", default_value_t = 15)]
     runs: usize,
-    /// Validate values against these columns, in the form of `SINK_COLUMNS`
+    /// Validate values against these columns, in the format of `SINK_COLUMNS`
     #[arg(long, default_value = "")]
     columns: String,
     /// Write the event to FILE instead of measuring

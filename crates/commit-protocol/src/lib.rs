@@ -115,7 +115,7 @@ pub enum CommitError {
     },
 }
 
-/// State machine that stores one batch's records of one partition.
+/// State machine that stores the records of one partition in one batch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommitProtocol<'a> {
     records: Vec<Record<'a>>,
@@ -130,7 +130,7 @@ pub struct CommitProtocol<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    /// Reading the ledger, for the first time or again after a conflict before any object was put.
+    /// Reading the ledger for the first time, or again after a conflict that occurred before any object was put.
     ReadingLedger,
     /// The ledger is missing. Looking for an object in each group.
     ProbingGroups {

@@ -5,8 +5,8 @@ import { clock, count } from './format.js';
 import { post } from './net.js';
 
 const FIGURES = [
-  ['stored', 'stored'], ['already', 'delivered again, already stored'], ['retried', 'retried'], ['failed', 'failed invocations'],
-  ['quarantined', 'quarantined'], ['missing', 'missing'], ['twice', 'stored twice'],
+  ['stored', 'stored'], ['again', 'delivered again by the lab'], ['already', 'already stored, so skipped'], ['killed', 'killed'], ['requests', 'failed requests to S3'],
+  ['failed', 'failed invocations'], ['retried', 'retried'], ['quarantined', 'quarantined'], ['missing', 'missing'], ['twice', 'stored twice'],
 ];
 
 export class LabView {
@@ -14,6 +14,9 @@ export class LabView {
     this.context = context;
     this.figures = {};
     this.actions = el('div', { class: 'cards lab' });
+    this.buttons = {};
+    this.audited = el('p', { class: 'label', id: 'lab-audited' }, 'No audit has run.');
+    this.status = el('p', { class: 'status', role: 'status' });
     this.done = el('ol', { class: 'plain', id: 'lab-done' });
     node.append(el('div', { class: 'stack' },
       el('div', { class: 'panel' }, el('h2', {}, 'Break it'),
@@ -22,39 +25,60 @@ export class LabView {
           this.figures[name] = el('dd', { id: `lab-${name}` }, '–');
           return el('div', {}, el('dt', {}, title), this.figures[name]);
         })),
-        el('p', {}, button('Run the audit', () => post('/api/audit').catch((error) => fill(this.done, note(error.message, 'error'))), { class: 'primary', id: 'lab-audit' }))),
+        el('div', { class: 'row' }, button('Run the audit', () => this.request('/api/audit'), { class: 'primary', id: 'lab-audit' }), this.audited), this.status),
       this.actions,
       el('div', { class: 'panel' }, el('h3', {}, 'What happened'), this.done)));
   }
 
   onframe(state, changed) {
     if (changed.includes('lab') && state.lab) this.showLab(state.lab);
-    if (changed.includes('stored') && state.stored) {
-      for (const [name, value] of [['stored', state.stored.records], ['already', state.stored.skipped], ['retried', state.stored.retried], ['failed', state.stored.failed_invocations], ['quarantined', state.stored.quarantined]]) {
+    if ((changed.includes('stored') || changed.includes('lab')) && state.stored && state.lab) {
+      const { stored, lab: { figures } } = state;
+      // The event source and the lab deliver records that are already stored.
+      for (const [name, value] of [['stored', stored.records], ['again', figures.delivered_again], ['already', stored.skipped + figures.already_stored], ['killed', figures.killed],
+        ['requests', figures.failed_requests], ['failed', stored.failed_invocations], ['retried', stored.retried], ['quarantined', stored.quarantined]]) {
         setText(this.figures[name], count(value));
       }
     }
     if (changed.includes('audit')) {
-      const total = state.audit.total;
+      const { total, began, seal } = state.audit;
       setText(this.figures.missing, total ? count(total.missing) : 'not audited');
       setText(this.figures.twice, total ? count(total.repeats) : 'not audited');
+      const since = { running: '; another audit runs', stale: '; more was stored since', changed: '; the lab acted since' }[seal] ?? '';
+      setText(this.audited, began ? `Missing and stored twice: of the audit at ${clock(began)}${since}.` : seal === 'running' ? 'The audit runs.' : 'No audit has run.');
     }
   }
 
-  showLab({ actions, done }) {
+  showLab({ actions, figures, done }) {
     if (!this.actions.childElementCount) {
-      fill(this.actions, actions.map((action) => el('article', { class: 'panel card' },
-        el('div', { class: 'card-head' }, el('h3', {}, action.title), button('Do it', (event) => this.act(action, event.target), { id: `lab-do-${action.name}`, 'aria-label': `${action.title}: do it` })),
-        el('p', {}, action.effect), el('p', { class: 'aws-long' }, el('span', {}, 'on AWS'), action.aws))));
+      fill(this.actions, actions.map((action) => {
+        this.buttons[action.name] = button('Do it', () => this.act(action), { id: `lab-do-${action.name}`, 'aria-label': `${action.title}: do it` });
+        return el('article', { class: 'panel card' },
+          el('div', { class: 'card-head' }, el('h3', {}, action.title), this.buttons[action.name]),
+          el('p', {}, action.effect), el('p', { class: 'aws-long' }, el('span', {}, 'on AWS'), action.aws));
+      }));
     }
+    if (this.buttons.damage) {
+      setText(this.buttons.damage, figures.is_damaged ? 'Restore it' : 'Do it');
+      this.buttons.damage.setAttribute('aria-label', figures.is_damaged ? 'Cut an object: restore it' : 'Cut an object: do it');
+    }
+    // The list is replaced only when it has changed, so that a reader's selection stays.
+    const newest = done[0]?.number ?? 0;
+    if (newest === this.newest) return;
+    this.newest = newest;
     fill(this.done, done.length === 0 && note('Nothing yet.'),
       done.map((one) => el('li', { class: one.is_error ? 'bad' : null }, el('span', { class: 'label' }, `${clock(one.at)} `), el('b', {}, `${one.name} `), one.text)));
   }
 
-  async act({ name }, node) {
+  async act({ name }) {
+    const node = this.buttons[name];
     node.disabled = true;
-    // The event stream shows the result, and errors too.
-    await post('/api/lab', { action: name }).catch(() => {});
+    await this.request('/api/lab', { action: name });
     node.disabled = false;
+  }
+
+  async request(path, body) {
+    setText(this.status, '');
+    try { await post(path, body); } catch (error) { setText(this.status, error.message); }
   }
 }

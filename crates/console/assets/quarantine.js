@@ -2,6 +2,7 @@
 
 import { el, fill, note, openDialog, table, button } from './dom.js';
 import { count, plural, timestamp } from './format.js';
+import { faultOf } from './json-text.js';
 import { get } from './net.js';
 import { showObject } from './pipeline.js';
 
@@ -18,7 +19,7 @@ export class QuarantineView {
     fill(this.body, el('div', { class: 'panel' }, note('Reading…')));
     try {
       const { reasons, newest } = await get('/api/quarantine');
-      if (!newest.records.length) {
+      if (!newest.objects) {
         fill(this.body, el('div', { class: 'panel' }, note('The quarantine is empty: every stored record is a valid JSON object whose values fit their columns.')));
         return;
       }
@@ -30,7 +31,7 @@ export class QuarantineView {
             part.style.width = `${(Number(records) / total) * 100}%`;
             return el('li', {}, el('span', { class: 'reason' }, reason), el('span', { class: 'label' }, topic), el('b', {}, count(Number(records))), part);
           }))),
-        el('div', { class: 'panel' }, table([
+        el('div', { class: 'panel' }, !newest.records.length && note(`None of the ${plural(newest.objects_read, 'object', 'objects')} that were read can be decoded: run the audit, which names the damaged ones.`, 'error'), newest.records.length > 0 && table([
           { name: 'sent (UTC)', cell: (row) => timestamp(row.record.kafka_timestamp) },
           { name: 'topic', cell: (row) => row.record.kafka_topic },
           { name: 'partition', numeric: true, cell: (row) => String(row.record.kafka_partition) },
@@ -78,20 +79,19 @@ export function pieces(bytes) {
   return result;
 }
 
-/** Marks the character at which the text is no longer JSON. */
-function markJson(text) {
-  try { JSON.parse(text); return [text]; } catch (error) {
-    const at = /position (\d+)/.exec(error.message)?.[1];
-    const index = at === undefined ? text.length : Number(at);
-    return [text.slice(0, index), el('mark', { title: 'not valid JSON from here on' }, text[index] ?? '⏎ end'), text.slice(index + 1)];
-  }
+/** Splits a text at the place that is wrong, and marks it. */
+function marked(text, reason) {
+  const place = faultOf(text, reason);
+  if (!place) return [text];
+  const [start, end] = place;
+  return [text.slice(0, start), el('mark', { title: reason }, text.slice(start, end) || '⏎ end'), text.slice(end)];
 }
 
-function showBytes(bytes) {
+function showBytes(bytes, reason) {
   if (bytes === null) return note('The record has no value (a tombstone).');
   const parts = pieces(bytes);
   const isText = parts.every(([, isBad]) => !isBad);
-  const content = isText ? markJson(parts.map(([text]) => text).join('')) : parts.map(([text, isBad]) => (isBad ? el('mark', { title: 'not valid UTF-8' }, text) : text));
+  const content = isText ? marked(parts.map(([text]) => text).join(''), reason) : parts.map(([text, isBad]) => (isBad ? el('mark', { title: 'not valid UTF-8' }, text) : text));
   return el('pre', { class: 'mono wrap raw' }, content);
 }
 
@@ -99,7 +99,7 @@ function showInvalid({ key, line, record }) {
   const raw = record.value_raw;
   openDialog(`Record ${record.kafka_topic}/${record.kafka_partition}/${record.kafka_offset}`,
     note(record.reason, 'error'),
-    el('h3', {}, 'Value'), raw !== undefined && raw !== null ? el('pre', { class: 'mono wrap raw' }, el('mark', { title: 'not base64' }, raw)) : showBytes(bytesOf(record.value)),
+    el('h3', {}, 'Value'), raw !== undefined && raw !== null ? el('pre', { class: 'mono wrap raw' }, el('mark', { title: 'not base64' }, raw)) : showBytes(bytesOf(record.value), record.reason),
     el('h3', {}, 'Key'), record.key === null ? note('No key.') : showBytesPlain(record.key),
     el('h3', {}, 'Headers'), headers(record.headers),
     el('p', { class: 'mono wrap' }, `${key}, line ${line}`),

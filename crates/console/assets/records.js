@@ -2,6 +2,7 @@
 
 import { button, copy, el, fill, note, openDialog, setText, table } from './dom.js';
 import { plural, shortKey, timestamp } from './format.js';
+import { fieldTexts } from './json-text.js';
 import { get } from './net.js';
 import { showObject } from './pipeline.js';
 
@@ -31,8 +32,10 @@ export class RecordsView {
     const filters = { symbol: this.symbol.value.trim(), partition: this.partition.value, offset: this.offset.value };
     try {
       const answer = await get('/api/records', filters);
-      const rows = answer.records;
-      const found = answer.sql ? 'found with SQL' : `from ${answer.objects_read} of ${plural(answer.objects, 'object', 'objects')}`;
+      const rows = answer.records.map((row) => ({ ...row, texts: new Map(fieldTexts(row.text)) }));
+      // SQL reads numbers; the lake keeps them as they were written.
+      const found = answer.sql ? 'found with SQL, numbers as SQL reads them'
+        : `from ${answer.objects_read} of ${answer.is_all ? '' : 'more than '}${plural(answer.objects, 'object', 'objects')}`;
       setText(this.status, `${plural(rows.length, 'record', 'records')}, ${found}`);
       fill(this.body, rows.length === 0 ? note(filters.symbol || filters.partition || filters.offset ? 'No record matches.' : 'Nothing is stored yet.') : this.grid(rows));
       if (filters.partition && filters.offset && !filters.symbol) showJourney(this.context, Number(filters.partition), Number(filters.offset));
@@ -43,8 +46,8 @@ export class RecordsView {
   }
 
   grid(rows) {
-    const field = (name) => (row) => { const value = row.record[name]; return value === undefined || value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value); };
-    const names = new Set(rows.flatMap((row) => Object.keys(row.record)));
+    const field = (name) => (row) => { const text = row.texts.get(name); return text === undefined || row.record[name] === null ? null : text; };
+    const names = new Set(rows.flatMap((row) => [...row.texts.keys()]));
     const fixed = ['kafka_generation', 'symbol', 'trade_date', 'traded_at', 'bar', 'open', 'high', 'low', 'close', 'volume'].filter((name) => names.has(name) && rows.some((row) => row.record[name] !== null));
     const isNumeric = (name) => rows.some((row) => typeof row.record[name] === 'number');
     return table([
@@ -84,10 +87,10 @@ function location(context, found, topic, partition, offset, all) {
   const { record } = found;
   const isValid = found.status === 'stored';
   const table = isValid ? (topic === context.info.topic ? 'quotes' : `"${topic}"`) : 'quarantine';
-  const conditions = [`kafka_partition = ${partition}`, `kafka_offset = ${offset}`];
+  const conditions = [`kafka_partition = ${partition}`, `kafka_offset = ${offset}`, found.generation ? `kafka_generation = ${found.generation}` : 'kafka_generation IS NULL'];
   if (!isValid) conditions.unshift(`kafka_topic = '${topic.replaceAll("'", "''")}'`);
   const sql = `SELECT * FROM ${table} WHERE ${conditions.join(' AND ')}`;
-  const values = Object.entries(record).filter(([name]) => !COORDINATES.includes(name));
+  const values = fieldTexts(found.text).filter(([name]) => !COORDINATES.includes(name));
   return el('ol', { class: 'steps' },
     all > 1 && el('li', {}, el('h3', {}, `Generation ${found.generation}`)),
     el('li', {}, el('h3', {}, 'Kafka'), el('p', {}, `topic ${topic}, partition ${partition}, offset ${offset}`), el('p', { class: 'label' }, `sent ${timestamp(record.kafka_timestamp)} UTC`)),
@@ -97,5 +100,5 @@ function location(context, found, topic, partition, offset, all) {
     el('li', {}, el('h3', {}, 'SQL'), el('pre', { class: 'mono wrap' }, sql),
       el('div', { class: 'row' }, button('Run it', () => { document.getElementById('dialog').close(); context.open('sql', sql); }),
         button('Copy trace command', (event) => copy(['tickerlake trace', `${topic}/${partition}/${offset}`, ...context.info.lake_options].join(' '), event.target))),
-      el('dl', { class: 'facts' }, values.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', { class: 'mono' }, value === null ? 'null' : typeof value === 'object' ? JSON.stringify(value) : String(value)))))));
+      el('dl', { class: 'facts' }, values.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', { class: 'mono' }, value))))));
 }

@@ -3,6 +3,7 @@
 import { button, copy, el, fill, note, setText, table } from './dom.js';
 import { count, duration, plural, size } from './format.js';
 import { get, post, postForBlob } from './net.js';
+import { forAthena } from './athena.js';
 import { SqlEditor } from './sql-editor.js';
 import { plot } from './plot.js';
 
@@ -98,7 +99,8 @@ export class SqlView {
       this.answer = answer;
       this.tools.hidden = false;
       const read = answer.objects ? `; read ${plural(answer.objects, 'object', 'objects')}, ${size(answer.bytes)}` : '';
-      setText(this.status, `${answer.is_cut ? 'the first ' : ''}${plural(answer.rows.length, 'row', 'rows')} in ${duration(answer.elapsed_ms)}${read}`);
+      const waited = answer.waited_ms >= 100 ? `; waited ${duration(answer.waited_ms)} for other statements` : '';
+      setText(this.status, `${answer.is_cut ? 'the first ' : ''}${plural(answer.rows.length, 'row', 'rows')} in ${duration(answer.elapsed_ms)}${read}${waited}`);
       this.choose();
       this.show();
     } catch (error) {
@@ -185,6 +187,6 @@ export class SqlView {
   }
 
   athena() {
-    return `-- In Athena, select the stack's database first. The views have the same names there.\n${this.sql.trim().replace(/;\s*$/, '')}`;
+    return forAthena(this.sql, this.context.info.topic);
   }
 }

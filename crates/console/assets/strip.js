@@ -1,7 +1,7 @@
 // The strip at the top: state, rate, counts, lag, age and the audit's seal.
 
 import { el, fill, setText } from './dom.js';
-import { count, duration, timestamp } from './format.js';
+import { clock, count, duration, timestamp } from './format.js';
 import { post } from './net.js';
 
 const PHASES = {
@@ -13,6 +13,8 @@ const SEALS = {
   failed: ['Audit failed', 'bad', ''],
   clean: ['Nothing missing, nothing twice', 'good', ''],
   stale: ['Clean, then more was stored', 'warn', 'Records were stored after the audit; run it again'],
+  changed: ['Clean, then the lab acted', 'warn', 'The lab acted after the audit; run it again'],
+  aged: ['Clean', 'muted', 'What other programs stored since is not known; run the audit again'],
   faults: ['Faults found', 'bad', ''],
 };
 
@@ -86,10 +88,11 @@ export class Strip {
   }
 
   showSeal(audit) {
-    const [text, kind, hint] = SEALS[audit.seal];
+    const [name, kind, hint] = SEALS[audit.seal];
+    const text = audit.seal === 'aged' ? `${name} at ${clock(audit.began)}` : name;
     setText(this.seal, text);
     this.seal.className = `seal ${kind}`;
-    this.seal.title = audit.error ?? audit.line ?? hint;
+    this.seal.title = [audit.began && clock(audit.began), audit.error ?? audit.line, hint].filter(Boolean).join(': ');
     this.announce(`Audit: ${text}`);
   }
 

@@ -1,11 +1,11 @@
 //! State that the endpoints share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use lake_audit::Scope;
-use lake_query::Session;
+use lake_audit::{Report, Scope};
+use lake_query::{Memory, Session};
 use lake_store::Lake;
 use rdkafka::ClientConfig;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::api::ApiError;
-use crate::audit::{AuditResult, Seal, seal};
+use crate::audit::{AuditResult, Began, Now, Seal, seal};
 use crate::clock::millis_since_1970;
 use crate::guard::Rules;
 use crate::lab::LabState;
@@ -24,8 +24,8 @@ use crate::settings::Settings;
 /// Opens the lake. The error is a message for the user.
 pub type OpenLake = Box<dyn Fn() -> BoxFuture<'static, Result<Lake, String>> + Send + Sync>;
 
-/// Number of statements that run at the same time; others wait.
-const CONCURRENT_QUERIES: usize = 2;
+/// Number of users' statements that run at the same time; others wait.
+const CONCURRENT_STATEMENTS: usize = 2;
 
 pub(crate) struct App {
     pub(crate) settings: Settings,
@@ -34,7 +34,9 @@ pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) audit: Audits,
     pub(crate) lab: LabState,
-    pub(crate) queries: Semaphore,
+    /// Permits of users' statements.
+    pub(crate) statements: Arc<Semaphore>,
+    memory: Memory,
     open_lake: OpenLake,
     lake: OnceCell<Lake>,
     session: tokio::sync::Mutex<Option<(Instant, Session)>>,
@@ -43,13 +45,14 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(settings: Settings, rules: Rules, open_lake: OpenLake, live: Option<Arc<Live>>) -> Self {
         App {
+            memory: Memory::new(settings.memory_limit),
             settings,
             rules,
             live,
             hub: Arc::default(),
             audit: Audits::default(),
             lab: LabState::default(),
-            queries: Semaphore::new(CONCURRENT_QUERIES),
+            statements: Arc::new(Semaphore::new(CONCURRENT_STATEMENTS)),
             open_lake,
             lake: OnceCell::new(),
             session: tokio::sync::Mutex::default(),
@@ -71,15 +74,38 @@ impl App {
             return Ok(session.clone());
         }
         let lake = self.lake().await?;
-        let options = lake_query::Options { memory_limit: self.settings.memory_limit, ..Default::default() };
-        let session = lake_query::session(&lake, &self.settings.topic, options).await?;
+        // Statements of an earlier session can still run, so all sessions share their memory.
+        let (topic, samples) = (&self.settings.topic, self.settings.samples);
+        let session = lake_query::session_within(&lake, topic, samples, &self.memory).await?;
         *kept = Some((Instant::now(), session.clone()));
         Ok(session)
     }
 
-    /// Records that the pipeline of this process has stored.
-    pub(crate) fn stored(&self) -> u64 {
-        self.live.as_ref().map_or(0, |live| live.pipeline.sample().stored.records)
+    /// Returns the part of the audit that the strip shows.
+    pub(crate) fn audit_summary(&self) -> Summary {
+        self.audit.summary(self.now())
+    }
+
+    /// Returns what is known about the lake now.
+    fn now(&self) -> Now {
+        let stored = self.live.as_ref().map(|live| match self.audit.topic() {
+            Some(topic) => live.pipeline.stored_of(&topic),
+            None => live.pipeline.sample().stored.records,
+        });
+        Now { at: millis_since_1970(), stored }
+    }
+
+    fn began(&self) -> Began {
+        let Now { at, stored } = self.now();
+        Began { at, stored: stored.unwrap_or_default(), changes: self.audit.state().changes }
+    }
+
+    /// Shows an audit that the command of this process has run and that has just ended.
+    pub(crate) fn show_audit(&self, report: &Report, elapsed: Duration) {
+        let now = self.began();
+        let millis = i64::try_from(elapsed.as_millis()).unwrap_or(0);
+        let began = Began { at: now.at - millis, ..now };
+        self.audit.show(began.at, Ok(AuditResult::new(report, began, elapsed)));
     }
 }
 
@@ -92,14 +118,23 @@ struct State {
     scope: Scope,
     broker: Option<ClientConfig>,
     is_running: bool,
-    last: Option<Result<Arc<AuditResult>, String>>,
+    last: Option<Last>,
+    /// Number of changes by the lab.
+    changes: u64,
+}
+
+#[derive(Clone)]
+struct Last {
+    /// Time at which the audit began, in milliseconds since 1970.
+    began: i64,
+    result: Result<Arc<AuditResult>, String>,
 }
 
 /// The part of an audit that the strip shows.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     seal: Seal,
-    /// Records stored since the audit began.
+    /// Records of the audited topic that the pipeline has stored since the audit began.
     since: u64,
     began: Option<i64>,
     line: Option<String>,
@@ -113,6 +148,16 @@ impl Audits {
         (state.scope, state.broker) = (scope, broker);
     }
 
+    /// Returns the only topic that is audited, if it is one.
+    fn topic(&self) -> Option<String> {
+        self.state().scope.topic.clone()
+    }
+
+    /// Notes that the lab has acted, so that an audit before it no longer counts.
+    pub(crate) fn lake_changed(&self) {
+        self.state().changes += 1;
+    }
+
     /// Marks an audit as running. Returns its scope, or `None` if one is already running.
     pub(crate) fn begin(&self) -> Option<(Scope, Option<ClientConfig>)> {
         let mut state = self.state();
@@ -122,26 +167,33 @@ impl Audits {
         Some((state.scope.clone(), state.broker.clone()))
     }
 
-    pub(crate) fn end(&self, result: Result<AuditResult, String>) {
+    /// Ends the audit of [`Audits::begin`], which began at `began`.
+    pub(crate) fn end(&self, began: i64, result: Result<AuditResult, String>) {
+        self.state().is_running = false;
+        self.show(began, result);
+    }
+
+    /// Shows a result, unless that of a later audit is known.
+    fn show(&self, began: i64, result: Result<AuditResult, String>) {
         let mut state = self.state();
-        state.is_running = false;
-        state.last = Some(result.map(Arc::new));
+        if state.last.as_ref().is_none_or(|last| last.began <= began) {
+            state.last = Some(Last { began, result: result.map(Arc::new) });
+        }
     }
 
     pub(crate) fn last(&self) -> Option<Result<Arc<AuditResult>, String>> {
-        self.state().last.clone()
+        self.state().last.clone().map(|last| last.result)
     }
 
-    /// `stored` is the number of records that the pipeline has stored so far.
-    pub(crate) fn summary(&self, stored: u64) -> Summary {
+    fn summary(&self, now: Now) -> Summary {
         let state = self.state();
         let mut summary = Summary { seal: Seal::None, since: 0, began: None, line: None, total: None, error: None };
-        match &state.last {
+        match state.last.as_ref().map(|last| &last.result) {
             None => {}
             Some(Err(error)) => (summary.seal, summary.error) = (Seal::Failed, Some(error.clone())),
             Some(Ok(result)) => {
-                summary.since = stored.saturating_sub(result.stored_before);
-                summary.seal = seal(&result.total, summary.since);
+                summary.since = now.stored.unwrap_or_default().saturating_sub(result.at_start.stored);
+                summary.seal = seal(&result.total, result.at_start, now, state.changes);
                 summary.began = Some(result.began);
                 summary.line = Some(result.line.clone());
                 summary.total = Some(json!(result.total));
@@ -161,16 +213,46 @@ impl Audits {
 /// Runs an audit of the lake, unless one is running. Returns `false` in that case.
 pub(crate) async fn run_audit(app: &App) -> bool {
     let Some((scope, broker)) = app.audit.begin() else { return false };
-    let (began, started, stored) = (millis_since_1970(), Instant::now(), app.stored());
+    let (began, started) = (app.began(), Instant::now());
     let audited = async {
         let lake = app.lake().await.map_err(|error| error.message)?;
         let audit = lake_audit::audit(&lake, &scope, broker.as_ref()).await;
         audit.map_err(|error| crate::api::with_causes(&error))
     };
-    let result = audited.await.map(|audit| {
-        let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        AuditResult::new(&audit.report, began, elapsed, stored)
-    });
-    app.audit.end(result);
+    let result = audited.await.map(|audit| AuditResult::new(&audit.report, began, started.elapsed()));
+    app.audit.end(began.at, result);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(at: i64) -> Result<AuditResult, String> {
+        Ok(AuditResult::new(&Report::default(), Began { at, ..Began::default() }, Duration::ZERO))
+    }
+
+    #[test]
+    fn later_audit_stays_and_the_running_one_goes_on() {
+        let audits = Audits::default();
+        let began = |audits: &Audits| audits.last().unwrap().unwrap().began;
+        audits.begin().unwrap();
+        audits.show(20, result(20));
+        assert!(audits.begin().is_none(), "the user's audit still runs");
+        audits.end(10, result(10));
+        assert_eq!(began(&audits), 20);
+        audits.begin().unwrap();
+        audits.end(30, result(30));
+        assert_eq!(began(&audits), 30);
+    }
+
+    #[test]
+    fn change_by_the_lab_ends_the_seal() {
+        let audits = Audits::default();
+        let now = Now { at: 30, stored: Some(0) };
+        audits.show(20, result(20));
+        assert_eq!(audits.summary(now).seal, Seal::Clean);
+        audits.lake_changed();
+        assert_eq!(audits.summary(now).seal, Seal::Changed);
+    }
 }

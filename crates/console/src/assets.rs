@@ -1,5 +1,5 @@
 //! The files of the page. They are part of the binary; a debug build reads them from the source folder if it exists, so
-//! that a change needs no build.
+//! that a change needs no build, unless `TICKERLAKE_CONSOLE_ASSETS` is `embedded`.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -26,11 +26,13 @@ pub(crate) static ASSETS: &[Asset] = assets![
     "style.css",
     "favicon.svg",
     "app.js",
+    "athena.js",
     "audit.js",
     "bars.js",
     "chart.js",
     "dom.js",
     "format.js",
+    "json-text.js",
     "lab.js",
     "lake.js",
     "market.js",
@@ -55,7 +57,8 @@ impl Asset {
     }
 
     pub(crate) fn content(&self) -> Cow<'static, [u8]> {
-        if cfg!(debug_assertions) {
+        if cfg!(debug_assertions) && std::env::var_os("TICKERLAKE_CONSOLE_ASSETS").is_none_or(|from| from != "embedded")
+        {
             let file = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/");
             if let Ok(content) = std::fs::read(format!("{file}{}", self.path)) {
                 return content.into();

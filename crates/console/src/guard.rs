@@ -3,13 +3,14 @@
 //! A console on a loopback port can be reached by every page that its user opens in the browser. Three rules keep these
 //! pages out:
 //!
-//! - The header `Host` must name this machine or a permitted host. A page whose name is rebound to 127.0.0.1 sends its own
-//!   name.
-//! - The API answers neither requests that the browser marks as coming from another site, nor those with another origin.
+//! - The header `Host` must name this machine or a permitted host. A page whose name is rebound to 127.0.0.1 sends its
+//! own   name.
+//! - The API answers neither requests that the browser marks as coming from another site, nor those with another
+//! origin.
 //! - A request that changes something or runs SQL is a POST with the token that only the console's own page contains.
 //!
-//! A server that other machines can reach also requires a bearer token, in `Authorization` or in the cookie that `/?token=`
-//! sets.
+//! A server that other machines can reach also requires a bearer token, in `Authorization` or in the cookie that
+//! `/?token=` sets.
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use subtle::ConstantTimeEq;

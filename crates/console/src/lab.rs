@@ -22,9 +22,28 @@ pub struct LabAction {
     pub aws: &'static str,
 }
 
+/// Effects of the lab's actions so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LabFigures {
+    /// Invocations that were killed.
+    pub killed: u64,
+    /// `true` if the next invocation that writes will be killed.
+    pub will_kill: bool,
+    /// Records that were delivered again.
+    pub delivered_again: u64,
+    /// Those of them that were already stored.
+    pub already_stored: u64,
+    /// Requests to S3 that failed.
+    pub failed_requests: u64,
+    /// `true` as long as an object is cut.
+    pub is_damaged: bool,
+}
+
 /// A pipeline that can be broken on purpose.
 pub trait Lab: Send + Sync {
     fn actions(&self) -> &'static [LabAction];
+
+    fn figures(&self) -> LabFigures;
 
     /// Carries out an action. Returns what it has done, or why it cannot be done now.
     fn act(&self, name: String) -> BoxFuture<'_, Result<String, String>>;
@@ -52,6 +71,7 @@ pub(crate) struct LabState {
 #[derive(Serialize)]
 pub(crate) struct Section {
     actions: &'static [LabAction],
+    figures: LabFigures,
     done: Vec<Done>,
 }
 
@@ -85,7 +105,7 @@ impl LabState {
     pub(crate) fn section(&self) -> Option<Section> {
         let lab = self.lab.get()?;
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Section { actions: lab.actions(), done: done.1.iter().cloned().collect() })
+        Some(Section { actions: lab.actions(), figures: lab.figures(), done: done.1.iter().cloned().collect() })
     }
 }
 
@@ -98,6 +118,10 @@ mod tests {
     impl Lab for Nothing {
         fn actions(&self) -> &'static [LabAction] {
             &[LabAction { name: "a", title: "A", effect: "E", aws: "W" }]
+        }
+
+        fn figures(&self) -> LabFigures {
+            LabFigures::default()
         }
 
         fn act(&self, name: String) -> BoxFuture<'_, Result<String, String>> {

@@ -6,15 +6,16 @@
 //!         ── GET, POST /api/  SQL, records, audit, lake
 //! ```
 //!
-//! `tickerlake run` and `up` serve it for the pipeline of their process ([`Pipeline`], [`Live`]), `tickerlake console` for
-//! any lake. The server runs on separate threads, so that a statement of a user does not delay the pipeline's tasks. `guard`
-//! explains which requests are answered.
+//! `tickerlake run` and `up` serve it for the pipeline of their process ([`Pipeline`], [`Live`]), `tickerlake console`
+//! for any lake. The server runs on separate threads, so that a statement of a user does not delay the pipeline's
+//! tasks. `guard` explains which requests are answered.
 
 mod api;
 mod app;
 mod assets;
 mod audit;
 mod clock;
+mod connections;
 mod guard;
 mod lab;
 mod live;
@@ -22,7 +23,7 @@ mod market;
 mod server;
 mod settings;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,9 +34,9 @@ use uuid::Uuid;
 
 use app::App;
 pub use app::OpenLake;
-use audit::AuditResult;
 use guard::Rules;
-pub use lab::{Lab, LabAction};
+pub use lab::{Lab, LabAction, LabFigures};
+pub use live::meter::Meter;
 pub use live::pipeline::{BatchFill, Feed, Invoked, Lane, Pipeline, Range, Sample, Stored};
 pub use live::{Live, Phase};
 pub use settings::{PORT, Settings};
@@ -67,7 +68,7 @@ pub enum ConsoleError {
 /// A running console. Dropping it stops the server.
 pub struct Console {
     app: Arc<App>,
-    address: SocketAddr,
+    url: String,
     _stop: DropGuard,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -89,11 +90,11 @@ impl Console {
         let listener = server::bind(settings.listen, settings.search_port).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let rules = Rules {
-            hosts: settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
-            page_token: Uuid::new_v4().simple().to_string(),
-            bearer: settings.bearer.clone(),
-        };
+        let mut hosts: Vec<_> = settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        // Browsers use the first of them, unless the address is the only name.
+        hosts.push(host(address.ip()));
+        let url = format!("http://{}:{}/", hosts[0], address.port());
+        let rules = Rules { hosts, page_token: Uuid::new_v4().simple().to_string(), bearer: settings.bearer.clone() };
         let live = pipeline.map(|pipeline| Arc::new(Live::new(pipeline)));
         let app = Arc::new(App::new(settings, rules, open_lake, live));
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -110,12 +111,20 @@ impl Console {
             runtime.shutdown_timeout(STOP_TIMEOUT);
         });
         let thread = thread.map_err(ConsoleError::Threads)?;
-        Ok(Console { app, address, _stop: stop.drop_guard(), thread: Some(thread) })
+        Ok(Console { app, url, _stop: stop.drop_guard(), thread: Some(thread) })
     }
 
-    /// Returns the URL of the page.
-    pub fn url(&self) -> String {
-        format!("http://{}/", self.address)
+    /// Returns the URL of the page, with a name that the console permits.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns the URL with which a browser opens the page for the first time: it contains the token, if there is one.
+    pub fn first_url(&self) -> String {
+        match &self.app.rules.bearer {
+            Some(token) => format!("{}?token={token}", self.url),
+            None => self.url.clone(),
+        }
     }
 
     /// Returns the pipeline's recorder; `None` without a pipeline.
@@ -133,11 +142,9 @@ impl Console {
         self.app.lab.set(lab);
     }
 
-    /// Shows an audit that the command has run. `elapsed` is its duration.
+    /// Shows an audit that the command has run and that has just ended. `elapsed` is its duration.
     pub fn show_audit(&self, report: &Report, elapsed: Duration) {
-        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let began = clock::millis_since_1970() - i64::try_from(elapsed_ms).unwrap_or(0);
-        self.app.audit.end(Ok(AuditResult::new(report, began, elapsed_ms, self.app.stored())));
+        self.app.show_audit(report, elapsed);
     }
 
     /// Stops the server and waits until its threads have ended.
@@ -156,11 +163,18 @@ async fn serve(listener: std::net::TcpListener, app: Arc<App>) {
     };
     let router = server::router(Arc::clone(&app));
     tokio::select! {
-        served = async { axum::serve(listener, router).await } => {
-            if let Err(error) = served {
-                tracing::warn!(%error, "the console stopped");
-            }
-        }
+        () = connections::serve(listener, router, connections::Limits::default()) => {}
         () = live::run(app) => {}
+    }
+}
+
+/// Returns an address as the host of a URL. A server that listens on every address can be reached at the loopback
+/// address.
+fn host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) if address.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
+        IpAddr::V6(address) => format!("[{address}]"),
     }
 }

@@ -1,6 +1,7 @@
 //! Settings of the console.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Default port.
@@ -25,8 +26,10 @@ pub struct Settings {
     pub location: String,
     /// Options that select the same lake in a command line.
     pub lake_options: Vec<String>,
-    /// Memory of the SQL engine in bytes.
+    /// Memory of the SQL engine in bytes, for all statements together.
     pub memory_limit: usize,
+    /// Number of objects of each topic from which columns that are not declared are inferred.
+    pub samples: NonZeroUsize,
     /// Maximum duration of one statement.
     pub query_timeout: Duration,
     /// Period for which the tables and their columns are kept before the lake is listed again.
@@ -45,6 +48,7 @@ impl Settings {
             location: location.into(),
             lake_options: Vec::new(),
             memory_limit: 500_000_000,
+            samples: lake_query::DEFAULT_SAMPLES,
             query_timeout: Duration::from_secs(60),
             session_lifetime: Duration::from_secs(5),
         }

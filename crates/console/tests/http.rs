@@ -50,6 +50,11 @@ fn put(folder: &Path, key: &str, text: &str) {
 
 impl Served {
     fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// Starts a console whose settings `change` changes.
+    fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = TempDir::new().unwrap();
         let lines =
             [line(0, "IBM", "2024-01-02", 2.0), line(1, "IBM", "2024-01-03", 3.0), line(2, "<b>", "2024-01-03", 4.0)];
@@ -61,6 +66,7 @@ impl Served {
         });
         let mut settings = Settings::new("quotes", "a folder");
         settings.listen.set_port(0);
+        change(&mut settings);
         let counters = Arc::new(Counters::default());
         let console = Console::start(settings, open, Some(Arc::clone(&counters) as Arc<dyn Pipeline>)).unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
@@ -154,6 +160,56 @@ async fn statement_that_writes_is_refused() {
 }
 
 #[tokio::test]
+async fn statement_ends_at_its_time_limit() {
+    let served = Served::start_with(|settings| settings.query_timeout = Duration::from_millis(500));
+    // Opens the session, which is not what takes time here.
+    while served.query("SELECT 1").await.0 != StatusCode::OK {}
+    let sql = "SELECT count(*) FROM range(100000) AS a, range(100000) AS b, range(100000) AS c";
+    let began = std::time::Instant::now();
+    let (status, answer) = served.query(sql).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    assert!(answer["error"].as_str().unwrap().starts_with("this took longer than 0.5 s"), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn statement_that_is_too_deep_ends_no_process() {
+    let served = Served::start();
+    let sum = vec!["1"; 100_000].join("+");
+    for sql in [format!("SELECT {sum}"), format!("SELECT {sum}; SELECT 1")] {
+        let (status, answer) = served.query(&sql).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+        assert!(answer["error"].as_str().unwrap().contains("more than 1,000 operators"), "{answer}");
+    }
+    assert_eq!(served.query("SELECT 1").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn url_of_another_address_is_permitted() {
+    let served = Served::start_with(|settings| settings.listen.set_ip([127, 0, 0, 2].into()));
+    assert!(served.console.url().starts_with("http://127.0.0.2:"), "{}", served.console.url());
+    assert_eq!(served.console.first_url(), served.console.url());
+    served.get("api/info").await;
+}
+
+#[tokio::test]
+async fn url_has_the_permitted_name_and_opens_with_the_token() {
+    let served = Served::start_with(|settings| {
+        settings.listen.set_ip([0, 0, 0, 0].into());
+        settings.bearer = Some("0123456789abcdef".to_owned());
+    });
+    assert!(served.console.url().starts_with("http://127.0.0.1:"), "{}", served.console.url());
+    let refused = served.send(Method::GET, "", &[], &Value::Null).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let opened = served.client.get(served.console.first_url().parse().unwrap()).await.unwrap();
+    assert_eq!(opened.status(), StatusCode::SEE_OTHER);
+    assert!(opened.headers()["set-cookie"].to_str().unwrap().contains("0123456789abcdef"));
+
+    let named = Served::start_with(|settings| settings.allowed_hosts = vec!["Lake.example".to_owned()]);
+    assert!(named.console.url().starts_with("http://lake.example:"), "{}", named.console.url());
+}
+
+#[tokio::test]
 async fn statement_without_the_token_is_refused() {
     let served = Served::start();
     let headers = [("content-type", "application/json")];
@@ -203,6 +259,7 @@ async fn record_is_traced_to_its_line() {
     let served = Served::start();
     let traced = served.get("api/trace?partition=0&offset=1").await;
     assert_eq!((&traced["locations"][0]["line"], &traced["locations"][0]["record"]["close"]), (&json!(2), &json!(3)));
+    assert_eq!(traced["locations"][0]["text"], line(1, "IBM", "2024-01-03", 3.0).trim());
     let key = traced["locations"][0]["key"].as_str().unwrap();
     assert_eq!(served.get(&format!("api/object?key={key}")).await["lines"], 3);
     let missing = served.get("api/trace?partition=0&offset=7").await;

@@ -1,5 +1,7 @@
-//! Runs the broker until Ctrl-C: `serve PORT [FOLDER [PARTITIONS]]`, in memory if the folder is missing or `-`. Topics
-//! are created with this number of partitions when a client asks for them, 3 by default; with 0 they are not.
+//! Runs the broker until Ctrl-C. Usage: `serve PORT [FOLDER [PARTITIONS]]`.
+//!
+//! Without a folder, or with `-`, the broker keeps records in memory. It creates a topic that a client asks for with
+//! `PARTITIONS` partitions, 3 by default; 0 disables automatic creation.
 
 use embedded_broker::{Broker, Options, Storage};
 

@@ -26,7 +26,7 @@ impl Clock {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The moment at which [`Clock::monotonic_ms`] reaches `ms`.
+    /// Returns the moment at which [`Clock::monotonic_ms`] reaches `ms`.
     pub(crate) fn instant(self, ms: u64) -> Instant {
         self.start + Duration::from_millis(ms)
     }

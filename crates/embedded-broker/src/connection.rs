@@ -2,6 +2,7 @@
 //! cannot be answered.
 //!
 //! Like Apache Kafka, a connection works on one request at a time. The next ones are read ahead into a bounded buffer.
+//! Larger requests and responses wait for [`Memory`].
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -11,7 +12,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::api::{self, RequestError};
+use crate::api::{self, Answer, RequestError};
+use crate::memory::{InUse, Memory, STALL_TIMEOUT};
 use crate::state::State;
 
 /// Memory that is reserved for a request before its bytes arrive. From there on, the buffer doubles.
@@ -31,6 +33,8 @@ enum ConnectionError {
     Size { size: i32, max: usize },
     #[error("request rejected")]
     Request(#[from] RequestError),
+    #[error("a large request or response has made no progress for {} seconds", STALL_TIMEOUT.as_secs())]
+    Stalled,
 }
 
 /// Serves a client until it disconnects.
@@ -55,7 +59,8 @@ pub(crate) async fn serve(state: Arc<State>, mut stream: TcpStream, peer: Socket
 
 async fn requests(state: &State, stream: &mut TcpStream, peer: SocketAddr) -> Result<(), ConnectionError> {
     let mut input = BytesMut::new();
-    while let Some(request) = next_request(stream, &mut input, state.options.max_request_bytes).await? {
+    let max = state.options.max_request_bytes;
+    while let Some((request, memory)) = next_request(stream, &mut input, max, &state.memory).await? {
         let mut work = pin!(api::answer(state, peer, request));
         let response = loop {
             tokio::select! {
@@ -69,42 +74,79 @@ async fn requests(state: &State, stream: &mut TcpStream, peer: SocketAddr) -> Re
                 }
             }
         };
+        drop(memory);
         if let Some(response) = response {
-            stream.write_all(&response).await?;
+            send(stream, response).await?;
         }
     }
     Ok(())
 }
 
-/// Returns the next request without its size, or `None` after the last one.
+/// Writes the response to the client. If it uses counted memory, the client must go on reading.
+async fn send(stream: &mut TcpStream, response: Answer) -> Result<(), ConnectionError> {
+    let Answer { mut bytes, memory } = response;
+    if !memory.is_counted() {
+        return Ok(stream.write_all(&bytes).await?);
+    }
+    while bytes.has_remaining() {
+        match tokio::time::timeout(STALL_TIMEOUT, stream.write_buf(&mut bytes)).await {
+            Ok(Ok(0)) => return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into()),
+            Ok(written) => written?,
+            Err(_) => return Err(ConnectionError::Stalled),
+        };
+    }
+    Ok(())
+}
+
+/// Returns the next request without its size, and the memory that it uses, or `None` after the last one.
 async fn next_request(
     stream: &mut TcpStream,
     input: &mut BytesMut,
     max: usize,
-) -> Result<Option<Bytes>, ConnectionError> {
+    memory: &Memory,
+) -> Result<Option<(Bytes, InUse)>, ConnectionError> {
+    let mut in_use = InUse::none();
+    let mut is_known = false;
     loop {
         if let Some(request) = split_request(input, max)? {
-            return Ok(Some(request));
+            return Ok(Some((request, in_use)));
         }
-        if read_some(stream, input).await? == 0 {
+        if let Some(length) = request_length(input, max)?
+            && !is_known
+        {
+            // Twice: the buffer doubles when it is full.
+            in_use = memory.request(length.saturating_mul(2)).await;
+            is_known = true;
+        }
+        let read = if in_use.is_counted() {
+            tokio::time::timeout(STALL_TIMEOUT, read_some(stream, input)).await.map_err(|_| ConnectionError::Stalled)?
+        } else {
+            read_some(stream, input).await
+        };
+        if read? == 0 {
             return Ok(None);
         }
     }
 }
 
-/// Splits the first request off the input if all of its bytes are there.
-fn split_request(input: &mut BytesMut, max: usize) -> Result<Option<Bytes>, ConnectionError> {
+/// Returns the length of the first request of the input, once it is there.
+fn request_length(input: &BytesMut, max: usize) -> Result<Option<usize>, ConnectionError> {
     let Some(prefix) = input.first_chunk::<SIZE_PREFIX>() else { return Ok(None) };
     let size = i32::from_be_bytes(*prefix);
-    let length = usize::try_from(size)
-        .ok()
-        .filter(|length| (crate::wire::head::FIXED_SIZE..=max).contains(length))
-        .ok_or(ConnectionError::Size { size, max })?;
-    if input.len() - SIZE_PREFIX < length {
-        return Ok(None);
+    let valid = |length: &usize| (crate::wire::head::FIXED_SIZE..=max).contains(length);
+    let length = usize::try_from(size).ok().filter(valid);
+    length.map(Some).ok_or(ConnectionError::Size { size, max })
+}
+
+/// Splits the first request off the input if all of its bytes are there.
+fn split_request(input: &mut BytesMut, max: usize) -> Result<Option<Bytes>, ConnectionError> {
+    match request_length(input, max)? {
+        Some(length) if input.len() - SIZE_PREFIX >= length => {
+            input.advance(SIZE_PREFIX);
+            Ok(Some(input.split_to(length).freeze()))
+        }
+        _ => Ok(None),
     }
-    input.advance(SIZE_PREFIX);
-    Ok(Some(input.split_to(length).freeze()))
 }
 
 /// Reads what has arrived. Dropping the future loses no bytes.

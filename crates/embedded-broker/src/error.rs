@@ -1,4 +1,4 @@
-//! Errors of starting and stopping the broker.
+//! Errors that can occur when the broker starts or stops.
 
 use std::net::SocketAddr;
 

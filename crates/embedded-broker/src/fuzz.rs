@@ -1,7 +1,8 @@
 //! Sends random requests to a broker over sockets: valid ones, damaged ones, cut ones, and random bytes.
 //!
-//! The broker must not panic, must not reserve memory for what was not sent, must log why it closes a connection, and must
-//! answer the next client. `TICKERLAKE_FUZZ_SECONDS` sets the duration, 2 s by default, and `TICKERLAKE_FUZZ_SEED` the seed.
+//! The broker must not panic, must not reserve memory for what was not sent, must log why it closes a connection, and
+//! must answer the next client. `TICKERLAKE_FUZZ_SECONDS` sets the duration, 2 s by default, and `TICKERLAKE_FUZZ_SEED`
+//! the seed.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,7 +113,8 @@ fn peak_memory() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Sends requests until one waits. Returns `true` if the broker closed the connection.
+/// Sends up to eight random requests, and stops at the first that the broker does not answer within [`QUIET`]. Returns
+/// `true` if the broker closed the connection.
 async fn send(stream: &mut TcpStream, random: &mut Random) -> bool {
     let mut answer = [0; 4096];
     for _ in 0..=random.below(8) {

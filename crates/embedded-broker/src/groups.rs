@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::Clock;
 use crate::error::BrokerError;
-use crate::journaled::{InvalidEntry, Journaled, NOT_COORDINATOR};
+use crate::journaled::{Guarded, InvalidEntry, Journaled, NOT_COORDINATOR};
 
 /// The groups of the broker and their offsets.
 #[derive(Debug)]
@@ -89,7 +89,8 @@ impl Groups {
         read(&self.lock().journaled.coordinator)
     }
 
-    /// Calls `change` with the coordinator and the two clocks; stores the events that it returns, then makes them visible.
+    /// Calls `change` with the coordinator and the two clocks; stores the events that it returns, then makes them
+    /// visible.
     pub(crate) fn change<T>(
         &self,
         change: impl FnOnce(&mut GroupCoordinator, u64, i64) -> Result<(Vec<OffsetEvent>, T), ErrorCode>,
@@ -99,6 +100,26 @@ impl Groups {
         inner.journaled.store(events)?;
         self.schedule(&inner);
         Ok(result)
+    }
+
+    /// Starts the sessions of the members that the journal has restored.
+    pub(crate) fn start_sessions(&self) {
+        let mut inner = self.lock();
+        inner.journaled.coordinator.start_sessions(self.clock.monotonic_ms());
+    }
+
+    /// Deletes the committed offsets of a topic that does not exist.
+    pub(crate) fn forget_topic(&self, topic: &str) -> Result<(), StorageError> {
+        let mut inner = self.lock();
+        let events = inner.journaled.coordinator.delete_topic(topic);
+        inner.journaled.store(events)
+    }
+
+    /// Ends the pending offsets of a transaction.
+    pub(crate) fn end_transaction(&self, producer_id: i64, committed: bool) -> Result<(), StorageError> {
+        let mut inner = self.lock();
+        let events = inner.journaled.coordinator.end_transaction(producer_id, committed);
+        inner.journaled.store(events)
     }
 
     /// Handles timeouts until the future is dropped.
@@ -145,6 +166,14 @@ impl Groups {
     }
 }
 
+impl Guarded for Groups {
+    type Coordinator = GroupCoordinator;
+
+    fn with<T>(&self, access: impl FnOnce(&mut Journaled<GroupCoordinator>) -> T) -> T {
+        access(&mut self.lock().journaled)
+    }
+}
+
 impl Inner {
     fn deliver(&mut self, outputs: Vec<Output>) {
         for Output { token, answer } in outputs {
@@ -155,8 +184,8 @@ impl Inner {
         }
     }
 
-    /// Stores the generations that have begun, so that members can continue after a restart of the broker. Without
-    /// them, members would have to join again, so a failure is only logged.
+    /// Stores generations, and static members so that they continue after a restart of the broker. Without them,
+    /// members have to join again, so a failure is only logged.
     fn store_generations(&mut self) {
         let events = self.journaled.coordinator.take_events();
         let stored = events.iter().try_for_each(|event| self.journaled.append(event));

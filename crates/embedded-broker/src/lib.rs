@@ -15,19 +15,30 @@
 //!     state         topics with their logs (kafka-log), groups with their offsets (kafka-groups)
 //! ```
 //!
+//! # Threads
+//!
+//! Handlers are synchronous and lock for microseconds, except where they wait for the disk: they say so with
+//! `blocking`, and another thread runs the other tasks meanwhile. The longest waits are without a lock: a full segment
+//! is written to the disk before the partition is locked, a journal is rewritten beside the old one, and the records of
+//! a deleted topic are deleted after it is gone.
+//!
 //! Not offered: replication, authentication, quotas, compaction, the consumer protocol of KIP-848, and share groups.
 
 mod api;
+mod blocking;
 mod broker;
 mod clock;
 mod connection;
+mod descriptors;
 mod error;
 #[cfg(test)]
 mod fuzz;
 mod groups;
 mod journaled;
 mod markers;
+mod memory;
 mod options;
+mod recovery;
 mod state;
 mod topics;
 mod transactions;

@@ -3,22 +3,31 @@
 //! Locks are taken in the order partition, transactions, groups. The folder's lock is never taken after that of the
 //! transactions.
 
+use std::time::Duration;
+
 use kafka_groups::ErrorCode;
-use kafka_groups::transactions::{Change, EndTransaction, InitProducerId, Producer, Transactions as Coordinator};
-use kafka_log::{EndMarker, TransactionResult};
+use kafka_groups::transactions::{Change, InitProducerId, Producer, Transactions as Coordinator};
+use kafka_log::{AppendError, EndMarker, StorageError, TransactionResult};
 
 use crate::clock::Clock;
 use crate::journaled::NOT_COORDINATOR;
 use crate::state::State;
+use crate::transactions::Ending;
 
 /// Epoch of the only coordinator.
-const COORDINATOR_EPOCH: i32 = 0;
+pub(crate) const COORDINATOR_EPOCH: i32 = 0;
+
+/// Pause before markers that could not be written are written again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Changes transactions and writes the markers that the change requires. Returns the answer or an error code.
 pub(crate) fn transact<T>(state: &State, change: impl FnOnce(&Coordinator, i64) -> Change<T>) -> Result<T, i16> {
-    let (answer, end) = state.transactions.change(change);
-    if let Some(end) = end {
-        finish(state, &end);
+    let (answer, ending) = state.transactions.change(change);
+    if let Some(ending) = ending
+        && finish(state, ending).is_err()
+    {
+        // Without this, the timeout task would wait for the next deadline.
+        state.transactions.wake();
     }
     answer
 }
@@ -42,26 +51,23 @@ pub(crate) fn init_producer_id(state: &State, request: &InitProducerId) -> Resul
     transact(state, |transactions, now| transactions.init_producer_id(now, request, || Ok(id)))
 }
 
+/// A transaction has not ended everywhere.
+struct Unfinished;
+
 /// Writes the markers of an ended transaction. If that fails, the transaction remains unfinished and [`run_timeouts`]
 /// tries again; meanwhile its producer receives `CONCURRENT_TRANSACTIONS` and retries.
-fn finish(state: &State, end: &EndTransaction) {
-    if let Err(error) = write_markers(state, end) {
-        let id = end.transactional_id.as_str();
-        tracing::error!(transactional_id = id, error, "failed to write transaction markers; the broker tries again");
-        // Without this, the timeout task would wait for the next deadline.
-        state.transactions.wake();
-        return;
-    }
-    let complete = |transactions: &Coordinator, now| Change {
-        events: transactions.markers_written(end, now),
-        end: None,
-        answer: Ok(()),
-    };
-    // An error has been logged, and the transaction remains unfinished.
-    state.transactions.change(complete).0.unwrap_or_default();
+fn finish(state: &State, mut ending: Ending<'_>) -> Result<(), Unfinished> {
+    let id = ending.end.transactional_id.clone();
+    let finished = write_markers(state, &mut ending).and_then(|()| state.transactions.complete(ending));
+    finished.map_err(|error| {
+        tracing::error!(transactional_id = id, %error, "failed to end a transaction; the broker tries again");
+        Unfinished
+    })
 }
 
-fn write_markers(state: &State, end: &EndTransaction) -> Result<(), String> {
+/// Writes the markers that are missing, then ends the pending offsets.
+fn write_markers(state: &State, ending: &mut Ending<'_>) -> Result<(), StorageError> {
+    let end = &mut ending.end;
     let result = if end.committed { TransactionResult::Commit } else { TransactionResult::Abort };
     let marker = EndMarker {
         producer_id: end.producer.id,
@@ -69,48 +75,62 @@ fn write_markers(state: &State, end: &EndTransaction) -> Result<(), String> {
         coordinator_epoch: COORDINATOR_EPOCH,
         result,
     };
-    for asked in &end.partitions {
+    // A partition that has its marker is removed, so that another attempt does not write it again.
+    while let Some(asked) = end.partitions.first() {
         // The topic may have been deleted.
-        let Some(partition) = state.topics.partition(&asked.topic, asked.partition) else { continue };
-        match partition.change(|log| log.append_end_marker(marker, Clock::wall_ms())) {
-            Some(Ok(_)) => partition.wake(),
-            Some(Err(kafka_log::AppendError::Storage(error))) => return Err(error.to_string()),
-            Some(Err(error)) => {
-                tracing::warn!(topic = asked.topic, partition = asked.partition, %error, "transaction marker rejected");
+        if let Some(partition) = state.topics.partition(&asked.topic, asked.partition) {
+            match partition.change(|log| log.append_end_marker(marker, Clock::wall_ms())) {
+                Some(Ok(_)) => partition.wake(),
+                Some(Err(AppendError::Storage(error))) => return Err(error),
+                Some(Err(error)) => {
+                    let index = asked.partition;
+                    tracing::warn!(topic = asked.topic, partition = index, %error, "transaction marker rejected");
+                }
+                None => {}
             }
-            None => {}
         }
+        end.partitions.pop_first();
     }
-    let ended = state.groups.change(|groups, _, _| Ok((groups.end_transaction(end.producer.id, end.committed), ())));
-    ended.map_err(|error| error.to_string())
+    state.groups.end_transaction(end.producer.id, end.committed)
 }
 
 /// Finishes transactions whose markers are missing, and handles timeouts, until the future is dropped.
 pub(crate) async fn run_timeouts(state: &State) {
     loop {
-        for end in state.transactions.read(Coordinator::unfinished) {
-            finish(state, &end);
+        match finish_all(state) {
+            Ok(()) => state.transactions.timeout().await,
+            // Whatever else happens: trying again at once would fail again, for example on a full disk.
+            Err(Unfinished) => tokio::time::sleep(RETRY_DELAY).await,
         }
-        while let Some(end) = expire(state) {
-            finish(state, &end);
-        }
-        state.transactions.timeout().await;
     }
 }
 
+fn finish_all(state: &State) -> Result<(), Unfinished> {
+    let mut result = Ok(());
+    for ending in state.transactions.take_unfinished() {
+        result = finish(state, ending).and(result);
+    }
+    while let Some(ending) = expire(state)? {
+        result = finish(state, ending).and(result);
+    }
+    result
+}
+
 /// Aborts transactions whose timeout has passed. Returns one whose markers must be written, or `None` after the last.
-fn expire(state: &State) -> Option<EndTransaction> {
+fn expire(state: &State) -> Result<Option<Ending<'_>>, Unfinished> {
     loop {
         let mut expired = false;
-        let (answer, end) = state.transactions.change(|transactions, now| match transactions.expire(now) {
+        let (answer, ending) = state.transactions.change(|transactions, now| match transactions.expire(now) {
             Some(change) => {
                 expired = true;
                 change
             }
             None => Change { events: Vec::new(), end: None, answer: Ok(()) },
         });
-        if end.is_some() || !expired || answer.is_err() {
-            return end;
+        // The error has been logged.
+        answer.map_err(|_| Unfinished)?;
+        if ending.is_some() || !expired {
+            return Ok(ending);
         }
     }
 }

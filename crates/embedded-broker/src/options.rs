@@ -15,14 +15,17 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// Largest request in bytes; a larger one closes the connection. Kafka's `socket.request.max.bytes`.
     pub max_request_bytes: usize,
+    /// Memory in bytes for requests of more than 64 KiB of all connections together, and as much for such responses.
+    /// Connections wait for it. Similar to Kafka's `queued.max.request.bytes`.
+    pub max_buffered_bytes: usize,
     /// Time that a consumer group without members waits for further members after the first. Kafka's
     /// `group.initial.rebalance.delay.ms`.
     pub initial_rebalance_delay_ms: i32,
 }
 
 impl Default for Options {
-    /// A broker in memory on port 9092 with Kafka's limits, without automatic creation of topics, and without a delay
-    /// for the first member of a group.
+    /// Returns the options of a broker in memory on port 9092 with Kafka's limits, without automatic creation of
+    /// topics, and without a delay for the first member of a group.
     fn default() -> Self {
         Options {
             port: 9092,
@@ -30,6 +33,7 @@ impl Default for Options {
             auto_create: None,
             max_message_bytes: 1_048_588,
             max_request_bytes: 100 * 1024 * 1024,
+            max_buffered_bytes: 256 * 1024 * 1024,
             initial_rebalance_delay_ms: 0,
         }
     }

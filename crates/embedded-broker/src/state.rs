@@ -1,15 +1,18 @@
 //! Everything that the handlers of requests share.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kafka_log::{Folder, JournalKind};
+use kafka_log::{Folder, FolderError, JournalKind};
 
+use crate::blocking::blocking;
 use crate::clock::Clock;
 use crate::error::BrokerError;
 use crate::groups::Groups;
+use crate::memory::Memory;
 use crate::options::{Options, Storage};
-use crate::topics::Topics;
+use crate::topics::{Topic, TopicConfigs, Topics};
 use crate::transactions::Transactions;
 
 /// Id of the only node.
@@ -27,11 +30,12 @@ pub(crate) struct State {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
+    pub(crate) memory: Memory,
     closed: AtomicBool,
 }
 
 impl State {
-    /// Opens the storage.
+    /// Opens the storage. To be followed by [`recovery::complete`](crate::recovery::complete).
     pub(crate) fn open(options: Options, address: SocketAddr) -> Result<Self, BrokerError> {
         let folder = match &options.storage {
             Storage::Memory => Folder::in_memory(),
@@ -47,7 +51,34 @@ impl State {
         let (journal, entries) = folder.open_journal(JournalKind::Transactions)?;
         let transactions = Transactions::open(journal, &entries)?;
         let topics = Topics::open(folder, &options)?;
-        Ok(State { options, address, cluster_id, topics, groups, transactions, closed: AtomicBool::new(false) })
+        let memory = Memory::new(options.max_buffered_bytes);
+        let closed = AtomicBool::new(false);
+        Ok(State { options, address, cluster_id, topics, groups, transactions, memory, closed })
+    }
+
+    /// Creates a topic without committed offsets.
+    pub(crate) fn create_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: TopicConfigs,
+    ) -> Result<Arc<Topic>, FolderError> {
+        blocking(|| self.topics.create(name, partitions, configs, || self.groups.forget_topic(name)))
+    }
+
+    /// Deletes a topic with its committed offsets and its records, in this order: a topic that is created with the name
+    /// must not be read from those offsets.
+    pub(crate) fn delete_topic(&self, topic: &Topic) -> Result<(), FolderError> {
+        let forget = || {
+            if let Err(error) = self.groups.forget_topic(&topic.name) {
+                let name = topic.name.as_str();
+                tracing::error!(topic = name, %error, "committed offsets of a deleted topic stay until it is recreated");
+            }
+        };
+        blocking(|| {
+            self.topics.delete(topic, forget)?.remove();
+            Ok(())
+        })
     }
 
     /// Stops accepting records.

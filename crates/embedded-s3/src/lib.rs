@@ -1,11 +1,11 @@
 //! An S3-compatible object store that runs in this process and keeps its objects as plain files.
 //!
 //! With it, `tickerlake run` and `up` need neither a container nor an AWS account. `s3s` implements the protocol, and
-//! this crate the storage: users can inspect the objects with `ls` and `zcat`. No other crate of the workspace uses `s3s`.
-//! `s3s-fs`, the file storage of `s3s`, is not used: it writes objects in steps that another request can come between,
-//! lists without `ETag`s, takes a folder for an object and cannot store keys beyond about 150 bytes. Inside the process,
-//! the AWS SDK's client calls the service without a port (through `s3s-aws`). [`Storage::serve`] opens a port for other
-//! programs.
+//! this crate the storage: users can inspect the objects with `ls` and `zcat`. No other crate of the workspace uses
+//! `s3s`. `s3s-fs`, the file storage of `s3s`, is not used: it writes objects in several steps, between which other
+//! requests can see or change them, lists objects without `ETag`s, mistakes a folder for an object, and cannot store
+//! keys longer than about 150 bytes. Inside the process, the AWS SDK's client calls the service without a port (through
+//! `s3s-aws`). [`Storage::serve`] opens a port for other programs.
 //!
 //! - `objects`: objects as files; conditional, atomic writes.
 //! - `service`: the operations of S3 over these objects.
@@ -42,7 +42,7 @@ pub const SECRET_KEY: &str = "tickerlake";
 /// Pause after a failed accept. Retrying at once would fail again if, for example, no file descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Maximum length of a key in bytes, as on AWS.
+/// Maximum length of a key in bytes, as on AWS. Requests with a longer key fail.
 pub const MAX_KEY_BYTES: usize = 1024;
 
 /// Reason that the embedded S3 failed to start.
@@ -61,7 +61,7 @@ pub enum StorageError {
     Listen { address: SocketAddr, source: std::io::Error },
 }
 
-/// Knows the one access key.
+/// Authentication with the only access key.
 struct Auth;
 
 #[async_trait::async_trait]

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start, write_record};
 
-/// Maximum size in bytes of the payload of a synchronous Lambda invocation.
+/// Maximum size in bytes of the payload of a synchronous Lambda invocation. Larger events are not sent.
 pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
 /// Limits of a batch. The batch is closed as soon as it reaches one of them.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::batch::{Batch, ClosedBy, Limits};
 use lambda_kafka_event::writer::{EVENT_END, SourceRecord, event_start};
 
-/// Collects records into batches.
+/// Builder of batches from individual records.
 #[derive(Debug)]
 pub(crate) struct Batcher {
     limits: Limits,

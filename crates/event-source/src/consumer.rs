@@ -37,8 +37,8 @@ impl GroupMember {
         GroupMember { in_flight, removals }
     }
 
-    /// Notes the offsets at which the group starts to read newly assigned partitions. If the broker does not return
-    /// them, removals before the first record of these partitions are not noticed.
+    /// Records the offsets at which the group starts to read newly assigned partitions. If the broker does not return
+    /// them, removals before the first record of these partitions are not detected.
     fn begin(&self, consumer: &BaseConsumer<Self>, assigned: &TopicPartitionList) {
         let committed = consumer.committed_offsets(assigned.clone(), COMMITTED_TIMEOUT);
         if let Err(error) = &committed {
@@ -52,7 +52,7 @@ impl GroupMember {
     }
 }
 
-/// Returns the number of an offset, or `None` if it is not a number, such as when nothing has been committed or read.
+/// Returns a numeric offset, or `None` for a symbolic one, such as when nothing has been committed or read.
 pub(crate) fn offset(offset: Offset) -> Option<i64> {
     match offset {
         Offset::Offset(number) => Some(number),
@@ -131,7 +131,7 @@ pub(crate) fn add(batcher: &mut Batcher, message: &BorrowedMessage<'_>) -> Optio
     batcher.add(&record, headers.map(|header| (header.key, header.value)), Instant::now)
 }
 
-/// Logs temporary errors: the first one immediately, later ones at most once per [`Self::INTERVAL`].
+/// A log of temporary errors: logs the first one immediately, and later ones at most once per [`Self::INTERVAL`].
 pub(crate) struct ThrottledWarning<'a> {
     servers: &'a str,
     last: Option<Instant>,

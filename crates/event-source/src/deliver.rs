@@ -26,7 +26,7 @@ use crate::settings::Settings;
 /// Delay before a failed write to the on-failure destination is retried.
 const DESTINATION_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// Delivers batches to the function.
+/// Everything that is needed to deliver batches to the function.
 pub(crate) struct Deliverer {
     pub(crate) settings: Settings,
     pub(crate) servers: String,
@@ -193,7 +193,7 @@ impl Deliverer {
     }
 }
 
-/// A batch before it was delivered.
+/// The batch as it was collected, before any part of it was processed or discarded.
 struct Whole {
     closed_by: ClosedBy,
     records: usize,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::MAX_PAYLOAD;
 
-/// Maximum number of bytes of a failed response's body to include in the error.
+/// Maximum number of bytes of a failed response's body to include in the error. The rest is left out.
 const MAX_REPORTED_BODY: usize = 1000;
 
 /// A function that is invoked with batches. `Display` formats it for the user, for example as a URL.
@@ -73,7 +73,7 @@ impl Function for HttpFunction {
         self.url.path().split('/').rev().nth(1).unwrap_or_default()
     }
 
-    /// Invokes the function over HTTP, and recognises a function error in the form of each server.
+    /// Invokes the function over HTTP. Servers report a function error in different ways; see `is_function_error`.
     async fn run(&self, event: Bytes) -> Result<Response, InvokeError> {
         let no_response = |source: Box<dyn Error + Send + Sync>| InvokeError::NoResponse {
             url: self.url.clone(),
@@ -101,15 +101,15 @@ impl Function for HttpFunction {
 
 /// Returns `true` if a response reports that the function failed. AWS and `sam local` set the header
 /// `x-amz-function-error`, and `cargo lambda watch` returns status 500. The Runtime Interface Emulator does neither: it
-/// answers an error with status 200 and a timeout with a text, so their bodies decide, and a crash with status 502.
+/// reports errors and timeouts with status 200 and crashes with status 502, so the body decides.
 fn is_function_error(status: StatusCode, has_header: bool, body: &[u8]) -> bool {
     status == StatusCode::INTERNAL_SERVER_ERROR
         || status.is_success() && (has_header || is_timeout(body) || is_error_document(body))
         || status == StatusCode::BAD_GATEWAY && is_error_document(body)
 }
 
-/// Returns `true` for the error that a runtime reports, an object with `errorType` and `errorMessage`. A Kafka event
-/// source has no use for a response with these fields.
+/// Returns `true` if the body is a runtime's error report, an object with `errorType` and `errorMessage`. A function
+/// has no reason to respond to a Kafka event with these fields.
 fn is_error_document(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct ErrorDocument {
@@ -126,7 +126,7 @@ fn is_timeout(body: &[u8]) -> bool {
     body.starts_with(b"Task timed out after ") && body.ends_with(b" seconds")
 }
 
-/// Formats an error with its causes: the outermost error of an HTTP client rarely explains what happened.
+/// Formats an error with its causes, because the outermost error of an HTTP client rarely explains what happened.
 fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -142,11 +142,11 @@ fn causes(error: &dyn Error) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct Response {
     pub body: Bytes,
-    /// Counters of what the function stored. `None` for a function behind HTTP.
+    /// Counters that the function reported. `None` for a function behind HTTP.
     pub report: Option<Report>,
 }
 
-/// Counters of what a function in this process stored.
+/// Counters that a function in this process reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Records in the event, except those of partitions that failed.
@@ -193,7 +193,7 @@ pub enum InvokeError {
     #[error("the function did not respond: {url}: {causes}")]
     NoResponse {
         url: Uri,
-        /// Message of the source error, followed by those of its causes.
+        /// Messages of the source error and of its causes.
         causes: String,
         source: Box<dyn Error + Send + Sync>,
     },

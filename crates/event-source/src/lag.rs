@@ -1,5 +1,5 @@
-//! Measures the group's lag once a second, and what the broker has removed before it was read, on a separate thread
-//! because every request to the broker blocks.
+//! Measures the group's lag once a second, and finds records that the broker removed before they were read. Runs on a
+//! separate thread, because every request to the broker blocks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which the thread checks whether it should stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Measures a consumer's partitions.
+/// A meter of the lag and the removed records of a consumer's partitions.
 #[derive(Clone)]
 pub(crate) struct Meter {
     /// The topics of the subscription.
@@ -30,7 +30,7 @@ pub(crate) struct Meter {
     pub(crate) progress: Arc<Progress>,
 }
 
-/// Starts the thread, which ends when `stop` is cancelled.
+/// Starts the thread that measures. It ends when `stop` is cancelled.
 pub(crate) fn watch(meter: Meter, stop: CancellationToken) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut waited = INTERVAL;
@@ -46,8 +46,8 @@ pub(crate) fn watch(meter: Meter, stop: CancellationToken) -> JoinHandle<()> {
 }
 
 impl Meter {
-    /// Measures once. Keeps the previous lag if the broker does not respond, which the reader logs, or if `stop` is
-    /// cancelled meanwhile.
+    /// Measures once. Keeps the previous lag if `stop` is cancelled meanwhile, or if the broker does not respond; the
+    /// reader logs the latter.
     pub(crate) fn update(&self, stop: &CancellationToken) {
         if let Ok(lag) = self.measure(stop)
             && !stop.is_cancelled()
@@ -57,8 +57,8 @@ impl Meter {
     }
 
     /// Returns the lag of each assigned partition: the number of offsets from the committed offset, or from the first
-    /// offset on the broker if none is committed, to the end of the partition. Reports removed records. Leaves out
-    /// partitions if `stop` is cancelled.
+    /// offset on the broker if none is committed, to the end of the partition. Reports removed records. If `stop` is
+    /// cancelled, returns early without the remaining partitions.
     fn measure(&self, stop: &CancellationToken) -> KafkaResult<BTreeMap<TopicPartition, u64>> {
         let assigned = self.consumer.assignment()?;
         if assigned.count() == 0 {
@@ -85,7 +85,7 @@ impl Meter {
         Ok(lag)
     }
 
-    /// Warns of records of a partition that were removed before they were read, and counts them.
+    /// Counts a partition's records that were removed before they were read, and logs a warning about them.
     fn report_removed(&self, partition: &TopicPartition, committed: Option<i64>, position: Option<i64>, low: i64) {
         let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(committed) = committed {
@@ -97,10 +97,11 @@ impl Meter {
         for range in ranges {
             let records = u64::try_from(range.end - range.start).unwrap_or(0);
             self.progress.removed(records);
-            let ((topic, number), noun) = (partition, if records == 1 { "record was" } else { "records were" });
+            let (topic, number) = partition;
+            let noun = if records == 1 { "record before it was" } else { "records before they were" };
             let (first, last) = (range.start, range.end - 1);
             tracing::warn!(
-                "up to {records} {noun} removed by the broker before they were read: {topic}/{number} {first} to {last}"
+                "the broker removed up to {records} {noun} read: {topic}/{number}, offsets {first} to {last}"
             );
         }
     }

@@ -1,7 +1,7 @@
-//! Observes single invocations of a running event source, for displays.
+//! Observes the individual invocations of a running event source, for displays.
 //!
-//! [`Progress`](crate::progress::Progress) sums up; an [`Observer`] sees each invocation. Without one, nothing is
-//! collected for it.
+//! [`Progress`](crate::progress::Progress) contains only totals; an [`Observer`] receives each invocation. Without an
+//! observer, the event source does not collect the details of invocations.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,8 +12,10 @@ use crate::batch::{Batch, ClosedBy};
 use crate::failure::Failure;
 use crate::function::Report;
 
-/// Receives the invocations of an event source. Its method runs between two invocations, so it must not block.
+/// Receiver of an event source's invocations.
 pub trait Observer: fmt::Debug + Send + Sync {
+    /// Receives an invocation and its outcome. Must not block, because the next invocation starts only after it
+    /// returns.
     fn invoked(&self, invocation: &Invocation<'_>);
 }
 

@@ -32,6 +32,8 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct State {
     report: Report,
+    /// Records in the processed batches, by topic.
+    records: BTreeMap<String, u64>,
     has_report: bool,
     repeated: u64,
     newest: Option<i64>,
@@ -53,7 +55,7 @@ pub struct PartitionOffsets {
     pub committed: Option<i64>,
 }
 
-/// Records that were read and not delivered yet.
+/// Records that have been read but not yet delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
     /// Records in the open batch.
@@ -78,7 +80,7 @@ pub struct Counts {
     pub retried: u64,
     /// Discarded records.
     pub given_up: u64,
-    /// Maximum number of records that the broker removed before they were read.
+    /// Upper limit of the number of records that the broker removed before they were read.
     pub removed: u64,
     /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,
@@ -107,6 +109,13 @@ impl Progress {
             state.has_report = true;
             if !retried {
                 state.repeated += report.skipped;
+            }
+        }
+        for part in batch.partitions() {
+            let count = part.records().len() as u64;
+            match state.records.get_mut(part.topic()) {
+                Some(records) => *records += count,
+                None => _ = state.records.insert(part.topic().to_owned(), count),
             }
         }
         state.newest = state.newest.max(batch.newest());
@@ -142,8 +151,8 @@ impl Progress {
         self.state().failing.is_some()
     }
 
-    /// Waits until `count` invocations in a row have failed, or until one has failed for which `is_final` returns
-    /// `true`. Returns the latest failure.
+    /// Waits until `count` consecutive invocations have failed, or until `is_final` returns `true` for the latest
+    /// failure. Returns the latest failure.
     pub async fn unrecovered(&self, count: u32, is_final: impl Fn(&Failure) -> bool) -> Arc<Failure> {
         let failing = || self.state().failing.clone().filter(|(failures, last)| *failures >= count || is_final(last));
         loop {
@@ -176,7 +185,18 @@ impl Progress {
         }
     }
 
-    /// Sets the observer of single invocations. Only the first one that is set counts.
+    /// Forgets the partitions of a topic that was deleted. A topic of the same name begins again at offset 0. Must be
+    /// called after the topic's event source has ended.
+    pub fn forget(&self, topic: &str) {
+        let mut state = self.state();
+        state.next_offsets.retain(|(name, _), _| name != topic);
+        state.offsets.retain(|(name, _), _| name != topic);
+        state.lag.retain(|(name, _), _| name != topic);
+        drop(state);
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).retain(|topics, _| topics != &[topic]);
+    }
+
+    /// Sets the observer of invocations. Has no effect if an observer is already set.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         // A second observer is ignored.
         let _ = self.observer.set(observer);
@@ -213,7 +233,7 @@ impl Progress {
         self.state().offsets.clone()
     }
 
-    /// Returns the message of the failure since which no invocation has succeeded, if any.
+    /// Returns the message of the latest failure, or `None` if no invocation has failed since the last success.
     pub fn failing(&self) -> Option<String> {
         self.state().failing.as_ref().map(|(_, failure)| failure.to_string())
     }
@@ -240,6 +260,11 @@ impl Progress {
             repeated,
             newest,
         }
+    }
+
+    /// Returns the number of records of a topic in the processed batches.
+    pub fn records_of(&self, topic: &str) -> u64 {
+        self.state().records.get(topic).copied().unwrap_or_default()
     }
 
     /// Returns the number of uncommitted records in each assigned partition. Updated once a second while the broker
@@ -281,6 +306,14 @@ impl Progress {
 mod tests {
     use super::*;
     use crate::batch::tests::batch;
+
+    #[test]
+    fn records_are_counted_by_topic() {
+        let progress = Progress::default();
+        progress.succeeded(&batch(&[(0, 3, 0), (0, 4, 0), (2, 1, 0)]), None, false);
+        progress.succeeded(&batch(&[(0, 5, 0)]), None, true);
+        assert_eq!((progress.records_of("quotes"), progress.records_of("other")), (4, 0));
+    }
 
     #[test]
     fn open_batches_of_topics_are_separate() {

@@ -49,7 +49,7 @@ pub enum EventSourceError {
     /// that was not delivered.
     #[error("internal error: a task of the event source failed (this is a bug)")]
     Task(#[from] JoinError),
-    /// The event source was stopped and had not failed.
+    /// The event source was stopped without an error.
     #[error("the event source was stopped")]
     Stopped,
 }

@@ -9,8 +9,8 @@
 //!           |---------- removed -----------|------- a marker -------|
 //! ```
 //!
-//! The reader notes what it skips ([`ReadPositions`]). Once a second, [`Removals`] compares that with the first offset on
-//! the broker. Removed offsets may have belonged to markers as well, so the counts are upper limits.
+//! The reader notes what it skips ([`ReadPositions`]). Once a second, [`Removals`] compares that with the first offset
+//! on the broker. Removed offsets may have belonged to markers as well, so the counts are upper limits.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,9 +21,9 @@ use crate::progress::TopicPartition;
 /// shortest one: removals skip many offsets, and markers skip one or two.
 const MAX_SKIPPED: usize = 256;
 
-/// Number of measurements in a row with the same position below the first offset on the broker, after which nothing
-/// that was fetched before the removal can be left to read. The reader reads fetched records, or pauses and thereby
-/// discards them, within about a second.
+/// Number of consecutive measurements that must find the same position below the first offset on the broker before the
+/// offsets from that position on are reported as removed. Until then, the reader may still have records that it fetched
+/// before the removal; it reads them, or discards them by pausing, within about a second.
 const STUCK_AFTER: u32 = 3;
 
 /// Offsets between two records that were read one after the other.
@@ -39,7 +39,7 @@ pub(crate) struct Skipped {
 #[derive(Debug, Default)]
 pub(crate) struct ReadPositions {
     partitions: Vec<(String, i32, i64)>,
-    /// Index of the partition of the last record. Most records have the partition of the previous one.
+    /// Index of the partition of the last record. Most records are from the same partition as the previous record.
     last: usize,
 }
 
@@ -65,7 +65,7 @@ impl ReadPositions {
     }
 }
 
-/// Finds removed records in the assigned partitions.
+/// Skipped and removed offsets of the assigned partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Removals {
     partitions: BTreeMap<TopicPartition, Partition>,
@@ -75,19 +75,19 @@ pub(crate) struct Removals {
 struct Partition {
     /// The greatest committed offset that is known.
     committed: Option<i64>,
-    /// Offset committed when the partition was assigned, at which reading starts. `None` if none was committed, or it is
-    /// unknown.
+    /// Offset committed when the partition was assigned, at which reading starts. `None` if no offset was committed, or
+    /// if it is unknown.
     start: Option<i64>,
     /// Ranges skipped since the last measurement.
     skipped: Vec<Skipped>,
     /// Offset below which removed records have been reported.
     reported: i64,
-    /// A position below the first offset on the broker, and the number of measurements in a row that found it.
+    /// A position below the first offset on the broker, and the number of consecutive measurements that found it.
     stuck: Option<(i64, u32)>,
 }
 
 impl Removals {
-    /// Begins a partition that was assigned. `committed` is the group's committed offset.
+    /// Starts to track a newly assigned partition. `committed` is the group's committed offset.
     pub(crate) fn assign(&mut self, partition: TopicPartition, committed: Option<i64>) {
         let known = self.partitions.entry(partition).or_default();
         *known = Partition { committed, start: committed, reported: known.reported, ..Partition::default() };
@@ -122,7 +122,7 @@ impl Removals {
     }
 
     /// Returns the ranges of offsets that were removed before they were read, each once. `position` is the offset after
-    /// the last record read since the assignment, and `low` the first offset on the broker, measured after it.
+    /// the last record read since the assignment. `low` is the first offset on the broker, measured after `position`.
     pub(crate) fn measure(&mut self, partition: &TopicPartition, position: Option<i64>, low: i64) -> Vec<Range<i64>> {
         let Some(known) = self.partitions.get_mut(partition) else { return Vec::new() };
         let mut removed = Vec::new();
@@ -242,8 +242,8 @@ mod tests {
     }
 
     proptest! {
-        /// A log with markers, read while the broker removes its start: every removed record that was not read is
-        /// reported once, and no record that was read.
+        /// Reads a log with markers while the broker removes the log's start. Every removed record that was not read is
+        /// reported once, and no record that was read is reported.
         #[test]
         fn exactly_the_unread_removed_records_are_reported(
             committed in 0..20_i64,

@@ -1,4 +1,4 @@
-//! Settings of an event source, named after those of Lambda's event source mapping.
+//! Settings of an event source, named after the settings of Lambda's event source mapping.
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ pub struct KafkaArgs {
     #[arg(short = 'X', value_name = "KEY=VALUE", help_heading = "Kafka")]
     pub set: Vec<String>,
 
-    /// Read settings from FILE: librdkafka's, or a Java client.properties
+    /// Read librdkafka settings or a Java client.properties from FILE
     ///
     /// Java's sasl.jaas.config with SCRAM or PLAIN, and its PEM key stores, are translated. For any
     /// other setting that librdkafka does not have, the error says what to do.

@@ -13,9 +13,9 @@ use crate::hints::Operation;
 use crate::settings::Settings;
 use crate::topic::Topic;
 
-/// Maximum time for the broker to create the topic.
+/// Maximum time for the broker to create the topic. After it, the broker responds with an error.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum time to wait for the response of the broker.
+/// Maximum time to wait for the broker's response. After it, creating the topic fails.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Outcome of [`create_topic`].

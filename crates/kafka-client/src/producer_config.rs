@@ -28,7 +28,8 @@ const DEFAULTS: [(&str, &str); 10] = [
 /// Overrides for a feed that can be resumed: a failed record ends the feed, and no record times out.
 const GAPLESS: [(&str, &str); 2] = [("enable.gapless.guarantee", "true"), ("message.timeout.ms", "0")];
 
-/// Settings that resuming a feed relies on: key, permitted values, and why other values are rejected.
+/// Settings that resuming a feed relies on. Each has a key, the permitted values, and the reason for rejecting other
+/// values.
 const GAPLESS_REQUIRES: [(&str, &[&str], &str); 5] = [
     ("acks", &["all", "-1"], "a broker that dies could lose rows that were confirmed"),
     ("enable.gapless.guarantee", &["true"], "later rows could be in the topic without earlier ones"),

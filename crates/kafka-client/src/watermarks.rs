@@ -1,4 +1,5 @@
-//! Reads the first and last offsets of a topic's partitions, and a group's committed offsets. All functions block the thread.
+//! Reads the first and last offsets of a topic's partitions, and reads and commits the offsets of a group. All
+//! functions block the thread.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hints::Operation;
 
-/// Maximum time for the broker to respond to one request.
+/// Maximum time for the broker to respond to one request. After it, the request fails.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum time to retry a request to a partition's leader before returning its error.
+/// Maximum time for which [`topic_watermarks`] retries a request to a partition's leader. After it, the function
+/// returns the error.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause before a failed request is retried.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -69,7 +71,8 @@ pub fn topic_watermarks<C: ConsumerContext>(
     Ok(Some(watermarks))
 }
 
-/// Returns the offsets that a group has committed, by partition number from 0; 0 where it has committed none.
+/// Returns the offsets that a group has committed, indexed by partition number. The offset is 0 for a partition without
+/// a committed offset.
 ///
 /// # Errors
 /// librdkafka's error if the request fails or takes longer than 5 seconds.
@@ -83,7 +86,7 @@ pub fn committed_offsets(client: &ClientConfig, group: &str, topic: &str, partit
     Ok(committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(0).max(0)).collect())
 }
 
-/// Commits offsets of a topic for a group without members, by partition number from 0.
+/// Commits `offsets`, indexed by partition number, for a group without members.
 ///
 /// # Errors
 /// librdkafka's error if the request fails.

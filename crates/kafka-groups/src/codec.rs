@@ -4,9 +4,11 @@
 //!   format: u8 = 1 | kind: u8 | fields
 //! ```
 //!
-//! Numbers are big-endian; a text is its length in bytes (u32) and UTF-8.
+//! Numbers are big-endian; a text is its length in bytes (u32) and UTF-8, and bytes have their length before them too.
 
 use std::collections::BTreeSet;
+
+use bytes::Bytes;
 
 use crate::topic_partition::TopicPartition;
 
@@ -58,6 +60,11 @@ impl<'a> Encoder<'a> {
         self
     }
 
+    pub(crate) fn u64(&mut self, number: u64) -> &mut Self {
+        self.0.extend(number.to_be_bytes());
+        self
+    }
+
     pub(crate) fn bool(&mut self, value: bool) -> &mut Self {
         self.u8(u8::from(value))
     }
@@ -71,6 +78,20 @@ impl<'a> Encoder<'a> {
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.length(text.len());
         self.0.extend(text.as_bytes());
+        self
+    }
+
+    pub(crate) fn optional_text(&mut self, text: Option<&str>) -> &mut Self {
+        self.bool(text.is_some());
+        match text {
+            Some(text) => self.text(text),
+            None => self,
+        }
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.length(bytes.len());
+        self.0.extend(bytes);
         self
     }
 
@@ -129,6 +150,10 @@ impl<'a> Decoder<'a> {
         self.chunk().map(i64::from_be_bytes)
     }
 
+    pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.chunk().map(u64::from_be_bytes)
+    }
+
     pub(crate) fn bool(&mut self) -> Result<bool, DecodeError> {
         self.u8().map(|byte| byte != 0)
     }
@@ -137,11 +162,23 @@ impl<'a> Decoder<'a> {
         self.chunk().map(u32::from_be_bytes)
     }
 
-    pub(crate) fn text(&mut self) -> Result<String, DecodeError> {
+    fn sized(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = usize::try_from(self.length()?).map_err(|_| DecodeError::Truncated)?;
-        let (text, rest) = self.0.split_at_checked(length).ok_or(DecodeError::Truncated)?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(DecodeError::Truncated)?;
         self.0 = rest;
-        std::str::from_utf8(text).map(str::to_owned).map_err(|_| DecodeError::InvalidText)
+        Ok(bytes)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, DecodeError> {
+        std::str::from_utf8(self.sized()?).map(str::to_owned).map_err(|_| DecodeError::InvalidText)
+    }
+
+    pub(crate) fn optional_text(&mut self) -> Result<Option<String>, DecodeError> {
+        if self.bool()? { self.text().map(Some) } else { Ok(None) }
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<Bytes, DecodeError> {
+        self.sized().map(Bytes::copy_from_slice)
     }
 
     pub(crate) fn partition(&mut self) -> Result<TopicPartition, DecodeError> {

@@ -244,17 +244,32 @@ impl GroupCoordinator {
         offsets.map(|(group_id, partition)| OffsetEvent::Deleted { group_id, partition }).collect()
     }
 
-    /// Returns the events of the generations that have begun since the last call. The caller stores them after
-    /// [`GroupCoordinator::apply`] and [`GroupCoordinator::expire`]; there is no need to replay them or to delay an
-    /// answer.
+    /// Returns the topics for which a group has an offset, committed or pending.
+    #[must_use]
+    pub fn topics(&self) -> BTreeSet<String> {
+        self.offsets.topics()
+    }
+
+    /// Returns the events of the generations that have begun since the last call, with their members. The caller stores
+    /// them after [`GroupCoordinator::apply`] and [`GroupCoordinator::expire`]; there is no need to replay them or to
+    /// delay an answer.
     pub fn take_events(&mut self) -> Vec<OffsetEvent> {
         let group_ids = self.groups.take_unstored();
         group_ids.iter().filter_map(|group_id| self.generation(group_id)).collect()
     }
 
     fn generation(&self, group_id: &str) -> Option<OffsetEvent> {
-        let (generation_id, protocol_type) = self.groups.generation(group_id)?;
-        Some(OffsetEvent::Generation { group_id: group_id.to_owned(), generation_id, protocol_type })
+        let group_id = group_id.to_owned();
+        if let Some(generation) = self.groups.static_generation(&group_id) {
+            return Some(OffsetEvent::Members { group_id, generation });
+        }
+        let (generation_id, protocol_type) = self.groups.generation(&group_id)?;
+        Some(OffsetEvent::Generation { group_id, generation_id, protocol_type })
+    }
+
+    /// See [`Groups::start_sessions`]. To be called after the events of before a restart have been replayed.
+    pub fn start_sessions(&mut self, now_ms: u64) {
+        self.groups.start_sessions(now_ms);
     }
 
     /// Changes the offsets by an event that the caller has stored.
@@ -269,6 +284,10 @@ impl GroupCoordinator {
             }
             OffsetEvent::Generation { group_id, generation_id, protocol_type } => {
                 self.groups.restore(group_id, *generation_id, protocol_type.clone());
+                BTreeSet::new()
+            }
+            OffsetEvent::Members { group_id, generation } => {
+                self.groups.restore_members(group_id, generation.clone());
                 BTreeSet::new()
             }
             OffsetEvent::TransactionEnded { producer_id, .. } => {

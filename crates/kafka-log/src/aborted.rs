@@ -28,7 +28,7 @@ impl AbortedIndex {
         self.entries.push(Entry { transaction, last_offset, last_stable_offset });
     }
 
-    /// The transactions with a record or marker at an offset from `start` to below `end`.
+    /// Returns the transactions with a record or marker at an offset from `start` to below `end`.
     pub(crate) fn overlapping(&self, start: i64, end: i64) -> Vec<AbortedTransaction> {
         let first = self.entries.partition_point(|entry| entry.last_offset < start);
         let mut transactions = Vec::new();

@@ -154,16 +154,18 @@ impl BatchHeader {
         self.base_offset + i64::from(self.last_offset_delta)
     }
 
-    /// The offset after the batch.
+    /// Returns the offset after the batch.
     pub fn next_offset(&self) -> i64 {
         self.last_offset() + 1
     }
 
-    /// Sequence of the last record. Sequences continue at 0 after `i32::MAX`.
+    /// Returns the sequence of the last record. Sequences continue at 0 after `i32::MAX`.
     pub fn last_sequence(&self) -> i32 {
         add_sequence(self.base_sequence, self.last_offset_delta)
     }
 
+    /// Returns the compression of the records.
+    ///
     /// # Errors
     /// The compression id if it is unknown.
     pub fn compression(&self) -> Result<Compression, u8> {

@@ -7,6 +7,14 @@ use crate::batch::TimestampType;
 pub struct LogConfig {
     /// `segment.bytes`: a new segment starts before a batch that would exceed it.
     pub segment_bytes: u64,
+    /// `segment.ms`: a new segment starts before a batch that is younger than the first one of the segment by more than
+    /// this, by their timestamps. `None` for any age.
+    pub segment_ms: Option<i64>,
+    /// `flush.messages`: the number of records after which they are written to the disk (`fsync`) before they are
+    /// confirmed. `None` to leave it to the operating system.
+    pub flush_messages: Option<u64>,
+    /// `flush.ms`: the time after which [`Log::is_flush_due`](crate::Log::is_flush_due) asks for an `fsync`.
+    pub flush_ms: Option<i64>,
     /// `max.message.bytes`: the largest batch, header included.
     pub max_message_bytes: usize,
     /// `message.timestamp.type`.
@@ -27,6 +35,9 @@ impl Default for LogConfig {
     fn default() -> LogConfig {
         LogConfig {
             segment_bytes: 64 << 20,
+            segment_ms: None,
+            flush_messages: None,
+            flush_ms: None,
             max_message_bytes: 1_048_588,
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,

@@ -53,7 +53,7 @@ pub enum AppendError {
 }
 
 impl AppendError {
-    /// The [error code](https://kafka.apache.org/protocol#protocol_error_codes) of a Produce response.
+    /// Returns the [error code](https://kafka.apache.org/protocol#protocol_error_codes) of a Produce response.
     pub fn code(&self) -> i16 {
         match self {
             AppendError::Corrupt(_) => 2,
@@ -81,7 +81,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// The error code of a Fetch response.
+    /// Returns the error code of a Fetch response.
     pub fn code(&self) -> i16 {
         match self {
             ReadError::OffsetOutOfRange { .. } => OFFSET_OUT_OF_RANGE,
@@ -101,7 +101,7 @@ pub enum DeleteRecordsError {
 }
 
 impl DeleteRecordsError {
-    /// The error code of a `DeleteRecords` response.
+    /// Returns the error code of a `DeleteRecords` response.
     pub fn code(&self) -> i16 {
         match self {
             DeleteRecordsError::OffsetOutOfRange { .. } => OFFSET_OUT_OF_RANGE,

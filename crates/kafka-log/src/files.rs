@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{FolderError, StorageError};
 
-/// Files that are open at the same time, not counting those that another thread is using after they were closed here.
+/// Maximum number of files to keep open. At the limit, the least recently used file is removed from the pool; threads
+/// that are using it keep it open until they are done.
 const MAX_OPEN_FILES: usize = 256;
 
 /// The files of a folder. Keeps the folder locked until it is dropped.
@@ -60,6 +61,19 @@ impl Drop for Files {
     }
 }
 
+impl OpenFiles {
+    /// Closes the least recently used file. Returns `false` if no file is open.
+    fn close_oldest(&mut self) -> bool {
+        let oldest = self.by_id.iter().min_by_key(|(_, (_, last_use))| *last_use).map(|(&id, _)| id);
+        oldest.and_then(|id| self.by_id.remove(&id)).is_some()
+    }
+}
+
+/// Returns `true` if the process or the system has too many open files (`EMFILE`, `ENFILE`).
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 /// A file that is opened when it is used.
 #[derive(Debug)]
 pub(crate) struct PooledFile {
@@ -90,12 +104,18 @@ impl PooledFile {
             *last_use = uses;
             return Ok(Arc::clone(file));
         }
-        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(&self.path);
-        let file = Arc::new(file.map_err(StorageError::io("open", &self.path))?);
         if open.by_id.len() >= MAX_OPEN_FILES {
-            let oldest = open.by_id.iter().min_by_key(|(_, (_, last_use))| *last_use).map(|(&id, _)| id);
-            oldest.and_then(|id| open.by_id.remove(&id));
+            open.close_oldest();
         }
+        let file = loop {
+            let mut options = OpenOptions::new();
+            match options.read(true).write(true).create(create).truncate(false).open(&self.path) {
+                Ok(file) => break Arc::new(file),
+                // Connections may have used up the file descriptors.
+                Err(error) if is_out_of_descriptors(&error) && open.close_oldest() => {}
+                Err(error) => return Err(StorageError::io("open", &self.path)(error)),
+            }
+        };
         open.by_id.insert(self.id, (Arc::clone(&file), uses));
         Ok(file)
     }
@@ -109,10 +129,22 @@ impl Drop for PooledFile {
 
 /// Replaces a small file atomically: a crash leaves the old or the new content.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StorageError> {
-    let new = path.with_added_extension("new");
-    write_synced(&new, content).map_err(StorageError::io("write", &new))?;
+    let new = write_new(path, content)?;
     std::fs::rename(&new, path).map_err(StorageError::io("replace", path))?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Writes the content that is to replace a file, and returns the path at which it waits for that.
+pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<PathBuf, StorageError> {
+    let new = path.with_added_extension("new");
+    match write_synced(&new, content) {
+        Ok(()) => Ok(new),
+        Err(source) => {
+            // On a full disk this frees space.
+            let _ = std::fs::remove_file(&new);
+            Err(StorageError::io("write", new)(source))
+        }
+    }
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -123,6 +155,8 @@ fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Writes the entries of a directory to the disk.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), StorageError> {
+    #[cfg(test)]
+    tests::fail_sync_dir().map_err(StorageError::io("sync", path))?;
     File::open(path).and_then(|dir| dir.sync_all()).map_err(StorageError::io("sync", path))
 }
 
@@ -136,8 +170,55 @@ pub(crate) fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>, StorageErro
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
+    use std::process::Command;
+
     use super::*;
+
+    thread_local! {
+        static SYNCS_UNTIL_FAILURE: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Lets one call of [`sync_dir`] in this thread fail, after `successes` calls.
+    pub(crate) fn fail_sync_dir_after(successes: u32) {
+        SYNCS_UNTIL_FAILURE.set(Some(successes));
+    }
+
+    pub(super) fn fail_sync_dir() -> io::Result<()> {
+        match SYNCS_UNTIL_FAILURE.get() {
+            Some(0) => {
+                SYNCS_UNTIL_FAILURE.set(None);
+                Err(io::Error::other("injected"))
+            }
+            left => {
+                SYNCS_UNTIL_FAILURE.set(left.map(|left| left - 1));
+                Ok(())
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "the child process of file_is_closed_if_no_descriptor_is_free"]
+    fn open_without_free_descriptors() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files::lock(dir.path()).unwrap();
+        let pooled: Vec<_> = (0..10).map(|n| files.register(dir.path().join(n.to_string()))).collect();
+        pooled.iter().for_each(|file| drop(file.create().unwrap()));
+        let others: Vec<_> = (0..10_000).map_while(|_| File::open("/dev/null").ok()).collect();
+        assert!(others.len() < 10_000);
+        let last = files.register(dir.path().join("last"));
+        last.create().unwrap();
+        pooled[0].get().unwrap();
+        drop(others);
+    }
+
+    #[test]
+    fn file_is_closed_if_no_descriptor_is_free() {
+        let test = "ulimit -n 64 && exec \"$0\" --exact files::tests::open_without_free_descriptors --ignored";
+        let status = Command::new("sh").args(["-c", test]).arg(std::env::current_exe().unwrap()).status();
+        assert!(status.unwrap().success());
+    }
 
     #[test]
     fn least_recently_used_file_is_closed() {

@@ -1,8 +1,8 @@
 //! Stores the records of Kafka topics in segment files or in memory.
 //!
-//! The embedded broker needs Kafka's log: offsets without gaps, batches that are stored as the producer sent them,
-//! duplicates of an idempotent producer recognised, and nothing confirmed lost when the process is killed. No crate
-//! offers that below a complete broker, so this one does, for a single replica.
+//! The embedded broker needs Kafka's log. The log assigns consecutive offsets, stores batches as the producer sent
+//! them, recognises the duplicates of an idempotent producer, and keeps every confirmed record when the process is
+//! killed. No crate provides this except as part of a complete broker, so this crate does, for a single replica.
 //!
 //! ```text
 //! Folder               topics, configurations, cluster id, producer ids; one lock file
@@ -17,13 +17,15 @@
 //!
 //! [`Log::append`] and [`Journal::append`] write to the operating system before they return. A process that is killed
 //! loses nothing that was confirmed; at the next start a torn last batch is cut. `fsync` is called when a segment is
-//! full, when a small file is replaced, and in [`Log::flush`], so **a power failure can lose the end of a log**.
+//! full, when a small file is replaced, in [`Log::flush`], and as often as a topic's `flush.messages` and `flush.ms`
+//! ask for it, so **a power failure can lose the end of a log**.
 //!
 //! # Threads and time
 //!
 //! All calls are synchronous and do file I/O. [`Log`] and [`Folder`] change only through `&mut self`; the caller
 //! locks. The clock is passed in. Everything derived (indexes, sequences, transactions) is kept in memory and rebuilt
-//! from the batch headers when a log is opened.
+//! from the batch headers when a log is opened; of producers whose batches may be deleted, the state is stored with
+//! each segment.
 
 mod aborted;
 mod batch;
@@ -46,6 +48,7 @@ pub use batch::{BatchError, BatchHeader, Compression, TimestampType, batches};
 pub use config::LogConfig;
 pub use control::{EndMarker, TransactionResult};
 pub use error::{AppendError, DeleteRecordsError, FolderError, ReadError, StorageError};
-pub use folder::{Folder, Journal, JournalKind, Topic};
-pub use partition::{Appended, Isolation, Log, ReadRecords, ReadRequest, TimestampOffset};
+pub use folder::{DeletedTopic, Folder, Journal, JournalKind, Rewrite, Topic};
+pub use partition::{Appended, FullSegment, Isolation, Log, ReadRecords, ReadRequest, TimestampOffset};
 pub use producers::ProducerSnapshot;
+pub use validate::ValidBatch;

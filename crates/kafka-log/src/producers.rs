@@ -4,6 +4,8 @@
 //! batch is recognised and not stored twice: a client has at most five batches of a partition in flight. The rules are
 //! those of Apache Kafka's `ProducerAppendInfo`.
 
+mod stored;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::aborted::AbortedTransaction;
@@ -86,7 +88,8 @@ pub(crate) struct Producers {
 }
 
 impl Producers {
-    /// Begins to verify that a transactional batch belongs to a transaction, unless the transaction has a batch already.
+    /// Begins to verify that a transactional batch belongs to a transaction, unless the transaction has a batch
+    /// already.
     pub(crate) fn begin_verification(
         &mut self,
         header: &BatchHeader,
@@ -192,7 +195,7 @@ impl Producers {
         (marker.result == TransactionResult::Abort).then_some(aborted)
     }
 
-    /// First offset of the oldest open transaction.
+    /// Returns the first offset of the oldest open transaction.
     pub(crate) fn first_open_offset(&self) -> Option<i64> {
         self.open_transactions.first().copied()
     }
@@ -210,7 +213,7 @@ impl Producers {
         });
     }
 
-    /// The producers in the order of their ids.
+    /// Returns the producers in the order of their ids.
     pub(crate) fn snapshots(&self) -> Vec<ProducerSnapshot> {
         let snapshot = |(&producer_id, producer): (&i64, &Producer)| ProducerSnapshot {
             producer_id,
@@ -235,7 +238,7 @@ fn validate_epoch(producer_id: i64, producer: &Producer, epoch: i16) -> Result<(
 mod tests {
     use super::*;
 
-    fn batch(epoch: i16, sequence: i32, base_offset: i64, records: i32) -> BatchHeader {
+    pub(super) fn batch(epoch: i16, sequence: i32, base_offset: i64, records: i32) -> BatchHeader {
         BatchHeader {
             producer_id: 1,
             producer_epoch: epoch,

@@ -1,6 +1,9 @@
 //! A segment: consecutive batches in one file or in memory, and their index.
 
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -31,6 +34,19 @@ pub(crate) enum SegmentData {
     File(PooledFile),
 }
 
+/// The open file of a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentFile {
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl SegmentFile {
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.file.sync_all().map_err(StorageError::io("sync", &self.path))
+    }
+}
+
 impl Segment {
     pub(crate) fn new(base_offset: i64, data: SegmentData) -> Segment {
         Segment { base_offset, next_offset: base_offset, size: 0, index: Index::new(), data }
@@ -40,14 +56,19 @@ impl Segment {
         self.size == 0
     }
 
-    /// Appends a batch whose offsets are set. After an error the segment is unchanged.
-    pub(crate) fn append(&mut self, header: &BatchHeader, batch: Bytes) -> Result<(), StorageError> {
+    /// Appends a batch whose offsets are set, and writes the segment to the disk if `sync` is set. After an error the
+    /// segment is unchanged.
+    pub(crate) fn append(&mut self, header: &BatchHeader, batch: Bytes, sync: bool) -> Result<(), StorageError> {
         match &mut self.data {
             SegmentData::Memory(buffers) => buffers.push((self.size, batch)),
             SegmentData::File(pooled) => {
                 let file = pooled.get()?;
-                if let Err(source) = file.write_all_at(&batch, self.size) {
-                    // If the partial batch cannot be removed, the next append overwrites it, or recovery cuts it.
+                let written = file.write_all_at(&batch, self.size).and_then(|()| match sync {
+                    true => file.sync_all(),
+                    false => Ok(()),
+                });
+                if let Err(source) = written {
+                    // If the batch cannot be removed, the next append overwrites it, or recovery cuts it.
                     let _ = file.set_len(self.size);
                     return Err(StorageError::io("write", pooled.path())(source));
                 }
@@ -77,7 +98,7 @@ impl Segment {
         }
     }
 
-    /// Position and header of the batch that contains `offset`.
+    /// Returns the position and header of the batch that contains `offset`.
     pub(crate) fn find(&self, offset: i64) -> Result<Option<(u64, BatchHeader)>, StorageError> {
         let mut headers = self.headers_from(self.index.position_of(offset));
         while let Some((position, header)) = headers.next(self)? {
@@ -88,7 +109,7 @@ impl Segment {
         Ok(None)
     }
 
-    /// The headers from the batch at `position` on.
+    /// Returns the headers from the batch at `position` on.
     pub(crate) fn headers_from(&self, position: u64) -> Headers {
         Headers { end: self.size, position, window: Bytes::new(), window_len: LOOKUP_WINDOW, start: 0 }
     }
@@ -98,6 +119,17 @@ impl Segment {
         match &self.data {
             SegmentData::Memory(_) => Ok(()),
             SegmentData::File(pooled) => pooled.get()?.sync_all().map_err(StorageError::io("sync", pooled.path())),
+        }
+    }
+
+    /// Returns the open file, or `None` for a segment in memory or if it cannot be opened.
+    pub(crate) fn file(&self) -> Option<SegmentFile> {
+        match &self.data {
+            SegmentData::Memory(_) => None,
+            SegmentData::File(pooled) => {
+                let file = pooled.get().ok()?;
+                Some(SegmentFile { file, path: pooled.path().to_owned() })
+            }
         }
     }
 
@@ -139,7 +171,7 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// The headers of a segment that is being recovered and has `end` bytes.
+    /// Returns the headers of a segment that is being recovered and has `end` bytes.
     pub(crate) fn scan(end: u64) -> Headers {
         Headers { end, position: 0, window: Bytes::new(), window_len: SCAN_WINDOW, start: 0 }
     }

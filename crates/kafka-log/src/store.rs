@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use crate::error::StorageError;
 use crate::files::{Files, read_if_exists, replace, sync_dir};
+use crate::producers::Producers;
 use crate::segment::{Segment, SegmentData};
 
 const LOG_START_FILE: &str = "log-start-offset";
 const EXTENSION: &str = "log";
+const PRODUCERS_EXTENSION: &str = "producers";
 
 /// Where the segments of a partition are stored.
 #[derive(Debug)]
@@ -18,13 +20,16 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// Creates an empty segment.
+    /// Creates an empty segment. After an error it does not exist.
     pub(crate) fn create_segment(&self, base_offset: i64) -> Result<Segment, StorageError> {
         let data = match self {
             Store::Memory => SegmentData::Memory(Vec::new()),
             Store::Dir { path, files } => {
                 let file = files.register(segment_path(path, base_offset));
-                file.create()?.set_len(0).map_err(StorageError::io("truncate", file.path()))?;
+                if let Err(source) = file.create()?.set_len(0) {
+                    let _ = std::fs::remove_file(file.path());
+                    return Err(StorageError::io("truncate", file.path())(source));
+                }
                 SegmentData::File(file)
             }
         };
@@ -39,14 +44,27 @@ impl Store {
         }
     }
 
-    /// Deletes a segment.
-    pub(crate) fn remove_segment(&self, segment: Segment) -> Result<(), StorageError> {
-        match segment.data {
+    /// Deletes a segment, unless it is deleted already.
+    pub(crate) fn remove_segment(&self, segment: &Segment) -> Result<(), StorageError> {
+        match &segment.data {
             SegmentData::Memory(_) => Ok(()),
             SegmentData::File(file) => {
-                std::fs::remove_file(file.path()).map_err(StorageError::io("delete", file.path()))
+                remove_if_exists(file.path())?;
+                // Without its segment the file means nothing.
+                let _ = std::fs::remove_file(file.path().with_extension(PRODUCERS_EXTENSION));
+                Ok(())
             }
         }
+    }
+
+    /// Stores the state of the producers at the base offset of a segment.
+    pub(crate) fn save_producers(&self, base_offset: i64, producers: &Producers) -> Result<(), StorageError> {
+        let Store::Dir { path, .. } = self else { return Ok(()) };
+        let path = producers_path(path, base_offset);
+        if producers.is_empty() {
+            return remove_if_exists(&path);
+        }
+        std::fs::write(&path, producers.encode()).map_err(StorageError::io("write", &path))
     }
 
     /// Stores the log start offset durably.
@@ -58,7 +76,29 @@ impl Store {
     }
 }
 
-/// The stored log start offset, or 0.
+/// Returns the stored state of the producers at the base offset of a segment. Without it, or if a loss of power has
+/// damaged it, the producers are those of the segment's batches.
+pub(crate) fn load_producers(dir: &Path, base_offset: i64) -> Result<Producers, StorageError> {
+    let path = producers_path(dir, base_offset);
+    let Some(content) = read_if_exists(&path)? else { return Ok(Producers::default()) };
+    Ok(Producers::decode(&content).unwrap_or_else(|error| {
+        tracing::warn!(file = %path.display(), %error, "state of producers ignored");
+        Producers::default()
+    }))
+}
+
+fn producers_path(dir: &Path, base_offset: i64) -> PathBuf {
+    dir.join(format!("{base_offset:020}.{PRODUCERS_EXTENSION}"))
+}
+
+fn remove_if_exists(path: &Path) -> Result<(), StorageError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StorageError::io("delete", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the stored log start offset, or 0.
 pub(crate) fn load_log_start_offset(dir: &Path) -> Result<i64, StorageError> {
     let path = dir.join(LOG_START_FILE);
     let Some(content) = read_if_exists(&path)? else { return Ok(0) };
@@ -67,7 +107,7 @@ pub(crate) fn load_log_start_offset(dir: &Path) -> Result<i64, StorageError> {
     number.ok_or_else(|| StorageError::io("read", &path)(invalid()))
 }
 
-/// Base offsets of the segments in `dir`, in ascending order. Other files are ignored.
+/// Returns the base offsets of the segments in `dir`, in ascending order. Other files are ignored.
 pub(crate) fn list_segments(dir: &Path) -> Result<Vec<i64>, StorageError> {
     let error = || StorageError::io("list", dir);
     let mut offsets = Vec::new();

@@ -12,37 +12,47 @@ use crate::records::{RecordInfo, for_each_record};
 /// Timestamp of a record without one.
 const NO_TIMESTAMP: i64 = -1;
 
-/// Validates the single batch in `records`, and sets its timestamp type and max timestamp. Returns the batch, without
-/// an incomplete batch after it, and its header.
-pub(crate) fn validate(
-    records: &[u8],
-    config: &LogConfig,
-    now_ms: i64,
-) -> Result<(BatchHeader, BytesMut), AppendError> {
-    let header = parse(records)?;
-    if header.size > config.max_message_bytes {
-        return Err(AppendError::TooLarge { size: header.size, max: config.max_message_bytes });
-    }
-    BatchHeader::verify(records).map_err(AppendError::Corrupt)?;
-    if BatchHeader::parse(&records[header.size..]).is_ok_and(|next| next.size <= records.len() - header.size) {
-        return Err(AppendError::InvalidRecord { reason: "a request must have one batch for each partition" });
-    }
-    validate_header(&header)?;
-    let batch = &records[..header.size];
-    let max_timestamp = match config.timestamp_type {
-        TimestampType::CreateTime => validate_records(&header, batch, config, now_ms)?,
-        TimestampType::LogAppendTime => {
-            validate_records(&header, batch, config, now_ms)?;
-            now_ms
+/// A producer's batch that is valid for the topic, with the timestamps that the topic requires. It was copied and may
+/// have been decompressed for that, so it is made before the log is locked.
+#[derive(Debug, Clone)]
+pub struct ValidBatch {
+    pub(crate) header: BatchHeader,
+    pub(crate) bytes: BytesMut,
+}
+
+impl ValidBatch {
+    /// Validates a batch as Kafka validates those of producers. `records` must be one batch, as in Produce requests
+    /// since version 3.
+    ///
+    /// # Errors
+    /// If the batch is not valid.
+    pub fn new(records: &[u8], config: &LogConfig, now_ms: i64) -> Result<ValidBatch, AppendError> {
+        let header = parse(records)?;
+        if header.size > config.max_message_bytes {
+            return Err(AppendError::TooLarge { size: header.size, max: config.max_message_bytes });
         }
-    };
-    let mut batch = BytesMut::from(batch);
-    if (header.timestamp_type(), header.max_timestamp) == (config.timestamp_type, max_timestamp) {
-        return Ok((header, batch));
+        BatchHeader::verify(records).map_err(AppendError::Corrupt)?;
+        if BatchHeader::parse(&records[header.size..]).is_ok_and(|next| next.size <= records.len() - header.size) {
+            return Err(AppendError::InvalidRecord { reason: "a request must have one batch for each partition" });
+        }
+        validate_header(&header)?;
+        // An incomplete batch after the first one is left out.
+        let batch = &records[..header.size];
+        let max_timestamp = match config.timestamp_type {
+            TimestampType::CreateTime => validate_records(&header, batch, config, now_ms)?,
+            TimestampType::LogAppendTime => {
+                validate_records(&header, batch, config, now_ms)?;
+                now_ms
+            }
+        };
+        let mut bytes = BytesMut::from(batch);
+        if (header.timestamp_type(), header.max_timestamp) == (config.timestamp_type, max_timestamp) {
+            return Ok(ValidBatch { header, bytes });
+        }
+        set_timestamps(&mut bytes, config.timestamp_type, max_timestamp);
+        let header = BatchHeader::parse(&bytes).map_err(AppendError::Corrupt)?;
+        Ok(ValidBatch { header, bytes })
     }
-    set_timestamps(&mut batch, config.timestamp_type, max_timestamp);
-    let header = BatchHeader::parse(&batch).map_err(AppendError::Corrupt)?;
-    Ok((header, batch))
 }
 
 fn parse(records: &[u8]) -> Result<BatchHeader, AppendError> {

@@ -108,8 +108,8 @@ struct Topic<'a> {
     generations: Generations,
     /// Ledgers by generation and partition.
     ledgers: BTreeMap<(u32, i32), LedgerRead>,
-    /// The newest generation, which is that of the broker's topic, and the partitions that the topic has on the broker;
-    /// `None` if the topic is not compared with a broker.
+    /// The newest generation, to which the broker's records belong, and the topic's partitions on the broker; `None` if
+    /// the topic is not compared with a broker.
     broker: Option<(u32, Vec<i32>)>,
 }
 

@@ -16,13 +16,13 @@ use crate::gaps::Gap;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum time to wait for the next record.
+/// Maximum time to wait for the next record. After that, the audit fails.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Maximum number of offsets to read through to reach the next gap. Up to this distance, reading is faster than a seek;
-/// the reader seeks across a longer one.
+/// across a longer distance, the reader seeks.
 const MAX_READ_BETWEEN_GAPS: i64 = 10_000;
 
 /// Error while querying the broker.

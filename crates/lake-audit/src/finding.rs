@@ -7,8 +7,11 @@ use serde::Serialize;
 
 use crate::finding_kind::FindingKind;
 
-/// Maximum number of findings of one kind that are kept. Further findings are only counted.
+/// Maximum number of findings of one kind that the report shows.
 const MAX_SHOWN: usize = 20;
+
+/// Maximum number of findings of one kind that are kept. Further findings are only counted.
+const MAX_KEPT: usize = 10_000;
 
 /// A partition of a topic in one generation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -39,7 +42,7 @@ pub struct Finding {
     /// First affected offset; `None` if the finding does not concern a range of offsets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<i64>,
-    /// Last affected offset, inclusive; `None` if `first` is.
+    /// Last affected offset, inclusive; `None` if `first` is `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
     /// Keys of the affected objects and ledgers.
@@ -104,7 +107,7 @@ fn offsets(range: &Range<i64>) -> String {
     }
 }
 
-/// Findings by kind: the first 20 of each kind, and the number of all findings of the kind.
+/// Findings by kind: the first 10,000 of each kind, and the number of all findings of the kind.
 #[derive(Debug, Default)]
 pub struct Findings {
     by_kind: BTreeMap<FindingKind, (Vec<Finding>, u64)>,
@@ -112,17 +115,17 @@ pub struct Findings {
 
 impl Findings {
     pub(crate) fn add(&mut self, finding: Finding) {
-        let (shown, count) = self.by_kind.entry(finding.kind).or_default();
+        let (kept, count) = self.by_kind.entry(finding.kind).or_default();
         *count += 1;
-        if shown.len() < MAX_SHOWN {
-            shown.push(finding);
+        if kept.len() < MAX_KEPT {
+            kept.push(finding);
         }
     }
 
     /// Removes the finding of this kind about `partition`. A partition must have at most one finding of the kind.
     pub(crate) fn resolve(&mut self, kind: FindingKind, partition: &PartitionKey) {
-        if let Some((shown, count)) = self.by_kind.get_mut(&kind) {
-            shown.retain(|finding| finding.partition.as_ref() != Some(partition));
+        if let Some((kept, count)) = self.by_kind.get_mut(&kind) {
+            kept.retain(|finding| finding.partition.as_ref() != Some(partition));
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.by_kind.remove(&kind);
@@ -130,9 +133,19 @@ impl Findings {
         }
     }
 
-    /// Returns each kind with the findings to show and the number of all findings of the kind.
+    /// Returns each kind with the findings to show, at most 20, and the number of all findings of the kind.
     pub fn kinds(&self) -> impl Iterator<Item = (FindingKind, &[Finding], u64)> {
-        self.by_kind.iter().map(|(kind, (shown, count))| (*kind, &shown[..], *count))
+        self.by_kind.iter().map(|(kind, (kept, count))| (*kind, &kept[..kept.len().min(MAX_SHOWN)], *count))
+    }
+
+    /// Returns every finding that was kept, for displays that draw each of them.
+    pub fn kept(&self) -> impl Iterator<Item = &Finding> {
+        self.by_kind.values().flat_map(|(kept, _)| kept)
+    }
+
+    /// Returns the number of findings that were only counted.
+    pub fn not_kept(&self) -> u64 {
+        self.by_kind.values().map(|(kept, count)| count.saturating_sub(kept.len() as u64)).sum()
     }
 
     /// Returns `true` if no finding is a fault of the lake, as [`FindingKind::is_fault`] defines it.
@@ -164,15 +177,16 @@ mod tests {
     #[test]
     fn findings_keep_the_first_and_count_all() {
         let mut findings = Findings::default();
-        for offset in 0..100 {
+        for offset in 0..MAX_KEPT as u64 + 100 {
             findings.add(Finding::new(FindingKind::ForeignObject, &partition(0), offset.to_string()));
         }
         assert!(findings.is_clean(), "a note is not a fault");
         let (kind, shown, count) = findings.kinds().next().unwrap();
         assert_eq!(
             (kind, shown.len(), count, shown[19].text.as_str()),
-            (FindingKind::ForeignObject, MAX_SHOWN, 100, "19")
+            (FindingKind::ForeignObject, MAX_SHOWN, MAX_KEPT as u64 + 100, "19")
         );
+        assert_eq!((findings.kept().count(), findings.not_kept()), (MAX_KEPT, 100));
         findings.add(Finding::new(FindingKind::NoLedger, &partition(0), ""));
         assert!(!findings.is_clean());
     }

@@ -47,7 +47,7 @@ impl Delivery {
     }
 }
 
-/// Classifies gaps while the broker's records are read in the order of their offsets.
+/// Classifier of gaps, used while the broker's records are read in the order of their offsets.
 pub(crate) struct GapClassifier<'a> {
     gaps: &'a [Gap],
     /// Index of the first gap that is not classified completely.
@@ -64,7 +64,7 @@ impl<'a> GapClassifier<'a> {
         GapClassifier { gaps, index: 0, next: i64::MIN, pending: None }
     }
 
-    /// Classifies every offset below `to` that is not classified yet as `delivery`.
+    /// Assigns `delivery` to every offset below `to` that has not been classified yet.
     pub(crate) fn classify_up_to(
         &mut self,
         to: i64,

@@ -57,9 +57,9 @@ impl Object {
         pattern
     }
 
-    /// Parses a key. Returns `None` if the key does not have the sink's format. `root` is the topic's prefix,
-    /// including the lake's own, such as `data/quotes/`. `previous` is the folder of the previous object; an object in
-    /// the same folder shares the string.
+    /// Parses a key. Returns `None` if the key does not have the sink's format. `root` is the topic's prefix, including
+    /// the lake's prefix, such as `data/quotes/`. `previous` is the folder of the previous object; an object in the
+    /// same folder shares the string.
     fn parse(area: Area, root: &str, key: &str, size: u64, previous: &mut Arc<str>) -> Option<Self> {
         let (folder, name) = key.split_at(key.rfind('/')? + 1);
         let (generation, partition, first) = keys::parse_name(name)?;
@@ -110,7 +110,7 @@ impl PartialOrd for Object {
     }
 }
 
-/// Selects the generations of a topic to read.
+/// The generations of a topic to read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Generations {
     /// The only generation to read, or `None` for all.

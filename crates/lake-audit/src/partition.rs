@@ -45,8 +45,8 @@ pub struct LostLedger {
     pub(crate) gaps: Vec<Range<i64>>,
     /// Key patterns of the objects, each with the key of one object. The patterns depend on the sink's settings.
     pub(crate) patterns: BTreeMap<String, String>,
-    /// Rules for lines, from the ledger of another partition in the same generation; `None` if no such ledger exists. The
-    /// objects do not show all of them.
+    /// Rules for lines, from the ledger of another partition in the same generation; `None` if no such ledger exists.
+    /// Not every rule can be derived from the objects.
     pub(crate) rules: Option<LineRules>,
     /// Key of the first object whose offsets could not all be determined, if any. Such an object prevents a rebuild.
     pub(crate) unreadable: Option<String>,

@@ -24,7 +24,7 @@ pub enum RebuildError {
     /// An object could not be read completely, so not every stored offset is known.
     #[error("{partition}: the stored offsets cannot be determined because {key} is damaged; restore the object first")]
     Unreadable { partition: PartitionKey, key: String },
-    /// The objects were written with sink settings other than the given ones.
+    /// The objects were written with sink settings that differ from the given settings.
     #[error(
         "{partition}: the sink's settings produce the key pattern {pattern}, which does not match the object {key}; set SINK_COMPRESSION, SINK_PARTITION_BY and SINK_PARTITION_FIELD to the function's values"
     )]
@@ -49,7 +49,7 @@ pub enum WriteError {
 }
 
 /// Rebuilds a lost ledger. `settings` must match the sink's settings, except for two values that this function sets:
-/// the generation, from `lost`, and the rules for lines, if another partition's ledger shows them.
+/// the generation, from `lost`, and the rules for lines, if another partition's ledger contains them.
 ///
 /// # Errors
 /// [`RebuildError`] if an object could not be read completely, or the objects do not match `settings`.

@@ -23,8 +23,8 @@ pub struct Row {
     pub missing: u64,
     /// Number of gaps that the missing offsets form.
     pub gaps: u64,
-    /// Number of offsets in no object whose absence is not a fault: the broker does not deliver them, or has removed
-    /// them and they are below the first stored offset.
+    /// Number of offsets that are in no object for a harmless reason: the broker does not deliver them, or it has
+    /// removed them and they are below the first stored offset.
     pub not_delivered: u64,
     /// Number of lines whose offset is already stored in an earlier line.
     pub repeats: u64,

@@ -50,7 +50,7 @@ impl Codec {
         }
     }
 
-    /// Returns the codec's name in `SINK_COMPRESSION`.
+    /// Returns the value of `SINK_COMPRESSION` for this codec.
     pub fn name(self) -> &'static str {
         match self {
             Codec::Gzip => "gzip",

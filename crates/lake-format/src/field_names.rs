@@ -1,8 +1,9 @@
 //! Decides whether two field names of a record are the same: by default, only if they are equal; on request, also if
 //! they differ only in case.
 //!
-//! Athena folds field names. If a record has the fields `Close` and `close`, Athena reads one and loses the other, and
-//! the file's reader decides which. With [`FieldNames::IgnoreCase`], such a record is invalid.
+//! Athena folds field names. If a record has the fields `Close` and `close`, Athena returns one of them and ignores the
+//! other. Which one it returns depends on the reader of the file format. With [`FieldNames::IgnoreCase`], such a record
+//! is invalid.
 //!
 //! Folding a name converts it to Unicode lowercase, as Hive does with Java's `String.toLowerCase` (see [`fold`]).
 
@@ -13,7 +14,7 @@ use std::str::FromStr;
 /// (see [`KeyLayout::ledger_layout`](crate::keys::KeyLayout::ledger_layout)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldNames {
-    /// Names that differ in case are different fields. This is the rule of every ledger that does not name one.
+    /// Names that differ in case are different fields. This is the rule of every ledger that does not name a rule.
     #[default]
     Exact,
     /// A record with two different names that are equal ignoring case is invalid.
@@ -21,7 +22,7 @@ pub enum FieldNames {
 }
 
 impl FieldNames {
-    /// Returns the name in `SINK_FIELD_NAMES`.
+    /// Returns the value of `SINK_FIELD_NAMES` for this rule.
     pub fn name(self) -> &'static str {
         match self {
             FieldNames::Exact => "exact",
@@ -46,8 +47,8 @@ impl FromStr for FieldNames {
     }
 }
 
-/// Returns the name of the column that Athena reads a field into: the field's name in lower case, non-ASCII characters
-/// included. The Kelvin sign becomes a `k`, `İ` becomes two characters, and `Σ` at the end of a word becomes `ς`; `ß`
+/// Returns the name of the column into which Athena reads a field: the field's name in lower case, including non-ASCII
+/// characters. The Kelvin sign becomes a `k`, `İ` becomes two characters, and `Σ` at the end of a word becomes `ς`; `ß`
 /// and `ss` stay different.
 pub fn fold(name: &str) -> Cow<'_, str> {
     let is_folded = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());

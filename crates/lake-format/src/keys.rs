@@ -34,8 +34,8 @@ pub const QUARANTINE: &str = "quarantine";
 /// First part of the keys of ledgers, after the configured prefix.
 pub const LEDGER: &str = "ledger";
 
-/// Name, below the folder of a topic's ledgers, of the object with which the sink finds out whether a server honours
-/// conditional writes. Everything that reads ledgers ignores it.
+/// Name of the probe object in the folder of a topic's ledgers. The sink uses the object to check whether a server
+/// honours conditional writes. Everything that reads ledgers ignores it.
 const PROBE: &str = "_probe";
 
 /// First part of the keys of dropped objects and ledgers, after the configured prefix.
@@ -48,7 +48,7 @@ pub const NO_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 /// cannot be mistaken for a pattern with a rule, because every pattern ends in the extension of a codec.
 const FIELD_NAMES: &str = " field-names=";
 
-/// Separator before the added metadata in a ledger's layout text, at its end.
+/// Separator before the added metadata, which is the last part of a ledger's layout text.
 const METADATA: &str = " metadata=";
 
 /// Maximum length of an escaped partition value in bytes. A record with a longer value is invalid. S3 limits object
@@ -65,7 +65,7 @@ pub enum PartitionBy {
 }
 
 impl PartitionBy {
-    /// Returns the name in `SINK_PARTITION_BY`.
+    /// Returns the value of `SINK_PARTITION_BY` for this time range.
     pub fn name(self) -> &'static str {
         match self {
             PartitionBy::Day => "day",
@@ -114,7 +114,7 @@ pub struct LedgerLayout<'a> {
     pub rules: LineRules,
 }
 
-/// The settings that decide which bytes an object contains, but not its key.
+/// Settings that determine an object's content, but not its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineRules {
     pub field_names: FieldNames,
@@ -123,7 +123,7 @@ pub struct LineRules {
 
 impl LineRules {
     /// Formats the rules in which `self` differs from `other` as settings of the sink, such as
-    /// `SINK_FIELD_NAMES=exact`. Empty if they are equal.
+    /// `SINK_FIELD_NAMES=exact`. Returns an empty string if the rules are equal.
     pub fn settings_unlike(self, other: LineRules) -> String {
         let mut settings = Vec::new();
         if self.field_names != other.field_names {
@@ -250,7 +250,7 @@ impl KeyLayout {
         format!("{}{LEDGER}/{topic}/{}.json", self.prefix, self.partition_name(partition))
     }
 
-    /// Formats the key of the object with which the sink finds out whether a server honours conditional writes.
+    /// Formats the key of the probe object, which the sink uses to check whether a server honours conditional writes.
     pub fn probe_key(&self, topic: &str) -> String {
         format!("{}{LEDGER}/{topic}/{PROBE}", self.prefix)
     }
@@ -273,7 +273,7 @@ impl KeyLayout {
         text
     }
 
-    /// Returns the settings that decide which bytes an object contains, but not its key.
+    /// Returns the settings that determine an object's content, but not its key.
     pub fn line_rules(&self) -> LineRules {
         LineRules { field_names: self.field_names, metadata: self.metadata }
     }
@@ -337,8 +337,8 @@ pub fn parse_prefix(path: &str) -> Option<String> {
     is_path.then(|| format!("{path}/"))
 }
 
-/// Separates the pattern of object keys from the rules that follow it in a ledger's layout text. A rule that this version
-/// does not know stays part of the pattern.
+/// Separates the pattern of object keys from the rules that follow it in a ledger's layout text. A rule that this
+/// version does not know remains part of the pattern.
 pub fn parse_ledger_layout(layout: &str) -> LedgerLayout<'_> {
     let known = layout.rsplit_once(METADATA).and_then(|(rest, name)| {
         let metadata = Metadata::ALL[1..].iter().find(|metadata| metadata.name() == name)?;
@@ -350,7 +350,7 @@ pub fn parse_ledger_layout(layout: &str) -> LedgerLayout<'_> {
     LedgerLayout { pattern, rules: LineRules { field_names, metadata } }
 }
 
-/// Returns `true` for the file name of an object of the probe: `_probe`, or a name that begins with it.
+/// Returns `true` for the file name of a probe object: `_probe`, or a name that begins with it.
 pub fn is_probe_name(name: &str) -> bool {
     name.starts_with(PROBE)
 }
@@ -369,8 +369,8 @@ pub fn parse_ledger_name(name: &str) -> Option<(u32, i32)> {
     Some((generation, partition.parse().ok()?))
 }
 
-/// Formats the folder of a dropped generation, such as `trash/quotes/g2/`. The keys below it are those of a lake: the
-/// prefix of the dropped objects is the lake's prefix followed by this folder.
+/// Formats the folder of a dropped generation, such as `trash/quotes/g2/`. The dropped objects have the keys of a lake
+/// whose prefix is the original lake's prefix followed by this folder.
 pub fn trash_folder(topic: &str, generation: u32) -> String {
     format!("{TRASH}/{topic}/g{generation}/")
 }

@@ -29,7 +29,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Adds nothing, as in every ledger that does not name metadata.
+    /// No metadata. This applies to every ledger that does not name metadata.
     pub const NONE: Metadata = Metadata { key: false, headers: false };
 
     /// Every possible value.
@@ -40,7 +40,7 @@ impl Metadata {
         Metadata { key: true, headers: true },
     ];
 
-    /// Returns the name in `SINK_METADATA`.
+    /// Returns the value of `SINK_METADATA` for this metadata.
     pub fn name(self) -> &'static str {
         match (self.key, self.headers) {
             (false, false) => "none",
@@ -56,7 +56,7 @@ impl Metadata {
     }
 }
 
-/// Error returned when a string is not a list of metadata.
+/// Error returned when a string is not a valid value of `SINK_METADATA`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected key, headers, key,headers or none")]
 pub struct UnknownMetadata;

@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use crate::topic::{InvalidTopicName, Topic};
 
-/// Identifies a record. The string form is `TOPIC/PARTITION/OFFSET`, such as `quotes/1/0`, which is unambiguous because
-/// a topic name contains no slash.
+/// Identity of a record. The string form is `TOPIC/PARTITION/OFFSET`, such as `quotes/1/0`, which is unambiguous
+/// because a topic name contains no slash.
 ///
 /// A topic that is deleted and recreated reuses its offsets, so the identity is unique only within one generation of
 /// the topic.

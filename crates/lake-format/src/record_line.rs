@@ -27,7 +27,7 @@ pub fn is_coordinate(name: &str) -> bool {
     COORDINATES.iter().any(|coordinate| is_same_name(coordinate, name))
 }
 
-/// Writes the start of each line of a partition: `{` and the coordinates. The caller then appends the record's value
+/// Writer of the start of each line of a partition: `{` and the coordinates. The caller then appends the record's value
 /// and calls [`finish`].
 ///
 /// Most records have the next offset and the same timestamp as the previous record, so the next head is prepared by
@@ -64,8 +64,8 @@ impl LineHead {
     }
 }
 
-/// Completes a line in `out`, which contains the coordinates, any metadata, and, from index `value` on, the JSON value. Merges both
-/// into one object and appends a line feed. `object` is the result of validating the value.
+/// Completes a line in `out`, which contains the coordinates, any metadata, and, from index `value` on, the JSON value.
+/// Merges them into one object and appends a line feed. `object` is the result of validating the value.
 pub fn finish(value: usize, object: &Object, out: &mut Vec<u8>) {
     out.truncate(value + object.range.end);
     if object.has_line_breaks {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// A topic name that Kafka accepts: 1 to 249 ASCII letters, digits, dots, dashes and underscores, but not `.` or `..`.
 ///
-/// The rule is that of Kafka's
+/// The rule is defined by Kafka's class
 /// [`Topic`](https://github.com/apache/kafka/blob/4.0/clients/src/main/java/org/apache/kafka/common/internals/Topic.java).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Topic(String);
@@ -18,7 +18,7 @@ pub struct Topic(String);
 pub struct InvalidTopicName;
 
 impl Topic {
-    /// Maximum length of a topic name in bytes.
+    /// Maximum length of a topic name in bytes. Kafka rejects a longer name.
     const MAX_LENGTH: usize = 249;
 
     #[must_use]

@@ -87,8 +87,8 @@ pub const QUOTE: &[Column] = &[
     column("close_usd", Kind::Double),
 ];
 
-/// Further fields of a quote: those that distinguish bars, ticks and simulated rows, the time zone, the bid and the ask.
-/// A value that does not fit its column is read as null.
+/// Further fields of a quote: those that distinguish bars, ticks and simulated rows, the time zone, the bid and the
+/// ask. A value that does not fit its column is read as null.
 pub const INTRADAY: &[Column] = &[
     column("bar", Kind::String),
     column("zone", Kind::String),

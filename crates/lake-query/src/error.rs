@@ -3,7 +3,9 @@
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lake_store::StoreError;
+use terminal::numbers::{grouped, size};
 
+use crate::render::RenderError;
 use crate::rows::ObjectError;
 use crate::view::DefinitionError;
 
@@ -22,21 +24,33 @@ pub enum SqlError {
     View(#[from] DefinitionError),
     /// The selected topic has records, but a view has the same name.
     #[error(
-        "the lake has a view {0} and a topic {0} with records; remove the view with `tickerlake view {0} --remove`, or store the records in a topic of another name"
+        "the lake has a view {0} and a topic {0} with records; remove the view with `tickerlake view {0} --remove`, or store the records in a topic with another name"
     )]
     ViewHidesTopic(String),
     /// The thread that plans a statement could not be started.
     #[error("failed to start a thread that plans the query")]
     Thread(#[source] std::io::Error),
     /// The engine panicked while it planned a statement.
-    #[error("the engine failed to plan the query: this is a bug")]
+    #[error("internal error: the engine panicked while it planned the query (this is a bug)")]
     Planning,
-    /// More or less than one statement where one is expected.
-    #[error("expected one statement; run several one after the other")]
+    /// The text does not contain exactly one statement.
+    #[error("expected one statement; run several statements one at a time")]
     OneStatement,
     /// A statement that does more than read.
     #[error("only statements that read are permitted, such as SELECT, WITH, SHOW and EXPLAIN ({0})")]
     ReadOnly(String),
+    /// A statement whose tree could be too deep for a stack.
+    #[error("the statement has more than {} {what}: shorten it, or run it with `tickerlake query`", grouped(*limit as u64))]
+    TooComplex { limit: usize, what: &'static str },
+    /// A result with more rows than the caller takes.
+    #[error("the result has more than {} rows: use `tickerlake query` for larger results", grouped(*limit as u64))]
+    TooManyRows { limit: usize },
+    /// A result that needs more memory than the caller grants.
+    #[error("the rows are larger than {}: select fewer rows or columns, or use `tickerlake query`", size(*limit as u64))]
+    TooLarge { limit: usize },
+    /// The rows could not be formatted.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// The engine rejected the statement, or failed while running it.
     #[error("{}", explain(.0))]
     Query(Box<DataFusionError>),
@@ -54,7 +68,7 @@ impl From<SqlError> for DataFusionError {
     }
 }
 
-/// Formats an error. One of our own errors that passed through the engine is formatted with its causes, but without the
+/// Formats an error. If the engine only wraps one of our errors, that error is formatted with its causes, without the
 /// engine's wrapping.
 fn explain(error: &DataFusionError) -> String {
     let ours = match error.find_root() {
@@ -68,7 +82,7 @@ fn explain(error: &DataFusionError) -> String {
         }
         DataFusionError::SchemaError(missing, _) if matches!(**missing, SchemaError::FieldNotFound { .. }) => {
             return format!(
-                "{error} Columns that are not declared are found in some of a topic's objects: if the field is rare, raise \
+                "{error} Undeclared columns are inferred from a sample of the topic's objects; if the field is rare, raise \
                  --sample-objects"
             );
         }

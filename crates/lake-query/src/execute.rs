@@ -1,5 +1,6 @@
 //! Executes SQL statements and collects their rows.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -10,6 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement};
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use tokio::runtime::Handle;
 
 use crate::error::SqlError;
@@ -27,7 +29,7 @@ const PLANNING_STACK: usize = 64 << 20;
 /// If the engine rejects a statement, or an object cannot be read or decoded.
 ///
 /// # Panics
-/// Outside a Tokio runtime.
+/// If called outside a Tokio runtime.
 pub async fn execute(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, SqlError> {
     let mut rows = Vec::new();
     for statement in DFParser::parse_sql(sql)? {
@@ -49,13 +51,14 @@ pub(crate) struct Planned {
     pub(crate) context: Arc<TaskContext>,
 }
 
-/// Plans a statement in a thread with a large stack. `options` are the permitted kinds of statements; `None` permits all.
+/// Plans a statement in a thread with a large stack. `options` are the permitted kinds of statements; `None` permits
+/// all.
 pub(crate) async fn plan(
     session: SessionContext,
     mut statement: Statement,
     options: Option<SQLOptions>,
 ) -> Result<Planned, SqlError> {
-    let (sender, planned) = oneshot::channel();
+    let (mut sender, planned) = oneshot::channel();
     let runtime = Handle::current();
     let planning = async move {
         if let Statement::Statement(statement) = &mut statement {
@@ -70,8 +73,19 @@ pub(crate) async fn plan(
         let context = Arc::new(frame.task_ctx());
         Ok(Planned { plan: frame.create_physical_plan().await?, schema, context })
     };
+    let work = move || {
+        let planned = runtime.block_on(async {
+            // Planning lists the lake. It ends with the caller, which may have a time limit.
+            match select(pin!(planning), pin!(sender.cancellation())).await {
+                Either::Left((planned, _)) => Some(planned),
+                Either::Right(_) => None,
+            }
+        });
+        if let Some(planned) = planned {
+            drop(sender.send(planned));
+        }
+    };
     let thread = std::thread::Builder::new().name("plan".into()).stack_size(PLANNING_STACK);
-    // Nobody waits for the plan of a query that was dropped.
-    thread.spawn(move || drop(sender.send(runtime.block_on(planning)))).map_err(SqlError::Thread)?;
+    thread.spawn(work).map_err(SqlError::Thread)?;
     planned.await.map_err(|_| SqlError::Planning)?
 }

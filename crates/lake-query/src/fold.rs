@@ -1,7 +1,7 @@
 //! Matches the names of fields and columns without regard to case, as Athena does.
 //!
 //! Columns have lowercase names here. The producer writes `snake_case`, so nearly every line can be decoded as it is; a
-//! scan of its field names, which costs much less than decoding, finds the lines that cannot.
+//! scan of its field names, which costs much less than decoding, finds the other lines.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ pub(crate) fn quoted_columns(statement: &mut Statement) {
     let _ = statement.visit(&mut Columns(aliases.0));
 }
 
-/// Collects the aliases of columns.
+/// The aliases of columns that a statement defines, collected by a visitor.
 struct Aliases(Vec<String>);
 
 impl VisitorMut for Aliases {

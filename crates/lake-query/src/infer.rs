@@ -1,8 +1,8 @@
 //! Infers undeclared columns from the stored objects.
 //!
-//! A number of objects is sampled, spread evenly over the days and always including the oldest and the newest object.
-//! All lines of each are read. A field that occurs in none of the sampled objects, or a partition column that occurs in
-//! none of the sampled keys, is not a column of the table.
+//! A limited number of objects is sampled, spread evenly over the days. The sample includes the newest object and, if
+//! it has several objects, the oldest. All lines of a sampled object are read. A field that occurs in none of the
+//! sampled objects, or a partition column that occurs in none of the sampled keys, is not a column of the table.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -23,7 +23,7 @@ pub const DEFAULT_SAMPLES: NonZeroUsize = NonZeroUsize::new(16).expect("16 is no
 
 const CONCURRENT_READS: usize = 8;
 
-/// Fields besides the coordinates that the sink may have added.
+/// Fields that the sink may have added, besides the coordinates.
 const ADDED: Metadata = Metadata { key: true, headers: true };
 
 /// Inferred columns of a topic.
@@ -33,8 +33,8 @@ pub(crate) struct Inferred {
     pub(crate) fields: Vec<(String, Kind)>,
     /// Partition columns of the sampled keys, in the order of first occurrence.
     pub(crate) partitions: Vec<String>,
-    /// The fields of the first sampled line that lacks a symbol or a `trade_date`, except those that the sink added: each
-    /// name as written, and the value if it is a string. `None` if no sampled line lacks them.
+    /// The fields of the first sampled line that lacks a symbol or a `trade_date`, except those that the sink added:
+    /// each name as written, and the value if it is a string. `None` if every sampled line has both.
     pub(crate) unmapped: Option<Vec<(String, Option<String>)>>,
 }
 
@@ -78,7 +78,7 @@ struct Seen {
     unmapped: Option<Vec<(String, Option<String>)>>,
 }
 
-/// Reads the fields of an object's lines. Returns none if the object cannot be decoded.
+/// Reads the fields of an object's lines. Returns no fields if the object cannot be decoded.
 async fn read(lake: &Lake, object: &Object) -> Result<Seen, StoreError> {
     let Some(codec) = object.codec else { return Ok(Seen::default()) };
     let bytes = match lake.read(object).await {
@@ -124,7 +124,7 @@ impl Seen {
 /// Returns `true` if a line has a value for a column.
 fn is_present(fields: &[(Cow<str>, &RawValue)], column: &str) -> bool {
     fields.iter().any(|(name, value)| {
-        // The lowercase of some other letters is ASCII.
+        // Some letters outside ASCII are ASCII in lower case, such as the Kelvin sign.
         let is_named = name.eq_ignore_ascii_case(column) || (!name.is_ascii() && column_name(name) == column);
         is_named && Value::of(value) != Value::Null
     })

@@ -38,7 +38,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// Kind of a value, as far as the columns distinguish them.
+/// Kind of a JSON value. Values of the same kind can be stored in the same type of column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Null,
@@ -60,14 +60,14 @@ impl Value {
             Some(b'n') | None => Self::Null,
             Some(b't' | b'f') => Self::Boolean,
             Some(b'"' | b'{' | b'[') => Self::Text,
-            // A double has a negative zero, and an integer has not.
+            // Doubles have a negative zero; integers do not.
             Some(_) if text.contains(['.', 'e', 'E']) || text == "-0" => Self::Double,
             Some(_) if text.parse::<i64>().is_ok() => Self::Integer,
             Some(_) => Self::LongInteger,
         }
     }
 
-    /// Returns the kind of value that represents both.
+    /// Returns the kind that can represent the values of both kinds.
     pub(super) fn merge(self, other: Self) -> Self {
         use Value::{Double, Integer, LongInteger, Null, Text};
         match (self, other) {

@@ -16,11 +16,14 @@
 //! `"Close"` in a statement.
 
 pub mod columns;
+mod download;
 mod error;
 mod execute;
 mod fold;
+mod held;
 mod infer;
 mod json;
+mod limits;
 mod memory;
 mod names;
 mod prune;
@@ -40,12 +43,14 @@ mod views;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use datafusion::prelude::SessionContext as Session;
+pub use download::{FileFormat, download};
 pub use error::SqlError;
 pub use execute::execute;
 pub use infer::DEFAULT_SAMPLES;
+pub use memory::Memory;
 pub use names::{QUARANTINE, QUOTES};
-pub use read_only::{AnswerColumn, ReadAnswer, read};
+pub use read_only::{AnswerColumn, Limits, ReadAnswer, read};
 pub use render::{Format, RenderError, first_row, head, render};
 pub use rows::{LineError, ObjectError, RowError};
 pub use saved::{SavedQuery, quality as quality_questions, queries, views};
-pub use session::{DEFAULT_MEMORY_LIMIT, Options, session};
+pub use session::{DEFAULT_MEMORY_LIMIT, Options, session, session_within};

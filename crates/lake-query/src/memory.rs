@@ -1,4 +1,4 @@
-//! The memory of the engine: one limit for all sorts, groups and joins of a session.
+//! The memory of the engine: one limit for all sorts, groups and joins of a session, or of several sessions.
 //!
 //! The engine's own pools do not fit the views, which chain sorts: each sort keeps its rows while the next one fills.
 //! With `GreedyMemoryPool`, the first sorts take all the memory, and the next one fails, because it has no rows yet
@@ -6,11 +6,11 @@
 //! none, so with several threads a share is too small for a batch.
 //!
 //! ```text
-//! held by one operator        0 ──── FLOOR ──── limit / 6
+//! memory of one operator      0 ──── FLOOR ──── limit / 6
 //!                             granted  granted if the   refused: the operator
 //!                                      limits allow     writes to a file
 //!
-//! held by all operators       0 ──────────────── 2/3 limit ──── limit
+//! memory of all operators     0 ──────────────── 2/3 limit ──── limit
 //!                             granted            merges, joins  refused
 //! ```
 //!
@@ -19,6 +19,7 @@
 //! release any.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::error::{DataFusionError, Result};
@@ -30,6 +31,25 @@ const FLOOR: usize = 12_000_000;
 
 /// Divisor of the limit: an operator that can write to files may hold up to a sixth of the limit.
 const SHARES: usize = 6;
+
+/// Memory that sessions share: what their sorts, groups and joins hold together stays within one limit.
+#[derive(Clone, Debug)]
+pub struct Memory(Arc<BoundedPool>);
+
+impl Memory {
+    /// Creates memory with a limit in bytes, as [`Options::memory_limit`](crate::Options::memory_limit).
+    pub fn new(limit: usize) -> Self {
+        Memory(Arc::new(BoundedPool::new(limit)))
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.0.limit
+    }
+
+    pub(crate) fn pool(&self) -> Arc<BoundedPool> {
+        Arc::clone(&self.0)
+    }
+}
 
 /// A memory pool with a limit, in bytes.
 #[derive(Debug)]
@@ -93,8 +113,6 @@ impl MemoryPool for BoundedPool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use datafusion::execution::memory_pool::MemoryConsumer;
 
     use super::*;

@@ -1,7 +1,10 @@
-//! Runs one statement that only reads, for callers that pass on what a stranger wrote: the console.
+//! Runs a single statement that only reads. The console uses this module, because anyone who can open its page can
+//! enter SQL.
 //!
-//! [`execute`](crate::execute()) runs whatever the engine can: statements that write a file, read another one or change a
-//! setting, too. [`read`] rejects these before they run, stops after a number of rows, and reports how much it read.
+//! [`execute`](crate::execute()) runs every statement that the engine supports, including statements that write files,
+//! read other files or change settings. [`read`] rejects such statements before they run, as well as statements that
+//! are too complex. It stops after a limited number of rows, limits the memory that the rows hold, and reports how much
+//! it read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +13,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::physical_plan::execute_stream;
@@ -20,6 +24,8 @@ use serde::Serialize;
 
 use crate::error::SqlError;
 use crate::execute::{Planned, plan};
+use crate::held::Held;
+use crate::limits;
 use crate::render::{Format, RenderError};
 
 /// Number of objects that a statement has read from the lake, and their size.
@@ -43,7 +49,7 @@ pub struct ReadAnswer {
     pub batches: Vec<RecordBatch>,
     /// `true` if there are more rows than the limit.
     pub is_cut: bool,
-    /// Objects that were read.
+    /// Number of objects that were read.
     pub objects: u64,
     /// Size of these objects in bytes, as stored.
     pub bytes: u64,
@@ -58,20 +64,64 @@ pub struct AnswerColumn {
     pub is_numeric: bool,
 }
 
-/// Runs a single statement that only reads, and returns its first `max_rows` rows. The statement ends when the future
-/// is dropped.
+/// Limits of the rows that a statement returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Maximum number of rows.
+    pub rows: usize,
+    /// Maximum number of bytes that the rows hold in memory.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// Returns limits with the default number of bytes.
+    pub const fn rows(rows: usize) -> Self {
+        Limits { rows, bytes: 100_000_000 }
+    }
+}
+
+/// Runs a single statement that only reads, and returns its first rows. The statement ends when the future is dropped.
 ///
 /// # Errors
-/// If the text is not one statement, the statement does more than read, the engine rejects it, or an object cannot be
-/// read or decoded.
+/// If the text is not one statement, the statement does more than read or is too complex, the engine rejects it, an
+/// object cannot be read or decoded, or the rows hold more bytes than the limit.
 ///
 /// # Panics
-/// Outside a Tokio runtime.
-pub async fn read(session: &SessionContext, sql: &str, max_rows: usize) -> Result<ReadAnswer, SqlError> {
+/// If called outside a Tokio runtime.
+pub async fn read(session: &SessionContext, sql: &str, limits: Limits) -> Result<ReadAnswer, SqlError> {
+    let Running { schema, mut rows, reads } = start(session, sql).await?;
+    let (mut batches, mut left, mut is_cut, mut held) = (Vec::new(), limits.rows, false, Held::default());
+    while let Some(batch) = rows.next().await.transpose()? {
+        if held.add(&batch) > limits.bytes {
+            return Err(SqlError::TooLarge { limit: limits.bytes });
+        }
+        is_cut = batch.num_rows() > left;
+        let kept = if is_cut { batch.slice(0, left) } else { batch };
+        left -= kept.num_rows();
+        batches.push(kept);
+        if is_cut {
+            break;
+        }
+    }
+    let (objects, bytes) = (reads.objects.load(Ordering::Relaxed), reads.bytes.load(Ordering::Relaxed));
+    Ok(ReadAnswer { schema, batches, is_cut, objects, bytes })
+}
+
+/// A statement that has been planned and returns rows.
+pub(crate) struct Running {
+    pub(crate) schema: SchemaRef,
+    pub(crate) rows: SendableRecordBatchStream,
+    reads: Arc<Reads>,
+}
+
+/// Checks, plans and starts a statement that only reads.
+pub(crate) async fn start(session: &SessionContext, sql: &str) -> Result<Running, SqlError> {
+    limits::check_text(sql)?;
     let mut statements = DFParser::parse_sql(sql)?;
     let (Some(statement), true) = (statements.pop_front(), statements.is_empty()) else {
         return Err(SqlError::OneStatement);
     };
+    limits::check_tables(&statement)?;
     let reads = Arc::new(Reads::default());
     // The counter belongs to this statement; the tables are shared.
     let state = session.state();
@@ -82,19 +132,7 @@ pub async fn read(session: &SessionContext, sql: &str, max_rows: usize) -> Resul
         SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build());
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let Planned { plan, schema, context } = plan(session, statement, Some(reading)).await?;
-    let mut rows = execute_stream(plan, context)?;
-    let (mut batches, mut left, mut is_cut) = (Vec::new(), max_rows, false);
-    while let Some(batch) = rows.next().await.transpose()? {
-        is_cut = batch.num_rows() > left;
-        left -= batch.num_rows().min(left);
-        let kept = if is_cut { batch.slice(0, batch.num_rows().min(max_rows - count(&batches))) } else { batch };
-        batches.push(kept);
-        if is_cut {
-            break;
-        }
-    }
-    let (objects, bytes) = (reads.objects.load(Ordering::Relaxed), reads.bytes.load(Ordering::Relaxed));
-    Ok(ReadAnswer { schema, batches, is_cut, objects, bytes })
+    Ok(Running { schema, rows: execute_stream(plan, context)?, reads })
 }
 
 fn count(batches: &[RecordBatch]) -> usize {
@@ -111,7 +149,7 @@ impl ReadAnswer {
         self.schema.fields().iter().map(|field| column(field.name(), field.data_type())).collect()
     }
 
-    /// Returns the cells of each row as text, in the form that `tickerlake query` prints. A null is `None`.
+    /// Returns the cells of each row as text, formatted as `tickerlake query` prints them. A null is `None`.
     ///
     /// # Errors
     /// If a value cannot be formatted.

@@ -27,7 +27,7 @@ pub struct RenderError {
     pub source: ArrowError,
 }
 
-/// Formats rows. A batch whose columns differ from those of the batch before starts a new table.
+/// Formats rows. Starts a new table when the columns of a batch differ from the columns of the previous batch.
 ///
 /// # Errors
 /// If a value cannot be represented in the format.

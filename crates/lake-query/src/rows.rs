@@ -192,9 +192,9 @@ pub enum LineError {
     /// The line is not a valid JSON object.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// The value of an undeclared column is not an integer, although those of all samples are.
+    /// The value of an undeclared column is not an integer, although all sampled values are.
     #[error(
-        "{column} is {value}, but in the objects from which the columns were found it is always an integer: raise --sample-objects"
+        "column {column} has the value {value}, but its type was inferred as integer from the sampled objects; raise --sample-objects"
     )]
     NotInteger { column: String, value: String },
     /// The line does not contain exactly one JSON object.

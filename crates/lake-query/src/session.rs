@@ -13,7 +13,7 @@ use crate::columns::{quarantine_columns, quote_columns};
 use crate::error::SqlError;
 use crate::execute::execute;
 use crate::infer::{self, DEFAULT_SAMPLES, Inferred};
-use crate::memory::BoundedPool;
+use crate::memory::Memory;
 use crate::names::{QUARANTINE, QUOTES};
 use crate::rows::Columns;
 use crate::source::{self, SOURCE};
@@ -31,9 +31,9 @@ const BYTES_PER_THREAD: usize = 250_000_000;
 /// Settings of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Bytes that sorts, groups and joins use together. Each may use 12 MB even beyond the limit, and those that need more
-    /// spill to temporary files. The limit does not include the objects that are being read, which take a few megabytes
-    /// for each thread.
+    /// Maximum number of bytes that sorts, groups and joins use together. Each may use 12 MB even beyond the limit, and
+    /// those that need more spill to temporary files. The limit does not include the objects that are being read, which
+    /// take a few megabytes for each thread.
     pub memory_limit: usize,
     /// Number of objects of each topic from which undeclared columns are inferred.
     pub samples: NonZeroUsize,
@@ -58,14 +58,26 @@ impl Default for Options {
 /// If the lake cannot be listed, a sample or a definition of a view cannot be read, a view hides the selected topic, or
 /// the engine rejects a table or view.
 pub async fn session(lake: &Lake, topic: &str, options: Options) -> Result<SessionContext, SqlError> {
-    let Options { memory_limit, samples } = options;
+    session_within(lake, topic, options.samples, &Memory::new(options.memory_limit)).await
+}
+
+/// Opens a session as [`session()`] does, with memory that other sessions may share. `samples` is
+/// [`Options::samples`].
+///
+/// # Errors
+/// As [`session()`].
+pub async fn session_within(
+    lake: &Lake,
+    topic: &str,
+    samples: NonZeroUsize,
+    memory: &Memory,
+) -> Result<SessionContext, SqlError> {
     let mut config = SessionConfig::new().with_information_schema(true);
-    let threads = config.target_partitions().min(memory_limit / BYTES_PER_THREAD).max(1);
+    let threads = config.target_partitions().min(memory.limit() / BYTES_PER_THREAD).max(1);
     config = config.with_target_partitions(threads);
     // Athena's rule. The engine's default puts nulls first in descending order.
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".into();
-    let memory = Arc::new(BoundedPool::new(memory_limit));
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory).build_arc()?;
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory.pool()).build_arc()?;
     let context = SessionContext::new_with_config_rt(config, runtime);
 
     let register = |name: &str, objects: Objects, columns: Columns| {

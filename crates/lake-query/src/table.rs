@@ -18,7 +18,7 @@ use crate::prune;
 use crate::rows::Columns;
 use crate::scan::Share;
 
-/// Selects the objects that a table reads.
+/// The objects that a table reads.
 #[derive(Clone, Debug)]
 pub(super) enum Objects {
     OfTopic(String),

@@ -24,8 +24,8 @@ pub fn folder(path: &Path) -> object_store::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true)))
 }
 
-/// Opens an S3 bucket with the region and credentials of `config`. An `endpoint` is a server that may not be AWS's; it is
-/// addressed in path style, and may use plain HTTP.
+/// Opens an S3 bucket with the region and credentials of `config`. `endpoint` is the URL of a server, which need not be
+/// AWS's; requests to it use path-style addresses, and may use plain HTTP.
 ///
 /// # Errors
 /// If no client can be built from these settings.
@@ -46,8 +46,8 @@ pub fn bucket(name: &str, config: &SdkConfig, endpoint: Option<&str>) -> object_
 /// Remaining lifetime of credentials below which they are renewed.
 const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(300);
 
-/// Error for missing credentials. The message names the remedy instead of the sources that were tried, each of which is
-/// an error that most users have never heard of.
+/// Error for missing credentials. The message contains the remedy instead of the errors of all sources that were tried,
+/// because most users have never heard of these sources.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role"

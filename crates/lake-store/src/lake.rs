@@ -77,7 +77,7 @@ impl Partitioned for Day {
 pub struct Object {
     /// Key, size and modification time.
     pub meta: ObjectMeta,
-    /// Codec that the name indicates; `None` if it indicates none.
+    /// Codec that the name indicates; `None` if the name has no known extension.
     pub codec: Option<Codec>,
     partitions: Vec<(String, Option<String>)>,
 }
@@ -100,8 +100,7 @@ impl Object {
         self.partitions.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Creates an object from an entry of a listing. Returns `None` if the object is hidden or is an empty marker of a
-    /// folder.
+    /// Converts an entry of a listing. Returns `None` if the object is hidden or is an empty marker of a folder.
     fn below(day: &Path, meta: ObjectMeta) -> Option<Self> {
         let parts: Vec<_> = meta.location.prefix_match(day)?.collect();
         let is_hidden = |part: &str| part.starts_with(['_', '.']);

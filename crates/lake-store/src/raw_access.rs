@@ -87,6 +87,20 @@ impl Lake {
         }
     }
 
+    /// Returns the stored size in bytes of the object with this key, which must include the lake's prefix. Returns
+    /// `None` if the object does not exist.
+    ///
+    /// # Errors
+    /// If the key is invalid, or the store fails to describe the object.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        let path = Path::parse(key).map_err(|source| StoreError::Key { key: key.to_owned(), source })?;
+        match self.store.head(&path).await {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(StoreError::Read { key: key.to_owned(), source }),
+        }
+    }
+
     fn below_prefix(&self, folder: &str) -> Result<Path, StoreError> {
         let key = format!("{}{folder}", self.prefix);
         Path::parse(&key).map_err(|source| StoreError::Key { key, source })

@@ -1,8 +1,8 @@
-//! Failures of requests to S3 in one line, with the remedy.
+//! Describes failed requests to S3 in one line, with the remedy.
 //!
-//! `object_store` returns the server's answer, an XML document, and the address as the text of an error that other crates
-//! cannot take apart. This module finds in the text what a user needs: the server, S3's error code and message. It adds
-//! which variable to correct.
+//! The errors of `object_store` contain the address and the server's response, an XML document, only as text. This
+//! module extracts from that text what a user needs: the server, S3's error code and its message. It adds the remedy,
+//! such as the variable to correct.
 
 use std::error::Error;
 use std::fmt::{self, Display};
@@ -37,7 +37,7 @@ pub enum S3Failure {
         cause: String,
     },
     /// The server does not speak TLS.
-    #[error("{server} does not answer in HTTPS; if it is an HTTP server, write http:// in AWS_ENDPOINT_URL_S3")]
+    #[error("{server} does not support HTTPS; if it is an HTTP server, write http:// in AWS_ENDPOINT_URL_S3")]
     NotHttps { server: String },
     /// No credentials were found.
     #[error(transparent)]
@@ -45,8 +45,8 @@ pub enum S3Failure {
 }
 
 impl S3Failure {
-    /// Finds the reason in an error of `object_store`. Returns `None` for any other error, and for one that has another
-    /// reason.
+    /// Finds the reason in an error of `object_store`. Returns `None` if the error is from another crate, or if its
+    /// reason is not one of these.
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let causes = || successors(Some(error), |&cause| cause.source());
         error.downcast_ref::<object_store::Error>()?;
@@ -92,7 +92,7 @@ fn element(text: &str, name: &str) -> Option<String> {
     Some(content.trim().to_owned())
 }
 
-/// Displays the remedy for an error code that retrying does not resolve, or nothing for any other code.
+/// The remedy for an error code and a server, for display. Empty if retrying may resolve the error.
 struct Remedy<'a>(&'a str, &'a str);
 
 impl Display for Remedy<'_> {

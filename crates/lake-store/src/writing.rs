@@ -1,8 +1,8 @@
 //! Creates, replaces, copies and deletes objects, for definitions of views and for the command that moves a generation.
 //!
 //! The sink does not write through this module: it needs the AWS SDK's retries and S3's error codes. A move needs one
-//! interface for a bucket and a folder, and `object_store` copies inside the store: S3 copies on its side, and a folder
-//! makes a hard link, so no bytes pass through this process.
+//! interface for a bucket and a folder, and `object_store` copies inside the store: S3 copies on its side, and a copy
+//! in a folder is a hard link, so no bytes pass through this process.
 
 use bytes::Bytes;
 use object_store::path::Path;

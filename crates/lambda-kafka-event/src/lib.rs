@@ -1,8 +1,8 @@
 //! The event that AWS Lambda's Kafka event source sends: its types, reader and writer.
 //!
 //! `aws_lambda_events::kafka::KafkaEvent` (1.2.1) is not suitable: its timestamps lose a millisecond in every second
-//! record, and a single record with absent headers, a null header, the timestamp -1 or a decoded value fails the whole
-//! event. Here, a value remains a slice of the event's text until the caller decodes it.
+//! record, and a single record with absent headers, a null header, the timestamp -1 or a decoded value makes the whole
+//! event fail to parse. Here, a value remains a slice of the event's text until the caller decodes it.
 //!
 //! - `record`: one record, and the serde rules for its fields.
 //! - `records`: iterates over an event's records, and validates the event source and each topic, partition and offset.

@@ -57,7 +57,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Payload<'a> {
     }
 }
 
-/// Returns the timestamp that Kafka uses for a record without one.
+/// Returns the value that Kafka uses for a missing timestamp.
 pub(crate) fn no_timestamp() -> i64 {
     -1
 }

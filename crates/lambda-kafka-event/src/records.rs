@@ -13,7 +13,7 @@ pub enum EventError {
     /// The event is not valid UTF-8.
     #[error("not an event of a Kafka event source: {0}")]
     NotUtf8(#[source] std::str::Utf8Error),
-    /// The event is not valid JSON, or its JSON is not that of a Kafka event.
+    /// The event is not valid JSON, or the JSON is not a Kafka event.
     #[error("not an event of a Kafka event source: {0}")]
     Json(#[from] serde_json::Error),
     /// The field `eventSource` names a different service.

@@ -1,4 +1,4 @@
-//! Exit codes of the command lines.
+//! Exit codes of the command-line programs.
 
 /// The command failed; the error message gives the reason.
 pub const FAILURE: u8 = 1;

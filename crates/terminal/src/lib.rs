@@ -1,5 +1,5 @@
-//! Helpers that the `producer` and `tickerlake` command lines share: exit codes, signals, the user's command, and the
-//! formatting of numbers and errors.
+//! Helpers that the command-line programs `producer` and `tickerlake` share: exit codes, signals, the user's command,
+//! and the formatting of numbers and errors.
 
 pub mod arguments;
 pub mod errors;

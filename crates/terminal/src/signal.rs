@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Stops the program on Ctrl-C or SIGTERM.
 
 use std::time::Duration;
 

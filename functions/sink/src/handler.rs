@@ -15,8 +15,9 @@ use crate::storage::s3_adapter::S3Adapter;
 use crate::storage::{Committer, LedgerRead, PartitionError, Probe};
 use lambda_kafka_event::{EventError, Records};
 
-/// Maximum number of concurrent requests of a batch. A response from S3 takes tens of milliseconds, and a
-/// batch with many object prefixes should not wait for the responses one by one.
+/// Maximum number of concurrent requests of a batch. Further requests wait until one of these has finished. A response
+/// from S3 takes tens of milliseconds, and a batch with many object prefixes should not wait for the responses one by
+/// one.
 const MAX_CONCURRENT_REQUESTS: usize = 16;
 
 /// Number of records to process before yielding, so that the async runtime can poll the network.
@@ -62,8 +63,8 @@ impl Sink {
         Sink { config, s3, probe: None }
     }
 
-    /// Creates a sink that writes through the client of the environment. If that has an endpoint, the sink checks
-    /// before its first write that the server honours conditional writes.
+    /// Creates a sink that writes through the client of `connection`. If the connection has a custom endpoint, the sink
+    /// checks before its first write that the server honours conditional writes.
     pub fn connected(config: Config, connection: Connection) -> Self {
         let Connection { client, endpoint, .. } = connection;
         let probe = endpoint.map(|endpoint| Arc::new(Probe::new(endpoint)));

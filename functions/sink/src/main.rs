@@ -89,8 +89,8 @@ fn diagnostic(error: &BatchError) -> Diagnostic {
     Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() }
 }
 
-/// Returns the log filter from `AWS_LAMBDA_LOG_LEVEL`, Lambda's own variable, or else from `RUST_LOG`. If neither is
-/// set, or the value is invalid, the level is info.
+/// Returns the log filter from `AWS_LAMBDA_LOG_LEVEL`, Lambda's own variable, or from `RUST_LOG` if the former is not
+/// set. If neither is set, or the value is invalid, the level is info.
 fn log_filter() -> Targets {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
     level

@@ -3,7 +3,8 @@
 //! The line is in `CloudWatch`'s [embedded metric format]: the fields at the top level are log fields, and `_aws` names
 //! the fields that are metrics.
 //!
-//! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+//! [embedded metric format]:
+//! https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
 use std::ops::AddAssign;
 use std::time::Duration;

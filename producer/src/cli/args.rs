@@ -131,16 +131,16 @@ pub struct FeedArgs {
     /// Simulates trades (50 for each bar, or N from 4 to 10000; fewer for a bar with a small volume) or one-minute
     /// bars. The first price is the bar's open, the last its close, the extremes are its high and low, and the volumes
     /// add up to its volume, all exactly. The rows of a daily bar are from 09:30 to 16:00 on its date, without a zone;
-    /// those of a shorter bar begin at its time. The records contain "simulated":true, and of the file's columns only
-    /// symbol, date, time, prices, volume and series. The same seed simulates the same rows. Ticks, bars of more than
-    /// one day, and bars without open, high, low or close are sent unchanged. Use --order date if the files have
+    /// those of a shorter bar begin at its time. The records contain "simulated":true and only these columns of the
+    /// file: symbol, date, time, prices, volume and series. The same seed simulates the same rows. Ticks, bars of more
+    /// than one day, and bars without open, high, low or close are sent unchanged. Use --order date if the files have
     /// several symbols, and --speed to replay the rows at a natural pace.
     #[arg(long, value_name = "ROWS", help_heading = "Order and pace")]
     pub simulate: Option<Simulate>,
 
     /// Keep reading a file that grows, until Ctrl-C
     ///
-    /// Sends each row once its line is complete. Waits until the file has two lines, and makes the reading plan from
+    /// Sends each row once its line is complete. Waits until the file has two lines, and creates the reading plan from
     /// them. A file that is replaced, or becomes shorter, is read again from its start. Takes one uncompressed file and
     /// sends it in file order.
     #[arg(long, help_heading = "Order and pace")]
@@ -158,8 +158,8 @@ pub struct FeedArgs {
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Order and pace")]
     pub speed: Option<f64>,
 
-    /// Time that must pass without a new row of the feed in the topic before a resumed feed continues; `None` starts at
-    /// the first row. Not read from the command line: a command with `--resume` sets this field.
+    /// A resumed feed continues once no new row of it has arrived in the topic for this long. `None` starts the feed at
+    /// its first row. Not read from the command line: a command with `--resume` sets this field.
     #[arg(skip)]
     pub resume: Option<Duration>,
 

@@ -17,11 +17,13 @@ pub enum Simulate {
 impl Simulate {
     /// Number of ticks for each bar if the option does not give one.
     pub const DEFAULT_TICKS: u32 = 50;
-    /// Minimum number of ticks for each bar: open, high, low and close can be four different prices.
+    /// Minimum number of ticks for each bar, because open, high, low and close can be four different prices.
+    /// `--simulate` rejects a smaller number.
     pub const MIN_TICKS: u32 = 4;
-    /// Maximum number of ticks for each bar, which limits the memory that a bar needs.
+    /// Maximum number of ticks for each bar, which limits the memory that a bar needs. `--simulate` rejects a larger
+    /// number.
     pub const MAX_TICKS: u32 = 10_000;
-    /// Seed if `--seed` is not given: a constant, so that two runs of one command simulate the same rows.
+    /// Seed if `--seed` is not given. It is a constant, so that two runs of one command simulate the same rows.
     pub const DEFAULT_SEED: u64 = 1;
 }
 

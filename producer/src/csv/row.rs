@@ -67,7 +67,7 @@ impl Row {
         self.range(column).and_then(|range| self.text().get(range)).unwrap_or_default()
     }
 
-    /// Clears the row, in order to read one that begins on line `line`.
+    /// Clears the row, so that a row that begins on line `line` can be read into it.
     pub(super) fn clear(&mut self, line: u64) {
         self.line = line;
         self.raw.clear();

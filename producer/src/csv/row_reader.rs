@@ -31,7 +31,7 @@ pub enum RowKind {
     End,
 }
 
-/// Splits a stream into rows.
+/// Reader that splits a stream into rows.
 pub struct RowReader<R> {
     source: R,
     /// Bytes to parse before the next bytes of the source.
@@ -258,8 +258,8 @@ impl<R: BufRead> RowReader<R> {
 
 /// Creates a parser that is at the start of a row.
 ///
-/// A new csv-core parser skips a byte-order mark, but [`RowReader`] has already skipped the one at the start of the
-/// stream, and everywhere else the mark is text. The parser therefore reads an empty line first; it skips no mark after
+/// A new csv-core parser skips a byte-order mark. [`RowReader`] has already skipped the mark at the start of the
+/// stream, and anywhere else the mark is text. The parser therefore reads an empty line first; it skips no mark after
 /// that.
 fn parser(delimiter: Delimiter) -> csv_core::Reader {
     let mut parser = csv_core::ReaderBuilder::new().delimiter(delimiter.byte()).build();

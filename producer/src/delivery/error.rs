@@ -1,4 +1,4 @@
-//! Errors of delivering and printing records.
+//! Errors that can occur when records are delivered or printed.
 
 use std::io;
 use std::time::Duration;

@@ -23,14 +23,15 @@ use crate::report::summary::Delivered;
 use crate::resume::error::ResumeError;
 use crate::resume::{Fingerprint, ResumedFeed, RowStatus};
 
-/// Maximum time to wait for confirmations after a shutdown.
+/// Maximum time to wait for confirmations after a shutdown. After it, the feed fails with
+/// [`DeliveryError::Unconfirmed`].
 const SHUTDOWN_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before a record is passed to the client again, if the client's queue was full.
 const QUEUE_FULL_INTERVAL: Duration = Duration::from_millis(1);
 /// Maximum duration of one flush; after it, failures and the shutdown are checked.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Sends the records of a feed to one topic.
+/// Sender of a feed's records to one topic.
 pub(crate) struct KafkaSender<'a> {
     producer: ThreadedProducer<DeliveryTracker>,
     settings: &'a Settings,

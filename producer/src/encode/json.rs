@@ -1,4 +1,4 @@
-//! JSON strings.
+//! Writes JSON strings.
 
 /// Appends `text` as a JSON string.
 pub(super) fn write_string(text: &str, json: &mut Vec<u8>) {

@@ -25,7 +25,7 @@ pub struct Quote<'a> {
     pub micros: i64,
 }
 
-/// Turns the rows of one file into JSON.
+/// Encoder that turns the rows of one file into JSON.
 #[derive(Debug)]
 pub(crate) struct RecordEncoder {
     width: usize,
@@ -44,7 +44,7 @@ pub(crate) struct RecordEncoder {
     series: Option<usize>,
 }
 
-/// The fields of a record.
+/// How to encode one of the records that a row becomes.
 #[derive(Debug)]
 struct Fields {
     symbol: Option<String>,
@@ -106,7 +106,7 @@ impl RecordEncoder {
         }
     }
 
-    /// Returns the maximum number of records that a row becomes.
+    /// Returns the maximum number of records that a row can become.
     #[must_use]
     pub(crate) fn records_per_row(&self) -> usize {
         self.records.len()
@@ -303,7 +303,7 @@ impl Fields {
     }
 }
 
-/// The cells of a row.
+/// The cells of a row, validated as UTF-8.
 #[derive(Clone, Copy)]
 struct Cells<'a> {
     text: &'a str,
@@ -334,7 +334,7 @@ mod tests {
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;
 
-    /// Makes the plan of `text` and returns what its last row becomes: the JSON, the key and the time.
+    /// Creates the plan of `text` and returns the JSON, the key and the time of its last row's record.
     fn last_with(text: &[u8], options: &PlanOptions) -> Result<(String, String, i64), String> {
         let sample = Sample::whole(text);
         let plan = make(None, &sample, options).map_err(|error| error.to_string())?;

@@ -25,7 +25,7 @@ pub enum Reject {
     /// The date cell does not match the date format.
     #[error("date does not match {format}: {cell}")]
     Date { cell: String, format: String },
-    /// The date is before 1700 or more than a day ahead.
+    /// The date is before 1700 or more than a day in the future.
     #[error("date is implausible: {0}{hint}", hint = if .0.year() < 100 { "; a year of two digits is %y, not %Y" } else { "" })]
     ImplausibleDate(Date),
     /// The time cell is not a time of day.

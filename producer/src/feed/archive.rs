@@ -23,13 +23,13 @@ pub enum FormatError {
     #[error("this is {0}, not CSV: {1}")]
     NotCsv(&'static str, String),
     /// A zip archive with several files, or none.
-    #[error("the zip archive has {0}; unpack it and name the CSV files")]
+    #[error("the zip archive has {0}; unpack it and give the paths of the CSV files")]
     Entries(String),
     /// A zip entry that is compressed or encrypted in an unsupported way.
     #[error("the zip archive's file {0} is encrypted or compressed in an unsupported way; unpack it")]
     Unsupported(String),
     /// A zip archive that is not a regular file, and thus cannot be read from its end.
-    #[error("a zip archive cannot be read from a pipe; name the file")]
+    #[error("a zip archive cannot be read from a pipe; give the path of the file instead")]
     ZipPipe,
     /// A followed file that is compressed or encoded in UTF-16.
     #[error("--follow reads plain text only, and this file is {0}")]

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::csv::row_reader::MAX_ROW_BYTES;
 use crate::report::progress::Progress;
 
-/// Bytes read at a time.
+/// Number of bytes to read at a time.
 const CHUNK_BYTES: usize = 1 << 16;
 /// Number of bytes from which the format of a file is recognised.
 const START_BYTES: u64 = 4;
@@ -126,8 +126,8 @@ impl Follow {
         Ok(read > 0)
     }
 
-    /// Sets `whole` to the end of the last complete line, searching the buffer from `from`. An unfinished line longer than
-    /// [`MAX_ROW_BYTES`] counts as complete.
+    /// Sets `whole` to the end of the last complete line, searching the buffer from `from`. An unfinished line longer
+    /// than [`MAX_ROW_BYTES`] counts as complete.
     fn find_whole_lines(&mut self, from: usize) {
         if let Some(at) = memchr::memrchr(b'\n', &self.buffer[from..]) {
             self.whole = from + at + 1;

@@ -52,7 +52,7 @@ pub struct Feed {
     options: PlanOptions,
     resume: Option<Duration>,
     simulation: Option<Simulation>,
-    /// Path of each input's rejects file; `None` for an input that was named before.
+    /// Path of each input's rejects file; `None` for an input that occurs earlier in the list.
     rejects_paths: Vec<Option<PathBuf>>,
 }
 
@@ -60,16 +60,16 @@ pub struct Feed {
 #[derive(Debug, Error)]
 pub enum FeedError {
     /// No input is named.
-    #[error("no input: name CSV files, or `-` for standard input")]
+    #[error("no input: give the paths of CSV files, or `-` for standard input")]
     NoInput,
     /// A file does not exist, or its metadata cannot be read.
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     /// An input is a folder.
-    #[error("{} is a folder; name the CSV files in it", .0.display())]
+    #[error("{} is a folder; give the paths of the CSV files in it", .0.display())]
     Folder(PathBuf),
     /// Standard input is named more than once.
-    #[error("`-`: standard input can be named only once")]
+    #[error("`-`: standard input can be given only once")]
     StdinTwice,
     /// `--repeat` is given for an input that can be read only once.
     #[error(
@@ -92,13 +92,15 @@ pub enum FeedError {
     #[error("--follow: {0} needs the end of the file, which a growing file does not have; leave out one of the two")]
     FollowToEnd(&'static str),
     /// The input to follow is not exactly one regular file.
-    #[error("--follow: {0}; name one regular file")]
+    #[error("--follow: {0}; give the path of one regular file")]
     FollowInput(String),
     /// `--speed` is given with `--order sample`. Rows in random order cannot be sent at the pace of their dates.
     #[error("--speed: does not work with --order sample, which sends rows in random order; use --rate instead")]
     SpeedOfSample,
     /// `--resume` is given for an input that can be read only once.
-    #[error("--resume: {0} cannot be read a second time, but resuming reads every row again; name a regular file")]
+    #[error(
+        "--resume: {0} cannot be read a second time, but resuming reads every row again; give the path of a regular file"
+    )]
     ResumePipe(String),
     /// `--resume` is given with `--order sample` but without `--seed`, so each run would draw different rows.
     #[error("--resume with --order sample needs a fixed --seed N")]
@@ -200,7 +202,7 @@ impl Feed {
         &self.options
     }
 
-    /// Returns the time that must pass without a new row of the feed in the topic before a resumed feed continues, or
+    /// Returns the time for which no new row of the feed may arrive in the topic before a resumed feed continues, or
     /// `None` if the feed starts at the first row.
     #[must_use]
     pub(crate) fn resume(&self) -> Option<Duration> {
@@ -219,7 +221,7 @@ impl Feed {
         self.repeat == Repeat::Forever || self.inputs.iter().any(|input| matches!(input, Input::Followed(_)))
     }
 
-    /// Returns the path of each input's rejects file; `None` for an input that was named before.
+    /// Returns the path of each input's rejects file; `None` for an input that occurs earlier in the list.
     pub(crate) fn rejects_paths(&self) -> &[Option<PathBuf>] {
         &self.rejects_paths
     }
@@ -237,7 +239,8 @@ fn check_resumable(args: &FeedArgs, inputs: &[Input]) -> Result<(), FeedError> {
     }
 }
 
-/// Returns the one input to follow, or an error if the arguments do not allow that.
+/// Returns the input to follow, or an error if the inputs are not exactly one regular file or another argument
+/// conflicts with `--follow`.
 fn followed(args: &FeedArgs, inputs: Vec<Input>) -> Result<Input, FeedError> {
     let needs_end = match (args.order, args.repeat) {
         _ if args.resume.is_some() => Some("--resume"),

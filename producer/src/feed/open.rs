@@ -1,4 +1,4 @@
-//! Opens an input: decompresses and decodes it, and takes the sample from which its plan is made.
+//! Opens an input: decompresses and decodes it, and takes the sample from which its plan is created.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -23,7 +23,7 @@ const BUFFER_BYTES: usize = 1 << 17;
 const HEAD_BYTES: usize = 1 << 18;
 /// Number of bytes to sample in the middle and at the end of a file.
 const WINDOW_BYTES: u64 = 1 << 14;
-/// Number of lines of a pipe that suffice for making a plan: a header and 100 rows.
+/// Number of lines of a pipe that suffice for a plan: a header and 100 rows.
 const PIPE_LINES: usize = 101;
 
 /// Reason that an input cannot be opened.

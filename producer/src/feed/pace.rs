@@ -17,7 +17,7 @@ pub(crate) enum Pace {
 /// Maximum delay that a feed catches up on. The rest of a longer delay is skipped, to avoid a long burst.
 const MAX_CATCH_UP: Duration = Duration::from_secs(1);
 
-/// Spaces records at a [`Pace`].
+/// Timer that spaces records at a [`Pace`].
 #[derive(Debug)]
 pub(crate) struct Pacer {
     pace: Pace,
@@ -35,8 +35,8 @@ impl Pacer {
     /// Returns the time to wait before sending the next record. `now` is the time since the start, and `micros` the
     /// time of the record's trade, in microseconds since 1970-01-01T00:00:00Z.
     ///
-    /// With [`Pace::Speed`], a row that is older than the one before it is due immediately: if one symbol's history
-    /// follows another's, each is played from its beginning.
+    /// With [`Pace::Speed`], a row that is older than the previous row is due immediately. If one symbol's history
+    /// follows another's, each is thus replayed from its beginning.
     pub(crate) fn wait(&mut self, now: Duration, micros: i64) -> Duration {
         let last = self.last_micros.replace(micros);
         let step = match (self.pace, last) {

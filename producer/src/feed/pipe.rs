@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-/// Bytes read at a time.
+/// Number of bytes to read at a time.
 const CHUNK_BYTES: usize = 1 << 17;
 /// Interval at which a silent pipe checks for a shutdown.
 const POLL: Duration = Duration::from_millis(100);
-/// Duration of silence after which a plan is made from the lines that have arrived.
+/// Duration of silence after which a plan is created from the lines that have arrived.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// Reader of a pipe. A separate thread reads the pipe, so that a shutdown does not have to wait for input.

@@ -27,8 +27,8 @@ pub enum RejectsPathError {
     Shared { first: String, second: String, path: PathBuf },
 }
 
-/// Returns the path of each input's rejects file, beside the input or in `folder`; `None` for an input that was named
-/// before, since its rejected rows are written once.
+/// Returns the path of each input's rejects file, beside the input or in `folder`; `None` for an input that occurs
+/// earlier in the list, since its rejected rows are written only once.
 ///
 /// Compares resolved paths, since one file can have several paths.
 ///

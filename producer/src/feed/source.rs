@@ -110,7 +110,7 @@ pub enum SourceRow<'a> {
     Rejected {
         /// Number of the row's first line.
         line: u64,
-        /// Why it is not a quote.
+        /// Reason that it is not a quote.
         reason: Reject,
         /// The row as it is written.
         raw: &'a [u8],
@@ -141,11 +141,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens an input, makes its plan and checks it on the first rows.
+    /// Opens an input, creates its reading plan and checks the plan against the first rows.
     ///
     /// # Errors
-    /// [`InputError`] if the input cannot be read or leaves questions open, or if more than half of its first rows are
-    /// not quotes.
+    /// [`InputError`] if the input cannot be read, its plan needs answers from the user, or more than half of its first
+    /// rows are not quotes.
     pub fn open(
         input: &Input,
         options: &PlanOptions,
@@ -179,7 +179,7 @@ impl Source {
         Ok(Self::new(input, plan, encoder, text))
     }
 
-    /// Opens an input again, with the plan that was made for it.
+    /// Opens an input again, with the plan that was created for it.
     ///
     /// # Errors
     /// [`InputError`] if the input cannot be read.
@@ -222,7 +222,7 @@ impl Source {
         self.plan
     }
 
-    /// Returns the plan by which the input is read.
+    /// Returns the input's reading plan.
     pub fn plan(&self) -> &ReadingPlan {
         &self.plan
     }

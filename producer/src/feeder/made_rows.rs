@@ -146,7 +146,7 @@ mod tests {
             );
             let [missing, outside] = &summary.warnings[..] else { panic!("{:?}", summary.warnings) };
             assert!(
-                missing.contains("a.csv line 3 has no open, high, low or close; --simulate sends such rows"),
+                missing.contains("a.csv line 3 lacks an open, high, low or close; --simulate sends such rows"),
                 "{missing}"
             );
             assert!(outside.contains("line 5 has an open or a close that is not between"), "{outside}");

@@ -1,4 +1,4 @@
-//! The length of bars, found from the times of sampled rows.
+//! Determines the length of bars from the times of sampled rows.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -152,8 +152,8 @@ pub(super) fn find(spots: &[Spot], has_range: bool) -> Bar {
 /// Minimum number of rows needed to be sure of an unusual bar length.
 const MIN_ROWS_OF_UNUSUAL_BAR: usize = 5;
 
-/// Returns `true` if the rows are too few to be sure of the length that [`find`] returned: an unusual one, or a day for
-/// rows that are all at least six days apart.
+/// Returns `true` if there are too few rows to be sure of the length that [`find`] returned. Such a length is unusual,
+/// or it is one day although all rows are at least six days apart.
 pub(super) fn is_uncertain(spots: &[Spot], bar: Bar) -> bool {
     let mut gaps = gaps(&times_by_symbol(spots));
     gaps.remove(&0);
@@ -201,7 +201,7 @@ fn has_several_a_day(by_symbol: &BTreeMap<&str, Vec<i64>>) -> bool {
     by_symbol.values().any(|times| times.windows(2).any(|pair| pair[0] != pair[1] && day(pair[0]) == day(pair[1])))
 }
 
-/// Returns `true` if all rows have the same instant and it is not midnight. Such rows are not taken for daily bars.
+/// Returns `true` if all rows have the same instant, which is not midnight. Such rows do not count as daily bars.
 fn is_single_time(spots: &[Spot]) -> bool {
     let Some(first) = spots.first().filter(|spot| spot.has_time) else { return false };
     first.micros % (DAY * 1_000_000) != 0 && spots.iter().all(|spot| spot.micros == first.micros)

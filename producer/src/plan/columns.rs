@@ -51,7 +51,7 @@ impl<'a> Table<'a> {
         ["o", "h", "l", "c"].iter().all(|letter| self.titles.iter().any(|title| titles::key(title) == *letter))
     }
 
-    /// Returns the columns whose titles name a role, the strongest first.
+    /// Returns the columns whose titles name a role, the strongest match first.
     pub(super) fn ranked(self, role: Role) -> Vec<usize> {
         let mut ranked: Vec<(usize, usize)> = self
             .titles
@@ -77,7 +77,7 @@ impl<'a> Table<'a> {
         numbers > others
     }
 
-    /// Returns an option that names a column: by its title, quoted if necessary, or by its number if it has no title.
+    /// Returns an option that names a column by its title, quoted if necessary, or by its number if it has no title.
     pub(super) fn option(self, option: &str, column: usize) -> String {
         match self.titles[column].as_str() {
             "" => format!("{option} {}", column + 1),
@@ -88,7 +88,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns the value of a column if all its cells that are not empty have the same one.
+    /// Returns the value that all non-empty cells of a column share. Returns `None` if they differ or all cells are
+    /// empty.
     pub(super) fn only_value(self, column: usize) -> Option<&'a str> {
         let mut cells = self.cells(column);
         cells.next().filter(|first| cells.all(|cell| cell == *first))
@@ -111,8 +112,8 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Number of titles at the beginning of the symbol's list that can mean nothing else: `symbol`, `ticker` and
-/// `tickersymbol`.
+/// Number of titles at the beginning of the list for [`Role::Symbol`] that can only mean a symbol: `symbol`, `ticker`
+/// and `tickersymbol`.
 const STRONG_TITLES: usize = 3;
 
 /// Finds the column with the symbols. Returns `None` if no column has symbols, or if an option gives the symbol.

@@ -200,8 +200,8 @@ impl Pattern {
 }
 
 impl EpochUnit {
-    /// Parses a number of units. Returns `None` unless the number of digits fits this unit and a time from 1973 to
-    /// 2199; for milliseconds, from 2001, because twelve digits are a date and a time.
+    /// Parses a number of units since 1970. Returns `None` unless the number has as many digits as a time from 1973 to
+    /// 2199 has in this unit. Milliseconds begin in 2001, when they have 13 digits: 12 digits are `YYYYMMDDhhmm`.
     fn read(self, cell: &str) -> Option<Moment> {
         let (whole, rest) = digits(cell);
         let (lengths, per_second) = match self {

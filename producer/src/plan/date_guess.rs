@@ -11,8 +11,8 @@ pub(super) enum Guess {
     /// This format reads every cell that is a date, or at least nine in ten of these cells if no other format
     /// contradicts it.
     One(DateFormat),
-    /// Each of these formats reads every cell that is a date. Or no format does, and these read the same cells, which
-    /// are at least nine in ten of the dates.
+    /// Several formats are possible. Each reads every cell that is a date or, if no format does, they all read the same
+    /// cells, which are at least nine in ten of the dates.
     Several(Vec<DateFormat>),
     /// At least half of the cells are dates, but they need several formats. The values are two cells in different
     /// formats.
@@ -53,8 +53,9 @@ pub(super) fn guess<'a>(cells: impl Iterator<Item = &'a str>, latest: Date) -> G
 /// that it reads at least nine in ten; the rows of the remaining dates will be rejected. Returns [`Guess::Several`] if
 /// other formats read exactly the same cells.
 ///
-/// Returns [`Guess::Mixed`] if no format reads nine in ten dates, or if another format reads one of the remaining dates
-/// and also reads one of the others as a different date: then any row could be in either format.
+/// Returns [`Guess::Mixed`] if no format reads nine in ten dates. Also returns it if another format reads a date that
+/// the chosen format cannot read, and reads a date that both formats can read as a different date. Any row could then
+/// be in either format.
 fn most(cells: &[&str], formats: &[(DateFormat, Vec<bool>)], dates: &[usize]) -> Guess {
     let count = |read: &[bool]| dates.iter().filter(|&&at| read[at]).count();
     let Some((best, read)) = formats.iter().rev().max_by_key(|(_, read)| count(read)) else { return Guess::None };

@@ -27,7 +27,7 @@ pub(crate) enum UnreadableCell<'a> {
 }
 
 impl Dates {
-    /// Returns the columns that hold the date and the time, the date's first.
+    /// Returns the columns that contain the date and the time, the date's column first.
     pub(crate) fn columns(&self) -> impl DoubleEndedIterator<Item = usize> {
         let (first, second) = match *self {
             Dates::Column(column, _) | Dates::Given(_, column, _) => (column, None),

@@ -9,7 +9,8 @@ use super::sample::{Sample, SampledRow};
 use super::titles::{self, Role};
 use crate::csv::delimiter::Delimiter;
 
-/// Maximum number of rows, from the beginning of the file, to search for the header.
+/// Maximum number of rows, from the beginning of the file, to search for the header. If none of them is a header, the
+/// table begins with the first row.
 const MAX_PREAMBLE_ROWS: usize = 30;
 
 /// Delimiter, header and width of a file.
@@ -19,7 +20,7 @@ pub(crate) struct Dialect {
     pub(crate) header: Header,
     /// Number of the last line before the first row of data; zero if the file begins with data.
     pub(crate) last_header_line: u64,
-    /// Number of rows before the first row of data, blank and unreadable ones included.
+    /// Number of rows before the first row of data, including blank and unreadable rows.
     pub(crate) rows_before_data: u64,
     /// Number of cells of a row, not counting an empty last cell without a title.
     pub(crate) width: usize,
@@ -41,7 +42,7 @@ pub(crate) enum Header {
     TitlesAndSymbols { titles: Vec<String>, symbols: Vec<String> },
 }
 
-/// Options that override the dialect that is found.
+/// Options that override parts of the dialect.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Given {
     pub(crate) delimiter: Option<Delimiter>,
@@ -150,7 +151,8 @@ fn is_comment(row: &SampledRow) -> bool {
     row.cell(0).starts_with('#') && row.cells.len() == 1
 }
 
-/// Returns `true` for a row that has a text in its first cell alone, as a spreadsheet writes a line before the table.
+/// Returns `true` for a row with text in its first cell only, which is how a spreadsheet exports a line before the
+/// table.
 fn is_padded(row: &SampledRow) -> bool {
     row.cells.len() > 2 && (1..row.cells.len()).all(|column| row.cell(column).is_empty()) && !is_date(row.cell(0))
 }

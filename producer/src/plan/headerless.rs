@@ -15,14 +15,14 @@ use super::question::Question;
 use super::sample::SampledRow;
 use super::time_of_day;
 
-/// Minimum number of bars needed to name the price columns.
+/// Minimum number of bars needed to name the price columns. With fewer, the producer asks for the names.
 const MIN_BARS: usize = 3;
 
 /// Returns the titles of the columns.
 ///
 /// # Errors
-/// A question that asks for the names of the columns if the cells do not show them, or one that reports the width of
-/// the rows if `--columns` does not name that number of columns.
+/// A question that asks for the names of the columns if the cells do not show them, or a question that reports the
+/// width of the rows if `--columns` names a different number of columns.
 pub(super) fn titles(rows: &[SampledRow], width: usize, options: &PlanOptions) -> Result<Vec<String>, Question> {
     if !options.columns.is_empty() {
         return match options.columns.len() {

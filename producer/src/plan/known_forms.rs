@@ -29,10 +29,10 @@ enum Cells {
     Sides,
 }
 
-/// The columns of a source's files: the title and the cells of each.
+/// The columns of a source's files: the title of each column, and the kind of its cells.
 type Form = &'static [(&'static str, Cells)];
 
-/// Klines of Binance's spot markets.
+/// Columns of klines from Binance's spot markets.
 const KLINES: Form = &[
     ("open_time", Cells::Instants),
     ("open", Cells::Numbers),
@@ -48,7 +48,7 @@ const KLINES: Form = &[
     ("ignore", Cells::Numbers),
 ];
 
-/// Trades of Binance's spot markets.
+/// Columns of trades from Binance's spot markets.
 const TRADES: Form = &[
     ("id", Cells::Wholes),
     ("price", Cells::Numbers),
@@ -59,7 +59,7 @@ const TRADES: Form = &[
     ("is_best_match", Cells::Truths),
 ];
 
-/// Aggregated trades of Binance's spot markets.
+/// Columns of aggregated trades from Binance's spot markets.
 const AGGREGATED_TRADES: Form = &[
     ("agg_trade_id", Cells::Wholes),
     ("price", Cells::Numbers),
@@ -71,15 +71,15 @@ const AGGREGATED_TRADES: Form = &[
     ("is_best_match", Cells::Truths),
 ];
 
-/// `TrueFX`'s ticks.
+/// Columns of `TrueFX`'s ticks.
 const TRUEFX: Form =
     &[("symbol", Cells::Pairs), ("timestamp", Cells::Instants), ("bid", Cells::Numbers), ("ask", Cells::Numbers)];
 
-/// `HistData`'s ticks. The volume is always 0.
+/// Columns of `HistData`'s ticks. The volume is always 0.
 const HISTDATA_TICKS: Form =
     &[("timestamp", Cells::Instants), ("bid", Cells::Numbers), ("ask", Cells::Numbers), ("volume", Cells::Zeros)];
 
-/// LOBSTER's messages.
+/// Columns of LOBSTER's messages.
 const LOBSTER: Form = &[
     ("time", Cells::SecondsOfDay),
     ("type", Cells::OneToSeven),
@@ -113,7 +113,7 @@ pub(super) fn titles(table: Table<'_>, options: &PlanOptions) -> Option<Vec<Stri
     is_consistent.then(|| form.iter().map(|(title, _)| (*title).to_owned()).collect())
 }
 
-/// Returns a warning if titles are those of a source whose prices are not in units of the currency.
+/// Returns a warning if the titles belong to a source whose prices are not in units of the currency.
 pub(super) fn unit_warning(titles: &[String]) -> Option<&'static str> {
     let are_lobster = titles.iter().map(String::as_str).eq(LOBSTER.iter().map(|(title, _)| *title));
     are_lobster.then_some(
@@ -122,7 +122,8 @@ pub(super) fn unit_warning(titles: &[String]) -> Option<&'static str> {
 }
 
 impl Cells {
-    /// Returns `true` if all cells of a column are of this kind. [`Cells::Instants`] is decided by [`are_instants`].
+    /// Returns `true` if all cells of a column are of this kind. Always returns `true` for [`Cells::Instants`], which
+    /// [`are_instants`] checks instead.
     fn fit(self, table: Table<'_>, column: usize) -> bool {
         let is_whole = |cell: &str| cell.parse::<i64>().is_ok();
         let fits = |cell: &str| match self {

@@ -50,7 +50,7 @@ pub struct ReadingPlan {
     pub delimiter: Delimiter,
     /// Number of the last line before the data; 0 if the file begins with data.
     pub last_header_line: u64,
-    /// Number of rows before the first row of data, blank and unreadable ones included.
+    /// Number of rows before the first row of data, including blank and unreadable rows.
     pub rows_before_data: u64,
     /// Whether rows end with a delimiter, and thus with an empty cell that has no title.
     pub has_trailing_cell: bool,

@@ -1,16 +1,16 @@
-//! A moment as a file contains it: a date, with an optional time of day and an optional offset.
+//! The moment of a row: a date, with an optional time of day and an optional offset.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-/// Earliest year that the date of a trade can have.
+/// Earliest year that the date of a trade can have. A row with an earlier date is rejected.
 pub(crate) const MIN_YEAR: i16 = 1700;
 
 /// Microseconds in a day.
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// Date, time of day and offset of a row, as far as the row has them.
+/// Date of a row, and its time of day and offset if the row has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) date: Date,
@@ -27,11 +27,11 @@ pub enum Zone {
     AsWritten,
     /// A time without an offset is UTC.
     Utc,
-    /// A time without an offset is local to this zone, which is one of the IANA database or has a fixed offset.
+    /// A time without an offset is local to this zone, which is in the IANA database or has a fixed offset.
     Named(TimeZone),
 }
 
-/// Reason that a local time is not an instant.
+/// Reason that a local time does not correspond to exactly one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocalTimeError {
     /// Clocks were set forward over this time.

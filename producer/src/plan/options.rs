@@ -184,7 +184,7 @@ impl PlanOptions {
     }
 }
 
-/// Returns the latest date that a row may have at the time `now`: the date in UTC a day later.
+/// Returns the latest date that a row may have at the time `now`: the date in UTC 24 hours later.
 pub(crate) fn latest_date(now: Timestamp) -> Date {
     let ahead = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(now);
     Offset::UTC.to_datetime(ahead).date()

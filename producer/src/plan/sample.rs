@@ -33,7 +33,7 @@ pub(crate) struct SampledRow {
 /// The place of a row at the beginning of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Number of rows before this row, blank and unreadable ones included.
+    /// Number of rows before this row, including blank and unreadable rows.
     pub(crate) index: u64,
     /// Number of the row's first line.
     pub(crate) line: u64,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::time_of_day::{self, TimeOfDay};
 
-/// Minimum number of different cells needed to conclude that numbers are times without leading zeros, not seconds:
-/// within as many steps of a regular interval, seconds reach a number that no clock shows.
+/// Minimum number of different cells needed to conclude that numbers are times without leading zeros, not seconds. If
+/// they were seconds at a regular interval, at least one of this many numbers would not be a valid time of day.
 const MIN_UNPADDED: usize = 12;
 
 /// The format of a column with the time of day.

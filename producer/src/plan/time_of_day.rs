@@ -22,15 +22,15 @@ pub(super) fn seconds_of_day(text: &str) -> Option<TimeOfDay> {
     (whole < 86_400).then(|| (whole * SECOND + micros(fraction), None))
 }
 
-/// Parses the digits of a clock without leading zeros, up to `width` of them: with 4, `930` is 9:30, and with 6, `93005`
-/// is 9:30:05.
+/// Parses a time of at most `width` digits that lacks leading zeros. With 4, `930` is 9:30, and with 6, `93005` is
+/// 9:30:05.
 pub(super) fn unpadded(text: &str, width: usize) -> Option<TimeOfDay> {
     let is_number = !text.is_empty() && text.len() <= width && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| parse(&format!("{text:0>width$}")))?
 }
 
-/// Returns `true` for a number that may be the digits of a clock without leading zeros: `930` for 9:30, `93005` for
-/// 9:30:05, or `9` for an hour. Such a number does not show that a column has seconds since midnight.
+/// Returns `true` for a number that may be a time without leading zeros: `930` for 9:30, `93005` for 9:30:05, or `9`
+/// for an hour. Such a number does not show that a column has seconds since midnight.
 pub(super) fn may_be_clock(text: &str) -> bool {
     text.trim().parse::<u32>().is_ok_and(|number| number % 100 < 60 && number / 100 % 100 < 60)
 }

@@ -1,4 +1,4 @@
-//! The meaning of column titles.
+//! Determines the meaning of column titles.
 
 use std::fmt;
 
@@ -398,8 +398,8 @@ pub(super) fn price_role(title: &str) -> Option<Role> {
         .find(|role| rank(title, *role).is_some() && key(title).len() > 1)
 }
 
-/// Returns `true` for a title whose first part is a word, or that has a part that names a price, alone or after a word:
-/// `BID.OPEN` and `BIDOPEN`, but not `BTC-USD`.
+/// Returns `true` if the first part of a title is a known word, or if any part names a price, alone or after a known
+/// word: `BID.OPEN` and `BIDOPEN`, but not `BTC-USD`.
 pub(super) fn has_word(title: &str) -> bool {
     let is_joint = |part: &str| {
         let halves = part.char_indices().map(|(at, _)| part.split_at(at));

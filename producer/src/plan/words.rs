@@ -82,7 +82,7 @@ const WORDS: [&str; 79] = [
     "YIELD",
 ];
 
-/// Returns `true` for one of these words, in upper or lower case, with or without `^` in front.
+/// Returns `true` if `text` is one of [`WORDS`], in upper or lower case, with or without `^` in front.
 pub(super) fn is_word(text: &str) -> bool {
     WORDS.contains(&text.trim_start_matches('^').to_ascii_uppercase().as_str())
 }

@@ -20,7 +20,7 @@ const NOTICE_INTERVAL: Duration = Duration::from_millis(500);
 const BAR_REDRAWS_PER_SECOND: u8 = 10;
 const BAR_STEPS: u64 = 10_000;
 
-/// Displays a feed's progress on standard error, from a separate thread. Dropping it ends the display.
+/// Display of a feed's progress on standard error, which runs on a separate thread until it is dropped.
 #[must_use = "a display ends when it is dropped"]
 pub struct Display {
     stop: Option<Sender<()>>,

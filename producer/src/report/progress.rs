@@ -27,7 +27,7 @@ pub struct Progress {
 /// Values of the counters at one point in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Rows read from the inputs, without blank ones. A row that is sent again counts again.
+    /// Rows read from the inputs, not counting blank rows. A row that is sent again counts again.
     pub read: u64,
     /// Records passed to the Kafka client, or printed.
     pub sent: u64,
@@ -89,8 +89,8 @@ impl Progress {
         reasons
     }
 
-    /// Removes and returns the notices for the user since the last call, for example that the broker is unreachable or
-    /// that a file may be truncated.
+    /// Removes and returns the notices for the user that were added since the last call, for example that the broker is
+    /// unreachable or that a file may be truncated.
     #[must_use]
     pub fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))

@@ -38,8 +38,8 @@ pub struct Simulated {
 /// Result of a feed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// Rows read from the inputs, without blank ones. A row that is sent again counts again; all simulated rows of a
-    /// bar count as one row.
+    /// Rows read from the inputs, not counting blank rows. A row that is sent again counts again; all simulated rows of
+    /// a bar count as one row.
     pub read: u64,
     /// Records that the broker has confirmed.
     pub delivered: u64,
@@ -70,7 +70,7 @@ pub struct Summary {
     pub simulated: Option<Simulated>,
     /// Confirmed records by partition.
     pub partitions: Delivered,
-    /// Files of rejected rows.
+    /// Files to which rejected rows were written.
     pub rejects: Vec<PathBuf>,
     /// Warnings about the inputs.
     pub warnings: Vec<String>,

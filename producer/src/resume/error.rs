@@ -1,4 +1,4 @@
-//! Errors of resuming a feed.
+//! Errors that can occur when a feed is resumed.
 
 use std::time::Duration;
 

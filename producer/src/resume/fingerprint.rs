@@ -22,7 +22,7 @@ pub(super) const FEED_HEADER: &str = "tickerlake-feed";
 /// Header with the number of the record in its feed, from 1, in decimal.
 pub(super) const ROW_HEADER: &str = "tickerlake-row";
 
-/// Identifies a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes
+/// Identity of a feed. The hashes are short because each record contains them, and Lambda's event uses about four bytes
 /// for each byte of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FeedId {
@@ -92,7 +92,7 @@ pub(super) struct FeedHeaders {
 
 impl Fingerprint {
     /// Computes the fingerprint of a feed in a topic with `partitions` partitions. `plans` are the reading plans of its
-    /// inputs, `None` for those whose plan is not made yet.
+    /// inputs, with `None` for an input whose plan has not been created yet.
     ///
     /// # Errors
     /// [`ContentError`] if an input cannot be read, or can be read only once.
@@ -210,7 +210,7 @@ mod tests {
     use std::time::Duration;
     use tokio_util::sync::CancellationToken;
 
-    /// Returns the fingerprint with the plans that can be made.
+    /// Returns the fingerprint with the plans that can be created.
     fn fingerprint(feed: &Feed, partitions: u32) -> Fingerprint {
         let open = |input| Source::open(input, feed.options(), &Arc::default(), &CancellationToken::new());
         let plans: Vec<_> = feed.inputs().iter().map(|input| open(input).ok().map(Source::into_plan)).collect();

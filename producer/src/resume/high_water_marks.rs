@@ -99,7 +99,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Detects duplicates among the rows after the high-water marks: in each partition, row numbers must increase.
+/// Detector of duplicates among the rows after the high-water marks. In each partition, row numbers must increase.
 #[derive(Debug)]
 pub(super) struct DuplicateDetector {
     last: Vec<u64>,

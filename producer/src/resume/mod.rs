@@ -1,4 +1,5 @@
-//! Resumes a feed: finds its last row in each partition of the topic, and skips the rows up to that one.
+//! Resumes a feed: finds its last row in each partition of the topic, and skips the rows that the topic already
+//! contains.
 //!
 //! The topic is the only state: the headers of each record identify its feed and its row in the feed
 //! (`fingerprint.rs`).
@@ -45,7 +46,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// it received earlier.
 const STALL_THRESHOLD: Duration = Duration::from_secs(1);
 /// Maximum time by which the wait is extended. Rows that still arrive after it are sent by another producer, not by a
-/// run that was killed.
+/// run that was killed, so resuming fails.
 const MAX_EXTRA_WAIT: Duration = Duration::from_secs(30);
 
 /// Status of a row of a feed.

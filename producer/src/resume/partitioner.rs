@@ -5,9 +5,9 @@ pub(crate) fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
 
-/// `MurmurHash2` with Kafka's seed, as
+/// Computes `MurmurHash2` with Kafka's seed, as
 /// [`Utils.murmur2`](https://github.com/apache/kafka/blob/4.0/clients/src/main/java/org/apache/kafka/common/utils/Utils.java)
-/// computes it.
+/// does.
 fn murmur2(key: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ key.len() as u32;

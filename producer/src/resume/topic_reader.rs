@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::fingerprint::FeedHeaders;
 use super::high_water_marks::OffsetRange;
 
-/// Maximum time to wait for the next record, or for the end of a partition, while reading a topic.
+/// Maximum time to wait for the next record, or for the end of a partition, while reading a topic. After it, reading
+/// fails.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum duration of one poll. The reader checks for a shutdown after each poll.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -39,7 +40,7 @@ fn reason(error: &KafkaError) -> String {
     format!("{message}{}", Operation::ReadTopic.hint(code))
 }
 
-/// Reads one topic without joining a consumer group or committing offsets.
+/// Reader of one topic, which neither joins a consumer group nor commits offsets.
 pub(super) struct TopicReader<'a> {
     consumer: BaseConsumer<SilentContext>,
     settings: &'a Settings,

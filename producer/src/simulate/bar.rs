@@ -30,7 +30,7 @@ pub(crate) enum NotSimulated {
     #[error("is a bar of more than one day")]
     Long,
     /// An open, high, low or close is missing.
-    #[error("has no open, high, low or close")]
+    #[error("lacks an open, high, low or close")]
     NoRange,
     /// The open or the close is not between low and high.
     #[error("has an open or a close that is not between its low and its high")]

@@ -1,6 +1,7 @@
-//! Decimal numbers as whole units of their last digit, so that sums and comparisons are exact.
+//! Exact decimal numbers. A number is stored in whole units of its last digit, so sums and comparisons are exact.
 
-/// Maximum number of digits. The product of such a number and a sum of weights fits into 128 bits.
+/// Maximum number of digits; a longer number is not parsed. The product of a number of this length and a sum of weights
+/// fits into 128 bits.
 const MAX_DIGITS: u32 = 29;
 
 /// A decimal number: `units` / 10^`decimals`.

@@ -24,7 +24,7 @@ pub(super) struct Range {
     pub(super) close: i128,
 }
 
-/// Returns `points` prices, of which the first is the open, the greatest the high, the least the low and the last the
+/// Returns `points` prices. The first is the open, the highest is the high, the lowest is the low, and the last is the
 /// close. `points` must be at least 4.
 pub(super) fn prices(range: Range, points: usize, random: &mut Random) -> Vec<i128> {
     debug_assert!(points >= 4, "open, high, low and close can be four different prices");

@@ -20,7 +20,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
             ..Case::new("A file that does not exist", Input::Absent)
         },
         Case {
-            stderr: &["error: quotes.csv is a folder; name the CSV files in it"],
+            stderr: &["error: quotes.csv is a folder; give the paths of the CSV files in it"],
             exit: 2,
             remedy: "Name its files, as with `quotes/*.csv`.",
             ..Case::new("A folder instead of a file", Input::Folder)
@@ -48,16 +48,18 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: the zip archive has 2 files, such as AAPL.csv; unpack it and name the CSV files",
+                "error: quotes.csv: the zip archive has 2 files, such as AAPL.csv; unpack it and give the paths of the CSV files",
             ],
             exit: 1,
             remedy: "Unpack it. An archive with one file is read as it is.",
             ..Case::new("A zip archive with several files", Input::File(zip(&["AAPL.csv", "MSFT.csv"])))
         },
         Case {
-            stderr: &["error: standard input: a zip archive cannot be read from a pipe; name the file"],
+            stderr: &[
+                "error: standard input: a zip archive cannot be read from a pipe; give the path of the file instead",
+            ],
             exit: 1,
-            remedy: "Name the file, since the directory of an archive is at its end.",
+            remedy: "Give the path of the file, because the directory of an archive is at its end.",
             ..Case::new("A zip archive on standard input", Input::Piped(zip(&["AAPL.csv"])))
         },
         Case {
@@ -135,7 +137,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A gzip stream whose first row can be read and whose second cannot.
+/// Returns a gzip stream whose first row can be read and whose second row cannot.
 fn truncated_gzip() -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to memory does not fail.
@@ -147,7 +149,7 @@ fn truncated_gzip() -> Vec<u8> {
     whole
 }
 
-/// A zip archive with files of these names.
+/// Returns a zip archive with files of these names.
 fn zip(names: &[&str]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for name in names {

@@ -52,7 +52,7 @@ pub(in crate::bad_inputs) fn cases() -> Vec<Case> {
         },
         Case {
             stderr: &[
-                "error: quotes.csv: the file is not UTF-8, and windows-1252 is a guess, with which a cell reads Société: add --encoding windows-1252 or --encoding NAME; try: producer --dry-run quotes.csv --encoding windows-1252",
+                "error: quotes.csv: the file is not UTF-8, and windows-1252 is a guess, which decodes one of the cells as Société: add --encoding windows-1252 or --encoding NAME; try: producer --dry-run quotes.csv --encoding windows-1252",
             ],
             exit: 1,
             remedy: "Name the encoding, since a symbol decides what is counted together. Or convert the file, for example with `iconv -f LATIN1 -t UTF-8`.",

@@ -72,6 +72,10 @@ impl Pipeline for LocalPipeline {
             failing: self.event_source.failing(),
         }
     }
+
+    fn stored_of(&self, topic: &str) -> u64 {
+        self.event_source.records_of(topic)
+    }
 }
 
 /// Passes invocations on to the console.

@@ -1,25 +1,26 @@
 //! The console of `run` and `up`: its arguments, and the server beside the pipeline.
 
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use clap::Args;
-use console::{Console, OpenLake, PORT, Phase, Settings};
-use event_source::Limits;
+use console::{Console, Lab, OpenLake, PORT, Phase, Settings};
 use event_source::function::Function;
-use event_source::progress::Progress;
 use lake_format::keys::{DATA, parse_prefix};
 use rdkafka::ClientConfig;
 use serde_json::json;
 
-use super::lab::{LabFunction, LocalLab, S3Faults};
+use super::lab::LocalLab;
+use super::lab::damage::Damage;
+use super::lab::function::{LabFunction, S3Faults};
 use super::pipeline::{LocalPipeline, Recorder};
 use crate::lake::{FOLDER_BUCKET, LakeArgs, WritableLake};
 use crate::output::Output;
+use crate::sql::SqlArgs;
 use crate::trigger::sink_function::SinkFunction;
 use sink::{Config, Sink};
 
-/// Arguments of the console beside a pipeline.
+/// Console arguments of `run` and `up`, which serve the console alongside the pipeline.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Console")]
 pub struct ServeArgs {
@@ -38,32 +39,35 @@ pub struct ServeArgs {
     pub console_port: u16,
 }
 
-/// The counters of a pipeline.
-pub(crate) struct Counters {
-    pub(crate) feed: Option<Arc<producer::report::progress::Progress>>,
-    pub(crate) event_source: Arc<Progress>,
-    pub(crate) limits: Limits,
+/// The console beside a pipeline, or nothing. Dropping it restores what the lab has damaged.
+pub(crate) struct Served {
+    console: Option<Console>,
+    lab: OnceLock<Arc<LocalLab>>,
 }
 
-/// The console beside a pipeline, or nothing.
-pub(crate) struct Served(Option<Console>);
-
 impl ServeArgs {
-    /// Starts the console unless it is turned off, prints its URL, and opens it if that is wanted. A console that cannot
-    /// be started is only logged, because the pipeline does not need it.
-    pub(crate) fn start(self, topic: &str, lake: &LakeArgs, counters: Counters, output: Output) -> Served {
+    /// Starts the console unless it is turned off, prints its URL, and opens it if that is wanted. A console that
+    /// cannot be started is only logged, because the pipeline does not need it. Without `sql`, the engine has the
+    /// console's defaults.
+    pub(crate) fn start(
+        self,
+        topic: &str,
+        lake: &LakeArgs,
+        sql: Option<SqlArgs>,
+        pipeline: LocalPipeline,
+        output: Output,
+    ) -> Served {
         if self.no_console {
-            return Served(None);
+            return Served::new(None);
         }
-        let mut settings = settings(topic, lake);
+        let mut settings = settings(topic, lake, sql);
         settings.listen.set_port(self.console_port);
-        let Counters { feed, event_source, limits } = counters;
-        let pipeline = LocalPipeline { feed, event_source: Arc::clone(&event_source), limits, topic: topic.to_owned() };
+        let event_source = Arc::clone(&pipeline.event_source);
         let console = match Console::start(settings, open_lake(lake.clone()), Some(Arc::new(pipeline))) {
             Ok(console) => console,
             Err(error) => {
                 tracing::warn!(%error, "the console is not available; select another port with --console-port");
-                return Served(None);
+                return Served::new(None);
             }
         };
         if let Some(live) = console.live() {
@@ -71,24 +75,39 @@ impl ServeArgs {
         }
         print_url(&console, output);
         if self.open {
-            open_browser(&console.url());
+            open_browser(&console.first_url());
         }
-        Served(Some(console))
+        Served::new(Some(console))
     }
 }
 
 impl Served {
-    /// Shows the lab, which acts on `function`.
-    pub(crate) fn set_lab(&self, function: &Arc<LabFunction>, client: &ClientConfig, topic: &str, lake: &LakeArgs) {
-        let Some(console) = &self.0 else { return };
+    fn new(console: Option<Console>) -> Self {
+        Served { console, lab: OnceLock::new() }
+    }
+
+    /// Shows the lab, which acts on `function` and on objects of `generation`.
+    pub(crate) fn set_lab(
+        &self,
+        function: &Arc<LabFunction>,
+        client: &ClientConfig,
+        topic: &str,
+        generation: u32,
+        lake: &LakeArgs,
+    ) {
+        let Some(console) = &self.console else { return };
         let objects = format!("{}{DATA}/{topic}", lake.prefix.as_deref().and_then(parse_prefix).unwrap_or_default());
-        console.set_lab(Arc::new(LocalLab {
-            function: Arc::clone(function),
-            client: client.clone(),
-            topic: topic.to_owned(),
-            objects: lake.dir.join(FOLDER_BUCKET).join(objects),
-            damaged: Mutex::default(),
-        }));
+        let lab = self.lab.get_or_init(|| {
+            Arc::new(LocalLab {
+                function: Arc::clone(function),
+                client: client.clone(),
+                topic: topic.to_owned(),
+                damage: Damage::new(lake.dir.clone(), lake.dir.join(FOLDER_BUCKET).join(objects), generation),
+                live: console.live().cloned(),
+                delivered: Mutex::default(),
+            })
+        });
+        console.set_lab(Arc::clone(lab) as Arc<dyn Lab>);
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {
@@ -98,7 +117,15 @@ impl Served {
     }
 
     pub(crate) fn console(&self) -> Option<&Console> {
-        self.0.as_ref()
+        self.console.as_ref()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(lab) = self.lab.get() {
+            lab.restore();
+        }
     }
 }
 
@@ -121,13 +148,17 @@ impl SinkInProcess {
     }
 }
 
-/// Returns the console's settings for a lake.
-pub(crate) fn settings(topic: &str, lake: &LakeArgs) -> Settings {
+/// Returns the console's settings for a lake. Without `sql`, the engine has the console's defaults.
+pub(crate) fn settings(topic: &str, lake: &LakeArgs, sql: Option<SqlArgs>) -> Settings {
     let location = match &lake.bucket {
         Some(bucket) => format!("s3://{bucket}"),
         None => lake.dir.join(FOLDER_BUCKET).display().to_string(),
     };
-    Settings { lake_options: lake.options(), ..Settings::new(topic, location) }
+    let mut settings = Settings { lake_options: lake.options(), ..Settings::new(topic, location) };
+    if let Some(SqlArgs { memory_limit, sample_objects }) = sql {
+        (settings.memory_limit, settings.samples) = (memory_limit, sample_objects);
+    }
+    settings
 }
 
 /// Returns a function that opens the lake for reading.
@@ -138,9 +169,14 @@ pub(crate) fn open_lake(lake: LakeArgs) -> OpenLake {
     })
 }
 
+/// Prints the URL, without the token: a terminal may be recorded.
 pub(crate) fn print_url(console: &Console, output: Output) {
-    output.stage("console", &console.url());
-    output.event("console", json!({"url": console.url()}));
+    let url = console.url();
+    match console.first_url() == url {
+        true => output.stage("console", url),
+        false => output.stage("console", &format!("{url}?token=TOKEN, with the token once")),
+    }
+    output.event("console", json!({"url": url}));
 }
 
 /// Opens the page with the system's browser. Failing to is only logged: the URL has been printed.

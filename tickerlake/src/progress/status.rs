@@ -1,6 +1,6 @@
 //! Counters, rates, lag and freshness at one moment, as text and as JSON.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use producer::report::progress::Snapshot;
@@ -10,9 +10,6 @@ use terminal::numbers::{grouped, size};
 use event_source::function::Report;
 use event_source::progress::{Counts, TopicPartition};
 use terminal::numbers::counted;
-
-/// Period over which rates are measured: long enough to be steady, short enough to be current.
-const RATE_PERIOD: Duration = Duration::from_secs(5);
 
 /// The state of a command at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -62,15 +59,16 @@ pub struct Stored {
     pub retried: u64,
     /// Records in discarded batches.
     pub given_up: u64,
-    /// Maximum number of records that the broker removed before they were read.
+    /// Upper limit of the number of records that the broker removed before they were read.
     pub removed: u64,
 }
 
-/// Recent counters, from which rates are computed.
+/// The rates of a feed and of stored records, measured as the console measures them.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// Samples of the last seconds: time since the start, delivered records, stored records.
-    history: VecDeque<(Duration, u64, u64)>,
+    is_running: bool,
+    delivered: console::Meter,
+    stored: console::Meter,
 }
 
 impl Meter {
@@ -83,27 +81,23 @@ impl Meter {
         counts: &Counts,
         lag: &BTreeMap<TopicPartition, u64>,
     ) -> Status {
-        let delivered = fed.map_or(0, |fed| fed.delivered);
-        self.history.push_back((since, delivered, counts.records));
-        while self.history.get(1).is_some_and(|(then, ..)| since.saturating_sub(*then) >= RATE_PERIOD) {
-            self.history.pop_front();
+        if !std::mem::replace(&mut self.is_running, true) {
+            // The counters were zero at the start.
+            self.delivered.rate(Duration::ZERO, 0);
+            self.stored.rate(Duration::ZERO, 0);
         }
-        let (then, delivered_then, stored_then) = self.history.front().copied().unwrap_or_default();
-        // During the first period, rates are measured from the start, when the counters were zero.
-        let is_recent = then < RATE_PERIOD && since < RATE_PERIOD;
-        let (then, delivered_then, stored_then) =
-            if is_recent { (Duration::ZERO, 0, 0) } else { (then, delivered_then, stored_then) };
-        let seconds = since.saturating_sub(then).as_secs_f64().max(1.0);
-        let rate = |now: u64, then: u64| (now.saturating_sub(then) as f64 / seconds).round() as u64;
+        let delivered = fed.map_or(0, |fed| fed.delivered);
+        let delivered_per_second = self.delivered.rate(since, delivered);
+        let records_per_second = self.stored.rate(since, counts.records);
         Status {
             fed: fed.map(|fed| Fed {
                 read: fed.read,
                 delivered,
-                delivered_per_second: rate(delivered, delivered_then),
+                delivered_per_second,
                 rejected: fed.rejected,
                 fraction: fed.fraction(),
             }),
-            stored: Stored { records_per_second: rate(counts.records, stored_then), ..Stored::from(counts) },
+            stored: Stored { records_per_second, ..Stored::from(counts) },
             lag: lag.iter().map(|((topic, partition), records)| (format!("{topic}/{partition}"), *records)).collect(),
             newest_record_age_seconds: counts.newest.map(|newest| now.saturating_sub(newest).max(0) as f64 / 1e3),
         }

@@ -56,7 +56,8 @@ pub struct MappingArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Template")]
 pub struct TemplateArgs {
-    /// Template whose `SelfManagedKafka` event or event source mapping provides the settings that are not given on the command line
+    /// Template whose `SelfManagedKafka` event or event source mapping provides the settings that are not given on the
+    /// command line
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
     /// Logical ID of the function, or FUNCTION.EVENT, if the template has several Kafka event sources

@@ -11,6 +11,10 @@ use super::topics::Topics;
 /// Time to wait for the remaining records before warning that some are not stored yet.
 const WARNING_DELAY: Duration = Duration::from_secs(1);
 
+/// Maximum number of attempts to read the last offsets, and the time between them.
+const MAX_ATTEMPTS: u32 = 5;
+const ATTEMPT_DELAY: Duration = Duration::from_secs(1);
+
 /// The last record of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Last {
@@ -21,23 +25,35 @@ struct Last {
     records: u64,
 }
 
-/// Closes the broker to new records, and waits until every record of the stored topics is stored. Reads the last offsets
-/// until they no longer change, because the broker may still accept a record while it is being closed. `is_kept` means
-/// that the broker keeps its log for the next `up`.
-pub(super) async fn drain(topics: &mut Topics, is_kept: bool) {
+/// Closes the broker to new records, and waits until every record of the stored topics is stored. Reads the last
+/// offsets until they no longer change, because the broker may still accept a record while it is being closed.
+/// `is_kept` means that the broker keeps its log for the next `up`.
+///
+/// # Errors
+/// If the last offsets cannot be read, after a few attempts.
+pub(super) async fn drain(topics: &mut Topics, is_kept: bool) -> anyhow::Result<()> {
     topics.shared.broker.close();
-    // A topic may have been created since the last look.
-    topics.discover().await;
     let mut stored = Vec::new();
+    let mut attempts = 0;
     loop {
+        // A topic may have been created or deleted since the last look.
+        topics.discover_all().await;
         let last = match last_records(topics).await {
             Ok(last) => last,
             Err(error) => {
-                return tracing::warn!(%error, "failed to check whether every record is stored; records in the broker may not be stored");
+                attempts += 1;
+                if attempts == MAX_ATTEMPTS {
+                    let then = if is_kept { "they remain in the broker" } else { "they are lost" };
+                    return Err(error.context(format!(
+                        "failed to check whether every record in the broker is stored; if some are not, {then}"
+                    )));
+                }
+                tokio::time::sleep(ATTEMPT_DELAY).await;
+                continue;
             }
         };
         if last == stored {
-            return;
+            return Ok(());
         }
         store_up_to(&last, &topics.shared.progress, is_kept).await;
         stored = last;

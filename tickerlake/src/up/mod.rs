@@ -26,8 +26,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::drain::drain;
 use self::topics::{Others, Shared, Topics};
-use crate::console::lab::LabFunction;
-use crate::console::serve::{Counters, ServeArgs, Served, SinkInProcess};
+use crate::console::lab::function::LabFunction;
+use crate::console::pipeline::LocalPipeline;
+use crate::console::serve::{ServeArgs, Served, SinkInProcess};
 use crate::lake::LakeArgs;
 use crate::output::{Format, Output};
 use crate::progress::status::Stored;
@@ -111,8 +112,9 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     let output = Output { format: args.format };
     let progress = Arc::new(Progress::default());
     let limits = args.batch.limits(BATCH_SIZE);
-    let counters = Counters { feed: None, event_source: Arc::clone(&progress), limits };
-    let console = args.console.start(args.topic.as_str(), &lake_args, counters, output);
+    let topic = args.topic.to_string();
+    let pipeline = LocalPipeline { feed: None, event_source: Arc::clone(&progress), limits, topic };
+    let console = args.console.start(args.topic.as_str(), &lake_args, None, pipeline, output);
     let storage = lake.storage.clone().context("internal error: the folder has no embedded S3 (this is a bug)")?;
     let endpoint = storage.serve(args.s3_port).await?;
     let log = (!args.ephemeral).then(|| lake_args.dir.join(BROKER_FOLDER));
@@ -148,7 +150,8 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     // A new generation of a kept log begins after what earlier generations have.
     let from_first = generation.is_new && generation.stored.iter().any(|&offset| offset > 0);
     let scope = Scope { topic: Some(shared.selected.to_string()), generation: Some(generation.number), from_first };
-    let (function, lab) = shared.prepare(&endpoint, generation.number, args.partitions, args.console.lab).await?;
+    let number = generation.number;
+    let (function, lab) = shared.prepare(&endpoint, number, args.partitions, args.console.lab).await?;
     let (failures, mut failed) = unbounded_channel();
     let mut topics = Topics::new(shared, failures);
     topics.start_selected(generation, function).await?;
@@ -159,32 +162,32 @@ pub async fn up(args: UpArgs) -> anyhow::Result<()> {
     }
     if let Some(lab) = &lab {
         let Shared { client, selected, lake_args, .. } = &topics.shared;
-        console.set_lab(lab, client, selected.as_str(), lake_args);
+        console.set_lab(lab, client, selected.as_str(), number, lake_args);
     }
     console.set_phase(Phase::Running);
     let failure = tokio::select! {
-        failure = failed.recv() => failure,
-        () = store(&stop, &mut topics, !args.ephemeral, &console) => None,
+        failure = failed.recv() => failure.map(anyhow::Error::from),
+        stored = store(&stop, &mut topics, !args.ephemeral, &console) => stored.err(),
     };
     topics.finish().await;
     display.finish().await;
     print_ended(output, &Stored::from(&progress.counts()));
     print_not_stored(&topics, args.ephemeral);
     topics.shared.broker.stop().await?;
-    match failure.or_else(|| failed.try_recv().ok()) {
-        Some(failure) => Err(failure.into()),
+    match failure.or_else(|| failed.try_recv().ok().map(anyhow::Error::from)) {
+        Some(failure) => Err(failure),
         None => Ok(()),
     }
 }
 
 /// Stores every topic until `stop`, then the rest of the records.
-async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool, console: &Served) {
+async fn store(stop: &CancellationToken, topics: &mut Topics, is_kept: bool, console: &Served) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(DISCOVERY_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         topics.discover().await;
     }
     console.set_phase(Phase::Stopping);
-    drain(topics, is_kept).await;
+    drain(topics, is_kept).await
 }
 
 impl Shared {

@@ -19,6 +19,7 @@ use rdkafka::ClientConfig;
 use serde_json::json;
 use terminal::numbers::counted;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -68,8 +69,9 @@ pub(super) enum Others {
 pub(super) struct Topics {
     pub(super) shared: Shared,
     stored: BTreeMap<String, Stored>,
-    /// Topics that are not stored, with their ids.
-    skipped: BTreeMap<String, Uuid>,
+    /// Event sources of deleted topics that complete their last invocation.
+    ending: BTreeMap<String, JoinHandle<()>>,
+    skipped: BTreeMap<String, Skipped>,
     tasks: TaskTracker,
     failures: UnboundedSender<EventSourceError>,
 }
@@ -80,13 +82,28 @@ struct Stored {
     stop: CancellationToken,
     /// Where the event source began, by partition number.
     start: Vec<i64>,
+    task: JoinHandle<()>,
+}
+
+/// A topic that is not stored. `up` tries again at every look.
+#[derive(PartialEq, Eq)]
+struct Skipped {
+    id: Uuid,
+    /// The error, which is logged once. `None` with `--only-topic`.
+    reason: Option<String>,
 }
 
 impl Topics {
-    /// Event sources that fail send their errors to `failures`.
+    /// Creates the list, without an event source. Event sources that fail send their errors to `failures`.
     pub(super) fn new(shared: Shared, failures: UnboundedSender<EventSourceError>) -> Self {
-        let (stored, skipped) = (BTreeMap::new(), BTreeMap::new());
-        Topics { shared, stored, skipped, tasks: TaskTracker::new(), failures }
+        Topics {
+            shared,
+            stored: BTreeMap::new(),
+            ending: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            tasks: TaskTracker::new(),
+            failures,
+        }
     }
 
     /// Starts the event source of the selected topic.
@@ -103,36 +120,62 @@ impl Topics {
     }
 
     /// Starts event sources for topics that have none, and ends those of topics that were deleted. A topic that was
-    /// created again is another topic.
+    /// created again is another topic, whose event source starts when that of the deleted one has ended.
     pub(super) async fn discover(&mut self) {
         let topics = self.shared.broker.topics();
         let exists = |name: &str, id: Uuid| topics.iter().any(|topic| topic.name == name && topic.id == id);
-        for (_, deleted) in self.stored.extract_if(.., |name, stored| !exists(name, stored.id)) {
+        for (name, deleted) in self.stored.extract_if(.., |name, stored| !exists(name, stored.id)) {
             deleted.stop.cancel();
+            self.ending.insert(name, deleted.task);
         }
+        for (name, _) in self.ending.extract_if(.., |_, task| task.is_finished()) {
+            self.shared.progress.forget(&name);
+        }
+        self.skipped.retain(|name, skipped| exists(name, skipped.id));
         for topic in topics {
-            let is_stored = self.stored.contains_key(&topic.name);
-            if is_stored || self.skipped.get(&topic.name) == Some(&topic.id) {
+            if self.stored.contains_key(&topic.name) || self.ending.contains_key(&topic.name) {
                 continue;
             }
             let (name, id) = (topic.name.clone(), topic.id);
-            if let Err(error) = self.add(topic).await {
-                tracing::warn!(topic = name, error = format!("{error:#}"), "the topic is not stored");
-                self.skipped.insert(name, id);
+            let reason = match self.add(topic).await {
+                Ok(true) => continue,
+                Ok(false) => None,
+                Err(error) => Some(format!("{error:#}")),
+            };
+            let skipped = Skipped { id, reason };
+            if self.skipped.get(&name) != Some(&skipped) {
+                if let Some(error) = &skipped.reason {
+                    tracing::warn!(topic = name, error, "the topic is not stored");
+                }
+                self.skipped.insert(name, skipped);
             }
         }
     }
 
-    async fn add(&mut self, topic: BrokerTopic) -> anyhow::Result<()> {
+    /// Starts the event sources of all topics that exist now. Waits for those of deleted topics to end first.
+    pub(super) async fn discover_all(&mut self) {
+        self.discover().await;
+        for (name, task) in std::mem::take(&mut self.ending) {
+            // The task sends the event source's error to `failures`.
+            let _ = task.await;
+            self.shared.progress.forget(&name);
+        }
+        self.discover().await;
+    }
+
+    /// Starts the event source of a topic. Returns `false` if the arguments exclude the topic.
+    async fn add(&mut self, topic: BrokerTopic) -> anyhow::Result<bool> {
         let shared = &self.shared;
-        let is_selected = topic.name == shared.selected.as_str();
-        if !is_selected {
+        if topic.name == shared.selected.as_str() {
+            if shared.function.invoke.http().is_some() {
+                anyhow::bail!(
+                    "the topic was created again, and the function has the settings of the topic before: restart `up` and the function"
+                );
+            }
+        } else {
             match shared.others {
                 Others::Store => {}
-                Others::Ignore => {
-                    self.skipped.insert(topic.name, topic.id);
-                    return Ok(());
-                }
+                Others::Ignore => return Ok(false),
                 Others::FunctionStoresOne => anyhow::bail!(
                     "the function of --function has the settings of {} only: store this topic with another `tickerlake trigger`, or leave out --function",
                     shared.selected
@@ -143,21 +186,14 @@ impl Topics {
             anyhow::bail!("`up` stores at most {MAX_TOPICS} topics: delete those that are not needed");
         }
         let generation = shared.generation(&topic).await?;
-        let function = match is_selected.then(|| shared.function.invoke.http()).flatten() {
-            Some(_) => anyhow::bail!(
-                "the topic was created again, and the function has the settings of the topic before: restart `up` and the function"
-            ),
-            None => {
-                let config = shared.lake.sink_config(&shared.lake_args, &topic.name, Some(generation.number)).await?;
-                Arc::new(SinkFunction::new(shared.lake.sink(config)))
-            }
-        };
+        let config = shared.lake.sink_config(&shared.lake_args, &topic.name, Some(generation.number)).await?;
+        let function = Arc::new(SinkFunction::new(shared.lake.sink(config)));
         let (name, partitions) = (topic.name.clone(), topic.end_offsets.len());
         self.start(topic, generation, function).await?;
         let output = self.shared.output;
         output.stage("topic", &format!("{name} with {}", counted(partitions as u64, "partition", "partitions")));
         output.event("topic", json!({"topic": name, "partitions": partitions}));
-        Ok(())
+        Ok(true)
     }
 
     async fn start(
@@ -176,14 +212,14 @@ impl Topics {
         let event_source = EventSource::start(settings, function, Arc::clone(&shared.progress))?;
         let stop = CancellationToken::new();
         let (failures, stopped) = (self.failures.clone(), stop.clone());
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             if let Err(error) = event_source.until(stopped).await {
                 // The receiver ends with the command.
                 let _ = failures.send(error);
             }
         });
         self.skipped.remove(&topic.name);
-        self.stored.insert(topic.name, Stored { id: topic.id, stop, start });
+        self.stored.insert(topic.name, Stored { id: topic.id, stop, start, task });
         Ok(())
     }
 
@@ -195,7 +231,9 @@ impl Topics {
     /// Returns the topics that are not stored, each with the number of its records.
     pub(super) fn not_stored(&self) -> Vec<(String, u64)> {
         let topics = self.shared.broker.topics().into_iter();
-        let skipped = topics.filter(|topic| self.skipped.get(&topic.name) == Some(&topic.id));
+        let is_skipped =
+            |topic: &BrokerTopic| self.skipped.get(&topic.name).is_some_and(|skipped| skipped.id == topic.id);
+        let skipped = topics.filter(is_skipped);
         let counted = skipped.map(|topic| (topic.name, topic.end_offsets.iter().map(|&end| end.unsigned_abs()).sum()));
         counted.filter(|(_, records)| *records > 0).collect()
     }
@@ -234,8 +272,8 @@ impl Shared {
 }
 
 /// Decides where an event source begins, and commits it. The lake decides, not the offsets that the group committed
-/// before, so a lake that lost objects is filled again. But an external function may store elsewhere, so it continues at
-/// the committed offsets.
+/// before, so a lake that lost objects is filled again. But an external function may store elsewhere, so it continues
+/// at the committed offsets.
 async fn start_offsets(
     client: &ClientConfig,
     group: &str,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use lake_query::{SavedQuery, read};
+use lake_query::SavedQuery;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::query::run;
 use super::{ApiError, on_thread};
 use crate::app::App;
 
@@ -38,7 +39,7 @@ pub(crate) struct Table {
 
 pub(crate) async fn schema(State(app): State<Arc<App>>) -> Result<Json<Vec<Table>>, ApiError> {
     on_thread(move || async move {
-        let answer = read(&app.session().await?, COLUMNS, MAX_COLUMNS).await?;
+        let answer = run(&app, COLUMNS, MAX_COLUMNS).await?;
         let mut tables: Vec<Table> = Vec::new();
         for row in answer.cells()? {
             let mut cells = row.into_iter().map(Option::unwrap_or_default);

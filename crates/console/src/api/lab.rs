@@ -16,13 +16,19 @@ pub(crate) struct Act {
 }
 
 pub(crate) async fn act(State(app): State<Arc<App>>, Json(Act { action }): Json<Act>) -> Result<Json<Value>, ApiError> {
-    let Some(lab) = app.lab.get() else {
+    let Some(lab) = app.lab.get().cloned() else {
         return Err(ApiError::not_found("the pipeline has no lab; start it with `tickerlake up --lab`"));
     };
     if !lab.actions().iter().any(|known| known.name == action) {
         return Err(ApiError::bad(format!("the lab has no action {action}")));
     }
-    let result = lab.act(action.clone()).await;
-    app.lab.note(&action, &result);
+    // Spawned, so that a client that disconnects does not end the action half way.
+    let acting = tokio::spawn(async move {
+        let result = lab.act(action.clone()).await;
+        app.lab.note(&action, &result);
+        app.audit.lake_changed();
+        result
+    });
+    let result = acting.await.unwrap_or_else(|error| Err(format!("internal error: the action failed ({error})")));
     result.map(|text| Json(json!({"text": text}))).map_err(ApiError::bad)
 }

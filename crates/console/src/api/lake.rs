@@ -17,7 +17,7 @@ use crate::app::App;
 const MAX_LINES: usize = 200;
 
 /// Maximum size of an object that is decoded, as `tickerlake audit`'s.
-const MAX_OBJECT_BYTES: usize = 32 << 20;
+const MAX_OBJECT_BYTES: u64 = 32 << 20;
 
 const AREAS: [&str; 4] = [keys::DATA, keys::QUARANTINE, keys::LEDGER, keys::TRASH];
 
@@ -90,12 +90,12 @@ pub(crate) async fn object(
         if !is_of_lake {
             return Err(ApiError::bad("expected the key of an object of the lake"));
         }
-        let Some(bytes) = lake.get(&key).await? else {
-            return Err(ApiError::not_found(format!("no object {key} exists")));
-        };
-        if bytes.len() > MAX_OBJECT_BYTES {
+        let missing = || ApiError::not_found(format!("no object {key} exists"));
+        // Before it is read.
+        if lake.size(&key).await?.ok_or_else(missing)? > MAX_OBJECT_BYTES {
             return Err(ApiError::bad(format!("the object is larger than {MAX_OBJECT_BYTES} bytes")));
         }
+        let bytes = lake.get(&key).await?.ok_or_else(missing)?;
         let codec = Codec::from_key(&key).unwrap_or(Codec::None);
         let text =
             codec::text(codec, &bytes).map_err(|error| ApiError::bad(format!("failed to decode {key}: {error}")))?;

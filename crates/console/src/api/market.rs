@@ -28,7 +28,8 @@ const MAX_BARS: usize = 20_000;
 /// Maximum number of lengths to name that charts do not support.
 const MAX_OTHER_LENGTHS: usize = 5;
 
-/// Number of bars that the first length of a chart should have.
+/// Minimum number of bars for the bar length that a chart shows first. If no length has this many, the shortest one
+/// is shown.
 const WANTED_BARS: usize = 60;
 
 /// A symbol of the watch list.

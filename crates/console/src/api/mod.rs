@@ -8,6 +8,7 @@ pub(crate) mod lake;
 pub(crate) mod market;
 pub(crate) mod query;
 pub(crate) mod records;
+mod work;
 
 use std::error::Error;
 
@@ -18,9 +19,8 @@ use lake_audit::trace::TraceError;
 use lake_query::{RenderError, SqlError};
 use lake_store::StoreError;
 use serde_json::json;
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
-use tokio_util::sync::CancellationToken;
+
+pub(crate) use work::on_thread;
 
 /// An error, as JSON `{"error": "..."}`.
 #[derive(Clone, Debug)]
@@ -30,12 +30,12 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// The request is wrong.
+    /// Creates the error of a wrong request.
     pub(crate) fn bad(message: impl Into<String>) -> Self {
         ApiError { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
 
-    /// The lake cannot be read now.
+    /// Creates the error of a lake that cannot be read now.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         ApiError { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }
     }
@@ -78,28 +78,6 @@ impl From<TraceError> for ApiError {
 impl From<RenderError> for ApiError {
     fn from(error: RenderError) -> Self {
         ApiError::bad(with_causes(&error))
-    }
-}
-
-/// Runs work that reads the lake on a thread of its pool. The futures of such work borrow across their awaits in ways that
-/// the compiler cannot prove to be `Send`. Dropping the returned future cancels the work.
-pub(crate) async fn on_thread<T, F, W>(work: F) -> Result<T, ApiError>
-where
-    T: Send + 'static,
-    F: FnOnce() -> W + Send + 'static,
-    W: Future<Output = Result<T, ApiError>>,
-{
-    let stop = CancellationToken::new();
-    let _cancel = stop.clone().drop_guard();
-    let runtime = Handle::current();
-    let done = spawn_blocking(move || runtime.block_on(stop.run_until_cancelled(work()))).await;
-    match done {
-        Ok(Some(result)) => result,
-        Ok(None) => Err(ApiError::unavailable("cancelled")),
-        Err(_) => Err(ApiError {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: "internal error: the console failed to answer (this is a bug)".to_owned(),
-        }),
     }
 }
 

@@ -7,11 +7,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use lake_query::{AnswerColumn, Format, ReadAnswer, read, render};
+use lake_query::{AnswerColumn, FileFormat, Limits, ReadAnswer, read};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 
-use super::{ApiError, on_thread};
+use super::ApiError;
+use super::work::statement;
 use crate::app::App;
 
 /// Maximum number of rows that the page receives.
@@ -19,6 +19,9 @@ const MAX_ROWS: usize = 5_000;
 
 /// Maximum number of rows of a download.
 const MAX_DOWNLOAD_ROWS: usize = 1_000_000;
+
+/// Maximum size of a download in bytes.
+const MAX_DOWNLOAD_BYTES: usize = 200_000_000;
 
 #[derive(Deserialize)]
 pub(crate) struct Query {
@@ -34,32 +37,38 @@ pub(crate) struct Answer {
     rows: Vec<Vec<Option<String>>>,
     /// `true` if there are more rows.
     is_cut: bool,
+    /// Duration without the time for which the statement waited for others.
     elapsed_ms: f64,
+    waited_ms: f64,
     objects: u64,
     bytes: u64,
 }
 
 /// Runs a statement. It ends when the client disconnects, because the future is dropped then.
-pub(crate) async fn query(State(app): State<Arc<App>>, Json(query): Json<Query>) -> Result<Json<Answer>, ApiError> {
-    on_thread(move || async move {
-        let began = Instant::now();
-        let rows = query.rows.unwrap_or(MAX_ROWS).min(MAX_ROWS);
-        let answer = run(&app, &query.sql, rows).await?;
-        Ok(Json(Answer {
+pub(crate) async fn query(State(app): State<Arc<App>>, Json(query): Json<Query>) -> Result<Response, ApiError> {
+    let asked = Instant::now();
+    let shared = Arc::clone(&app);
+    statement(&app.statements, app.settings.query_timeout, move || async move {
+        let (waited, began) = (asked.elapsed(), Instant::now());
+        let limits = Limits::rows(query.rows.unwrap_or(MAX_ROWS).min(MAX_ROWS));
+        let answer = read(&shared.session().await?, &query.sql, limits).await?;
+        let answer = Answer {
             columns: answer.columns(),
             rows: answer.cells()?,
             is_cut: answer.is_cut,
             elapsed_ms: milliseconds(began.elapsed()),
+            waited_ms: milliseconds(waited),
             objects: answer.objects,
             bytes: answer.bytes,
-        }))
+        };
+        Ok(Json(answer).into_response())
     })
     .await
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FileFormat {
+enum Kind {
     Csv,
     Json,
 }
@@ -67,45 +76,26 @@ enum FileFormat {
 #[derive(Deserialize)]
 pub(crate) struct Download {
     sql: String,
-    format: FileFormat,
+    format: Kind,
 }
 
 pub(crate) async fn download(State(app): State<Arc<App>>, Json(query): Json<Download>) -> Result<Response, ApiError> {
-    on_thread(move || async move {
-        let answer = run(&app, &query.sql, MAX_DOWNLOAD_ROWS).await?;
-        if answer.is_cut {
-            return Err(ApiError::bad(format!(
-                "the result has more than {MAX_DOWNLOAD_ROWS} rows; use `tickerlake query` for larger results"
-            )));
-        }
+    let shared = Arc::clone(&app);
+    statement(&app.statements, app.settings.query_timeout, move || async move {
         let (format, kind) = match query.format {
-            FileFormat::Csv => (Format::Csv, "text/csv; charset=utf-8"),
-            FileFormat::Json => (Format::Json, "application/x-ndjson"),
+            Kind::Csv => (FileFormat::Csv, "text/csv; charset=utf-8"),
+            Kind::Json => (FileFormat::Json, "application/x-ndjson"),
         };
-        let mut batches = answer.batches;
-        if batches.is_empty() {
-            batches.push(lake_query::RecordBatch::new_empty(answer.schema));
-        }
-        Ok(([(header::CONTENT_TYPE, kind)], render(&batches, format)?).into_response())
+        let limits = Limits { rows: MAX_DOWNLOAD_ROWS, bytes: MAX_DOWNLOAD_BYTES };
+        let text = lake_query::download(&shared.session().await?, &query.sql, format, limits).await?;
+        Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
     })
     .await
 }
 
-/// Runs a statement within the limits. Waits while other statements run.
+/// Runs a statement of the page itself, within [`on_thread`](super::on_thread).
 pub(crate) async fn run(app: &App, sql: &str, rows: usize) -> Result<ReadAnswer, ApiError> {
-    let limit = app.settings.query_timeout;
-    let run = async {
-        let _permit = app.queries.acquire().await;
-        let session = app.session().await?;
-        Ok(read(&session, sql, rows).await?)
-    };
-    match timeout(limit, run).await {
-        Ok(answer) => answer,
-        Err(_) => Err(ApiError::bad(format!(
-            "the statement took longer than {} s and was stopped; use `tickerlake query`, which has no limit",
-            limit.as_secs()
-        ))),
-    }
+    Ok(read(&app.session().await?, sql, Limits::rows(rows)).await?)
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {

@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use futures::{StreamExt, TryStreamExt, stream};
 use lake_audit::trace::{Neighbours, RecordLocation, Trace, Wanted, find};
 use lake_format::keys::parse_name;
-use lake_store::{Area, Lake, Object, codec};
+use lake_store::{Area, DT, Day, Lake, Object, Partitioned, codec};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -40,14 +40,24 @@ pub(crate) struct Line {
     /// Number of the line, from 1; `None` if the line was found with SQL.
     line: Option<usize>,
     record: Box<RawValue>,
+    /// The line as it is stored. A reader of `record` can change its numbers: `1.10` becomes `1.1`.
+    text: String,
+}
+
+impl Line {
+    fn new(key: String, line: usize, record: Box<RawValue>) -> Self {
+        Line { key, line: Some(line), text: record.get().to_owned(), record }
+    }
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Lines {
     records: Vec<Line>,
-    /// Number of objects that were read, and of all objects that could have records.
+    /// Number of objects that were read, and of those that were listed.
     objects_read: usize,
     objects: usize,
+    /// `true` if every day was listed, `false` if the newest days had enough objects.
+    is_all: bool,
 }
 
 /// Returns the newest records, newest first: by partition and offset from the objects, by symbol with SQL.
@@ -64,10 +74,10 @@ pub(crate) async fn records(
                 Trace::Missing(_) => Vec::new(),
                 Trace::Found(locations) => locations
                     .into_iter()
-                    .map(|found| Line { key: found.key, line: Some(found.line), record: found.record })
+                    .map(|found| Line::new(found.key, found.line, found.record))
                     .collect(),
             };
-            Ok(Json(json!(Lines { objects_read: lines.len(), objects: lines.len(), records: lines })))
+            Ok(Json(json!(Lines { objects_read: lines.len(), objects: lines.len(), is_all: true, records: lines })))
         }
         (None, partition, None) => Ok(Json(json!(newest(&lake, Area::Data, Some(topic), partition).await?))),
         (symbol, partition, offset) => {
@@ -84,7 +94,9 @@ pub(crate) async fn records(
             let rows: Vec<Value> = rows
                 .split(|byte| *byte == b'\n')
                 .filter_map(|line| serde_json::from_slice(line).ok())
-                .map(|record: Box<RawValue>| json!({"key": null, "line": null, "record": record}))
+                .map(|record: Box<RawValue>| {
+                    json!({"key": null, "line": null, "record": record, "text": record.get()})
+                })
                 .collect();
             Ok(Json(
                 json!({"records": rows, "objects_read": answer.objects, "objects": answer.objects, "sql": sql, "is_cut": answer.is_cut}),
@@ -120,9 +132,17 @@ pub(crate) struct TraceQuery {
     offset: i64,
 }
 
+/// Where a record is stored, with its line as text.
+#[derive(Serialize)]
+struct Location {
+    #[serde(flatten)]
+    location: RecordLocation,
+    text: String,
+}
+
 #[derive(Serialize)]
 pub(crate) struct Traced {
-    locations: Vec<RecordLocation>,
+    locations: Vec<Location>,
     neighbours: Vec<Neighbours>,
 }
 
@@ -134,7 +154,11 @@ pub(crate) async fn trace(
         let topic = query.topic.as_deref().unwrap_or(&app.settings.topic);
         let wanted = Wanted { partition: query.partition, offset: query.offset, generation: None };
         Ok(Json(match find(&app.lake().await?, topic, wanted).await? {
-            Trace::Found(locations) => Traced { locations, neighbours: Vec::new() },
+            Trace::Found(locations) => {
+                let locations =
+                    locations.into_iter().map(|location| Location { text: location.record.get().to_owned(), location });
+                Traced { locations: locations.collect(), neighbours: Vec::new() }
+            }
             Trace::Missing(neighbours) => Traced { locations: Vec::new(), neighbours },
         }))
     })
@@ -148,18 +172,21 @@ async fn newest(lake: &Lake, area: Area, topic: Option<&str>, partition: Option<
         Some(topic) => vec![topic.to_owned()],
         None => lake.topics(area).await?,
     };
-    let mut days = Vec::new();
+    let mut days: Vec<Day> = Vec::new();
     for topic in topics {
-        // The last days first, until there are enough objects.
-        days.extend(lake.days(area, &topic).await?.into_iter().rev());
+        days.extend(lake.days(area, &topic).await?);
     }
+    // The newest days of all topics first, until there are enough objects.
+    days.sort_by(|a, b| date(b).cmp(&date(a)));
     let mut objects: Vec<Object> = Vec::new();
-    for day in days {
-        let of_day = lake.objects(vec![day]).await?;
-        objects.extend(of_day.into_iter().filter(|object| is_of(object, partition)));
+    let mut is_all = true;
+    for same_day in days.chunk_by(|a, b| date(a) == date(b)) {
         if objects.len() >= MAX_OBJECTS {
+            is_all = false;
             break;
         }
+        let of_day = lake.objects(same_day.to_vec()).await?;
+        objects.extend(of_day.into_iter().filter(|object| is_of(object, partition)));
     }
     objects.sort_by_key(|object| std::cmp::Reverse(object.meta.last_modified));
     let count = objects.len();
@@ -179,7 +206,7 @@ async fn newest(lake: &Lake, area: Area, topic: Option<&str>, partition: Option<
         let lines: Vec<&str> = text.lines().collect();
         for (number, line) in lines.iter().enumerate().rev().take(MAX_RECORDS) {
             let Ok(record) = RawValue::from_string((*line).to_owned()) else { continue };
-            records.push((timestamp(line), Line { key: key.clone(), line: Some(number + 1), record }));
+            records.push((timestamp(line), Line::new(key.clone(), number + 1, record)));
         }
         // Objects that were written at about the same time have records of the same time.
         if records.len() >= MAX_RECORDS * CONCURRENT_READS {
@@ -188,7 +215,11 @@ async fn newest(lake: &Lake, area: Area, topic: Option<&str>, partition: Option<
     }
     records.sort_by_key(|(timestamp, line)| std::cmp::Reverse((*timestamp, line.line)));
     records.truncate(MAX_RECORDS);
-    Ok(Lines { records: records.into_iter().map(|(_, line)| line).collect(), objects_read, objects: count })
+    Ok(Lines { records: records.into_iter().map(|(_, line)| line).collect(), objects_read, objects: count, is_all })
+}
+
+fn date(day: &Day) -> Option<&str> {
+    day.partition_value(DT)
 }
 
 fn is_of(object: &Object, partition: Option<i32>) -> bool {
@@ -230,6 +261,31 @@ mod tests {
         assert_eq!(offsets(None).await, [40, 30, 20, 10]);
         assert_eq!(offsets(Some(0)).await, [30, 10]);
         assert!(offsets(Some(7)).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn newest_days_of_all_topics_are_merged() {
+        let store = Store::new();
+        // Enough objects in the old days of the first topic.
+        for day in 1..=10 {
+            for partition in 0..10 {
+                let key = format!("quarantine/a/dt=2026-01-{day:02}/{partition:05}-00000000000000000000.json");
+                store.put(&key, &line(partition, 0, day.into())).await;
+            }
+        }
+        store.put("quarantine/b/dt=2026-02-01/00000-00000000000000000000.json", &line(0, 7, 999)).await;
+        let lines = newest(&store.lake(""), Area::Quarantine, None, None).await.unwrap();
+        assert_eq!(timestamp(lines.records[0].record.get()), 999);
+        assert!(!lines.is_all && lines.objects < 101, "{}", lines.objects);
+    }
+
+    #[tokio::test]
+    async fn line_is_returned_as_it_is_stored() {
+        let store = Store::new();
+        let text = r#"{"kafka_partition":0,"kafka_offset":0,"kafka_timestamp":1,"close":1.10,"id":9007199254740993}"#;
+        store.put("data/q/dt=1970-01-01/00000-00000000000000000000.json", &format!("{text}\n")).await;
+        let lines = newest(&store.lake(""), Area::Data, Some("q"), None).await.unwrap();
+        assert_eq!(json!(lines)["records"][0]["text"], text);
     }
 
     #[tokio::test]

@@ -8,13 +8,13 @@ const PERIOD: Duration = Duration::from_secs(5);
 
 /// Samples of a counter, from which its rate is computed.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub struct Meter {
     samples: VecDeque<(Duration, u64)>,
 }
 
 impl Meter {
     /// Adds a sample and returns the counter's rate per second. `since` is the time since the start.
-    pub(crate) fn rate(&mut self, since: Duration, value: u64) -> u64 {
+    pub fn rate(&mut self, since: Duration, value: u64) -> u64 {
         self.samples.push_back((since, value));
         while self.samples.get(1).is_some_and(|(then, _)| since.saturating_sub(*then) >= PERIOD) {
             self.samples.pop_front();

@@ -5,12 +5,12 @@
 //! pipeline ── sample() ─────────────────────┴─> sampler, every 100 ms ──> frames ──> clients
 //! ```
 //!
-//! The pipeline is never slowed: [`Live::invoked`] takes a lock for a few instructions, and an event for which the queue
-//! has no room is only counted. A client that does not read fast enough skips frames and receives a snapshot.
+//! The pipeline is never slowed: [`Live::invoked`] takes a lock for a few instructions, and an event for which the
+//! queue has no room is only counted. A client that does not read fast enough skips frames and receives a snapshot.
 
 pub(crate) mod frames;
 pub(crate) mod hub;
-mod meter;
+pub(crate) mod meter;
 mod newest;
 pub(crate) mod pipeline;
 mod sampler;

@@ -93,8 +93,8 @@ fn list(app: Arc<App>, before: Vec<ShownObject>) -> JoinHandle<Option<Vec<ShownO
     tokio::spawn(async move { timeout(LIST_TIMEOUT, listing).await.ok()?.ok() })
 }
 
-/// Returns the newest objects of a topic, newest first. Lists only the last day that has objects in each area, and reads
-/// only objects that are not in `before`.
+/// Returns the newest objects of a topic, newest first. Lists only the last day that has objects in each area, and
+/// reads only objects that are not in `before`.
 async fn newest(lake: &Lake, topic: &str, before: &[ShownObject]) -> Result<Vec<ShownObject>, StoreError> {
     let mut all = Vec::new();
     for area in Area::BOTH {

@@ -8,6 +8,12 @@ use serde::Serialize;
 /// A pipeline that runs in this process. [`Pipeline::sample`] is called up to ten times a second and must not block.
 pub trait Pipeline: Send + Sync {
     fn sample(&self) -> Sample;
+
+    /// Returns the number of a topic's records that were stored so far. A pipeline of one topic needs no method of its
+    /// own.
+    fn stored_of(&self, _topic: &str) -> u64 {
+        self.sample().stored.records
+    }
 }
 
 /// The state of a pipeline at one moment.

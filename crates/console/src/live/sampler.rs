@@ -75,7 +75,7 @@ impl Sampler {
         if let Some(lab) = app.lab.section() {
             add(&mut sections, "lab", &lab);
         }
-        add(&mut sections, "audit", &app.audit.summary(stored));
+        add(&mut sections, "audit", &app.audit_summary());
         if let Some(objects) = self.listings.poll(app, stored, is_watched).await {
             add(&mut sections, "objects", &objects);
         }

@@ -1,7 +1,7 @@
 //! Builds bars of one length from rows of any length, by the rules of the view `daily`.
 //!
-//! Each bar is decided separately. A row of the wanted length is the bar; of several, the last one counts. Otherwise the
-//! finest rows that are shorter are added up: first open, highest high, lowest low, last close, total volume. A row
+//! Each bar is decided separately. A row of the wanted length is the bar; of several, the last one counts. Otherwise
+//! the finest rows that are shorter are added up: first open, highest high, lowest low, last close, total volume. A row
 //! without open, high and low counts with its close. Simulated rows count only where a bar has no others.
 
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Limits the quotes of a frame without leaving any out: adds quotes up to bars.
 //!
 //! A chart adds rows that are shorter than its bars up anyway, so it makes no difference to it whether the server has
-//! done so before, as long as the sums are not longer than the chart's bars. The sums are therefore as short as the limit
-//! allows.
+//! done so before, as long as the sums are not longer than the chart's bars. The sums are therefore as short as the
+//! limit allows.
 //!
 //! ```text
 //! 5,000 ticks of 20 symbols in one second ──> 20 rows, each the sum of one second
@@ -15,8 +15,8 @@ use super::time::Length;
 /// Maximum number of rows in one frame: one for each symbol of the watch list.
 pub(crate) const MAX_ROWS: usize = 2_000;
 
-/// Limits `quotes`, which are in the order in which they were received, to `max` rows. Returns the number of quotes that
-/// had to be left out, because there are more symbols.
+/// Limits `quotes`, which are in the order in which they were received, to `max` rows. Returns the number of quotes
+/// that had to be left out, because there are more symbols.
 pub(crate) fn limit(quotes: &mut Vec<Quote>, max: usize) -> u64 {
     if quotes.len() <= max {
         return 0;

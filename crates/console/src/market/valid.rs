@@ -1,7 +1,7 @@
 //! Recognises the records that the sink quarantines, for charts that follow a running feed.
 //!
-//! The sink reports how many records of an event it has quarantined, not which. These are the rules that a value decides
-//! alone; the columns that `SINK_COLUMNS` declares are known to the sink only. The caller compares the numbers.
+//! The sink reports how many records of an event it has quarantined, not which. These are the rules that a value
+//! decides alone; the columns that `SINK_COLUMNS` declares are known to the sink only. The caller compares the numbers.
 
 use std::borrow::Cow;
 

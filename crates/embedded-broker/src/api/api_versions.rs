@@ -14,8 +14,8 @@ pub(super) fn handle(version: i16, request: &ApiVersionsRequest) -> ApiVersionsR
     ApiVersionsResponse::default().with_api_keys(OFFERED.iter().map(listed).collect())
 }
 
-/// The response to a version that the broker does not offer. It is encoded as version 0, which every client decodes, and
-/// contains the versions of `ApiVersions`, so that the client can ask again (KIP-511).
+/// Returns the response to a version that the broker does not offer. It is encoded as version 0, which every client
+/// decodes, and contains the versions of `ApiVersions`, so that the client can ask again (KIP-511).
 pub(super) fn unsupported() -> ApiVersionsResponse {
     ApiVersionsResponse::default()
         .with_error_code(ResponseError::UnsupportedVersion.code())
@@ -26,8 +26,8 @@ fn listed(offer: &Offer) -> ApiVersion {
     ApiVersion::default().with_api_key(offer.api as i16).with_min_version(offer.listed_min).with_max_version(offer.max)
 }
 
-/// Returns `true` if a client's name or version consists of letters, digits, `.` and `-`, with a letter or digit at both
-/// ends (KIP-511).
+/// Returns `true` if a client's name or version consists of letters, digits, `.` and `-`, with a letter or digit at
+/// both ends (KIP-511).
 fn is_software_name(name: &str) -> bool {
     let ends = |end: Option<char>| end.is_some_and(|c| c.is_ascii_alphanumeric());
     ends(name.chars().next())

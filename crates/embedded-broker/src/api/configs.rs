@@ -17,6 +17,7 @@ use kafka_protocol::messages::{
 
 use super::broker_configs::{FROM_BROKER, FROM_DEFAULT, broker_configs};
 use super::{Rejection, is_topic_name, text};
+use crate::blocking::blocking;
 use crate::state::{NODE_ID, State};
 use crate::topics::{ConfigError, ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, TopicConfigs, TopicKey};
 
@@ -36,7 +37,7 @@ pub(super) struct Effective {
     synonyms: Vec<(&'static str, String, i8)>,
 }
 
-/// The values of all keys of a topic.
+/// Returns the values of all keys of a topic.
 pub(super) fn effective<'a>(state: &'a State, configs: &'a TopicConfigs) -> impl Iterator<Item = Effective> + 'a {
     TOPIC_KEYS.iter().map(move |key| {
         let set = configs.get(key.name).map(|value| (key.name, value.to_owned(), FROM_TOPIC));
@@ -49,7 +50,7 @@ pub(super) fn effective<'a>(state: &'a State, configs: &'a TopicConfigs) -> impl
     })
 }
 
-/// The value of a topic's key that the broker's options set, if it differs from the default.
+/// Returns the value of a topic's key that the broker's options set, if it differs from the default.
 fn broker_value(state: &State, key: &TopicKey) -> Option<String> {
     let value = (key.name == MAX_MESSAGE_BYTES).then(|| state.options.max_message_bytes.to_string());
     value.filter(|value| value != key.default)
@@ -176,7 +177,7 @@ pub(super) fn alter(state: &State, request: AlterConfigsRequest) -> AlterConfigs
     AlterConfigsResponse::default().with_responses(responses.collect())
 }
 
-/// Sets, deletes, extends or shortens single configurations of topics.
+/// Applies the operations set, delete, append and subtract to individual topic configurations.
 pub(super) fn alter_incrementally(
     state: &State,
     request: IncrementalAlterConfigsRequest,
@@ -253,8 +254,8 @@ fn change<'a>(
         TOPIC => {
             // An invalid change is an error even if the topic does not exist.
             configs(TopicConfigs::default())?;
-            let changed = configs(topic_configs(state, name)?)?;
-            if validate_only { Ok(()) } else { state.topics.set_configs(name, changed).map_err(Rejection::from) }
+            configs(topic_configs(state, name)?)?;
+            if validate_only { Ok(()) } else { blocking(|| state.topics.change_configs(name, configs)) }
         }
         BROKER => {
             validate_broker(name)?;

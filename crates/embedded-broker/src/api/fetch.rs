@@ -1,7 +1,7 @@
 //! Fetch: reads record batches, and waits for them if there are too few.
 //!
-//! Incremental fetch sessions (KIP-227) save bandwidth that costs nothing on one machine, so no session is ever created:
-//! a response has the session id 0, with which clients send full requests.
+//! Incremental fetch sessions (KIP-227) save bandwidth that costs nothing on one machine, so no session is ever
+//! created: a response has the session id 0, with which clients send full requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use kafka_protocol::messages::{FetchRequest, FetchResponse, ProducerId};
 use tokio::time::Instant;
 
 use super::epoch_error;
+use crate::memory::InUse;
 use crate::state::State;
 use crate::topics::{Partition, Topic, Waiter};
 
@@ -30,21 +31,27 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 /// Pause before records are counted again for a request that waits for more than one byte.
 const RECOUNT_PAUSE: Duration = Duration::from_millis(5);
 
-pub(super) async fn handle(state: &State, version: i16, request: FetchRequest) -> FetchResponse {
+/// Reads records. The second value is the memory of the response and of the records that it copies.
+pub(super) async fn handle(state: &State, version: i16, request: FetchRequest) -> (FetchResponse, InUse) {
     // The epochs 0 and -1 mean a full request, with or without a new session.
     if request.session_epoch > 0 {
-        return FetchResponse::default().with_error_code(ResponseError::FetchSessionIdNotFound.code());
+        let code = ResponseError::FetchSessionIdNotFound.code();
+        return (FetchResponse::default().with_error_code(code), InUse::none());
     }
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(MAX_WAIT);
     let deadline = Instant::now() + wait;
     let fetch = Fetch::new(state, version, &request);
     let waiter = Waiter::register(fetch.partitions());
     loop {
-        let (responses, enough) = fetch.read();
-        if enough || Instant::now() >= deadline {
-            return FetchResponse::default().with_responses(responses);
+        let is_over = Instant::now() >= deadline;
+        let Available { bytes, is_final } = fetch.available();
+        if is_over || is_final || bytes >= fetch.min_bytes {
+            let memory = state.memory.response(bytes.saturating_mul(2)).await;
+            let (responses, enough) = fetch.read(bytes);
+            if enough || is_over {
+                return (FetchResponse::default().with_responses(responses), memory);
+            }
         }
-        drop(responses);
         let changed = async {
             waiter.changed().await;
             if fetch.min_bytes > 1 {
@@ -54,6 +61,14 @@ pub(super) async fn handle(state: &State, version: i16, request: FetchRequest) -
         // A deadline ends the wait with whatever is there.
         tokio::time::timeout_at(deadline, changed).await.unwrap_or_default();
     }
+}
+
+/// An estimate of what a read would return.
+struct Available {
+    /// Upper bound of the bytes.
+    bytes: usize,
+    /// The response does not depend on further records.
+    is_final: bool,
 }
 
 /// A request with its topics looked up.
@@ -84,7 +99,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// The partitions whose changes can complete the request.
+    /// Returns the partitions whose changes can complete the request.
     fn partitions(&self) -> Vec<Arc<Partition>> {
         let found = |(asked, topic): &(&FetchTopic, Option<Arc<Topic>>)| {
             let topic = topic.clone();
@@ -94,8 +109,48 @@ impl<'a> Fetch<'a> {
         self.topics.iter().flat_map(found).collect()
     }
 
-    /// Reads what is there. The second value is `true` if the response should be sent without waiting.
-    fn read(&self) -> (Vec<FetchableTopicResponse>, bool) {
+    /// Estimates what a read would return, without reading.
+    fn available(&self) -> Available {
+        let mut available = Available { bytes: 0, is_final: true };
+        let mut failed = false;
+        for (asked, topic) in &self.topics {
+            for partition in &asked.partitions {
+                available.is_final = false;
+                match self.available_in(topic.as_deref(), partition, available.bytes) {
+                    Some(bytes) => available.bytes += bytes,
+                    None => failed = true,
+                }
+            }
+        }
+        Available { is_final: available.is_final || failed, ..available }
+    }
+
+    /// Estimates what one partition has, after `before` bytes of the others. Returns `None` if the answer is an error.
+    fn available_in(&self, topic: Option<&Topic>, asked: &FetchPartition, before: usize) -> Option<usize> {
+        let partition = topic?.partition(asked.partition)?;
+        if epoch_error(asked.current_leader_epoch).is_some() {
+            return None;
+        }
+        let request = self.read_request(asked, before, self.max_bytes);
+        partition.read(|log| log.available_bytes(request))?.ok()
+    }
+
+    /// Returns a request for records of one partition, after `before` of at most `max` bytes have been read from the
+    /// others.
+    fn read_request(&self, asked: &FetchPartition, before: usize, max: usize) -> ReadRequest {
+        let partition_max = usize::try_from(asked.partition_max_bytes).unwrap_or(0);
+        ReadRequest {
+            offset: asked.fetch_offset,
+            max_bytes: partition_max.min(max.saturating_sub(before)),
+            at_least_one_batch: before == 0,
+            isolation: self.isolation,
+        }
+    }
+
+    /// Reads what is there, up to `max` bytes. The second value is `true` if the response should be sent without
+    /// waiting.
+    fn read(&self, max: usize) -> (Vec<FetchableTopicResponse>, bool) {
+        let max = max.min(self.max_bytes);
         let mut size = 0;
         let mut failed = false;
         let mut asked_partitions = 0;
@@ -103,7 +158,7 @@ impl<'a> Fetch<'a> {
         for (asked, topic) in &self.topics {
             let mut partitions = Vec::with_capacity(asked.partitions.len());
             for partition in &asked.partitions {
-                let data = self.partition(topic.as_deref(), partition, size);
+                let data = self.partition(topic.as_deref(), partition, size, max);
                 size += data.records.as_ref().map_or(0, Bytes::len);
                 failed |= data.error_code != 0;
                 asked_partitions += 1;
@@ -116,8 +171,8 @@ impl<'a> Fetch<'a> {
         (responses, failed || size >= self.min_bytes || asked_partitions == 0)
     }
 
-    /// Reads from one partition after `read` bytes from the others.
-    fn partition(&self, topic: Option<&Topic>, asked: &FetchPartition, read: usize) -> PartitionData {
+    /// Reads from one partition, after `before` of at most `max` bytes have been read from the others.
+    fn partition(&self, topic: Option<&Topic>, asked: &FetchPartition, before: usize, max: usize) -> PartitionData {
         let Some(topic) = topic else { return unknown(asked.partition, self.unknown_topic) };
         let Some(partition) = topic.partition(asked.partition) else {
             return unknown(asked.partition, ResponseError::UnknownTopicOrPartition);
@@ -125,14 +180,10 @@ impl<'a> Fetch<'a> {
         if let Some(error) = epoch_error(asked.current_leader_epoch) {
             return failed(asked.partition, error.code());
         }
-        let request = ReadRequest {
-            offset: asked.fetch_offset,
-            max_bytes: usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(self.max_bytes.saturating_sub(read)),
-            at_least_one_batch: read == 0,
-            isolation: self.isolation,
-        };
+        let request = self.read_request(asked, before, max);
         match partition.read(|log| read_log(log, asked.partition, request)) {
-            None => unknown(asked.partition, ResponseError::UnknownTopicOrPartition),
+            // The topic was deleted after the request had begun.
+            None => unknown(asked.partition, self.unknown_topic),
             Some(Ok(data)) => data,
             Some(Err(error)) => {
                 if let ReadError::Storage(error) = &error {

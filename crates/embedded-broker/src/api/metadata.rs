@@ -79,7 +79,7 @@ fn named(state: &State, version: i16, asked: MetadataRequestTopic, create: bool)
 /// Creates a topic if the options and the request allow it.
 fn auto_create(state: &State, name: &str, create: bool) -> Option<Arc<Topic>> {
     let partitions = state.options.auto_create.filter(|_| create)?;
-    match state.topics.create(name, i32::try_from(partitions).ok()?, TopicConfigs::default()) {
+    match state.create_topic(name, i32::try_from(partitions).ok()?, TopicConfigs::default()) {
         Ok(topic) => Some(topic),
         // Another request has created it meanwhile.
         Err(FolderError::TopicExists { .. }) => state.topics.by_name(name),

@@ -26,9 +26,10 @@ use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ProduceRequest};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, FetchRequest, ProduceRequest};
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 
+use crate::memory::InUse;
 use crate::state::State;
 use crate::wire::head::{self, Head, HeadError};
 use crate::wire::layout::LayoutError;
@@ -68,15 +69,32 @@ pub(crate) struct Call {
     body: Bytes,
 }
 
-/// Answers a request. Returns the response with its size, or `None` if the client expects none.
-pub(crate) async fn answer(state: &State, peer: SocketAddr, mut request: Bytes) -> Result<Option<Bytes>, RequestError> {
+/// A response with its size, and the memory that it uses until it is sent.
+pub(crate) struct Answer {
+    pub(crate) bytes: Bytes,
+    pub(crate) memory: InUse,
+}
+
+impl From<Bytes> for Answer {
+    fn from(bytes: Bytes) -> Self {
+        Answer { bytes, memory: InUse::none() }
+    }
+}
+
+/// Answers a request. Returns `None` if the client expects no response.
+pub(crate) async fn answer(
+    state: &State,
+    peer: SocketAddr,
+    mut request: Bytes,
+) -> Result<Option<Answer>, RequestError> {
     let Head { api_key, api_version: version, correlation_id } = Head::peek(&request)?;
     let api = ApiKey::try_from(api_key).map_err(|()| RequestError::UnknownApi(api_key))?;
     let offer = offer_of(api).ok_or(RequestError::UnknownApi(api_key))?;
     if !offer.contains(version) {
         return match api {
             ApiKey::ApiVersions => {
-                encode::<ApiVersionsRequest>(0, correlation_id, &api_versions::unsupported()).map(Some)
+                let response = encode::<ApiVersionsRequest>(0, correlation_id, &api_versions::unsupported())?;
+                Ok(Some(response.into()))
             }
             _ => Err(RequestError::UnsupportedVersion { api, version }),
         };
@@ -86,15 +104,22 @@ pub(crate) async fn answer(state: &State, peer: SocketAddr, mut request: Bytes) 
     dispatch(state, call).await
 }
 
-async fn dispatch(state: &State, call: Call) -> Result<Option<Bytes>, RequestError> {
+async fn dispatch(state: &State, call: Call) -> Result<Option<Answer>, RequestError> {
     let version = call.version;
     match call.api {
         ApiKey::Produce => {
             let request = call.decode::<ProduceRequest>()?;
-            let response = produce::handle(state, version, request)?;
-            response.map(|response| encode::<ProduceRequest>(version, call.correlation_id, &response)).transpose()
+            let Some(response) = produce::handle(state, version, request)? else { return Ok(None) };
+            Ok(Some(encode::<ProduceRequest>(version, call.correlation_id, &response)?.into()))
         }
-        ApiKey::Fetch => call.run(async |_, request| fetch::handle(state, version, request).await).await,
+        ApiKey::Fetch => {
+            let request = call.decode::<FetchRequest>()?;
+            let (response, mut memory) = fetch::handle(state, version, request).await;
+            let bytes = encode::<FetchRequest>(version, call.correlation_id, &response)?;
+            drop(response);
+            memory.shrink_to(bytes.len());
+            Ok(Some(Answer { bytes, memory }))
+        }
         ApiKey::ListOffsets => call.run(async |_, request| list_offsets::list(state, version, request)).await,
         ApiKey::Metadata => call.run(async |_, request| metadata::handle(state, version, request)).await,
         ApiKey::OffsetCommit => call.run(async |_, request| offsets::commit(state, version, request)).await,
@@ -149,10 +174,10 @@ impl Call {
     async fn run<R: Request>(
         self,
         handler: impl AsyncFnOnce(&Call, R) -> R::Response,
-    ) -> Result<Option<Bytes>, RequestError> {
+    ) -> Result<Option<Answer>, RequestError> {
         let request = self.decode::<R>()?;
         let response = handler(&self, request).await;
-        encode::<R>(self.version, self.correlation_id, &response).map(Some)
+        Ok(Some(encode::<R>(self.version, self.correlation_id, &response)?.into()))
     }
 
     fn decode<R: Request>(&self) -> Result<R, RequestError> {

@@ -38,7 +38,7 @@ pub(super) fn commit(state: &State, version: i16, request: OffsetCommitRequest) 
     let mut results = unknown_partitions(unknown.into_iter().map(|asked| asked.partition));
     if !known.is_empty() {
         let partitions: Vec<_> = known.iter().map(|asked| asked.partition.clone()).collect();
-        let commit = CommitRequest {
+        let mut commit = CommitRequest {
             version,
             group_id: request.group_id.to_string(),
             generation_id: request.generation_id_or_member_epoch,
@@ -47,11 +47,15 @@ pub(super) fn commit(state: &State, version: i16, request: OffsetCommitRequest) 
             partitions: known,
         };
         let committed = state.groups.change(|groups, now_ms, wall_clock_ms| {
+            let deleted = remove_deleted(state, &mut commit);
             let commit = groups.commit(now_ms, wall_clock_ms, &commit)?;
-            Ok((commit.events, commit.results))
+            Ok((commit.events, (commit.results, deleted)))
         });
         match committed {
-            Ok(committed) => results.extend(committed.into_iter().map(|(partition, result)| (partition, code(result)))),
+            Ok((committed, deleted)) => {
+                results.extend(committed.into_iter().map(|(partition, result)| (partition, code(result))));
+                results.extend(deleted);
+            }
             Err(error) => {
                 let error = error.code();
                 results.extend(partitions.into_iter().map(|partition| (partition, error)));
@@ -179,6 +183,15 @@ pub(super) fn delete(state: &State, request: OffsetDeleteRequest) -> OffsetDelet
 
 pub(super) fn exists(state: &State, partition: &TopicPartition) -> bool {
     state.topics.partition(&partition.topic, partition.partition).is_some()
+}
+
+/// Removes the partitions that no longer exist from a commit, and returns their results. The groups are locked: a
+/// topic's offsets are deleted after the topic, so that none of them is stored later.
+pub(super) fn remove_deleted(state: &State, commit: &mut CommitRequest) -> Results {
+    let asked = std::mem::take(&mut commit.partitions).into_iter();
+    let (known, deleted): (Vec<_>, Vec<_>) = asked.partition(|asked| exists(state, &asked.partition));
+    commit.partitions = known;
+    unknown_partitions(deleted.into_iter().map(|asked| asked.partition))
 }
 
 pub(super) fn unknown_partitions(partitions: impl IntoIterator<Item = TopicPartition>) -> Results {

@@ -1,5 +1,7 @@
 //! `CreatePartitions` and `DeleteRecords`.
 
+use std::collections::HashMap;
+
 use kafka_log::DeleteRecordsError;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
@@ -10,13 +12,17 @@ use kafka_protocol::messages::{
 };
 
 use super::{Rejection, text};
+use crate::blocking::blocking;
 use crate::state::{NODE_ID, State};
 use crate::topics::MAX_PARTITIONS;
 
 pub(super) fn create(state: &State, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
+    let mut counts: HashMap<_, usize> = HashMap::new();
+    for topic in &request.topics {
+        *counts.entry(&topic.name).or_default() += 1;
+    }
     let results = request.topics.iter().map(|topic| {
-        let duplicate = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
-        let created = if duplicate {
+        let created = if counts.get(&topic.name).is_some_and(|&count| count > 1) {
             Err(Rejection::new(ResponseError::InvalidRequest, "the request names the topic more than once"))
         } else {
             create_one(state, topic, request.validate_only)
@@ -55,7 +61,7 @@ fn create_one(state: &State, asked: &CreatePartitionsTopic, validate_only: bool)
     if validate_only {
         return Ok(());
     }
-    state.topics.add_partitions(&asked.name, asked.count).map_err(Rejection::from)
+    blocking(|| state.topics.add_partitions(&asked.name, asked.count)).map_err(Rejection::from)
 }
 
 pub(super) fn delete_records(state: &State, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
@@ -80,9 +86,11 @@ fn delete_before(state: &State, topic: &str, index: i32, offset: i64) -> Result<
     if !topic.configs.has_policy("delete") {
         return Err(ResponseError::PolicyViolation.code());
     }
-    let deleted = partition.change(|log| {
-        let before = if offset == -1 { log.high_watermark() } else { offset };
-        log.delete_records_before(before)
+    let deleted = blocking(|| {
+        partition.change(|log| {
+            let before = if offset == -1 { log.high_watermark() } else { offset };
+            log.delete_records_before(before)
+        })
     });
     deleted.ok_or_else(unknown)?.map_err(|error| {
         if let DeleteRecordsError::Storage(error) = &error {

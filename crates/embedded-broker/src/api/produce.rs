@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use kafka_groups::ErrorCode;
 use kafka_groups::offsets::TopicPartition;
 use kafka_groups::transactions::{AddToTransaction, Producer, Verify};
-use kafka_log::{AppendError, BatchHeader, Log};
+use kafka_log::{AppendError, BatchHeader, Compression, Log, ValidBatch};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
 use super::{RequestError, produced_records, text};
+use crate::blocking::blocking;
 use crate::clock::Clock;
 use crate::state::State;
-use crate::topics::Topic;
+use crate::topics::{Partition, Topic};
 
 /// First version that names topics by their id.
 const FIRST_VERSION_WITH_IDS: i16 = 13;
@@ -22,9 +23,13 @@ const FIRST_VERSION_WITH_IDS: i16 = 13;
 /// First version whose clients know `TRANSACTION_ABORTABLE`.
 const FIRST_VERSION_WITH_ABORTABLE: i16 = 11;
 
-/// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` that does the same.
+/// First version that adds the partition to the transaction, and the version of `AddPartitionsToTxn` that does the
+/// same.
 const FIRST_VERSION_THAT_ADDS: i16 = 12;
 const ADD_VERSION: i16 = 3;
+
+/// Compressed bytes from which on a batch is decompressed while another thread works on the other requests.
+const LARGE_BATCH: usize = 256 * 1024;
 
 /// Appends the records. Returns `None` if the client asked for no response.
 pub(super) fn handle(
@@ -76,7 +81,7 @@ fn append_to_topic(state: &State, context: Context<'_>, data: TopicProduceData) 
     let append = |data: PartitionProduceData| match (&topic, context.rejected) {
         (_, Some(code)) => failed(data.index, code),
         (None, None) => failed(data.index, unknown.code()),
-        (Some(topic), None) => append(state, context, topic, data),
+        (Some(topic), None) => append(state, context, topic, unknown, data),
     };
     let partitions = data.partition_data.into_iter().map(append).collect();
     TopicProduceResponse::default()
@@ -94,7 +99,13 @@ enum Rejected {
     Log(AppendError),
 }
 
-fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionProduceData) -> PartitionProduceResponse {
+fn append(
+    state: &State,
+    context: Context<'_>,
+    topic: &Topic,
+    unknown: ResponseError,
+    data: PartitionProduceData,
+) -> PartitionProduceResponse {
     let index = data.index;
     let records = data.records.unwrap_or_default();
     let Some(partition) = topic.partition(index) else {
@@ -103,6 +114,7 @@ fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionPro
     if let Err(rejection) = produced_records::check_partition(context.version, &records) {
         return failed(index, rejection.code()).with_error_message(Some(text(&rejection.message)));
     }
+    let Some(prepared) = prepare(partition, &records) else { return failed(index, unknown.code()) };
     let appended = partition.change(|log| {
         // The partition is locked from here on, so that no record follows the marker of its transaction.
         if let Some(header) = transactional_header(&records) {
@@ -114,10 +126,11 @@ fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionPro
         if !context.valid_acks {
             return Err(Rejected::Acks);
         }
-        log.append(&records, Clock::wall_ms()).map_err(Rejected::Log)
+        log.append_valid(prepared.map_err(Rejected::Log)?, Clock::wall_ms()).map_err(Rejected::Log)
     });
     match appended {
-        None => failed(index, ResponseError::UnknownTopicOrPartition.code()),
+        // The topic was deleted after the request had begun.
+        None => failed(index, unknown.code()),
         Some(Ok(appended)) => {
             if !appended.duplicate {
                 partition.wake();
@@ -143,6 +156,23 @@ fn append(state: &State, context: Context<'_>, topic: &Topic, data: PartitionPro
                 .with_log_start_offset(log_start_offset.unwrap_or(-1))
         }
     }
+}
+
+/// Does what an append needs before the partition is locked: validates the batch, which is decompressed for that, and
+/// writes the partition's segment to the disk if it has no room for the batch. Returns `None` if the partition no
+/// longer exists.
+fn prepare(partition: &Partition, records: &[u8]) -> Option<Result<ValidBatch, AppendError>> {
+    let config = partition.read(|log| log.config().clone())?;
+    let validate = || ValidBatch::new(records, &config, Clock::wall_ms());
+    let is_compressed = BatchHeader::parse(records).is_ok_and(|header| header.compression() != Ok(Compression::None));
+    let validated = if is_compressed && records.len() >= LARGE_BATCH { blocking(validate) } else { validate() };
+    let synced = validated.and_then(|batch| {
+        if let Some(segment) = partition.read(|log| log.full_segment(&batch)).flatten() {
+            blocking(|| segment.sync())?;
+        }
+        Ok(batch)
+    });
+    Some(synced)
 }
 
 /// Returns the header of a transactional batch.

@@ -1,8 +1,8 @@
 //! Checks of a Produce request's records that Apache Kafka makes before it looks at the topic's log.
 //!
 //! It reads the start of the first batch of every partition to find out whether the request is transactional. If one of
-//! them cannot be a batch, the whole request fails, even for topics that do not exist. Then it checks, for each partition
-//! that exists, that there is exactly one batch of the current format.
+//! them cannot be a batch, the whole request fails, even for topics that do not exist. Then it checks, for each
+//! partition that exists, that there is exactly one batch of the current format.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::ProduceRequest;
@@ -19,8 +19,8 @@ const MAGIC_AT: usize = 16;
 const ATTRIBUTES_AT: usize = 22;
 const MIN_LENGTH: i32 = 14;
 
-/// The record format that the broker stores, and bits of its attributes: the compression type, of which zstd is one, and
-/// the mark of a transaction.
+/// The record format that the broker stores, and bits of its attributes: the compression type, of which zstd is one,
+/// and the mark of a transaction.
 const MAGIC: u8 = 2;
 const COMPRESSION_MASK: u8 = 0b111;
 const ZSTD: u8 = 4;

@@ -64,7 +64,7 @@ fn create_one(
     let id = if validate_only {
         Uuid::new_v4()
     } else {
-        state.topics.create(&topic.name, partitions, configs.clone()).map_err(Rejection::from)?.id
+        state.create_topic(&topic.name, partitions, configs.clone()).map_err(Rejection::from)?.id
     };
     let result = CreatableTopicResult::default();
     let result = if version >= FIRST_CREATE_WITH_ID { result.with_topic_id(id) } else { result };
@@ -90,10 +90,8 @@ fn validate_name(state: &State, name: &str) -> Result<(), Rejection> {
     if state.topics.by_name(name).is_some() {
         return Err(Rejection::new(ResponseError::TopicAlreadyExists, format!("topic {name} already exists")));
     }
-    // Metrics replace dots by underscores, so Kafka rejects names that differ only in them.
-    let metric = name.replace('.', "_");
-    match state.topics.all().iter().find(|topic| topic.name.replace('.', "_") == metric) {
-        Some(topic) => invalid(format!("topic {name} collides with the existing topic {}", topic.name)),
+    match state.topics.colliding(name) {
+        Some(existing) => invalid(format!("topic {name} collides with the existing topic {existing}")),
         None => Ok(()),
     }
 }
@@ -109,7 +107,8 @@ fn partition_count(state: &State, topic: &CreatableTopic) -> Result<i32, Rejecti
     }
     let factor = topic.replication_factor;
     let impossible_factor = || {
-        let message = format!("replication factor {factor} is not possible with one broker");
+        let message =
+            format!("invalid replication factor {factor}: the broker keeps one replica; use 1, or -1 for the default");
         Rejection::new(ResponseError::InvalidReplicationFactor, message)
     };
     // A count that is never possible is reported before one that needs more brokers.
@@ -186,11 +185,7 @@ fn delete_one(state: &State, asked: &DeleteTopicState) -> Result<(TopicName, Uui
         Some(name) => state.topics.by_name(name).ok_or(ResponseError::UnknownTopicOrPartition)?,
         None => state.topics.by_id(asked.topic_id).ok_or(ResponseError::UnknownTopicId)?,
     };
-    state.topics.delete(&topic.name).map_err(|error| Rejection::from(error).error)?;
-    let forgotten = state.groups.change(|groups, _, _| Ok((groups.delete_topic(&topic.name), ())));
-    if let Err(error) = forgotten {
-        tracing::error!(topic = topic.name, %error, "failed to delete the committed offsets of a deleted topic");
-    }
+    state.delete_topic(&topic).map_err(|error| Rejection::from(error).error)?;
     Ok((TopicName(text(&topic.name)), topic.id))
 }
 

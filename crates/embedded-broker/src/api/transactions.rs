@@ -18,7 +18,7 @@ use kafka_protocol::messages::{
     EndTxnRequest, EndTxnResponse, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 
-use super::offsets::{Results, exists, result, unknown_partitions};
+use super::offsets::{Results, exists, remove_deleted, result, unknown_partitions};
 use super::text;
 use crate::markers::transact;
 use crate::state::State;
@@ -139,7 +139,7 @@ fn commit_known(
 ) -> Results {
     let named: Vec<_> = partitions.iter().map(|asked| asked.partition.clone()).collect();
     let producer = Producer { id: request.producer_id.0, epoch: request.producer_epoch };
-    let commit = TxnCommitRequest {
+    let mut commit = TxnCommitRequest {
         producer_id: producer.id,
         commit: CommitRequest {
             version,
@@ -156,15 +156,17 @@ fn commit_known(
         let abortable = version >= FIRST_COMMIT_WITH_ABORTABLE;
         transactions.verify(&request.transactional_id, producer, group, abortable).map_err(ErrorCode::code)?;
         let committed = state.groups.change(|groups, _, wall_clock_ms| {
+            let deleted = remove_deleted(state, &mut commit.commit);
             let commit = groups.commit_in_transaction(wall_clock_ms, &commit)?;
-            Ok((commit.events, commit.results))
+            Ok((commit.events, (commit.results, deleted)))
         });
         committed.map_err(|error| error.code())
     });
     match committed {
-        Ok(committed) => committed
+        Ok((committed, deleted)) => committed
             .into_iter()
             .map(|(partition, result)| (partition, result.map_or_else(ErrorCode::code, |()| 0)))
+            .chain(deleted)
             .collect(),
         Err(code) => named.into_iter().map(|partition| (partition, code)).collect(),
     }

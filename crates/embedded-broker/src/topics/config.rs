@@ -56,11 +56,13 @@ impl TopicConfigs {
         self.get("cleanup.policy").unwrap_or("delete").split(',').any(|item| item.trim() == policy)
     }
 
-    /// The settings of the topic's logs.
+    /// Returns the settings of the topic's logs. `max_message_bytes` applies if the topic does not set
+    /// `max.message.bytes`.
     pub(crate) fn log_config(&self, max_message_bytes: usize) -> LogConfig {
         let default = LogConfig::default();
         let number = |key| self.get(key).and_then(|value| value.parse::<i64>().ok());
         let limit = |key| number(key).filter(|&value| value >= 0);
+        let default_number = |key| TopicKey::find(key).and_then(|key| key.default.parse().ok());
         let size = |key| limit(key).and_then(|value| u64::try_from(value).ok());
         let timestamp_type = match self.get("message.timestamp.type") {
             Some("LogAppendTime") => TimestampType::LogAppendTime,
@@ -70,6 +72,9 @@ impl TopicConfigs {
         let deletes = self.has_policy("delete");
         LogConfig {
             segment_bytes: size("segment.bytes").unwrap_or(default.segment_bytes),
+            segment_ms: limit("segment.ms").or(default_number("segment.ms")),
+            flush_messages: size("flush.messages"),
+            flush_ms: limit("flush.ms"),
             max_message_bytes: limit("max.message.bytes")
                 .and_then(|value| usize::try_from(value).ok())
                 .unwrap_or(max_message_bytes),
@@ -164,6 +169,15 @@ mod tests {
             configs.set("cleanup.policy", policy.to_owned()).unwrap();
             assert_eq!(configs.log_config(1).retention_ms, retention, "{policy:?}");
         }
+    }
+
+    #[test]
+    fn segments_and_flushes_are_configured() {
+        let default = TopicConfigs::default().log_config(1);
+        assert_eq!((default.segment_ms, default.flush_messages, default.flush_ms), (Some(604_800_000), None, None));
+        assert_eq!(parse("segment.ms", "5").unwrap().log_config(1).segment_ms, Some(5));
+        assert_eq!(parse("flush.messages", "1").unwrap().log_config(1).flush_messages, Some(1));
+        assert_eq!(parse("flush.ms", "7").unwrap().log_config(1).flush_ms, Some(7));
     }
 
     #[test]

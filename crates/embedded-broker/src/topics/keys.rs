@@ -1,7 +1,9 @@
 //! The configuration keys of a topic with their types and defaults, which are Kafka's except for two.
 //!
 //! All keys of Apache Kafka 4.2 are accepted, so that tools which set them work. Those that concern replication,
-//! compaction or tiered storage have no effect on one node that keeps its records.
+//! compaction or tiered storage have no effect on one node that keeps its records, nor do those that tune the files of
+//! Apache Kafka: `file.delete.delay.ms`, `index.interval.bytes`, `preallocate`, `segment.index.bytes` and
+//! `segment.jitter.ms`.
 
 /// Type of a configuration's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

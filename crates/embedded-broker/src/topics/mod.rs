@@ -10,13 +10,14 @@ mod partition;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use kafka_log::{Folder, FolderError, LogConfig};
+use kafka_log::{DeletedTopic, Folder, FolderError, LogConfig, StorageError};
 use uuid::Uuid;
 
 pub(crate) use config::{ConfigError, TopicConfigs};
 pub(crate) use keys::{ConfigKind, MAX_MESSAGE_BYTES, TOPIC_KEYS, TopicKey};
 pub(crate) use partition::{Partition, Waiter};
 
+use crate::blocking::blocking;
 use crate::error::BrokerError;
 use crate::options::Options;
 
@@ -56,6 +57,8 @@ pub(crate) struct Topics {
 struct Registry {
     by_name: BTreeMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
+    /// Names of topics by their names in metrics.
+    by_metric_name: HashMap<String, String>,
 }
 
 impl Registry {
@@ -63,8 +66,24 @@ impl Registry {
         let topic = Arc::new(topic);
         self.by_id.insert(topic.id, Arc::clone(&topic));
         self.by_name.insert(topic.name.clone(), Arc::clone(&topic));
+        self.by_metric_name.insert(metric_name(&topic.name), topic.name.clone());
         topic
     }
+
+    fn remove(&mut self, name: &str) -> Option<Arc<Topic>> {
+        let topic = self.by_name.remove(name)?;
+        self.by_id.remove(&topic.id);
+        let metric_name = metric_name(name);
+        if self.by_metric_name.get(&metric_name).is_some_and(|owner| owner == name) {
+            self.by_metric_name.remove(&metric_name);
+        }
+        Some(topic)
+    }
+}
+
+/// Metrics replace dots by underscores, so Kafka rejects names that differ only in them.
+fn metric_name(topic: &str) -> String {
+    topic.replace('.', "_")
 }
 
 impl Topics {
@@ -86,11 +105,16 @@ impl Topics {
         self.read().by_name.get(name).cloned()
     }
 
+    /// Returns the name of a topic that has the same name in metrics.
+    pub(crate) fn colliding(&self, name: &str) -> Option<String> {
+        self.read().by_metric_name.get(&metric_name(name)).cloned()
+    }
+
     pub(crate) fn by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
         self.read().by_id.get(&id).cloned()
     }
 
-    /// All topics in the order of their names.
+    /// Returns all topics in the order of their names.
     pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
         self.read().by_name.values().cloned().collect()
     }
@@ -99,38 +123,64 @@ impl Topics {
         self.read().by_name.get(topic)?.partition(index).cloned()
     }
 
-    /// Creates a topic and opens its logs.
-    pub(crate) fn create(&self, name: &str, partitions: i32, configs: TopicConfigs) -> Result<Arc<Topic>, FolderError> {
+    /// Creates a topic and opens its logs. `forget` is called before, to delete what is stored about an earlier topic
+    /// with the name. After an error there is no such topic.
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: TopicConfigs,
+        forget: impl FnOnce() -> Result<(), StorageError>,
+    ) -> Result<Arc<Topic>, FolderError> {
         let mut folder = self.folder();
+        if self.by_name(name).is_some() {
+            return Err(FolderError::TopicExists { name: name.to_owned() });
+        }
+        if folder.topic(name).is_some() {
+            // The rest of an attempt that failed and could not be undone.
+            folder.delete_topic(name)?.remove();
+        }
+        forget()?;
         let stored = folder.create_topic(name, partitions, configs.to_map())?.clone();
-        let partitions = open_partitions(&folder, &stored, 0, &configs.log_config(self.max_message_bytes))?;
-        Ok(self.write().insert(Topic { name: stored.name, id: stored.id, configs, partitions }))
+        match open_partitions(&folder, &stored, 0, &configs.log_config(self.max_message_bytes)) {
+            Ok(partitions) => Ok(self.write().insert(Topic { name: stored.name, id: stored.id, configs, partitions })),
+            Err(error) => {
+                match folder.delete_topic(name) {
+                    Ok(deleted) => deleted.remove(),
+                    Err(error) => tracing::error!(topic = name, %error, "failed to remove a topic without logs"),
+                }
+                Err(error)
+            }
+        }
     }
 
-    /// Deletes a topic with its records. Requests that are under way see that it is gone.
-    pub(crate) fn delete(&self, name: &str) -> Result<(), FolderError> {
+    /// Deletes a topic. Requests that are under way see that it is gone. `forget` is called after that and before a
+    /// topic with the name can be created. The caller removes the records. After an error the topic is unchanged.
+    pub(crate) fn delete(&self, topic: &Topic, forget: impl FnOnce()) -> Result<DeletedTopic, FolderError> {
         let mut folder = self.folder();
-        let removed = {
-            let mut registry = self.write();
-            let removed = registry.by_name.remove(name);
-            if let Some(topic) = &removed {
-                registry.by_id.remove(&topic.id);
-            }
-            removed
-        };
+        // The name may belong to another topic by now.
+        if folder.topic(&topic.name).is_none_or(|stored| stored.id != topic.id) {
+            return Err(FolderError::UnknownTopic { name: topic.name.clone() });
+        }
+        let deleted = folder.delete_topic(&topic.name)?;
+        let removed = self.write().remove(&topic.name);
         for partition in removed.iter().flat_map(|topic| &topic.partitions) {
             partition.close();
         }
-        folder.delete_topic(name).map(drop)
+        forget();
+        Ok(deleted)
     }
 
-    /// Raises the number of a topic's partitions to `count`.
+    /// Raises the number of a topic's partitions to `count`. After an error the topic is unchanged.
     pub(crate) fn add_partitions(&self, name: &str, count: i32) -> Result<(), FolderError> {
         let mut folder = self.folder();
-        let stored = folder.set_partitions(name, count)?.clone();
         let topic = self.by_name(name).ok_or_else(|| FolderError::UnknownTopic { name: name.to_owned() })?;
+        let stored = folder.topic(name).ok_or_else(|| FolderError::UnknownTopic { name: name.to_owned() })?;
         let log_config = topic.configs.log_config(self.max_message_bytes);
-        let added = open_partitions(&folder, &stored, topic.partition_count(), &log_config)?;
+        // Empty logs that no stored number of partitions includes are of no harm, so they come first.
+        let wanted = kafka_log::Topic { partitions: count, ..stored.clone() };
+        let added = open_partitions(&folder, &wanted, topic.partition_count(), &log_config)?;
+        folder.set_partitions(name, count)?;
         let partitions = topic.partitions.iter().cloned().chain(added).collect();
         self.write().insert(Topic {
             name: topic.name.clone(),
@@ -141,11 +191,16 @@ impl Topics {
         Ok(())
     }
 
-    /// Replaces a topic's configurations.
-    pub(crate) fn set_configs(&self, name: &str, configs: TopicConfigs) -> Result<(), FolderError> {
+    /// Changes a topic's configurations by `change`, which receives the present ones. No other change comes between.
+    pub(crate) fn change_configs<E: From<FolderError>>(
+        &self,
+        name: &str,
+        change: impl FnOnce(TopicConfigs) -> Result<TopicConfigs, E>,
+    ) -> Result<(), E> {
         let mut folder = self.folder();
-        folder.set_configs(name, configs.to_map())?;
         let topic = self.by_name(name).ok_or_else(|| FolderError::UnknownTopic { name: name.to_owned() })?;
+        let configs = change(topic.configs.clone())?;
+        folder.set_configs(name, configs.to_map())?;
         let log_config = configs.log_config(self.max_message_bytes);
         for partition in &topic.partitions {
             partition.change(|log| log.set_config(log_config.clone()));
@@ -163,6 +218,11 @@ impl Topics {
     pub(crate) fn enforce_retention(&self, now_ms: i64) {
         for topic in self.all() {
             for (index, partition) in topic.partitions.iter().enumerate() {
+                let expired = partition.read(|log| log.expired_segment(now_ms)).flatten();
+                if let Some(Err(error)) = expired.map(|segment| segment.sync()) {
+                    tracing::error!(topic = topic.name, partition = index, %error, "failed to write an expired segment");
+                    continue;
+                }
                 match partition.change(|log| log.enforce_retention(now_ms)) {
                     Some(Ok(segments)) if segments > 0 => {
                         tracing::info!(topic = topic.name, partition = index, segments, "records deleted by retention");
@@ -176,8 +236,21 @@ impl Topics {
         }
     }
 
+    /// Writes the logs to the disk for which the topic's configuration asks for it by now.
+    pub(crate) fn flush_due(&self, now_ms: i64) {
+        for topic in self.all().into_iter().filter(|topic| topic.configs.get("flush.ms").is_some()) {
+            for (index, partition) in topic.partitions.iter().enumerate() {
+                if partition.read(|log| log.is_flush_due(now_ms)) == Some(true)
+                    && let Some(Err(error)) = blocking(|| partition.change(kafka_log::Log::flush))
+                {
+                    tracing::error!(topic = topic.name, partition = index, %error, "failed to write records to the disk");
+                }
+            }
+        }
+    }
+
     /// Writes all logs to the disk and closes them.
-    pub(crate) fn close(&self) -> Result<(), kafka_log::StorageError> {
+    pub(crate) fn close(&self) -> Result<(), StorageError> {
         let mut result = Ok(());
         for partition in self.all().iter().flat_map(|topic| &topic.partitions) {
             if let Some(flushed) = partition.change(kafka_log::Log::flush) {

@@ -1,4 +1,4 @@
-//! Writes requests that have a given layout.
+//! Generates requests from a [`Layout`], for the tests and the fuzzer.
 
 use super::{Field, Kind, Layout};
 

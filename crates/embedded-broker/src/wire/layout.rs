@@ -11,6 +11,9 @@
 /// of two bytes can occupy a hundred bytes of memory once it is decoded.
 const MAX_ELEMENTS: usize = 250_000;
 
+/// Bytes of a text at most, in all versions.
+const MAX_TEXT: usize = i16::MAX as usize;
+
 /// `flexible_from` of a request that has no flexible version.
 pub(super) const NEVER: i16 = i16::MAX;
 
@@ -52,6 +55,8 @@ pub(crate) enum LayoutError {
     TooShort,
     #[error("more than {MAX_ELEMENTS} array elements")]
     TooManyElements,
+    #[error("a text of {0} bytes is longer than {MAX_TEXT} bytes")]
+    TextTooLong(usize),
     #[error("tagged field {0} does not have its stated size")]
     TaggedSize(u32),
     #[error("the broker does not offer this request")]
@@ -93,6 +98,10 @@ impl Reader<'_> {
             Kind::Fixed(size) => self.skip(size),
             Kind::Text => {
                 let length = if self.flexible { self.compact_length()? } else { self.i16_length()? };
+                // Versions that are not flexible could not contain the text in a response.
+                if length > MAX_TEXT {
+                    return Err(LayoutError::TextTooLong(length));
+                }
                 self.skip(length)
             }
             Kind::Bytes => {

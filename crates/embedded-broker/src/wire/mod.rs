@@ -2,8 +2,8 @@
 //! it is decoded.
 //!
 //! The messages themselves are those of the crate `kafka-protocol`, which is generated from Apache Kafka's definitions.
-//! Its decoder reserves memory for as many elements as an array claims to have, so [`layouts::check`] first checks that the
-//! bytes of a request can contain them.
+//! Its decoder reserves memory for as many elements as an array claims to have, so [`layouts::check`] first checks that
+//! the bytes of a request can contain them.
 
 pub(crate) mod head;
 pub(crate) mod layout;

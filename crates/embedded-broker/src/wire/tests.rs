@@ -81,6 +81,24 @@ fn many_small_elements_are_too_many() {
     assert_eq!(check(ApiKey::Metadata, 1, &request), Err(LayoutError::TooManyElements));
 }
 
+/// A name that only flexible versions can hold could not be listed to older clients.
+#[test]
+fn longest_text_has_32767_bytes() {
+    // OffsetCommit version 8 begins with the group id.
+    let with_group = |size: usize| {
+        let length = size + 1;
+        let varint = [length as u8 | 0x80, (length >> 7) as u8 | 0x80, (length >> 14) as u8];
+        let mut request = varint.to_vec();
+        request.resize(3 + size, b'g');
+        // Generation, no member, no instance, no topics, no tagged fields.
+        request.extend([0, 0, 0, 0, 1, 0, 1, 0]);
+        request
+    };
+    let longest = with_group(32_767);
+    assert_eq!(check(ApiKey::OffsetCommit, 8, &longest), Ok(longest.len()));
+    assert_eq!(check(ApiKey::OffsetCommit, 8, &with_group(32_768)), Err(LayoutError::TextTooLong(32_768)));
+}
+
 #[test]
 fn tagged_field_has_its_stated_size() {
     // DescribeCluster version 0 with an unknown tagged field, and Fetch version 12 with the cluster id "x".

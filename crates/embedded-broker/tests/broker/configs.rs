@@ -123,3 +123,25 @@ async fn unknown_resources_are_errors() {
     assert_eq!(describe(&mut client, BROKER, "9", "x").await.0, 42);
     assert_eq!(describe(&mut client, 77, "x", "x").await.0, 42);
 }
+
+/// Changes of different keys at the same time are all kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_changes_are_kept() {
+    let (broker, _, topic) = TestBroker::topic(1).await;
+    let broker = std::sync::Arc::new(broker);
+    let changes = ["retention.ms", "retention.bytes", "segment.bytes", "max.message.bytes"].map(|key| {
+        let (broker, topic) = (std::sync::Arc::clone(&broker), topic.clone());
+        tokio::spawn(async move {
+            let mut client = broker.client().await;
+            for value in 1_000..1_100 {
+                let value = value.to_string();
+                assert_eq!(change(&mut client, TOPIC, &topic, key, 0, Some(&value)).await, 0);
+                let (_, described) = describe(&mut client, TOPIC, &topic, key).await;
+                assert_eq!(described.map(|(value, _)| value), Some(value), "{key}");
+            }
+        })
+    });
+    for changed in changes {
+        changed.await.unwrap();
+    }
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{FetchRequest, MetadataRequest, TopicName};
+use kafka_protocol::messages::{DeleteTopicsRequest, FetchRequest, MetadataRequest, TopicName};
 use uuid::Uuid;
 
 use crate::client::{Client, TestBroker, batch, fetch_request, record, unique};
@@ -159,4 +159,18 @@ async fn unknown_partition_has_no_aborted_transactions() {
     }
     let read = client.fetch(&topic, 0).await;
     assert_eq!((read.error_code, read.aborted_transactions), (0, None));
+}
+
+/// From version 13 on, a topic that is gone has an unknown id.
+#[tokio::test]
+async fn topic_deleted_during_a_fetch_has_an_unknown_id() {
+    let (broker, mut client, topic) = TestBroker::topic(1).await;
+    let id = topic_id(&mut client, &topic).await;
+    let request = by_id(id).with_max_wait_ms(60_000).with_min_bytes(1);
+    let mut waiting = broker.client().await;
+    let fetch = tokio::spawn(async move { waiting.call(13, &request).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let delete = DeleteTopicsRequest::default().with_topic_names(vec![topic]).with_timeout_ms(30_000);
+    assert_eq!(client.call(5, &delete).await.responses[0].error_code, 0);
+    assert_eq!(fetch.await.unwrap().responses[0].partitions[0].error_code, 100);
 }

@@ -7,7 +7,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::client::{TestBroker, text, unique};
 
-fn join(group: &GroupId, member: StrBytes) -> JoinGroupRequest {
+pub(crate) fn join(group: &GroupId, member: StrBytes) -> JoinGroupRequest {
     let protocol = JoinGroupRequestProtocol::default().with_name(text("range")).with_metadata(vec![0; 8].into());
     JoinGroupRequest::default()
         .with_group_id(group.clone())
@@ -18,7 +18,7 @@ fn join(group: &GroupId, member: StrBytes) -> JoinGroupRequest {
         .with_protocols(vec![protocol])
 }
 
-fn sync(group: &GroupId, generation: i32, member: &StrBytes) -> SyncGroupRequest {
+pub(crate) fn sync(group: &GroupId, generation: i32, member: &StrBytes) -> SyncGroupRequest {
     let request = SyncGroupRequest::default().with_group_id(group.clone()).with_generation_id(generation);
     request.with_member_id(member.clone())
 }

@@ -152,3 +152,27 @@ async fn invalid_requests_close_the_connection() {
     let mut client = broker.client().await;
     client.create_topic(1).await;
 }
+
+/// A consumer that does not read uses memory, for which others wait.
+#[tokio::test]
+async fn large_responses_share_their_memory() {
+    const SIZE: usize = 32 << 20;
+    let options = Options {
+        max_buffered_bytes: SIZE,
+        max_message_bytes: 2 * SIZE,
+        max_request_bytes: 2 * SIZE,
+        ..Options::default()
+    };
+    let broker = TestBroker::with(options).await;
+    let [mut first, mut second] = [broker.client().await, broker.client().await];
+    let topic = first.create_topic(1).await;
+    let value: &'static str = Box::leak("x".repeat(SIZE).into_boxed_str());
+    assert_eq!(first.append(&topic, batch(&[record(value)])).await.error_code, 0);
+    first.send(11, &fetch_request(&topic, 0)).await;
+    // The response has been read from the log when its first bytes arrive.
+    first.stream.readable().await.unwrap();
+    second.send(11, &fetch_request(&topic, 0)).await;
+    assert!(tokio::time::timeout(Duration::from_millis(500), second.stream.readable()).await.is_err());
+    assert!(first.receive().await.unwrap().len() > SIZE);
+    assert!(second.receive().await.unwrap().len() > SIZE);
+}

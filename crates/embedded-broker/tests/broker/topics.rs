@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
-use crate::client::{Client, TestBroker, text, unique};
+use crate::client::{Client, TestBroker, is_foreign, text, unique};
 
 fn topic(name: &TopicName) -> CreatableTopic {
     CreatableTopic::default().with_name(name.clone()).with_num_partitions(1).with_replication_factor(1)
@@ -154,4 +154,20 @@ async fn partitions_can_only_be_added() {
         let request = CreatePartitionsRequest::default().with_topics(vec![topic]).with_timeout_ms(30_000);
         assert_eq!(client.call(3, &request).await.results[0].error_code, expected, "{count}");
     }
+}
+
+/// The time grows with the number of topics, not with its square.
+#[tokio::test]
+async fn request_with_many_topics_is_answered() {
+    if is_foreign() {
+        return;
+    }
+    let broker = TestBroker::start().await;
+    let topic = |n| {
+        let name = TopicName(text(&format!("unknown-topic-number-{n:06}")));
+        CreatePartitionsTopic::default().with_name(name).with_count(2).with_assignments(None)
+    };
+    let request = CreatePartitionsRequest::default().with_topics((0..150_000).map(topic).collect());
+    let response = broker.client().await.call(3, &request.with_timeout_ms(30_000)).await;
+    assert!(response.results.iter().all(|result| result.error_code == 3));
 }

@@ -18,14 +18,14 @@ use crate::client::{
 
 const CONCURRENT_TRANSACTIONS: i16 = 51;
 
-struct Producer {
+pub(crate) struct Producer {
     transactional_id: TransactionalId,
-    id: i64,
+    pub(crate) id: i64,
     epoch: i16,
 }
 
 impl Producer {
-    async fn new(client: &mut Client) -> Self {
+    pub(crate) async fn new(client: &mut Client) -> Self {
         Self::continued(client, TransactionalId(unique("transactional").0)).await
     }
 
@@ -44,7 +44,7 @@ impl Producer {
         }
     }
 
-    async fn add(&self, client: &mut Client, topic: &TopicName, partition: i32) -> i16 {
+    pub(crate) async fn add(&self, client: &mut Client, topic: &TopicName, partition: i32) -> i16 {
         let topic = AddPartitionsToTxnTopic::default().with_name(topic.clone()).with_partitions(vec![partition]);
         let request = AddPartitionsToTxnRequest::default()
             .with_v3_and_below_transactional_id(self.transactional_id.clone())
@@ -66,13 +66,19 @@ impl Producer {
         transactional_batch(&[TestRecord { producer: Some((self.id, self.epoch, sequence)), ..record(value) }])
     }
 
-    async fn append(&self, client: &mut Client, topic: &TopicName, sequence: i32, value: &'static str) -> i16 {
+    pub(crate) async fn append(
+        &self,
+        client: &mut Client,
+        topic: &TopicName,
+        sequence: i32,
+        value: &'static str,
+    ) -> i16 {
         let request = produce_request(topic, self.batch(sequence, value));
         let request = request.with_transactional_id(Some(self.transactional_id.clone()));
         client.call(9, &request).await.responses[0].partition_responses[0].error_code
     }
 
-    async fn end(&self, client: &mut Client, committed: bool) -> i16 {
+    pub(crate) async fn end(&self, client: &mut Client, committed: bool) -> i16 {
         let request = EndTxnRequest::default()
             .with_transactional_id(self.transactional_id.clone())
             .with_producer_id(ProducerId(self.id))
@@ -83,7 +89,7 @@ impl Producer {
 }
 
 /// Waits until the last stable offset is `expected`, and returns the ids of the aborted transactions.
-async fn read_committed(client: &mut Client, topic: &TopicName, expected: i64) -> Vec<(i64, i64)> {
+pub(crate) async fn read_committed(client: &mut Client, topic: &TopicName, expected: i64) -> Vec<(i64, i64)> {
     loop {
         let response = client.call(11, &fetch_request(topic, 0).with_isolation_level(1)).await;
         let partition = &response.responses[0].partitions[0];

@@ -1,8 +1,9 @@
 //! Attributes of an object: its `ETag`, and the headers and metadata that its writer sent.
 //!
-//! They are in a file beside the object's, so each records which file it describes (size, modification time and inode).
-//! If they describe another file, because a process died between two renames or because a program copied the files, they
-//! count only if the bytes have their `ETag`, which is the MD5 of the bytes.
+//! They are stored in a separate file, which identifies the version of the object's file that it describes (by size,
+//! modification time and inode). If the object's file is a different version, because a process died between two
+//! renames or another program copied the files, the attributes are used only if their `ETag` is the MD5 of the object's
+//! bytes.
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
@@ -27,7 +28,7 @@ pub(crate) struct Headers {
     pub(crate) content_language: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cache_control: Option<String>,
-    /// In the form of an HTTP date.
+    /// An HTTP date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<String>,
 }
@@ -48,7 +49,7 @@ impl Attributes {
     }
 }
 
-/// Identifies a version of a file.
+/// Identity of a version of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     size: u64,

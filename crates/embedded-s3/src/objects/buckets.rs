@@ -16,7 +16,7 @@ impl Objects {
         self.bucket_folder(bucket).is_dir()
     }
 
-    /// Returns the names and the times of creation of the buckets, sorted by name.
+    /// Returns the names and creation times of the buckets, sorted by name.
     pub(crate) fn buckets(&self) -> io::Result<Vec<(String, SystemTime)>> {
         let mut buckets = Vec::new();
         for entry in fs::read_dir(self.paths.root())? {
@@ -32,7 +32,7 @@ impl Objects {
         Ok(buckets)
     }
 
-    /// Creates a bucket. Returns `false` if it exists.
+    /// Creates a bucket. Returns `false` if it already exists.
     pub(crate) fn create_bucket(&self, bucket: &str) -> io::Result<bool> {
         match fs::create_dir(self.bucket_folder(bucket)) {
             Ok(()) => Ok(true),
@@ -57,8 +57,8 @@ impl Objects {
     }
 }
 
-/// Removes a folder that contains nothing but folders. Unlike `remove_dir_all`, fails if another request creates an object
-/// meanwhile.
+/// Removes a folder that contains nothing but folders. Unlike `remove_dir_all`, fails if another request creates an
+/// object meanwhile.
 fn remove_folders(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

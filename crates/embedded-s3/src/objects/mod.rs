@@ -7,11 +7,11 @@
 //! DIR/.s3/temporary/                                    bytes that are still being received, parts of uploads
 //! ```
 //!
-//! All functions block. Writes of one key exclude each other. A write becomes visible by one rename, so a reader sees
-//! the old object or the new one.
+//! All functions block. Writes to the same key wait for each other. A write becomes visible by one rename, so a reader
+//! sees the old object or the new one.
 //!
 //! - `paths`: the files of an object, given its key.
-//! - `attributes`: what is stored with an object.
+//! - `attributes`: an object's `ETag`, headers and metadata.
 //! - `temporary`: files that are being received.
 //! - `buckets`: creates, lists and deletes buckets.
 
@@ -38,7 +38,8 @@ pub(crate) use temporary::Temporary;
 /// Number of locks. Requests for keys that share a lock wait for each other, which is harmless.
 const LOCKS: usize = 64;
 
-/// Number of attempts to rename a file into a folder that another request is removing because it is empty.
+/// Maximum number of attempts to rename a file into a folder that other requests keep removing because it is empty.
+/// After that, the write fails.
 const MAX_RENAMES: u32 = 10;
 
 /// The objects of all buckets. Each folder in the root is a bucket.
@@ -97,7 +98,7 @@ impl Objects {
         Ok(Objects { paths: Paths::open(root)?, locks, hash: RandomState::new() })
     }
 
-    /// Returns the keys that are not paths of files, of those that begin with `prefix`, in order.
+    /// Returns the unusual keys that begin with `prefix`, in order. Their objects are not at the path of the key.
     pub(crate) fn unusual_keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
         self.paths.unusual_keys(bucket, prefix)
     }
@@ -113,7 +114,7 @@ impl Objects {
         Temporary::create(&paths::temporary_folder(self.paths.root()))
     }
 
-    /// Makes a temporary file the object with this key, if the condition is met.
+    /// Turns a temporary file into the object with this key, if the condition is met.
     pub(crate) fn write(
         &self,
         bucket: &str,
@@ -134,7 +135,7 @@ impl Objects {
                 result => return Ok(result.map(|()| modified)?),
             }
         }
-        // One object's key is the folder of another one, or the key is not a path.
+        // The key is the folder of another object or the reverse, or the key is not a path.
         self.put_in_place(&bytes.path, &self.paths.unusual_files(bucket, key), &attributes)?;
         self.paths.add_unusual(bucket, key);
         Ok(modified)
@@ -181,7 +182,7 @@ impl Objects {
                 let headers = stored.filter(|stored| stored.e_tag == e_tag).map(|stored| stored.headers);
                 let headers = headers.unwrap_or_default();
                 let attributes = Attributes { key: key.to_owned(), e_tag, file: identity, headers };
-                // Saves the next reader from reading the whole object. It may fail, for example on a full disk.
+                // The next reader then need not read the whole object. Writing may fail, for example on a full disk.
                 let _ = self.write_attributes(&files.attributes, &attributes);
                 attributes
             }
@@ -244,12 +245,13 @@ impl Objects {
     }
 }
 
-/// Returns `true` if no file has the path.
+/// Returns `true` if the error means that no file has the path.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// Returns `true` if a folder would have to be created where a file is, or the reverse.
+/// Returns `true` if the error means that a file cannot be at the path of its key: a file is where a folder has to be,
+/// or the reverse, or a file name is not permitted.
 fn is_conflict(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -261,7 +263,7 @@ fn is_conflict(error: &io::Error) -> bool {
     )
 }
 
-/// Returns the MD5 of a file in hexadecimal digits, and goes back to its start.
+/// Returns the MD5 of a file in hexadecimal digits, and rewinds the file to its start.
 fn md5(file: &mut File) -> io::Result<String> {
     let mut hash = Md5::new();
     let mut buffer = vec![0; 1 << 16];

@@ -21,14 +21,14 @@ const ATTRIBUTES: &str = "attributes";
 const UNUSUAL: &str = "unusual";
 const TEMPORARY: &str = "temporary";
 
-/// Maximum length in bytes of a file name on the common file systems.
+/// Maximum length in bytes of a file name on common file systems. A key with a longer part is unusual.
 const MAX_FILE_NAME: usize = 255;
 
 /// The files of the objects below a root folder.
 #[derive(Debug)]
 pub(super) struct Paths {
     root: PathBuf,
-    /// The keys of each bucket whose objects are in its folder [`UNUSUAL`].
+    /// For each bucket, the keys whose objects are in the folder [`UNUSUAL`].
     unusual: Mutex<BTreeMap<String, BTreeSet<String>>>,
 }
 
@@ -73,12 +73,13 @@ impl Paths {
         self.root.join(bucket)
     }
 
-    /// Returns the folder with what a bucket has besides the objects whose keys are paths.
+    /// Returns the folder with a bucket's attributes and unusual objects.
     pub(super) fn internal(&self, bucket: &str) -> PathBuf {
         self.root.join(INTERNAL).join(bucket)
     }
 
-    /// Returns the files in which the object with this key is, if it exists.
+    /// Returns the files of the object with this key, which need not exist. Returns `None` if the key is not a path and
+    /// no object has it.
     pub(super) fn files(&self, bucket: &str, key: &str) -> Option<Files> {
         if self.is_unusual(bucket, key) {
             Some(self.unusual_files(bucket, key))
@@ -87,8 +88,8 @@ impl Paths {
         }
     }
 
-    /// Returns the files of an object at the path that is its key. Returns `None` if the key is not a path, or if an
-    /// object with this key is elsewhere.
+    /// Returns the files of an object that is stored at the path of its key. Returns `None` if the key is not a path,
+    /// or if the object with this key is unusual.
     pub(super) fn files_at_key(&self, bucket: &str, key: &str) -> Option<Files> {
         if !is_path(key) || self.is_unusual(bucket, key) {
             return None;
@@ -98,7 +99,7 @@ impl Paths {
         Some(Files { bytes: self.bucket(bucket).join(key), attributes })
     }
 
-    /// Returns the files of an object whose key cannot be the path of a file.
+    /// Returns the files of an unusual object.
     pub(super) fn unusual_files(&self, bucket: &str, key: &str) -> Files {
         let bytes = self.internal(bucket).join(UNUSUAL).join(digest(key));
         Files { attributes: bytes.with_extension("json"), bytes }

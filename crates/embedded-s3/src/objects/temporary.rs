@@ -29,7 +29,7 @@ impl Drop for Temporary {
     }
 }
 
-/// Creates an empty folder for temporary files. Deletes those of a process that died.
+/// Creates an empty folder for temporary files. Deletes the temporary files of a process that died.
 pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

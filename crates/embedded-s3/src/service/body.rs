@@ -15,8 +15,8 @@ use super::blocking::blocking;
 use super::errors::{error, failed};
 use crate::objects::{Objects, Temporary};
 
-/// Number of bytes of a body in memory: received bytes are written to a file, and sent bytes are read, in pieces of
-/// this size.
+/// Size in bytes of the pieces in which a received body is written to a file and a sent body is read from a file, so
+/// that only one piece is in memory.
 const CHUNK: usize = 1 << 19;
 
 /// A body in a temporary file.
@@ -101,7 +101,7 @@ fn hasher(expected: &Checksum, algorithm: Option<&ChecksumAlgorithm>) -> S3Resul
     let algorithm = algorithm.map_or("", ChecksumAlgorithm::as_str);
     let is_known = |known: &str| algorithm == known;
     if !["", "CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME"].into_iter().any(is_known) {
-        let text = format!("The embedded S3 of Tickerlake does not know the checksum algorithm {algorithm}.");
+        let text = format!("The embedded S3 of Tickerlake does not support the checksum algorithm {algorithm}.");
         return Err(S3Error::with_message(S3ErrorCode::NotImplemented, text));
     }
     Ok(ChecksumHasher {
@@ -113,7 +113,7 @@ fn hasher(expected: &Checksum, algorithm: Option<&ChecksumAlgorithm>) -> S3Resul
     })
 }
 
-/// Returns a body of `length` bytes from the current position of `file` on.
+/// Returns a body of `length` bytes that starts at the current position of `file`.
 pub(super) async fn send(mut file: File, length: u64) -> io::Result<StreamingBlob> {
     if length <= CHUNK as u64 {
         let bytes = tokio::task::spawn_blocking(move || read_chunk(&mut file, length)).await??;

@@ -54,7 +54,7 @@ pub(super) async fn head(service: &Service, request: S3Request<HeadBucketInput>)
     Ok(HeadBucketOutput { bucket_region: Some(REGION.to_owned()), ..Default::default() })
 }
 
-/// Returns the region of a bucket in the form of older clients.
+/// Returns the region of a bucket as a location constraint, for older clients.
 pub(super) async fn location(
     service: &Service,
     request: S3Request<GetBucketLocationInput>,

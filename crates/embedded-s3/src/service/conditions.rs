@@ -1,4 +1,4 @@
-//! The conditions of requests: `If-Match`, `If-None-Match`, and the two about the time of the last change.
+//! The conditions of requests: `If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since`.
 
 use s3s::dto::{ETagCondition, Timestamp, TimestampFormat};
 use s3s::{S3Error, S3ErrorCode, S3Result};
@@ -15,7 +15,7 @@ pub(super) fn condition(if_match: Option<ETagCondition>, if_none_match: Option<E
         (Some(ETagCondition::ETag(e_tag)), None) => Ok(Condition::ETag(e_tag.into_value())),
         _ => Err(S3Error::with_message(
             S3ErrorCode::NotImplemented,
-            "A write can have If-None-Match: * or If-Match, and not both.",
+            "A write can have If-None-Match: * or If-Match, but not both.",
         )),
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn check_read(
     }
 }
 
-/// Returns the whole seconds of a time since 1970.
+/// Returns the number of whole seconds from 1970 to a time.
 fn seconds(timestamp: &Timestamp) -> Option<u64> {
     let mut text = Vec::new();
     timestamp.format(TimestampFormat::EpochSeconds, &mut text).ok()?;

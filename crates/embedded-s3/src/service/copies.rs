@@ -1,4 +1,4 @@
-//! Copies: of an object, and the steps that copying a part of an upload shares with it.
+//! Copies objects, and provides the steps that are shared with copying a part of an upload.
 
 use std::io::{Seek, SeekFrom};
 use std::time::SystemTime;

@@ -20,7 +20,7 @@ pub(super) fn failed(action: &str, source: &io::Error) -> S3Error {
     S3Error::with_message(S3ErrorCode::InternalError, format!("failed to {action}: {source}"))
 }
 
-/// Converts the reason that an object was not written or deleted.
+/// Converts the reason that an object was not written or deleted to an error response.
 pub(super) fn write_error(reason: WriteError) -> S3Error {
     match reason {
         WriteError::NoSuchBucket => error(S3ErrorCode::NoSuchBucket),

@@ -1,4 +1,5 @@
-//! The fields that several requests or answers of S3 share. Their types have nothing in common, hence the macros.
+//! Fields that several S3 requests or responses share. Macros set them, because the request and response types
+//! implement no common trait.
 
 use s3s::dto::{EncodingType, Metadata, Range, Timestamp, TimestampFormat};
 use s3s::{S3ErrorCode, S3Result};
@@ -6,7 +7,7 @@ use s3s::{S3ErrorCode, S3Result};
 use super::errors::error;
 use crate::objects::Headers;
 
-/// Maximum number of entries of a page, as on AWS.
+/// Maximum number of entries of a page, as on AWS. A request for more entries gets this many.
 pub(super) const MAX_KEYS: i32 = 1000;
 
 pub(super) fn http_date(timestamp: &Timestamp) -> Option<String> {
@@ -23,12 +24,13 @@ pub(super) fn metadata(headers: &Headers) -> Option<Metadata> {
     (!headers.metadata.is_empty()).then(|| headers.metadata.clone())
 }
 
-/// Returns the parts of a list that are not empty, as the output expects them.
+/// Returns `None` for an empty list, because the outputs omit empty lists.
 pub(super) fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-/// Returns the start and the length of a range, and the header `Content-Range`.
+/// Returns the start and the length of a range, and the header `Content-Range`. Without a range, returns the whole
+/// object and no header.
 pub(super) fn part_of(range: Option<Range>, size: u64) -> S3Result<(u64, u64, Option<String>)> {
     let Some(range) = range else { return Ok((0, size, None)) };
     let range = range.check(size).map_err(|_| error(S3ErrorCode::InvalidRange))?;
@@ -36,7 +38,7 @@ pub(super) fn part_of(range: Option<Range>, size: u64) -> S3Result<(u64, u64, Op
     Ok((range.start, range.end - range.start, Some(text)))
 }
 
-/// Returns `true` if keys are to be encoded as in URLs.
+/// Returns `true` if keys should be encoded as in URLs.
 pub(super) fn is_url(encoding: Option<&EncodingType>) -> bool {
     encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL)
 }
@@ -56,7 +58,7 @@ macro_rules! headers {
     };
 }
 
-/// Takes the checksums that an input states out of it.
+/// Takes the stated checksums out of an input.
 macro_rules! stated {
     ($input:expr, $trailers:expr) => {
         Stated {

@@ -13,14 +13,14 @@ use super::fields::{MAX_KEYS, is_url, length, some};
 use super::key_text::{encoded, parse_token, token};
 use super::page::{self, Entry, Query};
 
-/// A listing to return.
+/// Parameters of a listing.
 struct Listing {
     bucket: String,
     prefix: String,
     delimiter: Option<String>,
     after: Option<String>,
     max_keys: i32,
-    /// Encode the keys as in URLs, so that XML can contain every key.
+    /// `true` to encode the keys as in URLs, so that XML can contain every key.
     encode: bool,
 }
 
@@ -29,11 +29,11 @@ struct Listing {
 struct Listed {
     objects: Vec<Object>,
     common_prefixes: Vec<CommonPrefix>,
-    /// The last entry, if more entries follow.
+    /// Name of the last entry, if more entries follow.
     last: Option<String>,
 }
 
-/// Lists a page of objects. The next page begins after a key.
+/// Lists a page of objects, starting after a key (`ListObjects`).
 pub(super) async fn list_v1(service: &Service, request: S3Request<ListObjectsInput>) -> S3Result<ListObjectsOutput> {
     let input = request.input;
     let max_keys = input.max_keys.unwrap_or(MAX_KEYS).min(MAX_KEYS);
@@ -66,7 +66,7 @@ pub(super) async fn list_v1(service: &Service, request: S3Request<ListObjectsInp
     })
 }
 
-/// Lists a page of objects. The next page begins at a token.
+/// Lists a page of objects, starting after the key in a continuation token (`ListObjectsV2`).
 pub(super) async fn list_v2(
     service: &Service,
     request: S3Request<ListObjectsV2Input>,
@@ -109,7 +109,7 @@ pub(super) async fn list_v2(
     })
 }
 
-/// Returns the entries of a listing, and the last entry if more exist.
+/// Returns a page of a listing, and the name of its last entry if more entries follow.
 async fn list(service: &Service, listing: Listing) -> S3Result<Listed> {
     blocking(&service.objects, move |objects| {
         let Listing { bucket, prefix, delimiter, after, max_keys, encode } = listing;

@@ -1,13 +1,14 @@
 //! The operations of S3 over the objects of the folder.
 //!
-//! Each operation is a function of one of these modules, and [`Service`] makes them an implementation of the trait [`S3`]:
+//! Each operation is a function in one of these modules, and [`Service`] calls it in its implementation of the trait
+//! [`S3`]:
 //!
 //! - `buckets`, `listings`, `reads`, `writes`, `copies`, `multipart`: the operations.
 //! - `page`: keys in order, with prefix, delimiter and pages.
 //! - `uploads`: multipart uploads that have begun.
 //! - `body`: receives and sends bytes, with checksums.
 //! - `conditions`: the conditions of reads and writes.
-//! - `fields`, `key_text`: what requests and answers have in common.
+//! - `fields`, `key_text`: fields and keys of requests and responses.
 //! - `errors`: error responses with the texts of AWS.
 //! - `blocking`: calls functions that block.
 
@@ -44,7 +45,7 @@ use self::errors::error;
 use self::uploads::Uploads;
 use crate::objects::Objects;
 
-/// Answers the requests of S3 clients.
+/// The S3 service: the objects and the multipart uploads.
 #[derive(Debug)]
 pub(crate) struct Service {
     objects: Arc<Objects>,

@@ -25,9 +25,10 @@ use super::key_text::encoded;
 use super::uploads::{Part, Upload};
 use crate::objects::{Headers, hex};
 
-/// Minimum size in bytes of every part of an upload except the last, as on AWS.
+/// Minimum size in bytes of every part of an upload except the last, as on AWS. An upload with a smaller part cannot be
+/// completed.
 const MIN_PART: u64 = 5 << 20;
-/// Highest number of a part, as on AWS.
+/// Highest number of a part, as on AWS. Parts with higher numbers are rejected.
 const MAX_PART_NUMBER: i32 = 10_000;
 
 pub(super) async fn begin(
@@ -134,7 +135,7 @@ pub(super) async fn list(
     })
 }
 
-/// Joins the parts to an object.
+/// Assembles the uploaded parts into an object.
 pub(super) async fn complete(
     service: &Service,
     request: S3Request<CompleteMultipartUploadInput>,

@@ -1,7 +1,7 @@
 //! Lists keys in order, with prefix, delimiter and pages.
 //!
-//! Files are visited in the order of their keys, which is not the order of the folders' names: `a.b` sorts before `a/c`.
-//! A folder that cannot contain a key of the page is not read.
+//! Files are visited in the order of their keys, which is not the order of the folders' names: `a.b` sorts before
+//! `a/c`. A folder that cannot contain a key of the page is not read.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -10,13 +10,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::vec;
 
-/// Keys to list.
+/// Parameters of a listing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Query<'q> {
     pub(super) prefix: &'q str,
     /// Keys with the same text up to the first delimiter after the prefix are listed as one common prefix.
     pub(super) delimiter: Option<&'q str>,
-    /// Lists what sorts after this key or common prefix.
+    /// Key or common prefix after which the listing starts.
     pub(super) after: Option<&'q str>,
     /// Maximum number of entries.
     pub(super) limit: usize,
@@ -41,11 +41,11 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
-    /// More entries exist.
+    /// `true` if more entries exist.
     pub(super) is_truncated: bool,
 }
 
-/// Lists the files below `folder` together with `further` keys, which are sorted.
+/// Lists the files below `folder` together with the keys in `further`, which must be sorted.
 pub(super) fn list(folder: &Path, further: Vec<String>, query: Query<'_>) -> io::Result<Page> {
     if query.limit == 0 {
         return Ok(Page { entries: Vec::new(), is_truncated: false });
@@ -72,7 +72,7 @@ struct Lister<'q> {
 }
 
 impl Lister<'_> {
-    /// Visits the files below a folder. `start` is the text with which their keys begin.
+    /// Visits the files below a folder. `start` is the common prefix of their keys.
     fn visit_folder(&mut self, folder: &Path, start: &str) -> io::Result<ControlFlow<()>> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,

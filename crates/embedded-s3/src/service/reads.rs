@@ -51,7 +51,7 @@ pub(super) async fn open(service: &Service, bucket: String, key: String) -> S3Re
     .await
 }
 
-/// An object whose file is being sent.
+/// The attributes of an object whose file is being sent.
 struct Described {
     modified: SystemTime,
     e_tag: String,

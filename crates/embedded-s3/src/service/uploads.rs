@@ -27,12 +27,12 @@ pub(super) struct Upload {
     pub(super) parts: BTreeMap<i32, Part>,
 }
 
-/// All uploads, by id.
+/// All uploads, by ID.
 #[derive(Debug, Default)]
 pub(super) struct Uploads(Mutex<BTreeMap<String, Upload>>);
 
 impl Uploads {
-    /// Begins an upload and returns its id.
+    /// Begins an upload and returns its ID.
     pub(super) fn begin(&self, bucket: String, key: String, headers: Headers) -> String {
         let id = Uuid::new_v4().simple().to_string();
         let upload = Upload { bucket, key, headers, begun: SystemTime::now(), parts: BTreeMap::new() };
@@ -55,7 +55,7 @@ impl Uploads {
         self.all().remove(id);
     }
 
-    /// Returns the uploads of a bucket, with their ids, sorted by key and age.
+    /// Returns the uploads of a bucket, with their IDs, sorted by key, then by start time.
     pub(super) fn of_bucket(&self, bucket: &str) -> Vec<(String, Upload)> {
         let all = self.all();
         let mut uploads: Vec<_> = all.iter().filter(|(_, upload)| upload.bucket == bucket).collect();

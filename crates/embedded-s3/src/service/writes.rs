@@ -60,7 +60,7 @@ pub(super) async fn delete_all(
     Ok(DeleteObjectsOutput { deleted: some(deleted).filter(|_| !is_quiet), errors: some(errors), ..Default::default() })
 }
 
-/// Makes received bytes an object.
+/// Stores received bytes as an object and returns its `ETag`.
 pub(super) async fn store(
     service: &Service,
     bucket: String,

@@ -33,10 +33,10 @@ pub(crate) struct FirstRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
     /// The file is not valid JSON, or a field has the wrong type.
-    #[error("not a document of an on-failure destination: {0}")]
+    #[error("not a document from an on-failure destination: {0}")]
     Json(#[from] serde_json::Error),
     /// The JSON has neither `payload` nor `KafkaBatchInfo`.
-    #[error("not a document of an on-failure destination: it has neither payload nor KafkaBatchInfo")]
+    #[error("not a document from an on-failure destination: it has neither payload nor KafkaBatchInfo")]
     Other,
     /// The document has only offsets. The records must be read from the topic, if the topic still contains them.
     #[error(
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((document.first, document.records), (id(1, 7), 2));
     }
 
-    /// The document is from AWS's documentation of S3 destinations, with a payload added.
+    /// Parses the document from AWS's documentation of S3 destinations, with a payload added.
     #[test]
     fn document_of_aws_is_parsed_with_its_first_record() {
         let event = r#"{"eventSource":"SelfManagedKafka","records":{"quotes-10":[{"topic":"quotes","partition":10,"offset":1}],"quotes-2":[{"topic":"quotes","partition":2,"offset":8},{"topic":"quotes","partition":2,"offset":9}]}}"#;

@@ -1,4 +1,4 @@
-//! Redrive: invokes the function again with the batches that an on-failure destination kept.
+//! Redrive: invokes the function again with the batches in an on-failure destination.
 //!
 //! Files are processed one at a time, ordered by topic, partition and first offset, each with its event unchanged. A
 //! file is renamed only after the function has processed its event. The next redrive processes all other files again,

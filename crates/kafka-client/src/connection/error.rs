@@ -17,7 +17,7 @@ pub enum ConnectionError {
     #[error("failed to create a Kafka client with these settings: {0}")]
     Settings(#[source] KafkaError),
     /// No broker responded within [`CONNECT_TIMEOUT`].
-    #[error("no Kafka broker at {servers} within {} s: {reason}; check --bootstrap-server{}", CONNECT_TIMEOUT.as_secs(), tls_hint(reason))]
+    #[error("no Kafka broker at {servers} responded within {} s: {reason}; check --bootstrap-server{}", CONNECT_TIMEOUT.as_secs(), tls_hint(reason))]
     Unreachable {
         servers: String,
         /// librdkafka's last report.

@@ -25,11 +25,12 @@ use crate::topic::Topic;
 pub use self::error::ConnectionError;
 pub use self::monitor::{ConnectionMonitor, Monitored, Report};
 
-/// Maximum time for the brokers to respond before [`connect`] fails.
+/// Maximum time for the brokers to respond. After it, [`connect`] fails.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum time for a broker to create a topic automatically, after the first request that names the topic.
+/// Maximum time for a broker to create a topic automatically, after the first request that names the topic. After it,
+/// [`connect`] reports that the topic does not exist.
 const TOPIC_CREATION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum time for the brokers to respond to one metadata request.
+/// Maximum time for the brokers to respond to one metadata request. After it, [`connect`] sends the request again.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between two metadata requests.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);

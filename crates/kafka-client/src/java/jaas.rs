@@ -1,7 +1,7 @@
 //! Parses `sasl.jaas.config`, the login configuration of Kafka's Java client.
 //!
-//! The Java client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It is
-//! more lenient than the Java client: it accepts values without quotes and a missing semicolon.
+//! The Java client parses it with Java's `StreamTokenizer`, so this module supports the same escapes and comments. It
+//! is more lenient than the Java client: it accepts values without quotes and a missing semicolon.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -20,7 +20,7 @@ pub(crate) struct Login {
 /// Reason that a login cannot be translated. Messages omit the configuration, because it contains the password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JaasError {
-    /// The login module is not the one for SCRAM or PLAIN.
+    /// The login module is neither `ScramLoginModule` nor `PlainLoginModule`.
     #[error(
         "login module {0} cannot be translated; use ScramLoginModule or PlainLoginModule, or librdkafka's `sasl.*` settings"
     )]
@@ -39,8 +39,8 @@ pub enum JaasError {
 /// Parses `<module> required username="..." password="...";`.
 ///
 /// # Errors
-/// [`JaasError`] if the configuration is malformed, the login module is not the one for SCRAM or PLAIN, or the user
-/// name or the password is missing.
+/// [`JaasError`] if the configuration is malformed, the login module is neither `ScramLoginModule` nor
+/// `PlainLoginModule`, or the user name or the password is missing.
 pub(crate) fn parse(config: &str) -> Result<Login, JaasError> {
     let (module, rest) = config.trim().split_once(char::is_whitespace).ok_or(JaasError::Syntax)?;
     let is_plain = match module.rsplit('.').next() {

@@ -11,7 +11,8 @@
 //!           natural line 2, leading blanks dropped
 //! ```
 //!
-//! [`Properties.load`]: https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html#load(java.io.Reader)
+//! [`Properties.load`]:
+//! https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html#load(java.io.Reader)
 
 use std::iter::Peekable;
 use std::str::Chars;

@@ -20,7 +20,7 @@ pub enum JavaSettingError {
     Jaas(#[source] JaasError),
 }
 
-/// Settings of the Java client that have a different name in librdkafka: Java's name and librdkafka's.
+/// Settings of the Java client that have a different name in librdkafka, with both names.
 const RENAMED: [(&str, &str); 6] = [
     ("max.request.size", "message.max.bytes"),
     ("partitioner.class", "partitioner"),

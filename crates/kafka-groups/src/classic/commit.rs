@@ -75,7 +75,7 @@ impl Groups {
         self.groups.get(group_id).is_some_and(|group| group.is_subscribed(topic))
     }
 
-    /// Returns the ids of groups whose generation has changed since the last call.
+    /// Returns the ids of groups whose generation or members have changed since the last call.
     pub(crate) fn take_unstored(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.unstored)
     }
@@ -91,15 +91,6 @@ impl Groups {
         self.groups.keys()
     }
 
-    /// Restores the generation of a group after a restart. Does nothing to a group with members.
-    pub(crate) fn restore(&mut self, group_id: &str, generation_id: i32, protocol_type: String) {
-        let group = self.groups.entry(group_id.to_owned()).or_insert_with(Group::new);
-        if group.state == GroupState::Empty {
-            group.generation_id = generation_id;
-            group.protocol_type = Some(protocol_type);
-        }
-    }
-
     /// Records whether the group has offsets. The group is created if it has offsets and does not exist.
     pub(crate) fn set_has_offsets(&mut self, group_id: &str, has_offsets: bool) {
         if has_offsets && !self.groups.contains_key(group_id) {
@@ -110,9 +101,10 @@ impl Groups {
         }
     }
 
-    /// Removes an empty group. Timers of its pending member ids find no group and do nothing.
+    /// Removes an empty group. Timers of its pending member ids find no group and do nothing. During a restart, the
+    /// group was empty when it was deleted.
     pub(crate) fn remove_empty(&mut self, group_id: &str) {
-        if self.validate_delete(group_id).is_ok() {
+        if self.restored.remove(group_id) || self.validate_delete(group_id).is_ok() {
             self.groups.remove(group_id);
         }
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::messages::{JoinedMember, Protocol, Token};
 use super::state::GroupState;
+use super::stored::StoredGeneration;
 use super::subscription;
 use crate::ErrorCode;
 
@@ -69,12 +70,14 @@ pub(super) struct Group {
     /// Members of the generation that have not sent `SyncGroup` yet.
     pub(super) pending_sync: BTreeSet<String>,
     /// Topics of all members' subscriptions, if the members are consumers with readable metadata.
-    subscribed_topics: Option<BTreeSet<String>>,
+    pub(super) subscribed_topics: Option<BTreeSet<String>>,
     /// `Some` during the first rebalance of an empty group.
     pub(super) initial_delay: Option<InitialDelay>,
     pub(super) new_member_added: bool,
     /// Keeps the group when it is empty.
     pub(super) has_offsets: bool,
+    /// A static member has a new id since the group was stored.
+    pub(super) member_replaced: bool,
 }
 
 impl Group {
@@ -93,7 +96,36 @@ impl Group {
             initial_delay: None,
             new_member_added: false,
             has_offsets: false,
+            member_replaced: false,
         }
+    }
+
+    /// Creates the group of a generation that was stored. An entry without members makes an empty group.
+    pub(super) fn restored(generation: StoredGeneration) -> Self {
+        let StoredGeneration { generation_id, protocol_type, protocol_name, leader, members } = generation;
+        let mut group = Group { generation_id, protocol_name: Some(protocol_name), ..Group::new() };
+        for stored in members {
+            let member = Member {
+                group_instance_id: stored.group_instance_id,
+                client_id: stored.client_id,
+                client_host: stored.client_host,
+                session_timeout_ms: stored.session_timeout_ms,
+                rebalance_timeout_ms: stored.rebalance_timeout_ms,
+                protocols: stored.protocols,
+                assignment: stored.assignment,
+                waiting_join: None,
+                waiting_sync: None,
+                is_new: false,
+            };
+            group.add(&stored.member_id, &protocol_type, member);
+            group.state = GroupState::Stable;
+        }
+        if group.members.contains_key(&leader) {
+            group.leader = Some(leader);
+        }
+        group.protocol_type = Some(protocol_type);
+        group.subscribed_topics = group.compute_subscribed_topics();
+        group
     }
 
     pub(super) fn is_leader(&self, member_id: &str) -> bool {
@@ -141,6 +173,7 @@ impl Group {
         }
         let new = Member { waiting_join: None, waiting_sync: None, is_new: false, ..old.clone() };
         self.members.insert(new_id.to_owned(), new);
+        self.member_replaced = true;
         Some(old)
     }
 
@@ -165,8 +198,8 @@ impl Group {
         self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
 
-    /// Returns `true` if a client with these protocols can be a member: the type is the group's, and the present members
-    /// have one of the protocols in common.
+    /// Returns `true` if a client with these protocols can be a member: the type is the group's, and the present
+    /// members have one of the protocols in common.
     pub(super) fn supports(&self, protocol_type: &str, protocols: &[Protocol]) -> bool {
         if self.state == GroupState::Empty {
             return !protocol_type.is_empty() && !protocols.is_empty();

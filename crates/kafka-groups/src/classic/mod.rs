@@ -23,7 +23,9 @@ mod join;
 mod leave;
 mod messages;
 mod rebalance;
+mod restore;
 mod state;
+mod stored;
 mod subscription;
 mod sync;
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub use messages::{
     LeavingMember, Output, Protocol, Request, SyncAnswer, SyncRequest, Token,
 };
 pub use state::GroupState;
+pub use stored::{StoredGeneration, StoredMember};
 use timers::{Timer, Timers};
 use turn::Turn;
 
@@ -77,8 +80,10 @@ pub struct Groups {
     timers: Timers,
     /// Time of the next removal of empty groups; `None` before the first request.
     next_cleanup_ms: Option<u64>,
-    /// Groups with a generation that has not been stored.
+    /// Groups with a generation or members that have not been stored.
     unstored: BTreeSet<String>,
+    /// Groups with members of before a restart, whose sessions have not started.
+    restored: BTreeSet<String>,
 }
 
 impl Groups {
@@ -90,6 +95,7 @@ impl Groups {
             timers: Timers::default(),
             next_cleanup_ms: None,
             unstored: BTreeSet::new(),
+            restored: BTreeSet::new(),
         }
     }
 
@@ -162,8 +168,9 @@ impl Groups {
         let mut turn = Turn { options: self.options, group_id, group, timers, now_ms, outputs: Vec::new() };
         act(&mut turn);
         let Turn { group, outputs, .. } = turn;
-        if before != (group.state, group.generation_id) && matches!(group.state, GroupState::Stable | GroupState::Empty)
-        {
+        let replaced = std::mem::take(&mut group.member_replaced);
+        let changed = replaced || before != (group.state, group.generation_id);
+        if changed && matches!(group.state, GroupState::Stable | GroupState::Empty) {
             self.unstored.insert(group_id.to_owned());
         }
         outputs

@@ -1,9 +1,10 @@
 //! Changes of committed offsets and of generations, as the broker's journal stores them.
 
 use super::{CommittedOffset, TopicPartition};
+use crate::classic::StoredGeneration;
 use crate::codec::{DecodeError, Decoder, Encoder};
 
-/// A change of [`Offsets`](super::Offsets) or of a group's generation.
+/// A change of [`Offsets`](super::Offsets) or of a group's generation and members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OffsetEvent {
     /// A group commits an offset.
@@ -16,9 +17,12 @@ pub enum OffsetEvent {
     Pending { group_id: String, producer_id: i64, partition: TopicPartition, offset: CommittedOffset },
     /// A transaction ends; its pending offsets become visible or are dropped.
     TransactionEnded { producer_id: i64, committed: bool },
-    /// A group has a new generation, with or without members. After a restart the group is empty and continues with the
-    /// next generation.
+    /// A group has a new generation, without members or with members that join again after a restart. It continues with
+    /// the next generation then.
     Generation { group_id: String, generation_id: i32, protocol_type: String },
+    /// A group of static members has a new generation with assignments, or one of them has a new id. The members
+    /// continue after a restart.
+    Members { group_id: String, generation: StoredGeneration },
 }
 
 impl OffsetEvent {
@@ -42,6 +46,9 @@ impl OffsetEvent {
             }
             OffsetEvent::Generation { group_id, generation_id, protocol_type } => {
                 Encoder::new(bytes, 6).text(group_id).i32(*generation_id).text(protocol_type);
+            }
+            OffsetEvent::Members { group_id, generation } => {
+                generation.encode(Encoder::new(bytes, 7).text(group_id));
             }
         }
     }
@@ -73,6 +80,7 @@ impl OffsetEvent {
                 generation_id: entry.i32()?,
                 protocol_type: entry.text()?,
             },
+            7 => OffsetEvent::Members { group_id: entry.text()?, generation: StoredGeneration::decode(&mut entry)? },
             kind => return Err(DecodeError::UnknownKind(kind)),
         };
         entry.finish(event)

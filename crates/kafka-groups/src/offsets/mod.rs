@@ -7,7 +7,7 @@ mod event;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use event::OffsetEvent;
 
@@ -80,6 +80,12 @@ impl Offsets {
         self.pending.get(&producer_id).into_iter().flat_map(|groups| groups.keys().map(String::as_str))
     }
 
+    /// Returns the topics for which a group has an offset, committed or pending.
+    pub(crate) fn topics(&self) -> BTreeSet<String> {
+        let groups = std::iter::once(&self.committed).chain(self.pending.values()).flatten();
+        groups.flat_map(|(_, offsets)| offsets.keys()).map(|partition| partition.topic.clone()).collect()
+    }
+
     /// Returns the ids of all groups that have an offset for the topic, committed or pending, with the partition.
     pub(crate) fn of_topic(&self, topic: &str) -> Vec<(String, TopicPartition)> {
         let mut found: Vec<(String, TopicPartition)> = std::iter::once(&self.committed)
@@ -125,7 +131,7 @@ impl Offsets {
                     self.commit_pending(groups);
                 }
             }
-            OffsetEvent::Generation { .. } => {}
+            OffsetEvent::Generation { .. } | OffsetEvent::Members { .. } => {}
         }
         self.pending.retain(|_, groups| !groups.is_empty());
     }

@@ -1,6 +1,8 @@
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::classic::{Protocol, StoredGeneration, StoredMember};
 
 fn partition(number: i32) -> TopicPartition {
     TopicPartition { topic: "quotes".to_owned(), partition: number }
@@ -82,6 +84,37 @@ fn unknown_format_is_named() {
     assert_eq!(OffsetEvent::decode(&[]), Err(DecodeError::Truncated));
 }
 
+fn any_generation() -> impl Strategy<Value = StoredGeneration> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..8).prop_map(Bytes::from);
+    let protocol = (".{0,4}", bytes()).prop_map(|(name, metadata)| Protocol { name, metadata });
+    let protocols = prop::collection::vec(protocol, 0..3);
+    let texts = (".{0,4}", prop::option::of(".{0,4}"), ".{0,4}", ".{0,4}");
+    let member = (texts, any::<u64>(), any::<u64>(), protocols, bytes()).prop_map(
+        |((member_id, group_instance_id, client_id, client_host), session, rebalance, protocols, assignment)| {
+            StoredMember {
+                member_id,
+                group_instance_id,
+                client_id,
+                client_host,
+                session_timeout_ms: session,
+                rebalance_timeout_ms: rebalance,
+                protocols,
+                assignment,
+            }
+        },
+    );
+    let members = prop::collection::vec(member, 0..3);
+    (any::<i32>(), ".{0,4}", ".{0,4}", ".{0,4}", members).prop_map(
+        |(generation_id, protocol_type, protocol_name, leader, members)| StoredGeneration {
+            generation_id,
+            protocol_type,
+            protocol_name,
+            leader,
+            members,
+        },
+    )
+}
+
 fn any_event() -> impl Strategy<Value = OffsetEvent> {
     let group = "[a-c]";
     let partition = || ("[a-b]", 0..3).prop_map(|(topic, partition)| TopicPartition { topic, partition });
@@ -106,6 +139,8 @@ fn any_event() -> impl Strategy<Value = OffsetEvent> {
         1 => (group, any::<i32>(), ".{0,8}").prop_map(|(group_id, generation_id, protocol_type)| {
             OffsetEvent::Generation { group_id, generation_id, protocol_type }
         }),
+        1 => (group, any_generation())
+            .prop_map(|(group_id, generation)| OffsetEvent::Members { group_id, generation }),
         2 => (0..3i64, any::<bool>())
             .prop_map(|(producer_id, committed)| OffsetEvent::TransactionEnded { producer_id, committed }),
     ]

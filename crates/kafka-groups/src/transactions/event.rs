@@ -68,7 +68,7 @@ impl TransactionEvent {
     }
 }
 
-/// The numbers are those of Kafka's transaction log.
+/// Returns the state's number in Kafka's transaction log.
 fn state_number(state: TransactionState) -> u8 {
     match state {
         TransactionState::Empty => 0,

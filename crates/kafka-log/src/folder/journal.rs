@@ -6,14 +6,15 @@
 //!
 //! Numbers are big-endian. The file is cut at the first entry that is incomplete or does not match its CRC.
 
+use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::StorageError;
-use crate::files::{Files, PooledFile, read_if_exists, replace};
+use crate::files::{Files, PooledFile, read_if_exists, sync_dir, write_new};
 
-/// A journal is not rewritten before it has grown by this many bytes.
+/// A journal is not rewritten before it has grown by this many bytes since it was rewritten or the last attempt failed.
 const MIN_GROWTH: u64 = 1 << 20;
 const FRAME_LEN: usize = 8;
 
@@ -49,8 +50,34 @@ struct Disk {
     file: PooledFile,
     files: Arc<Files>,
     size: u64,
-    /// Size after the last rewrite, or 0 since the journal was opened.
-    rewritten_size: u64,
+    /// Size from which on a rewrite is due.
+    rewrite_at: u64,
+}
+
+/// New content of a journal, which describes the state of which the journal's first `from` bytes are the history.
+#[derive(Debug)]
+pub struct Rewrite {
+    path: PathBuf,
+    content: Vec<u8>,
+    from: u64,
+}
+
+impl Rewrite {
+    /// Writes the content to the disk beside the journal, which can be used meanwhile.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self) -> Result<(), StorageError> {
+        write_new(&self.path, &self.content).map(drop)
+    }
+
+    /// Makes a finished rewrite survive a loss of power.
+    ///
+    /// # Errors
+    /// If the operating system reports one.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.path.parent().map_or(Ok(()), sync_dir)
+    }
 }
 
 impl Journal {
@@ -68,7 +95,7 @@ impl Journal {
             tracing::warn!(file = %path.display(), bytes, "torn end of a journal cut");
             open.set_len(size as u64).map_err(StorageError::io("truncate", &path))?;
         }
-        let disk = Disk { path, file, files: Arc::clone(files), size: size as u64, rewritten_size: 0 };
+        let disk = Disk { path, file, files: Arc::clone(files), size: size as u64, rewrite_at: MIN_GROWTH };
         Ok((Journal { disk: Some(disk), dirty: false }, entries))
     }
 
@@ -91,27 +118,43 @@ impl Journal {
         Ok(())
     }
 
-    /// Returns `true` if the journal has grown so much that [`rewrite`](Self::rewrite) with the current state is due.
+    /// Returns `true` if the journal has grown so much that a rewrite with the current state is due.
     pub fn needs_rewrite(&self) -> bool {
-        self.disk.as_ref().is_some_and(|disk| disk.size > 2 * disk.rewritten_size + MIN_GROWTH)
+        self.disk.as_ref().is_some_and(|disk| disk.size > disk.rewrite_at)
     }
 
-    /// Replaces all entries atomically.
-    ///
-    /// # Errors
-    /// If the file cannot be written. The journal is then unchanged.
-    pub fn rewrite<E: AsRef<[u8]>>(&mut self, entries: impl IntoIterator<Item = E>) -> Result<(), StorageError> {
-        let Some(disk) = &mut self.disk else { return Ok(()) };
+    /// Begins to replace the entries by fewer ones that lead to the current state. The caller calls [`Rewrite::write`],
+    /// for which the journal need not be locked, then [`finish_rewrite`](Self::finish_rewrite), then [`Rewrite::sync`].
+    /// If any of them fails, the journal is complete without the rewrite, and the next one is due after further growth.
+    /// Returns `None` for a journal in memory.
+    pub fn begin_rewrite<E: AsRef<[u8]>>(&mut self, entries: impl IntoIterator<Item = E>) -> Option<Rewrite> {
+        let disk = self.disk.as_mut()?;
+        disk.rewrite_at = disk.size + MIN_GROWTH;
         let mut content = Vec::new();
         for entry in entries {
             push_frame(&mut content, entry.as_ref());
         }
-        replace(&disk.path, &content)?;
+        Some(Rewrite { path: disk.path.clone(), content, from: disk.size })
+    }
+
+    /// Puts the written content in the place of the entries, followed by those that were appended meanwhile.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written. The journal is then unchanged.
+    pub fn finish_rewrite(&mut self, rewrite: &Rewrite) -> Result<(), StorageError> {
+        let Some(disk) = &mut self.disk else { return Ok(()) };
+        let new = rewrite.path.with_added_extension("new");
+        let mut appended = vec![0; (disk.size - rewrite.from) as usize];
+        disk.file.get()?.read_exact_at(&mut appended, rewrite.from).map_err(StorageError::io("read", &disk.path))?;
+        let length = rewrite.content.len() as u64;
+        let written = OpenOptions::new().write(true).open(&new).and_then(|file| file.write_all_at(&appended, length));
+        written.map_err(StorageError::io("write", &new))?;
+        std::fs::rename(&new, &disk.path).map_err(StorageError::io("replace", &disk.path))?;
         // The open file is the replaced one.
         disk.file = disk.files.register(disk.path.clone());
-        disk.size = content.len() as u64;
-        disk.rewritten_size = disk.size;
-        self.dirty = false;
+        disk.size = length + appended.len() as u64;
+        disk.rewrite_at = 2 * disk.size + MIN_GROWTH;
+        self.dirty = true;
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! <folder>/offsets.log, transactions.log                  journals
 //! <folder>/topics/<topic>-<id>/topic.json                 name, id, number of partitions, configurations
 //! <folder>/topics/<topic>-<id>/<partition>/<offset>.log   segments
+//! <folder>/topics/<topic>-<id>/<partition>/<offset>.producers   producers at the first offset of a segment
 //! <folder>/topics/<topic>-<id>/<partition>/log-start-offset
 //! ```
 //!
@@ -26,9 +27,9 @@ use crate::config::LogConfig;
 use crate::error::{FolderError, StorageError};
 use crate::files::Files;
 use crate::partition::Log;
-pub use journal::{Journal, JournalKind};
+pub use journal::{Journal, JournalKind, Rewrite};
 use meta::Meta;
-pub use topics::Topic;
+pub use topics::{DeletedTopic, Topic};
 
 /// Everything that a broker stores, in a folder or in memory. The folder is locked until this value, its logs and its
 /// journals are dropped.
@@ -68,7 +69,7 @@ impl Folder {
         Folder { disk: None, meta, next_producer_id, topics: BTreeMap::new() }
     }
 
-    /// The cluster id, 22 characters of base64 as Kafka's are.
+    /// Returns the cluster id, 22 characters of base64 as Kafka's are.
     pub fn cluster_id(&self) -> &str {
         self.meta.cluster_id()
     }
@@ -80,17 +81,19 @@ impl Folder {
     /// If the reservation of further ids cannot be stored.
     pub fn next_producer_id(&mut self) -> Result<i64, FolderError> {
         if self.next_producer_id == self.meta.reserved_producer_ids() {
-            self.meta = self.meta.with_more_producer_ids();
+            let reserved = self.meta.with_more_producer_ids();
             if let Some(disk) = &self.disk {
-                self.meta.save(&disk.path)?;
+                reserved.save(&disk.path)?;
             }
+            // Only what is stored counts: the next start continues after the ids in the file.
+            self.meta = reserved;
         }
         let id = self.next_producer_id;
         self.next_producer_id += 1;
         Ok(id)
     }
 
-    /// The topics in the order of their names.
+    /// Returns the topics in the order of their names.
     pub fn topics(&self) -> impl Iterator<Item = &Topic> {
         self.topics.values()
     }
@@ -129,16 +132,16 @@ impl Folder {
         Ok(self.topics.entry(topic.name.clone()).or_insert(topic))
     }
 
-    /// Deletes a topic and its records. Its logs must be dropped before.
+    /// Deletes a topic. The caller drops its logs, whose files have moved, and calls [`DeletedTopic::remove`].
     ///
     /// # Errors
-    /// If the topic does not exist or its directory cannot be deleted.
-    pub fn delete_topic(&mut self, name: &str) -> Result<Topic, FolderError> {
-        let topic = self.topics.get(name).ok_or_else(|| FolderError::UnknownTopic { name: name.into() })?;
-        if let Some(disk) = &self.disk {
-            topics::delete(&disk.topics(), topic)?;
-        }
-        self.topics.remove(name).ok_or_else(|| FolderError::UnknownTopic { name: name.into() })
+    /// If the topic does not exist or its directory cannot be deleted. Nothing has changed then.
+    pub fn delete_topic(&mut self, name: &str) -> Result<DeletedTopic, FolderError> {
+        let unknown = || FolderError::UnknownTopic { name: name.into() };
+        let topic = self.topics.get(name).ok_or_else(unknown)?;
+        let dir = self.disk.as_ref().map(|disk| topics::delete(&disk.topics(), topic)).transpose()?;
+        let topic = self.topics.remove(name).ok_or_else(unknown)?;
+        Ok(DeletedTopic { topic, dir })
     }
 
     /// Raises a topic's number of partitions to `count`.
@@ -202,7 +205,7 @@ impl Folder {
         Ok(Journal::open(disk.path.join(kind.file_name()), &disk.files)?)
     }
 
-    /// The path of the directory of a partition, or `None` for a folder in memory.
+    /// Returns the path of the directory of a partition, or `None` for a folder in memory.
     pub fn partition_dir(&self, topic: &Topic, partition: i32) -> Option<PathBuf> {
         let disk = self.disk.as_ref()?;
         Some(topics::dir(&disk.topics(), topic).join(partition.to_string()))

@@ -44,7 +44,9 @@ pub(super) fn load(topics: &Path) -> Result<BTreeMap<String, Topic>, FolderError
     for entry in fs::read_dir(topics).map_err(list())? {
         let dir = entry.map_err(list())?.path();
         if dir.extension().is_some_and(|extension| extension == "new" || extension == "deleted") {
-            fs::remove_dir_all(&dir).map_err(StorageError::io("delete", &dir))?;
+            if let Err(error) = fs::remove_dir_all(&dir) {
+                tracing::warn!(path = %dir.display(), %error, "remains of a topic not removed");
+            }
             continue;
         }
         let file = dir.join(FILE);
@@ -76,7 +78,18 @@ pub(super) fn create(topics: &Path, topic: &Topic) -> Result<(), FolderError> {
         let _ = fs::remove_dir_all(&new);
     }
     created?;
-    Ok(sync_dir(topics)?)
+    let Err(error) = sync_dir(topics) else { return Ok(()) };
+    // The caller's next attempt makes another directory, and two of the same topic must not exist.
+    match delete(topics, topic) {
+        Ok(deleted) => {
+            let _ = fs::remove_dir_all(deleted);
+            Err(error.into())
+        }
+        Err(_) => {
+            tracing::error!(topic = topic.name, %error, "the directory of a new topic may not survive a loss of power");
+            Ok(())
+        }
+    }
 }
 
 fn fill_and_rename(new: &Path, path: &Path, topic: &Topic) -> Result<(), FolderError> {
@@ -92,18 +105,58 @@ pub(super) fn save(topics: &Path, topic: &Topic) -> Result<(), FolderError> {
     Ok(replace(&dir.join(FILE), &json)?)
 }
 
-/// Deletes a topic's directory with everything in it. The topic is gone when the directory is renamed.
-pub(super) fn delete(topics: &Path, topic: &Topic) -> Result<(), FolderError> {
+/// Makes a topic's directory one that the next start removes. The topic is gone from then on. Returns its path.
+pub(super) fn delete(topics: &Path, topic: &Topic) -> Result<PathBuf, StorageError> {
     let path = dir(topics, topic);
     let deleted = path.with_added_extension("deleted");
     fs::rename(&path, &deleted).map_err(StorageError::io("delete", &path))?;
-    sync_dir(topics)?;
-    if let Err(error) = fs::remove_dir_all(&deleted) {
-        tracing::warn!(path = %deleted.display(), %error, "directory of a deleted topic is left until the next start");
+    Ok(deleted)
+}
+
+/// A topic that no longer exists, with the directory of its records.
+#[derive(Debug)]
+#[must_use]
+pub struct DeletedTopic {
+    pub(super) topic: Topic,
+    pub(super) dir: Option<PathBuf>,
+}
+
+impl DeletedTopic {
+    pub fn topic(&self) -> &Topic {
+        &self.topic
     }
-    Ok(())
+
+    /// Deletes the topic's records, which can take seconds. The folder need not be locked. After a failure the rest is
+    /// deleted when the folder is opened again.
+    pub fn remove(self) {
+        let Some(dir) = self.dir else { return };
+        let synced = dir.parent().map_or(Ok(()), sync_dir);
+        let removed = fs::remove_dir_all(&dir).map_err(StorageError::io("delete", &dir));
+        if let Err(error) = synced.and(removed) {
+            tracing::warn!(topic = self.topic.name, %error, "records of a deleted topic are left until the next start");
+        }
+    }
 }
 
 fn to_json(dir: &Path, topic: &Topic) -> Result<Vec<u8>, FolderError> {
     serde_json::to_vec_pretty(topic).map_err(|source| FolderError::InvalidJson { path: dir.join(FILE), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Folder;
+    use crate::files::tests::fail_sync_dir_after;
+
+    #[test]
+    fn topic_that_was_not_created_can_be_created_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = Folder::open(dir.path()).unwrap();
+        // The first sync is that of topic.json, the second one follows the rename of the directory.
+        fail_sync_dir_after(1);
+        folder.create_topic("t", 1, Default::default()).unwrap_err();
+        assert!(folder.topic("t").is_none());
+        let id = folder.create_topic("t", 1, Default::default()).unwrap().id;
+        drop(folder);
+        assert_eq!(Folder::open(dir.path()).unwrap().topic("t").unwrap().id, id);
+    }
 }

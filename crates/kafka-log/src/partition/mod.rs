@@ -3,6 +3,8 @@
 mod read;
 mod recovery;
 mod retention;
+#[cfg(test)]
+mod tests;
 mod times;
 
 use std::collections::VecDeque;
@@ -15,9 +17,9 @@ use crate::config::LogConfig;
 use crate::control::EndMarker;
 use crate::error::{AppendError, StorageError};
 use crate::producers::{ProducerSnapshot, Producers};
-use crate::segment::{Segment, SegmentData};
+use crate::segment::{Segment, SegmentData, SegmentFile};
 use crate::store::Store;
-use crate::validate::validate;
+use crate::validate::ValidBatch;
 
 /// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,20 @@ pub struct TimestampOffset {
     pub offset: i64,
 }
 
+/// A segment to write to the disk before another one begins.
+#[derive(Debug)]
+pub struct FullSegment(SegmentFile);
+
+impl FullSegment {
+    /// Writes the segment to the disk (`fsync`).
+    ///
+    /// # Errors
+    /// If the operating system reports one.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.0.sync()
+    }
+}
+
 /// The log of one partition.
 #[derive(Debug)]
 pub struct Log {
@@ -82,8 +98,9 @@ pub struct Log {
     log_start_offset: i64,
     producers: Producers,
     aborted: AbortedIndex,
-    /// Batches were appended since the last `fsync`.
-    dirty: bool,
+    /// Records that were appended since the last `fsync`, and the time of the first of them.
+    unflushed: u64,
+    unflushed_since_ms: Option<i64>,
 }
 
 impl Log {
@@ -93,28 +110,44 @@ impl Log {
         Log { segments: VecDeque::from([segment]), ..Log::empty(config, Store::Memory) }
     }
 
-    /// A log that needs a segment.
+    /// Creates a log that needs a segment.
     fn empty(config: LogConfig, store: Store) -> Log {
         let (producers, aborted) = Default::default();
-        Log { config, store, segments: VecDeque::new(), log_start_offset: 0, producers, aborted, dirty: false }
+        let (unflushed, unflushed_since_ms) = (0, None);
+        let segments = VecDeque::new();
+        Log { config, store, segments, log_start_offset: 0, producers, aborted, unflushed, unflushed_since_ms }
     }
 
-    /// Validates a batch as Kafka validates those of producers, sets its offsets, and stores it. `records` must be one
-    /// batch, as in Produce requests since version 3. A duplicate of an idempotent producer's batch is not stored
-    /// again.
+    /// Validates a batch and appends it: [`ValidBatch::new`] and [`append_valid`](Self::append_valid).
     ///
     /// # Errors
     /// If the batch is not valid or the file cannot be written. The log is then unchanged.
     pub fn append(&mut self, records: &[u8], now_ms: i64) -> Result<Appended, AppendError> {
-        let (header, batch) = validate(records, &self.config, now_ms)?;
+        let batch = ValidBatch::new(records, &self.config, now_ms)?;
+        self.append_valid(batch, now_ms)
+    }
+
+    /// Sets the offsets of a batch and stores it. A duplicate of an idempotent producer's batch is not stored again.
+    ///
+    /// # Errors
+    /// If the batch does not follow the producer's earlier ones or the file cannot be written. The log is then
+    /// unchanged.
+    pub fn append_valid(&mut self, batch: ValidBatch, now_ms: i64) -> Result<Appended, AppendError> {
+        let ValidBatch { header, bytes } = batch;
         if let Some(stored) = self.producers.validate(&header)? {
             let time = Some(stored.timestamp);
             return Ok(self.appended(stored.base_offset, stored.last_offset, time, true));
         }
-        let header = self.store_batch(header, batch)?;
+        let header = self.store_batch(header, bytes, now_ms)?;
         self.producers.add(&header, Some(now_ms));
-        let time = (self.config.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
+        let time = (header.timestamp_type() == TimestampType::LogAppendTime).then_some(header.max_timestamp);
         Ok(self.appended(header.base_offset, header.last_offset(), time, false))
+    }
+
+    /// Returns the segment that [`append_valid`](Self::append_valid) will write to the disk, because it is full, before
+    /// it stores the batch. If the caller does so beforehand, while the log is not locked, the append is quick.
+    pub fn full_segment(&self, batch: &ValidBatch) -> Option<FullSegment> {
+        if self.is_full(&batch.header) { self.active().file().map(FullSegment) } else { None }
     }
 
     /// Prepares the append of a transactional batch. Call it before the transaction coordinator is asked whether the
@@ -140,7 +173,7 @@ impl Log {
         self.producers.validate_marker(&marker)?;
         let batch = BytesMut::from(&marker.encode(now_ms)[..]);
         let header = BatchHeader::parse(&batch).map_err(AppendError::Corrupt)?;
-        let header = self.store_batch(header, batch)?;
+        let header = self.store_batch(header, batch, now_ms)?;
         self.add_marker(&marker, &header, Some(now_ms));
         Ok(self.appended(header.base_offset, header.last_offset(), None, false))
     }
@@ -150,16 +183,31 @@ impl Log {
     }
 
     /// Sets the batch's offsets and stores it. Returns its header.
-    fn store_batch(&mut self, header: BatchHeader, mut batch: BytesMut) -> Result<BatchHeader, StorageError> {
-        let active = self.active();
-        if !active.is_empty() && active.size + header.size as u64 > self.config.segment_bytes {
+    fn store_batch(
+        &mut self,
+        header: BatchHeader,
+        mut batch: BytesMut,
+        now_ms: i64,
+    ) -> Result<BatchHeader, StorageError> {
+        if self.is_full(&header) {
             self.roll()?;
         }
         let header = BatchHeader { base_offset: self.high_watermark(), ..header };
         set_base_offset(&mut batch, header.base_offset);
-        self.active_mut().append(&header, batch.freeze())?;
-        self.dirty = true;
+        let unflushed = self.unflushed + u64::try_from(header.record_count).unwrap_or(0);
+        let sync = self.config.flush_messages.is_some_and(|limit| unflushed >= limit);
+        self.active_mut().append(&header, batch.freeze(), sync)?;
+        self.unflushed = if sync { 0 } else { unflushed };
+        self.unflushed_since_ms = if sync { None } else { self.unflushed_since_ms.or(Some(now_ms)) };
         Ok(header)
+    }
+
+    /// Returns `true` if the batch must not be stored in the last segment, by its size or by its age.
+    fn is_full(&self, header: &BatchHeader) -> bool {
+        let active = self.active();
+        let age = active.index.first_timestamp().map(|first| header.max_timestamp.saturating_sub(first));
+        let is_old = self.config.segment_ms.zip(age).is_some_and(|(limit, age)| age > limit);
+        !active.is_empty() && (is_old || active.size + header.size as u64 > self.config.segment_bytes)
     }
 
     /// Applies a stored marker to producers and aborted transactions.
@@ -174,8 +222,15 @@ impl Log {
     /// can have a torn end.
     fn roll(&mut self) -> Result<(), StorageError> {
         self.active().sync()?;
-        let segment = self.store.create_segment(self.high_watermark())?;
-        self.store.sync()?;
+        (self.unflushed, self.unflushed_since_ms) = (0, None);
+        let base_offset = self.high_watermark();
+        self.store.save_producers(base_offset, &self.producers)?;
+        let segment = self.store.create_segment(base_offset)?;
+        if let Err(error) = self.store.sync() {
+            // The full segment may grow beyond this base offset. If the file cannot be removed, recovery ignores it.
+            let _ = self.store.remove_segment(&segment);
+            return Err(error);
+        }
         self.segments.push_back(segment);
         Ok(())
     }
@@ -189,17 +244,18 @@ impl Log {
         &mut self.segments[last]
     }
 
-    /// The offset of the first record.
+    /// Returns the offset of the first record.
     pub fn log_start_offset(&self) -> i64 {
         self.log_start_offset
     }
 
-    /// The offset that the next record gets. The only replica has every record, so this is the log end offset too.
+    /// Returns the offset that the next record gets. The only replica has every record, so this is the log end offset
+    /// too.
     pub fn high_watermark(&self) -> i64 {
         self.active().next_offset
     }
 
-    /// The first offset of the oldest open transaction, or else the high watermark.
+    /// Returns the first offset of the oldest open transaction, or the high watermark if no transaction is open.
     pub fn last_stable_offset(&self) -> i64 {
         match self.producers.first_open_offset() {
             Some(offset) => offset.max(self.log_start_offset),
@@ -207,12 +263,12 @@ impl Log {
         }
     }
 
-    /// Bytes of all segments.
+    /// Returns the number of bytes of all segments.
     pub fn size_bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.size).sum()
     }
 
-    /// The idempotent producers that the log knows, for `DescribeProducers`.
+    /// Returns the idempotent producers that the log knows, for `DescribeProducers`.
     pub fn producers(&self) -> Vec<ProducerSnapshot> {
         self.producers.snapshots()
     }
@@ -236,10 +292,16 @@ impl Log {
     /// # Errors
     /// If the operating system reports one.
     pub fn flush(&mut self) -> Result<(), StorageError> {
-        if self.dirty {
+        if self.unflushed_since_ms.is_some() {
             self.active().sync()?;
-            self.dirty = false;
+            (self.unflushed, self.unflushed_since_ms) = (0, None);
         }
         Ok(())
+    }
+
+    /// Returns `true` if records have not been written to the disk for as long as `flush.ms` allows.
+    pub fn is_flush_due(&self, now_ms: i64) -> bool {
+        let due = self.unflushed_since_ms.zip(self.config.flush_ms);
+        due.is_some_and(|(since, limit)| now_ms.saturating_sub(since) >= limit)
     }
 }

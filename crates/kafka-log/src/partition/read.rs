@@ -13,15 +13,8 @@ impl Log {
     /// # Errors
     /// If the offset is below the log start offset or above the high watermark, or the file cannot be read.
     pub fn read(&self, request: ReadRequest) -> Result<ReadRecords, ReadError> {
-        let (log_start_offset, log_end_offset) = (self.log_start_offset, self.high_watermark());
+        let end = self.readable_end(request)?;
         let offset = request.offset;
-        if !(log_start_offset..=log_end_offset).contains(&offset) {
-            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
-        }
-        let end = match request.isolation {
-            Isolation::ReadUncommitted => log_end_offset,
-            Isolation::ReadCommitted => self.last_stable_offset(),
-        };
         if offset >= end {
             return Ok(ReadRecords::default());
         }
@@ -35,7 +28,35 @@ impl Log {
         Ok(ReadRecords { records, aborted })
     }
 
-    /// The segment with this offset, which must not be below the log start offset.
+    /// Returns an upper bound of the bytes that [`read`](Self::read) returns, without reading anything. At the end of
+    /// the log it is 0.
+    ///
+    /// # Errors
+    /// If the offset is below the log start offset or above the high watermark.
+    pub fn available_bytes(&self, request: ReadRequest) -> Result<usize, ReadError> {
+        if request.offset >= self.readable_end(request)? {
+            return Ok(0);
+        }
+        let segment = self.segment_of(request.offset);
+        let available = usize::try_from(segment.size - segment.index.position_of(request.offset));
+        let first_batch = if request.at_least_one_batch { self.config.max_message_bytes } else { 0 };
+        Ok(available.unwrap_or(usize::MAX).min(request.max_bytes.max(first_batch)))
+    }
+
+    /// Returns the offset at which a read ends.
+    fn readable_end(&self, request: ReadRequest) -> Result<i64, ReadError> {
+        let (log_start_offset, log_end_offset) = (self.log_start_offset, self.high_watermark());
+        let offset = request.offset;
+        if !(log_start_offset..=log_end_offset).contains(&offset) {
+            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
+        }
+        Ok(match request.isolation {
+            Isolation::ReadUncommitted => log_end_offset,
+            Isolation::ReadCommitted => self.last_stable_offset(),
+        })
+    }
+
+    /// Returns the segment with this offset, which must not be below the log start offset.
     pub(super) fn segment_of(&self, offset: i64) -> &Segment {
         let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
         &self.segments[after.saturating_sub(1)]

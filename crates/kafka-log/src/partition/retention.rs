@@ -1,6 +1,6 @@
 //! Deletes old records: on request, by age and by size.
 
-use super::Log;
+use super::{FullSegment, Log};
 use crate::error::{DeleteRecordsError, StorageError};
 
 impl Log {
@@ -38,12 +38,20 @@ impl Log {
             if self.segments.len() == 1 {
                 self.roll()?;
             }
-            self.log_start_offset = self.log_start_offset.max(self.segments[1].base_offset);
+            let log_start_offset = self.log_start_offset.max(self.segments[1].base_offset);
             self.remove_first_segment()?;
+            self.log_start_offset = log_start_offset;
             deleted += 1;
         }
         self.aborted.remove_before(self.log_start_offset);
         Ok(deleted)
+    }
+
+    /// Returns the last segment if [`enforce_retention`](Self::enforce_retention) will write it to the disk. If the
+    /// caller does so beforehand, while the log is not locked, the deletion is quick.
+    pub fn expired_segment(&self, now_ms: i64) -> Option<FullSegment> {
+        let is_last = self.segments.len() == 1 && self.first_segment_is_due(now_ms);
+        if is_last { self.active().file().map(FullSegment) } else { None }
     }
 
     fn first_segment_is_due(&self, now_ms: i64) -> bool {
@@ -67,9 +75,11 @@ impl Log {
     }
 
     fn remove_first_segment(&mut self) -> Result<(), StorageError> {
-        match self.segments.pop_front() {
-            Some(segment) => self.store.remove_segment(segment),
-            None => Ok(()),
+        if let Some(segment) = self.segments.front() {
+            // If this fails, the segment stays known. Otherwise the next one could be deleted before it.
+            self.store.remove_segment(segment)?;
+            self.segments.pop_front();
         }
+        Ok(())
     }
 }

@@ -52,7 +52,7 @@ impl Log {
         Ok(found)
     }
 
-    /// The same for the segment whose first records are deleted. Its index includes the deleted ones.
+    /// Returns the same for the segment whose first records are deleted. Its index includes the deleted ones.
     fn max_timestamp_of_rest(&self, segment: &Segment) -> Result<Option<TimestampOffset>, StorageError> {
         let mut found: Option<TimestampOffset> = None;
         let mut headers = segment.headers_from(segment.index.position_of(self.log_start_offset));

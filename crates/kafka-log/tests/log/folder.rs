@@ -37,7 +37,9 @@ fn recreated_topic_has_another_id_and_no_records() {
         let mut log = folder.open_log(&first, 0, LogConfig::default()).unwrap();
         log.append(&Batch::of(&["a"]).encode(), 0).unwrap();
         drop(log);
-        assert_eq!(folder.delete_topic("t").unwrap(), first);
+        let deleted = folder.delete_topic("t").unwrap();
+        assert_eq!(deleted.topic(), &first);
+        deleted.remove();
         assert!(folder.topic("t").is_none());
         let second = folder.create_topic("t", 1, BTreeMap::new()).unwrap().clone();
         assert_ne!(first.id, second.id);
@@ -69,7 +71,7 @@ fn topic_with_the_longest_name_is_stored() {
     Folder::open(dir.path()).unwrap().create_topic(&name, 1, BTreeMap::new()).unwrap();
     let mut folder = Folder::open(dir.path()).unwrap();
     assert!(folder.topic(&name).is_some());
-    folder.delete_topic(&name).unwrap();
+    folder.delete_topic(&name).unwrap().remove();
 }
 
 #[test]
@@ -119,6 +121,22 @@ fn producer_ids_are_never_returned_twice() {
         }
     }
     assert_eq!(Folder::in_memory().next_producer_id().unwrap(), 1);
+}
+
+/// A reservation that is not stored must not count, or the ids are returned again after the restart.
+#[test]
+fn producer_ids_need_a_stored_reservation() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut folder = Folder::open(dir.path()).unwrap();
+    let obstacle = dir.path().join("meta.json.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(folder.next_producer_id(), Err(FolderError::Storage(_))));
+    }
+    std::fs::remove_dir(&obstacle).unwrap();
+    let id = folder.next_producer_id().unwrap();
+    drop(folder);
+    assert!(Folder::open(dir.path()).unwrap().next_producer_id().unwrap() > id);
 }
 
 #[test]
@@ -173,10 +191,35 @@ fn grown_journal_is_rewritten() {
     while !journal.needs_rewrite() {
         journal.append(&[7; 50_000]).unwrap();
     }
-    journal.rewrite([b"one", b"two"]).unwrap();
+    let rewrite = journal.begin_rewrite([b"one", b"two"]).unwrap();
+    rewrite.write().unwrap();
+    journal.append(b"meanwhile").unwrap();
+    journal.finish_rewrite(&rewrite).unwrap();
+    rewrite.sync().unwrap();
     assert!(!journal.needs_rewrite());
     journal.append(b"three").unwrap();
     drop(journal);
     let (_, entries) = folder.open_journal(JournalKind::Offsets).unwrap();
-    assert_eq!(entries, [&b"one"[..], b"two", b"three"]);
+    assert_eq!(entries, [&b"one"[..], b"two", b"meanwhile", b"three"]);
+}
+
+#[test]
+fn failed_rewrite_leaves_the_journal_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
+    let (mut journal, _) = folder.open_journal(JournalKind::Offsets).unwrap();
+    let mut appended = 0;
+    while !journal.needs_rewrite() {
+        journal.append(&[7; 50_000]).unwrap();
+        appended += 1;
+    }
+    let obstacle = dir.path().join("offsets.log.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let rewrite = journal.begin_rewrite([b"one"]).unwrap();
+    assert!(rewrite.write().is_err());
+    assert!(!journal.needs_rewrite(), "the next attempt is due after further growth");
+    journal.append(b"last").unwrap();
+    drop(journal);
+    let (_, entries) = folder.open_journal(JournalKind::Offsets).unwrap();
+    assert_eq!((entries.len(), entries[appended].as_slice()), (appended + 1, &b"last"[..]));
 }

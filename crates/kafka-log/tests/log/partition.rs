@@ -1,6 +1,6 @@
 //! Appends and reads.
 
-use kafka_log::{BatchHeader, Isolation, LogConfig, ReadError, ReadRequest, batches};
+use kafka_log::{BatchHeader, Isolation, LogConfig, ReadError, ReadRequest, ValidBatch, batches};
 
 use crate::batches::{ALL_COMPRESSIONS, Batch};
 use crate::{TestLog, from, read_all};
@@ -183,4 +183,17 @@ fn thousand_logs_are_open_at_once() {
         log.append(&Batch::of(&["a"]).encode(), 0).unwrap();
     }
     assert!(logs.iter().all(|log| log.read(from(0)).unwrap().records.len() > 60));
+}
+
+/// The caller can write a segment to the disk before it locks the log for the append that ends the segment.
+#[test]
+fn full_segment_is_known_before_the_append() {
+    let batch = Batch::of(&["a"]).encode();
+    let mut log = TestLog::on_disk(LogConfig { segment_bytes: batch.len() as u64, ..LogConfig::default() });
+    let valid = ValidBatch::new(&batch, log.config(), 0).unwrap();
+    assert!(log.full_segment(&valid).is_none());
+    log.append_valid(valid.clone(), 0).unwrap();
+    log.full_segment(&valid).unwrap().sync().unwrap();
+    assert_eq!(log.append_valid(valid, 0).unwrap().base_offset, 1);
+    assert_eq!(log.segments().len(), 2);
 }

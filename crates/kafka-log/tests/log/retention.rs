@@ -97,3 +97,54 @@ fn retention_is_off_by_default() {
         assert_eq!(log.log_start_offset(), 0);
     }
 }
+
+/// If the first segment cannot be deleted, the second one must stay: a log with a gap cannot be opened.
+#[test]
+fn segments_are_deleted_in_their_order() {
+    let [_, mut log] = ten_records(LogConfig { retention_ms: Some(100), ..LogConfig::default() });
+    let first = log.segments().remove(0);
+    let content = std::fs::read(&first).unwrap();
+    std::fs::remove_file(&first).unwrap();
+    std::fs::create_dir(&first).unwrap();
+    for _ in 0..2 {
+        log.enforce_retention(105).unwrap_err();
+        assert_eq!((log.log_start_offset(), log.segments().len()), (0, 5));
+    }
+    std::fs::remove_dir(&first).unwrap();
+    std::fs::write(&first, content).unwrap();
+    assert_eq!(log.enforce_retention(105).unwrap(), 2);
+    log.reopen();
+    assert_eq!(log.log_start_offset(), 4);
+}
+
+#[test]
+fn segment_ends_at_its_age() {
+    let config = LogConfig { segment_ms: Some(5), ..LogConfig::default() };
+    for mut log in TestLog::on_both(&config) {
+        for timestamp in [10, 15, 16, 3, 21, 22] {
+            log.append(&batch(timestamp), timestamp).unwrap();
+        }
+        assert_eq!(read_all(&log).len(), 6);
+        if log.dir.is_some() {
+            let bases: Vec<_> = log.segments().iter().map(|path| path.file_stem().unwrap().to_owned()).collect();
+            assert_eq!(bases, ["00000000000000000000", "00000000000000000002", "00000000000000000005"]);
+        }
+    }
+}
+
+#[test]
+fn records_are_flushed_when_they_are_due() {
+    let config = LogConfig { flush_ms: Some(100), flush_messages: Some(3), ..LogConfig::default() };
+    for mut log in TestLog::on_both(&config) {
+        assert!(!log.is_flush_due(i64::MAX));
+        log.append(&batch(0), 50).unwrap();
+        log.append(&batch(0), 60).unwrap();
+        assert!(!log.is_flush_due(149));
+        assert!(log.is_flush_due(150));
+        log.append(&batch(0), 70).unwrap();
+        assert!(!log.is_flush_due(i64::MAX), "three records are flushed with the last one");
+        log.append(&batch(0), 80).unwrap();
+        log.flush().unwrap();
+        assert!(!log.is_flush_due(i64::MAX));
+    }
+}

@@ -105,3 +105,38 @@ fn deleted_start_of_an_open_transaction_moves_the_last_stable_offset() {
         assert_eq!(log.last_stable_offset(), 2);
     }
 }
+
+/// All records of a transaction are deleted while it is open.
+#[test]
+fn sequences_survive_the_deletion_of_their_records() {
+    for mut log in TestLog::on_both(&LogConfig::default()) {
+        send(&mut log, 1, 0);
+        let plain = Batch::of(&["x"]).sent_by(2, 0, 0).encode();
+        log.append(&plain, 0).unwrap();
+        log.delete_records_before(3).unwrap();
+        log.reopen();
+        assert!(log.has_open_transaction(1));
+        assert!(log.append(&plain, 0).unwrap().duplicate, "a retry after the restart");
+        end(&mut log, 1, TransactionResult::Commit);
+        log.reopen();
+        assert_eq!(log.last_stable_offset(), 4);
+        send(&mut log, 1, 2);
+        let skipped = Batch::of(&["y"]).sent_by(2, 0, 2).encode();
+        assert_eq!(log.append(&skipped, 0).unwrap_err().code(), 45);
+    }
+}
+
+#[test]
+fn damaged_state_of_producers_is_ignored() {
+    let mut log = TestLog::on_disk(LogConfig::default());
+    send(&mut log, 1, 0);
+    log.delete_records_before(2).unwrap();
+    let mut state = None;
+    log.reopen_after(|partition| {
+        let path = partition.join("00000000000000000002.producers");
+        std::fs::write(&path, &std::fs::read(&path).unwrap()[..20]).unwrap();
+        state = Some(path);
+    });
+    assert!(state.is_some());
+    assert!(!log.has_open_transaction(1));
+}

@@ -1,4 +1,4 @@
-//! Errors of a move.
+//! Errors that can occur when a generation is moved.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,7 +26,7 @@ pub enum DropError {
     NotInTrash { topic: String, generation: u32, others: Generations },
     /// The whole generation is in the trash, and the lake has objects or ledgers with the same generation number.
     #[error(
-        "generation {generation} of the topic {topic} is in the trash, and a writer has used the number again for {key}; move the new objects or the folder {folder} to another bucket or folder first"
+        "generation {generation} of the topic {topic} is in the trash, but a writer has reused the number for {key}; move the new objects or the folder {folder} to another bucket or folder first"
     )]
     Reused {
         topic: String,
@@ -37,7 +37,7 @@ pub enum DropError {
     },
     /// A writer is storing records of the generation while the generation is being moved.
     #[error(
-        "a writer still stores records of generation {generation} of the topic {topic}, for example in {key}: stop it, move the objects that it has stored since to another bucket or folder, and run the command again"
+        "a writer still stores records of generation {generation} of the topic {topic}, for example in {key}: stop the writer, move the objects that it has stored since then to another bucket or folder, and run the command again"
     )]
     StillWritten { topic: String, generation: u32, key: String },
     /// The generation has fewer objects or ledgers than when the drop began.
@@ -53,14 +53,14 @@ pub enum DropError {
     Journal { key: String, source: JournalError },
     /// An object and its copy differ, so neither was deleted.
     #[error(
-        "{from} and its copy {to} differ, so neither was deleted: a writer may have replaced one of them. Stop all writers, delete the wrong one, and run the command again"
+        "{from} and its copy {to} differ, so neither was deleted; a writer may have replaced one of them: stop all writers, delete the wrong one, and run the command again"
     )]
     Differs { from: String, to: String },
     /// Another command is moving the same generation.
     #[error("another command has written {key}: wait until it has ended, then run the command again")]
     OtherCommand { key: String },
     /// An object was listed, but is now neither in the lake nor in the trash.
-    #[error("{key} was deleted by another program while it was moved; run `tickerlake audit`")]
+    #[error("{key} was deleted by another program while it was being moved; run `tickerlake audit`")]
     Lost { key: String },
 }
 

@@ -47,10 +47,10 @@ pub enum JournalError {
     #[error("not a journal: {0}")]
     Json(#[from] serde_json::Error),
     /// A later version of `tickerlake` has written the journal.
-    #[error("the journal has version {0}, which a later version of tickerlake writes")]
+    #[error("the journal has format version {0}, which only a later version of tickerlake can read")]
     Version(u32),
     /// The journal belongs to another folder.
-    #[error("the journal describes generation {generation} of {topic}")]
+    #[error("the journal belongs to generation {generation} of {topic}, not to the generation of its folder")]
     Other { topic: String, generation: u32 },
 }
 
@@ -77,7 +77,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Formats the journal in its stored form.
+    /// Returns the journal as it is stored: JSON and a line feed.
     pub(crate) fn to_json(&self) -> Result<Vec<u8>, JournalError> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');

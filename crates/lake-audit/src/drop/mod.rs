@@ -16,9 +16,9 @@
 //!
 //! No request depends on what an earlier process remembered. `steps` derives the next step from the journal and from
 //! what is in the lake and in the trash, so the command can be killed between any two requests and run again: an object
-//! in both places is compared again and then deleted from the place that it leaves. An object is deleted only after an
-//! equal one has been seen in the other place, so at least one of the two places always has it. A half-done drop can be
-//! restored, and a half-done restore dropped.
+//! in both places is compared again and then deleted from the place that it is leaving. An object is deleted only after
+//! an equal one has been seen in the other place, so at least one of the two places always has it. An interrupted drop
+//! can be restored, and an interrupted restore can be turned back into a drop.
 //!
 //! # Order
 //!

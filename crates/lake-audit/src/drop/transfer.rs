@@ -48,7 +48,7 @@ pub struct Summary {
     pub continued: bool,
 }
 
-/// Everything that decides the next step.
+/// The journal and the stored objects, from which the next step is derived.
 struct Seen {
     journal: Option<(Journal, Version)>,
     lake: Listing,

@@ -1,4 +1,4 @@
-//! Lists the generations in the trash, and those that are there only in part.
+//! Lists the generations in the trash, and finds those that are only partly there.
 
 use std::collections::{BTreeMap, BTreeSet};
 

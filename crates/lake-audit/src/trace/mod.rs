@@ -21,6 +21,7 @@ pub enum Trace {
     Missing(Vec<Neighbours>),
 }
 
+/// A line that stores the record.
 #[derive(Debug, Serialize)]
 pub struct RecordLocation {
     pub status: Status,
@@ -93,7 +94,7 @@ fn line_error(object: &TopicObject, source: LineError) -> TraceError {
 }
 
 fn location(object: &TopicObject, found: &Match) -> Result<RecordLocation, LineError> {
-    /// The field of a quarantined record's line that is parsed.
+    /// The only field that is parsed from a quarantined record's line.
     #[derive(Deserialize)]
     struct Quarantined {
         reason: String,

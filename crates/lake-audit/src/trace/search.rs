@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// the last one that starts at or before the wanted offset.
 const MAX_BATCH_RECORDS: i64 = 10_000;
 
-/// The record to find. The topic is not included; it is the one whose keys are searched.
+/// The record to find, without its topic: the searched keys determine the topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub partition: i32,
@@ -148,7 +148,7 @@ pub(crate) struct Match {
     pub(crate) text: String,
 }
 
-/// The stored records before and after one that is not stored, in one generation.
+/// The stored records before and after the wanted record, in one generation.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Neighbours {
     pub generation: u32,

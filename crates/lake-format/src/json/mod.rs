@@ -139,7 +139,7 @@ impl Object {
     }
 }
 
-/// Receives the fields of the outermost object, in order.
+/// Receiver of the fields of the outermost object, in order.
 pub trait Visitor<'a> {
     /// The visitor's reason to reject an object. Must be able to represent every [`JsonError`].
     type Error: From<JsonError>;
@@ -165,7 +165,7 @@ impl<'a> Visitor<'a> for IgnoreFields {
 /// Checks that `text` is a single JSON object, and passes each of the object's fields to the visitor.
 ///
 /// # Errors
-/// The first error, either a [`JsonError`] or one that the visitor returns.
+/// The first error: a [`JsonError`], or an error that the visitor returns.
 pub fn validate<'a, V: Visitor<'a>>(text: &'a str, visitor: &mut V) -> Result<Object, V::Error> {
     let mut scanner = Scanner::new(text);
     scanner.eat_white_space();

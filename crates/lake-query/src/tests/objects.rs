@@ -240,7 +240,7 @@ async fn fraction_in_a_column_of_integers_is_an_error() {
     let session = open(&store, "quotes").await;
     store.put("data/quotes/dt=2026-02-01/0-1.json", "{\"id\":2}\n{\"id\":2.5}\n").await;
     let message = error(&session, "SELECT sum(id) FROM quotes").await;
-    assert!(message.contains("/0-1.json: line 2: id is 2.5, but "), "{message}");
+    assert!(message.contains("/0-1.json: line 2: column id has the value 2.5, but "), "{message}");
     let session = open(&store, "quotes").await;
     assert_eq!(csv(&session, "SELECT sum(id) AS s FROM quotes").await, "s\n5.5\n");
 }

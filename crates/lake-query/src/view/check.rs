@@ -21,9 +21,10 @@ pub struct SourceColumn {
 pub enum CheckError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The name is not one that needs no quotation marks, or is that of a table or view that every session has.
+    /// The name would need quotation marks in SQL, or every session already has a table or view of this name, other
+    /// than `quotes`.
     #[error(
-        "`{0}` cannot be the name of a view; begin with a letter or an underscore, continue with lower-case letters, digits and underscores, and use none of the names of tables that every lake has"
+        "`{0}` cannot be the name of a view; use only lower-case letters, digits and underscores, do not begin with a digit, and do not use a reserved name such as quarantine or daily"
     )]
     Name(String),
     /// The lake has no topic of this name.
@@ -39,14 +40,14 @@ pub enum CheckError {
     NoColumn { topic: String, column: String, target: String, columns: Vec<SourceColumn> },
     /// The column that is mapped to `trade_date` has a type whose values are never dates.
     #[error(
-        "the column `{column}` of the topic {topic} has the type {found}, of which no value is a date; a date is text such as 1986-12-31 or 1986-12-31 00:00:00+08:00"
+        "column `{column}` of topic {topic} has type {found}, which cannot contain dates; map trade_date to a text column with values such as 1986-12-31 or 1986-12-31 00:00:00+08:00"
     )]
     NotDates { topic: String, column: String, found: &'static str },
 }
 
 fn known_topics(topics: &[String]) -> String {
     match topics {
-        [] => "it has none".to_owned(),
+        [] => "no topic has valid records".to_owned(),
         topics => format!("its topics are {}", topics.join(", ")),
     }
 }
@@ -56,8 +57,8 @@ fn listed(columns: &[SourceColumn]) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// Checks that a view can be saved: that its name is valid and free, and that the topic has the columns that the view
-/// maps.
+/// Checks that a view can be saved: that its name is valid and not in use by a topic, and that the topic has the
+/// columns that the view maps.
 ///
 /// # Errors
 /// [`CheckError`] for the first problem.

@@ -1,4 +1,4 @@
-//! Counts the values that a view cannot convert, over the newest day of the topic.
+//! Counts the values that a view cannot convert in the newest day of the topic.
 //!
 //! Queries return null for a value that cannot be converted, so `tickerlake view` warns about the number of such
 //! values. One day is read, not the whole topic, because a topic can be large, and a producer that writes another

@@ -18,10 +18,10 @@ pub enum ParseMapError {
     #[error("`{0}` does not have the form QUOTE_COLUMN=COLUMN, such as symbol=Index")]
     Form(String),
     /// A quoted name has no closing quotation mark.
-    #[error("`{0}` has a quotation mark without its pair")]
+    #[error("`{0}` has an opening quotation mark but no closing one")]
     Quote(String),
     /// A column of a quote is mapped twice.
-    #[error("{0} is mapped twice; remove one")]
+    #[error("{0} is mapped twice; remove one of the mappings")]
     Twice(String),
     /// The left side is not a column of a quote.
     #[error("a quote has no column {name}; its columns are {}", mappable().collect::<Vec<_>>().join(", "))]
@@ -31,7 +31,7 @@ pub enum ParseMapError {
     },
 }
 
-/// Returns the names of the columns that can be mapped: those of a quote, without the coordinates of its record.
+/// Returns the names of the columns that can be mapped: the columns of a quote, without its record's coordinates.
 pub fn mappable() -> impl Iterator<Item = &'static str> {
     declared().map(|column| column.name)
 }

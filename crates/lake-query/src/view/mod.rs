@@ -45,8 +45,8 @@ pub struct NamedView {
     pub view: View,
 }
 
-/// Returns the view that the table `quotes` shows if `topic` is selected: the view of that name, or else the view
-/// `quotes` if it reads the topic, or else `None`.
+/// Returns the view that the table `quotes` shows if `topic` is selected: the view named `topic` if it exists,
+/// otherwise the view `quotes` if it reads the topic. Returns `None` if neither is the case.
 pub fn selected<'v>(views: &'v [NamedView], topic: &str) -> Option<&'v NamedView> {
     let named = |name: &str| views.iter().find(|view| view.name == name);
     named(topic).or_else(|| named(QUOTES).filter(|quotes| quotes.view.from == topic))

@@ -7,9 +7,9 @@ use crate::columns::{COORDINATES, Column, Kind};
 use crate::infer;
 use crate::rows::Columns;
 
-/// Returns the columns of a view's source, given those of the topic's table. Mapped columns are read as the stored
-/// text, so that the symbol `700` does not become `700.0`, and a value that is not a number does not fail the query. A
-/// mapped column that no sampled record has is added, so that the statement is valid.
+/// Returns the columns of a view's source, given the columns of the topic's table. Mapped columns are read as the
+/// stored text, so that the symbol `700` does not become `700.0`, and a value that is not a number does not fail the
+/// query. A mapped column that no sampled record has is added, so that the statement is valid.
 pub(crate) fn source_columns(view: &View, mut columns: Columns) -> Columns {
     for (_, source) in view.map.iter() {
         match columns.fields.iter_mut().find(|(name, _)| name == source) {
@@ -80,8 +80,8 @@ pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Returns the statement that creates a view in Athena or Trino over a table with the topic's name. The table's columns
-/// are expected to be those of the topic's records, as a Glue crawler finds them.
+/// Returns the statement that creates a view in Athena or Trino over a table with the topic's name. The statement
+/// expects the table to have the columns that a Glue crawler finds in the topic's records.
 ///
 /// # Errors
 /// If the lake cannot be listed, or a sample cannot be read.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::map::{ColumnMap, ParseMapError};
 use super::{NamedView, View};
 
-/// First part of the keys, after the lake's prefix.
+/// First part of the keys of definitions, after the lake's prefix.
 const FOLDER: &str = "views";
 
 const VERSION: u32 = 1;
@@ -31,7 +31,7 @@ pub enum DefinitionError {
     #[error("{key} is not the definition of a view; remove it with `tickerlake view {name} --remove`")]
     Json { key: String, name: String, source: serde_json::Error },
     /// A later version of the program has written the object.
-    #[error("{key} has version {version}, but this program reads version {VERSION}; use a newer one")]
+    #[error("{key} has version {version}, but this program reads version {VERSION}; use a newer version of tickerlake")]
     Version { key: String, version: u32 },
     /// The map has a column that a quote does not have, or maps a column twice.
     #[error("{key} is not the definition of a view; remove it with `tickerlake view {name} --remove`")]
@@ -46,7 +46,7 @@ pub async fn list(lake: &Lake) -> Result<Vec<NamedView>, DefinitionError> {
     let mut keys = Vec::new();
     let visit = |key: &str, _| {
         let name = key.rsplit('/').next().and_then(|file| file.strip_suffix(".json"));
-        // Not an object in a folder below, which no version writes.
+        // Skips objects in subfolders, which no version writes.
         if let Some(name) = name.filter(|name| key == full_key(lake, name)) {
             keys.push((name.to_owned(), key.to_owned()));
         }
@@ -63,7 +63,7 @@ pub async fn list(lake: &Lake) -> Result<Vec<NamedView>, DefinitionError> {
     Ok(views)
 }
 
-/// Writes the definition of a view, replacing the one with the same name.
+/// Writes the definition of a view. Replaces an existing view of the same name.
 ///
 /// # Errors
 /// If the store fails to write the object.

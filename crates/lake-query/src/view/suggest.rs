@@ -11,8 +11,8 @@ use crate::infer;
 /// Placeholder for a column that cannot be identified by the names of the fields.
 const UNKNOWN: &str = "COLUMN";
 
-/// Columns of a quote, each with the names of fields that can supply it, best first. The names are in the form that
-/// `key` returns.
+/// Columns of a quote, each with the names of fields that can supply it, best first. The names are written as `key`
+/// returns them.
 const NAMES: [(&str, &[&str]); 10] = [
     ("symbol", &["symbol", "ticker", "instrument", "stock", "code", "index", "isin", "name"]),
     ("trade_date", &["tradedate", "date", "tradingday", "day", "datetime", "timestamp", "time"]),

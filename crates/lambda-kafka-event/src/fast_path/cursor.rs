@@ -151,7 +151,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Works like `text.starts_with(start)`, but avoids the call to `memcmp`, which the compiler generates if the length is
-/// unknown at compile time. Compares whole blocks; the last block overlaps the one before it.
+/// unknown at compile time. Compares whole blocks; the last block overlaps the previous block.
 #[inline]
 fn starts_with(text: &[u8], start: &[u8]) -> bool {
     let Some(text) = text.get(..start.len()) else { return false };

@@ -1,4 +1,5 @@
-//! Fast path: reads an event as Lambda's event source writes it, record by record, in a single pass.
+//! Fast path: reads an event in the exact form in which Lambda's event source writes it, record by record, in a single
+//! pass.
 //!
 //! Lambda writes compact JSON: ASCII, no white space, no escapes, each field once. The fast path reads exactly that,
 //! sixteen bytes at a time, and returns [`Unsupported`] for everything else: white space, an escape, a field of a
@@ -23,7 +24,7 @@
 //!     the record       fallback reads the whole event
 //! ```
 //!
-//! `cursor` reads JSON tokens, and `record_template` compares a record with the one before it. A property test checks
+//! `cursor` reads JSON tokens, and `record_template` compares a record with the previous record. A property test checks
 //! that the fast path and the fallback read the same records from the same text.
 
 mod cursor;
@@ -38,7 +39,7 @@ use record_template::{FieldRanges, RecordTemplate};
 
 use crate::record::{Payload, Record, no_timestamp};
 
-/// Reads an event one record at a time.
+/// Reader of an event, one record at a time.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     cursor: Cursor<'a>,
@@ -49,8 +50,8 @@ pub(crate) struct Reader<'a> {
     /// The record read last.
     pub(crate) record: Record<'a>,
     template: Option<RecordTemplate<'a>>,
-    /// `true` if the record read last matched the template, so that its topic and partition are those of the record
-    /// before it.
+    /// `true` if the record read last matched the template. Its topic and partition are then the same as in the
+    /// previous record.
     pub(crate) matched_template: bool,
 }
 
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a field of the event. Of the field `records`, reads only the part before the first record.
+    /// Reads a field of the event, or the part of the field `records` before the first record.
     fn read_event_field(&mut self) -> Result<(), Unsupported> {
         self.state = State::EventField;
         let cursor = &mut self.cursor;

@@ -1,4 +1,4 @@
-//! Record template: the text that a record has in common with the one before it.
+//! Record template: the text that a record has in common with the previous record.
 //!
 //! The topic, partition, headers and field names are usually the same, byte for byte. The timestamp and the key often
 //! are, too, while the offset increases by one. Such a record is read by comparing it with the text that the template

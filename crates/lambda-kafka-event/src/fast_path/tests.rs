@@ -5,7 +5,7 @@ use crate::fallback;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Records that match the template of the record before them, with a different offset, timestamp, key or value, and
+/// Records that match the template of the previous record, with a different offset, timestamp, key or value, and
 /// records that do not match it.
 const EVENT: &str = concat!(
     r#"{"eventSource":"SelfManagedKafka","bootstrapServers":"h:9092,i:9092","records":{"t-0":["#,

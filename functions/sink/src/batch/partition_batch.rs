@@ -21,7 +21,7 @@ pub struct PartitionBatch {
     prefix_indexes: HashMap<ObjectPrefix<'static>, usize>,
     /// Object prefix of the record added last, and its index. Most records have the same prefix as the previous one.
     last_prefix: Option<(ObjectPrefix<'static>, usize)>,
-    /// Writes the beginning of the partition's lines.
+    /// Writes the beginning of each line of the partition.
     pub(super) head: LineHead,
 }
 

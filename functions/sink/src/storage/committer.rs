@@ -44,7 +44,7 @@ enum Reply {
     Lines(Vec<u8>),
 }
 
-/// Runs the commit protocol for the records of one partition.
+/// Driver of the commit protocol for the records of one partition.
 pub(crate) struct Committer<'p> {
     pub(crate) s3: &'p S3Adapter,
     /// Probe of a server that may not be AWS's.

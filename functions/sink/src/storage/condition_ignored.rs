@@ -1,4 +1,4 @@
-//! The error for a server that does not honour conditional writes.
+//! Defines the error for a server that does not honour conditional writes.
 
 /// Error for a server that does not honour conditional writes.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! The endpoint and the client of the environment, for storing and for reading.
+//! Creates the S3 client from the environment, for the sink and for the tools that read the lake.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::https;
 
-/// How programs reach S3: what the environment, the profile and the function's role say.
+/// Connection to S3, as configured by the environment, the AWS profile and the function's role.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub client: Client,
@@ -22,11 +22,11 @@ pub struct Connection {
 /// Error for an endpoint that is not a URL.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the S3 endpoint {endpoint:?} of {setting} is not a URL: it must begin with http:// or https://, such as http://{suggestion}"
+    "the S3 endpoint {endpoint:?} from {setting} is not a URL: it must begin with http:// or https://, such as http://{suggestion}"
 )]
 pub struct EndpointError {
     endpoint: String,
-    /// The variable or the setting of the profile that has the endpoint.
+    /// The environment variable or profile setting that contains the endpoint.
     setting: &'static str,
     suggestion: String,
 }
@@ -54,8 +54,8 @@ pub async fn connect() -> Result<Connection, EndpointError> {
     Ok(Connection { client: Client::from_conf(config.build()), sdk, endpoint })
 }
 
-/// Returns the endpoint for S3, in the order of the AWS SDK: `AWS_ENDPOINT_URL_S3`, the profile's `services`,
-/// `AWS_ENDPOINT_URL`, the profile's `endpoint_url`.
+/// Returns the first S3 endpoint that is set, in the order of the AWS SDK: `AWS_ENDPOINT_URL_S3`, the profile's
+/// `services`, `AWS_ENDPOINT_URL`, the profile's `endpoint_url`.
 fn endpoint(sdk: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let service = sdk.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
@@ -91,7 +91,7 @@ mod tests {
         let text = |endpoint| check(endpoint).unwrap_err().to_string();
         assert_eq!(
             text("127.0.0.1:9000"),
-            "the S3 endpoint \"127.0.0.1:9000\" of the AWS profile (endpoint_url) is not a URL: it must begin with http:// or https://, such as http://127.0.0.1:9000"
+            "the S3 endpoint \"127.0.0.1:9000\" from the AWS profile (endpoint_url) is not a URL: it must begin with http:// or https://, such as http://127.0.0.1:9000"
         );
         for wrong in ["localhost", "ftp://host", "http://", "http://a b"] {
             assert!(text(wrong).contains("must begin with"), "{wrong}");

@@ -3,9 +3,9 @@
 //! - `committer`: runs the commit protocol for one partition of a batch.
 //! - `condition_ignored`: the error for a server that does not honour conditional writes.
 //! - `partition_error`: the error for a partition whose records are not all stored.
-//! - `probe`: finds out whether a server honours conditional writes.
+//! - `probe`: checks whether a server honours conditional writes.
 //! - `remedy`: remedies for S3's errors.
-//! - [`endpoint`]: the endpoint and the client of the environment.
+//! - [`endpoint`]: creates the S3 client from the environment.
 //! - [`s3_adapter`]: sends the requests: conditional writes, reads and lists.
 //! - [`https`]: the HTTP client of the AWS SDK.
 

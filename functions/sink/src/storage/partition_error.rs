@@ -76,7 +76,7 @@ pub enum Rejection {
         /// URL of the ledger.
         ledger: String,
     },
-    /// The ledger was written with a different rule for field names, or with other metadata.
+    /// The ledger was written with a different rule for field names, or with different metadata.
     #[error(
         "{ledger} was written with {stored}, but the sink has {configured}; restore {stored}; to keep {configured} instead, wait until the lag is 0, then deploy it together with SINK_TOPIC_GENERATION={next_generation}, or one more than the highest generation in use"
     )]

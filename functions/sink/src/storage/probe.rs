@@ -1,4 +1,4 @@
-//! Probe: finds out whether a server honours conditional writes, before the sink writes to it for the first time.
+//! Probe: checks whether a server honours conditional writes, before the sink writes to it for the first time.
 //!
 //! AWS's S3 does. A server that accepts the conditions and ignores them would lose records without an error. The probe
 //! therefore asks for three writes that must fail, on keys that no other part of Tickerlake reads:
@@ -19,11 +19,11 @@ use tokio::sync::OnceCell;
 use super::condition_ignored::ConditionIgnored;
 use super::s3_adapter::{S3Adapter, S3Error, retry_conflicts};
 
-/// An `ETag` that the object of the probe does not have.
+/// An `ETag` that the probe object does not have.
 const WRONG_ETAG: &str = "\"00000000000000000000000000000000\"";
 
 /// Text of the object `_probe`, for readers who find it.
-const TEXT: &[u8] = b"Tickerlake checks with this object whether the server honours conditional writes.\n";
+const TEXT: &[u8] = b"Tickerlake uses this object to check whether the server honours conditional writes.\n";
 
 /// The probe of one server, which runs once.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ impl Probe {
     }
 
     /// Fails if the server does not honour conditional writes. Must be called before every write; only the first call
-    /// sends requests, unless one fails for another reason, such as a timeout. `key` is the key of the probe's object.
+    /// sends requests, unless one of them fails for another reason, such as a timeout. `key` is the key of the probe
+    /// object.
     pub(super) async fn check(&self, s3: &S3Adapter, key: &str) -> Result<(), S3Error> {
         let result = self.result.get_or_try_init(|| self.run(s3, key)).await?;
         result.clone().map_err(S3Error::ConditionIgnored)
@@ -116,7 +117,7 @@ impl Probe {
     }
 }
 
-/// A condition of a write.
+/// `If-None-Match: *` (`Absent`), or `If-Match` with [`WRONG_ETAG`].
 #[derive(Clone, Copy)]
 enum Condition {
     Absent,
@@ -162,7 +163,7 @@ mod tests {
 
     const KEY: &str = "ledger/quotes/_probe";
 
-    /// A server that knows which keys exist, and how it treats conditions.
+    /// A simulated server: the keys that exist, and how it treats conditions.
     #[derive(Clone, Debug)]
     struct Server {
         keys: Arc<Mutex<BTreeSet<String>>>,

@@ -1,10 +1,10 @@
-//! Remedies for errors of S3, in the words of the variables and permissions to correct.
+//! Remedies for S3 errors. Each names the variables or permissions to correct.
 
 use std::error::Error;
 use std::fmt;
 use std::iter::successors;
 
-/// Displays the remedy for an S3 error code that retrying does not resolve, or nothing for any other code.
+/// Remedy for an S3 error code that retrying does not resolve. Displays nothing for any other code.
 pub(super) struct Remedy<'a>(pub(super) &'a str);
 
 impl fmt::Display for Remedy<'_> {
@@ -47,7 +47,7 @@ pub(super) fn no_answer(error: &(dyn Error + 'static)) -> String {
         return "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the function a role".to_owned();
     }
     let remedy = if has("InvalidContentType") {
-        "; if the server does not answer in HTTPS, write http:// in AWS_ENDPOINT_URL_S3"
+        "; if the server does not support HTTPS, write http:// in AWS_ENDPOINT_URL_S3"
     } else if has("(Connect)") {
         "; start the server, or correct AWS_ENDPOINT_URL_S3 or the endpoint of AWS_PROFILE"
     } else {

@@ -23,7 +23,8 @@ use lake_format::ledger::{self, LedgerError};
 /// Error code with which S3 rejects concurrent conditional writes of the same key. The client should retry.
 const CONFLICT: &str = "ConditionalRequestConflict";
 
-/// Maximum number of attempts when S3 reports a conflict or a response body is truncated. The SDK retries neither.
+/// Maximum number of attempts when S3 reports a conflict or a response body is truncated. After the last attempt, the
+/// error is returned. The SDK retries neither.
 ///
 /// A retry classifier could make the SDK retry conflicts, but conflicts would then share the limit of three attempts
 /// and the retry quota with all other errors.

@@ -1,7 +1,8 @@
 //! Field cache: the rules that field names imply, kept from record to record.
 //!
-//! The records of a topic mostly have the same fields. Whether a field is named like a coordinate, is a column or the partition
-//! field, and which other names are the same ignoring case, is therefore determined once per name, not once per record.
+//! The records of a topic mostly have the same fields. The cache therefore determines once per name, not once per
+//! record, whether the name is taken by a coordinate, whether the field is a column or the partition field, and which
+//! other names are equal ignoring case.
 
 use super::MAX_CACHED_FIELDS;
 use super::name_check::NameId;
@@ -38,7 +39,7 @@ struct CachedName {
     rules: FieldRules,
 }
 
-/// Caches the rules and the [`NameId`] of each field name.
+/// Cache of the rules and the [`NameId`] of each field name.
 #[derive(Debug)]
 pub(crate) struct FieldCache<'c> {
     pub(crate) columns: &'c Columns,

@@ -1,9 +1,11 @@
 //! Validates a record's value: it must be JSON that every parser accepts, and its fields must fit the table.
 //!
-//! The records of a topic resemble each other, so three parts keep what the validator learned from earlier records:
+//! The records of a topic resemble each other, so three parts of the validator remember results from earlier records:
 //!
-//! - `field_cache`: the rules that a field's name implies (for a column, the partition field, a coordinate).
-//! - `name_check`: whether names of a record differ only in case, by the numbers that `field_cache` gives them.
+//! - `field_cache`: the rules that a field's name implies, for example because the field is a column, the partition
+//!   field or named like a coordinate.
+//! - `name_check`: finds names of a record that differ only in case, using the numbers that `field_cache` assigns to
+//!   names.
 //! - `schema_cache`: the fields of the last record and the text between their values. In a record with the same schema,
 //!   only the values are validated.
 //!
@@ -30,7 +32,7 @@ use lake_format::record_line;
 /// further names are determined each time, and the schema of a record with more fields is not cached.
 const MAX_CACHED_FIELDS: usize = 256;
 
-/// Validates the values of a batch's records.
+/// Validator of the values of a batch's records.
 #[derive(Debug)]
 pub(crate) struct Validator<'c> {
     layout: &'c KeyLayout,
@@ -106,7 +108,7 @@ impl<'c> Validator<'c> {
     }
 }
 
-/// Validates a record's fields and keeps the value of its partition field.
+/// Validator of a record's fields, which keeps the value of the partition field.
 struct FieldValidator<'c> {
     layout: &'c KeyLayout,
     columns: &'c Columns,

@@ -28,7 +28,7 @@ pub(crate) struct NameId {
     pub(crate) folded: u16,
 }
 
-/// Checks the names of one record after the other.
+/// State of the check, which examines one record after another.
 #[derive(Debug, Default)]
 pub(crate) struct NameCheck {
     /// Number of the current record, so that entries of earlier records need not be removed.
@@ -127,7 +127,7 @@ mod tests {
         validator.validate(&mut value.as_bytes().to_vec(), 0).err().map(|error| error.to_string())
     }
 
-    /// Parses the names in order and compares each with each.
+    /// Parses the names in order and compares each with all others.
     fn is_ambiguous(value: &str) -> bool {
         struct Names(Vec<String>);
 

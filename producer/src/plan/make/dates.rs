@@ -134,8 +134,8 @@ fn other_order(table: Table<'_>, column: usize, format: &DateFormat, latest: Dat
     let reads = |format: &DateFormat, cell: &str| format.read(cell).is_some_and(|at| is_plausible(at.date, latest));
     let cell = table.cells(column).find(|cell| !reads(format, cell) && reads(&other, cell))?;
     Some(format!(
-        "{} has dates, such as {cell}, that are {other} and not {format}; their rows are rejected, and a date that is \
-         both is read as {format}",
+        "{} has dates, such as {cell}, that are valid as {other} but not as {format}; their rows are rejected, and a date \
+         that is valid as both is read as {format}",
         table.label(column)
     ))
 }

@@ -86,7 +86,7 @@ impl Maker<'_> {
             let titles: Vec<&str> = table.titles.iter().map(String::as_str).collect();
             self.questions.push(Question::new(
                 format!(
-                    "the highest price would be {} and the lowest {}, but it is below it in {} of {} rows",
+                    "{} would be the high and {} the low, but the high is below the low in {} of {} rows",
                     table.label(high),
                     table.label(low),
                     wrong.len(),

@@ -1,4 +1,4 @@
-//! Makes a reading plan from a sample.
+//! Creates a reading plan from a sample.
 
 mod bars;
 mod dates;
@@ -17,21 +17,21 @@ use crate::plan::question::{Question, Questions};
 use crate::plan::sample::{Sample, SampledRow};
 use crate::plan::{Kind, ReadingPlan, Reason, headerless, known_forms};
 
-/// Reason that no plan can be made.
+/// Reason that a plan cannot be created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlanError {
     /// The input has no row.
     #[error("the input has no rows; check the file, and --skip-lines if you gave it")]
     Empty,
-    /// The file leaves questions open that the user must answer with options.
+    /// The file is ambiguous: it leaves questions open that the user must answer with options.
     #[error(transparent)]
     Questions(#[from] Questions),
 }
 
-/// Makes the plan of one input. `file_name` is `None` for an input without a name.
+/// Creates the plan of one input. `file_name` is `None` for an input without a name.
 ///
 /// # Errors
-/// [`PlanError`] if the sample has no row, or leaves questions open.
+/// [`PlanError`] if the sample has no row, or leaves questions open that the user must answer.
 pub(crate) fn make(file_name: Option<&str>, sample: &Sample, options: &PlanOptions) -> Result<ReadingPlan, PlanError> {
     let given = Given {
         delimiter: options.delimiter,
@@ -108,8 +108,8 @@ impl Maker<'_> {
         })
     }
 
-    /// If the encoding is a guess, asks for it if other questions are open or if the guess affects more than titles and
-    /// text columns; otherwise, adds a warning.
+    /// Handles an encoding that is a guess. Asks for the encoding if other questions are open or the guess affects more
+    /// than titles and text columns. Otherwise, adds a warning.
     fn check_encoding(&mut self, sample: &Sample, plan: &ReadingPlan, table: Table<'_>) {
         let Some(encoding) = sample.guessed_encoding else { return };
         let is_text = |kind: Kind| kind == Kind::Text;
@@ -124,7 +124,7 @@ impl Maker<'_> {
                 ),
             ),
             Some(cell) => self.questions.push(Question::new(
-                format!("the file is not UTF-8, and {encoding} is a guess, with which a cell reads {cell}"),
+                format!("the file is not UTF-8, and {encoding} is a guess, which decodes one of the cells as {cell}"),
                 [format!("--encoding {encoding}"), "--encoding NAME".to_owned()],
             )),
             None => {

@@ -8,8 +8,8 @@ use crate::plan::titles::{self, Role};
 /// Minimum number of known titles in a row that may be the header.
 const MIN_TITLES: usize = 2;
 
-/// Asks if a line before the table looks like its header or like one of its rows, but has another number of cells. Such
-/// a line would be left out without a trace. Returns `None` if no line does.
+/// Asks about a line before the table that looks like the table's header or one of its rows, but has a different number
+/// of cells. Without the question, such a line would be dropped silently. Returns `None` if no such line exists.
 pub(super) fn question(dialect: &Dialect) -> Option<Question> {
     let may_be_header = |row: &&SampledRow| dialect.header == Header::None && known_titles(row) >= MIN_TITLES;
     let header = dialect.preamble.iter().rev().find(may_be_header);

@@ -80,8 +80,8 @@ impl Maker<'_> {
         vec![RecordPlan { symbol, columns: all(&|_| true), needs: Vec::new() }]
     }
 
-    /// Asks which column contains the symbols if one contains names, such as `Apple Inc.`, and another may contain
-    /// symbols, or the file is named after a symbol.
+    /// Asks which column contains the symbols if the chosen column contains names, such as `Apple Inc.`, and another
+    /// column may contain symbols, or the file is named after a symbol.
     fn check_names(&mut self, column: usize, roles: &Roles, table: Table<'_>, dates: &Dates, file_name: Option<&str>) {
         let has_names = titles::is_name(&table.titles[column]) && !table.cells(column).all(titles::is_ticker);
         if self.options.symbol_column.is_some() || !has_names {

@@ -1,4 +1,4 @@
-//! Asks about rows that only a column not yet used can distinguish.
+//! Asks about rows that only an unused column can distinguish.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,8 +13,8 @@ use crate::plan::question::Question;
 use crate::plan::titles::Role;
 
 impl Maker<'_> {
-    /// Asks if at least a third of the rows have no time of day and repeat the symbol, series and date of another row
-    /// with different values: they would become several bars of one day.
+    /// Asks how to distinguish rows if at least a third of them have no time of day and repeat the symbol, series and
+    /// date of another row with different values. They would otherwise become several bars of one day.
     pub(super) fn check_repeats(&mut self, table: Table<'_>, roles: &Roles, dates: &Dates, identity: &[usize]) {
         if self.options.bar.is_some() || !self.questions.is_empty() {
             return;
@@ -45,7 +45,8 @@ impl Maker<'_> {
     }
 }
 
-/// Returns the option for a column, other than the one with the dates, whose cells are dates with a time of day.
+/// Returns the option that selects a different column for the dates, one whose cells are dates with a time of day.
+/// Returns `None` if no such column exists.
 pub(super) fn timed_column(table: Table<'_>, dates: &Dates, latest: Date) -> Option<String> {
     let has_times = |column: usize| matches!(date_guess::guess(table.cells(column), latest), Guess::One(format) if table.has_times(column, &format));
     let ranked = [Role::Date, Role::Time].into_iter().flat_map(|role| table.ranked(role));

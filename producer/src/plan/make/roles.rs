@@ -67,7 +67,7 @@ impl Maker<'_> {
         Roles { symbol, prices, groups }
     }
 
-    /// Asks about titles of prices that occur twice, and about titles that can be either symbols or prices.
+    /// Asks about price titles that occur twice, and about titles that can be either symbols or prices.
     pub(super) fn check_titles(
         &mut self,
         table: Table<'_>,
@@ -111,7 +111,7 @@ impl Maker<'_> {
     }
 
     /// Recognises a table that consists of one column of closing prices for each symbol. Returns the column of each
-    /// symbol; empty for any other table.
+    /// symbol, or an empty list for any other table.
     pub(super) fn wide(
         &mut self,
         table: Table<'_>,
@@ -146,14 +146,14 @@ impl Maker<'_> {
         self.reason(
             "columns",
             "one symbol each, with its close",
-            "every title but the date's is a ticker, every cell a number",
+            "every title except the date's is a ticker, and every cell is a number",
         );
         others.iter().map(|&column| (table.titles[column].clone(), BTreeMap::from([(Role::Close, column)]))).collect()
     }
 }
 
-/// Words in the name of a table of values by symbol that are not closing prices. The names of prices are known from the
-/// titles of columns.
+/// Words in a file's name that show that the values of a table by symbol are not closing prices. The names of prices
+/// are not listed, because [`titles::price_role`] recognises them.
 const OTHER_VALUES: [&str; 8] =
     ["return", "returns", "volumes", "dividends", "marketcap", "shares", "weights", "volatility"];
 

@@ -1,4 +1,4 @@
-//! Tests plans of whole files: what is read, and what is asked instead of guessed.
+//! Tests the plans of whole files: what a plan decides, and what it asks instead of guessing.
 
 use super::make;
 use crate::plan::options::PlanOptions;

@@ -95,7 +95,8 @@ impl<'t> Call<'t> {
     }
 }
 
-/// Returns the logical ID of the resource to whose name or ARN a node refers, or `None` if it does not refer to one.
+/// Returns the logical ID of the resource to whose name or ARN a node refers, or `None` if the node does not refer to a
+/// resource.
 pub(super) fn referenced(node: &Node) -> Option<&str> {
     let call = Call::of(node)?;
     match (call.name, call.argument.text(), call.arguments()) {
@@ -177,7 +178,8 @@ impl<'t> Template<'t> {
     /// Evaluates a condition.
     ///
     /// # Errors
-    /// [`Fault`] if the condition is unknown, invalid or not defined.
+    /// [`Fault`] if the template does not define the condition or does not determine its value, or if the condition is
+    /// invalid.
     pub(super) fn condition(&self, name: &str, line: usize, depth: usize) -> Result<bool, Fault> {
         match self.conditions.borrow().get(name) {
             Some(Some(outcome)) => return outcome.clone(),

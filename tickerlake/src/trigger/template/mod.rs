@@ -1,5 +1,5 @@
-//! Reads the settings of a Kafka event source mapping from the template that deploys it: from a `SelfManagedKafka` event of
-//! a SAM function, or from an `AWS::Lambda::EventSourceMapping`.
+//! Reads the settings of a Kafka event source mapping from the template that deploys it: from a `SelfManagedKafka`
+//! event of a SAM function, or from an `AWS::Lambda::EventSourceMapping`.
 //!
 //! Only the settings are evaluated, from the template's own parameters and conditions. Values that only AWS knows
 //! (`!GetAtt`, `!ImportValue`) may occur anywhere else. Settings that AWS would reject are reported as errors
@@ -26,7 +26,7 @@ const EVENT: &str = "SelfManagedKafka";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 /// Property that a mapping has only if its source is self-managed Kafka.
 const KAFKA_SOURCE: &str = "SelfManagedEventSource";
-/// Property of a mapping that has the settings of this source alone.
+/// Property of a mapping that contains the settings that only self-managed Kafka has.
 const KAFKA_CONFIG: &str = "SelfManagedKafkaEventSourceConfig";
 
 /// Properties that SAM permits in the event; `sam validate` does not check them.
@@ -79,8 +79,9 @@ const MAPPING_PROPERTIES: [&str; 21] = [
 ];
 const TOPICS: &str = "Topics";
 
-const QUEUE_MODE: &str = "queue mode (share groups) is not supported: it delivers a partition's records in no order, and \
-                          the sink needs their order to store each exactly once; remove the property";
+const QUEUE_MODE: &str = "queue mode (share groups) is not supported: it delivers a partition's records in no \
+                          particular order, and the sink needs their order to store each exactly once; remove the \
+                          property";
 
 /// Properties that need provisioned mode.
 const PROVISIONED_ONLY: [&str; 4] =
@@ -125,13 +126,13 @@ pub struct Mapping {
     pub bisect_batch_on_function_error: Option<bool>,
     /// Empty, or `ReportBatchItemFailures`.
     pub function_response_types: Vec<String>,
-    /// `true` if discarded batches are kept at an on-failure destination.
+    /// `true` if discarded batches are written to an on-failure destination.
     pub has_on_failure_destination: bool,
     pub enabled: bool,
     /// `true` if the mapping uses provisioned mode.
     pub provisioned: bool,
-    /// Timeout of the function in seconds, 1 to 900, from the function or else from `Globals`. An event source limits
-    /// it to 840.
+    /// Timeout of the function in seconds, 1 to 900, from the function, or from `Globals` if the function does not set
+    /// it. An event source limits it to 840.
     pub function_timeout: Option<u32>,
 }
 
@@ -187,8 +188,8 @@ pub enum TemplateError {
     },
 }
 
-/// Reads the only mapping for self-managed Kafka, or that of the selected function (`FUNCTION`, or `FUNCTION.EVENT` if it has
-/// several).
+/// Reads the only mapping for self-managed Kafka, or the mapping of the selected function (`FUNCTION`, or
+/// `FUNCTION.EVENT` if the function has several).
 ///
 /// `parameters` override the defaults of the template's parameters, and may set pseudo parameters such as
 /// `AWS::Region`. `flags` are the options given on the command line, such as `--batch-size`. Properties that these
@@ -221,7 +222,7 @@ pub fn read(
             }
             Some(MAPPING) => {
                 let invoked = node.entry("Properties").and_then(|(_, properties)| properties.entry("FunctionName"));
-                // A function that the template does not have is known by the name of its mapping.
+                // A function that is not in the template is selected by the name of its mapping.
                 let invoked = invoked.and_then(|(_, name)| referenced(name)).unwrap_or(name);
                 if is_wanted(invoked) {
                     sources.extend(Source::of_mapping(name, invoked, &resources, &resources.child(name, node)?)?);
@@ -252,7 +253,7 @@ struct Source<'t> {
     settings: Property<'t>,
     /// Properties of the event or the mapping.
     properties: Property<'t>,
-    /// Properties of the source, which are part of those of an event.
+    /// Properties that only self-managed Kafka has. An event has them among its other properties.
     source: Property<'t>,
     /// Names that `properties` may have.
     accepted: &'static [&'static str],
@@ -273,7 +274,7 @@ impl<'t> Source<'t> {
         }
         let source = properties.get(KAFKA_CONFIG)?;
         let settings = resources.get(function)?.get("Properties")?;
-        let (accepted, kind) = (MAPPING_PROPERTIES.as_slice(), "a mapping of self-managed Kafka");
+        let (accepted, kind) = (MAPPING_PROPERTIES.as_slice(), "an event source mapping for self-managed Kafka");
         Ok(Some(Source { function, event: name, settings, properties, source, accepted, kind }))
     }
 

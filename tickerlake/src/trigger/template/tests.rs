@@ -53,7 +53,7 @@ Resources:
               !If [IsProvisioned, { MinimumPollers: !Ref Bucket }, !Ref AWS::NoValue]
 "#;
 
-/// The same mapping in the form that `sam` and the console write.
+/// The same mapping, as `sam` and the console write it.
 const LONG: &str = r#"{
 	"Parameters": {
 		"Stage": {"Type": "String", "Default": "test"},
@@ -566,7 +566,10 @@ fn plain_mapping_is_read() {
 #[test]
 fn property_of_an_event_is_unknown_in_a_mapping() {
     let message = error(&mapping("ConsumerGroupId: g"));
-    assert!(message.starts_with("line 8: Resources.Source.Properties.ConsumerGroupId: a mapping of"), "{message}");
+    assert!(
+        message.starts_with("line 8: Resources.Source.Properties.ConsumerGroupId: an event source mapping for"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -153,3 +153,30 @@ fn restart_before_its_sync_leaves_no_phantom_member() {
         assert_eq!(broker.heartbeat(generation, &new_id), Ok(()));
     }
 }
+
+#[test]
+fn new_id_of_a_static_member_is_stored() {
+    let mut broker = Broker::new();
+    let (token, answers) = broker.join(static_request("i"));
+    let old_id = answers.join(token).unwrap().member_id;
+    broker.sync_all(1, std::slice::from_ref(&old_id));
+    broker.groups.take_unstored();
+    let (token, answers) = broker.join(static_request("i"));
+    let new_id = answers.join(token).unwrap().member_id;
+    assert!(broker.groups.take_unstored().contains(GROUP));
+    let stored = broker.groups.static_generation(GROUP).unwrap();
+
+    let mut restarted = Broker::new();
+    restarted.groups.restore_members(GROUP, stored);
+    restarted.groups.start_sessions(restarted.now_ms);
+    invariants::check(&restarted.groups, GROUP);
+    assert_eq!(restarted.members(), broker.members());
+    let (token, answers) = restarted.sync(1, &new_id, &[]);
+    assert_eq!(answers.sync(token).unwrap().assignment, old_id.as_bytes());
+}
+
+#[test]
+fn group_with_a_dynamic_member_is_stored_without_members() {
+    let (broker, ..) = stable();
+    assert_eq!(broker.groups.static_generation(GROUP), None);
+}

@@ -70,11 +70,15 @@ fn commit_in_transaction(coordinator: &mut GroupCoordinator, producer_id: i64, o
 
 /// Joins as the only member of the group. Returns the answer; the group waits for the assignment.
 fn join(coordinator: &mut GroupCoordinator, protocol_type: &str) -> JoinAnswer {
+    join_as(coordinator, protocol_type, None)
+}
+
+fn join_as(coordinator: &mut GroupCoordinator, protocol_type: &str, instance_id: Option<&str>) -> JoinAnswer {
     let request = JoinRequest {
         version: 3,
         group_id: GROUP.to_owned(),
         member_id: String::new(),
-        group_instance_id: None,
+        group_instance_id: instance_id.map(str::to_owned),
         client_id: "client".to_owned(),
         client_host: "/127.0.0.1".to_owned(),
         protocol_type: protocol_type.to_owned(),

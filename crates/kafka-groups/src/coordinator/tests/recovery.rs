@@ -33,6 +33,58 @@ fn restarted_group_continues_with_the_next_generation() {
     assert_eq!(join(&mut restored, "consumer").generation_id, 2);
 }
 
+/// A stable group of a static member, and the events that lead to it.
+fn with_static_member() -> (GroupCoordinator, JoinAnswer, Vec<OffsetEvent>) {
+    let mut coordinator = new();
+    let joined = join_as(&mut coordinator, "consumer", Some("instance"));
+    sync(&mut coordinator, &joined);
+    let events = coordinator.take_events();
+    (coordinator, joined, events)
+}
+
+/// Static members notice nothing of a restart.
+#[test]
+fn static_member_continues_after_a_restart() {
+    let (coordinator, joined, events) = with_static_member();
+    let mut restored = new();
+    replay(&mut restored, events);
+    restored.start_sessions(NOW_MS);
+    assert_eq!(restored.describe(GROUP), coordinator.describe(GROUP));
+    assert_eq!(restored.snapshot(), coordinator.snapshot());
+    commit(&mut restored, &of_member(&joined.member_id, 1));
+    let heartbeat = HeartbeatRequest {
+        group_id: GROUP.to_owned(),
+        generation_id: 1,
+        member_id: joined.member_id.clone(),
+        group_instance_id: Some("instance".to_owned()),
+    };
+    let answers = restored.apply(NOW_MS + 9_000, Token(9), Request::Heartbeat(heartbeat));
+    assert_eq!(answers[0].answer, Answer::Heartbeat(Ok(())));
+    restored.expire(NOW_MS + 18_000);
+    assert_eq!(restored.describe(GROUP).unwrap().members.len(), 1);
+    let deletion = restored.delete_offsets(GROUP, &[quotes(0)]).unwrap();
+    assert_eq!(deletion.results, [(quotes(0), Err(ErrorCode::GroupSubscribedToTopic))]);
+    restored.expire(NOW_MS + 19_000);
+    assert_eq!(restored.describe(GROUP).unwrap().state, GroupState::Empty);
+}
+
+#[test]
+fn static_member_that_left_is_not_restored() {
+    let (mut coordinator, joined, mut events) = with_static_member();
+    leave(&mut coordinator, &joined);
+    events.extend(coordinator.take_events());
+    let mut restored = new();
+    replay(&mut restored, events.clone());
+    assert_eq!(restored.snapshot(), coordinator.snapshot());
+    assert_eq!(restored.describe(GROUP).unwrap().state, GroupState::Empty);
+    // The group was deleted, and the event of its last member could not be stored.
+    events.truncate(1);
+    events.push(OffsetEvent::GroupDeleted { group_id: GROUP.to_owned() });
+    let mut restored = new();
+    replay(&mut restored, events);
+    assert_eq!(restored.describe(GROUP), None);
+}
+
 #[test]
 fn emptied_group_is_stored() {
     let mut coordinator = new();

@@ -59,7 +59,7 @@ impl Stored {
     }
 }
 
-/// A lake with at least one object of the generation. Some partitions lack their ledger.
+/// Generates a lake with at least one object of the generation. Some partitions lack their ledger.
 fn lakes() -> impl Strategy<Value = (&'static str, Objects)> {
     let area = prop_oneof![3 => Just("data"), 1 => Just("quarantine"), 2 => Just("ledger")];
     let topic = prop_oneof![4 => Just(TOPIC), 1 => Just("qq")];
@@ -266,7 +266,7 @@ proptest! {
     }
 }
 
-/// A lake with two objects and one ledger of the generation.
+/// Creates a lake with two objects and one ledger of the generation.
 async fn small_world() -> World {
     let all = [("data", 0), ("quarantine", 1), ("ledger", 0)];
     let stored = all.map(|(area, number)| Stored { topic: TOPIC, generation: GENERATION, partition: 0, number, area });
