@@ -150,7 +150,7 @@ fn split_request(input: &mut BytesMut, max: usize) -> Result<Option<Bytes>, Conn
     }
 }
 
-/// Reads the bytes that have arrived, and waits if there are none. If the future is dropped, no bytes are lost.
+/// Reads the bytes that have arrived, and waits for the first one. If the future is dropped, no bytes are lost.
 async fn read_some(stream: &mut TcpStream, input: &mut BytesMut) -> std::io::Result<usize> {
     if input.capacity() == input.len() {
         input.reserve(input.len().max(FIRST_READ));
