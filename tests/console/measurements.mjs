@@ -94,7 +94,7 @@ async function finish(up, records) {
   await up.ended;
   const at = Date.now();
   clearInterval(watch);
-  assert.equal((await up.event('ended')).stored, records, 'the number of stored records');
+  assert.equal((await up.event('ended')).records, records, 'the number of stored records');
   return { at, cpu, peak };
 }
 
@@ -187,7 +187,7 @@ export const measurements = {
       const { url } = await up.event('console');
       let page = null;
       if (state === 'open') page = await tools.open(url);
-      const wanted = rate * seconds;
+      const wanted = Math.ceil((rate * seconds) / 1200) * 1200;
       const before = cpuOf(up.child.pid);
       const feed = produce(tools, broker, [SAMPLE, '--rate', String(rate), '--repeat', String(wanted / 1200)], up.cwd);
       if (page) {
