@@ -82,7 +82,8 @@ impl Schedule {
             Step::Heartbeat { client } => self.heartbeat(client),
             Step::Leave { client } => self.leave(client),
             Step::Restart { client } => self.world.clients[client] = Client::default(),
-            Step::Wait { ms } => self.wait(ms),
+            // Checks the group after each deadline.
+            Step::Wait { ms } => return self.wait(ms),
         }
         self.check(&before);
     }
