@@ -43,7 +43,7 @@ pub enum Command {
     Redrive(Box<RedriveArgs>),
     /// Serve a page for the browser: charts, SQL, records, quarantine, quality and audit of a lake
     Console(Box<ConsoleArgs>),
-    /// Show how CSV files would be read: the reading plan, why, and the first records
+    /// Show how CSV files would be read: the reading plan, the reasons for it, and the first records
     Inspect(Box<InspectArgs>),
     /// Run SQL over the stored objects
     Query(Box<QueryArgs>),

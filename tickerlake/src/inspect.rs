@@ -13,7 +13,7 @@ use terminal::arguments::command_line;
 use crate::output::Format;
 
 #[derive(Args, Debug)]
-/// Show how CSV files would be read: the reading plan, why, and the first records
+/// Show how CSV files would be read: the reading plan, the reasons for it, and the first records
 #[command(after_help = "\
 Nothing is sent. The same options change how `run` and `producer` read the files.
 

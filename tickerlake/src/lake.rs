@@ -80,8 +80,8 @@ impl LakeArgs {
         std::fs::create_dir_all(&self.dir).with_context(|| format!("failed to create {}", self.dir.display()))?;
         // Lock first: opening the storage removes the incomplete files of a writer that died.
         let lock = lock(&self.dir)?;
-        for object in restore_all(&self.dir).context("failed to restore an object that the lab had cut")? {
-            tracing::warn!(object = %object.display(), "restored an object that the lab had cut");
+        for object in restore_all(&self.dir).context("failed to restore an object that the lab had truncated")? {
+            tracing::warn!(object = %object.display(), "restored an object that the lab had truncated");
         }
         let storage = Storage::open(&self.dir, FOLDER_BUCKET)?;
         Ok(WritableLake {

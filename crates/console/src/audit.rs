@@ -175,7 +175,7 @@ pub(crate) enum Seal {
     Running,
     /// The last audit failed to read the lake.
     Failed,
-    /// Nothing is missing and nothing is stored twice.
+    /// The last audit found no faults, and its result is current.
     Clean,
     /// The last audit found no faults, but records were stored after it.
     Stale,

@@ -104,7 +104,9 @@ impl Write for Log {
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
 fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
+    std::env::var(variable)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a whole number")))
 }
 
 /// Returns the peak memory of this process in bytes.

@@ -1,8 +1,8 @@
 //! The last steps of a start, after everything has been loaded: makes logs, transactions and offsets agree with each
 //! other.
 //!
-//! They are stored in separate files. A kill can come between the changes of two files, and a loss of power can take
-//! the end of one file and leave the other's.
+//! They are stored in separate files. A process can be killed after it has changed one file but not the other, and a
+//! power failure can truncate one file but not the other.
 
 use std::sync::Arc;
 

@@ -98,10 +98,14 @@ impl Meter {
             let records = u64::try_from(range.end - range.start).unwrap_or(0);
             self.progress.removed(records);
             let (topic, number) = partition;
-            let noun = if records == 1 { "record before it was" } else { "records before they were" };
             let (first, last) = (range.start, range.end - 1);
             tracing::warn!(
-                "the broker removed up to {records} {noun} read: {topic}/{number}, offsets {first} to {last}"
+                topic,
+                partition = number,
+                first_offset = first,
+                last_offset = last,
+                max_records = records,
+                "the broker removed records before they were read"
             );
         }
     }

@@ -20,7 +20,7 @@ const FORMAT: u8 = 1;
 pub enum DecodeError {
     #[error("the entry ends early")]
     Truncated,
-    #[error("the entry has {0} bytes too many")]
+    #[error("unexpected data after the end of the entry (length in bytes: {0})")]
     TrailingBytes(usize),
     #[error("unknown format {0}; the journal was written by a newer version")]
     UnknownFormat(u8),

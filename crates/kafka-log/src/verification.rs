@@ -37,8 +37,8 @@ impl Verifications {
         }
     }
 
-    /// Rejects a batch that must not be the first of its transaction. `has_batches` is `true` if batches of the
-    /// producer are stored.
+    /// Returns `OutOfOrderSequence` if the batch's sequence shows that an earlier batch of its transaction is not stored
+    /// yet. `has_batches` is `true` if the log contains batches of the producer.
     pub(crate) fn validate(&self, header: &BatchHeader, has_batches: bool) -> Result<(), AppendError> {
         let Some(known) = self.0.get(&header.producer_id) else { return Ok(()) };
         let (producer_id, sequence) = (header.producer_id, header.base_sequence);

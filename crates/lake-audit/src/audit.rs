@@ -337,8 +337,8 @@ impl Auditor<'_> {
 }
 
 impl Topic<'_> {
-    /// Returns the rules for lines in the ledgers of a generation, or `None` if no ledger of the generation could be
-    /// read.
+    /// Returns the line rules recorded in the first readable ledger of a generation, or `None` if no ledger of the
+    /// generation could be read.
     fn line_rules(&self, generation: u32) -> Option<LineRules> {
         let ledgers = self.ledgers.iter().filter(|((other, _), _)| *other == generation);
         let mut layouts = ledgers.filter_map(|(_, read)| Some(&read.ledger()?.layout));

@@ -15,12 +15,12 @@
 //! Column names are matched without regard to case, as in Athena: a field `Close` is the column `close`, and so is
 //! `"Close"` in a statement.
 
+mod batch_memory;
 pub mod columns;
 mod download;
 mod error;
 mod execute;
 mod fold;
-mod held;
 mod infer;
 mod json;
 mod limits;

@@ -22,9 +22,9 @@ use datafusion::sql::parser::DFParser;
 use futures::StreamExt;
 use serde::Serialize;
 
+use crate::batch_memory::BatchMemory;
 use crate::error::SqlError;
 use crate::execute::{Planned, plan};
-use crate::held::Held;
 use crate::limits;
 use crate::render::{Format, RenderError};
 
@@ -90,9 +90,9 @@ impl Limits {
 /// If called outside a Tokio runtime.
 pub async fn read(session: &SessionContext, sql: &str, limits: Limits) -> Result<ReadAnswer, SqlError> {
     let Running { schema, mut rows, reads } = start(session, sql).await?;
-    let (mut batches, mut left, mut is_cut, mut held) = (Vec::new(), limits.rows, false, Held::default());
+    let (mut batches, mut left, mut is_cut, mut memory) = (Vec::new(), limits.rows, false, BatchMemory::default());
     while let Some(batch) = rows.next().await.transpose()? {
-        if held.add(&batch) > limits.bytes {
+        if memory.add(&batch) > limits.bytes {
             return Err(SqlError::TooLarge { limit: limits.bytes });
         }
         is_cut = batch.num_rows() > left;

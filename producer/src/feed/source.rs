@@ -62,7 +62,7 @@ pub enum SourceError {
     #[error("{questions}{command}")]
     Questions {
         questions: Questions,
-        /// The command to try, after a semicolon, or the empty string.
+        /// `; try: ` and the suggested command, or an empty string.
         command: String,
     },
     /// More than half of the first rows are not quotes.

@@ -42,7 +42,7 @@ const ACTIONS: &[LabAction] = &[
     },
     LabAction {
         name: "cut",
-        title: "Deliver it cut differently",
+        title: "Deliver the last batch as two overlapping batches",
         effect: "The function receives the last records again in two batches that overlap.",
         aws: "After a retry the mapping may form batches with other bounds, or split them with BisectBatchOnFunctionError.",
     },

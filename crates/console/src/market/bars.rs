@@ -17,7 +17,7 @@ pub(crate) type Place = (i64, i64);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     pub(crate) length: Length,
-    /// Days since 1970 of the trade date.
+    /// Trade date, in days since 1970-01-01.
     pub(crate) day: i64,
     pub(crate) place: Place,
     pub(crate) simulated: bool,

@@ -19,11 +19,16 @@ const MAGIC_AT: usize = 16;
 const ATTRIBUTES_AT: usize = 22;
 const MIN_LENGTH: i32 = 14;
 
-/// The record format that the broker stores, and bits of its attributes: the mask of the compression type, the type
-/// zstd, and the flag of a transactional batch.
+/// Record format that the broker stores.
 const MAGIC: u8 = 2;
+
+/// Bits of a batch's attributes that contain the compression type.
 const COMPRESSION_MASK: u8 = 0b111;
+
+/// Compression type zstd.
 const ZSTD: u8 = 4;
+
+/// Attribute bit of a transactional batch.
 const TRANSACTIONAL: u8 = 1 << 4;
 
 /// The start of a batch.

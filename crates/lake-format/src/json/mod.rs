@@ -133,7 +133,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// Describes an object with fields that is written on one line and fills an input of `length` bytes.
+    /// Returns the description of a non-empty object without line breaks that spans an input of `length` bytes.
     pub fn bare(length: usize) -> Self {
         Object { range: 0..length, is_empty: false, has_line_breaks: false }
     }

@@ -1,18 +1,18 @@
-//! Measures the memory that rows hold.
+//! Measures the memory that rows occupy.
 
 use std::collections::HashSet;
 
 use datafusion::arrow::array::{Array, ArrayData, RecordBatch};
 use datafusion::arrow::buffer::Buffer;
 
-/// Number of bytes that batches hold. A buffer that several of them share counts once.
+/// Counter of the memory that record batches occupy. A buffer that several batches share counts once.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct BatchMemory {
     bytes: usize,
     buffers: HashSet<usize>,
 }
 
-impl Held {
+impl BatchMemory {
     /// Adds a batch. Returns the number of bytes of all batches so far.
     pub(crate) fn add(&mut self, batch: &RecordBatch) -> usize {
         for column in batch.columns() {
@@ -48,15 +48,11 @@ mod tests {
     fn shared_buffers_count_once() {
         let column: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(10_000); 10]));
         let batch = RecordBatch::try_from_iter([("a", Arc::clone(&column)), ("b", column)]).unwrap();
-        let mut held = Held::default();
-        let first = held.add(&batch);
+        let mut memory = BatchMemory::default();
+        let first = memory.add(&batch);
         assert!((100_000..300_000).contains(&first), "{first}");
-        assert_eq!(held.add(&batch.slice(3, 2)), first);
-        assert!(
-            held.add(
-                &RecordBatch::try_from_iter([("a", Arc::new(StringArray::from(vec!["y".repeat(10_000)])) as ArrayRef)])
-                    .unwrap()
-            ) > first
-        );
+        assert_eq!(memory.add(&batch.slice(3, 2)), first);
+        let other: ArrayRef = Arc::new(StringArray::from(vec!["y".repeat(10_000)]));
+        assert!(memory.add(&RecordBatch::try_from_iter([("a", other)]).unwrap()) > first);
     }
 }
