@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::screen;
 
-/// Format of the output.
+/// Format in which commands print their results (`--format`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Human-readable text

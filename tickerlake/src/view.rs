@@ -1,4 +1,4 @@
-//! `tickerlake view`: reads the records of another program's topic as quotes.
+//! `tickerlake view`: defines, lists and removes views, which let queries read another program's topic as quotes.
 
 use anyhow::{Context, bail};
 use clap::Args;

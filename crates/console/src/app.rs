@@ -100,7 +100,8 @@ impl App {
         Began { at, stored: stored.unwrap_or_default(), changes: self.audit.state().changes }
     }
 
-    /// Shows an audit that the command of this process has run and that has just ended.
+    /// Shows the result of an audit that this process ran outside the console. Must be called when the audit ends, because
+    /// its start time is computed as now minus `elapsed`.
     pub(crate) fn show_audit(&self, report: &Report, elapsed: Duration) {
         let now = self.began();
         let millis = i64::try_from(elapsed.as_millis()).unwrap_or(0);

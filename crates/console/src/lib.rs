@@ -143,7 +143,8 @@ impl Console {
         self.app.lab.set(lab);
     }
 
-    /// Shows an audit that the command has run and that has just ended. `elapsed` is its duration.
+    /// Shows the result of an audit that this process ran outside the console. Must be called when the audit ends, because
+    /// its start time is computed as now minus `elapsed`.
     pub fn show_audit(&self, report: &Report, elapsed: Duration) {
         self.app.show_audit(report, elapsed);
     }

@@ -80,7 +80,8 @@ pub struct Counts {
     pub retried: u64,
     /// Discarded records.
     pub given_up: u64,
-    /// Upper limit of the number of records that the broker removed before they were read.
+    /// Upper bound on the number of records that the broker removed before they were read. Offsets of transaction markers
+    /// may be counted too.
     pub removed: u64,
     /// Sum of the counters that the function reported; zero if the function does not report any.
     pub report: Report,

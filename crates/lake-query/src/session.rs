@@ -24,8 +24,8 @@ use crate::views;
 /// Default limit of the engine's memory, in bytes.
 pub const DEFAULT_MEMORY_LIMIT: usize = 1_000_000_000;
 
-/// Number of bytes that each of the engine's threads needs to sort and group; with a lower limit, the engine uses fewer
-/// threads.
+/// Memory that each of the engine's threads needs to sort and group, in bytes. The engine starts at most `memory limit /
+/// BYTES_PER_THREAD` threads, and at least one.
 const BYTES_PER_THREAD: usize = 250_000_000;
 
 /// Settings of a session.

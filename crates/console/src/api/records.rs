@@ -33,7 +33,7 @@ pub(crate) struct RecordsQuery {
     offset: Option<i64>,
 }
 
-/// A line of the lake.
+/// A line of an object, as the API returns it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
     key: String,

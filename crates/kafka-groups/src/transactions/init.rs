@@ -1,4 +1,5 @@
-//! `InitProducerId` with a transactional id: gives a producer its id and epoch, and fences the former one.
+//! `InitProducerId` with a transactional id: gives a producer its id and epoch, and fences the previous
+//! producer with that transactional id.
 
 use std::collections::BTreeSet;
 

@@ -133,8 +133,8 @@ impl Folder {
         Ok(self.topics.entry(topic.name.clone()).or_insert(topic))
     }
 
-    /// Deletes a topic. Because the files of its logs have moved, the caller must drop the logs; then it calls
-    /// [`DeletedTopic::remove`].
+    /// Deletes a topic by renaming its directory. The caller must then drop the topic's logs, whose files have moved, and
+    /// call [`DeletedTopic::remove`] to delete the records.
     ///
     /// # Errors
     /// If the topic does not exist or its directory cannot be renamed. Nothing has changed then.

@@ -210,9 +210,9 @@ impl S3Adapter {
         }
     }
 
-    /// Returns the first offsets, in ascending order, of the objects that have this codec, keys that begin with
-    /// `prefix`, and first offsets in `range`. With `page_size`, stops after the first page that contains such an
-    /// object.
+    /// Lists the objects with this codec whose key begins with `prefix` and whose first offset is in `range`, and
+    /// returns their first offsets in ascending order. With `page_size`, stops after the first page that contains such
+    /// an object.
     pub(crate) async fn list(
         &self,
         prefix: &str,
