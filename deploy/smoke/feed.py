@@ -6,7 +6,7 @@ import watch
 from report import Failed, Pending, counted, grouped, last_line
 
 UNCLEAN_POLLS = 3  # audits with findings, one after another, before the step fails
-EMPTY = "neither objects nor ledgers"  # part of the message of `tickerlake audit` for an empty lake
+EMPTY = "no object or ledger"  # part of the message of `tickerlake audit` for an empty lake
 
 
 class Audit:

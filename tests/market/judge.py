@@ -12,7 +12,7 @@ OUTCOMES = [RIGHT, ASKED, NEEDLESS, WARNED, REFUSED, WRONG]
 OPTION = re.compile(r"(--[a-z][a-z-]+)")
 SUMMARY = re.compile(r"([\d,]+) rows? read, ([\d,]+) printed, ([\d,]+) rejected, ([\d,]+) blank")
 NO_CLOSE = "no column holds a close"
-TWO_ORDERS = "a date that is both is read as"
+TWO_ORDERS = "a date that is valid as both is read as"
 # The options of a list answer the same question; the first one that the file has an answer for is used.
 ALTERNATIVES = [["--symbol-column", "--symbol"], ["--columns"], ["--date-format"], ["--decimal"], ["--date"],
                 ["--date-column"], ["--encoding"], ["--bar"]]
