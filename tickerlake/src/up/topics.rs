@@ -21,7 +21,6 @@ use terminal::numbers::counted;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::generation::{self, Generation};
@@ -73,7 +72,6 @@ pub(super) struct Topics {
     /// Event sources of deleted topics that complete their last invocation.
     ending: BTreeMap<String, JoinHandle<()>>,
     skipped: BTreeMap<String, Skipped>,
-    tasks: TaskTracker,
     failures: UnboundedSender<EventSourceError>,
 }
 
@@ -97,14 +95,7 @@ struct Skipped {
 impl Topics {
     /// Creates an empty list of topics. Event sources that fail send their errors to `failures`.
     pub(super) fn new(shared: Shared, failures: UnboundedSender<EventSourceError>) -> Self {
-        Topics {
-            shared,
-            stored: BTreeMap::new(),
-            ending: BTreeMap::new(),
-            skipped: BTreeMap::new(),
-            tasks: TaskTracker::new(),
-            failures,
-        }
+        Topics { shared, stored: BTreeMap::new(), ending: BTreeMap::new(), skipped: BTreeMap::new(), failures }
     }
 
     /// Starts the event source of the selected topic.
@@ -213,7 +204,7 @@ impl Topics {
         let event_source = EventSource::start(settings, function, Arc::clone(&shared.progress))?;
         let stop = CancellationToken::new();
         let (failures, stopped) = (self.failures.clone(), stop.clone());
-        let task = self.tasks.spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = event_source.until(stopped).await {
                 // The receiver ends with the command.
                 let _ = failures.send(error);
@@ -240,12 +231,15 @@ impl Topics {
     }
 
     /// Stops all event sources. Their current invocations are completed and their offsets are committed first.
-    pub(super) async fn finish(&self) {
+    pub(super) async fn finish(&mut self) {
         for stored in self.stored.values() {
             stored.stop.cancel();
         }
-        self.tasks.close();
-        self.tasks.wait().await;
+        let stored = std::mem::take(&mut self.stored).into_values().map(|stored| stored.task);
+        for task in stored.chain(std::mem::take(&mut self.ending).into_values()) {
+            // The task sends the event source's error to `failures`.
+            let _ = task.await;
+        }
     }
 }
 
