@@ -7,13 +7,11 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
+use embedded_broker::LOCK_FILE;
 use tempfile::TempDir;
 
 /// Prefix of the folders. The lake's objects are in another folder beside them.
 const PREFIX: &str = ".tickerlake-run-";
-
-/// File that the broker locks as long as it uses its folder.
-const LOCK: &str = "lock";
 
 /// Creates a folder in `parent`, after removing the folders that no broker uses any more.
 ///
@@ -35,7 +33,7 @@ fn remove_unused(parent: &Path) -> std::io::Result<()> {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
+        let Ok(lock) = File::open(entry.path().join(LOCK_FILE)) else { continue };
         if lock.try_lock().is_ok()
             && let Err(error) = std::fs::remove_dir_all(entry.path())
         {
@@ -53,8 +51,8 @@ mod tests {
     fn only_unused_folders_are_removed() {
         let parent = TempDir::new().unwrap();
         let [unused, used, starting] = [(); 3].map(|()| create(parent.path()).unwrap().keep());
-        std::fs::write(unused.join(LOCK), "").unwrap();
-        let lock = File::create(used.join(LOCK)).unwrap();
+        std::fs::write(unused.join(LOCK_FILE), "").unwrap();
+        let lock = File::create(used.join(LOCK_FILE)).unwrap();
         lock.lock().unwrap();
         std::fs::create_dir(parent.path().join("tickerlake")).unwrap();
         let new = create(parent.path()).unwrap();

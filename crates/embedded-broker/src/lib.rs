@@ -48,4 +48,5 @@ mod wire;
 
 pub use broker::{Broker, Topic};
 pub use error::BrokerError;
+pub use kafka_log::LOCK_FILE;
 pub use options::{Options, Storage};

@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{FolderError, StorageError};
 
+/// Name of the file in a [`Folder`](crate::Folder) that a process locks as long as it uses the folder.
+pub const LOCK_FILE: &str = "lock";
+
 /// Maximum number of files to keep open. At the limit, the least recently used file is removed from the pool; threads
 /// that are using it keep it open until they are done.
 const MAX_OPEN_FILES: usize = 256;
@@ -30,9 +33,9 @@ struct OpenFiles {
 }
 
 impl Files {
-    /// Locks the folder `path`, which must exist, with the file `lock` in it.
+    /// Locks the folder `path`, which must exist, with the file [`LOCK_FILE`] in it.
     pub(crate) fn lock(path: &Path) -> Result<Arc<Files>, FolderError> {
-        let lock_path = path.join("lock");
+        let lock_path = path.join(LOCK_FILE);
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(StorageError::io("open", &lock_path))?;
         match lock.try_lock() {

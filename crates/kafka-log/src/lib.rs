@@ -48,6 +48,7 @@ pub use batch::{BatchError, BatchHeader, Compression, TimestampType, batches};
 pub use config::LogConfig;
 pub use control::{EndMarker, TransactionResult};
 pub use error::{AppendError, DeleteRecordsError, FolderError, ReadError, StorageError};
+pub use files::LOCK_FILE;
 pub use folder::{DeletedTopic, Folder, Journal, JournalKind, Rewrite, Topic};
 pub use partition::{Appended, FullSegment, Isolation, Log, ReadRecords, ReadRequest, TimestampOffset};
 pub use producers::ProducerSnapshot;
