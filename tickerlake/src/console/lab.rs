@@ -118,17 +118,10 @@ impl Lab for LocalLab {
                     self.function.s3.fail_for(S3_OUTAGE);
                     Ok(format!("S3 fails for {} s", S3_OUTAGE.as_secs()))
                 }
-                "damage" => self.damage.toggle().map_err(|error| with_cause(&error)),
+                "damage" => self.damage.toggle().map_err(|error| format!("{:#}", anyhow::Error::from(error))),
                 other => Err(format!("the lab has no action {other}")),
             }
         })
-    }
-}
-
-fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 
@@ -137,7 +130,8 @@ impl LocalLab {
     /// restores it.
     pub(crate) fn restore(&self) {
         if let Err(error) = self.damage.restore() {
-            tracing::warn!(error = with_cause(&error), "failed to restore the object that the lab has cut");
+            let error = anyhow::Error::from(error);
+            tracing::warn!(error = format!("{error:#}"), "failed to restore the object that the lab has cut");
         }
     }
 
