@@ -38,7 +38,7 @@ pub(crate) struct Bar {
     pub(crate) low: f64,
     pub(crate) close: f64,
     pub(crate) volume: Option<f64>,
-    /// Length of the rows that were added up; `None` if the bar is a row of its own length.
+    /// Length of the rows that the bar sums up; `None` if the bar is a single row of its length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows: Option<Length>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

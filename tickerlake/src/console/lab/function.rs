@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// A function that writes an object, if it is told to, and then ends.
+    /// A function that writes an object if `writes` is set, and then ends.
     struct Writer {
         client: Client,
         writes: AtomicBool,
