@@ -9,7 +9,7 @@ import { limits } from './limits.mjs';
 import { market, reconnect, stations } from './market.mjs';
 import { bars, candlePixels, number, openTab, text, until } from './page.mjs';
 import { ROOT, SAMPLE, folder, output, start } from './programs.mjs';
-import { TABS, noOverflow, raw, send, stayed } from './runs.mjs';
+import { TABS, noOverflow, raw, send, serving, stayed } from './runs.mjs';
 
 export const checks = {
   async sample(tools) {
@@ -137,9 +137,7 @@ export const checks = {
   },
 
   async live(tools) {
-    const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0', '--maximum-batching-window-in-seconds', '0']);
-    const { url } = await up.event('console');
-    const { broker } = await up.event('started');
+    const { up, url, broker } = await serving(tools, ['--maximum-batching-window-in-seconds', '0']);
     const page = await tools.open(url);
     await page.waitForSelector('#station-csv >> text=No feed in this process');
     const began = Date.now();
@@ -202,8 +200,7 @@ export const checks = {
   },
 
   async empty(tools) {
-    const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0']);
-    const { url } = await up.event('console');
+    const { up, url } = await serving(tools);
     const page = await tools.open(url);
     await until('the empty market says so', async () => /No quotes yet/.test(await text(page, '#chart-note')));
     for (const [tab, expected] of [['records', /Nothing is stored yet/], ['quarantine', /quarantine is empty/], ['audit', /No audit has run/], ['lake', /prefix|empty/]]) {
@@ -293,9 +290,7 @@ export const checks = {
   },
 
   async quarantine(tools) {
-    const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0']);
-    const { url } = await up.event('console');
-    const { broker } = await up.event('started');
+    const { up, url, broker } = await serving(tools);
     // What is sent, and what is marked.
     const invalid = [
       [Buffer.from('{"symbol":"A","name":"Z\xfcrich"}\n', 'latin1'), '\\xfc', 'UTF-8'],

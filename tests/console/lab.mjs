@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { number, text, until } from './page.mjs';
-import { SAMPLE, output, start } from './programs.mjs';
-import { audit, expectFailures, seal, send, settled, snapshot, stayed } from './runs.mjs';
+import { SAMPLE, output } from './programs.mjs';
+import { audit, expectFailures, seal, send, serving, settled, snapshot, stayed } from './runs.mjs';
 
 const BUTTONS = ['kill', 'again', 'cut', 'invalid', 's3', 'damage'];
 const FIGURES = ['stored', 'again', 'already', 'killed', 'requests', 'failed', 'retried', 'quarantined'];
@@ -116,9 +116,7 @@ class Presses {
 
 export const lab = {
   async lab(tools) {
-    const up = start(tools.tickerlake, ['up', '--lab', '--console-port', tools.port, '--port', '0', '--s3-port', '0', '--batch-size', '100']);
-    const { url } = await up.event('console');
-    const { broker } = await up.event('started');
+    const { up, url, broker } = await serving(tools, ['--lab', '--batch-size', '100']);
     const feed = spawn(tools.producer, ['-b', broker, SAMPLE, '--rate', '100', '--repeat', 'forever'], { cwd: up.cwd, stdio: 'ignore' });
     const page = await tools.open(`${url}#lab`);
     await page.waitForSelector('#lab-do-kill');
@@ -191,8 +189,7 @@ export const lab = {
     await tools.close();
     run.child.kill('SIGKILL');
     await run.ended;
-    const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0', '--lab'], { cwd: run.cwd });
-    await up.event('started');
+    const { up } = await serving(tools, ['--lab'], { cwd: run.cwd });
     assert.deepEqual(readFileSync(object), whole, 'the object after kill -9 and the next start');
     assert.ok(!existsSync(join(run.cwd, 'lake/.lab')));
     assert.ok(up.log.some((line) => /restored an object/.test(line)), up.log.join('\n'));

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { bars, candlePixels, openTab, text, until } from './page.mjs';
 import { SAMPLE, folder, output, start } from './programs.mjs';
-import { audit, expectFailures, noOverflow, seal, stayed } from './runs.mjs';
+import { audit, expectFailures, noOverflow, seal, serving, stayed } from './runs.mjs';
 
 const SLOW = 'SELECT count(*) FROM quotes a, quotes b, quotes c, quotes d';
 
@@ -97,9 +97,7 @@ export const limits = {
 
   /** Hundreds of objects in a partition, some of them damaged. */
   async strips(tools) {
-    const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0', '--batch-size', '1', '--partitions', '2']);
-    const { url } = await up.event('console');
-    const { broker } = await up.event('started');
+    const { up, url, broker } = await serving(tools, ['--batch-size', '1', '--partitions', '2']);
     execFileSync(tools.producer, ['-b', broker, SAMPLE], { cwd: up.cwd, stdio: 'ignore' });
     const page = await tools.open(`${url}#audit`);
     await until('everything is stored', async () => (await text(page, '#strip-stored')) === '1,200', 300);

@@ -8,12 +8,10 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { bars, candlePixels, number, openTab, text, until } from './page.mjs';
 import { SAMPLE, folder, output, start } from './programs.mjs';
-import { stayed } from './runs.mjs';
+import { serving, stayed } from './runs.mjs';
 
 export async function market(tools) {
-  const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0']);
-  const { url } = await up.event('console');
-  const { broker } = await up.event('started');
+  const { up, url, broker } = await serving(tools);
   const page = await tools.open(url);
   let reads = 0;
   page.on('request', (request) => { if (request.url().includes('/api/market/')) reads += 1; });
@@ -102,9 +100,7 @@ export async function market(tools) {
 }
 
 export async function reconnect(tools) {
-  const up = start(tools.tickerlake, ['up', '--console-port', tools.port, '--port', '0', '--s3-port', '0']);
-  const { url } = await up.event('console');
-  const { broker } = await up.event('started');
+  const { up, url, broker } = await serving(tools);
   const page = await tools.open(url);
   const file = join(up.cwd, 'rows.csv');
   const produce = (from, to) => {
@@ -165,9 +161,7 @@ export async function reconnect(tools) {
 }
 
 export async function stations(tools) {
-  const up = start(tools.tickerlake, ['up', '--lab', '--console-port', tools.port, '--port', '0', '--s3-port', '0', '--maximum-batching-window-in-seconds', '0']);
-  const { url } = await up.event('console');
-  const { broker } = await up.event('started');
+  const { up, url, broker } = await serving(tools, ['--lab', '--maximum-batching-window-in-seconds', '0']);
   const page = await tools.open(url);
   const feed = spawn(tools.producer, ['-b', broker, SAMPLE, '--rate', '300', '--repeat', 'forever'], { cwd: up.cwd, stdio: 'ignore' });
   const ended = new Promise((resolve) => { feed.on('exit', resolve); });

@@ -7,6 +7,7 @@ import { chmodSync, createWriteStream, existsSync, readFileSync, readdirSync, wr
 import { join } from 'node:path';
 import { bars, candlePixels, number, openTab, text, until } from './page.mjs';
 import { ROOT, SAMPLE, folder, output, start } from './programs.mjs';
+import { serving } from './runs.mjs';
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const median = (values) => quantile(values, 0.5);
@@ -64,14 +65,6 @@ async function countFrames(page) {
 }
 
 // --- Programs ---------------------------------------------------------------------------------------------------------
-
-const UP = ['up', '--port', '0', '--s3-port', '0'];
-
-async function startUp(tools, args = [], cwd = folder()) {
-  const up = start(tools.tickerlake, [...UP, ...args], { cwd });
-  const { broker } = await up.event('started');
-  return { up, broker };
-}
 
 /** Runs the producer to its end. Returns the milliseconds since 1970 of its start. */
 async function produce(tools, broker, args, cwd) {
@@ -140,8 +133,7 @@ export const measurements = {
   async latency(tools) {
     const results = [];
     for (const [name, window] of [['0', ['--maximum-batching-window-in-seconds', '0']], ['500 ms (default)', []]]) {
-      const { up, broker } = await startUp(tools, ['--console-port', tools.port, ...window]);
-      const { url } = await up.event('console');
+      const { up, url, broker } = await serving(tools, window);
       const rows = 500;
       const date = (at) => new Date(Date.UTC(2024, 0, 1 + at)).toISOString().slice(0, 10);
       const file = join(up.cwd, 'new.csv');
@@ -183,8 +175,7 @@ export const measurements = {
     const cpu = {};
     let told = '';
     for (const state of ['closed', 'open']) {
-      const { up, broker } = await startUp(tools, ['--console-port', tools.port]);
-      const { url } = await up.event('console');
+      const { up, url, broker } = await serving(tools);
       let page = null;
       if (state === 'open') page = await tools.open(url);
       const wanted = Math.ceil((rate * seconds) / 1200) * 1200;
@@ -221,8 +212,7 @@ export const measurements = {
     for (let turn = 0; turn < Number(tools.runs); turn += 1) {
       const rates = {};
       for (const state of turn % 2 ? ['open', 'closed'] : ['closed', 'open']) {
-        const { up, broker } = await startUp(tools, ['--console-port', tools.port]);
-        const { url } = await up.event('console');
+        const { up, url, broker } = await serving(tools);
         const page = state === 'open' ? await tools.open(url) : null;
         const before = cpuOf(up.child.pid);
         const began = await produce(tools, broker, [SAMPLE, '--repeat', String(records / 1200)], up.cwd);
@@ -243,7 +233,7 @@ export const measurements = {
     const cwd = folder();
     const file = join(cwd, 'market.csv');
     await market(file, 500, 2_000);
-    const { up, broker } = await startUp(tools, ['--no-console'], cwd);
+    const { up, broker } = await serving(tools, ['--no-console'], { cwd });
     await produce(tools, broker, [file], cwd);
     await finish(up, 1_000_000);
     const served = start(tools.tickerlake, ['console', '--port', tools.port], { cwd });

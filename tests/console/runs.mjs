@@ -16,6 +16,14 @@ export async function stayed({ tickerlake, port }, args = [], options = {}) {
   return { run, url, audit };
 }
 
+/** Starts `up` on free ports, except for that of the console. */
+export async function serving({ tickerlake, port }, args = [], options = {}) {
+  const up = start(tickerlake, ['up', '--console-port', port, '--port', '0', '--s3-port', '0', ...args], options);
+  const { broker } = await up.event('started');
+  const url = up.events.find((event) => event.type === 'console')?.url;
+  return { up, url, broker };
+}
+
 export async function noOverflow(page, what) {
   const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(width[0] <= width[1], `${what}: the page is ${width[0]} px wide in a window of ${width[1]} px`);
