@@ -159,19 +159,13 @@ impl Audits {
         self.state().changes += 1;
     }
 
-    /// Marks an audit as running. Returns its scope, or `None` if one is already running.
-    pub(crate) fn begin(&self) -> Option<(Scope, Option<ClientConfig>)> {
+    /// Marks an audit as running. Returns `None` if one is already running.
+    fn begin(&self) -> Option<Running<'_>> {
         let mut state = self.state();
         if std::mem::replace(&mut state.is_running, true) {
             return None;
         }
-        Some((state.scope.clone(), state.broker.clone()))
-    }
-
-    /// Ends the audit that [`Audits::begin`] marked as running. `began` is the time at which it began.
-    pub(crate) fn end(&self, began: i64, result: Result<AuditResult, String>) {
-        self.state().is_running = false;
-        self.show(began, result);
+        Some(Running { audits: self, scope: state.scope.clone(), broker: state.broker.clone() })
     }
 
     /// Shows a result, unless the result of a later audit is already shown.
@@ -211,17 +205,37 @@ impl Audits {
     }
 }
 
+/// A running audit. It ends when this is dropped, so also if the audit panics.
+struct Running<'a> {
+    audits: &'a Audits,
+    scope: Scope,
+    broker: Option<ClientConfig>,
+}
+
+impl Running<'_> {
+    /// Shows the result. `began` is the time at which the audit began.
+    fn end(self, began: i64, result: Result<AuditResult, String>) {
+        self.audits.show(began, result);
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.audits.state().is_running = false;
+    }
+}
+
 /// Runs an audit of the lake. Returns `false` without running one if an audit is already running.
 pub(crate) async fn run_audit(app: &App) -> bool {
-    let Some((scope, broker)) = app.audit.begin() else { return false };
+    let Some(running) = app.audit.begin() else { return false };
     let (began, started) = (app.began(), Instant::now());
     let audited = async {
         let lake = app.lake().await.map_err(|error| error.message)?;
-        let audit = lake_audit::audit(&lake, &scope, broker.as_ref()).await;
+        let audit = lake_audit::audit(&lake, &running.scope, running.broker.as_ref()).await;
         audit.map_err(|error| crate::api::with_causes(&error))
     };
     let result = audited.await.map(|audit| AuditResult::new(&audit.report, began, started.elapsed()));
-    app.audit.end(began.at, result);
+    running.end(began.at, result);
     true
 }
 
@@ -237,14 +251,23 @@ mod tests {
     fn later_audit_stays_and_the_running_one_goes_on() {
         let audits = Audits::default();
         let began = |audits: &Audits| audits.last().unwrap().unwrap().began;
-        audits.begin().unwrap();
+        let running = audits.begin().unwrap();
         audits.show(20, result(20));
         assert!(audits.begin().is_none(), "the user's audit still runs");
-        audits.end(10, result(10));
+        running.end(10, result(10));
         assert_eq!(began(&audits), 20);
-        audits.begin().unwrap();
-        audits.end(30, result(30));
+        audits.begin().unwrap().end(30, result(30));
         assert_eq!(began(&audits), 30);
+    }
+
+    #[test]
+    fn panic_ends_the_audit() {
+        let audits = Audits::default();
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _running = audits.begin().unwrap();
+            panic!("injected");
+        }));
+        assert!(panic.is_err() && audits.begin().is_some());
     }
 
     #[test]

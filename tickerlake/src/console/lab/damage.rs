@@ -58,11 +58,17 @@ impl Damage {
     pub(crate) fn toggle(&self) -> Result<String, DamageError> {
         let mut cut = self.cut();
         if let Some(path) = &*cut {
-            let outcome = match restore(&self.dir, path)? {
-                true => "is whole again",
-                false => "was changed by another program, and stays as it is",
+            let outcome = restore(&self.dir, path)?;
+            let text = match outcome {
+                Outcome::Restored => format!("{} is whole again", path.display()),
+                Outcome::IsWhole => format!("{} was whole already", path.display()),
+                Outcome::NoCopy => format!("{} has no copy any more and stays as it is", path.display()),
+                Outcome::IsDifferent => format!(
+                    "{} was replaced or deleted by another program and stays as it is; {} is the copy",
+                    path.display(),
+                    kept(&self.dir, path).display()
+                ),
             };
-            let text = format!("{} {outcome}", path.display());
             *cut = None;
             return Ok(text);
         }
@@ -99,7 +105,7 @@ pub(crate) fn restore_all(dir: &Path) -> Result<Vec<PathBuf>, DamageError> {
     for whole in files(&dir.join(FOLDER)) {
         let Ok(path) = whole.strip_prefix(dir.join(FOLDER)) else { continue };
         let path = dir.join(path);
-        if restore(dir, &path)? {
+        if restore(dir, &path)? == Outcome::Restored {
             restored.push(path);
         }
     }
@@ -110,31 +116,46 @@ pub(crate) fn restore_all(dir: &Path) -> Result<Vec<PathBuf>, DamageError> {
     Ok(restored)
 }
 
-/// Restores an object if it is the first half of its copy. Returns `true` if it was restored. If the object equals the
-/// copy, only the copy is deleted. Otherwise, the object was deleted or replaced since, and both files stay, because
-/// only a person can decide which one is right.
-fn restore(dir: &Path, path: &Path) -> Result<bool, DamageError> {
+/// Result of restoring an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Restored,
+    /// The object equals its copy. The copy is deleted.
+    IsWhole,
+    NoCopy,
+    /// The object is neither cut nor whole, or is missing. Both files stay, because only a person can decide which one
+    /// is right.
+    IsDifferent,
+}
+
+/// Restores an object if it is the first half of its copy.
+fn restore(dir: &Path, path: &Path) -> Result<Outcome, DamageError> {
     let whole = kept(dir, path);
     let failed = |source| DamageError::File { path: path.to_owned(), source };
     let content = match fs::read(&whole) {
         Ok(content) => content,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Outcome::NoCopy),
         Err(error) => return Err(failed(error)),
     };
     match fs::read(path) {
         Ok(now) if now == half(&content) => {
             fs::rename(&whole, path).map_err(failed)?;
-            return Ok(true);
+            Ok(Outcome::Restored)
         }
-        Ok(now) if now == content => fs::remove_file(&whole).map_err(failed)?,
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => tracing::warn!(
-            object = %path.display(),
-            kept = %whole.display(),
-            "the object that the lab cut was changed or deleted since; move the copy to its place, or delete the copy"
-        ),
+        Ok(now) if now == content => {
+            fs::remove_file(&whole).map_err(failed)?;
+            Ok(Outcome::IsWhole)
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => {
+            tracing::warn!(
+                object = %path.display(),
+                kept = %whole.display(),
+                "the object that the lab cut was changed or deleted since; move the copy to its place, or delete the copy"
+            );
+            Ok(Outcome::IsDifferent)
+        }
     }
-    Ok(false)
 }
 
 fn half(content: &[u8]) -> &[u8] {
@@ -256,6 +277,23 @@ mod tests {
         damage.restore().unwrap();
         assert_eq!(content(&dir), "restored by hand");
         assert!(kept(dir.path(), &dir.path().join(OBJECT)).exists());
+    }
+
+    #[test]
+    fn toggle_says_what_it_found() {
+        let replaced_by = |text: &str| {
+            let (dir, damage) = lake();
+            damage.toggle().unwrap();
+            fs::write(dir.path().join(OBJECT), text).unwrap();
+            damage.toggle().unwrap()
+        };
+        assert!(replaced_by("0123456789").ends_with(" was whole already"));
+        let text = replaced_by("restored by hand");
+        assert!(text.contains(" was replaced or deleted by another program"), "{text}");
+        let (dir, damage) = lake();
+        damage.toggle().unwrap();
+        fs::remove_file(kept(dir.path(), &dir.path().join(OBJECT))).unwrap();
+        assert!(damage.toggle().unwrap().ends_with(" has no copy any more and stays as it is"));
     }
 
     #[test]
