@@ -172,6 +172,20 @@ typos:
 deps:
     cargo deny --all-features check bans licenses sources
 
+# Check the workflows of GitHub Actions, and that dist's configuration and its generated workflow agree
+workflows:
+    actionlint
+    dist generate --check
+    dist plan
+
+# Build the function for a release, as bootstrap-arm64.zip and bootstrap-x86_64.zip in target/distrib/
+function-zips:
+    deploy/function-zips
+
+# Check compose.yaml, build the image without a container engine and run it (as root; needs `deploy/image/check --install`)
+image: programs
+    deploy/image/check --bin {{ programs }}
+
 # Check the shell scripts
 shell:
     git grep -lE '^#!/.*sh\b' -- . | xargs shellcheck
